@@ -1,0 +1,19 @@
+/** Piscina with its defaults (threads), apart from the fixed number of workers. */
+import { fileURLToPath } from "node:url";
+import { Piscina } from "piscina";
+import { type Contender, WORKERS } from "./contender.ts";
+
+export async function openPiscina(): Promise<Contender> {
+  const pool = new Piscina({
+    filename: fileURLToPath(new URL("../jobs/piscina.mjs", import.meta.url)),
+    minThreads: WORKERS,
+    maxThreads: WORKERS,
+  });
+  return {
+    id: "piscina",
+    name: "piscina (threads)",
+    add: (x, y) => pool.run({ x, y }, { name: "add" }),
+    busy: (durationMs) => pool.run({ durationMs }, { name: "busy" }),
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,12 @@
+/** The benchmarks' functions for Merino; the files beside it hold the same ones in the peers' forms. */
+import { routine } from "merino";
+
+export const add = routine(function add(x: number, y: number): number {
+  return x + y;
+});
+
+/** Spins for a time rather than for a number of steps, so that a loaded machine does not change the job. */
+export const busy = routine(function busy(durationMs: number): void {
+  const end = performance.now() + durationMs;
+  while (performance.now() < end);
+});

@@ -1,0 +1,13 @@
+/** The routines of the start-up and memory benchmarks, in plain JavaScript so that no loader is measured. */
+import { routine } from "merino";
+
+export const add = routine(function add(x, y) {
+  return x + y;
+});
+
+/** What this worker's heap holds once collected; needs `--expose-gc`. */
+export const collectHeap = routine(function collectHeap() {
+  globalThis.gc();
+  globalThis.gc(); // Twice: what the first one finalized is only freed by the second.
+  return { pid: process.pid, heapBytes: process.memoryUsage().heapUsed };
+});

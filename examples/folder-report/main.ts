@@ -1,0 +1,148 @@
+/**
+ * Reports how well the files of a folder compress, measured on a pool of worker processes, and how long
+ * the same job takes in one process. Run with `npm run demo`, or `npm run demo -- <folder>`.
+ */
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { WorkerPool } from "merino";
+import { type Finding, measureFile, measureFolder } from "./jobs.ts";
+import { type Plan, planFolder } from "./plan.ts";
+import { createProgress } from "./progress.ts";
+import { Findings, formatReport } from "./report.ts";
+
+const USAGE = `Usage: main.ts [folder] [options]
+  folder            what to measure (default: node_modules)
+  --limit <files>   most files to measure (default: 10000)
+  --max-size <B>    leave out files above this size in bytes (default: 4194304)
+  --workers <n>     worker processes (default: 0, one per available processor)`;
+
+interface Options {
+  readonly root: string;
+  readonly limit: number;
+  readonly maxSize: number;
+  readonly workers: number;
+}
+
+async function main({ root, limit, maxSize, workers }: Options, signal: AbortSignal): Promise<void> {
+  const plan = await planFolder(root, { limit, maxSize, signal });
+
+  const start = performance.now();
+  await using pool = await WorkerPool.open({ size: workers });
+  const startMs = performance.now() - start;
+  const size = pool.workers.length;
+  const pooled = await collect(`${size} workers`, plan, (found) => measureOnPool(plan, size, signal, found));
+  const poolMs = performance.now() - start;
+
+  const localStart = performance.now();
+  const local = await collect("one process", plan, (found) => measureHere(plan, signal, found));
+  const localMs = performance.now() - localStart;
+
+  console.log(formatReport({ root, plan, findings: pooled, workers: size, poolMs, startMs, localMs }));
+  if (pooled.fingerprint() !== local.fingerprint())
+    throw new Error("The folder has changed between the two runs");
+}
+
+/**
+ * Two folders per worker at a time, so that a worker has something to do while another one's results
+ * travel. All lanes take their folders from one iterator; a lane that is done early takes the next.
+ */
+async function measureOnPool(
+  plan: Plan,
+  workers: number,
+  signal: AbortSignal,
+  found: (finding: Finding) => void,
+): Promise<void> {
+  const folders = plan.folders.values();
+  const lane = async () => {
+    for (const { path, files } of folders) {
+      for await (const finding of measureFolder.with({ signal })(path, files)) found(finding);
+    }
+  };
+  await Promise.all(Array.from({ length: 2 * workers }, lane));
+}
+
+/** The same work without the pool: `local` runs a routine's body here. */
+async function measureHere(
+  plan: Plan,
+  signal: AbortSignal,
+  found: (finding: Finding) => void,
+): Promise<void> {
+  for (const { path, files } of plan.folders) {
+    for (const name of files) {
+      found(measureFile.local(resolve(path, name)));
+      await nextTurn(); // Lets Ctrl-C be noticed; the bodies are blocking.
+      signal.throwIfAborted();
+    }
+  }
+}
+
+/** Runs a job under a progress bar and returns what it found. */
+async function collect(
+  title: string,
+  plan: Plan,
+  job: (found: (finding: Finding) => void) => Promise<void>,
+): Promise<Findings> {
+  const findings = new Findings();
+  const progress = createProgress(title, plan.fileCount);
+  try {
+    await job((finding) => {
+      findings.add(finding);
+      progress.update(findings.done);
+    });
+  } finally {
+    progress.end();
+  }
+  return findings;
+}
+
+/** @throws Error that says what is wrong with the command line. */
+function parseOptions(args: string[]): Options {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      limit: { type: "string", default: "10000" },
+      "max-size": { type: "string", default: String(4 * 1024 * 1024) },
+      workers: { type: "string", default: "0" },
+    },
+  });
+  const [folder = "node_modules", ...more] = positionals;
+  if (more.length > 0) throw new Error(`Expected one folder, got ${positionals.length}`);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`"${folder}" is not a folder`);
+  return {
+    root: resolve(folder),
+    limit: parseCount("--limit", values.limit, 1),
+    maxSize: parseCount("--max-size", values["max-size"], 0),
+    workers: parseCount("--workers", values.workers, 0),
+  };
+}
+
+function parseCount(option: string, text: string, least: number): number {
+  if (!/^\d+$/.test(text) || Number(text) < least || !Number.isSafeInteger(Number(text))) {
+    throw new Error(`${option} must be a whole number of at least ${least}, got "${text}"`);
+  }
+  return Number(text);
+}
+
+let options: Options | undefined;
+try {
+  options = parseOptions(process.argv.slice(2));
+} catch (error) {
+  console.error(`folder-report: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+if (options !== undefined) {
+  const interruption = new AbortController();
+  process.once("SIGINT", () => interruption.abort());
+  try {
+    await main(options, interruption.signal);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    console.error("folder-report: interrupted");
+    process.exitCode = 130; // What a shell reports for a program ended by SIGINT.
+  }
+}

@@ -1,0 +1,9 @@
+/** Runs the example that shows most of the library at once, from the sources, on this machine. */
+import path from "node:path";
+import process from "node:process";
+import { ROOT, runCommand } from "./command.mjs";
+
+const main = path.join(ROOT, "examples/folder-report/main.ts");
+process.exitCode = (
+  await runCommand(process.execPath, ["--import", "tsx", main, ...process.argv.slice(2)])
+).code;

@@ -1,0 +1,336 @@
+/**
+ * One task on the caller's side, whatever its result looks like: its encoded arguments, its budget, its
+ * signal, and how far it has come. It settles exactly once; its stream ends separately, when the worker
+ * says so.
+ */
+import type { BalancedTask } from "../balancer/balancer.ts";
+import { encodeThrown, encodeValue } from "../codec/encoder.ts";
+import { decodeValue } from "../codec/decoder.ts";
+import type { References, SignalSink } from "../codec/references.ts";
+import type { CallRequest } from "../context/dispatcher.ts";
+import type { Abortable, LineageEntry, RunningTask } from "../context/task.ts";
+import { type CallPhase, TimeoutError } from "../errors/timeout-error.ts";
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
+import type { FifoNode } from "../internal/fifo.ts";
+import type { HoldEstimate } from "../internal/hold-estimate.ts";
+import { unwatchSignal, watchSignal } from "../internal/signal-watch.ts";
+import type { ClientStream } from "../session/client-session.ts";
+import type { Payload } from "../session/session.ts";
+import type { Nack, TaskFields } from "../wire/frames.ts";
+import { TaskFlag } from "../wire/task-flags.ts";
+import type { Member } from "./member.ts";
+import type { Refusal } from "../errors/no-workers-available-error.ts";
+
+/** What a task needs of the dispatcher that carries it. */
+export interface TaskCarrier {
+  readonly references: References;
+  estimate(definition: RoutineDefinition): HoldEstimate;
+  /** The task is settled for its caller and was never sent: take it off the queue. */
+  withdraw(task: OutgoingTask): void;
+  /** The caller has gone; the worker may still be running it. */
+  cancelled(task: OutgoingTask): void;
+  /** The task no longer holds up others on its worker: it has suspended or ended. */
+  released(task: OutgoingTask): void;
+  /** The call is settled for its caller by an answer, not by its own signal. */
+  answered(task: OutgoingTask, outcome: "completed" | "failed"): void;
+  /** The stream has ended. */
+  over(task: OutgoingTask): void;
+  /** The worker did not start it. */
+  refused(task: OutgoingTask, nack: Nack): void;
+  /** The connection ended under it. */
+  lost(task: OutgoingTask, error: Error | undefined, started: boolean): void;
+}
+
+/** An abort signal among the arguments. */
+interface ArgumentSignal {
+  readonly signal: AbortSignal;
+  readonly index: number;
+  target: Abortable | undefined;
+}
+
+/** A call under way. */
+export abstract class OutgoingTask implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask {
+  // What travels in the task's head; see TaskFields.
+  routineRef = 0;
+  callable: string | undefined;
+  proxyRef = 0;
+  flags: number;
+  budgetUs = 0;
+  readonly credit: number;
+  readonly parts = 0;
+  readonly tag: string | undefined;
+  readonly callers: readonly LineageEntry[] | undefined;
+  readonly trace: undefined;
+
+  readonly definition: RoutineDefinition;
+  readonly parent: RunningTask | undefined;
+  readonly payload: Payload;
+  readonly estimate: HoldEstimate;
+  phase: CallPhase = "queued";
+  /** Its place in the queue while it waits. */
+  node: FifoNode<OutgoingTask> | undefined;
+  /** Where it was sent. */
+  member: Member | undefined;
+  stream = 0;
+  /** Microseconds of the worker's time set aside for it; 0 once released. */
+  reservedUs = 0;
+  reserved = false;
+  /** Whether it counts against the worker's gate. */
+  permit = false;
+  /** The worker it was last sent to. */
+  lastUid = "";
+  /** Whether every refusal so far was for want of the routine, and what the last one said. */
+  onlyUnknown = true;
+  unknownReason: string | undefined;
+  /** Workers that would not take it. */
+  tried: Set<string> | undefined;
+  refusals: Refusal[] | undefined;
+  /** For a balancer driven step by step: told whether the worker took the task. */
+  onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
+  protected readonly carrier: TaskCarrier;
+  #settled = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #timeoutMs: number | undefined;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #deadline: DeadlineEntry | undefined;
+  readonly #dispatchTimeoutMs: number | undefined;
+  #dispatchDeadline: DeadlineEntry | undefined;
+  #argumentSignals: ArgumentSignal[] | undefined;
+
+  constructor(carrier: TaskCarrier, request: CallRequest, kindFlag: number) {
+    const { definition, options, parent, receiver, parameters } = request;
+    this.carrier = carrier;
+    this.definition = definition;
+    this.parent = parent;
+    this.estimate = carrier.estimate(definition);
+    this.tag = options?.tag;
+    this.credit = options?.prefetch ?? 0;
+    this.callers = parent?.lineage();
+    this.#signal = options?.signal;
+    this.#timeoutMs = options?.timeout ?? definition.timeoutMs;
+    this.#dispatchTimeoutMs = options?.dispatchTimeout;
+    let flags = kindFlag;
+    if (this.#dispatchTimeoutMs === undefined) flags |= TaskFlag.NextImplied;
+    if (parent !== undefined) flags |= TaskFlag.Nested;
+    if (receiver !== undefined) flags |= TaskFlag.Receiver;
+    this.flags = flags;
+    const encoded = encodeValue(receiver === undefined ? parameters : [receiver, ...parameters], {
+      root: "args",
+      references: carrier.references,
+      signals: this,
+      copy: options?.copy ?? false,
+    });
+    this.payload = { bytes: encoded.bytes, start: encoded.start, end: encoded.end, parts: encoded.parts };
+  }
+
+  /** Identity of the routine. */
+  get routine(): string {
+    return this.definition.id;
+  }
+
+  /** Whether the caller is itself a task. */
+  get nested(): boolean {
+    return this.parent !== undefined;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Whether the worker must accept before the body may start. */
+  get heldBack(): boolean {
+    return (this.flags & TaskFlag.NextImplied) === 0;
+  }
+
+  /** Takes up an abort signal among the arguments. */
+  add(signal: AbortSignal): number {
+    this.#argumentSignals ??= [];
+    const index = this.#argumentSignals.length;
+    this.#argumentSignals.push({ signal, index, target: undefined });
+    return index;
+  }
+
+  /**
+   * Starts the clock and ties the task to its signal and its parent.
+   *
+   * @returns False when it was over before it began; it is settled then.
+   */
+  start(): boolean {
+    if (this.#signal?.aborted === true) {
+      this.#settled = true;
+      this.reject(this.#signal.reason);
+      return false;
+    }
+    const inherited = this.parent?.deadline;
+    if (this.#timeoutMs !== undefined || inherited !== undefined || this.#dispatchTimeoutMs !== undefined) {
+      const now = deadlines.now();
+      const own = this.#timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + this.#timeoutMs;
+      this.#deadlineMs = Math.min(own, inherited ?? Number.POSITIVE_INFINITY);
+      if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
+        const budgetMs = Math.max(0, this.#deadlineMs - now);
+        this.#deadline = deadlines.add(this.#deadlineMs, () => this.#expire(budgetMs, "timeout"));
+      }
+      const dispatchMs = this.#dispatchTimeoutMs;
+      if (dispatchMs !== undefined) {
+        this.#dispatchDeadline = deadlines.add(now + dispatchMs, () => this.#expire(dispatchMs, "dispatchTimeout"));
+      }
+    }
+    if (this.#signal !== undefined) watchSignal(this.#signal, this);
+    this.parent?.attach(this);
+    return true;
+  }
+
+  /** Fills in what is only known when the task leaves. */
+  prepare(): void {
+    if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.budgetUs = Math.max(1, Math.ceil((this.#deadlineMs - deadlines.now()) * 1000));
+    }
+  }
+
+  /** The task has been written to a worker. */
+  sent(member: Member, stream: number): void {
+    this.member = member;
+    this.stream = stream;
+    this.phase = "sent";
+    for (const argument of this.#argumentSignals ?? []) this.#forward(argument);
+  }
+
+  /** The task goes back to be sent elsewhere: it provably did not start. */
+  unsent(): void {
+    this.#dropArgumentTargets();
+    this.member = undefined;
+    this.stream = 0;
+    this.phase = "queued";
+  }
+
+  abort(reason: unknown): void {
+    if (this.#settled) return;
+    this.settle();
+    this.reject(reason);
+    this.#reportUnaccepted();
+    if (this.phase === "queued") {
+      this.carrier.withdraw(this);
+      return;
+    }
+    const { member, stream } = this;
+    if (member?.session?.open === true && stream !== 0) {
+      const payload = encodeThrown(reason, { root: "reason", references: this.carrier.references });
+      member.session.cancel(stream, payload);
+    }
+    this.carrier.cancelled(this);
+  }
+
+  /** Fails the call without a word to a worker. */
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.settle();
+    this.reject(error);
+    this.#reportUnaccepted();
+    this.carrier.answered(this, "failed");
+  }
+
+  accepted(): void {
+    const first = this.phase !== "running";
+    this.#started();
+    if (first && this.heldBack && !this.#settled) this.member?.session?.next(this.stream);
+  }
+
+  parked(bodyUs: number): void {
+    if (bodyUs > 0) this.estimate.add(bodyUs);
+    this.#started();
+    this.carrier.released(this);
+  }
+
+  abstract result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  abstract done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  abstract exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+
+  refused(nack: Nack): void {
+    this.carrier.over(this);
+    if (!this.#settled) this.carrier.refused(this, nack);
+  }
+
+  failed(error: Error): void {
+    this.carrier.over(this);
+    this.fail(error);
+  }
+
+  lost(error: Error | undefined, started: boolean): void {
+    const { member } = this;
+    this.carrier.over(this);
+    this.member = member; // the carrier needs to know which worker it was
+    if (!this.#settled) this.carrier.lost(this, error, started);
+  }
+
+  /** Rejects the caller's promise, or the generator's pending step. */
+  protected abstract reject(error: unknown): void;
+
+  /** A response has come: the body has started, and took this long before it first suspended. */
+  protected responded(bodyUs: number): void {
+    if (bodyUs > 0) this.estimate.add(bodyUs);
+    this.#started();
+  }
+
+  protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
+    return start === end ? undefined : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
+  }
+
+  /** Marks the call settled and lets go of everything that could settle it again. */
+  protected settle(): void {
+    this.#settled = true;
+    if (this.#deadline !== undefined) deadlines.cancel(this.#deadline);
+    if (this.#dispatchDeadline !== undefined) deadlines.cancel(this.#dispatchDeadline);
+    this.#deadline = undefined;
+    this.#dispatchDeadline = undefined;
+    if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
+    this.parent?.detach(this);
+    this.#dropArgumentTargets();
+  }
+
+  #started(): void {
+    if (this.phase === "running") return;
+    this.phase = "running";
+    if (this.#dispatchDeadline !== undefined) {
+      deadlines.cancel(this.#dispatchDeadline);
+      this.#dispatchDeadline = undefined;
+    }
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(true, undefined);
+  }
+
+  /** A balancer that waits for the outcome learns that there will be none. */
+  #reportUnaccepted(): void {
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(false, undefined);
+  }
+
+  #expire(budgetMs: number, option: "timeout" | "dispatchTimeout"): void {
+    this.abort(new TimeoutError(this.definition.id, { phase: this.phase, timeout: budgetMs, option }));
+  }
+
+  #forward(argument: ArgumentSignal): void {
+    const announce = (reason: unknown): void => {
+      argument.target = undefined;
+      if (this.member?.session?.open !== true) return;
+      const payload = encodeThrown(reason, { root: "reason", references: this.carrier.references });
+      this.member.session.signal(this.stream, argument.index, payload);
+    };
+    if (argument.signal.aborted) {
+      announce(argument.signal.reason);
+      return;
+    }
+    argument.target = { abort: announce };
+    watchSignal(argument.signal, argument.target);
+  }
+
+  #dropArgumentTargets(): void {
+    if (this.#argumentSignals === undefined) return;
+    for (const argument of this.#argumentSignals) {
+      if (argument.target !== undefined) unwatchSignal(argument.signal, argument.target);
+      argument.target = undefined;
+    }
+  }
+}

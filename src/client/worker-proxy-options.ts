@@ -1,0 +1,118 @@
+/** Options of a proxy, as users write them and as the interior reads them. */
+import type { Balancer } from "../balancer/balancer.ts";
+import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
+import type { Discovery } from "../discovery/discovery.ts";
+import { LocalDiscovery } from "../discovery/local-discovery.ts";
+import { StaticDiscovery } from "../discovery/static-discovery.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { MAX_TIMER_MS } from "../internal/clock.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/** Where a proxy finds its workers: exactly one of the three. */
+export interface WorkerSource {
+  /** Any discovery. */
+  readonly discovery?: Discovery | undefined;
+  /** A fixed list. */
+  readonly workers?: readonly WorkerMetadata[] | undefined;
+  /** The workers on this host that are published under a name. */
+  readonly namespace?: string | undefined;
+}
+
+/** How a proxy chooses workers and waits for them. */
+export interface WorkerProxyOptions extends WorkerSource {
+  /** Most workers held; an integer from 1. Default: no limit. */
+  readonly lease?: number | undefined;
+  /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
+  readonly balancer?: Balancer | undefined;
+  /** Members admitted before the first call goes out; an integer from 0, at most `lease`. Default 1. */
+  readonly quorum?: number | undefined;
+  /** Milliseconds that calls wait for a worker when there is none. Default 60 000. */
+  readonly quorumTimeout?: number | undefined;
+  /** Only workers with at least one of these tags. Default: all. */
+  readonly tags?: readonly string[] | undefined;
+  /** Whether discovery starts with the first call instead of with `open()`. Default true. */
+  readonly lazy?: boolean | undefined;
+  /** Milliseconds a cancelled call's worker may leave a ping unanswered before it counts as blocked. Default 5 000. */
+  readonly killGrace?: number | undefined;
+}
+
+/** {@link WorkerProxyOptions} after validation. */
+export interface ResolvedWorkerProxyOptions {
+  readonly discovery: Discovery | undefined;
+  readonly lease: number | undefined;
+  readonly balancer: Balancer;
+  readonly quorum: number;
+  readonly quorumTimeoutMs: number;
+  readonly tags: readonly string[];
+  readonly lazy: boolean;
+  readonly killGraceMs: number;
+}
+
+/** Most milliseconds until a worker must have greeted. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Checks the options of a proxy and fills in defaults.
+ *
+ * @param sourceRequired False for the proxy of a pool that only spawns.
+ * @throws {@link InvalidOptionError} for the first option, or combination, that cannot be accepted.
+ */
+export function resolveWorkerProxyOptions(
+  options: WorkerProxyOptions,
+  { sourceRequired = true }: { readonly sourceRequired?: boolean } = {},
+): ResolvedWorkerProxyOptions {
+  const { discovery, workers, namespace, lease, balancer, quorum = 1, tags = [], lazy = true } = options;
+  const given = [discovery, workers, namespace].filter((source) => source !== undefined).length;
+  if (given > 1 || (given === 0 && sourceRequired)) {
+    throw new InvalidOptionError("discovery", {
+      value: given === 0 ? undefined : { discovery, workers, namespace },
+      expected: "exactly one of { discovery }, { workers } and { namespace }",
+    });
+  }
+  if (discovery !== undefined) assertMethods("discovery", discovery, ["subscribe", "publisher"]);
+  if (balancer !== undefined) assertMethods("balancer", balancer, ["delegate"]);
+  if (lease !== undefined) assertInteger("lease", lease, 1);
+  assertInteger("quorum", quorum, 0);
+  if (lease !== undefined && quorum > lease) {
+    throw new InvalidOptionError("quorum", { value: quorum, expected: `at most the capacity of ${lease}` });
+  }
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string" && tag !== "")) {
+    throw new InvalidOptionError("tags", { value: tags, expected: "an array of non-empty strings" });
+  }
+  if (typeof lazy !== "boolean") throw new InvalidOptionError("lazy", { value: lazy, expected: "a boolean" });
+  return {
+    discovery: discovery ?? (workers === undefined ? undefined : new StaticDiscovery(workers)) ?? localDiscovery(namespace),
+    lease,
+    balancer: balancer ?? new LeastBusyBalancer(),
+    quorum,
+    quorumTimeoutMs: resolveDuration("quorumTimeout", options.quorumTimeout, 60_000),
+    tags: [...tags],
+    lazy,
+    killGraceMs: resolveDuration("killGrace", options.killGrace, 5_000),
+  };
+}
+
+/** Checks an integer option. */
+export function assertInteger(option: string, value: unknown, least: number): void {
+  if (Number.isSafeInteger(value) && Number(value) >= least) return;
+  throw new InvalidOptionError(option, { value, expected: `an integer from ${least}` });
+}
+
+/** Checks an optional duration in milliseconds; 0 is allowed. */
+export function resolveDuration(option: string, value: number | undefined, defaultMs: number): number {
+  if (value === undefined) return defaultMs;
+  if (typeof value === "number" && value >= 0 && value <= MAX_TIMER_MS) return value;
+  throw new InvalidOptionError(option, { value, expected: `milliseconds from 0 to ${MAX_TIMER_MS}` });
+}
+
+function assertMethods(option: string, value: object, methods: readonly string[]): void {
+  for (const method of methods) {
+    if (typeof (value as Record<string, unknown> | null)?.[method] !== "function") {
+      throw new InvalidOptionError(option, { value, expected: `an object with a method '${method}'` });
+    }
+  }
+}
+
+function localDiscovery(namespace: string | undefined): Discovery | undefined {
+  return namespace === undefined ? undefined : new LocalDiscovery(namespace);
+}

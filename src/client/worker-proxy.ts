@@ -1,0 +1,327 @@
+/**
+ * A proxy: turns a stream of discovery events into members and carries calls to them. It spawns nothing;
+ * a pool that does hands its workers over with `adopt`.
+ */
+import { randomUUID } from "node:crypto";
+import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import type { DiscoveryEvent } from "../discovery/discovery.ts";
+import { hostId } from "../discovery/runtime-directory.ts";
+import { HandshakeError } from "../errors/handshake-error.ts";
+import type { Refusal } from "../errors/no-workers-available-error.ts";
+import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { processWide } from "../internal/process-wide.ts";
+import { createThrottle } from "../internal/throttle.ts";
+import { processReferences } from "../routine/process-references.ts";
+import type { Carrier } from "../session/carrier.ts";
+import type { Definable } from "../session/client-session.ts";
+import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
+import { connectUnix } from "../transport/unix-connect.ts";
+import type { Hello } from "../wire/frames.ts";
+import { version, WIRE_CODEC } from "../wire/version.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { localSocketOf } from "./admission.ts";
+import type { Explanation, ExplainedMember } from "./explanation.ts";
+import type { Member } from "./member.ts";
+import { Membership } from "./membership.ts";
+import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
+import { type DispatchCounts, TaskDispatcher } from "./task-dispatcher.ts";
+import {
+  CONNECT_TIMEOUT_MS,
+  type ResolvedWorkerProxyOptions,
+  resolveWorkerProxyOptions,
+  type WorkerProxyOptions,
+} from "./worker-proxy-options.ts";
+
+const WARNING_INTERVAL_MS = 60_000;
+
+/** What the pool around a proxy adds to it. */
+export interface ProxySurroundings {
+  /** Identity that travels with tasks; default: a fresh one. */
+  readonly id?: string;
+  /** Places kept for spawned workers. */
+  readonly reserved?: number;
+  /** What nested calls use to find the workers, when it is not the proxy's own discovery. */
+  readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
+  readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
+  readonly unresponsive?: (uid: string, culprit: string) => void;
+  readonly lastStartError?: () => Error | undefined;
+  readonly memberReady?: (worker: WorkerMetadata) => void;
+}
+
+/** This process, as its workers see it. */
+const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));
+
+/** Finds workers and calls them. Pools have one; it can also be used alone. */
+export class WorkerProxy implements CallTarget {
+  readonly id: string;
+  readonly #options: ResolvedWorkerProxyOptions;
+  readonly #surroundings: ProxySurroundings;
+  readonly #membership: Membership;
+  readonly #dispatcher: TaskDispatcher;
+  readonly #abort = new AbortController();
+  readonly #descriptor: Definable | undefined;
+  #state: "created" | "open" | "closed" = "created";
+  #watching = false;
+  #pump: Promise<void> | undefined;
+  #discoveryError: Error | undefined;
+
+  /**
+   * @param options Where workers come from and how they are used; see {@link WorkerProxyOptions}.
+   * @throws {@link InvalidOptionError} before anything is started.
+   * @example
+   * await using proxy = await WorkerProxy.open({ namespace: "thumbs" });
+   * await resize.with({ pool: proxy })("a.png", 320);
+   */
+  constructor(options: WorkerProxyOptions, surroundings?: ProxySurroundings) {
+    this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
+    this.#surroundings = surroundings ?? {};
+    this.id = surroundings?.id ?? randomUUID();
+    const { lease, tags, killGraceMs, balancer, discovery } = this.#options;
+    const warn = createThrottle(
+      (text, suppressed) =>
+        process.emitWarning(suppressed === 0 ? text : `${text} (${suppressed} like it before)`, {
+          code: "MERINO_WORKER_UNREACHABLE",
+        }),
+      { intervalMs: WARNING_INTERVAL_MS },
+    );
+    this.#membership = new Membership({
+      rules: {
+        version,
+        secure: false,
+        filter: tags.length === 0 ? undefined : (worker) => worker.tags.some((tag) => tags.includes(tag)),
+      },
+      capacity: lease,
+      reserved: this.#surroundings.reserved ?? 0,
+      connect: connectWorker,
+      hello: makeHello,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      changed: () => this.#dispatcher.progress(),
+      events: {
+        ready: (member) => {
+          this.#surroundings.memberReady?.(member.metadata);
+          this.#dispatcher.progress();
+        },
+        progress: () => this.#dispatcher.progress(),
+        unreachable: (member, error) => {
+          // A worker of the pool's own is watched as a process, which says more.
+          if (!member.own) warn(member.uid, error.message);
+          this.#dispatcher.progress();
+        },
+        inadmissible: (member, reason, error) => this.#membership.evict(member, reason, error.message),
+      },
+    });
+    const descriptorDiscovery = this.#surroundings.descriptorDiscovery ?? discovery?.descriptor;
+    const value = encodeProxyDescriptor({
+      id: this.id,
+      discovery: descriptorDiscovery,
+      lease,
+      balancer: balancer.descriptor,
+      tags: tags.length === 0 ? undefined : tags,
+      killGraceMs,
+    });
+    this.#descriptor = { value, location: "" };
+    this.#dispatcher = new TaskDispatcher({
+      references: processReferences,
+      balancer,
+      members: this.#membership.members,
+      quorumMet: () => this.#quorumMet(),
+      waitTimeoutMs: this.#options.quorumTimeoutMs,
+      killGraceMs,
+      descriptor: () => this.#descriptor,
+      reasons: () => this.#reasons(),
+      lastStartError: () => this.#surroundings.lastStartError?.() ?? this.#discoveryError,
+      describeLoss: async (member) =>
+        (await this.#surroundings.describeLoss?.(member.uid)) ?? {
+          uid: member.uid,
+          pid: member.metadata.pid,
+          address: member.metadata.address,
+        },
+      unresponsive: (member, culprit) => this.#surroundings.unresponsive?.(member.uid, culprit),
+    });
+  }
+
+  /** Makes a proxy and opens it. */
+  static async open(options: WorkerProxyOptions): Promise<WorkerProxy> {
+    return new WorkerProxy(options).open();
+  }
+
+  /** Starts it, or with `lazy` makes it ready to start with the first call. Single use. */
+  async open(): Promise<this> {
+    if (this.#state !== "created") {
+      throw new PoolClosedError(`Cannot open a proxy twice: this one is ${this.#state}; make a new one`);
+    }
+    this.#state = "open";
+    if (!this.#options.lazy) this.#watch();
+    return this;
+  }
+
+  /** Most workers held; `undefined` for no limit. */
+  get lease(): number | undefined {
+    return this.#options.lease;
+  }
+
+  /** Records of the members, in order of admission. */
+  get workers(): readonly WorkerMetadata[] {
+    return this.#membership.members.map((member) => member.metadata);
+  }
+
+  /** Counters since the start. */
+  get counts(): Readonly<DispatchCounts> {
+    return this.#dispatcher.counts;
+  }
+
+  /** Calls waiting for a worker. */
+  get queued(): number {
+    return this.#dispatcher.queued;
+  }
+
+  /** Calls not settled. */
+  get unsettled(): number {
+    return this.#dispatcher.unsettled;
+  }
+
+  /** What carries its calls; for the library's own use. */
+  get dispatcher(): Dispatcher {
+    if (this.#state === "created") {
+      throw new PoolClosedError("Cannot call through a proxy that has not been opened: await its open() first");
+    }
+    if (this.#state === "open") this.#watch();
+    return this.#dispatcher;
+  }
+
+  /** Tells what became of every worker seen, and what is waiting. */
+  explain(): Explanation {
+    return {
+      version,
+      quorum: this.#options.quorum,
+      lease: this.#options.lease,
+      queued: this.#dispatcher.queued,
+      members: this.#membership.members.map(explainMember),
+      refused: this.#membership.refusals(),
+    };
+  }
+
+  /** Takes a worker that the owner of this proxy has spawned. */
+  adopt(worker: WorkerMetadata): void {
+    this.#membership.adopt(worker);
+  }
+
+  /** Lets a worker go that its owner knows to be gone. */
+  release(uid: string, error?: Error): void {
+    this.#membership.release(uid, error);
+  }
+
+  /** Refuses new root calls; those under way, and what they call, go on. */
+  refuseCalls(makeError: () => Error): void {
+    this.#dispatcher.refuse(makeError);
+  }
+
+  /** Resolves when no call is under way. */
+  settled(): Promise<void> {
+    return this.#dispatcher.settled();
+  }
+
+  /** Ends every call under way: their signals fire, their promises reject. */
+  abortCalls(makeReason: () => unknown): void {
+    this.#dispatcher.abortAll(makeReason);
+  }
+
+  /** Ends it: calls under way reject with `PoolClosedError`. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#state !== "closed") {
+      this.#state = "closed";
+      const closed = (): Error => new PoolClosedError("Cannot complete the call: the proxy has been closed");
+      this.#dispatcher.refuse(closed);
+      this.#dispatcher.abortAll(closed);
+      this.#abort.abort();
+      this.#membership.close();
+    }
+    await this.#pump;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const { discovery } = this.#options;
+    if (discovery !== undefined) this.#pump = this.#observe(discovery.subscribe({ signal: this.#abort.signal }));
+  }
+
+  async #observe(events: AsyncIterable<DiscoveryEvent>): Promise<void> {
+    try {
+      for await (const event of events) this.#membership.observe(event);
+    } catch (error) {
+      // The members there are go on serving; what is missing is said when a call finds none.
+      this.#discoveryError = error instanceof Error ? error : new Error(String(error));
+      process.emitWarning(`The discovery of a pool has failed: ${this.#discoveryError.message}`, {
+        code: "MERINO_DISCOVERY_FAILED",
+      });
+    }
+  }
+
+  #quorumMet(): boolean {
+    if (this.#quorumReached) return true;
+    this.#quorumReached = this.#membership.size >= this.#options.quorum;
+    return this.#quorumReached;
+  }
+
+  /** Once met, the quorum is not asked for again. */
+  #quorumReached = false;
+
+  #reasons(): readonly Refusal[] {
+    const members = this.#membership.members.map((member): Refusal => {
+      const { uid, state } = member;
+      if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
+      if (state.kind === "ready") {
+        return member.draining
+          ? { uid, reason: "draining", detail: "it takes no new calls" }
+          : { uid, reason: "refused", detail: "it is ready and was not chosen" };
+      }
+      return { uid, reason: "starting", detail: "its connection is being set up" };
+    });
+    return [...members, ...this.#membership.refusals()];
+  }
+}
+
+function explainMember(member: Member): ExplainedMember {
+  const { uid, metadata, state, own, inFlight, draining, completed } = member;
+  return {
+    uid,
+    pid: metadata.pid,
+    address: metadata.address,
+    version: member.peer?.version ?? metadata.version,
+    own,
+    state: state.kind === "gone" ? "backing-off" : state.kind,
+    draining,
+    inFlight,
+    completed,
+    ...(state.kind === "backing-off" ? { error: state.error.message } : {}),
+  };
+}
+
+async function connectWorker(worker: WorkerMetadata): Promise<Carrier> {
+  const socket = localSocketOf(worker, hostId());
+  if (socket === undefined) {
+    throw new HandshakeError(
+      `Cannot connect to worker '${worker.uid}' at '${worker.address}': only workers on this host can be reached`,
+    );
+  }
+  return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch });
+}
+
+function makeHello(): Hello {
+  client.sessions = (client.sessions + 1) % 2 ** 32;
+  return {
+    session: client.sessions,
+    version,
+    uid: client.uid,
+    runtime: "node",
+    codecs: [WIRE_CODEC],
+    features: FEATURES,
+    limits: DEFAULT_LIMITS,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * `portable()`: lets instances of a class travel. Finds the identity of the class and registers it; how
+ * instances are written is the codec's affair. Runs once per class, at declaration.
+ */
+import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import { declarationSite } from "../identity/call-site.ts";
+import { moduleIdentity } from "../identity/package-root.ts";
+import { portableByConstructor, registerPortable } from "./portable-registry.ts";
+import type { PortableClass } from "./references.ts";
+
+/** Names the static method that turns an instance into a value which can be sent. */
+export const encode: unique symbol = Symbol.for("merino.encode") as never;
+
+/** Names the static method that turns such a value back into an instance. */
+export const decode: unique symbol = Symbol.for("merino.decode") as never;
+
+/** Settings of {@link portable}. */
+export interface PortableOptions {
+  /** Name of the class in its identity. Default: the class's own name. Set it where a minifier changes names. */
+  readonly name?: string;
+  /** Module that declares the class, `import.meta.url`. Default: the module that calls `portable()`. */
+  readonly module?: string | URL;
+  /** The whole identity, which is then used as it is. */
+  readonly id?: string;
+}
+
+type AnyClass = abstract new (...parameters: never[]) => object;
+
+/** Built-in classes whose instances have state that fields do not show. */
+const OPAQUE: readonly { readonly prototype: object; readonly name: string }[] = [
+  Map,
+  Set,
+  WeakMap,
+  WeakSet,
+  WeakRef,
+  Array,
+  Date,
+  RegExp,
+  Promise,
+  ArrayBuffer,
+  SharedArrayBuffer,
+  DataView,
+  Object.getPrototypeOf(Uint8Array) as Uint8ArrayConstructor,
+  URL,
+  URLSearchParams,
+  EventTarget,
+  Boolean,
+  Number,
+  String,
+  BigInt,
+  Symbol,
+  Function,
+];
+
+/**
+ * Registers a class, so that its instances arrive at other workers as instances of it.
+ *
+ * An instance travels as its own enumerable fields and arrives without its constructor having run. A
+ * class with private (`#`) fields, or with fields that cannot travel, says itself what to send, with
+ * static methods named {@link encode} and {@link decode}. Both sides must import the module. Subclasses
+ * are registered on their own.
+ *
+ * @returns The class, so that the call can wrap a class expression or be a decorator.
+ * @throws RoutineDeclarationError if the class has no name, the module cannot be found, another class
+ *   has the identity, or the class extends a built-in one and has no `[encode]`.
+ * @example
+ * export const Point = portable(class Point {
+ *   constructor(readonly x: number, readonly y: number) {}
+ * });
+ *
+ * class Money {
+ *   #cents = 0n;
+ *   static [encode](money: Money) { return money.#cents; }
+ *   static [decode](cents: bigint) { const money = new Money(); money.#cents = cents; return money; }
+ * }
+ * portable(Money);
+ */
+export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorContext | PortableOptions): C {
+  const options: PortableOptions = isDecoratorContext(context)
+    ? context.name === undefined
+      ? {}
+      : { name: context.name }
+    : (context ?? {});
+  refuseOpaque(Class);
+  registerPortable(describe(options.id ?? identityOf(Class, options), Class));
+  return Class;
+}
+
+/** The registration of a class, or `undefined` if it is not portable. */
+export function portableClassOf(constructor: object): PortableClass | undefined {
+  return portableByConstructor(constructor);
+}
+
+function describe(id: string, constructor: AnyClass): PortableClass {
+  const statics = constructor as unknown as {
+    [encode]?: (instance: object) => unknown;
+    [decode]?: (value: unknown) => object;
+  };
+  let checked = false;
+  // Looked up late: a decorator runs before the static fields of its class exist.
+  const check = (): void => {
+    if (checked) return;
+    if ((statics[encode] === undefined) !== (statics[decode] === undefined)) {
+      throw new RoutineDeclarationError(
+        `Cannot use '${id}' as a portable class: it has one of static [encode] and [decode]; it needs both or neither`,
+      );
+    }
+    checked = true;
+  };
+  return {
+    id,
+    constructor,
+    get encode() {
+      check();
+      return statics[encode] === undefined ? undefined : (instance: object) => statics[encode]?.(instance);
+    },
+    get decode() {
+      check();
+      return statics[decode] === undefined
+        ? undefined
+        : (value: unknown) => statics[decode]?.(value) as object;
+    },
+  };
+}
+
+function identityOf(Class: AnyClass, options: PortableOptions): string {
+  const name = options.name ?? Class.name;
+  if (name === "") {
+    throw new RoutineDeclarationError(
+      "Cannot register a portable class: it has no name; write `class Name …` or pass { name }",
+    );
+  }
+  const { module } = declarationSite(portable, options.module);
+  return `${moduleIdentity(module)}#${name}`;
+}
+
+function isDecoratorContext(
+  value: ClassDecoratorContext | PortableOptions | undefined,
+): value is ClassDecoratorContext {
+  return value !== undefined && "kind" in value && value.kind === "class";
+}
+
+function refuseOpaque(Class: AnyClass): void {
+  if (encode in Class) return;
+  const builtIn = OPAQUE.find(({ prototype }) =>
+    Object.prototype.isPrototypeOf.call(prototype, Class.prototype as object),
+  );
+  if (builtIn === undefined) return;
+  throw new RoutineDeclarationError(
+    `Cannot register the portable class '${Class.name}': it extends ${builtIn.name}, whose content is not in fields; give it static [encode] and [decode] methods`,
+  );
+}

@@ -1,0 +1,45 @@
+/**
+ * The port through which the codec sends things by reference instead of by value: routines, portable
+ * classes and abort signals. The codec asks; it never imports a registry or a module itself.
+ */
+
+/** A routine as it travels in a payload. */
+export interface RoutineReference {
+  readonly id: string;
+  /** URL of the declaring module; a hint that only local carriers may follow. */
+  readonly module: string | undefined;
+  readonly generator: boolean;
+}
+
+/** A portable class as the codec uses it. */
+export interface PortableClass {
+  readonly id: string;
+  readonly constructor: abstract new (...parameters: never[]) => object;
+  /** From `static [encode](instance)`; absent: the own fields travel. */
+  readonly encode: ((instance: object) => unknown) | undefined;
+  /** From `static [decode](value)`. Present exactly when `encode` is. */
+  readonly decode: ((value: unknown) => object) | undefined;
+}
+
+/** Answers the codec's questions about references. One implementation per process; signals differ per call. */
+export interface References {
+  /** The reference of a routine, or `undefined` for any other function. */
+  describeRoutine(candidate: object): RoutineReference | undefined;
+  /** The routine registered under the identity; for an unknown one, a callable stand-in. Never imports. */
+  resolveRoutine(reference: RoutineReference): unknown;
+  /** The portable class of an instance's exact prototype, or of the class itself, or `undefined`. */
+  portableByPrototype(prototype: object): PortableClass | undefined;
+  portableByConstructor(constructor: object): PortableClass | undefined;
+  portableById(id: string): PortableClass | undefined;
+}
+
+/** Sends abort signals beside the arguments of one call. Absent where signals are refused (results). */
+export interface SignalSink {
+  /** Returns the index under which the signal's firing will be announced. Called once per distinct signal. */
+  add(signal: AbortSignal): number;
+}
+
+/** Gives live signals for the indexes met in the arguments of one call. */
+export interface SignalSource {
+  get(index: number): AbortSignal;
+}

@@ -1,0 +1,44 @@
+/** The port behind a routine's call: whatever can carry a call to a worker. Types only. */
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { RunningTask } from "./task.ts";
+
+/** Options of one call, given through `routine.with(options)`. */
+export interface CallOptions {
+  /** Cancels the call. The promise rejects at once with the signal's reason; the routine's own signal fires. */
+  readonly signal?: AbortSignal | undefined;
+  /** Budget of the whole call in milliseconds (for a generator: of the whole stream); > 0. Shrinks over nested calls. Default: none. */
+  readonly timeout?: number | undefined;
+  /** Bounds only the search for a worker that accepts, in milliseconds; > 0. Costs a second round trip. Default: none. */
+  readonly dispatchTimeout?: number | undefined;
+  /** Free text that the routine, its events and the balancer see. */
+  readonly tag?: string | undefined;
+  /** The pool (or proxy) that carries the call. Default: see `WorkerPool.run` and the ambient pool. */
+  readonly pool?: CallTarget | undefined;
+  /** Generators only: values the worker may produce ahead of the consumer, 0 to 1 000 000. Default 0. */
+  readonly prefetch?: number | undefined;
+  /** Copies binary arguments of 64 KiB and more, so that they may be changed at once after the call. Default false. */
+  readonly copy?: boolean | undefined;
+}
+
+/** One call, as a routine hands it over. */
+export interface CallRequest {
+  readonly definition: RoutineDefinition;
+  /** `this` of the call when it travels: an instance of a portable class, or such a class. */
+  readonly receiver: unknown;
+  readonly parameters: readonly unknown[];
+  readonly options: CallOptions | undefined;
+  /** The task that makes the call. */
+  readonly parent: RunningTask | undefined;
+}
+
+/** Carries calls to workers. */
+export interface Dispatcher {
+  call(request: CallRequest): Promise<unknown>;
+  stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown>;
+}
+
+/** A pool or proxy, as `with({ pool })` takes it. */
+export interface CallTarget {
+  /** What carries its calls; for the library's own use. */
+  readonly dispatcher: Dispatcher;
+}

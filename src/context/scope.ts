@@ -1,0 +1,67 @@
+/**
+ * What surrounds a call: the running task and the pool that calls go to. Held in one
+ * `AsyncLocalStorage` for the whole process, shared by all copies of the package.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { RunningTask, Task } from "./task.ts";
+
+/** The surroundings of a piece of running code. */
+export interface Scope {
+  readonly task: RunningTask | undefined;
+  /** Where calls made here go. */
+  readonly dispatcher: Dispatcher | undefined;
+}
+
+interface ScopeState {
+  readonly storage: AsyncLocalStorage<Scope>;
+  /** Dispatchers of the ambient pools, the most recently opened last. */
+  readonly ambient: Dispatcher[];
+}
+
+const KEY = Symbol.for("merino.context.scope");
+const holder = globalThis as { [KEY]?: ScopeState };
+holder[KEY] ??= { storage: new AsyncLocalStorage<Scope>(), ambient: [] };
+const state: ScopeState = holder[KEY];
+
+/** Returns the scope of the running code, or `undefined` outside any. */
+export function currentScope(): Scope | undefined {
+  return state.storage.getStore();
+}
+
+/** Runs `fn` in the scope; everything asynchronous that it starts stays in it. */
+export function runInScope<T>(scope: Scope, fn: () => T): T {
+  return state.storage.run(scope, fn);
+}
+
+/** The process's storage, for callers that must not allocate a closure per call. */
+export const scopeStorage: AsyncLocalStorage<Scope> = state.storage;
+
+/** Makes a pool the one that calls go to by default. */
+export function pushAmbient(dispatcher: Dispatcher): void {
+  state.ambient.push(dispatcher);
+}
+
+/** Takes a pool back; the one opened before it serves again. */
+export function removeAmbient(dispatcher: Dispatcher): void {
+  const index = state.ambient.lastIndexOf(dispatcher);
+  if (index !== -1) state.ambient.splice(index, 1);
+}
+
+/** The most recently opened ambient pool's dispatcher. */
+export function ambientDispatcher(): Dispatcher | undefined {
+  return state.ambient[state.ambient.length - 1];
+}
+
+/**
+ * Returns the task that the running code belongs to, or `undefined` outside a routine's body.
+ *
+ * @example
+ * const add = routine(async function add(x: number, y: number) {
+ *   currentTask()?.signal.throwIfAborted();
+ *   return x + y;
+ * });
+ */
+export function currentTask(): Task | undefined {
+  return state.storage.getStore()?.task;
+}

@@ -1,0 +1,48 @@
+/** The task as its own routine sees it, and as the calls nested in it see it. Types only. */
+
+/** One link of the chain of tasks that led to a task. */
+export interface TaskCaller {
+  readonly id: string;
+  /** Identity of the calling routine. */
+  readonly routine: string;
+  readonly tag: string | undefined;
+  /** The caller's own caller; absent for the outermost task. */
+  readonly caller: TaskCaller | undefined;
+}
+
+/** The running task, from the inside: what `currentTask()` returns. */
+export interface Task {
+  /** UUID-shaped, unique per call. */
+  readonly id: string;
+  /** The task that made this call; absent when it came from outside any task. */
+  readonly caller: TaskCaller | undefined;
+  /** The `tag` given with the call. */
+  readonly tag: string | undefined;
+  /** Identity of the routine. */
+  readonly routine: string;
+  /** Fires when the caller cancels, the budget runs out, or the worker shuts down. */
+  readonly signal: AbortSignal;
+  /** When the call's budget ends, in milliseconds on the clock of `performance.now()` of this process; absent without one. */
+  readonly deadline: number | undefined;
+}
+
+/** One task of a chain, as it travels with a nested call. */
+export interface LineageEntry {
+  readonly id: string;
+  readonly routine: string;
+  readonly tag: string | undefined;
+}
+
+/** Something that can be ended with a reason: a call, as its task or its signal sees it. */
+export interface Abortable {
+  abort(reason: unknown): void;
+}
+
+/** The running task as the library sees it. */
+export interface RunningTask extends Task {
+  /** The chain for calls made by this task, nearest first, beginning with the task itself. */
+  lineage(): readonly LineageEntry[];
+  /** Ties a nested call to the task: it ends when the task is cancelled. */
+  attach(child: Abortable): void;
+  detach(child: Abortable): void;
+}

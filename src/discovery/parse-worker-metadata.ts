@@ -1,0 +1,137 @@
+/**
+ * Turns data from outside into a worker's record, or refuses it. Bounds every size, keeps only known fields,
+ * and never lets a socket path through from a source that is not trusted with one.
+ */
+import type { ChannelOptions, WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/** What the source of a record may say. */
+export interface ParseWorkerMetadataOptions {
+  /**
+   * Whether the source may name Unix sockets: true for local and static sources only. Otherwise a `unix:`
+   * address is refused and `socket` is left out, since a local peer counts as secure.
+   */
+  readonly unix: boolean;
+}
+
+/** Longest path of a Unix socket, in bytes. Longer ones are cut off silently by some versions of Node. */
+export const MAX_SOCKET_PATH_BYTES = 103;
+
+const UID = /^[A-Za-z0-9_-]{1,64}$/;
+const HOST_AND_PORT =
+  /^(?:\[[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})$/;
+const MAX_ENTRIES = 256;
+const MAX_TEXT = 256;
+const MAX_EXTRA_VALUE = 4_096;
+
+/** Tells whether a text can be a worker's uid: 1 to 64 letters, digits, `_` or `-`. */
+export function isWorkerUid(value: unknown): value is string {
+  return typeof value === "string" && UID.test(value);
+}
+
+/**
+ * Reads a worker's record from unknown data.
+ *
+ * @returns A frozen copy with the known fields; undefined if anything is missing, of a wrong type or too long.
+ * @example
+ * parseWorkerMetadata(JSON.parse(text), { unix: true });
+ */
+export function parseWorkerMetadata(
+  value: unknown,
+  options: ParseWorkerMetadataOptions,
+): WorkerMetadata | undefined {
+  if (!isRecord(value)) return undefined;
+  const { uid, address, pid, version, secure, runtime, socket, hostId } = value;
+  const tags = parseTexts(value.tags);
+  const extra = parseExtra(value.extra);
+  const channel = parseChannelOptions(value.options);
+  const codecs = value.codecs === undefined ? undefined : parseTexts(value.codecs);
+  if (
+    !isWorkerUid(uid) ||
+    !isAddress(address, options.unix) ||
+    !(typeof pid === "number" && Number.isSafeInteger(pid) && pid >= 0) ||
+    !isText(version) ||
+    typeof secure !== "boolean" ||
+    tags === undefined ||
+    extra === undefined ||
+    channel === undefined ||
+    (value.codecs !== undefined && codecs === undefined) ||
+    !(runtime === undefined || isText(runtime)) ||
+    !(socket === undefined || isSocketPath(socket)) ||
+    !(hostId === undefined || isText(hostId))
+  ) {
+    return undefined;
+  }
+  return Object.freeze({
+    uid,
+    address,
+    pid,
+    version,
+    tags,
+    extra,
+    secure,
+    options: channel,
+    ...(runtime === undefined ? undefined : { runtime }),
+    ...(codecs === undefined ? undefined : { codecs }),
+    ...(socket === undefined || !options.unix ? undefined : { socket }),
+    ...(hostId === undefined ? undefined : { hostId }),
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown, limit: number = MAX_TEXT): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= limit;
+}
+
+function isSocketPath(value: unknown): value is string {
+  return (
+    isText(value) &&
+    value.startsWith("/") &&
+    !value.includes("\0") &&
+    Buffer.byteLength(value) <= MAX_SOCKET_PATH_BYTES
+  );
+}
+
+function isAddress(value: unknown, unix: boolean): value is string {
+  if (!isText(value, 300)) return false;
+  if (value.startsWith("unix:")) return unix && isSocketPath(value.slice("unix:".length));
+  const port = HOST_AND_PORT.exec(value)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+function parseTexts(value: unknown): readonly string[] | undefined {
+  if (!Array.isArray(value) || value.length > MAX_ENTRIES) return undefined;
+  const texts: string[] = [];
+  for (const text of value) {
+    if (!isText(text)) return undefined;
+    texts.push(text);
+  }
+  return Object.freeze(texts);
+}
+
+function parseExtra(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (!isRecord(value)) return undefined;
+  const entries: [string, string][] = [];
+  for (const [key, text] of Object.entries(value)) {
+    if (key.length > MAX_TEXT || typeof text !== "string" || text.length > MAX_EXTRA_VALUE) return undefined;
+    if (entries.push([key, text]) > MAX_ENTRIES) return undefined;
+  }
+  // Defines own properties, also one called `__proto__`; assignment would not.
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function parseChannelOptions(value: unknown): ChannelOptions | undefined {
+  if (!isRecord(value)) return undefined;
+  const { maxMessageSize, maxConcurrentCalls } = value;
+  if (!isLimit(maxMessageSize) || !isLimit(maxConcurrentCalls)) return undefined;
+  return Object.freeze({
+    ...(maxMessageSize === undefined ? undefined : { maxMessageSize }),
+    ...(maxConcurrentCalls === undefined ? undefined : { maxConcurrentCalls }),
+  });
+}
+
+function isLimit(value: unknown): value is number | undefined {
+  return value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value > 0);
+}

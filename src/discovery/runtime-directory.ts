@@ -1,0 +1,120 @@
+/**
+ * The per-user directory that holds sockets and local advertisements, and the identity of this host.
+ *
+ * Node cannot see who is at the other end of a Unix socket, so this directory is the security boundary: it
+ * belongs to this user, has mode 0700 and is no symbolic link, and that is checked each time it is asked for.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { lstatSync, mkdirSync, readFileSync, type Stats } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { processWide } from "../internal/process-wide.ts";
+import { MAX_SOCKET_PATH_BYTES } from "./parse-worker-metadata.ts";
+
+const MAKING_ATTEMPTS = 10;
+
+/**
+ * Returns the directory, making it where it is missing: `$XDG_RUNTIME_DIR/merino` when that variable names
+ * a private directory of this user, else `merino-<uid>` in the system's directory for temporary files.
+ *
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if what stands
+ *   there is not a directory of this user with mode 0700.
+ */
+export function runtimeDirectory(): string {
+  const session = process.env.XDG_RUNTIME_DIR;
+  const directory =
+    session?.startsWith("/") && isPrivate(statOf(session))
+      ? join(session, "merino")
+      : join(tmpdir(), `merino-${userId()}`);
+  return privateDirectory(directory);
+}
+
+/** Returns the directory of this user's sockets, making and checking it like {@link runtimeDirectory}. */
+export function socketDirectory(): string {
+  return privateDirectory(join(runtimeDirectory(), "s"));
+}
+
+/**
+ * Makes up a path for a worker's Unix socket. Each call gives another one; none is ever given twice. The
+ * file itself is its server's to create and to remove.
+ *
+ * @param uid The worker's; its beginning is part of the name, so that people can tell sockets apart.
+ * @returns An absolute path of at most 103 bytes.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the directory's own
+ *   path is too long for that.
+ */
+export function socketPath(uid: string): string {
+  const readable = uid.replace(/[^A-Za-z0-9]/g, "").slice(0, 8);
+  const path = join(socketDirectory(), `${readable}-${randomBytes(8).toString("base64url")}`);
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new InvalidOptionError("socketPath", {
+      value: path,
+      expected: `at most ${MAX_SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR or TMPDIR to a directory with a shorter path`,
+    });
+  }
+  return path;
+}
+
+/**
+ * Identifies this host between two boots, so that peers know whether they share sockets. The same in every
+ * process of the host, as far as the host tells; it reveals nothing about the identifiers it is made of.
+ */
+export function hostId(): string {
+  const cache = processWide("host-id", (): { value: string | undefined } => ({ value: undefined }));
+  cache.value ??= computeHostId();
+  return cache.value;
+}
+
+function computeHostId(): string {
+  const bootId = contentOf("/proc/sys/kernel/random/boot_id");
+  const machineId = contentOf("/etc/machine-id") ?? contentOf("/var/lib/dbus/machine-id");
+  const parts = bootId === undefined && machineId === undefined ? [hostname()] : [bootId, machineId];
+  return createHash("sha256")
+    .update(`merino host\n${parts.join("\n")}`)
+    .digest("hex")
+    .slice(0, 24);
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim() || undefined;
+  } catch {
+    // Absent or not for us: other systems, hardened containers. The rest still identifies the host.
+    return undefined;
+  }
+}
+
+/**
+ * Returns `directory`, making it where it is missing and checking that it is this user's own.
+ *
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if it is not.
+ */
+export function privateDirectory(directory: string): string {
+  let stats = statOf(directory);
+  // More than once, as another process may be removing it, empty as it still is.
+  for (let attempt = 0; stats === undefined && attempt < MAKING_ATTEMPTS; attempt++) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    stats = statOf(directory);
+  }
+  if (!isPrivate(stats)) {
+    throw new InvalidOptionError("runtimeDirectory", {
+      value: directory,
+      expected: `a directory (no link) of user ${userId()} with mode 0700; remove it or correct it with chown and chmod, or set XDG_RUNTIME_DIR`,
+    });
+  }
+  return directory;
+}
+
+function isPrivate(stats: Stats | undefined): boolean {
+  return stats?.isDirectory() === true && stats.uid === userId() && (stats.mode & 0o777) === 0o700;
+}
+
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function userId(): number {
+  // Absent on Windows only, which has no such directories and is not supported.
+  return process.geteuid?.() ?? -1;
+}

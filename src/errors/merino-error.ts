@@ -1,0 +1,76 @@
+/**
+ * The base of every error Merino throws, its brand and its catalogue.
+ *
+ * The brand is a registered symbol on the prototype, so that errors are recognised across two copies
+ * of the package in one process and across worker boundaries; `instanceof` is never relied upon.
+ */
+
+/** Whose fault an error is. It decides what a caller can do and what the proxy does with the worker. */
+export type Fault = "caller" | "routine" | "worker" | "network" | "configuration" | "bug";
+
+/** What the catalogue records about one error class. */
+export interface ErrorTraits {
+  /** The class name, as `error.name` shows it. */
+  readonly name: string;
+  /** The stable code to match on, `ERR_MERINO_…`. */
+  readonly code: string;
+  readonly fault: Fault;
+}
+
+/** An error as every member of Merino's family presents itself. */
+export interface MerinoErrorLike extends Error {
+  readonly code: string;
+  readonly fault: Fault;
+}
+
+const BRAND: unique symbol = Symbol.for("merino.error") as never;
+
+type ErrorClass = abstract new (...parameters: never[]) => Error;
+
+const catalogue = new Map<string, { readonly traits: ErrorTraits; readonly errorClass: ErrorClass }>();
+
+/**
+ * Records a class in the catalogue and puts name, code, fault and brand on its prototype.
+ *
+ * @param errorClass The class to record; called from its static block.
+ * @param traits Its name, code and default fault. An instance may carry a `fault` of its own.
+ */
+export function defineError(errorClass: ErrorClass, traits: ErrorTraits): void {
+  for (const key of ["name", "code", "fault"] as const) {
+    Object.defineProperty(errorClass.prototype, key, {
+      value: traits[key],
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    });
+  }
+  Object.defineProperty(errorClass.prototype, BRAND, { value: true });
+  catalogue.set(traits.name, { traits, errorClass });
+}
+
+/** Base of Merino's errors. Match on `code`, not on the message. */
+export abstract class MerinoError extends Error implements MerinoErrorLike {
+  declare readonly code: string;
+  declare readonly fault: Fault;
+}
+
+/**
+ * Tells whether a value is one of Merino's errors, whichever copy of the package made it.
+ *
+ * @example
+ * try { await add(1, 2); } catch (error) {
+ *   if (isMerinoError(error) && error.code === "ERR_MERINO_NO_WORKERS") showStatus(error.message);
+ *   else throw error;
+ * }
+ */
+export function isMerinoError(value: unknown): value is MerinoErrorLike {
+  return typeof value === "object" && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true;
+}
+
+/** Every error class recorded so far, by name. The codec rebuilds errors from it; the docs list it. */
+export function errorCatalogue(): ReadonlyMap<
+  string,
+  { readonly traits: ErrorTraits; readonly errorClass: ErrorClass }
+> {
+  return catalogue;
+}

@@ -1,0 +1,44 @@
+/** A call that found no worker. */
+import { defineError, MerinoError } from "./merino-error.ts";
+
+/** Why one worker was not used. */
+export interface Refusal {
+  /** The worker's uid, or a placeholder when none is known. */
+  readonly uid: string;
+  readonly reason:
+    | "version"
+    | "codec"
+    | "security"
+    | "filter"
+    | "capacity"
+    | "evicted"
+    | "unreachable"
+    | "refused"
+    | "starting"
+    | "draining";
+  /** What happened, for people. */
+  readonly detail: string;
+}
+
+/** Every candidate was offered the task before any accepted it; nothing has run. */
+export class NoWorkersAvailableError extends MerinoError {
+  static {
+    defineError(this, {
+      name: "NoWorkersAvailableError",
+      code: "ERR_MERINO_NO_WORKERS",
+      fault: "configuration",
+    });
+  }
+  /** One entry per worker seen, in the order seen. */
+  readonly reasons: readonly Refusal[];
+
+  constructor(reasons: readonly Refusal[], options?: ErrorOptions) {
+    super(`Cannot dispatch the task: ${summarize(reasons)}`, options);
+    this.reasons = reasons;
+  }
+}
+
+function summarize(reasons: readonly Refusal[]): string {
+  if (reasons.length === 0) return "no worker was ever seen; check the pool's size and its discovery";
+  return reasons.map(({ uid, reason, detail }) => `worker '${uid}' ${reason} (${detail})`).join("; ");
+}

@@ -1,0 +1,23 @@
+/** A value that cannot travel. */
+import { defineError, type Fault, MerinoError } from "./merino-error.ts";
+
+/** A value cannot be sent. Raised before anything leaves; `path` names the culprit. */
+export class NotSerializableError extends MerinoError {
+  static {
+    defineError(this, { name: "NotSerializableError", code: "ERR_MERINO_NOT_SERIALIZABLE", fault: "caller" });
+  }
+  /** Where the culprit sits, for example `args[0].callback` or `result.items[3]`. */
+  readonly path: string;
+
+  /**
+   * @param path Where the culprit sits.
+   * @param why What it is and what to do about it, a clause that follows the path.
+   */
+  constructor(path: string, why: string, options?: ErrorOptions & { readonly fault?: Fault }) {
+    super(`Cannot send ${path}: ${why}`, options);
+    this.path = path;
+    if (options?.fault !== undefined) {
+      Object.defineProperty(this, "fault", { value: options.fault, configurable: true });
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** A worker that went away with calls in its hands. */
+import { defineError, MerinoError } from "./merino-error.ts";
+
+/** What is known about the worker that was lost. */
+export interface LostWorker {
+  readonly uid: string;
+  readonly pid?: number | undefined;
+  readonly address?: string | undefined;
+  /** Exit code of the process, when it ended by itself and this side owns it. */
+  readonly exitCode?: number | undefined;
+  /** Signal that ended the process. */
+  readonly signal?: string | undefined;
+  /** The last lines the process wrote to standard error. */
+  readonly stderr?: string | undefined;
+  /** Identity of the routine that blocked the worker until it was replaced. */
+  readonly culprit?: string | undefined;
+}
+
+/** The worker ended, or its connection did, while it held the call. The body may have run, in part or whole. */
+export class WorkerLostError extends MerinoError {
+  static {
+    defineError(this, { name: "WorkerLostError", code: "ERR_MERINO_WORKER_LOST", fault: "worker" });
+  }
+  readonly worker: LostWorker;
+
+  constructor(why: string, worker: LostWorker, options?: ErrorOptions) {
+    const stderr = worker.stderr?.trim();
+    super(
+      `Lost worker '${worker.uid}'${worker.pid === undefined ? "" : ` (pid ${worker.pid})`}: ${why}${stderr ? `\nLast output of the worker:\n${stderr}` : ""}`,
+      options,
+    );
+    this.worker = worker;
+  }
+}

@@ -1,0 +1,28 @@
+/** A worker that never became ready. */
+import { defineError, MerinoError } from "./merino-error.ts";
+
+/** How a worker ended before it was ready. */
+export interface FailedStart {
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  readonly stderr?: string | undefined;
+}
+
+/** A worker could not be started: it died early, reported an error, or took too long. */
+export class WorkerStartError extends MerinoError {
+  static {
+    defineError(this, { name: "WorkerStartError", code: "ERR_MERINO_WORKER_START", fault: "worker" });
+  }
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** The last lines the process wrote to standard error. */
+  readonly stderr: string | undefined;
+
+  constructor(why: string, details: FailedStart = {}, options?: ErrorOptions) {
+    const stderr = details.stderr?.trim();
+    super(`Cannot start a worker: ${why}${stderr ? `\nOutput of the worker:\n${stderr}` : ""}`, options);
+    this.exitCode = details.exitCode;
+    this.signal = details.signal;
+    this.stderr = details.stderr;
+  }
+}

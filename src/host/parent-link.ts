@@ -1,0 +1,77 @@
+/**
+ * The child's end of the channel between a worker process and its parent: what the host was told to be,
+ * what it reports, and that it ends with its parent. Loads nothing but Node itself, since every worker
+ * pays for it before it can serve.
+ */
+import { inspect } from "node:util";
+import { type HostInit, takeHostInit } from "../process/host-init.ts";
+import type { ChildMessage, ParentMessage } from "../process/worker.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/** How long output and last words may take when the host ends itself. */
+const FLUSH_MS = 1_000;
+
+/** What the parent may ask for. Either may come at any time, also before the host is ready. */
+export interface ParentRequests {
+  /** Refuse new root calls; those in flight, and what they call, go on. */
+  drain(): void;
+  /** Finish and end the process. */
+  stop(): void;
+}
+
+/** The host's line to its parent. */
+export interface ParentLink {
+  readonly init: HostInit;
+  /** Tells that the worker serves. */
+  ready(metadata: WorkerMetadata): void;
+  /** Tells why it cannot, and ends the process with exit code 1. */
+  failed(error: unknown): void;
+  /** Tells that another worker of the pool does not answer after the cancellation of a task of `culprit`. */
+  unresponsive(uid: string, culprit: string): void;
+  /** Ends the process once its output has been written, or after a second. */
+  exit(code: number): void;
+}
+
+/**
+ * Connects the host with its parent. Called once, before any module of the user is imported.
+ *
+ * From then on the process ends as soon as the parent's end of the channel closes, and leaves SIGINT to its
+ * parent: Ctrl-C reaches the whole group of processes, and the parent decides how its workers end.
+ *
+ * @throws Error if this process was not forked by a Merino parent.
+ */
+export function connectParent(requests: ParentRequests): ParentLink {
+  const init = takeHostInit(process.env);
+  process.on("SIGINT", () => {});
+  // Nobody is left to serve, to report to, or to end this process later.
+  process.on("disconnect", () => process.exit(0));
+  if (!process.connected) process.exit(0);
+  process.on("message", (message: ParentMessage | null) => {
+    if (message?.type === "merino:drain") requests.drain();
+    else if (message?.type === "merino:stop") requests.stop();
+  });
+  return {
+    init,
+    ready: (metadata) => send({ type: "merino:ready", metadata }),
+    failed: (error) => send({ type: "merino:failed", error: describe(error) }, () => exitFlushed(1)),
+    unresponsive: (uid, culprit) => send({ type: "merino:unresponsive", uid, culprit }),
+    exit: exitFlushed,
+  };
+}
+
+function send(message: ChildMessage, sent: () => void = () => {}): void {
+  // Without a channel 'disconnect' has fired, or is about to: the callback takes the error.
+  if (process.connected) process.send?.(message, undefined, undefined, sent);
+  else sent();
+}
+
+/** Output goes through pipes, asynchronously: a plain `process.exit()` would lose what the parent has not read yet. */
+function exitFlushed(code: number): void {
+  const exit = (): void => process.exit(code);
+  setTimeout(exit, FLUSH_MS);
+  process.stdout.write("", () => process.stderr.write("", exit));
+}
+
+function describe(error: unknown): string {
+  return typeof error === "string" ? error : inspect(error);
+}

@@ -1,0 +1,22 @@
+/** What is known about a declared routine: its identity and where it came from. Data only. */
+
+/** How a routine's body answers: once, or with a stream of values. */
+export type RoutineKind = "function" | "generator";
+
+/** A routine as the registry holds it. */
+export interface RoutineDefinition {
+  /** `<package name>/<module path from the package root>#<name>`, or the `id` given at declaration. */
+  readonly id: string;
+  readonly name: string;
+  /** URL (`file:`) of the module that declares it; absent when declared with an `id` alone from nowhere in particular. */
+  readonly module: string | undefined;
+  readonly kind: RoutineKind;
+  /** The body as written. Called with the receiver as `this`. */
+  readonly body: (this: unknown, ...parameters: never[]) => unknown;
+  /** Name of the enclosing function when the declaration is not at the top level of its module. */
+  readonly declaredIn: string | undefined;
+  /** Default budget of a call, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  /** The callable that users hold; what arrives when the routine itself travels as a value. */
+  readonly routine: object;
+}

@@ -1,0 +1,131 @@
+/**
+ * Events for any number of onlookers, each with a buffer of its own that loses its oldest entries when the
+ * onlooker falls behind.
+ *
+ * Publishing never waits and costs next to nothing without subscribers. Not for anything whose loss matters.
+ */
+import { Fifo } from "./fifo.ts";
+
+/** How to limit and end one subscription. */
+export interface EventSubscriptionOptions {
+  /** Ends the subscription: the iteration finishes without an error, and what was not yet read is discarded. */
+  readonly signal?: AbortSignal;
+  /** Most events kept for a slow reader. Default: the stream's. At least 1. */
+  readonly bufferLimit?: number;
+}
+
+/** The events published since it was made. For one reader; `return()` or a signal ends it. */
+export interface EventSubscription<T> extends AsyncIterableIterator<T> {
+  /** Events this reader lost because it was too slow. */
+  readonly dropped: number;
+  return(): Promise<IteratorResult<T>>;
+}
+
+/** Fans events out to async iterators. */
+export class EventStream<T> {
+  readonly #subscriptions = new Set<Subscription<T>>();
+  readonly #bufferLimit: number;
+  #closed = false;
+
+  /** @param options `bufferLimit`: most events kept for each slow reader, default 1 000, at least 1. */
+  constructor(options: { readonly bufferLimit?: number } = {}) {
+    this.#bufferLimit = options.bufferLimit ?? 1_000;
+  }
+
+  /** Readers at present. Zero: whoever publishes may spare itself the making of the event. */
+  get subscriberCount(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** Gives `event` to every present reader. After `close()` it does nothing. */
+  publish(event: T): void {
+    for (const subscription of this.#subscriptions) subscription.push(event);
+  }
+
+  /** Starts reading: everything published from now on arrives, also before the first `next()`. */
+  subscribe(options: EventSubscriptionOptions = {}): EventSubscription<T> {
+    const { signal } = options;
+    const subscription = new Subscription<T>(options.bufferLimit ?? this.#bufferLimit, () => {
+      this.#subscriptions.delete(subscription);
+      signal?.removeEventListener("abort", onAbort);
+    });
+    const onAbort = (): void => subscription.cut();
+    if (this.#closed || signal?.aborted) {
+      subscription.cut();
+      return subscription;
+    }
+    this.#subscriptions.add(subscription);
+    signal?.addEventListener("abort", onAbort);
+    return subscription;
+  }
+
+  /** Ends every subscription once its reader has read what is buffered. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    for (const subscription of this.#subscriptions) subscription.finish();
+  }
+}
+
+type Waiter<T> = (result: IteratorResult<T>) => void;
+
+class Subscription<T> implements EventSubscription<T> {
+  readonly #buffer = new Fifo<T>();
+  readonly #waiters = new Fifo<Waiter<T>>();
+  readonly #limit: number;
+  readonly #onEnd: () => void;
+  #ended = false;
+  dropped = 0;
+
+  constructor(limit: number, onEnd: () => void) {
+    this.#limit = limit;
+    this.#onEnd = onEnd;
+  }
+
+  push(event: T): void {
+    if (this.#ended) return;
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) {
+      waiter({ done: false, value: event });
+      return;
+    }
+    if (this.#buffer.size >= this.#limit) {
+      this.#buffer.shift();
+      this.dropped += 1;
+    }
+    this.#buffer.push(event);
+  }
+
+  /** No further events; what is buffered may still be read. */
+  finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd();
+    for (const waiter of this.#waiters.drain()) waiter({ done: true, value: undefined });
+  }
+
+  /** No further events, and what is buffered is gone. */
+  cut(): void {
+    this.#buffer.drain();
+    this.finish();
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    if (this.#buffer.size > 0) {
+      // The size says that there is a value; its type may include undefined.
+      return Promise.resolve({ done: false, value: this.#buffer.shift() as T });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+    });
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.cut();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

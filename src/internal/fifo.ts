@@ -1,0 +1,98 @@
+/** A queue from whose middle entries can be taken: a doubly linked list. Memory follows the number of entries at once. */
+
+/** The place of one value in a {@link Fifo}. Opaque to its holder, who may remove it. */
+export class FifoNode<T> {
+  readonly value: T;
+  previous: FifoNode<T> | undefined = undefined;
+  next: FifoNode<T> | undefined = undefined;
+  queued = true;
+
+  constructor(value: T) {
+    this.value = value;
+  }
+}
+
+/** First in, first out; every operation takes constant time. */
+export class Fifo<T> implements Iterable<T> {
+  #first: FifoNode<T> | undefined;
+  #last: FifoNode<T> | undefined;
+  #size = 0;
+
+  /** Values in the queue. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Puts a value at the end. The node serves to remove it later. */
+  push(value: T): FifoNode<T> {
+    const node = new FifoNode(value);
+    node.previous = this.#last;
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.next = node;
+    this.#last = node;
+    this.#size += 1;
+    return node;
+  }
+
+  /** Puts a value in front, to be taken next. */
+  unshift(value: T): FifoNode<T> {
+    const node = new FifoNode(value);
+    node.next = this.#first;
+    if (this.#first === undefined) this.#last = node;
+    else this.#first.previous = node;
+    this.#first = node;
+    this.#size += 1;
+    return node;
+  }
+
+  /** The oldest value, which stays; undefined when there is none. */
+  peek(): T | undefined {
+    return this.#first?.value;
+  }
+
+  /** Takes the oldest value out; undefined when there is none. */
+  shift(): T | undefined {
+    const node = this.#first;
+    if (node === undefined) return undefined;
+    this.remove(node);
+    return node.value;
+  }
+
+  /** Takes out the value that `node` of this queue stands for. Returns whether it was still queued. */
+  remove(node: FifoNode<T>): boolean {
+    if (!node.queued) return false;
+    node.queued = false;
+    const { previous, next } = node;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    // A removed node that its holder keeps must not keep its former neighbours.
+    node.previous = undefined;
+    node.next = undefined;
+    this.#size -= 1;
+    return true;
+  }
+
+  /** Takes everything out, oldest first, into an array. */
+  drain(): T[] {
+    const values: T[] = [];
+    for (let node = this.#first; node !== undefined; node = this.#first) {
+      values.push(node.value);
+      this.remove(node);
+    }
+    return values;
+  }
+
+  /** From the oldest to the youngest. Meanwhile values may be added, and the value at hand removed; no other. */
+  *[Symbol.iterator](): Generator<T, undefined, undefined> {
+    let node = this.#first;
+    while (node !== undefined) {
+      const { value, next } = node;
+      yield value;
+      // Removed meanwhile, it has no successor of its own any more; still there, it may have got one.
+      node = node.queued ? node.next : next;
+    }
+    return undefined;
+  }
+}

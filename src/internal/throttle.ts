@@ -1,0 +1,62 @@
+/**
+ * Keeps a repeated message from flooding: per key, the first goes out at once, an identical one at most
+ * once per interval with the number held back, a changed one at once.
+ *
+ * Sets no timer: what was held back is told with the next message of its key. Keys may come from peers,
+ * so only the most recent ones are remembered.
+ */
+import { type Clock, systemClock } from "./clock.ts";
+
+/** How a throttle lets messages through. */
+export interface ThrottleOptions {
+  /** Least time between identical messages of one key, in milliseconds. */
+  readonly intervalMs: number;
+  /** Most keys remembered; the one longest unheard of is forgotten first. Default 1 000. */
+  readonly keyLimit?: number;
+  /** Where time comes from; a parameter for tests. */
+  readonly clock?: Pick<Clock, "now">;
+}
+
+interface Utterance {
+  readonly text: string;
+  readonly atMs: number;
+  suppressed: number;
+}
+
+/**
+ * Makes a rate limit in front of `emit`.
+ *
+ * @param emit Receives what goes out, and how many identical messages of the key were held back since the last.
+ * @returns Offers a message; tells whether it went out.
+ * @example
+ * const warn = createThrottle((text) => process.emitWarning(text), { intervalMs: 60_000 });
+ * warn(worker.uid, "cannot connect"); // goes out
+ * warn(worker.uid, "cannot connect"); // does not
+ */
+export function createThrottle(
+  emit: (text: string, suppressed: number) => void,
+  options: ThrottleOptions,
+): (key: string, text: string) => boolean {
+  const { intervalMs, keyLimit = 1_000, clock = systemClock } = options;
+  const last = new Map<string, Utterance>();
+  return (key, text) => {
+    const now = clock.now();
+    const previous = last.get(key);
+    if (previous !== undefined) {
+      // Taken out and put back: the map's order is the order of last mention.
+      last.delete(key);
+      if (previous.text === text && now - previous.atMs < intervalMs) {
+        previous.suppressed += 1;
+        last.set(key, previous);
+        return false;
+      }
+    }
+    last.set(key, { text, atMs: now, suppressed: 0 });
+    if (last.size > keyLimit) {
+      const oldest = last.keys().next();
+      if (!oldest.done) last.delete(oldest.value);
+    }
+    emit(text, previous?.suppressed ?? 0);
+    return true;
+  };
+}

@@ -1,0 +1,24 @@
+/** Tells code that opens a pool whether it runs inside a worker, and what it may do there. */
+import { processWide } from "./process-wide.ts";
+
+/** What opening a pool comes to, by where it was called from. */
+export type OpenVerdict = "allowed" | "suspend" | "refuse";
+
+/** The worker that this process is. */
+export interface WorkerRole {
+  readonly uid: string;
+  /** Decides about a pool that is being opened now. */
+  readonly onOpen: () => OpenVerdict;
+}
+
+const holder = processWide<{ role: WorkerRole | undefined }>("worker-role", () => ({ role: undefined }));
+
+/** The role of this process, or `undefined` when it is no worker. */
+export function workerRole(): WorkerRole | undefined {
+  return holder.role;
+}
+
+/** Makes this process a worker. Called once, by its host. */
+export function becomeWorker(role: WorkerRole): void {
+  holder.role = role;
+}

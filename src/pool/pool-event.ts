@@ -1,0 +1,48 @@
+/** What happens in a pool, as `events()` reports it, and its figures, as `stats()` does. Data only. */
+import type { ExplainedMember } from "../client/explanation.ts";
+
+/** One event. */
+export type PoolEvent =
+  | { readonly type: "worker-starting"; readonly uid: string }
+  | { readonly type: "worker-ready"; readonly uid: string; readonly pid: number }
+  | {
+      readonly type: "worker-exited";
+      readonly uid: string;
+      readonly pid: number | undefined;
+      readonly exitCode: number | undefined;
+      readonly signal: string | undefined;
+      /** Whether the pool ended it. */
+      readonly expected: boolean;
+      /** The last lines it wrote to standard error. */
+      readonly stderr: string;
+    }
+  | { readonly type: "worker-failed"; readonly uid: string; readonly error: Error }
+  /** A worker is about to be replaced. `attempt` counts its deaths in a row. */
+  | { readonly type: "worker-replacing"; readonly attempt: number; readonly delay: number }
+  /** A worker was killed because `culprit` went on after its cancellation and blocked it. */
+  | { readonly type: "worker-unresponsive"; readonly uid: string; readonly culprit: string };
+
+/** Figures of a pool. Counters run from its opening. */
+export interface PoolStats {
+  /** Workers the pool spawns. */
+  readonly size: number;
+  /** Members that take calls now. */
+  readonly ready: number;
+  /** Calls waiting for a worker. */
+  readonly queued: number;
+  /** Calls not settled. */
+  readonly unsettled: number;
+  /** Calls made. */
+  readonly calls: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** Calls ended by their signal or a timeout. */
+  readonly cancelled: number;
+  /** Cancelled calls whose bodies went on although their workers answer. */
+  readonly abandoned: number;
+  /** Calls that went on to another worker because the first had provably not started them. */
+  readonly redirected: number;
+  /** Workers replaced. */
+  readonly restarts: number;
+  readonly workers: readonly ExplainedMember[];
+}

@@ -1,0 +1,127 @@
+/** Options of a pool, as users write them and as the interior reads them. */
+import { availableParallelism } from "node:os";
+import type { Balancer } from "../balancer/balancer.ts";
+import {
+  assertInteger,
+  type ResolvedWorkerProxyOptions,
+  resolveDuration,
+  resolveWorkerProxyOptions,
+} from "../client/worker-proxy-options.ts";
+import type { Discovery } from "../discovery/discovery.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { WorkerFactory } from "../process/worker.ts";
+import { ProcessWorker } from "../process/process-worker.ts";
+
+/** How a pool gets its workers and uses them. */
+export interface WorkerPoolOptions {
+  /**
+   * Workers to spawn: an integer from 0; 0 means one per available CPU.
+   * Default: one per available CPU, or none when a `discovery` is given.
+   */
+  readonly size?: number | undefined;
+  /**
+   * Most additional discovered workers the pool admits: an integer from 0, or from 1 in a pool that spawns
+   * none. A cap on admission, not a reservation. Default: no limit.
+   */
+  readonly lease?: number | undefined;
+  /** Where further workers are found, and where the pool's own are published. Default: none. */
+  readonly discovery?: Discovery | undefined;
+  /** Tags of the spawned workers; of discovered ones, only those with at least one of them are used. Default: none, all. */
+  readonly tags?: readonly string[] | undefined;
+  /** What the spawned workers are made of. Default: `ProcessWorker.factory()`. */
+  readonly worker?: WorkerFactory | undefined;
+  /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
+  readonly balancer?: Balancer | undefined;
+  /** Members admitted before the first call goes out: an integer from 0. Default 1. */
+  readonly quorum?: number | undefined;
+  /** Milliseconds that calls wait for a worker while there is none, and that a worker may take to start. Default 60 000. */
+  readonly quorumTimeout?: number | undefined;
+  /** Milliseconds that `close()` lets calls finish. Default 60 000. */
+  readonly shutdownTimeout?: number | undefined;
+  /** Whether discovery starts with the first call. Spawned workers always start with `open()`. Default true. */
+  readonly lazy?: boolean | undefined;
+  /** Whether calls made outside any pool go to this one while it is the last opened. Default true. */
+  readonly ambient?: boolean | undefined;
+  /** Whether a worker that dies is replaced. Default true. */
+  readonly respawn?: boolean | undefined;
+  /**
+   * Milliseconds that a worker may leave a ping unanswered after a call on it was cancelled, before it is
+   * killed and replaced; also what each step of ending a worker may take. Default 5 000.
+   */
+  readonly killGrace?: number | undefined;
+}
+
+/** {@link WorkerPoolOptions} after validation. */
+export interface ResolvedWorkerPoolOptions {
+  readonly size: number;
+  /** Total capacity handed to the proxy. */
+  readonly capacity: number | undefined;
+  readonly discovery: Discovery | undefined;
+  readonly tags: readonly string[];
+  readonly worker: WorkerFactory;
+  readonly proxy: ResolvedWorkerProxyOptions;
+  readonly shutdownTimeoutMs: number;
+  readonly ambient: boolean;
+  readonly respawn: boolean;
+}
+
+/**
+ * Checks the options of a pool and fills in defaults. Pure.
+ *
+ * @throws {@link InvalidOptionError} for the first option, or combination, that cannot be accepted.
+ */
+export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError("options", { value: options, expected: "an object with pool options" });
+  }
+  const { lease, discovery, worker, ambient = true, respawn = true } = options;
+  const size = resolveSize(options.size, discovery);
+  if (lease !== undefined) assertInteger("lease", lease, size === 0 ? 1 : 0);
+  if (worker !== undefined && typeof worker !== "function") {
+    throw new InvalidOptionError("worker", { value: worker, expected: "a worker factory, such as ProcessWorker.factory()" });
+  }
+  assertBoolean("ambient", ambient);
+  assertBoolean("respawn", respawn);
+  const capacity = lease === undefined ? undefined : size + lease;
+  const reachable = capacity ?? (discovery === undefined ? size : undefined);
+  if (options.quorum !== undefined && reachable !== undefined && options.quorum > reachable) {
+    throw new InvalidOptionError("quorum", {
+      value: options.quorum,
+      expected: `at most ${reachable}, all the workers this pool can have`,
+    });
+  }
+  const proxy = resolveWorkerProxyOptions(
+    {
+      discovery,
+      lease: capacity,
+      balancer: options.balancer,
+      quorum: options.quorum,
+      quorumTimeout: options.quorumTimeout,
+      tags: options.tags,
+      lazy: options.lazy,
+      killGrace: options.killGrace,
+    },
+    { sourceRequired: false },
+  );
+  return {
+    size,
+    capacity,
+    discovery,
+    tags: proxy.tags,
+    worker: worker ?? ProcessWorker.factory(),
+    proxy,
+    shutdownTimeoutMs: resolveDuration("shutdownTimeout", options.shutdownTimeout, 60_000),
+    ambient,
+    respawn,
+  };
+}
+
+function resolveSize(size: number | undefined, discovery: Discovery | undefined): number {
+  if (size === undefined) return discovery === undefined ? availableParallelism() : 0;
+  assertInteger("size", size, 0);
+  return size === 0 ? availableParallelism() : size;
+}
+
+function assertBoolean(option: string, value: unknown): void {
+  if (typeof value !== "boolean") throw new InvalidOptionError(option, { value, expected: "a boolean" });
+}

@@ -1,0 +1,320 @@
+/**
+ * A pool: spawns workers, publishes them, and carries calls to them and to those it discovers. It owns its
+ * workers' processes and one proxy; everything it starts, it ends.
+ */
+import { randomUUID } from "node:crypto";
+import type { Explanation } from "../client/explanation.ts";
+import { WorkerProxy } from "../client/worker-proxy.ts";
+import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import { currentScope, pushAmbient, removeAmbient, runInScope } from "../context/scope.ts";
+import type { Discovery, Publisher } from "../discovery/discovery.ts";
+import { LocalDiscovery } from "../discovery/local-discovery.ts";
+import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { deadlines } from "../internal/deadline-queue.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { EventStream } from "../internal/event-stream.ts";
+import { workerRole } from "../internal/worker-role.ts";
+import { resolveDuration } from "../client/worker-proxy-options.ts";
+import { entryModule } from "../process/entry-module.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { mapCalls, type MapOptions, resolveMapOptions } from "./map-calls.ts";
+import type { PoolEvent, PoolStats } from "./pool-event.ts";
+import { type ResolvedWorkerPoolOptions, resolveWorkerPoolOptions, type WorkerPoolOptions } from "./worker-pool-options.ts";
+import { WorkerSlot } from "./worker-slot.ts";
+
+type PoolState = "created" | "opening" | "open" | "closing" | "closed";
+
+/**
+ * Runs routines on workers.
+ *
+ * @example
+ * await using pool = await WorkerPool.open({ size: 4 });
+ * console.log(await add(1, 2));
+ */
+export class WorkerPool implements CallTarget {
+  readonly id: string = randomUUID();
+  /** What carries the pool's calls. */
+  readonly proxy: WorkerProxy;
+  /** Resolves when the pool has been closed and nothing of it is left. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #options: ResolvedWorkerPoolOptions;
+  readonly #discovery: Discovery | undefined;
+  readonly #slots: WorkerSlot[] = [];
+  readonly #events = new EventStream<PoolEvent>();
+  readonly #closed = createDeferred();
+  #publisher: Publisher | undefined;
+  #state: PoolState = "created";
+  #closing: Promise<void> | undefined;
+  #restarts = 0;
+
+  /**
+   * Checks the options; nothing is started.
+   *
+   * @throws {@link InvalidOptionError} for the first option, or combination, that cannot be accepted.
+   */
+  constructor(options: WorkerPoolOptions = {}) {
+    this.#options = resolveWorkerPoolOptions(options);
+    this.closed = this.#closed.promise;
+    const { size, capacity, discovery, proxy, tags } = this.#options;
+    // A pool without a discovery has a private one, so that calls nested in its tasks find its workers.
+    this.#discovery = discovery ?? (size > 0 ? new LocalDiscovery(`pool-${this.id}`) : undefined);
+    this.proxy = new WorkerProxy(
+      {
+        discovery,
+        lease: capacity,
+        balancer: proxy.balancer,
+        quorum: proxy.quorum,
+        quorumTimeout: proxy.quorumTimeoutMs,
+        tags,
+        lazy: proxy.lazy,
+        killGrace: proxy.killGraceMs,
+      },
+      {
+        id: this.id,
+        reserved: size,
+        descriptorDiscovery: this.#discovery?.descriptor,
+        describeLoss: (uid) => this.#describeLoss(uid),
+        unresponsive: (uid, culprit) => this.#replaceBlocked(uid, culprit),
+        lastStartError: () => this.#slots.find((slot) => slot.lastError !== undefined)?.lastError,
+      },
+    );
+  }
+
+  /**
+   * Makes a pool and opens it.
+   *
+   * @throws {@link InvalidOptionError} for a bad option.
+   * @throws {@link AggregateError} of `WorkerStartError`s when a worker does not come up; nothing is left running.
+   */
+  static async open(options: WorkerPoolOptions = {}): Promise<WorkerPool> {
+    return new WorkerPool(options).open();
+  }
+
+  /**
+   * Starts the workers; resolves when all of them serve. Single use.
+   *
+   * In a worker that imports the program's entry module it never settles: the module has served its purpose.
+   *
+   * @throws {@link PoolInWorkerError} when any other module opens a pool while a worker imports it.
+   */
+  open(): Promise<this> {
+    const verdict = workerRole()?.onOpen() ?? "allowed";
+    if (verdict === "suspend") return new Promise(() => {});
+    if (verdict === "refuse") {
+      return Promise.reject(
+        new PoolInWorkerError(
+          "Cannot open a pool here: a worker is importing this module to find its routines, and would start workers without end; open pools in the program's entry module, or inside functions that it calls",
+        ),
+      );
+    }
+    if (this.#state !== "created") {
+      return Promise.reject(
+        new PoolClosedError(`Cannot open a pool twice: this one is ${this.#state}; make a new WorkerPool`),
+      );
+    }
+    this.#state = "opening";
+    return this.#start();
+  }
+
+  /** Records of the members, in order of admission. */
+  get workers(): readonly WorkerMetadata[] {
+    return this.proxy.workers;
+  }
+
+  /** What carries its calls; for the library's own use. */
+  get dispatcher(): Dispatcher {
+    if (this.#state === "created" || this.#state === "opening") {
+      throw new PoolClosedError("Cannot call through a pool that has not been opened: await its open() first");
+    }
+    return this.proxy.dispatcher;
+  }
+
+  /**
+   * Runs `fn` so that calls made in it, and in what it starts, go to this pool.
+   *
+   * @example
+   * await pool.run(() => add(1, 2));
+   */
+  run<T>(fn: () => T): T {
+    return runInScope({ task: currentScope()?.task, dispatcher: this.dispatcher }, fn);
+  }
+
+  /**
+   * Calls `fn` for every item, a bounded number at a time, and gives the results as they are asked for.
+   *
+   * @param fn A routine, or a function that calls routines.
+   * @param items Read no faster than results are taken.
+   * @throws What a call throws; the iteration ends, and calls of a routine under way are cancelled.
+   * @example
+   * for await (const size of pool.map(measure, paths, { concurrency: 8 })) total += size;
+   */
+  map<T, R>(
+    fn: (item: T) => R | PromiseLike<R>,
+    items: Iterable<T> | AsyncIterable<T>,
+    options: MapOptions = {},
+  ): AsyncGenerator<Awaited<R>, void, void> {
+    const resolved = resolveMapOptions(options, this.proxy.workers.length);
+    const withOptions = (fn as { with?: (options: object) => typeof fn }).with;
+    const call = async (item: T, signal: AbortSignal): Promise<Awaited<R>> => {
+      if (typeof withOptions === "function") return await withOptions({ signal, pool: this })(item);
+      return await this.run(() => fn(item));
+    };
+    return mapCalls(call, items, resolved);
+  }
+
+  /** Tells what became of every worker seen, and what is waiting. */
+  explain(): Explanation {
+    return this.proxy.explain();
+  }
+
+  /** Figures as they stand. */
+  stats(): PoolStats {
+    const { members } = this.proxy.explain();
+    return {
+      size: this.#options.size,
+      ready: members.filter((member) => member.state === "ready").length,
+      queued: this.proxy.queued,
+      unsettled: this.proxy.unsettled,
+      ...this.proxy.counts,
+      restarts: this.#restarts,
+      workers: members,
+    };
+  }
+
+  /** What happens in the pool from now on. A reader that falls 1 000 events behind loses the oldest. */
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<PoolEvent> {
+    return this.#events.subscribe(options);
+  }
+
+  /**
+   * Closes the pool: new calls are refused, those under way (and what they call) may finish within the
+   * grace, then their signals fire and the workers end. Idempotent; concurrent calls share one closing,
+   * and a later, shorter grace shortens it.
+   *
+   * @param options `grace`: milliseconds; default `shutdownTimeout`; 0 ends calls at once.
+   */
+  close(options: { readonly grace?: number } = {}): Promise<void> {
+    const graceMs = resolveDuration("grace", options.grace, this.#options.shutdownTimeoutMs);
+    if (this.#closing === undefined) {
+      this.#closing = this.#close(graceMs);
+    } else if (options.grace !== undefined) {
+      deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #graceOver = createDeferred();
+
+  async #start(): Promise<this> {
+    const { size, worker, tags, respawn, proxy } = this.#options;
+    const entry = entryModule();
+    this.#publisher = size > 0 ? this.#discovery?.publisher() : undefined;
+    for (let n = 0; n < size; n += 1) {
+      this.#slots.push(
+        new WorkerSlot({
+          factory: worker,
+          tags,
+          entry,
+          startTimeoutMs: proxy.quorumTimeoutMs,
+          respawn,
+          ready: (metadata) => this.#admit(metadata),
+          gone: (uid, metadata) => this.#drop(uid, metadata),
+          event: (event) => this.#publish(event),
+          unresponsive: (uid, culprit) => this.#replaceBlocked(uid, culprit),
+        }),
+      );
+    }
+    const [started] = await Promise.all([
+      Promise.allSettled(this.#slots.map((slot) => slot.start())),
+      this.proxy.open(),
+    ]);
+    const errors = started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+    if (errors.length > 0) {
+      await this.close({ grace: 0 });
+      const [first] = errors;
+      throw new AggregateError(
+        errors,
+        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${first instanceof Error ? first.message : String(first)}`,
+      );
+    }
+    if (this.#closing !== undefined) {
+      await this.#closing;
+      throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
+    }
+    this.#state = "open";
+    if (this.#options.ambient) pushAmbient(this.proxy.dispatcher);
+    return this;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const neverOpened = this.#state === "created";
+    this.#state = "closing";
+    try {
+      if (!neverOpened) await this.#wind(graceMs);
+    } finally {
+      this.#state = "closed";
+      this.#events.close();
+      this.#closed.resolve();
+    }
+  }
+
+  async #wind(graceMs: number): Promise<void> {
+    const closed = (): Error => new PoolClosedError("Cannot complete the call: the pool has been closed");
+    this.proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
+    if (this.proxy.unsettled > 0 && graceMs > 0) {
+      for (const slot of this.#slots) slot.drain();
+      const timer = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
+      await Promise.race([this.proxy.settled(), this.#graceOver.promise]);
+      deadlines.cancel(timer);
+    }
+    await this.#publisher?.close();
+    this.proxy.abortCalls(closed);
+    const killAfterMs = this.#options.proxy.killGraceMs;
+    await Promise.all(this.#slots.map((slot) => slot.stop(killAfterMs)));
+    await this.proxy.close();
+    removeAmbient(this.proxy.dispatcher);
+  }
+
+  #admit(worker: WorkerMetadata): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    if (this.#state === "open") this.#restarts += 1;
+    this.proxy.adopt(worker);
+    this.#announce("worker-added", worker);
+  }
+
+  #drop(uid: string, metadata: WorkerMetadata | undefined): void {
+    this.proxy.release(uid);
+    if (metadata !== undefined && this.#state !== "closing") this.#announce("worker-dropped", metadata);
+  }
+
+  #announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): void {
+    this.#publisher?.publish({ type, worker }).catch((error: unknown) => {
+      // The pool's own calls do not need it; calls nested in tasks and other pools do.
+      process.emitWarning(`Cannot publish a worker: ${error instanceof Error ? error.message : String(error)}`, {
+        code: "MERINO_PUBLISH_FAILED",
+      });
+    });
+  }
+
+  async #describeLoss(uid: string): Promise<LostWorker | undefined> {
+    for (const slot of this.#slots) {
+      const loss = await slot.describe(uid);
+      if (loss !== undefined) return loss;
+    }
+    return undefined;
+  }
+
+  #replaceBlocked(uid: string, culprit: string): void {
+    for (const slot of this.#slots) if (slot.kill(uid, culprit)) return;
+  }
+
+  #publish(event: PoolEvent): void {
+    if (this.#events.subscriberCount > 0) this.#events.publish(event);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * One place in a pool and the worker in it: started, watched, replaced with growing pauses when it dies.
+ * It never gives up by itself; a crash loop is reported, and calls that wait meanwhile have a bound of
+ * their own.
+ */
+import { randomUUID } from "node:crypto";
+import { socketPath } from "../discovery/runtime-directory.ts";
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { WorkerStartError } from "../errors/worker-start-error.ts";
+import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
+import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
+import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
+import { explainExit } from "../process/exit-explanation.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { PoolEvent } from "./pool-event.ts";
+
+/** The first replacement comes at once for the eye, a worker that keeps dying is tried every half minute. */
+const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
+/** A worker that lived this long was sound: its death does not count towards a crash loop. */
+const SOUND_MS = 10_000;
+/** Deaths in a row that are reported as a crash loop. */
+const CRASH_LOOP = 3;
+/** How long the end of a lost worker's process may take to be known, once its connection has ended. */
+const EXIT_NOTICE_MS = 500;
+
+/** What a slot needs of its pool. */
+export interface WorkerSlotOptions {
+  readonly factory: WorkerFactory;
+  readonly tags: readonly string[];
+  readonly entry: string | undefined;
+  readonly startTimeoutMs: number;
+  readonly respawn: boolean;
+  readonly ready: (worker: WorkerMetadata) => void;
+  readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
+  readonly event: (event: PoolEvent) => void;
+  /** Another worker of the pool reports that one does not answer. */
+  readonly unresponsive: (uid: string, culprit: string) => void;
+}
+
+/** A worker's place. */
+export class WorkerSlot {
+  readonly #options: WorkerSlotOptions;
+  #worker: Worker | undefined;
+  #metadata: WorkerMetadata | undefined;
+  #stopping = false;
+  #deaths = 0;
+  #respawnAt: DeadlineEntry | undefined;
+  #readyMs = 0;
+  #killed: { readonly uid: string; readonly culprit: string } | undefined;
+  /** The last worker that ended, for those who ask about it. */
+  #last: { readonly uid: string; readonly loss: LostWorker } | undefined;
+  /** Why the last start, or the last worker, failed. */
+  lastError: Error | undefined;
+
+  constructor(options: WorkerSlotOptions) {
+    this.#options = options;
+  }
+
+  get uid(): string | undefined {
+    return this.#worker?.uid;
+  }
+
+  /** Starts the first worker. Rejects when it does not come up. */
+  async start(): Promise<void> {
+    await this.#spawn();
+  }
+
+  /** What is known about a worker that was in this place; `undefined` if it never was. */
+  async describe(uid: string): Promise<LostWorker | undefined> {
+    if (this.#worker?.uid === uid) {
+      const { exited, pid } = this.#worker;
+      const exit = await Promise.race([exited, notice()]);
+      if (exit === undefined) return { uid, pid, culprit: this.#culpritOf(uid) };
+    }
+    return this.#last?.uid === uid ? this.#last.loss : undefined;
+  }
+
+  /** Kills the worker if it is this one. */
+  kill(uid: string, culprit: string): boolean {
+    if (this.#worker?.uid !== uid || this.#killed?.uid === uid) return this.#worker?.uid === uid;
+    this.#killed = { uid, culprit };
+    this.#options.event({ type: "worker-unresponsive", uid, culprit });
+    void this.#worker.stop({ killAfter: 0 }); // its end is reported by `exited`
+    return true;
+  }
+
+  /** Tells the worker to take no more root calls of others. */
+  drain(): void {
+    this.#worker?.notify({ type: "merino:drain" });
+  }
+
+  /** Ends the worker for good. */
+  async stop(killAfterMs: number): Promise<void> {
+    this.#stopping = true;
+    if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
+    await this.#worker?.stop({ killAfter: killAfterMs });
+  }
+
+  async #spawn(): Promise<void> {
+    const uid = randomUUID();
+    const { factory, tags, entry, startTimeoutMs } = this.#options;
+    const worker = factory({ uid, socketPath: socketPath(uid), tags, extra: {}, startTimeoutMs, entry });
+    this.#worker = worker;
+    this.#metadata = undefined;
+    worker.onMessage = (message) => {
+      if (message.type === "merino:unresponsive") this.#options.unresponsive(message.uid, message.culprit);
+    };
+    worker.exited.then((exit) => this.#exited(worker, exit)).catch(reportBug);
+    this.#options.event({ type: "worker-starting", uid });
+    try {
+      const metadata = await worker.start();
+      if (this.#stopping || this.#worker !== worker) return;
+      this.#metadata = metadata;
+      this.#readyMs = performance.now();
+      this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
+      this.#options.ready(metadata);
+    } catch (error) {
+      this.lastError = error instanceof Error ? error : new WorkerStartError(String(error));
+      this.#options.event({ type: "worker-failed", uid, error: this.lastError });
+      throw error;
+    }
+  }
+
+  #exited(worker: Worker, exit: WorkerExit): void {
+    const { uid, pid } = worker;
+    const expected = this.#stopping;
+    const wasReady = this.#metadata !== undefined;
+    this.#last = { uid, loss: { uid, pid, ...exit, culprit: this.#culpritOf(uid) } };
+    this.#options.event({ type: "worker-exited", uid, pid, ...exit, expected });
+    if (this.#worker === worker) this.#worker = undefined;
+    if (wasReady) this.#options.gone(uid, this.#metadata);
+    this.#metadata = undefined;
+    if (expected) return;
+    if (wasReady) {
+      this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
+      // One that was killed for blocking was not at fault, nor was one that served for a while.
+      if (this.#killed?.uid === uid || performance.now() - this.#readyMs >= SOUND_MS) this.#deaths = 0;
+    }
+    if (wasReady || this.#deaths > 0) this.#scheduleRespawn();
+  }
+
+  #scheduleRespawn(): void {
+    if (!this.#options.respawn || this.#stopping) return;
+    this.#deaths += 1;
+    const attempt = this.#deaths;
+    const delayMs = Math.round(backoffDelayMs(attempt, RESPAWN, Math.random));
+    if (attempt >= CRASH_LOOP) {
+      process.emitWarning(
+        `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.lastError?.message ?? ""}`,
+        { code: "MERINO_CRASH_LOOP" },
+      );
+    }
+    this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
+    this.#respawnAt = deadlines.add(deadlines.now() + delayMs, () => {
+      this.#respawnAt = undefined;
+      // A start that fails ends in `exited`, which schedules the next one.
+      this.#spawn().catch(() => {});
+    });
+  }
+
+  #culpritOf(uid: string): string | undefined {
+    return this.#killed?.uid === uid ? this.#killed.culprit : undefined;
+  }
+}
+
+function notice(): Promise<undefined> {
+  return new Promise((resolve) => {
+    deadlines.add(deadlines.now() + EXIT_NOTICE_MS, () => resolve(undefined));
+  });
+}
+
+function reportBug(error: unknown): void {
+  process.emitWarning(`A pool could not handle the end of a worker: ${String(error)}`, { code: "MERINO_BUG" });
+}

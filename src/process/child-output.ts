@@ -1,0 +1,169 @@
+/**
+ * Carries what a worker process prints to the output of this process, and remembers the end of its standard
+ * error for messages. The order within each stream is kept and nothing is dropped while this process can
+ * write; a full output pauses the worker's stream instead of filling memory. It goes through
+ * `process.stdout.write`, so that output captured or redirected here includes the workers'.
+ */
+import type { Readable, Writable } from "node:stream";
+import { processWide } from "../internal/process-wide.ts";
+
+/** How much of standard error is remembered. */
+const TAIL_BYTES = 8 * 1024;
+
+/**
+ * How long after the end of a process its output may take to end too. It is there already, except where
+ * the process left children behind which hold its streams open.
+ */
+const DRAIN_MS = 250;
+
+/** Looked up at every write, since tests and loggers replace them. */
+export interface OutputDestinations {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
+
+/** The output of one child process. */
+export class ChildOutput {
+  readonly #streams: readonly Readable[];
+  readonly #tail = new Tail(TAIL_BYTES);
+
+  /**
+   * Starts to forward. The streams are unreferenced: an idle worker keeps nobody alive.
+   *
+   * @param child A process whose output is piped; streams are missing where it could not be started.
+   */
+  constructor(
+    child: { readonly stdout?: Readable | null; readonly stderr?: Readable | null },
+    destinations: OutputDestinations = process,
+  ) {
+    const { stdout, stderr } = child;
+    this.#streams = [stdout, stderr].filter((stream) => stream !== null && stream !== undefined);
+    stdout?.on("data", (chunk: Buffer) => outputTo(destinations.stdout).write(chunk, stdout));
+    stderr?.on("data", (chunk: Buffer) => {
+      this.#tail.add(chunk);
+      outputTo(destinations.stderr).write(chunk, stderr);
+    });
+    for (const stream of this.#streams) {
+      // A broken pipe ends the stream as far as we are concerned; 'close' follows.
+      stream.on("error", () => {});
+      (stream as Readable & { unref?: () => void }).unref?.();
+    }
+  }
+
+  /** The end of what the process wrote to standard error, whole lines where there are any. */
+  get stderrTail(): string {
+    return this.#tail.toString();
+  }
+
+  /**
+   * Resolves once everything that the process wrote has been taken over, having let go of its streams.
+   * Called after its end.
+   *
+   * @param others What else its end brings, to be waited for within the same time.
+   */
+  async drained(others?: Promise<unknown>): Promise<void> {
+    const ended = Promise.all([others, ...this.#streams.map(endOf)]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      // When the timer is due because this process was busy, one look at the streams is still owed.
+      timer = setTimeout(() => setImmediate(resolve), DRAIN_MS);
+    });
+    await Promise.race([ended, late]);
+    clearTimeout(timer);
+    for (const stream of this.#streams) stream.destroy();
+  }
+}
+
+/** Resolves when the stream has been read to its end, regardless of how fast the destination is: what is left is bounded. */
+function endOf(stream: Readable): Promise<void> {
+  if (stream.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("close", resolve);
+    stream.on("pause", () => stream.resume());
+    stream.resume();
+  });
+}
+
+/** One destination, shared by all workers that print to it: one listener each for 'error' and 'drain', and only while needed. */
+class Output {
+  readonly #destination: Writable;
+  readonly #paused = new Set<Readable>();
+  readonly #ours = new WeakSet<Error>();
+  #pending = 0;
+
+  constructor(destination: Writable) {
+    this.#destination = destination;
+  }
+
+  write(chunk: Buffer, source: Readable): void {
+    this.#pending += 1;
+    if (this.#pending === 1) this.#destination.on("error", this.#onError);
+    const room: unknown = this.#destination.write(chunk, (error) => this.#written(error));
+    // Exactly false: a write() replaced by somebody may return nothing.
+    if (room !== false) return;
+    if (this.#paused.size === 0) this.#destination.once("drain", this.#onDrain);
+    this.#paused.add(source);
+    source.pause();
+  }
+
+  #written(error: Error | null | undefined): void {
+    this.#pending -= 1;
+    if (!error) return this.#rest();
+    this.#ours.add(error);
+    // A destination that fails does not drain, and reports the error as an event after this callback.
+    this.#onDrain();
+    setImmediate(() => this.#rest());
+  }
+
+  #rest(): void {
+    if (this.#pending === 0) this.#destination.off("error", this.#onError);
+  }
+
+  readonly #onDrain = (): void => {
+    this.#destination.off("drain", this.#onDrain);
+    const sources = [...this.#paused];
+    this.#paused.clear();
+    for (const source of sources) source.resume();
+  };
+
+  /** Worker output that nobody reads any more is dropped; an error of anybody else's write stays theirs. */
+  readonly #onError = (error: Error): void => {
+    if (this.#ours.has(error) || this.#destination.listenerCount("error") > 1) return;
+    throw error;
+  };
+}
+
+const outputs = processWide("child-output", () => new WeakMap<Writable, Output>());
+
+function outputTo(destination: Writable): Output {
+  let output = outputs.get(destination);
+  if (output === undefined) {
+    output = new Output(destination);
+    outputs.set(destination, output);
+  }
+  return output;
+}
+
+/** The last bytes of a stream. */
+class Tail {
+  readonly #limit: number;
+  #bytes: Buffer = Buffer.alloc(0);
+  #cut = false;
+
+  constructor(limitBytes: number) {
+    this.#limit = limitBytes;
+  }
+
+  add(chunk: Buffer): void {
+    const all = Buffer.concat([this.#bytes, chunk]);
+    this.#cut ||= all.length > this.#limit;
+    // Copied, so that a large chunk is not kept alive by its end.
+    this.#bytes = Buffer.from(all.subarray(-this.#limit));
+  }
+
+  toString(): string {
+    if (!this.#cut) return this.#bytes.toString();
+    const lineStart = this.#bytes.indexOf("\n") + 1;
+    return this.#bytes.subarray(lineStart < this.#bytes.length ? lineStart : 0).toString();
+  }
+}

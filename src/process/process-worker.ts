@@ -1,0 +1,237 @@
+/**
+ * A worker process as its parent sees it: started, ready, gone. Owns the child process, its channel and
+ * its output; knows nothing of tasks. An idle worker never keeps this process alive, and a worker whose
+ * start failed has gone when `start()` rejects.
+ */
+import type { ChildProcess } from "node:child_process";
+import { WorkerStartError } from "../errors/worker-start-error.ts";
+import { deadlines } from "../internal/deadline-queue.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { hold, release } from "../internal/liveness.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { ChildOutput } from "./child-output.ts";
+import { explainExit, explainSpawnError } from "./exit-explanation.ts";
+import { type HostLaunch, prepareHost } from "./fork-host.ts";
+import { type Guardian, startGuardian } from "./guardian.ts";
+import { currentDirectory } from "./launch-directory.ts";
+import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
+import { StopLadder } from "./stop-ladder.ts";
+import type {
+  ChildMessage,
+  ParentMessage,
+  Worker,
+  WorkerContext,
+  WorkerExit,
+  WorkerFactory,
+} from "./worker.ts";
+
+/** How long each step of ending a host that reported its own failure may take; it ends by itself as a rule. */
+const FAREWELL_MS = 1_000;
+
+/** The host's entry module, beside this one in the source as in the build. Named here, never imported. */
+const HOST_URL = new URL(
+  import.meta.url.endsWith(".ts") ? "../host/main.ts" : "../host/main.js",
+  import.meta.url,
+);
+
+const NEVER_STARTED: WorkerExit = { exitCode: undefined, signal: undefined, stderr: "" };
+
+/** Runs a worker in a process of its own. Pools make them through {@link ProcessWorker.factory}. */
+export class ProcessWorker implements Worker {
+  readonly uid: string;
+  readonly exited: Promise<WorkerExit>;
+  onMessage: ((message: ChildMessage) => void) | undefined = undefined;
+
+  readonly #launch: HostLaunch;
+  readonly #startTimeoutMs: number;
+  readonly #exit = createDeferred<WorkerExit>();
+  /** Undefined where the worker has gone without having become ready. */
+  readonly #readiness = createDeferred<WorkerMetadata | undefined>();
+  readonly #ladder: StopLadder;
+  #phase: "created" | "starting" | "ready" | "gone" = "created";
+  #child: ChildProcess | undefined;
+  #guardian: Guardian | undefined;
+  /** Why the start fails, once that is decided; the end of the process follows. */
+  #startFailure: string | undefined;
+  #starting: Promise<WorkerMetadata> | undefined;
+  #stopping: Promise<WorkerExit> | undefined;
+
+  /**
+   * Makes the factory that a pool takes as its `worker` option.
+   *
+   * @param options How the processes are started and what they advertise; `hostUrl` replaces the program
+   *   that they run, for hosts of another kind.
+   * @throws {@link InvalidOptionError} for an option that cannot be accepted.
+   * @example
+   * const worker = ProcessWorker.factory({ execArgv: ["--max-old-space-size=512"] });
+   * await using pool = await WorkerPool.open({ size: 2, worker });
+   */
+  static factory(options: ProcessWorkerOptions & { readonly hostUrl?: URL } = {}): WorkerFactory {
+    const resolved = resolveProcessWorkerOptions(options);
+    const hostUrl = options.hostUrl ?? HOST_URL;
+    return (context) => {
+      const init = {
+        uid: context.uid,
+        socketPath: context.socketPath,
+        tags: context.tags,
+        extra: context.extra,
+        entry: context.entry,
+        cwd: currentDirectory(),
+        importTimeoutMs: resolved.importTimeoutMs,
+        options: resolved.channel,
+      };
+      return new ProcessWorker({ hostUrl, init, options: resolved }, context);
+    };
+  }
+
+  private constructor(launch: HostLaunch, context: WorkerContext) {
+    this.uid = context.uid;
+    this.exited = this.#exit.promise;
+    this.#launch = launch;
+    this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
+    this.#ladder = new StopLadder({
+      ask: () => this.notify({ type: "merino:stop" }),
+      terminate: () => this.#kill("SIGTERM"),
+      kill: () => this.#kill("SIGKILL"),
+    });
+  }
+
+  /** Process id, also after its end; undefined before the process has been forked, and where that failed. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): Promise<WorkerMetadata> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  stop(options: { readonly killAfter: number }): Promise<WorkerExit> {
+    if (this.#phase === "created") this.#gone(NEVER_STARTED);
+    if (this.#phase === "starting") this.#startFailure ??= "it was stopped before it was ready";
+    if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(options.killAfter);
+    this.#stopping ??= this.#awaitExit();
+    return this.#stopping;
+  }
+
+  notify(message: ParentMessage): void {
+    // The callback takes the error of a channel that closes meanwhile; without it, that would be an event.
+    if (this.#child?.connected) this.#child.send(message, () => {});
+  }
+
+  async #awaitExit(): Promise<WorkerExit> {
+    hold();
+    try {
+      return await this.exited;
+    } finally {
+      release();
+    }
+  }
+
+  async #start(): Promise<WorkerMetadata> {
+    if (this.#phase !== "created") throw new WorkerStartError("it was stopped before it was started");
+    this.#phase = "starting";
+    const timeoutMs = this.#startTimeoutMs;
+    const timeout = deadlines.add(deadlines.now() + timeoutMs, () => {
+      this.#startFailure ??= `it was not ready within ${timeoutMs} ms`;
+      this.#ladder.climb(0);
+    });
+    hold();
+    try {
+      await this.#launchChild();
+      const metadata = await this.#readiness.promise;
+      if (metadata !== undefined) return metadata;
+      const exit = await this.exited;
+      throw new WorkerStartError(this.#startFailure ?? `it ${explainExit(exit)} before it was ready`, exit);
+    } finally {
+      deadlines.cancel(timeout);
+      release();
+    }
+  }
+
+  async #launchChild(): Promise<void> {
+    try {
+      const host = await prepareHost(this.#launch);
+      // Stopped, or out of time, meanwhile.
+      if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
+      this.#adopt(host.fork(), host.guardian);
+    } catch (error) {
+      this.#startFailure ??= `its process ${explainSpawnError(error)}`;
+      this.#gone(NEVER_STARTED);
+    }
+  }
+
+  #adopt(child: ChildProcess, needsGuardian: boolean): void {
+    this.#child = child;
+    if (needsGuardian && child.pid !== undefined) {
+      this.#guardian = startGuardian();
+      this.#guardian.register(child.pid);
+    }
+    const output = new ChildOutput(child);
+    child.on("message", (message) => this.#receive(message));
+    child.once(
+      "exit",
+      (exitCode, signal) => void this.#ended(output, exitCode ?? undefined, signal ?? undefined),
+    );
+    // 'exit' does not follow where the process could not be started; any other error is one of a message or
+    // a signal that came too late.
+    child.on("error", (error) => {
+      if (child.pid !== undefined) return;
+      this.#startFailure ??= `its process ${explainSpawnError(error)}`;
+      this.#gone(NEVER_STARTED);
+    });
+    child.unref();
+    child.channel?.unref();
+  }
+
+  #receive(message: unknown): void {
+    // Routines and tools use the channel too (`node --watch` does); what is not ours is none of our business.
+    if (!isChildMessage(message)) return;
+    switch (message.type) {
+      case "merino:ready":
+        if (this.#phase !== "starting" || this.#startFailure !== undefined) return;
+        this.#phase = "ready";
+        this.#readiness.resolve(message.metadata);
+        return;
+      case "merino:failed":
+        if (this.#phase !== "starting") return;
+        this.#startFailure ??= message.error;
+        this.#ladder.climb(FAREWELL_MS);
+        return;
+      case "merino:unresponsive":
+        this.onMessage?.(message);
+    }
+  }
+
+  /** Takes over what the process left in its pipes and in the channel before anybody is told of its end. */
+  async #ended(output: ChildOutput, exitCode: number | undefined, signal: string | undefined): Promise<void> {
+    this.#ladder.end();
+    const child = this.#child;
+    await output.drained(
+      child?.connected ? new Promise((resolve) => child.once("disconnect", resolve)) : undefined,
+    );
+    if (child?.connected) child.disconnect();
+    await this.#guardian?.close();
+    this.#gone({ exitCode, signal, stderr: output.stderrTail });
+  }
+
+  #gone(exit: WorkerExit): void {
+    this.#phase = "gone";
+    this.#exit.resolve(exit);
+    this.#readiness.resolve(undefined);
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    try {
+      this.#child?.kill(signal);
+    } catch {
+      // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
+    }
+  }
+}
+
+function isChildMessage(message: unknown): message is ChildMessage {
+  if (typeof message !== "object" || message === null) return false;
+  const { type } = message as { readonly type?: unknown };
+  return type === "merino:ready" || type === "merino:failed" || type === "merino:unresponsive";
+}

@@ -1,0 +1,56 @@
+/** The port between a pool and the workers it spawns, whatever they are made of. */
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/** How a worker ended. */
+export interface WorkerExit {
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** The last lines it wrote to standard error. */
+  readonly stderr: string;
+}
+
+/** A worker as its parent sees it. Created stopped; single use. */
+export interface Worker {
+  readonly uid: string;
+  readonly pid: number | undefined;
+  /** Starts it. Resolves with its own description once it serves; rejects with `WorkerStartError`. */
+  start(): Promise<WorkerMetadata>;
+  /**
+   * Ends it in an orderly way: asks, then SIGTERM, then SIGKILL. Idempotent; resolves when it has gone.
+   *
+   * @param options `killAfter`: milliseconds each step may take, 0 for SIGKILL at once.
+   */
+  stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
+  /** Resolves once, when the process has gone, for whatever reason. Never rejects. */
+  readonly exited: Promise<WorkerExit>;
+  /** Sends a message to the host inside; a worker that has gone ignores it. */
+  notify(message: ParentMessage): void;
+  /** Called for each message from the host inside, other than its life-cycle ones. */
+  onMessage: ((message: ChildMessage) => void) | undefined;
+}
+
+/** What the parent tells the host inside a worker. */
+export type ParentMessage = { readonly type: "merino:drain" } | { readonly type: "merino:stop" };
+
+/** What the host tells its parent. */
+export type ChildMessage =
+  | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
+  | { readonly type: "merino:failed"; readonly error: string }
+  /** A worker of the same pool did not answer after a task on it was cancelled. */
+  | { readonly type: "merino:unresponsive"; readonly uid: string; readonly culprit: string };
+
+/** What a pool gives to a factory for each worker it wants. */
+export interface WorkerContext {
+  readonly uid: string;
+  /** Directory (0700, checked) in which the worker creates its socket. */
+  readonly socketPath: string;
+  readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+  /** Milliseconds in which the worker must become ready. */
+  readonly startTimeoutMs: number;
+  /** URL of the program's entry module, where there is one; see the one-file rule. */
+  readonly entry: string | undefined;
+}
+
+/** Makes a worker for a pool. */
+export type WorkerFactory = (context: WorkerContext) => Worker;

@@ -1,0 +1,57 @@
+/** Checks the options of one call. */
+import type { CallOptions } from "../context/dispatcher.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+
+const MAX_PREFETCH = 1_000_000;
+
+/** Longest duration a timer takes, in milliseconds. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+
+/**
+ * Checks the options of a call and returns them.
+ *
+ * @throws {@link InvalidOptionError} for the first option that has a wrong type or range.
+ */
+export function resolveCallOptions(options: CallOptions): CallOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError("options", { value: options, expected: "an object with call options" });
+  }
+  assertDuration("timeout", options.timeout);
+  assertDuration("dispatchTimeout", options.dispatchTimeout);
+  const { signal, tag, pool, prefetch, copy } = options;
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
+  }
+  if (tag !== undefined && typeof tag !== "string") {
+    throw new InvalidOptionError("tag", { value: tag, expected: "a string" });
+  }
+  // `in`, not a read: a pool that is not open refuses the read, and that is for the call to report.
+  if (pool !== undefined && !(typeof pool === "object" && pool !== null && "dispatcher" in pool)) {
+    throw new InvalidOptionError("pool", { value: pool, expected: "a WorkerPool or WorkerProxy" });
+  }
+  if (prefetch !== undefined && !(Number.isInteger(prefetch) && prefetch >= 0 && prefetch <= MAX_PREFETCH)) {
+    throw new InvalidOptionError("prefetch", {
+      value: prefetch,
+      expected: `an integer from 0 to ${MAX_PREFETCH}`,
+    });
+  }
+  if (copy !== undefined && typeof copy !== "boolean") {
+    throw new InvalidOptionError("copy", { value: copy, expected: "a boolean" });
+  }
+  return options;
+}
+
+/** Checks an optional duration in milliseconds: a number above 0 that a timer can take. */
+export function assertDuration(option: string, value: number | undefined): void {
+  if (value === undefined) return;
+  if (typeof value !== "number" || !(value > 0 && value <= MAX_DURATION_MS)) {
+    throw new InvalidOptionError(option, {
+      value,
+      expected: `milliseconds above 0 and at most ${MAX_DURATION_MS}, or nothing for no limit`,
+    });
+  }
+}
+
+function isAbortSignal(value: unknown): value is AbortSignal {
+  return Object.prototype.toString.call(value) === "[object AbortSignal]";
+}

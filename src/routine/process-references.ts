@@ -1,0 +1,57 @@
+/** The process's answers to the codec's questions: routines from the registry, classes from theirs. */
+
+import { portableByConstructor, portableById, portableByPrototype } from "../codec/portable-registry.ts";
+import type { PortableClass, References, RoutineReference } from "../codec/references.ts";
+import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
+import { definitionOf, findRoutine } from "../identity/registry.ts";
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { createCallable } from "./callable.ts";
+
+/** Stand-ins made here, so that they can be passed on. */
+const standIns = new WeakMap<object, RoutineDefinition>();
+
+/** References as they stand in this process. Stateless. */
+export const processReferences: References = {
+  describeRoutine(candidate: object): RoutineReference | undefined {
+    const definition = definitionOf(candidate) ?? standIns.get(candidate);
+    if (definition === undefined) return undefined;
+    return { id: definition.id, module: definition.module, generator: definition.kind === "generator" };
+  },
+  resolveRoutine(reference: RoutineReference): unknown {
+    return findRoutine(reference.id)?.routine ?? standIn(reference);
+  },
+  portableByPrototype(prototype: object): PortableClass | undefined {
+    return portableByPrototype(prototype);
+  },
+  portableByConstructor(constructor: object): PortableClass | undefined {
+    return portableByConstructor(constructor);
+  },
+  portableById(id: string): PortableClass | undefined {
+    return portableById(id);
+  },
+};
+
+/** A routine whose module is not loaded here: it can be called and passed on, but not run locally. */
+function standIn(reference: RoutineReference): object {
+  const body = (): never => {
+    throw new RoutineNotFoundError(
+      reference.id,
+      "its module is not loaded in this process; import it to run the body here",
+    );
+  };
+  const definition: RoutineDefinition = {
+    id: reference.id,
+    name: reference.id.slice(reference.id.lastIndexOf("#") + 1),
+    module: reference.module,
+    kind: reference.generator ? "generator" : "function",
+    body,
+    declaredIn: undefined,
+    timeoutMs: undefined,
+    get routine(): object {
+      return callable;
+    },
+  };
+  const callable: object = createCallable(definition, body, definition.kind);
+  standIns.set(callable, definition);
+  return callable;
+}

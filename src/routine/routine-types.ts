@@ -1,0 +1,46 @@
+/** The types that make a routine keep the call signature of the function it was made from. */
+import type { CallOptions } from "../context/dispatcher.ts";
+
+/** Any function that can become a routine. */
+export type RoutineBody = (this: never, ...parameters: never[]) => unknown;
+
+/**
+ * The call signature of a routine: exactly the function's own when it is asynchronous (generics and
+ * overloads included); otherwise its parameters, with the result in a `Promise` or an `AsyncGenerator`.
+ */
+export type RoutineCall<F extends RoutineBody> =
+  ReturnType<F> extends Promise<unknown> | AsyncGenerator<unknown, unknown, never>
+    ? F
+    : ReturnType<F> extends Generator<infer Y, infer R, infer N>
+      ? (this: ThisParameterType<F>, ...parameters: Parameters<F>) => AsyncGenerator<Awaited<Y>, R, N>
+      : (this: ThisParameterType<F>, ...parameters: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+
+/** What every routine offers beside its call. */
+export interface RoutineMembers<F extends RoutineBody> {
+  /** Identity under which workers find it: `<package>/<module>#<name>`. */
+  readonly id: string;
+  /**
+   * Sets options for one call.
+   *
+   * @example
+   * await add.with({ timeout: 500 })(1, 2);
+   */
+  with(options: CallOptions): RoutineCall<F>;
+  /** Runs the body here, in this process, without a pool. */
+  readonly local: F;
+}
+
+/** A function or generator that runs on a pool of workers. */
+export type Routine<F extends RoutineBody> = RoutineCall<F> & RoutineMembers<F>;
+
+/** How a routine is declared. */
+export interface RoutineOptions {
+  /** Name within the module. Default: the function's own name. */
+  readonly name?: string | undefined;
+  /** The declaring module, as `import.meta.url`. Default: found from the call site. */
+  readonly module?: string | URL | undefined;
+  /** The whole identity, in place of one made from module and name. */
+  readonly id?: string | undefined;
+  /** Default budget of each call, in milliseconds; > 0. A call's own `timeout` takes its place. */
+  readonly timeout?: number | undefined;
+}

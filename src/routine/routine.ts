@@ -1,0 +1,108 @@
+/**
+ * `routine()`: turns a function or generator into one that runs on a worker. It gives the declaration
+ * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
+ */
+
+import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import { declarationSite } from "../identity/call-site.ts";
+import { assertIdentity, formatIdentity } from "../identity/identity.ts";
+import { moduleIdentity } from "../identity/package-root.ts";
+import { registerRoutine } from "../identity/registry.ts";
+import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
+import { assertDuration } from "./call-options.ts";
+import { createCallable } from "./callable.ts";
+import { declareMethod } from "./method-routine.ts";
+import type { Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
+
+/**
+ * Makes a routine of a function or generator, asynchronous or not: calling it runs its body on a
+ * worker of the pool in scope and gives a `Promise`, or an `AsyncGenerator`.
+ *
+ * Declare routines at the top level of a module: the worker imports that module to find them. Also
+ * usable as a method decorator in classes marked with `portable`.
+ *
+ * @param fn The body. It needs a name, here or in `options`.
+ * @param options Identity and default budget.
+ * @returns The routine, with the function's own parameters and result.
+ * @throws {@link RoutineDeclarationError} when it has no name or module, or its identity is taken.
+ * @throws {@link InvalidOptionError} for a bad option.
+ * @example
+ * export const add = routine(async function add(x: number, y: number) {
+ *   return x + y;
+ * });
+ */
+export function routine<F extends RoutineBody>(fn: F, options?: RoutineOptions): Routine<F>;
+export function routine<F extends RoutineBody>(fn: F, context: ClassMethodDecoratorContext): Routine<F>;
+export function routine<F extends RoutineBody>(
+  fn: F,
+  options: RoutineOptions | ClassMethodDecoratorContext = {},
+): Routine<F> {
+  if (typeof fn !== "function") {
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine: expected a function or generator function, got ${fn === null ? "null" : typeof fn}`,
+    );
+  }
+  if (/^class\b/.test(Function.prototype.toString.call(fn))) {
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine: '${fn.name}' is a class; make routines of its methods and mark the class with portable()`,
+    );
+  }
+  const body = fn as unknown as RoutineDefinition["body"];
+  const kind = kindOf(body);
+  if (isDecoratorContext(options)) {
+    return declareMethod(body, kind, options, declarationSite(routine, undefined)) as Routine<F>;
+  }
+  const { module, name, id, timeoutMs } = resolveRoutineOptions(options, body);
+  const site = declarationSite(routine, module);
+  const identity = id ?? formatIdentity(moduleIdentityOf(site.module, name), name);
+  const definition = {
+    id: identity,
+    name,
+    module: site.module,
+    kind,
+    body,
+    declaredIn: site.declaredIn,
+    timeoutMs,
+    routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
+  };
+  definition.routine = createCallable(definition, body, kind);
+  registerRoutine(definition);
+  return definition.routine as Routine<F>;
+}
+
+function moduleIdentityOf(module: string | undefined, name: string): string {
+  if (module === undefined) {
+    throw new RoutineDeclarationError(
+      `Cannot declare the routine '${name}': its module is unknown; pass { module: import.meta.url } or { id }`,
+    );
+  }
+  return moduleIdentity(module);
+}
+
+function resolveRoutineOptions(
+  options: RoutineOptions,
+  body: RoutineDefinition["body"],
+): { module: string | URL | undefined; name: string; id: string | undefined; timeoutMs: number | undefined } {
+  assertDuration("timeout", options.timeout);
+  if (options.id !== undefined) assertIdentity(options.id);
+  const name = options.name ?? (body.name || options.id?.slice(options.id.lastIndexOf("#") + 1)) ?? "";
+  if (typeof name !== "string" || name === "" || name === "default") {
+    throw new RoutineDeclarationError(
+      'Cannot declare a routine without a name: write routine(async function resize(…) { … }) or pass { name: "resize" }',
+    );
+  }
+  return { module: options.module, name, id: options.id, timeoutMs: options.timeout };
+}
+
+function kindOf(body: RoutineDefinition["body"]): RoutineKind {
+  const tag = Object.prototype.toString.call(body);
+  return tag === "[object AsyncGeneratorFunction]" || tag === "[object GeneratorFunction]"
+    ? "generator"
+    : "function";
+}
+
+function isDecoratorContext(
+  options: RoutineOptions | ClassMethodDecoratorContext,
+): options is ClassMethodDecoratorContext {
+  return "kind" in options && "addInitializer" in options;
+}

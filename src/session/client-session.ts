@@ -1,0 +1,317 @@
+/**
+ * The client half of the protocol: opens streams on one connection, hands responses to them, and keeps
+ * a stream's number until its one terminal frame has come.
+ */
+import { ProtocolError } from "../errors/protocol-error.ts";
+import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import type { BatchReader } from "../wire/batch-reader.ts";
+import { DefineKind } from "../wire/define-kind.ts";
+import { FrameKind } from "../wire/frame-kind.ts";
+import type { GoAway, Hello, Nack, TaskFields } from "../wire/frames.ts";
+import { refusalName } from "../wire/refusal.ts";
+import { TaskFlag } from "../wire/task-flags.ts";
+import type { Carrier } from "./carrier.ts";
+import { type Payload, Session, type SessionHalf } from "./session.ts";
+
+/** One stream as the client half drives it. Each call ends with exactly one of the terminal ones. */
+export interface ClientStream {
+  /** The worker has taken the task: an Ack. */
+  accepted(): void;
+  /** The body has suspended for the first time, after holding the worker this long. */
+  parked(bodyUs: number): void;
+  /** A value that a generator yielded. */
+  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  /** Terminal: the function's or generator's return value. */
+  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  /** Terminal: what the body threw. */
+  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  /** Terminal: the worker did not start the task. */
+  refused(nack: Nack): void;
+  /** Terminal: the stream ended in a way the protocol reserves for faults. */
+  failed(error: Error): void;
+  /** Terminal: the connection ended. `started` is false when the task provably never reached the worker. */
+  lost(error: Error | undefined, started: boolean): void;
+}
+
+/** What the client half tells its owner. */
+export interface ClientSessionEvents {
+  ready(hello: Hello): void;
+  /** The peer will take no new streams, or none above a number. */
+  goAway(frame: GoAway): void;
+  pong(token: number): void;
+  /** A batch of responses has been handed out, or the connection takes more again. */
+  progress(): void;
+  closed(error: Error | undefined): void;
+}
+
+/** A routine or descriptor to be interned; compared by identity of the object. */
+export interface Definable {
+  readonly value: Uint8Array;
+  readonly location: string;
+}
+
+const MAX_STREAM = 0xffff_ffff;
+
+/** The client's end of one connection. */
+export class ClientSession implements SessionHalf {
+  readonly session: Session;
+  readonly #events: ClientSessionEvents;
+  readonly #streams = new Map<number, ClientStream>();
+  readonly #routineRefs = new Map<object, number>();
+  readonly #proxyRefs = new Map<object, number>();
+  #nextStream = 1;
+  #nextDefine = 1;
+  /** Streams opened since the last flush: what never left did not start. */
+  #firstUnflushed = 1;
+  #ended = false;
+
+  constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
+    this.#events = events;
+    this.session = new Session(carrier, hello, this);
+  }
+
+  /** Streams without a terminal frame. */
+  get inFlight(): number {
+    return this.#streams.size;
+  }
+
+  get open(): boolean {
+    return this.session.open;
+  }
+
+  /**
+   * The index under which the peer knows a routine, defining it first; 0 when the peer's table is full.
+   *
+   * @param key What the definition is remembered by.
+   * @param describe Makes the definition when it is needed.
+   */
+  routineRef(key: object, describe: () => Definable): number {
+    return this.#routineRefs.get(key) ?? this.#define(this.#routineRefs, DefineKind.Routine, key, describe);
+  }
+
+  /** As `routineRef`, for the descriptor of a proxy. */
+  proxyRef(key: object, describe: () => Definable): number {
+    return this.#proxyRefs.get(key) ?? this.#define(this.#proxyRefs, DefineKind.Proxy, key, describe);
+  }
+
+  /**
+   * Opens a stream with a task.
+   *
+   * @returns The stream's number.
+   * @throws {@link TaskRefusedError} `TOO_LARGE` when the arguments exceed what the worker accepts; nothing is sent.
+   */
+  openStream(sink: ClientStream, fields: TaskFields, payload: Payload): number {
+    this.#assertSize(payload, "arguments");
+    let stream = this.#nextStream;
+    while (this.#streams.has(stream)) stream = stream === MAX_STREAM ? 1 : stream + 1;
+    this.#nextStream = stream === MAX_STREAM ? 1 : stream + 1;
+    this.#streams.set(stream, sink);
+    if (this.session.isPlain(stream, payload)) {
+      // The hot path: one frame, no closure.
+      this.session.writer.task(stream, fields, payload.bytes, payload.start, payload.end);
+      this.session.countSent(payload.end - payload.start);
+      this.session.scheduleFlush();
+    } else {
+      this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) => {
+        const head = { ...fields, parts, flags: detached ? fields.flags | TaskFlag.Detached : fields.flags };
+        this.session.writer.task(stream, head, bytes, start, end);
+      });
+    }
+    return stream;
+  }
+
+  next(stream: number): void {
+    this.#write(stream, () => this.session.writer.next(stream));
+  }
+
+  send(stream: number, payload: Payload): void {
+    this.#assertSize(payload, "value sent to the generator");
+    const { writer } = this.session;
+    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      writer.send(stream, bytes, start, end, parts, detached),
+    );
+  }
+
+  throw(stream: number, payload: Payload): void {
+    this.#assertSize(payload, "error thrown into the generator");
+    const { writer } = this.session;
+    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      writer.throw(stream, bytes, start, end, parts, detached),
+    );
+  }
+
+  return(stream: number, payload: Payload): void {
+    this.#assertSize(payload, "value returned to the generator");
+    const { writer } = this.session;
+    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      writer.return(stream, bytes, start, end, parts, detached),
+    );
+  }
+
+  credit(stream: number, values: number): void {
+    this.session.writer.credit(stream, values);
+    this.session.scheduleFlush();
+  }
+
+  /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
+  cancel(stream: number, reason: Payload): void {
+    this.session.dropTransfers(stream);
+    this.session.writer.cancel(stream, reason.bytes, reason.start, reason.end);
+    this.session.scheduleFlush();
+  }
+
+  /** Tells the worker that an `AbortSignal` among the arguments has fired. */
+  signal(stream: number, index: number, reason: Payload): void {
+    this.session.writer.signal(stream, index, reason.bytes, reason.start, reason.end);
+    this.session.scheduleFlush();
+  }
+
+  ping(token: number): void {
+    this.session.writer.ping(token);
+    this.session.scheduleFlush();
+  }
+
+  ready(hello: Hello): void {
+    this.#events.ready(hello);
+  }
+
+  message(
+    kind: FrameKind,
+    stream: number,
+    bodyUs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void {
+    const sink = this.#streams.get(stream);
+    if (sink === undefined) return this.#late(stream);
+    switch (kind) {
+      case FrameKind.Done:
+        this.#finish(stream);
+        return sink.done(bytes, start, end, parts, bodyUs);
+      case FrameKind.Result:
+        return sink.result(bytes, start, end, parts, bodyUs);
+      case FrameKind.Exception:
+        this.#finish(stream);
+        return sink.exception(bytes, start, end, parts, bodyUs);
+      default:
+        return this.broken(stream, "a request frame sent by a worker");
+    }
+  }
+
+  control(reader: BatchReader): void {
+    const { stream } = reader;
+    const sink = this.#streams.get(stream);
+    if (sink === undefined) return this.#late(stream);
+    switch (reader.kind) {
+      case FrameKind.Parked:
+        return sink.parked(reader.bodyUs);
+      case FrameKind.Ack:
+        return sink.accepted();
+      case FrameKind.Nack: {
+        const nack = reader.nack();
+        this.#finish(stream);
+        return sink.refused(nack);
+      }
+      case FrameKind.Reset: {
+        const { code, detail } = reader.resetInfo();
+        this.#finish(stream);
+        return sink.failed(new ProtocolError(`The worker reset the stream (${refusalName(code)}): ${detail}`));
+      }
+      default:
+        return this.broken(stream, "a request frame sent by a worker");
+    }
+  }
+
+  task(reader: BatchReader): void {
+    this.broken(reader.stream, "a task sent by a worker");
+  }
+
+  taskPayload(): void {
+    // Only tasks have one, and `task` refuses them.
+  }
+
+  broken(stream: number, problem: string): void {
+    const sink = this.#streams.get(stream);
+    if (sink === undefined) return;
+    // The worker still holds the number: it is told to stop, and whatever it answers is late.
+    this.session.writer.reset(stream, 0, problem.slice(0, 200));
+    this.session.scheduleFlush();
+    this.#finish(stream);
+    sink.failed(new ProtocolError(`The worker sent a frame that breaks the protocol: ${problem}`));
+  }
+
+  goAway(frame: GoAway): void {
+    this.#events.goAway(frame);
+  }
+
+  pong(token: number): void {
+    this.#events.pong(token);
+  }
+
+  batchEnd(): void {
+    this.#events.progress();
+  }
+
+  beforeFlush(): void {
+    this.#firstUnflushed = this.#nextStream;
+  }
+
+  drained(): void {
+    this.#events.progress();
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const streams = [...this.#streams];
+    this.#streams.clear();
+    this.#events.closed(error);
+    for (const [stream, sink] of streams) sink.lost(error, stream < this.#firstUnflushed);
+  }
+
+  #write(stream: number, write: () => void): void {
+    this.session.inOrder(stream, write);
+    this.session.scheduleFlush();
+  }
+
+  #finish(stream: number): void {
+    this.#streams.delete(stream);
+    this.session.dropTransfers(stream);
+  }
+
+  /** A frame of a stream that has ended is dropped; one of a stream never opened breaks the protocol. */
+  #late(stream: number): void {
+    if (stream === 0 || stream > MAX_STREAM) throw new ProtocolError("A response on stream 0");
+    if (stream >= this.#nextStream && this.#nextStream > 1 && !this.#wrapped()) {
+      throw new ProtocolError(`A response on stream ${stream}, which was never opened`);
+    }
+  }
+
+  #wrapped(): boolean {
+    return this.#firstUnflushed > this.#nextStream;
+  }
+
+  #define(table: Map<object, number>, kind: number, key: object, describe: () => Definable): number {
+    const limit = this.session.peer?.limits.maxDefines ?? 0;
+    if (this.#nextDefine > limit) return 0;
+    const index = this.#nextDefine++;
+    table.set(key, index);
+    const { value, location } = describe();
+    this.session.writer.define({ kind, index, value, location });
+    return index;
+  }
+
+  #assertSize(payload: Payload, what: string): void {
+    const limit = this.session.peer?.limits.maxMessage ?? Number.POSITIVE_INFINITY;
+    if (payload.parts.length === 0 && payload.end - payload.start <= limit) return;
+    const size = Session.sizeOf(payload);
+    if (size > limit) {
+      throw new TaskRefusedError(
+        "TOO_LARGE",
+        `Cannot send the ${what}: ${size} bytes exceed the ${limit} that the worker accepts; send less at a time (a generator, for example), or raise maxMessageSize of the workers`,
+      );
+    }
+  }
+}

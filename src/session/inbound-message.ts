@@ -1,0 +1,90 @@
+/** A message whose parts arrive in chunks: collects them in order, within what the peer announced. */
+import { ProtocolError } from "../errors/protocol-error.ts";
+import type { FrameKind } from "../wire/frame-kind.ts";
+
+/** Memory set aside at once for a part, whatever total the peer claims. */
+const FIRST_ALLOCATION = 1024 * 1024;
+
+/** One message under way. */
+export class InboundMessage {
+  readonly kind: FrameKind;
+  readonly stream: number;
+  readonly bodyUs: number;
+  readonly detached: boolean;
+  /** The inline payload. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly parts: Uint8Array[] = [];
+  readonly #expected: number;
+  readonly #maxBytes: number;
+  #sizeBytes: number;
+  #current: Uint8Array | undefined;
+  #filled = 0;
+  #total = 0;
+
+  constructor(
+    frame: {
+      readonly kind: FrameKind;
+      readonly stream: number;
+      readonly bodyUs: number;
+      readonly detached: boolean;
+      readonly bytes: Uint8Array;
+      readonly payloadStart: number;
+      readonly payloadEnd: number;
+      readonly parts: number;
+    },
+    maxBytes: number,
+  ) {
+    this.kind = frame.kind;
+    this.stream = frame.stream;
+    this.bodyUs = frame.bodyUs;
+    this.detached = frame.detached;
+    this.bytes = frame.bytes;
+    this.start = frame.payloadStart;
+    this.end = frame.payloadEnd;
+    this.#expected = frame.parts;
+    this.#maxBytes = maxBytes;
+    this.#sizeBytes = frame.payloadEnd - frame.payloadStart;
+  }
+
+  /**
+   * Takes one chunk.
+   *
+   * @returns Whether the message is complete.
+   * @throws {@link ProtocolError} for a chunk out of order, of a wrong size, or beyond the limit.
+   */
+  add(chunk: { part: number; total: number; last: boolean }, bytes: Uint8Array, start: number, end: number): boolean {
+    if (chunk.part !== this.parts.length) {
+      throw new ProtocolError(`Expected a chunk of part ${this.parts.length}, got one of part ${chunk.part}`);
+    }
+    if (this.#current === undefined) {
+      this.#total = chunk.total;
+      this.#sizeBytes += chunk.total;
+      if (this.#sizeBytes > this.#maxBytes) {
+        throw new ProtocolError(`A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`);
+      }
+      this.#current = new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
+      this.#filled = 0;
+    } else if (chunk.total !== this.#total) {
+      throw new ProtocolError("A part changed its size between two chunks");
+    }
+    const needed = this.#filled + (end - start);
+    if (needed > this.#total) throw new ProtocolError("A part is longer than it was announced to be");
+    if (needed > this.#current.length) {
+      const grown = new Uint8Array(Math.min(this.#total, Math.max(needed, this.#current.length * 2)));
+      grown.set(this.#current.subarray(0, this.#filled));
+      this.#current = grown;
+    }
+    this.#current.set(bytes.subarray(start, end), this.#filled);
+    this.#filled = needed;
+    if (!chunk.last) {
+      if (end === start) throw new ProtocolError("An empty chunk that is not the last one");
+      return false;
+    }
+    if (needed !== this.#total) throw new ProtocolError("A part is shorter than it was announced to be");
+    this.parts.push(this.#current);
+    this.#current = undefined;
+    return this.parts.length === this.#expected;
+  }
+}

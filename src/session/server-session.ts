@@ -1,0 +1,227 @@
+/**
+ * The server half of the protocol: gives each task to an acceptor, each later frame to the stream the
+ * acceptor made of it, and sees to it that every stream ends in exactly one terminal frame.
+ */
+import { ProtocolError } from "../errors/protocol-error.ts";
+import type { BatchReader } from "../wire/batch-reader.ts";
+import { FrameKind } from "../wire/frame-kind.ts";
+import type { GoAway, Hello, Nack } from "../wire/frames.ts";
+import { Refusal } from "../wire/refusal.ts";
+import type { Carrier } from "./carrier.ts";
+import { type Payload, Session, type SessionHalf } from "./session.ts";
+
+/** One task as the server half feeds it. */
+export interface ServerStream {
+  /** The arguments have come, whole. */
+  payload(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  next(): void;
+  send(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  throw(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  credit(values: number): void;
+  /** One of the arguments' own signals has fired. */
+  signalFired(index: number, bytes: Uint8Array, start: number, end: number): void;
+  cancel(bytes: Uint8Array, start: number, end: number): void;
+  /** The stream is over on the wire; whatever runs should stop. Nothing can be sent any more. */
+  lost(why: string): void;
+}
+
+/** Takes tasks. */
+export interface TaskAcceptor {
+  /** A client has introduced itself. */
+  opened(session: ServerSession): void;
+  /**
+   * Takes or refuses a task by its head.
+   *
+   * @returns The stream that will be fed, or the refusal to answer with.
+   */
+  accept(session: ServerSession, reader: BatchReader): ServerStream | Nack;
+  /** Something may be ready to run: a batch has been read. */
+  batchEnd(): void;
+  /** The turn's frames are about to leave. */
+  beforeFlush(session: ServerSession): void;
+  closed(session: ServerSession): void;
+}
+
+/** The server's end of one connection. */
+export class ServerSession implements SessionHalf {
+  readonly session: Session;
+  readonly #acceptor: TaskAcceptor;
+  readonly #streams = new Map<number, ServerStream>();
+
+  constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
+    this.#acceptor = acceptor;
+    this.session = new Session(carrier, hello, this);
+  }
+
+  /** Tasks without a terminal frame. */
+  get inFlight(): number {
+    return this.#streams.size;
+  }
+
+  /** Takes no more tasks from this client. */
+  drain(detail: string, graceMs: number): void {
+    this.session.writer.goAway({ lastStream: 0xffff_ffff, code: Refusal.DRAINING, detail, graceMs });
+    this.session.scheduleFlush();
+  }
+
+  ack(stream: number): void {
+    const { version, uid } = this.session.hello;
+    this.session.writer.ack(stream, version, uid);
+    this.session.scheduleFlush();
+  }
+
+  parked(stream: number, bodyUs: number): void {
+    this.session.writer.parked(stream, bodyUs);
+    this.session.scheduleFlush();
+  }
+
+  result(stream: number, payload: Payload, bodyUs: number): void {
+    const { writer } = this.session;
+    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      writer.result(stream, bytes, start, end, parts, detached, bodyUs),
+    );
+  }
+
+  done(stream: number, payload: Payload, bodyUs: number): void {
+    this.#streams.delete(stream);
+    const { session } = this;
+    if (session.isPlain(stream, payload)) {
+      // The hot path: one frame, no closure.
+      session.writer.done(stream, payload.bytes, payload.start, payload.end, 0, false, bodyUs);
+      session.countSent(payload.end - payload.start);
+      session.scheduleFlush();
+      return;
+    }
+    session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      session.writer.done(stream, bytes, start, end, parts, detached, bodyUs),
+    );
+  }
+
+  exception(stream: number, payload: Payload, bodyUs: number): void {
+    this.#streams.delete(stream);
+    const { writer } = this.session;
+    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+      writer.exception(stream, bytes, start, end, parts, detached, bodyUs),
+    );
+  }
+
+  nack(stream: number, nack: Nack): void {
+    this.#streams.delete(stream);
+    this.session.dropTransfers(stream);
+    this.session.writer.nack(stream, nack);
+    this.session.scheduleFlush();
+  }
+
+  ready(_hello: Hello): void {
+    this.#acceptor.opened(this);
+  }
+
+  task(reader: BatchReader, complete: boolean): void {
+    const { stream } = reader;
+    if (this.#streams.has(stream)) throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
+    if (this.#streams.size >= this.session.hello.limits.maxStreams) {
+      this.nack(stream, refusal(Refusal.FULL, `more than ${this.session.hello.limits.maxStreams} tasks on one connection`));
+      return;
+    }
+    const accepted = this.#acceptor.accept(this, reader);
+    if ("code" in accepted) {
+      this.nack(stream, accepted);
+      return;
+    }
+    this.#streams.set(stream, accepted);
+    if (complete) accepted.payload(reader.bytes, reader.payloadStart, reader.payloadEnd, []);
+  }
+
+  taskPayload(stream: number, bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
+    this.#streams.get(stream)?.payload(bytes, start, end, parts);
+  }
+
+  message(
+    kind: FrameKind,
+    stream: number,
+    _bodyUs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void {
+    const target = this.#streams.get(stream);
+    if (target === undefined) return; // late: the stream has ended here
+    switch (kind) {
+      case FrameKind.Send:
+        return target.send(bytes, start, end, parts);
+      case FrameKind.Throw:
+        return target.throw(bytes, start, end, parts);
+      case FrameKind.Return:
+        return target.return(bytes, start, end, parts);
+      default:
+        return this.broken(stream, "a response frame sent by a client");
+    }
+  }
+
+  control(reader: BatchReader): void {
+    const { stream } = reader;
+    const target = this.#streams.get(stream);
+    if (target === undefined) return; // late: the stream has ended here
+    switch (reader.kind) {
+      case FrameKind.Next:
+        return target.next();
+      case FrameKind.Credit:
+        return target.credit(reader.count);
+      case FrameKind.Signal:
+        return target.signalFired(reader.count, reader.bytes, reader.payloadStart, reader.payloadEnd);
+      case FrameKind.Cancel:
+        this.session.dropTransfers(stream);
+        return target.cancel(reader.bytes, reader.payloadStart, reader.payloadEnd);
+      case FrameKind.Reset:
+        this.#streams.delete(stream);
+        this.session.dropTransfers(stream);
+        return target.lost("the client reset the stream");
+      default:
+        return this.broken(stream, "a response frame sent by a client");
+    }
+  }
+
+  broken(stream: number, problem: string): void {
+    const target = this.#streams.get(stream);
+    this.#streams.delete(stream);
+    this.session.dropTransfers(stream);
+    this.session.writer.reset(stream, Refusal.UNSPECIFIED, problem.slice(0, 200));
+    this.session.scheduleFlush();
+    target?.lost(`the client broke the protocol: ${problem}`);
+  }
+
+  goAway(_frame: GoAway): void {
+    // A client that goes simply closes; there is nothing to answer.
+  }
+
+  pong(_token: number): void {
+    // A worker does not ping its clients.
+  }
+
+  batchEnd(): void {
+    this.#acceptor.batchEnd();
+  }
+
+  beforeFlush(): void {
+    this.#acceptor.beforeFlush(this);
+  }
+
+  drained(): void {
+    // Results wait in the writer and leave with the next flush.
+    this.session.scheduleFlush();
+  }
+
+  closed(error: Error | undefined): void {
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
+    this.#acceptor.closed(this);
+  }
+}
+
+/** Makes a Nack. */
+export function refusal(code: number, reason: string, retryAfterMs = 0): Nack {
+  return { code, reason, retryAfterMs, version: "" };
+}

@@ -1,0 +1,73 @@
+/**
+ * Builds the bytes of one rarely sent message field by field; the counterpart of the field scanner.
+ * The frames of every call are not written with it but straight into their batch.
+ */
+import { Buffer } from "node:buffer";
+import { textSize, writeText } from "./text.ts";
+import { varintSize, writeVarint } from "./varint.ts";
+
+/** Appends fields; absent values (0, `""`, no bytes) are left out, as proto3 wants. */
+export class FieldWriter {
+  #bytes: Buffer = Buffer.allocUnsafe(128);
+  #position = 0;
+
+  /** Appends a number: an integer between 0 and 2^53 - 1. */
+  uint(field: number, value: number): this {
+    if (value === 0) return this;
+    this.#reserve(16);
+    this.#position = writeVarint(this.#bytes, this.#position, field << 3);
+    this.#position = writeVarint(this.#bytes, this.#position, value);
+    return this;
+  }
+
+  /** Appends a list of numbers, packed. */
+  packed(field: number, values: readonly number[]): this {
+    const list = new FieldWriter();
+    for (const value of values) {
+      list.#reserve(8);
+      list.#position = writeVarint(list.#bytes, list.#position, value);
+    }
+    return this.bytes(field, list.finish());
+  }
+
+  /** Appends a string. */
+  text(field: number, value: string): this {
+    return value === "" ? this : this.element(field, value);
+  }
+
+  /** Appends a string of a list, where an empty one counts. */
+  element(field: number, value: string): this {
+    const size = textSize(value);
+    this.#head(field, size);
+    this.#position = writeText(this.#bytes, this.#position, value);
+    return this;
+  }
+
+  /** Appends bytes or an encoded message. */
+  bytes(field: number, value: Uint8Array): this {
+    if (value.length === 0) return this;
+    this.#head(field, value.length);
+    this.#bytes.set(value, this.#position);
+    this.#position += value.length;
+    return this;
+  }
+
+  /** The message so far; the writer is not used afterwards. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#position);
+  }
+
+  #head(field: number, length: number): void {
+    this.#reserve(8 + varintSize(length) + length);
+    this.#position = writeVarint(this.#bytes, this.#position, (field << 3) | 2);
+    this.#position = writeVarint(this.#bytes, this.#position, length);
+  }
+
+  #reserve(length: number): void {
+    const wanted = this.#position + length;
+    if (wanted <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafe(wanted * 2);
+    grown.set(this.#bytes.subarray(0, this.#position));
+    this.#bytes = grown;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The contents of frames as plain data: what the session hands to the writer and gets from the reader.
+ * In all of them 0, `""` and `undefined` mean "absent", as in proto3. All numbers are integers between
+ * 0 and 2^53 - 1 (2^32 - 1 where the schema says uint32); the writer does not check them again.
+ */
+
+/** Tasks that a nested call names above itself; a longer chain is cut. */
+export const MAX_CALLERS = 32;
+
+/** One of the tasks from which a task was called. */
+export interface Caller {
+  readonly id: string;
+  /** Identity of its routine. */
+  readonly routine: string;
+  readonly tag: string | undefined;
+}
+
+/** Everything a Task frame carries beside its arguments. */
+export interface TaskFields {
+  /** Index of a routine defined on this connection; 0: `callable` names it. */
+  readonly routineRef: number;
+  /** Identity of the routine. */
+  readonly callable: string | undefined;
+  /** Index of a proxy descriptor defined on this connection; 0: none. */
+  readonly proxyRef: number;
+  /** Bits of `TaskFlag`. */
+  readonly flags: number;
+  /** What is left of the call's time, in microseconds; 0: no limit. */
+  readonly budgetUs: number;
+  /** Values that a generator may run ahead. */
+  readonly credit: number;
+  /** Chunked parts that follow on the stream. */
+  readonly parts: number;
+  readonly tag: string | undefined;
+  /** Nearest first; only the first {@link MAX_CALLERS} are sent. */
+  readonly callers: readonly Caller[] | undefined;
+  /** Trace context by header name. */
+  readonly trace: ReadonlyMap<string, string> | undefined;
+}
+
+/** What the sender of a Hello accepts. Sizes in bytes; 0: not stated. */
+export interface Limits {
+  readonly maxBatch: number;
+  readonly maxMessage: number;
+  readonly maxStreams: number;
+  readonly streamWindow: number;
+  readonly connectionWindow: number;
+  readonly maxDefines: number;
+  readonly maxOpenMessages: number;
+  readonly maxDepth: number;
+}
+
+/** The first frame of each side. */
+export interface Hello {
+  /** Number the side chose for this connection. */
+  readonly session: number;
+  readonly version: string;
+  readonly uid: string;
+  /** For example `"node"`. */
+  readonly runtime: string;
+  /** Payload codecs in order of preference. */
+  readonly codecs: readonly string[];
+  /** Numbers of the optional frames and fields that the side understands. */
+  readonly features: readonly number[];
+  readonly limits: Limits;
+}
+
+/** No new streams: a warning first, then the final word. */
+export interface GoAway {
+  /** Streams above it were not started. */
+  readonly lastStream: number;
+  /** A `Refusal`, or a number that a newer peer knows. */
+  readonly code: number;
+  readonly detail: string;
+  /** Time granted to streams in flight, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** The task was not started. */
+export interface Nack {
+  /** A `Refusal`, or a number that a newer peer knows. */
+  readonly code: number;
+  /** For people. */
+  readonly reason: string;
+  /** When to offer tasks again, in milliseconds from now; 0: not stated. */
+  readonly retryAfterMs: number;
+  /** The worker's version. */
+  readonly version: string;
+}
+
+/** Gives an index to something that later frames of the same direction name. */
+export interface Define {
+  /** A `DefineKind`, or a number that a newer peer knows. */
+  readonly kind: number;
+  readonly index: number;
+  readonly value: Uint8Array;
+  /** URL of the declaring module, honoured on local carriers only; `""`: none. */
+  readonly location: string;
+}
+
+/** Why one stream was ended without a result. */
+export interface Reset {
+  /** A `Refusal`, or a number that a newer peer knows. */
+  readonly code: number;
+  /** For people. */
+  readonly detail: string;
+}

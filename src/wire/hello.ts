@@ -1,0 +1,124 @@
+/** The Hello message, with which each side introduces itself, as bytes. */
+import { FieldScanner } from "./field-scanner.ts";
+import { FieldWriter } from "./field-writer.ts";
+import type { Hello, Limits } from "./frames.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Encodes the message, without a frame around it. */
+export function encodeHello(hello: Hello): Uint8Array {
+  const writer = new FieldWriter()
+    .uint(1, hello.session)
+    .text(2, hello.version)
+    .text(3, hello.uid)
+    .text(4, hello.runtime);
+  for (const codec of hello.codecs) writer.element(5, codec);
+  return writer.packed(6, hello.features).bytes(7, encodeLimits(hello.limits)).finish();
+}
+
+/**
+ * Decodes the message in the given range.
+ *
+ * @throws ProtocolError if it is malformed.
+ */
+export function decodeHello(bytes: Uint8Array, start: number, end: number): Hello {
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, start, end);
+  const codecs: string[] = [];
+  const features: number[] = [];
+  const limits: Mutable<Limits> = {
+    maxBatch: 0,
+    maxMessage: 0,
+    maxStreams: 0,
+    streamWindow: 0,
+    connectionWindow: 0,
+    maxDefines: 0,
+    maxOpenMessages: 0,
+    maxDepth: 0,
+  };
+  const hello = { session: 0, version: "", uid: "", runtime: "", codecs, features, limits };
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    switch (tag) {
+      case 8:
+        hello.session = scanner.uint32();
+        break;
+      case 18:
+        hello.version = scanner.text();
+        break;
+      case 26:
+        hello.uid = scanner.text();
+        break;
+      case 34:
+        hello.runtime = scanner.text();
+        break;
+      case 42:
+        codecs.push(scanner.text());
+        break;
+      case 48:
+        features.push(scanner.uint32());
+        break;
+      case 50: {
+        const outer = scanner.enter();
+        while (scanner.position < scanner.end) features.push(scanner.uint32());
+        scanner.leave(outer);
+        break;
+      }
+      case 58: {
+        const outer = scanner.enter();
+        scanLimits(scanner, limits);
+        scanner.leave(outer);
+        break;
+      }
+      default:
+        scanner.skipUnknown(tag, 7);
+    }
+  }
+  scanner.assertIntact("Hello");
+  return hello;
+}
+
+function encodeLimits(limits: Limits): Uint8Array {
+  return new FieldWriter()
+    .uint(1, limits.maxBatch)
+    .uint(2, limits.maxMessage)
+    .uint(3, limits.maxStreams)
+    .uint(4, limits.streamWindow)
+    .uint(5, limits.connectionWindow)
+    .uint(6, limits.maxDefines)
+    .uint(7, limits.maxOpenMessages)
+    .uint(8, limits.maxDepth)
+    .finish();
+}
+
+function scanLimits(scanner: FieldScanner, limits: Mutable<Limits>): void {
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    switch (tag) {
+      case 8:
+        limits.maxBatch = scanner.uint32();
+        break;
+      case 16:
+        limits.maxMessage = scanner.uint53();
+        break;
+      case 24:
+        limits.maxStreams = scanner.uint32();
+        break;
+      case 32:
+        limits.streamWindow = scanner.uint53();
+        break;
+      case 40:
+        limits.connectionWindow = scanner.uint53();
+        break;
+      case 48:
+        limits.maxDefines = scanner.uint32();
+        break;
+      case 56:
+        limits.maxOpenMessages = scanner.uint32();
+        break;
+      case 64:
+        limits.maxDepth = scanner.uint32();
+        break;
+      default:
+        scanner.skipUnknown(tag, 8);
+    }
+  }
+}

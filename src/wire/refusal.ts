@@ -1,0 +1,50 @@
+/** Why a worker did not start a task, and which of the reasons another worker would judge alike. */
+
+/** The wire's refusal codes; the numbers travel and never change. */
+export const Refusal = {
+  UNSPECIFIED: 0,
+  VERSION: 1,
+  CODEC: 2,
+  DRAINING: 3,
+  FULL: 4,
+  UNKNOWN_ROUTINE: 5,
+  NOT_EXPOSED: 6,
+  FORBIDDEN: 7,
+  BAD_PAYLOAD: 8,
+  TOO_LARGE: 9,
+  EXPIRED: 10,
+} as const;
+export type Refusal = (typeof Refusal)[keyof typeof Refusal];
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(Refusal).map(([name, code]) => [code, name]),
+);
+
+/**
+ * Names a refusal code.
+ *
+ * @param code As it came over the wire.
+ * @returns For example `"FULL"`; `"UNSPECIFIED"` for a code that this version does not know.
+ */
+export function refusalName(code: number): string {
+  return NAMES.get(code) ?? "UNSPECIFIED";
+}
+
+/**
+ * Tells whether a refusal surfaces at the caller. All others, unknown ones included, send the task on to
+ * the next candidate.
+ *
+ * @param code As it came over the wire.
+ */
+export function isFinalRefusal(code: number): boolean {
+  switch (code) {
+    case Refusal.NOT_EXPOSED:
+    case Refusal.FORBIDDEN:
+    case Refusal.BAD_PAYLOAD:
+    case Refusal.TOO_LARGE:
+    case Refusal.EXPIRED:
+      return true;
+    default:
+      return false;
+  }
+}

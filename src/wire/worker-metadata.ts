@@ -1,0 +1,33 @@
+/** How a worker describes itself to discovery and to its peers. Data only; mirrors the wire's message. */
+
+/** Transport settings that a worker advertises and its clients apply. */
+export interface ChannelOptions {
+  /** Largest message accepted, in bytes. Default 100 MiB. */
+  readonly maxMessageSize?: number;
+  /** Most root calls one client sends at a time. Nested calls do not count. Default 100 000. */
+  readonly maxConcurrentCalls?: number;
+}
+
+/** A worker as discovery announces it and as a pool shows it. */
+export interface WorkerMetadata {
+  /** Unique among all workers, never reused. */
+  readonly uid: string;
+  /** `host:port`, `[v6]:port` or `unix:/path`. */
+  readonly address: string;
+  readonly pid: number;
+  /** Version of the package, whose major is the wire's. */
+  readonly version: string;
+  readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+  /** Whether connections to it are authenticated: TLS, or a local socket. */
+  readonly secure: boolean;
+  readonly options: ChannelOptions;
+  /** For example `"node"`. */
+  readonly runtime?: string;
+  /** Payload codecs it speaks; absent in records given by code means: ours. */
+  readonly codecs?: readonly string[];
+  /** Path of its Unix socket, for peers on the same host. */
+  readonly socket?: string;
+  /** Identifies the host, so that peers know whether `socket` can be reached. */
+  readonly hostId?: string;
+}

@@ -1,0 +1,23 @@
+/** The port through which a worker finds the routine of a task, importing its module where that is allowed. Types only. */
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+
+/** A routine asked for. */
+export interface RoutineRequest {
+  readonly id: string;
+  /** Where the caller says it is declared; empty when it does not say. */
+  readonly location: string;
+  /** Whether the request may cause an import: it came over a local carrier. */
+  readonly mayImport: boolean;
+}
+
+/** Finds routines. */
+export interface RoutineResolver {
+  /** The routine, if it may run right now. */
+  lookup(request: RoutineRequest): RoutineDefinition | undefined;
+  /**
+   * The routine, after whatever has to happen first.
+   *
+   * @throws An error whose message tells the caller what to do.
+   */
+  resolve(request: RoutineRequest): Promise<RoutineDefinition>;
+}

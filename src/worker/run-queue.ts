@@ -1,0 +1,100 @@
+/**
+ * The order in which bodies run on the worker's thread: first come, first served, with the loop turned
+ * between bodies once a millisecond has passed, so that results leave and cancellations arrive while a
+ * batch is being worked off.
+ */
+import { Fifo, type FifoNode } from "../internal/fifo.ts";
+
+/** Bodies known to be shorter than this run without a flush before them. */
+const LONG_BODY_US = 250;
+/** How long bodies run before the loop turns. */
+const TURN_MS = 1;
+
+/** Something that holds the thread for a while: the start of a body, or one step of a generator. */
+export interface Runnable {
+  /** How long it is expected to hold the thread, in microseconds; `undefined` when nothing is known. */
+  readonly expectedHoldUs: number | undefined;
+  /** Runs until it first suspends. */
+  run(): void;
+}
+
+/** Runs what is queued, in order. */
+export class RunQueue {
+  readonly #queue = new Fifo<Runnable>();
+  readonly #flush: () => void;
+  #markMs = 0;
+  #turnPending = false;
+  #draining = false;
+  #kicked = false;
+
+  /** @param flush Sends everything that is ready. */
+  constructor(flush: () => void) {
+    this.#flush = flush;
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  push(job: Runnable): FifoNode<Runnable> {
+    return this.#queue.push(job);
+  }
+
+  remove(node: FifoNode<Runnable>): boolean {
+    return this.#queue.remove(node);
+  }
+
+  /**
+   * Microseconds since the last mark, at least 1; sets the mark. A body calls it when its synchronous
+   * part is over, which attributes to it exactly the time it held the thread.
+   */
+  mark(): number {
+    const now = performance.now();
+    const us = (now - this.#markMs) * 1000;
+    this.#markMs = now;
+    return us < 1 ? 1 : us > 0xffff_ffff ? 0xffff_ffff : Math.round(us);
+  }
+
+  /** Runs what is queued, for at most about a millisecond; what is left follows in the next turn. */
+  drain(): void {
+    if (this.#draining || this.#turnPending || this.#queue.size === 0) return;
+    this.#draining = true;
+    const startMs = performance.now();
+    this.#markMs = startMs;
+    try {
+      for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+        const expected = job.expectedHoldUs;
+        if (expected === undefined || expected > LONG_BODY_US) {
+          this.#flush();
+          this.#markMs = performance.now();
+        }
+        job.run();
+        if (this.#queue.size > 0 && this.#markMs - startMs > TURN_MS) {
+          this.#turnPending = true;
+          this.#flush();
+          setImmediate(this.#nextTurn);
+          return;
+        }
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** Drains once the code that is running has finished: for work that became ready outside a batch. */
+  kick(): void {
+    if (this.#draining || this.#turnPending || this.#kicked) return;
+    this.#kicked = true;
+    queueMicrotask(this.#kickedDrain);
+  }
+
+  readonly #kickedDrain = (): void => {
+    this.#kicked = false;
+    this.drain();
+  };
+
+  readonly #nextTurn = (): void => {
+    this.#turnPending = false;
+    this.drain();
+  };
+}

@@ -1,0 +1,236 @@
+/**
+ * Serves tasks: admits them, finds their routines, queues and counts them, and drains. One per worker,
+ * over any number of connections; it does not know what carries them.
+ */
+import type { References } from "../codec/references.ts";
+import type { Dispatcher } from "../context/dispatcher.ts";
+import { isMerinoError } from "../errors/merino-error.ts";
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { HoldEstimate } from "../internal/hold-estimate.ts";
+import type { Carrier } from "../session/carrier.ts";
+import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
+import { formatTaskId, taskIdPrefix } from "../session/task-id.ts";
+import type { BatchReader } from "../wire/batch-reader.ts";
+import { DefineKind } from "../wire/define-kind.ts";
+import type { Define, Hello, Nack } from "../wire/frames.ts";
+import { Refusal } from "../wire/refusal.ts";
+import { TaskFlag } from "../wire/task-flags.ts";
+import { readText } from "../wire/text.ts";
+import { Execution, type ExecutionHost } from "./execution.ts";
+import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
+import { RunQueue } from "./run-queue.ts";
+
+/** What a task server is made of. */
+export interface TaskServerOptions {
+  readonly hello: Hello;
+  readonly resolver: RoutineResolver;
+  readonly references: References;
+  /** Marks remote stacks. */
+  readonly origin: string;
+  /** Root calls accepted at a time, over all connections. The client's own gate is half of it. */
+  readonly maxRootCalls: number;
+  /** The dispatcher for nested calls, from the descriptor that came with the task; absent when none came. */
+  readonly nestedDispatcher: (descriptor: Uint8Array | undefined) => Dispatcher | undefined;
+  /** Completes an error of a body with what the worker knows about its module. */
+  readonly explainError: (definition: RoutineDefinition, error: unknown) => unknown;
+}
+
+/** Runs tasks for its clients. */
+export class TaskServer implements TaskAcceptor, ExecutionHost {
+  readonly queue: RunQueue;
+  readonly references: References;
+  readonly origin: string;
+  readonly #options: TaskServerOptions;
+  readonly #sessions = new Set<ServerSession>();
+  readonly #running = new Set<Execution>();
+  readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
+  readonly #prefixes = new WeakMap<ServerSession, string>();
+  /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
+  #suspended: Execution[] = [];
+  #rootCalls = 0;
+  #draining = false;
+  #whenIdle: Array<() => void> = [];
+
+  constructor(options: TaskServerOptions) {
+    this.#options = options;
+    this.references = options.references;
+    this.origin = options.origin;
+    this.queue = new RunQueue(() => this.#flushAll());
+  }
+
+  /** Tasks accepted and not over. */
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  /** Serves one client. */
+  serve(carrier: Carrier): ServerSession {
+    const session = new ServerSession(carrier, this.#options.hello, this);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Takes no more root tasks; nested ones of trees under way still come in. */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const session of this.#sessions) session.drain("the worker is shutting down", 0);
+  }
+
+  /** Resolves when no task is under way. */
+  idle(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Ends every task: those queued never start, those running see their signals fire. */
+  abortAll(reason: unknown): void {
+    for (const execution of [...this.#running]) execution.abort(reason);
+  }
+
+  /** Closes every connection, once what was written has left. */
+  close(): void {
+    this.#draining = true;
+    for (const session of [...this.#sessions]) session.session.close();
+  }
+
+  opened(_session: ServerSession): void {
+    // Nothing to prepare: definitions come with the tasks.
+  }
+
+  accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
+    const nested = (reader.flags & TaskFlag.Nested) !== 0;
+    if (this.#draining && !nested) return refusal(Refusal.DRAINING, "the worker is shutting down");
+    if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
+      return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
+    }
+    const request = routineRequest(session, reader);
+    if (request === undefined) {
+      return refusal(Refusal.UNKNOWN_ROUTINE, "the task names its routine by an index that was never defined");
+    }
+    
+    const execution = new Execution(this, session, {
+      stream: reader.stream,
+      flags: reader.flags,
+      budgetUs: reader.budgetUs,
+      credit: reader.credit,
+      proxyRef: reader.proxyRef,
+      tag: reader.tag(),
+      callers: reader.callers(),
+    });
+    const definition = this.#options.resolver.lookup(request);
+    if (definition !== undefined) {
+      const mismatch = kindMismatch(definition, reader.flags);
+      if (mismatch !== undefined) return refusal(Refusal.BAD_PAYLOAD, mismatch);
+      execution.bind(definition);
+    }
+    this.#running.add(execution);
+    if (!nested) this.#rootCalls += 1;
+    if (definition === undefined) this.#resolve(execution, request);
+    return execution;
+  }
+
+  batchEnd(): void {
+    this.queue.drain();
+  }
+
+  beforeFlush(_session: ServerSession): void {
+    if (this.#suspended.length === 0) return;
+    const suspended = this.#suspended;
+    this.#suspended = [];
+    for (const execution of suspended) execution.reportSuspended();
+  }
+
+  closed(session: ServerSession): void {
+    this.#sessions.delete(session);
+  }
+
+  taskId(session: ServerSession, stream: number): string {
+    const client = session.session.peer;
+    let prefix = this.#prefixes.get(session);
+    if (prefix === undefined) {
+      prefix = taskIdPrefix(client?.uid ?? "");
+      this.#prefixes.set(session, prefix);
+    }
+    return formatTaskId(prefix, client?.session ?? 0, stream);
+  }
+
+  dispatcher(execution: Execution): Dispatcher | undefined {
+    const define = execution.session.session.definition(DefineKind.Proxy, execution.head.proxyRef);
+    return this.#options.nestedDispatcher(define?.value);
+  }
+
+  estimate(definition: RoutineDefinition): HoldEstimate {
+    let estimate = this.#estimates.get(definition);
+    if (estimate === undefined) {
+      estimate = new HoldEstimate();
+      this.#estimates.set(definition, estimate);
+    }
+    return estimate;
+  }
+
+  suspended(execution: Execution): void {
+    this.#suspended.push(execution);
+    execution.session.session.scheduleFlush();
+  }
+
+  ended(execution: Execution): void {
+    if (!this.#running.delete(execution)) return;
+    if (!execution.nested) this.#rootCalls -= 1;
+    if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  explainError(definition: RoutineDefinition, error: unknown): unknown {
+    return this.#options.explainError(definition, error);
+  }
+
+  runnable(execution: Execution): void {
+    execution.begin();
+  }
+
+  #resolve(execution: Execution, request: RoutineRequest): void {
+    this.#options.resolver.resolve(request).then(
+      (definition) => {
+        const mismatch = kindMismatch(definition, execution.head.flags);
+        if (mismatch === undefined) execution.bind(definition);
+        else execution.refuse(Refusal.BAD_PAYLOAD, mismatch);
+      },
+      (error: unknown) => {
+        const reason = isMerinoError(error) || error instanceof Error ? error.message : String(error);
+        execution.refuse(Refusal.UNKNOWN_ROUTINE, reason);
+      },
+    );
+  }
+
+  #flushAll(): void {
+    for (const session of this.#sessions) session.session.flush();
+  }
+}
+
+function routineRequest(session: ServerSession, reader: BatchReader): RoutineRequest | undefined {
+  const mayImport = session.session.carrier.local;
+  if (reader.routineRef === 0) {
+    const id = reader.callable();
+    return id === undefined ? undefined : { id, location: "", mayImport };
+  }
+  const define: Define | undefined = session.session.definition(DefineKind.Routine, reader.routineRef);
+  if (define === undefined) return undefined;
+  let request = requests.get(define);
+  if (request === undefined) {
+    request = { id: readText(define.value, 0, define.value.length), location: define.location, mayImport };
+    requests.set(define, request);
+  }
+  return request;
+}
+
+/** One request object per definition, so that a call of a known routine allocates none. */
+const requests = new WeakMap<Define, RoutineRequest>();
+
+function kindMismatch(definition: RoutineDefinition, flags: number): string | undefined {
+  const expected = (flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
+  if (definition.kind === expected) return undefined;
+  return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides`;
+}

@@ -1,0 +1,94 @@
+/**
+ * The package as a user gets it: packed as npm publishes it, unpacked into the `node_modules` of an empty project,
+ * with the README's quick start copied from the page, run as the page says. Needs `dist/`, which `npm test` builds.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { promisify } from "node:util";
+import { ROOT, readCodeBlocks } from "../support/repository.ts";
+
+const execute = promisify(execFile);
+
+/** What the quick start prints: a sum computed by a worker, then three streamed numbers. */
+const EXPECTED = "3\n3\n2\n1\n";
+
+test("packed package runs the quick start of the README under tsx", async () => {
+  await using project = await createUserProject();
+
+  const { stdout, stderr } = await execute(process.execPath, ["--import", "tsx", "main.ts"], project);
+
+  assert.deepEqual({ stdout, stderr }, { stdout: EXPECTED, stderr: "" });
+});
+
+test("packed package has declarations that compile in a strict project", async () => {
+  await using project = await createUserProject();
+  const compilerOptions = {
+    target: "es2023",
+    lib: ["es2024", "esnext.disposable"],
+    module: "nodenext",
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: false,
+    types: ["node"],
+  };
+  await writeFile(
+    path.join(project.cwd, "tsconfig.json"),
+    JSON.stringify({ compilerOptions, files: ["main.ts"] }),
+  );
+  const tsc = path.join(ROOT, "node_modules/typescript/bin/tsc");
+
+  const { stdout } = await execute(process.execPath, [tsc, "-p", "."], project);
+
+  assert.equal(stdout, "");
+});
+
+interface UserProject extends AsyncDisposable {
+  /** The project's folder; named so that it can be handed to `execFile`. */
+  readonly cwd: string;
+  readonly timeout: number;
+}
+
+/** An empty project with Merino, tsx and the quick start in it, and nothing from the repository within reach. */
+async function createUserProject(): Promise<UserProject> {
+  await access(path.join(ROOT, "dist/index.js"));
+  const cwd = await mkdtemp(path.join(tmpdir(), "merino-user-"));
+  try {
+    const modules = path.join(cwd, "node_modules");
+    await mkdir(path.join(modules, "merino"), { recursive: true });
+    await execute("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", cwd], { cwd: ROOT });
+    const { name, version, dependencies = {} } = await readPackage();
+    const tarball = path.join(cwd, `${name}-${version}.tgz`);
+    await execute("tar", ["-xzf", tarball, "-C", path.join(modules, "merino"), "--strip-components=1"]);
+
+    // What npm would install beside it, and what the page tells users to install.
+    for (const dependency of [...Object.keys(dependencies), "tsx", "@types/node"]) {
+      await mkdir(path.dirname(path.join(modules, dependency)), { recursive: true });
+      await symlink(path.join(ROOT, "node_modules", dependency), path.join(modules, dependency));
+    }
+    await writeFile(path.join(cwd, "package.json"), JSON.stringify({ name: "quick-start", type: "module" }));
+    const blocks = readCodeBlocks(await readFile(path.join(ROOT, "README.md"), "utf8"));
+    for (const name of ["jobs.ts", "main.ts"]) {
+      const block = blocks.find(({ file }) => file === name);
+      assert.ok(block, `README.md has a block for ${name}`);
+      await writeFile(path.join(cwd, name), block.source);
+    }
+  } catch (error) {
+    await rm(cwd, { recursive: true });
+    throw error;
+  }
+  return { cwd, timeout: 60_000, [Symbol.asyncDispose]: () => rm(cwd, { recursive: true }) };
+}
+
+async function readPackage(): Promise<{
+  name: string;
+  version: string;
+  dependencies?: Record<string, string>;
+}> {
+  const text = await readFile(path.join(ROOT, "package.json"), "utf8");
+  return JSON.parse(text) as { name: string; version: string; dependencies?: Record<string, string> };
+}

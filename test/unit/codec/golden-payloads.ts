@@ -1,0 +1,89 @@
+/** Values and the bytes they have had since version 1 of the format: the record of its compatibility. */
+import { portable } from "../../../src/codec/portable.ts";
+import { NoActivePoolError } from "../../../src/errors/no-active-pool-error.ts";
+
+/** A value and its payload in hexadecimal. */
+export interface GoldenPayload {
+  readonly name: string;
+  readonly make: () => unknown;
+  readonly hex: string;
+}
+
+class Pair {
+  readonly a: number;
+
+  constructor(a: number) {
+    this.a = a;
+  }
+}
+portable(Pair, { id: "golden#Pair" });
+
+function bare<E extends Error>(error: E): E {
+  error.stack = "S";
+  return error;
+}
+
+const shared = { a: 1 };
+const buffer = new ArrayBuffer(2);
+
+/** One payload at least for every token and every extension. */
+export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
+  { name: "nil", make: () => null, hex: "08 c0" },
+  { name: "undefined", make: () => undefined, hex: "08 d4 00 00" },
+  { name: "booleans", make: () => [false, true], hex: "08 92 c2 c3" },
+  {
+    name: "whole numbers",
+    make: () => [1, -1, 200, -100, 1000, -1000, 100_000, -100_000],
+    hex: "08 98 01 ff cc c8 d0 9c cd 03 e8 d1 fc 18 ce 00 01 86 a0 d2 ff fe 79 60",
+  },
+  { name: "float", make: () => 1.5, hex: "08 cb 3f f8 00 00 00 00 00 00" },
+  { name: "negative zero", make: () => -0, hex: "08 cb 80 00 00 00 00 00 00 00" },
+  { name: "bigint of 64 bits", make: () => -2n, hex: "08 d3 ff ff ff ff ff ff ff fe" },
+  { name: "wider bigint", make: () => -(2n ** 64n), hex: "08 c7 0a 03 01 01 00 00 00 00 00 00 00 00" },
+  { name: "string", make: () => "é", hex: "08 a2 c3 a9" },
+  { name: "ill-formed string", make: () => "a\ud800", hex: "08 c7 04 02 61 00 00 d8" },
+  { name: "object", make: () => ({ a: 1, b: [] }), hex: "08 82 a1 61 01 a1 62 90" },
+  { name: "array with holes", make: () => Object.assign(new Array(4), { 0: 1 }), hex: "08 94 01 d4 08 03" },
+  {
+    name: "array with a field",
+    make: () => Object.assign([1], { a: 2 }),
+    hex: "08 c9 00 00 00 05 09 91 01 a1 61 02",
+  },
+  { name: "null-prototype object", make: () => Object.create(null) as object, hex: "08 c9 00 00 00 01 0a 80" },
+  { name: "back reference", make: () => [shared, shared], hex: "09 92 81 a1 61 01 d4 01 01" },
+  { name: "Date", make: () => new Date(1), hex: "08 d7 04 3f f0 00 00 00 00 00 00" },
+  { name: "RegExp", make: () => /a/g, hex: "08 c9 00 00 00 05 05 a1 61 a1 67 00" },
+  { name: "Map", make: () => new Map([["a", 1]]), hex: "08 c9 00 00 00 03 06 a1 61 01" },
+  { name: "Set", make: () => new Set([1]), hex: "08 c9 00 00 00 01 07 01" },
+  { name: "ArrayBuffer", make: () => new ArrayBuffer(2), hex: "08 c7 02 0b 00 00" },
+  { name: "Uint8Array", make: () => new Uint8Array([1, 2]), hex: "08 c4 02 01 02" },
+  { name: "Int16Array", make: () => new Int16Array([1]), hex: "08 c7 03 0c 04 01 00" },
+  {
+    name: "views that share a buffer",
+    make: () => [new Uint8Array(buffer), new Uint8Array(buffer, 1)],
+    hex: "09 92 c9 00 00 00 08 0e 02 00 02 c7 02 0b 00 00 c9 00 00 00 06 0e 02 01 01 d4 01 02",
+  },
+  { name: "boxed number", make: () => new Object(1), hex: "08 c9 00 00 00 01 0f 01" },
+  {
+    name: "URL",
+    make: () => new URL("a:b"),
+    hex: "08 c9 00 00 00 04 10 a3 61 3a 62",
+  },
+  {
+    name: "URLSearchParams",
+    make: () => new URLSearchParams("a"),
+    hex: "08 c9 00 00 00 03 11 a2 61 3d",
+  },
+  {
+    name: "built-in error",
+    make: () => bare(new TypeError("m", { cause: 1 })),
+    hex: "08 c9 00 00 00 19 12 00 a9 54 79 70 65 45 72 72 6f 72 c0 a1 6d a1 53 81 a5 63 61 75 73 65 01 80",
+  },
+  {
+    name: "error of the catalogue",
+    make: () => bare(new NoActivePoolError("m")),
+    hex: "",
+  },
+  { name: "instances of a portable class", make: () => [new Pair(1), new Pair(2)], hex: "" },
+  { name: "portable class", make: () => Pair, hex: "" },
+];

@@ -1,0 +1,60 @@
+/** A round trip through the codec as the tests use it: references from the registry, parts and bytes copied in between. */
+import { decodeValue } from "../../../src/codec/decoder.ts";
+import { type Encoded, encodeValue } from "../../../src/codec/encoder.ts";
+import {
+  portableByConstructor,
+  portableById,
+  portableByPrototype,
+} from "../../../src/codec/portable-registry.ts";
+import type { References, SignalSource } from "../../../src/codec/references.ts";
+
+/** A routine for tests: described by the identity it carries. */
+export interface FakeRoutine {
+  readonly routineId: string;
+}
+
+/** References over the registry of portable classes, and over functions that carry a `routineId`. */
+export const references: References = {
+  describeRoutine: (candidate) => {
+    const { routineId } = candidate as Partial<FakeRoutine>;
+    return routineId === undefined
+      ? undefined
+      : { id: routineId, module: "file:///jobs.ts", generator: false };
+  },
+  resolveRoutine: ({ id, module, generator }) => ({ resolved: id, module, generator }),
+  portableByPrototype,
+  portableByConstructor,
+  portableById,
+};
+
+/** The bytes and parts of an encoded value, copied as a wire would. */
+export interface Message {
+  readonly bytes: Buffer;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** Copies what the encoder returned. */
+export function messageOf({ bytes, start, end, parts }: Encoded): Message {
+  return { bytes: Buffer.from(bytes.slice(start, end)), parts: parts.map((part) => new Uint8Array(part)) };
+}
+
+/** Encodes an argument or result. */
+export function send(value: unknown, root = "value"): Message {
+  return messageOf(encodeValue(value, { root, references }));
+}
+
+/** Decodes a message that lies in the middle of a larger buffer. */
+export function receive({ bytes, parts }: Message, signals?: SignalSource): unknown {
+  const larger = Buffer.concat([Buffer.alloc(5, 0xc1), bytes, Buffer.alloc(3, 0xc1)]);
+  return decodeValue(larger, 5, 5 + bytes.length, parts, { references, signals });
+}
+
+/** Sends a value and receives it. */
+export function roundTrip(value: unknown): unknown {
+  return receive(send(value));
+}
+
+/** A payload from hexadecimal digits; spaces are ignored. */
+export function fromHex(digits: string): Message {
+  return { bytes: Buffer.from(digits.replaceAll(" ", ""), "hex"), parts: [] };
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { resolveProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
+
+test("resolveProcessWorkerOptions fills in defaults", () => {
+  assert.deepEqual(resolveProcessWorkerOptions(), {
+    execArgv: [],
+    env: {},
+    startTimeoutMs: undefined,
+    importTimeoutMs: 30_000,
+    channel: {},
+  });
+});
+
+test("resolveProcessWorkerOptions takes everything over into an object of its own", () => {
+  const execArgv = ["--expose-gc"];
+  const env = { A: "1", B: undefined };
+
+  const resolved = resolveProcessWorkerOptions({
+    execArgv,
+    env,
+    startTimeout: 5,
+    importTimeout: 6,
+    maxConcurrentCalls: 7,
+    maxMessageSize: 8,
+  });
+  execArgv.push("--later");
+
+  assert.deepEqual(resolved, {
+    execArgv: ["--expose-gc"],
+    env: { A: "1", B: undefined },
+    startTimeoutMs: 5,
+    importTimeoutMs: 6,
+    channel: { maxConcurrentCalls: 7, maxMessageSize: 8 },
+  });
+});
+
+const REFUSED: readonly (readonly [string, unknown])[] = [
+  ["execArgv", "--expose-gc"],
+  ["execArgv", [1]],
+  ["execArgv", ["a\0b"]],
+  ["env", null],
+  ["env", ["A=1"]],
+  ["env", { A: 1 }],
+  ["env", { "A=B": "1" }],
+  ["startTimeout", 0],
+  ["startTimeout", -1],
+  ["startTimeout", Number.NaN],
+  ["startTimeout", 2 ** 31],
+  ["importTimeout", "30"],
+  ["importTimeout", Number.POSITIVE_INFINITY],
+  ["maxConcurrentCalls", 0],
+  ["maxConcurrentCalls", 1.5],
+  ["maxConcurrentCalls", null],
+  ["maxMessageSize", -1],
+];
+
+for (const [option, value] of REFUSED) {
+  test(`resolveProcessWorkerOptions refuses ${option}: ${JSON.stringify(value) ?? String(value)}`, () => {
+    assert.throws(() => resolveProcessWorkerOptions({ [option]: value }), {
+      code: "ERR_MERINO_INVALID_OPTION",
+      option,
+      value,
+    });
+  });
+}

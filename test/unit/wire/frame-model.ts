@@ -1,0 +1,466 @@
+/**
+ * A frame as plain data, and the three ways it is turned into something else: written by hand, built
+ * with the generated bindings, read back from the reader. Tests compare the ways with each other.
+ */
+import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import type { BatchReader } from "../../../src/wire/batch-reader.ts";
+import type { BatchWriter } from "../../../src/wire/batch-writer.ts";
+import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import type { Define, GoAway, Hello, Nack, TaskFields } from "../../../src/wire/frames.ts";
+import {
+  type Batch,
+  BatchSchema,
+  type Frame,
+  FrameSchema,
+  type Message,
+  MessageSchema,
+} from "../../../src/wire/gen/wire_pb.ts";
+import { TaskFlag } from "../../../src/wire/task-flags.ts";
+
+type MessageKind = "Send" | "Throw" | "Return" | "Result" | "Exception" | "Done";
+
+/** A frame, with `undefined`, 0 and empty for what is absent. */
+export type FrameModel =
+  | { kind: "Task"; stream: number; fields: TaskFields; args: Uint8Array }
+  | { kind: "Next"; stream: number }
+  | {
+      kind: MessageKind;
+      stream: number;
+      dump: Uint8Array;
+      parts: number;
+      detached: boolean;
+      bodyUs: number;
+    }
+  | { kind: "Cancel"; stream: number; reason: Uint8Array }
+  | { kind: "Credit"; stream: number; count: number }
+  | { kind: "Signal"; stream: number; index: number; reason: Uint8Array }
+  | { kind: "Ack"; stream: number; version: string; uid: string }
+  | { kind: "Nack"; stream: number; nack: Nack }
+  | { kind: "Parked"; stream: number; bodyUs: number }
+  | { kind: "Hello"; stream: 0; hello: Hello }
+  | { kind: "GoAway"; stream: 0; goAway: GoAway }
+  | { kind: "Window"; stream: number; bytes: number }
+  | { kind: "Chunk"; stream: number; part: number; total: number; last: boolean; data: Uint8Array }
+  | { kind: "Define"; stream: 0; define: Define }
+  | { kind: "Ping" | "Pong"; stream: 0; token: number }
+  | { kind: "Reset"; stream: number; code: number; detail: string };
+
+/** Writes the frame by hand. A Chunk is not the writer's to write. */
+export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kind: "Chunk" }>): void {
+  const { stream } = frame;
+  switch (frame.kind) {
+    case "Task":
+      return writer.task(stream, frame.fields, frame.args, 0, frame.args.length);
+    case "Next":
+      return writer.next(stream);
+    case "Send":
+      return writer.send(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
+    case "Throw":
+      return writer.throw(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
+    case "Return":
+      return writer.return(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
+    case "Cancel":
+      return writer.cancel(stream, frame.reason, 0, frame.reason.length);
+    case "Credit":
+      return writer.credit(stream, frame.count);
+    case "Signal":
+      return writer.signal(stream, frame.index, frame.reason, 0, frame.reason.length);
+    case "Ack":
+      return writer.ack(stream, frame.version, frame.uid);
+    case "Nack":
+      return writer.nack(stream, frame.nack);
+    case "Result":
+      return writer.result(
+        stream,
+        frame.dump,
+        0,
+        frame.dump.length,
+        frame.parts,
+        frame.detached,
+        frame.bodyUs,
+      );
+    case "Exception":
+      return writer.exception(
+        stream,
+        frame.dump,
+        0,
+        frame.dump.length,
+        frame.parts,
+        frame.detached,
+        frame.bodyUs,
+      );
+    case "Done":
+      return writer.done(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached, frame.bodyUs);
+    case "Parked":
+      return writer.parked(stream, frame.bodyUs);
+    case "Hello":
+      return writer.hello(frame.hello);
+    case "GoAway":
+      return writer.goAway(frame.goAway);
+    case "Window":
+      return writer.window(stream, frame.bytes);
+    case "Define":
+      return writer.define(frame.define);
+    case "Ping":
+      return writer.ping(frame.token);
+    case "Pong":
+      return writer.pong(frame.token);
+    case "Reset":
+      return writer.reset(stream, frame.code, frame.detail);
+  }
+}
+
+/** Builds a batch of the frames with the generated bindings. */
+export function bindBatch(frames: readonly FrameModel[]): Batch {
+  return create(BatchSchema, { frames: frames.map(bindFrame) });
+}
+
+function bindFrame(frame: FrameModel): Frame {
+  const { stream } = frame;
+  switch (frame.kind) {
+    case "Task": {
+      const { fields } = frame;
+      const value = {
+        tag: fields.tag ?? "",
+        callable: fields.routineRef > 0 ? new Uint8Array() : new TextEncoder().encode(fields.callable ?? ""),
+        args: frame.args,
+        budgetUs: BigInt(fields.budgetUs),
+        routineRef: fields.routineRef,
+        proxyRef: fields.proxyRef,
+        flags: fields.flags,
+        credit: fields.credit,
+        parts: fields.parts,
+        trace: Object.fromEntries(fields.trace ?? []),
+        callers: (fields.callers ?? []).map(({ id, routine, tag }) => ({ id, routine, tag: tag ?? "" })),
+      };
+      return request(stream, { case: "task", value });
+    }
+    case "Next":
+      return request(stream, { case: "next", value: {} });
+    case "Send":
+      return request(stream, { case: "send", value: message(frame) });
+    case "Throw":
+      return request(stream, { case: "throw", value: message(frame) });
+    case "Return":
+      return request(stream, { case: "return", value: message(frame) });
+    case "Cancel":
+      return request(stream, { case: "cancel", value: reason(frame.reason) });
+    case "Credit":
+      return request(stream, { case: "credit", value: frame.count });
+    case "Signal":
+      return request(stream, {
+        case: "signal",
+        value: { index: frame.index, ...reason(frame.reason) },
+      });
+    case "Ack":
+      return response(stream, 0, { case: "ack", value: { version: frame.version, uid: frame.uid } });
+    case "Nack": {
+      const { code, reason: text, retryAfterMs, version } = frame.nack;
+      const value = { code: code as 0, reason: text, retryAfterMs: BigInt(retryAfterMs), version };
+      return response(stream, 0, { case: "nack", value });
+    }
+    case "Result":
+      return response(stream, frame.bodyUs, { case: "result", value: message(frame) });
+    case "Exception":
+      return response(stream, frame.bodyUs, { case: "exception", value: message(frame) });
+    case "Done":
+      return response(stream, frame.bodyUs, { case: "done", value: message(frame) });
+    case "Parked":
+      return response(stream, frame.bodyUs, { case: "parked", value: {} });
+    case "Hello": {
+      const { session, version, uid, runtime, codecs, features, limits } = frame.hello;
+      const value = {
+        session,
+        version,
+        uid,
+        runtime,
+        codecs: [...codecs],
+        features: [...features],
+        ...(Object.values(limits).some((limit) => limit > 0)
+          ? {
+              limits: {
+                ...limits,
+                maxMessage: BigInt(limits.maxMessage),
+                streamWindow: BigInt(limits.streamWindow),
+                connectionWindow: BigInt(limits.connectionWindow),
+              },
+            }
+          : {}),
+      };
+      return create(FrameSchema, { body: { case: "hello", value } });
+    }
+    case "GoAway": {
+      const { lastStream, code, detail, graceMs } = frame.goAway;
+      const value = { lastStream, code: code as 0, detail, graceMs: BigInt(graceMs) };
+      return create(FrameSchema, { body: { case: "goaway", value } });
+    }
+    case "Window":
+      return create(FrameSchema, { stream, body: { case: "window", value: { bytes: BigInt(frame.bytes) } } });
+    case "Chunk": {
+      const value = { part: frame.part, total: BigInt(frame.total), data: frame.data, last: frame.last };
+      return create(FrameSchema, { stream, body: { case: "chunk", value } });
+    }
+    case "Define":
+      return create(FrameSchema, { body: { case: "define", value: { ...frame.define } } });
+    case "Ping":
+      return create(FrameSchema, { body: { case: "ping", value: { token: BigInt(frame.token) } } });
+    case "Pong":
+      return create(FrameSchema, { body: { case: "pong", value: { token: BigInt(frame.token) } } });
+    case "Reset": {
+      const value = { code: frame.code as 0, detail: frame.detail };
+      return create(FrameSchema, { stream, body: { case: "reset", value } });
+    }
+  }
+}
+
+/** The reader's current frame as a model; `undefined` for Malformed and Unknown. */
+export function readFrame(reader: BatchReader): FrameModel | undefined {
+  const { kind, stream } = reader;
+  const payload = Uint8Array.from(reader.bytes.subarray(reader.payloadStart, reader.payloadEnd));
+  switch (kind) {
+    case FrameKind.Malformed:
+    case FrameKind.Unknown:
+      return undefined;
+    case FrameKind.Task:
+      return {
+        kind: "Task",
+        stream,
+        args: payload,
+        fields: {
+          routineRef: reader.routineRef,
+          callable: reader.callable(),
+          proxyRef: reader.proxyRef,
+          flags: reader.flags,
+          budgetUs: reader.budgetUs,
+          credit: reader.credit,
+          parts: reader.parts,
+          tag: reader.tag(),
+          callers: reader.callers(),
+          trace: reader.trace(),
+        },
+      };
+    case FrameKind.Next:
+      return { kind: "Next", stream };
+    case FrameKind.Send:
+      return readMessage(reader, "Send", payload);
+    case FrameKind.Throw:
+      return readMessage(reader, "Throw", payload);
+    case FrameKind.Return:
+      return readMessage(reader, "Return", payload);
+    case FrameKind.Cancel:
+      return { kind: "Cancel", stream, reason: payload };
+    case FrameKind.Credit:
+      return { kind: "Credit", stream, count: reader.count };
+    case FrameKind.Signal:
+      return { kind: "Signal", stream, index: reader.count, reason: payload };
+    case FrameKind.Ack:
+      return { kind: "Ack", stream, version: reader.ackVersion(), uid: reader.ackUid() };
+    case FrameKind.Nack:
+      return { kind: "Nack", stream, nack: reader.nack() };
+    case FrameKind.Result:
+      return readMessage(reader, "Result", payload);
+    case FrameKind.Exception:
+      return readMessage(reader, "Exception", payload);
+    case FrameKind.Done:
+      return readMessage(reader, "Done", payload);
+    case FrameKind.Parked:
+      return { kind: "Parked", stream, bodyUs: reader.bodyUs };
+    case FrameKind.Hello:
+      return { kind: "Hello", stream: 0, hello: reader.hello() };
+    case FrameKind.GoAway:
+      return { kind: "GoAway", stream: 0, goAway: reader.goAway() };
+    case FrameKind.Window:
+      return { kind: "Window", stream, bytes: reader.count };
+    case FrameKind.Chunk: {
+      const { chunkPart: part, chunkTotal: total, chunkLast: last } = reader;
+      return { kind: "Chunk", stream, part, total, last, data: payload };
+    }
+    case FrameKind.Define:
+      return { kind: "Define", stream: 0, define: reader.define() };
+    case FrameKind.Ping:
+      return { kind: "Ping", stream: 0, token: reader.count };
+    case FrameKind.Pong:
+      return { kind: "Pong", stream: 0, token: reader.count };
+    case FrameKind.Reset:
+      return { kind: "Reset", stream, ...reader.resetInfo() };
+  }
+}
+
+/** Reads every frame of a batch; one that is Malformed or Unknown is left out. */
+export function readBatch(
+  reader: BatchReader,
+  bytes: Uint8Array,
+  start: number = 0,
+  end: number = bytes.length,
+): FrameModel[] {
+  const frames: FrameModel[] = [];
+  reader.reset(bytes, start, end);
+  while (reader.next()) {
+    const frame = readFrame(reader);
+    if (frame !== undefined) frames.push(frame);
+  }
+  return frames;
+}
+
+/** Any frame in the form in which it is read back: what does not travel is absent. */
+export function anyFrame(): fc.Arbitrary<FrameModel> {
+  const stream = uint32(1);
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.uint8Array({ minLength: 120, maxLength: 300, size: "max" }),
+  );
+  const messages = (["Send", "Throw", "Return", "Result", "Exception", "Done"] as const).map((kind) =>
+    record({ stream, dump: bytes, parts: uint32(), detached: fc.boolean(), bodyUs: uint32() }).map(
+      ({ dump, bodyUs, ...rest }) => ({
+        kind,
+        ...rest,
+        dump: rest.detached ? new Uint8Array(0) : dump,
+        bodyUs: kind === "Result" || kind === "Exception" || kind === "Done" ? bodyUs : 0,
+      }),
+    ),
+  );
+  const task = record({
+    stream,
+    args: bytes,
+    routineRef: uint32(),
+    callable: fc.option(text(1), { nil: undefined }),
+    proxyRef: uint32(),
+    flags: fc.nat(31),
+    budgetUs: uint53(),
+    credit: uint32(),
+    parts: uint32(),
+    tag: fc.option(text(1), { nil: undefined }),
+    callers: fc.option(
+      fc.array(record({ id: text(), routine: text(), tag: fc.option(text(1), { nil: undefined }) }), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      { nil: undefined },
+    ),
+    // Names out of order would be reordered by the object in which the bindings keep a map.
+    trace: fc.option(
+      fc
+        .dictionary(fc.stringMatching(/^[a-z]{1,12}$/), text(), { minKeys: 1, maxKeys: 3 })
+        .map((entries) => new Map(Object.entries(entries))),
+      { nil: undefined },
+    ),
+  }).map(({ stream, args, ...fields }) => ({
+    kind: "Task" as const,
+    stream,
+    args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
+    fields: { ...fields, callable: fields.routineRef > 0 ? undefined : fields.callable },
+  }));
+  const limits = record({
+    maxBatch: uint32(),
+    maxMessage: uint53(),
+    maxStreams: uint32(),
+    streamWindow: uint53(),
+    connectionWindow: uint53(),
+    maxDefines: uint32(),
+    maxOpenMessages: uint32(),
+    maxDepth: uint32(),
+  });
+  const hello = record({
+    session: uint32(),
+    version: text(),
+    uid: text(),
+    runtime: text(),
+    codecs: fc.array(text(), { maxLength: 3 }),
+    features: fc.array(uint32(), { maxLength: 5 }),
+    limits,
+  });
+  const code = fc.nat(12);
+  return fc.oneof(
+    { weight: 4, arbitrary: task },
+    ...messages,
+    record({ kind: fc.constant("Next" as const), stream }),
+    record({ kind: fc.constant("Cancel" as const), stream, reason: bytes }),
+    record({ kind: fc.constant("Credit" as const), stream, count: uint32() }),
+    record({ kind: fc.constant("Signal" as const), stream, index: uint32(), reason: bytes }),
+    record({ kind: fc.constant("Ack" as const), stream, version: text(), uid: text() }),
+    record({
+      kind: fc.constant("Nack" as const),
+      stream,
+      nack: record({ code, reason: text(), retryAfterMs: uint53(), version: text() }),
+    }),
+    record({ kind: fc.constant("Parked" as const), stream, bodyUs: uint32() }),
+    record({ kind: fc.constant("Hello" as const), stream: fc.constant(0 as const), hello }),
+    record({
+      kind: fc.constant("GoAway" as const),
+      stream: fc.constant(0 as const),
+      goAway: record({ lastStream: uint32(), code, detail: text(), graceMs: uint53() }),
+    }),
+    record({ kind: fc.constant("Window" as const), stream: uint32(), bytes: uint53() }),
+    record({
+      kind: fc.constant("Chunk" as const),
+      stream,
+      part: uint32(),
+      total: uint53(),
+      last: fc.boolean(),
+      data: bytes,
+    }),
+    record({
+      kind: fc.constant("Define" as const),
+      stream: fc.constant(0 as const),
+      define: record({ kind: uint32(), index: uint32(), value: bytes, location: text() }),
+    }),
+    record({
+      kind: fc.constantFrom("Ping" as const, "Pong" as const),
+      stream: fc.constant(0 as const),
+      token: uint53(),
+    }),
+    record({ kind: fc.constant("Reset" as const), stream, code, detail: text() }),
+  );
+}
+
+function request(stream: number, payload: RequestPayload): Frame {
+  return create(FrameSchema, { stream, body: { case: "request", value: { payload } } });
+}
+
+function response(stream: number, bodyUs: number, payload: ResponsePayload): Frame {
+  return create(FrameSchema, { stream, body: { case: "response", value: { payload, bodyUs } } });
+}
+
+function message(frame: { dump: Uint8Array; parts: number; detached: boolean }): Message {
+  return create(MessageSchema, frame.detached ? { ...frame, dump: new Uint8Array(0) } : frame);
+}
+
+function reason(dump: Uint8Array): { reason?: Message } {
+  return dump.length === 0 ? {} : { reason: create(MessageSchema, { dump }) };
+}
+
+function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): FrameModel {
+  const { stream, parts, detached, bodyUs } = reader;
+  return { kind, stream, dump, parts, detached, bodyUs };
+}
+
+function uint32(min: number = 0): fc.Arbitrary<number> {
+  return fc.oneof(
+    fc.integer({ min, max: 200 }),
+    fc.integer({ min, max: 0xffffffff }),
+    fc.constantFrom(0x7f, 0x80, 0x3fff, 0x4000, 0x1fffff, 0x200000, 0x7fffffff, 0x80000000, 0xffffffff),
+  );
+}
+
+function uint53(): fc.Arbitrary<number> {
+  return fc.oneof(uint32(), fc.maxSafeNat(), fc.constantFrom(2 ** 35 - 1, 2 ** 35, 2 ** 49, 2 ** 53 - 1));
+}
+
+function text(minLength: number = 0): fc.Arbitrary<string> {
+  return fc.oneof(
+    fc.string({ minLength, maxLength: 12 }),
+    fc.string({ unit: "grapheme", minLength, maxLength: 60 }),
+  );
+}
+
+type FrameInit = NonNullable<Parameters<typeof create<typeof FrameSchema>>[1]>;
+type Body<C extends string> =
+  Extract<NonNullable<FrameInit["body"]>, { case: C }> extends { value: infer V } ? V : never;
+type RequestPayload = NonNullable<Extract<Body<"request">, { $typeName?: never }>["payload"]>;
+type ResponsePayload = NonNullable<Extract<Body<"response">, { $typeName?: never }>["payload"]>;
+
+/** A record with the prototype that plain data has. */
+function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}

@@ -1,0 +1,202 @@
+/**
+ * The compatibility record of the wire: batches of one frame in hex, worked out from the schema, and
+ * what they mean. A row never changes within a major version; new rows are added at the end.
+ */
+import type { FrameModel } from "./frame-model.ts";
+
+/** One row: the bytes of a batch, and the frame in it. */
+export interface GoldenFrame {
+  readonly name: string;
+  readonly hex: string;
+  readonly frame: FrameModel;
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const NOTHING: Uint8Array = new Uint8Array(0);
+const PLAIN_TASK = {
+  routineRef: 0,
+  callable: undefined,
+  proxyRef: 0,
+  flags: 0,
+  budgetUs: 0,
+  credit: 0,
+  parts: 0,
+  tag: undefined,
+  callers: undefined,
+  trace: undefined,
+};
+const PLAIN_MESSAGE = { dump: NOTHING, parts: 0, detached: false, bodyUs: 0 };
+
+export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
+  {
+    name: "a task that names its routine by index",
+    hex: "0a11 0801 120d 0a0b 4203920102 b00603 c00601",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: Uint8Array.of(0x92, 1, 2),
+      fields: { ...PLAIN_TASK, routineRef: 3, flags: 1 },
+    },
+  },
+  {
+    name: "a task with every other field",
+    hex:
+      "0a43 08ac02 123e 0a3c 2203766970 3a08612f622e74732363 a806e0c65b b80602 c0061f c80608 d00601" +
+      "da06060a0161120162 f206100a03372d311206642e747323651a0174",
+    frame: {
+      kind: "Task",
+      stream: 300,
+      args: NOTHING,
+      fields: {
+        ...PLAIN_TASK,
+        callable: "a/b.ts#c",
+        proxyRef: 2,
+        flags: 31,
+        budgetUs: 1_500_000,
+        credit: 8,
+        parts: 1,
+        tag: "vip",
+        callers: [{ id: "7-1", routine: "d.ts#e", tag: "t" }],
+        trace: new Map([["a", "b"]]),
+      },
+    },
+  },
+  { name: "a step", hex: "0a06 0805 1202 1200", frame: { kind: "Next", stream: 5 } },
+  {
+    name: "a sent value",
+    hex: "0a09 0801 1205 1a03 0a01c3",
+    frame: { kind: "Send", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(0xc3) },
+  },
+  {
+    name: "a thrown error with two parts behind it",
+    hex: "0a0c 0801 1208 2206 0a01c3 a00602",
+    frame: { kind: "Throw", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(0xc3), parts: 2 },
+  },
+  {
+    name: "a return without a value",
+    hex: "0a07 0801 1203 a20600",
+    frame: { kind: "Return", stream: 1, ...PLAIN_MESSAGE },
+  },
+  {
+    name: "a cancel without a reason",
+    hex: "0a07 0801 1203 aa0600",
+    frame: { kind: "Cancel", stream: 1, reason: NOTHING },
+  },
+  {
+    name: "a cancel with a reason",
+    hex: "0a0c 0801 1208 aa0605 0a03 0a01c0",
+    frame: { kind: "Cancel", stream: 1, reason: Uint8Array.of(0xc0) },
+  },
+  {
+    name: "credit for 300 values",
+    hex: "0a08 0801 1204 b006ac02",
+    frame: { kind: "Credit", stream: 1, count: 300 },
+  },
+  {
+    name: "a signal with a reason",
+    hex: "0a0e 0801 120a ba0607 0802 1203 0a01c0",
+    frame: { kind: "Signal", stream: 1, index: 2, reason: Uint8Array.of(0xc0) },
+  },
+  {
+    name: "an acceptance",
+    hex: "0a12 0801 1a0e 0a0c 0a05302e312e30 aa06027731",
+    frame: { kind: "Ack", stream: 1, version: "0.1.0", uid: "w1" },
+  },
+  {
+    name: "a refusal",
+    hex: "0a1c 0801 1a18 1216 a2060466756c6c a80604 b006fa01 ba0605302e312e30",
+    frame: {
+      kind: "Nack",
+      stream: 1,
+      nack: { code: 4, reason: "full", retryAfterMs: 250, version: "0.1.0" },
+    },
+  },
+  {
+    name: "a yield after 12 microseconds",
+    hex: "0a0c 0801 1a08 1a03 0a0107 b0060c",
+    frame: { kind: "Result", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(7), bodyUs: 12 },
+  },
+  {
+    name: "an error",
+    hex: "0a09 0801 1a05 2203 0a0107",
+    frame: { kind: "Exception", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(7) },
+  },
+  {
+    name: "a value that travels as a part",
+    hex: "0a0d 0801 1a09 a20606 a00601 a80601",
+    frame: { kind: "Done", stream: 1, ...PLAIN_MESSAGE, parts: 1, detached: true },
+  },
+  {
+    name: "a body that has suspended",
+    hex: "0a0a 0801 1a06 aa0600 b00650",
+    frame: { kind: "Parked", stream: 1, bodyUs: 80 },
+  },
+  {
+    name: "a hello",
+    hex:
+      "0a41 223f 0807 1205302e312e30 1a027731 22046e6f6465 2a086d6572696e6f2d31 320301ac02" +
+      "3a1b 08808040 1080808032 18e807 20808004 28808040 308020 3840 4064",
+    frame: {
+      kind: "Hello",
+      stream: 0,
+      hello: {
+        session: 7,
+        version: "0.1.0",
+        uid: "w1",
+        runtime: "node",
+        codecs: ["merino-1"],
+        features: [1, 300],
+        limits: {
+          maxBatch: 1_048_576,
+          maxMessage: 104_857_600,
+          maxStreams: 1_000,
+          streamWindow: 65_536,
+          connectionWindow: 1_048_576,
+          maxDefines: 4_096,
+          maxOpenMessages: 64,
+          maxDepth: 100,
+        },
+      },
+    },
+  },
+  {
+    name: "a farewell",
+    hex: "0a0e 2a0c 0805 1003 1a03627965 208827",
+    frame: { kind: "GoAway", stream: 0, goAway: { lastStream: 5, code: 3, detail: "bye", graceMs: 5_000 } },
+  },
+  {
+    name: "a stream's window",
+    hex: "0a08 0803 3204 08808004",
+    frame: { kind: "Window", stream: 3, bytes: 65_536 },
+  },
+  {
+    name: "the connection's window",
+    hex: "0a06 3204 08808004",
+    frame: { kind: "Window", stream: 0, bytes: 65_536 },
+  },
+  {
+    name: "a whole part in one chunk",
+    hex: "0a0d 0801 3a09 1003 2001 1a03010203",
+    frame: { kind: "Chunk", stream: 1, part: 0, total: 3, last: true, data: Uint8Array.of(1, 2, 3) },
+  },
+  {
+    name: "the definition of a routine",
+    hex: "0a1e 421c 0801 1003 1a08612f622e74732363 220c66696c653a2f2f2f622e7473",
+    frame: {
+      kind: "Define",
+      stream: 0,
+      define: { kind: 1, index: 3, value: text("a/b.ts#c"), location: "file:///b.ts" },
+    },
+  },
+  {
+    name: "a ping with the largest token",
+    hex: "0a0b 4a09 08ffffffffffffff0f",
+    frame: { kind: "Ping", stream: 0, token: 2 ** 53 - 1 },
+  },
+  { name: "a pong", hex: "0a04 5202 0801", frame: { kind: "Pong", stream: 0, token: 1 } },
+  {
+    name: "a reset",
+    hex: "0a09 0805 5a05 0808 120178",
+    frame: { kind: "Reset", stream: 5, code: 8, detail: "x" },
+  },
+];

@@ -4,9 +4,9 @@
  */
 import { access, rm } from "node:fs/promises";
 import path from "node:path";
-import { ROOT, runOrExit } from "./command.mjs";
+import { ROOT, runOrThrow } from "./command.mjs";
 
 await rm(path.join(ROOT, "dist"), { recursive: true, force: true });
-await runOrExit("tsc", ["-p", "tsconfig.build.json"]);
+await runOrThrow("tsc", ["-p", "tsconfig.build.json"]);
 // A compiler that was pointed at no files succeeds too.
 await access(path.join(ROOT, "dist/index.js"));

@@ -8,7 +8,7 @@ import path from "node:path";
 import process from "node:process";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { runOrExit } from "./command.mjs";
+import { runOrThrow } from "./command.mjs";
 
 const ALLOWED = /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 const REQUIRED = ["dist/index.js", "dist/index.d.ts", "package.json", "README.md", "LICENSE", "CHANGELOG.md"];
@@ -16,7 +16,7 @@ const REQUIRED = ["dist/index.js", "dist/index.d.ts", "package.json", "README.md
 const folder = await mkdtemp(path.join(tmpdir(), "merino-package-"));
 try {
   const pack = ["pack", "--ignore-scripts", "--json", "--silent", "--pack-destination", folder];
-  const listing = await runOrExit("npm", pack, { capture: true });
+  const listing = await runOrThrow("npm", pack, { capture: true });
   // npm warns about its user's own configuration in the same breath.
   const [{ filename, files, size }] = JSON.parse(listing.slice(listing.indexOf("[\n")));
   const names = files.map((file) => file.path);

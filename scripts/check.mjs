@@ -27,7 +27,7 @@ const CHECKS = {
   wire: { command: ["node", "scripts/proto-breaking.mjs"] },
   // Benchmarks and examples import the package by its name, so types need it built.
   build: { command: ["node", "scripts/build.mjs"] },
-  types: { command: ["tsc", "-p", "tsconfig.test.json"], seen: countTypedFiles },
+  types: { command: ["tsc", "-p", "tsconfig.json"], seen: countTypedFiles },
   // Writes no report when all is well; that it sees anything is a test in `test/unit/repository`.
   unused: { command: ["knip", "--no-progress"] },
   package: { command: ["node", "scripts/check-package.mjs"], seen: /(\d+) files/ },
@@ -61,7 +61,7 @@ if (failed.length > 0) {
 
 /** Files of the project itself that the compiler reads, in `src/` and `test/` alike. */
 async function countTypedFiles() {
-  const { output } = await runCommand("tsc", ["-p", "tsconfig.test.json", "--listFilesOnly"], {
+  const { output } = await runCommand("tsc", ["-p", "tsconfig.json", "--listFilesOnly"], {
     capture: true,
   });
   const files = output.split("\n").map((file) => path.relative(ROOT, file));

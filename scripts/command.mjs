@@ -40,12 +40,14 @@ export function runCommand(command, parameters, { capture = false, env, cwd = RO
   });
 }
 
-/** Runs a command as {@link runCommand} does and ends this process with its exit code if it failed. */
-export async function runOrExit(command, parameters, options) {
+/**
+ * Runs a command as {@link runCommand} does and returns its output.
+ *
+ * @throws Error if it failed, with its output; an exception rather than an exit, so that callers can clean up.
+ */
+export async function runOrThrow(command, parameters, options) {
   const { code, output } = await runCommand(command, parameters, options);
-  if (code !== 0) {
-    process.stderr.write(output);
-    process.exit(code);
-  }
+  if (code !== 0)
+    throw new Error(`'${command} ${parameters.join(" ")}' ended with exit code ${code}\n${output}`);
   return output;
 }

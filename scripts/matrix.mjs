@@ -8,7 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { ROOT, runCommand, runOrExit } from "./command.mjs";
+import { ROOT, runCommand, runOrThrow } from "./command.mjs";
 
 const MAJORS = ["22", "24", "26"];
 
@@ -23,7 +23,7 @@ for (const major of wanted) {
 const folder = await mkdtemp(path.join(tmpdir(), "merino-matrix-"));
 const rows = [];
 try {
-  await runOrExit(process.execPath, ["scripts/build.mjs"]);
+  await runOrThrow(process.execPath, ["scripts/build.mjs"]);
   if (wanted.length === 0) rows.push(await runSuite(process.execPath));
   for (const major of wanted.length === 0 ? MAJORS : wanted)
     rows.push(await runSuite(await bringNode(major)));
@@ -50,14 +50,14 @@ async function bringNode(major) {
     prefix,
     `node@${major}`,
   ];
-  await runOrExit("npm", install, { capture: true });
+  await runOrThrow("npm", install, { capture: true });
   return path.join(prefix, "node_modules/node/bin/node");
 }
 
 /** Runs the suite with one executable, first in the search path so that what the tests start is of its version. */
 async function runSuite(node) {
   const PATH = [path.dirname(node), process.env.PATH].join(path.delimiter);
-  const version = (await runOrExit(node, ["--version"], { capture: true })).trim();
+  const version = (await runOrThrow(node, ["--version"], { capture: true })).trim();
   process.stdout.write(`${version}: running\n`);
   const suite = [path.join(ROOT, "scripts/test.mjs"), "--no-build", "--reporter=tap", ...testOptions];
   const { code, output } = await runCommand(node, suite, { capture: true, env: { PATH } });

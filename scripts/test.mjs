@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec as Spec, tap } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { ROOT, runCommand, runOrExit } from "./command.mjs";
+import { ROOT, runCommand, runOrThrow } from "./command.mjs";
 
 const STAGES = ["unit", "contract", "integration"];
 
@@ -30,7 +30,7 @@ const { values: options, positionals: filters } = parseArgs({
 
 if (isTypeScriptLoaded()) await runTests();
 else {
-  if (!options["no-build"]) await runOrExit(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
+  if (!options["no-build"]) await runOrThrow(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
   // The runner passes its own loader flags on to the process of each file.
   const self = ["--import", "tsx", path.join(ROOT, "scripts/test.mjs"), ...process.argv.slice(2)];
   process.exitCode = (await runCommand(process.execPath, self)).code;

@@ -8,15 +8,24 @@ import type { CallRequest } from "../context/dispatcher.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { hold, release } from "../internal/liveness.ts";
+import { DEFAULT_LIMITS } from "../session/limits.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import type { Member } from "./member.ts";
 import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
 
-/** How long `return()` and `break` wait for the remote `finally` blocks, in milliseconds. */
-export const RETURN_GRACE_MS = 5_000;
+/** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
+const RETURN_GRACE_MS = 5_000;
+
+/** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
+type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
+
+const NEXT: Ask = { kind: "next" };
 
 /** A step that the consumer waits for. */
 interface Request {
+  readonly ask: Ask;
+  /** Asks the worker for it; absent when the worker takes the step by itself. */
+  readonly step: (() => void) | undefined;
   /** It waits for what a throw or return brings, so values produced before that are not for it. */
   readonly behindBarrier: boolean;
   readonly resolve: (result: IteratorResult<unknown>) => void;
@@ -43,22 +52,27 @@ export class GeneratorCall extends OutgoingTask {
   /** Steps asked for before the task was sent. */
   #early: Array<() => void> = [];
   /** Values that came ahead of the consumer. */
-  readonly #ahead: unknown[] = [];
+  readonly #ahead: Array<{ readonly value: unknown; readonly sizeBytes: number }> = [];
   #end: End | undefined;
   /** Throws and returns whose barrier has not come back: values before it are void. */
   #barriers = 0;
   #creditOwed = 0;
+  #bytesOwed = 0;
   #idle = false;
+  /** The consumer has dropped the generator while steps of it were awaited. */
+  #dropped = false;
+  readonly #returnGraceMs: number;
   #grace: DeadlineEntry | undefined;
 
   constructor(carrier: StreamCarrier, request: CallRequest) {
     super(carrier, request, TaskFlag.Generator);
     this.#streamCarrier = carrier;
+    this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
   }
 
   /** The next value; `argument` becomes the value of the `yield` that the generator is suspended at. */
   next(argument: unknown): Promise<IteratorResult<unknown>> {
-    if (this.#state === "over") return this.#afterEnd();
+    if (this.#state === "over") return afterEnd(NEXT);
     if (this.credit > 0) {
       if (argument !== undefined) {
         return Promise.reject(
@@ -68,14 +82,24 @@ export class GeneratorCall extends OutgoingTask {
           }),
         );
       }
-      if (this.#ahead.length > 0) return Promise.resolve(this.#takeAhead());
-      if (this.#end !== undefined) return this.#finish();
-      return this.#request(undefined);
+      const ahead = this.#ahead.shift();
+      if (ahead !== undefined) {
+        this.#returnCredit(ahead.sizeBytes);
+        return Promise.resolve({ value: ahead.value, done: false });
+      }
+      if (this.#end !== undefined) return this.#finish(NEXT);
+      return this.#request(NEXT, undefined);
     }
+    if (this.#end !== undefined) return this.#finish(NEXT); // it ended while nobody waited: cancelled, late, or lost
     if (this.#state === "fresh" || argument === undefined) {
-      return this.#request(() => this.member?.session?.next(this.stream));
+      return this.#request(NEXT, () => this.member?.session?.next(this.stream));
     }
-    return this.#message("value", argument, (payload) => this.member?.session?.send(this.stream, payload));
+    try {
+      const { bytes, start, end, parts } = encodeValue(argument, { root: "value", references: this.carrier.references });
+      return this.#request(NEXT, () => this.member?.session?.send(this.stream, { bytes, start, end, parts }));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Throws an error at the `yield` that the generator is suspended at. */
@@ -85,35 +109,44 @@ export class GeneratorCall extends OutgoingTask {
       this.#state = "over";
       return Promise.reject(error);
     }
-    const { bytes, start, end, parts } = encodeThrown(error, { root: "error", references: this.carrier.references });
-    this.#discardAhead();
     if (this.#end !== undefined) {
       this.#state = "over";
+      this.#ahead.length = 0;
       return Promise.reject(error);
     }
-    return this.#request(() => this.member?.session?.throw(this.stream, { bytes, start, end, parts }));
+    const { bytes, start, end, parts } = encodeThrown(error, { root: "error", references: this.carrier.references });
+    this.#discardAhead();
+    return this.#request({ kind: "throw", value: error }, () =>
+      this.member?.session?.throw(this.stream, { bytes, start, end, parts }),
+    );
   }
 
-  /** Ends the generator: its `finally` blocks run, and this waits for them, at most `RETURN_GRACE_MS`. */
+  /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
   return(value: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state !== "open" || this.#end !== undefined) {
       this.#state = "over";
       this.#ahead.length = 0;
       return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
     }
-    if (this.phase === "queued" && this.#requests.length === 0) {
-      this.abort(undefined);
-      this.#state = "over";
-      return Promise.resolve({ value, done: true });
+    let write: () => void;
+    try {
+      const { bytes, start, end, parts } = encodeValue(value, { root: "value", references: this.carrier.references });
+      write = () => this.member?.session?.return(this.stream, { bytes, start, end, parts });
+    } catch (error) {
+      return Promise.reject(error);
     }
     this.#discardAhead();
-    const answered = this.#message("value", value, (payload) => this.member?.session?.return(this.stream, payload));
-    this.#grace ??= deadlines.add(deadlines.now() + RETURN_GRACE_MS, () => this.#giveUp(value));
+    const answered = this.#request({ kind: "return", value }, write);
+    this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
     return answered;
   }
 
   /** The consumer dropped the generator without ending it. */
   abandon(): void {
+    if (this.#requests.length > 0) {
+      this.#dropped = true; // somebody holds the promise of a step, though not the generator
+      return;
+    }
     if (this.#state === "open") this.abort(new DOMException("The generator was dropped without being returned", "AbortError"));
   }
 
@@ -121,6 +154,12 @@ export class GeneratorCall extends OutgoingTask {
     super.sent(member, stream);
     if (this.heldBack) return; // the steps follow once the worker has accepted
     this.#sendEarly();
+  }
+
+  override unsent(): void {
+    super.unsent();
+    // The first step goes with the task again; the others went to a worker that did not start it.
+    this.#early = this.#requests.slice(1).flatMap(({ step }) => (step === undefined ? [] : [step]));
   }
 
   override accepted(): void {
@@ -144,24 +183,25 @@ export class GeneratorCall extends OutgoingTask {
       this.abort(error);
       return;
     }
+    const request = this.#requests.shift();
     if (this.credit > 0) {
-      const request = this.#requests.shift();
+      let sizeBytes = end - start;
+      for (const part of parts) sizeBytes += part.length;
       if (request === undefined) {
-        this.#ahead.push(value);
+        this.#ahead.push({ value, sizeBytes });
         return;
       }
-      this.#returnCredit();
-      this.#answered();
-      request.resolve({ value, done: false });
-      return;
+      this.#returnCredit(sizeBytes);
     }
-    const request = this.#requests.shift();
     if (request === undefined) {
       this.member?.session?.broken(this.stream, "a value that was not asked for");
       return;
     }
-    this.#answered();
+    if (request.ask.kind === "return" && !this.#requests.some(({ ask }) => ask.kind === "return")) {
+      this.#endGrace(); // it has yielded from its finally block: it is asked to go on like any other
+    }
     request.resolve({ value, done: false });
+    this.#answered();
   }
 
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
@@ -199,10 +239,10 @@ export class GeneratorCall extends OutgoingTask {
   }
 
   /** Dispatches on the first step, then asks for one more. */
-  #request(step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
+  #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
       if (this.#requests.length === 0) hold();
-      this.#requests.push({ behindBarrier: this.#barriers > 0, resolve, reject });
+      this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, resolve, reject });
       if (this.#state === "fresh") {
         this.#state = "open";
         if (this.start()) this.#streamCarrier.submit(this); // its first step is implied by the task
@@ -215,18 +255,6 @@ export class GeneratorCall extends OutgoingTask {
     });
   }
 
-  #message(
-    root: string,
-    value: unknown,
-    write: (payload: { bytes: Uint8Array; start: number; end: number; parts: readonly Uint8Array[] }) => void,
-  ): Promise<IteratorResult<unknown>> {
-    try {
-      const { bytes, start, end, parts } = encodeValue(value, { root, references: this.carrier.references });
-      return this.#request(() => write({ bytes, start, end, parts }));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
 
   #sendEarly(): void {
     const early = this.#early;
@@ -234,26 +262,27 @@ export class GeneratorCall extends OutgoingTask {
     for (const step of early) step();
   }
 
-  #takeAhead(): IteratorResult<unknown> {
-    const value = this.#ahead.shift();
-    this.#returnCredit();
-    return { value, done: false };
-  }
-
-  /** Credit goes back in lots of half the prefetch, so that it does not cost a frame per value. */
-  #returnCredit(): void {
+  /**
+   * Credit goes back in lots of half the prefetch, so that it does not cost a frame per value, or of half
+   * the window in bytes: the worker stops at either limit.
+   */
+  #returnCredit(sizeBytes: number): void {
     this.#creditOwed += 1;
-    if (this.#creditOwed * 2 < this.credit || this.#end !== undefined) return;
+    this.#bytesOwed += sizeBytes;
+    const few = this.#creditOwed * 2 < this.credit && this.#bytesOwed * 2 < DEFAULT_LIMITS.streamWindow;
+    if (few || this.#end !== undefined) return;
     if (this.member?.session?.open === true && this.stream !== 0) {
       this.member.session.credit(this.stream, this.#creditOwed);
     }
     this.#creditOwed = 0;
+    this.#bytesOwed = 0;
   }
 
   #discardAhead(): void {
     if (this.credit === 0) return;
     this.#ahead.length = 0;
     this.#creditOwed = 0;
+    this.#bytesOwed = 0;
     this.#barriers += 1;
   }
 
@@ -261,10 +290,11 @@ export class GeneratorCall extends OutgoingTask {
   #answered(): void {
     if (this.#requests.length > 0) return;
     release();
-    if (this.credit === 0 && !this.#idle) {
+    if (!this.#idle) {
       this.#idle = true;
       this.#streamCarrier.suspended(this);
     }
+    if (this.#dropped) this.abandon();
   }
 
   #resume(): void {
@@ -276,38 +306,50 @@ export class GeneratorCall extends OutgoingTask {
   /** The stream has ended: pending steps are answered, what came ahead is still handed out first. */
   #complete(end: End, settledAlready = false): void {
     if (!settledAlready) this.settle();
-    if (this.#grace !== undefined) deadlines.cancel(this.#grace);
-    this.#grace = undefined;
+    this.#endGrace();
     this.#end = end;
     const waited = this.#requests.length > 0;
     const requests = this.#requests.splice(0);
     if (waited) release();
     for (const request of requests) {
-      this.#finish().then(request.resolve, request.reject);
+      this.#finish(request.ask).then(request.resolve, request.reject);
     }
   }
 
-  /** Hands out how the stream ended, once; after that it is simply done. */
-  #finish(): Promise<IteratorResult<unknown>> {
+  #endGrace(): void {
+    if (this.#grace !== undefined) deadlines.cancel(this.#grace);
+    this.#grace = undefined;
+  }
+
+  /** Hands out how the stream ended, once; after that it answers as a generator that is done. */
+  #finish(ask: Ask): Promise<IteratorResult<unknown>> {
     const end = this.#end;
-    if (this.#state === "over" || end === undefined) return Promise.resolve({ value: undefined, done: true });
+    if (this.#state === "over" || end === undefined) return afterEnd(ask);
     this.#state = "over";
     if ("error" in end) return Promise.reject(end.error);
     return Promise.resolve({ value: end.value, done: true });
   }
 
-  #afterEnd(): Promise<IteratorResult<unknown>> {
-    return Promise.resolve({ value: undefined, done: true });
-  }
-
   /** The remote `finally` takes too long: the task is cancelled, and the consumer goes on. */
-  #giveUp(value: unknown): void {
+  #giveUp(): void {
     this.#grace = undefined;
     if (this.settled) return;
     const requests = this.#requests.splice(0);
     if (requests.length > 0) release();
     this.#state = "over";
-    for (const request of requests) request.resolve({ value, done: true });
+    for (const request of requests) afterEnd(request.ask).then(request.resolve, request.reject);
     this.abort(new DOMException("The generator did not end in time after its return", "AbortError"));
+  }
+}
+
+/** What a generator that is done answers. */
+function afterEnd(ask: Ask): Promise<IteratorResult<unknown>> {
+  switch (ask.kind) {
+    case "next":
+      return Promise.resolve({ value: undefined, done: true });
+    case "return":
+      return Promise.resolve({ value: ask.value, done: true });
+    case "throw":
+      return Promise.reject(ask.value);
   }
 }

@@ -3,6 +3,7 @@
  * in the background, and again with growing pauses when the connection is lost.
  */
 import type { Candidate } from "../balancer/balancer.ts";
+import { runOutsideScope } from "../context/scope.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { VersionError } from "../errors/version-error.ts";
 import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
@@ -156,7 +157,8 @@ export class Member implements Candidate {
       if (opened === undefined) this.#backOff(attempt, error);
       else opened.session.destroy(error);
     });
-    this.#options.connect(this.metadata).then(
+    // A connection serves many tasks: it must not belong to the one that happened to need it first.
+    runOutsideScope(() => this.#options.connect(this.metadata)).then(
       (carrier) => {
         if (!stillWanted()) {
           carrier.destroy();

@@ -97,11 +97,8 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   call(request: CallRequest): Promise<unknown> {
     if (this.#refuseWith !== undefined) return Promise.reject(this.#refuseWith());
     const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
-    this.counts.calls += 1;
-    if (call.start()) {
-      this.#active.add(call);
-      this.submit(call);
-    }
+    if (call.start()) this.submit(call);
+    else this.counts.cancelled += 1;
     return call.promise;
   }
 
@@ -127,6 +124,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   submit(task: OutgoingTask): void {
+    if (!this.#active.has(task)) this.counts.calls += 1;
     if (this.#refuseWith !== undefined && !task.nested) {
       task.fail(this.#refuseWith());
       this.#forget(task);
@@ -390,7 +388,12 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   #giveUp(task: OutgoingTask): void {
     if (task.onlyUnknown && task.unknownReason !== undefined) {
-      task.fail(new RoutineNotFoundError(task.definition.id, task.unknownReason));
+      const { id, declaredIn } = task.definition;
+      const hint =
+        declaredIn === undefined
+          ? ""
+          : ` (it is declared inside the function '${declaredIn}', which a worker does not call; move it to the top level of its module)`;
+      task.fail(new RoutineNotFoundError(id, `${task.unknownReason}${hint}`));
       return;
     }
     task.fail(new NoWorkersAvailableError(task.refusals ?? this.#options.reasons()));

@@ -302,6 +302,9 @@ function unknownClass(id: string): string {
   return `it holds an instance of a class${label} that is not registered here; import the module that calls portable() for it`;
 }
 
+/** What a decoder at rest holds, so that it keeps nothing of its last call alive. */
+const AT_REST = {} as DecodeOptions;
+
 /** The decoder at rest. A `[decode]` that decodes in turn finds none and gets one of its own. */
 let resting: Decoder | undefined;
 
@@ -332,10 +335,11 @@ export function decodeValue(
     if (error instanceof PayloadError) throw error;
     // biome-ignore lint/style/useErrorCause: The platform's messages (a bad RegExp or URL) quote their input.
     throw new PayloadError(
-      `Cannot decode the payload near byte ${decoder.position - decoder.start}: it is malformed`,
+      `Cannot decode the payload near byte ${decoder.position - decoder.start}: it is malformed, or too deep for the stack that is left`,
     );
   } finally {
     decoder.reset();
+    decoder.options = AT_REST;
     resting = decoder;
   }
 }

@@ -260,6 +260,9 @@ function safePrototype(value: object): object | undefined {
 
 const encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0, parts: [] };
 
+/** What an encoder at rest holds, so that it keeps nothing of its last call alive. */
+const AT_REST = {} as EncodeOptions;
+
 /** The encoder at rest. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
 let resting: Encoder | undefined;
 
@@ -294,6 +297,7 @@ export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
     throw refusalOf(error, encoder);
   } finally {
     encoder.resetValue();
+    encoder.options = AT_REST;
     resting = encoder;
   }
 }
@@ -339,6 +343,7 @@ export function encodeThrown(value: unknown, options: EncodeOptions & { readonly
     encoder.marker = undefined;
     encoder.lenient = false;
     encoder.resetValue();
+    encoder.options = AT_REST;
     resting = encoder;
   }
 }

@@ -5,22 +5,13 @@
 import { errorCatalogue } from "../errors/merino-error.ts";
 import { RemoteError } from "../errors/remote-error.ts";
 import { type Decoding, defineField } from "./decoding.ts";
-import { ErrorOrigin } from "./format.ts";
+import { BUILT_IN_ERRORS, ErrorOrigin } from "./format.ts";
 
 type ErrorConstructor = abstract new (...parameters: never[]) => object;
 
+/** Constructors by name; `SuppressedError` is missing where the runtime has none, and `DOMException` is made its own way. */
 const BUILT_IN: ReadonlyMap<string, ErrorConstructor> = new Map(
-  [
-    "Error",
-    "EvalError",
-    "RangeError",
-    "ReferenceError",
-    "SyntaxError",
-    "TypeError",
-    "URIError",
-    "AggregateError",
-    "SuppressedError",
-  ].flatMap((name) => {
+  BUILT_IN_ERRORS.flatMap((name) => {
     const found = (globalThis as unknown as Record<string, ErrorConstructor | undefined>)[name];
     return found === undefined ? [] : [[name, found] as const];
   }),

@@ -8,22 +8,8 @@ import { intrinsicName } from "./brands.ts";
 import { className } from "./class-name.ts";
 import type { Encoding } from "./encoding.ts";
 import { fieldOf, hasSymbolFields, refuseSymbolField, writeFields } from "./field-writer.ts";
-import { ErrorOrigin, Extension } from "./format.ts";
+import { BUILT_IN_ERRORS, ErrorOrigin, Extension } from "./format.ts";
 import type { PortableClass } from "./references.ts";
-
-/** Classes that the reader can build by name. */
-export const BUILT_IN_ERRORS: readonly string[] = [
-  "Error",
-  "EvalError",
-  "RangeError",
-  "ReferenceError",
-  "SyntaxError",
-  "TypeError",
-  "URIError",
-  "AggregateError",
-  "SuppressedError",
-  "DOMException",
-];
 
 /** Properties sent although they are not enumerable. Others of that kind are how a platform stores its own state. */
 const HIDDEN = ["message", "name", "cause", "errors", "error", "suppressed", "fault"] as const;

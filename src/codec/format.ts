@@ -13,7 +13,7 @@ export const HEADER_PLAIN = 0x08;
 export const HEADER_REFERENCES = 0x09;
 
 /**
- * Containers inside containers that a value may have. Half the default stack of a Node thread is enough
+ * Containers inside containers that a value may have. Two thirds of a Node thread's default stack are enough
  * for it in the interpreter, which uses the most, on either side.
  */
 export const MAX_DEPTH = 1000;
@@ -62,6 +62,20 @@ export const ErrorOrigin = {
   /** A class nobody registered, by name. */
   UNKNOWN: 4,
 } as const;
+
+/** Error classes of the language and the platform, which travel by name. */
+export const BUILT_IN_ERRORS: readonly string[] = [
+  "Error",
+  "EvalError",
+  "RangeError",
+  "ReferenceError",
+  "SyntaxError",
+  "TypeError",
+  "URIError",
+  "AggregateError",
+  "SuppressedError",
+  "DOMException",
+];
 
 /** View classes in the order of their numbers on the wire. `Buffer` is a `Uint8Array` that arrives as Node's `Buffer`. */
 export const VIEW_KINDS = [

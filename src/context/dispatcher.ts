@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly pool?: CallTarget | undefined;
   /** Generators only: values the worker may produce ahead of the consumer, 0 to 1 000 000. Default 0. */
   readonly prefetch?: number | undefined;
+  /** Generators only: milliseconds that `return()` and `break` wait for the remote `finally` blocks before the call is cancelled; > 0. Default 5 000. */
+  readonly returnGrace?: number | undefined;
   /** Copies binary arguments of 64 KiB and more, so that they may be changed at once after the call. Default false. */
   readonly copy?: boolean | undefined;
 }

@@ -34,6 +34,11 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
   return state.storage.run(scope, fn);
 }
 
+/** Runs `fn` outside any scope: for what outlives the task that happens to start it. */
+export function runOutsideScope<T>(fn: () => T): T {
+  return state.storage.exit(fn);
+}
+
 /** The process's storage, for callers that must not allocate a closure per call. */
 export const scopeStorage: AsyncLocalStorage<Scope> = state.storage;
 

@@ -7,6 +7,7 @@
 import { lstatSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { isMerinoError } from "../errors/merino-error.ts";
+import { createThrottle } from "../internal/throttle.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { type Advertisement, AdvertisementDirectory } from "./advertisement-directory.ts";
 import { DirectoryAlarm } from "./directory-alarm.ts";
@@ -23,6 +24,8 @@ const POLL_INTERVAL_MS = 2_000;
  */
 const CALLS_PER_POLL = 16;
 
+const COMPLAINT_INTERVAL_MS = 60_000;
+
 interface Entry {
   readonly advertisement: Advertisement;
   /** Undefined: malformed, and a warning said so. */
@@ -38,8 +41,8 @@ export class AdvertisementWatch {
   /** Workers reported and not dropped since. */
   readonly #reported = new Map<string, WorkerMetadata>();
   #callsMade = 0;
-  /** Whether watching failed the last time, which happens when the system's watches are used up. */
-  #unwatchable = false;
+  /** What may go wrong at every poll. */
+  readonly #complain = createThrottle((text) => warn(text), { intervalMs: COMPLAINT_INTERVAL_MS });
 
   /** @param namespace Checked by the caller. */
   constructor(namespace: string, report: (event: DiscoveryEvent) => void) {
@@ -67,7 +70,7 @@ export class AdvertisementWatch {
         } catch (error) {
           // Not ours any more: waiting does not cure that. Anything else (no descriptors, say) may pass.
           if (isMerinoError(error)) throw error;
-          warn(`Cannot read the advertisements in '${this.#directory.path}', trying again: ${String(error)}`);
+          this.#complain("scan", `Cannot read '${this.#directory.path}', trying again: ${String(error)}`);
         }
       }
     } finally {
@@ -95,19 +98,13 @@ export class AdvertisementWatch {
   #watchWith(alarm: DirectoryAlarm): void {
     try {
       alarm.watch();
-      this.#unwatchable = false;
     } catch (error) {
       if (hasCode(error, "ENOENT")) {
         // Removed by another process since it was made sure of: the next round makes it again.
         alarm.ring("change");
         return;
       }
-      if (!this.#unwatchable) {
-        warn(
-          `Cannot watch '${this.#directory.path}', looking every ${POLL_INTERVAL_MS} ms: ${String(error)}`,
-        );
-      }
-      this.#unwatchable = true;
+      this.#complain("watch", `Cannot watch '${this.#directory.path}', polling it: ${String(error)}`);
     }
   }
 

@@ -52,7 +52,7 @@ async function start(): Promise<void> {
   const { init } = link;
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = init;
   const loader = createModuleLoader({ entry, importTimeoutMs });
-  becomeWorker({ uid, onOpen: () => loader.onOpen() });
+  becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
   if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
   const limits = { ...DEFAULT_LIMITS, maxMessage: options.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
   const tasks = new TaskServer({

@@ -7,6 +7,8 @@ export type OpenVerdict = "allowed" | "suspend" | "refuse";
 /** The worker that this process is. */
 export interface WorkerRole {
   readonly uid: string;
+  /** URL of the entry module of the program that this worker belongs to, where it has one. */
+  readonly entry: string | undefined;
   /** Decides about a pool that is being opened now. */
   readonly onOpen: () => OpenVerdict;
 }

@@ -213,7 +213,9 @@ export class WorkerPool implements CallTarget {
 
   async #start(): Promise<this> {
     const { size, worker, tags, respawn, proxy } = this.#options;
-    const entry = entryModule();
+    const role = workerRole();
+    // In a worker, this process's own entry is the host; the program is its parent's.
+    const entry = role === undefined ? entryModule() : role.entry;
     this.#publisher = size > 0 ? this.#discovery?.publisher() : undefined;
     for (let n = 0; n < size; n += 1) {
       this.#slots.push(

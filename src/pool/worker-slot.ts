@@ -4,6 +4,7 @@
  * their own.
  */
 import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { socketPath } from "../discovery/runtime-directory.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
@@ -99,13 +100,19 @@ export class WorkerSlot {
   async #spawn(): Promise<void> {
     const uid = randomUUID();
     const { factory, tags, entry, startTimeoutMs } = this.#options;
-    const worker = factory({ uid, socketPath: socketPath(uid), tags, extra: {}, startTimeoutMs, entry });
+    const path = socketPath(uid);
+    const worker = factory({ uid, socketPath: path, tags, extra: {}, startTimeoutMs, entry });
     this.#worker = worker;
     this.#metadata = undefined;
     worker.onMessage = (message) => {
       if (message.type === "merino:unresponsive") this.#options.unresponsive(message.uid, message.culprit);
     };
-    worker.exited.then((exit) => this.#exited(worker, exit)).catch(reportBug);
+    worker.exited
+      .then((exit) => {
+        rmSync(path, { force: true }); // a worker that was killed could not
+        this.#exited(worker, exit);
+      })
+      .catch(reportBug);
     this.#options.event({ type: "worker-starting", uid });
     try {
       const metadata = await worker.start();

@@ -18,6 +18,7 @@ export function resolveCallOptions(options: CallOptions): CallOptions {
   }
   assertDuration("timeout", options.timeout);
   assertDuration("dispatchTimeout", options.dispatchTimeout);
+  assertDuration("returnGrace", options.returnGrace);
   const { signal, tag, pool, prefetch, copy } = options;
   if (signal !== undefined && !isAbortSignal(signal)) {
     throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });

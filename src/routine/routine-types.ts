@@ -2,7 +2,7 @@
 import type { CallOptions } from "../context/dispatcher.ts";
 
 /** Any function that can become a routine. */
-export type RoutineBody = (this: never, ...parameters: never[]) => unknown;
+export type RoutineBody = (...parameters: never[]) => unknown;
 
 /**
  * The call signature of a routine: exactly the function's own when it is asynchronous (generics and

@@ -304,13 +304,11 @@ export class ClientSession implements SessionHalf {
   }
 
   #assertSize(payload: Payload, what: string): void {
-    const limit = this.session.peer?.limits.maxMessage ?? Number.POSITIVE_INFINITY;
-    if (payload.parts.length === 0 && payload.end - payload.start <= limit) return;
-    const size = Session.sizeOf(payload);
-    if (size > limit) {
+    const excess = this.session.excess(payload);
+    if (excess !== undefined) {
       throw new TaskRefusedError(
         "TOO_LARGE",
-        `Cannot send the ${what}: ${size} bytes exceed the ${limit} that the worker accepts; send less at a time (a generator, for example), or raise maxMessageSize of the workers`,
+        `Cannot send the ${what}: ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the worker accepts; send less at a time (a generator, for example), or raise maxMessageSize of the workers`,
       );
     }
   }

@@ -64,6 +64,9 @@ export type WriteMessage = (bytes: Uint8Array, start: number, end: number, parts
 /** Payload without parts. */
 export const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
 
+/** Broken frames borne on one connection before it is ended: each costs a few bytes to send and more to refuse. */
+const MAX_BROKEN = 1000;
+
 /** Frames that carry a message, and so may have parts. */
 const MESSAGE_KINDS: ReadonlySet<FrameKind> = new Set<FrameKind>([
   FrameKind.Send,
@@ -93,6 +96,7 @@ export class Session implements CarrierEvents {
   #sendWindow = 0;
   /** Bytes of messages received and not yet returned. */
   #receivedBytes = 0;
+  #broken = 0;
 
   constructor(carrier: Carrier, hello: Hello, half: SessionHalf) {
     this.carrier = carrier;
@@ -114,6 +118,18 @@ export class Session implements CarrierEvents {
   /** Whether bulk should be held back: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.#congested || this.#sendWindow <= 0;
+  }
+
+  /**
+   * Tells whether the peer accepts a message of this size.
+   *
+   * @returns `undefined` if it does, else the size and the limit in bytes.
+   */
+  excess(payload: Payload): { readonly sizeBytes: number; readonly limitBytes: number } | undefined {
+    const limitBytes = this.peer?.limits.maxMessage ?? Number.POSITIVE_INFINITY;
+    if (payload.parts.length === 0 && payload.end - payload.start <= limitBytes) return undefined;
+    const sizeBytes = Session.sizeOf(payload);
+    return sizeBytes > limitBytes ? { sizeBytes, limitBytes } : undefined;
   }
 
   /** Bytes of a message, parts included, as the peer's limit counts them. */
@@ -428,6 +444,8 @@ export class Session implements CarrierEvents {
   }
 
   #break(stream: number, problem: string): void {
+    this.#broken += 1;
+    if (this.#broken > MAX_BROKEN) throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
     this.dropTransfers(stream);
     this.#half.broken(stream, problem);
   }

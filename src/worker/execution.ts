@@ -9,6 +9,7 @@ import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import { PayloadError } from "../errors/payload-error.ts";
+import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { FifoNode } from "../internal/fifo.ts";
@@ -36,6 +37,9 @@ export interface ExecutionHost {
   explainError(definition: RoutineDefinition, error: unknown): unknown;
   /** The body was started and has not settled at once. */
   suspended(execution: Execution): void;
+  /** A suspended generator holds no place among the root calls, and takes one up again with its next step. */
+  suspendedAtYield(execution: Execution): void;
+  resumed(execution: Execution): void;
   /** The terminal frame has been written, or can no longer be. */
   ended(execution: Execution): void;
   /** The payload is here and the routine known: the task may be queued. */
@@ -68,6 +72,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   readonly stream: number;
   readonly head: TaskHead;
   readonly tag: string | undefined;
+  /** Whether it counts among the worker's root calls. */
+  permit = false;
   readonly #host: ExecutionHost;
   readonly #arrivedMs: number;
   #definition: RoutineDefinition | undefined;
@@ -90,7 +96,12 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   #aheadSizes: number[] | undefined;
   #aheadBytes = 0;
   #controller: AbortController | undefined;
+  /** The caller has ended the task. */
   #cancelled: { readonly reason: unknown } | undefined;
+  /** The task's signal has fired, or would have if anybody had asked for it. */
+  #fired: { readonly reason: unknown } | undefined;
+  /** The return that cut short the step under way. */
+  #interruption: Step | undefined;
   #children: Set<Abortable> | undefined;
   #signals: Map<number, AbortController> | undefined;
   #id: string | undefined;
@@ -138,7 +149,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled.reason);
+      if (this.#fired !== undefined) this.#controller.abort(this.#fired.reason);
     }
     return this.#controller.signal;
   }
@@ -213,8 +224,12 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
     // A generator that runs ahead is in a step that nobody waits for: its signal fires so that it ends soon.
-    if (this.head.credit > 0 && this.#stepRunning) this.#fire(abortReason("The consumer has returned the generator"));
-    this.#step(this.#decodeStep("return", bytes, start, end, parts));
+    const step = this.#decodeStep("return", bytes, start, end, parts);
+    if (this.head.credit > 0 && this.#stepRunning) {
+      this.#interruption = step;
+      this.#fire(abortReason("The consumer has returned the generator"));
+    }
+    this.#step(step);
   }
 
   credit(values: number): void {
@@ -249,6 +264,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
       this.#refuse(Refusal.EXPIRED, "the call was cancelled before it started");
       return;
     }
+    this.#cancelled = { reason };
     this.#fire(reason);
     // Suspended at a yield: its finally blocks run, then the stream ends. In a step: likewise, after it.
     if (this.#generator !== undefined && !this.#stepRunning) this.#closeCancelled(reason);
@@ -413,7 +429,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     }
     let sizeBytes: number;
     try {
-      const payload = encodeValue(outcome.value, { root: "result", references: this.#host.references, fault: "routine" });
+      const payload = this.#encodeResult(outcome.value);
       sizeBytes = payload.end - payload.start;
       for (const part of payload.parts) sizeBytes += part.length;
       this.session.result(this.stream, payload, this.#takeBodyUs());
@@ -429,11 +445,21 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     }
     if (this.#steps !== undefined && this.#steps.length > 0) this.#enqueue();
     else this.#runAhead();
+    if (this.#node === undefined) this.#host.suspendedAtYield(this);
   }
 
   #stepFailed(error: unknown): void {
     this.#stepRunning = false;
+    const interruption = this.#interruption;
+    if (interruption?.kind === "return" && this.#cancelled === undefined && this.#isAbort(error)) {
+      this.#finish(interruption.value); // it ended because it was told to, and not for a reason of its own
+      return;
+    }
     this.#fail(error);
+  }
+
+  #isAbort(error: unknown): boolean {
+    return error === this.#fired?.reason || (error instanceof Error && error.name === "AbortError");
   }
 
   /** A promise yielded by a plain generator has rejected: the error belongs at the yield. */
@@ -462,7 +488,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     if (this.#state === "over") return;
     let payload: ReturnType<typeof encodeValue>;
     try {
-      payload = encodeValue(value, { root: "result", references: this.#host.references, fault: "routine" });
+      payload = this.#encodeResult(value);
     } catch (error) {
       this.#fail(error);
       return;
@@ -470,6 +496,18 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     const bodyUs = this.#takeBodyUs();
     this.#settle();
     this.session.done(this.stream, payload, bodyUs);
+  }
+
+  #encodeResult(value: unknown): ReturnType<typeof encodeValue> {
+    const payload = encodeValue(value, { root: "result", references: this.#host.references, fault: "routine" });
+    const excess = this.session.session.excess(payload);
+    if (excess !== undefined) {
+      throw new TaskRefusedError(
+        "TOO_LARGE",
+        `Cannot send the result of '${this.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; return less at a time, for example from a generator`,
+      );
+    }
+    return payload;
   }
 
   #fail(error: unknown): void {
@@ -508,7 +546,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   /** Fires the task's own signal and ends the calls it is waiting for. */
   #fire(reason: unknown): void {
-    this.#cancelled ??= { reason };
+    this.#fired ??= { reason };
     this.#controller?.abort(reason);
     const children = this.#children;
     if (children === undefined) return;
@@ -542,6 +580,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   #enqueue(): void {
     if (this.#state === "over" || this.#node !== undefined) return;
+    if (this.#generator !== undefined) this.#host.resumed(this);
     this.#node = this.#host.queue.push(this);
     this.#host.queue.kick();
   }

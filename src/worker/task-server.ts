@@ -125,7 +125,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       execution.bind(definition);
     }
     this.#running.add(execution);
-    if (!nested) this.#rootCalls += 1;
+    if (!nested) {
+      execution.permit = true;
+      this.#rootCalls += 1;
+    }
     if (definition === undefined) this.#resolve(execution, request);
     return execution;
   }
@@ -174,9 +177,21 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     execution.session.session.scheduleFlush();
   }
 
+  suspendedAtYield(execution: Execution): void {
+    if (!execution.permit) return;
+    execution.permit = false;
+    this.#rootCalls -= 1;
+  }
+
+  resumed(execution: Execution): void {
+    if (execution.permit || execution.nested) return;
+    execution.permit = true;
+    this.#rootCalls += 1;
+  }
+
   ended(execution: Execution): void {
     if (!this.#running.delete(execution)) return;
-    if (!execution.nested) this.#rootCalls -= 1;
+    this.suspendedAtYield(execution);
     if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
     const waiting = this.#whenIdle;
     this.#whenIdle = [];

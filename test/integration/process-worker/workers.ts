@@ -83,9 +83,13 @@ export function useWorkers(): AsyncDisposable & { create(wish?: WorkerWish): Wor
     async [Symbol.asyncDispose]() {
       await Promise.all(workers.map((worker) => worker.stop({ killAfter: 0 })));
       for (const { pid } of workers) assert.equal(pid !== undefined && isAlive(pid), false, `${pid} is left`);
-      await eventually(() => assert.deepEqual(holdings(), before) === undefined, {
-        what: "everything is as it was",
-      });
+      // Fewer is fine: the loader of the test's own modules closes files late.
+      await eventually(
+        () => Object.entries(holdings()).every(([kind, count]) => count <= (before[kind] ?? 0)),
+        {
+          what: `no more is held than before: ${JSON.stringify(before)}`,
+        },
+      );
     },
   };
 }

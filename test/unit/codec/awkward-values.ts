@@ -180,7 +180,10 @@ const ARRIVING: readonly AwkwardValue[] = [
         { note: { a: 1 } },
       ),
   },
-  { name: "sparse array with fields", make: () => withFields(holey(3, { 0: 1, 2: 3 }), { note: "x", "-1": 2 }) },
+  {
+    name: "sparse array with fields",
+    make: () => withFields(holey(3, { 0: 1, 2: 3 }), { note: "x", "-1": 2 }),
+  },
   {
     name: "array with a field named __proto__",
     make: () =>

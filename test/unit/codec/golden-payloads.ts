@@ -49,7 +49,11 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
     make: () => Object.assign([1], { a: 2 }),
     hex: "08 c9 00 00 00 05 09 91 01 a1 61 02",
   },
-  { name: "null-prototype object", make: () => Object.create(null) as object, hex: "08 c9 00 00 00 01 0a 80" },
+  {
+    name: "null-prototype object",
+    make: () => Object.create(null) as object,
+    hex: "08 c9 00 00 00 01 0a 80",
+  },
   { name: "back reference", make: () => [shared, shared], hex: "09 92 81 a1 61 01 d4 01 01" },
   { name: "Date", make: () => new Date(1), hex: "08 d7 04 3f f0 00 00 00 00 00 00" },
   { name: "RegExp", make: () => /a/g, hex: "08 c9 00 00 00 05 05 a1 61 a1 67 00" },
@@ -82,8 +86,16 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
   {
     name: "error of the catalogue",
     make: () => bare(new NoActivePoolError("m")),
-    hex: "",
+    hex: "08 c9 00 00 00 1a 12 01 b1 4e 6f 41 63 74 69 76 65 50 6f 6f 6c 45 72 72 6f 72 c0 a1 6d a1 53 80 80",
   },
-  { name: "instances of a portable class", make: () => [new Pair(1), new Pair(2)], hex: "" },
-  { name: "portable class", make: () => Pair, hex: "" },
+  {
+    name: "instances of a portable class",
+    make: () => [new Pair(1), new Pair(2)],
+    hex: "08 92 c9 00 00 00 10 13 ab 67 6f 6c 64 65 6e 23 50 61 69 72 81 a1 61 01 c9 00 00 00 05 13 00 81 a1 61 02",
+  },
+  {
+    name: "portable class",
+    make: () => Pair,
+    hex: "08 c9 00 00 00 0c 14 ab 67 6f 6c 64 65 6e 23 50 61 69 72",
+  },
 ];

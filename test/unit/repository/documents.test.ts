@@ -105,7 +105,7 @@ test("package.json has at most fifteen scripts, and each runs a file that exists
 /** The repository's own compiler settings, without those that are for library code. */
 function compilerConfiguration(): object {
   return {
-    extends: path.join(ROOT, "tsconfig.test.json"),
+    extends: path.join(ROOT, "tsconfig.json"),
     compilerOptions: {
       paths: { merino: [path.join(ROOT, "src/index.ts")], "merino/*": [path.join(ROOT, "src/*/index.ts")] },
       noUnusedLocals: false,

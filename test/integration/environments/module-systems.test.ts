@@ -1,0 +1,175 @@
+/** Module systems and file kinds: ES modules, CommonJS, packages without a type, one and two copies of the library. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { assertOutput, MODULES, STRIPS_TYPES, TSX, userProject, withoutNodeWarnings } from "./user-project.ts";
+
+const CALL = `
+const pool = await WorkerPool.open({ size: 1 });
+try {
+  console.log(await add(1, 2), await where() !== process.pid);
+  for await (const n of countdown(2)) console.log(n);
+} finally {
+  await pool.close();
+}
+`;
+
+const DECLARATIONS = `
+export const add = routine(async function add(x, y) { return x + y; });
+export const where = routine(function where() { return process.pid; });
+export const countdown = routine(function* countdown(from) { while (from > 0) yield from--; });
+`;
+
+const EXPECTED = ["3 true", "2", "1"];
+
+const esm = (jobs: string): string =>
+  `import { WorkerPool } from "merino"; import { add, where, countdown } from "${jobs}";${CALL}`;
+const jobs = `import { routine } from "merino";${DECLARATIONS}`;
+const typedJobs = jobs.replace("add(x, y)", "add(x: number, y: number)").replace("(from)", "(from: number)");
+
+const commonJs = (jobs: string): string => `
+const { WorkerPool } = require("merino");
+const { add, where, countdown } = require("${jobs}");
+async function main() {${CALL}}
+main();
+`;
+const commonJsJobs = `
+const { routine } = require("merino");
+${DECLARATIONS.replaceAll(/export const (\w+)/g, "exports.$1")}`;
+
+describe("module systems", () => {
+  test("routines run from plain ES modules", async () => {
+    await using project = userProject({ "package.json": MODULES, "main.js": esm("./jobs.js"), "jobs.js": jobs });
+
+    assertOutput(await project.run(["main.js"]), EXPECTED);
+  });
+
+  test("routines run from .mjs files of a package without a type", async () => {
+    await using project = userProject({ "package.json": '{ "name": "program" }', "main.mjs": esm("./jobs.mjs"), "jobs.mjs": jobs });
+
+    assertOutput(await project.run(["main.mjs"]), EXPECTED);
+  });
+
+  test("routines run from CommonJS, which requires the library", async () => {
+    await using project = userProject({
+      "package.json": '{ "name": "program", "type": "commonjs" }',
+      "main.js": commonJs("./jobs.js"),
+      "jobs.js": commonJsJobs,
+    });
+
+    assertOutput(await project.run(["main.js"]), EXPECTED);
+  });
+
+  test("routines run from an ES module that imports them from CommonJS", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.js": `import { WorkerPool } from "merino"; import jobs from "./jobs.cjs"; const { add, where, countdown } = jobs;${CALL}`,
+      "jobs.cjs": commonJsJobs,
+    });
+
+    assertOutput(await project.run(["main.js"]), EXPECTED);
+  });
+
+  test("routines run under tsx in a package without a type, where the library is loaded twice", async () => {
+    const inMain = `async function main() {${CALL}} main();`;
+    await using project = userProject({
+      "package.json": '{ "name": "program" }',
+      "main.ts": `import { WorkerPool } from "merino"; import { add, where, countdown } from "./jobs";${inMain}`,
+      "jobs.ts": typedJobs,
+    });
+
+    assertOutput(await project.run([...TSX, "main.ts"]), EXPECTED);
+  });
+
+  test("a pool opened by one copy of the library carries calls of the other", async () => {
+    // Under tsx, import and require() of the library give two copies, whichever the program's modules use.
+    await using project = userProject({
+      "package.json": '{ "name": "program" }',
+      "jobs.ts": typedJobs,
+      "main.mts": `
+        import { createRequire } from "node:module";
+        import * as imported from "merino";
+        const require = createRequire(import.meta.url);
+        const required: typeof imported = require("merino");
+        const { add }: typeof import("./jobs.ts") = require("./jobs.ts");
+        console.log("two copies", imported.WorkerPool !== required.WorkerPool);
+        const pool = await imported.WorkerPool.open({ size: 1 });
+        console.log(await add(1, 2));
+        const error: unknown = await add(1, (() => {}) as never).catch((error) => error);
+        console.log(imported.isMerinoError(error), required.isMerinoError(error));
+        await pool.close();`,
+    });
+
+    const result = await project.run([...TSX, "main.mts"]);
+
+    assertOutput(result, ["two copies true", "3", "true true"]);
+  });
+
+  test("routines run from .mts files under tsx", async () => {
+    await using project = userProject({ "package.json": '{ "name": "program" }', "main.mts": esm("./jobs.mts"), "jobs.mts": typedJobs });
+
+    assertOutput(await project.run([...TSX, "main.mts"]), EXPECTED);
+  });
+
+  test("routines run from .mts files where Node takes TypeScript", async () => {
+    await using project = userProject(
+      { "package.json": '{ "name": "program" }', "main.mts": esm("./jobs.mts"), "jobs.mts": typedJobs },
+      { dependencies: [] },
+    );
+
+    const result = await project.run(["main.mts"]);
+
+    if (STRIPS_TYPES) assertOutput(result, EXPECTED);
+    else assert.match(result.stderr, /ERR_UNKNOWN_FILE_EXTENSION/);
+  });
+
+  test("routines run from .cts files under tsx, except on Node 20, where the program fails at once", async () => {
+    const inMain = `async function main() {${CALL}} main();`;
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.cts": `import { WorkerPool } from "merino"; import { add, where, countdown } from "./jobs.cts";${inMain}`,
+      "jobs.cts": typedJobs,
+    });
+
+    const result = await project.run([...TSX, "main.cts"]);
+
+    if (Number(process.versions.node.split(".")[0]) > 20) assertOutput(result, EXPECTED);
+    else {
+      assert.equal(result.exitCode, 1);
+      assert.match(withoutNodeWarnings(result.stderr), /ERR_VM_MODULE_LINK_FAILURE|ERR_REQUIRE_ESM/);
+    }
+  });
+
+  test("routines run from TypeScript that names modules by the extension they are built to", async () => {
+    await using project = userProject({ "package.json": MODULES, "main.ts": esm("./jobs.js"), "jobs.ts": typedJobs });
+
+    assertOutput(await project.run([...TSX, "main.ts"]), EXPECTED);
+  });
+
+  test("routines of a built package keep their positions in the source under --enable-source-maps", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.ts": `import { WorkerPool } from "merino"; import { fail } from "./jobs.ts";
+        const pool = await WorkerPool.open({ size: 1 });
+        await fail().catch((error) => console.log(error.stack));
+        await pool.close();`,
+      "jobs.ts": `import { routine } from "merino";
+
+interface Removed {
+  readonly lines: number;
+}
+
+export const fail = routine(async function fail(): Promise<Removed> {
+  throw new Error("from line 8");
+});
+`,
+    });
+
+    const plain = await project.run([...TSX, "main.ts"]);
+    const mapped = await project.run(["--enable-source-maps", ...TSX, "main.ts"]);
+
+    for (const { stdout, stderr, exitCode } of [plain, mapped]) {
+      assert.deepEqual({ stderr, exitCode }, { stderr: "", exitCode: 0 });
+      assert.match(stdout, /jobs\.ts:8:9/);
+    }
+  });
+});

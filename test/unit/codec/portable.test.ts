@@ -1,0 +1,128 @@
+/** Registration of portable classes: identity, replacement, refusals. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { decode, encode, portable, portableClassOf } from "../../../src/codec/portable.ts";
+import { portableById, portableByPrototype, portableClasses } from "../../../src/codec/portable-registry.ts";
+import { Point } from "./awkward-classes.ts";
+
+const here = "merino/test/unit/codec/portable.test.ts";
+const declarationError = { code: "ERR_MERINO_ROUTINE_DECLARATION" };
+
+/** Evaluates a class declaration anew each time. */
+function declare(result: number): new () => { result(): number } {
+  return new Function(`return class Evaluated { result() { return ${result}; } }`)() as ReturnType<
+    typeof declare
+  >;
+}
+
+@portable
+class Decorated {
+  a = 1;
+}
+
+test("portable names a class by the module that declares it", () => {
+  const registered = portableClassOf(Point);
+
+  assert.equal(registered?.id, "merino/test/unit/codec/awkward-classes.ts#Point");
+  assert.equal(registered?.constructor, Point);
+});
+
+test("portable returns the class and works as a decorator", () => {
+  const Named = class Named {};
+
+  assert.equal(portable(Named), Named);
+  assert.equal(portableClassOf(Decorated)?.id, `${here}#Decorated`);
+});
+
+test("portable takes the name, the module and the whole identity from its options", () => {
+  class One {}
+  class Two {}
+  class Three {}
+  portable(One, { name: "Uno" });
+  portable(Two, {
+    module: new URL(
+      "./awkward-classes.ts",
+      pathToFileURL(import.meta.filename ?? new URL(import.meta.url).pathname),
+    ),
+  });
+  portable(Three, { id: "elsewhere#Three" });
+
+  assert.equal(portableClassOf(One)?.id, `${here}#Uno`);
+  assert.equal(portableClassOf(Two)?.id, "merino/test/unit/codec/awkward-classes.ts#Two");
+  assert.equal(portableClassOf(Three)?.id, "elsewhere#Three");
+});
+
+test("portable finds a class by identity, by constructor and by its exact prototype", () => {
+  class Exact {}
+  class Below extends Exact {}
+  portable(Exact);
+
+  assert.equal(portableById(`${here}#Exact`)?.constructor, Exact);
+  assert.equal(portableByPrototype(Exact.prototype)?.constructor, Exact);
+  assert.equal(portableByPrototype(Below.prototype), undefined);
+  assert.equal(portableClassOf(Below), undefined);
+  assert.ok([...portableClasses()].some(({ constructor }) => constructor === Exact));
+});
+
+test("portable replaces a class whose declaration is evaluated again, and still knows the old one", () => {
+  const [First, Second] = [declare(1), declare(1)];
+  portable(First, { id: "again#Evaluated" });
+  portable(Second, { id: "again#Evaluated" });
+
+  assert.equal(portableById("again#Evaluated")?.constructor, Second);
+  assert.equal(portableClassOf(First)?.id, "again#Evaluated");
+});
+
+test("portable refuses another class under an identity that is taken", () => {
+  portable(declare(1), { id: "taken#Evaluated" });
+
+  assert.throws(() => portable(declare(2), { id: "taken#Evaluated" }), declarationError);
+});
+
+test("portable refuses a class without a name", () => {
+  assert.throws(() => portable(class {}), declarationError);
+});
+
+test("portable refuses a class on top of a built-in one, unless it says what to send", () => {
+  class Plain extends Map {}
+  class Hooked extends Map {
+    static [encode](map: Hooked): unknown {
+      return [...map];
+    }
+    static [decode](): Hooked {
+      return new Hooked();
+    }
+  }
+
+  assert.throws(() => portable(Plain), declarationError);
+  assert.equal(portable(Hooked), Hooked);
+});
+
+test("portable refuses, at first use, a class that has only one of the two methods", () => {
+  class Half {
+    static [encode](): unknown {
+      return 1;
+    }
+  }
+  portable(Half);
+
+  assert.throws(() => portableClassOf(Half)?.encode, declarationError);
+});
+
+test("portable sees hooks that are static fields of a decorated class", () => {
+  @portable
+  class Late {
+    static [encode] = (): unknown => 5;
+    static [decode] = (value: unknown): Late => Object.assign(new Late(), { value });
+  }
+
+  assert.equal(portableClassOf(Late)?.encode?.(new Late()), 5);
+});
+
+test("portable keeps its registry where a second copy of the package finds it", async () => {
+  const copy = `${new URL("../../../src/codec/portable-registry.ts", import.meta.url).href}?copy`;
+  const second = (await import(copy)) as { portableById: typeof portableById };
+
+  assert.equal(second.portableById(`${here}#Decorated`)?.constructor, Decorated);
+});

@@ -28,6 +28,8 @@ interface Request {
   readonly step: (() => void) | undefined;
   /** It waits for what a throw or return brings, so values produced before that are not for it. */
   readonly behindBarrier: boolean;
+  /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
+  deferred: boolean;
   readonly resolve: (result: IteratorResult<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -159,7 +161,9 @@ export class GeneratorCall extends OutgoingTask {
   override unsent(): void {
     super.unsent();
     // The first step goes with the task again; the others went to a worker that did not start it.
-    this.#early = this.#requests.slice(1).flatMap(({ step }) => (step === undefined ? [] : [step]));
+    this.#early = this.#requests
+      .slice(1)
+      .flatMap(({ step, deferred }) => (step === undefined || deferred ? [] : [step]));
   }
 
   override accepted(): void {
@@ -201,6 +205,11 @@ export class GeneratorCall extends OutgoingTask {
       this.#endGrace(); // it has yielded from its finally block: it is asked to go on like any other
     }
     request.resolve({ value, done: false });
+    const following = this.#requests[0];
+    if (following?.deferred === true) {
+      following.deferred = false;
+      following.step?.();
+    }
     this.#answered();
   }
 
@@ -242,14 +251,17 @@ export class GeneratorCall extends OutgoingTask {
   #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
       if (this.#requests.length === 0) hold();
-      this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, resolve, reject });
+      const deferred =
+        this.credit > 0 &&
+        ((ask.kind === "throw" && this.#requests.length > 0) || (step !== undefined && this.#requests.some(isDeferred)));
+      this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
       if (this.#state === "fresh") {
         this.#state = "open";
         if (this.start()) this.#streamCarrier.submit(this); // its first step is implied by the task
         return;
       }
       this.#resume();
-      if (step === undefined) return;
+      if (step === undefined || deferred) return;
       if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#early.push(step);
       else step();
     });
@@ -340,6 +352,10 @@ export class GeneratorCall extends OutgoingTask {
     for (const request of requests) afterEnd(request.ask).then(request.resolve, request.reject);
     this.abort(new DOMException("The generator did not end in time after its return", "AbortError"));
   }
+}
+
+function isDeferred(request: Request): boolean {
+  return request.deferred;
 }
 
 /** What a generator that is done answers. */

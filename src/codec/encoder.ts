@@ -1,20 +1,11 @@
 /**
- * Turns values into bytes in one pass. Decides by brand what a value is and refuses, with the path,
- * what would not arrive as itself; how the kinds are written is in the `…-writer.ts` files. The format
- * is described in `README.md` of this folder.
+ * Turns values into bytes in one pass: the door to the writers. Owns the writer that is at rest, and what
+ * failures look like to the caller. The format is described in `README.md` of this folder.
  */
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
-import { writeBuffer, writeView } from "./binary-writer.ts";
-import { brandOf, viewName } from "./brands.ts";
-import { className } from "./class-name.ts";
-import { refuseFields, writeArray, writeMap, writeSet } from "./collection-writer.ts";
-import { type EncodeOptions, Encoding } from "./encoding.ts";
-import { writeError } from "./error-writer.ts";
-import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
-import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES } from "./format.ts";
-import type { PortableClass } from "./references.ts";
-import { explainObject, explainPrimitive } from "./refusal.ts";
-import { Step } from "./trail.ts";
+import type { EncodeOptions } from "./encoding.ts";
+import { briefly } from "./field-writer.ts";
+import { ValueWriter } from "./value-writer.ts";
 
 /** A value in bytes: `bytes` from `start` to `end`, and the large binary beside it. */
 export interface Encoded {
@@ -24,249 +15,15 @@ export interface Encoded {
   parts: readonly Uint8Array[];
 }
 
-/** A second pass is made when views turn out to share memory; getters that give new views each time get no third. */
-const MAX_PASSES = 2;
-
-const OBJECT_PROTOTYPE = Object.prototype;
-const ARRAY_PROTOTYPE = Array.prototype;
-
-class Encoder extends Encoding {
-  encode(value: unknown): void {
-    for (let pass = 1; ; pass++) {
-      this.begin();
-      this.writeByte(HEADER_PLAIN);
-      this.writeValue(value);
-      if (this.sharing?.conflict !== true || pass === MAX_PASSES) break;
-      this.sharing.settle();
-      this.resetPass();
-    }
-    if (this.referenced) this.bytes[this.start] = HEADER_REFERENCES;
-  }
-
-  writeValue(value: unknown): void {
-    switch (typeof value) {
-      case "string":
-        this.writeString(value);
-        return;
-      case "number":
-        this.writeNumber(value);
-        return;
-      case "boolean":
-        this.writeByte(value ? 0xc3 : 0xc2);
-        return;
-      case "object":
-        if (value === null) this.writeByte(0xc0);
-        else if (this.lenient) this.#writeLeniently(value);
-        else this.#writeObject(value);
-        return;
-      case "undefined":
-        this.writeNumberExtension(Extension.UNDEFINED, 0);
-        return;
-      case "bigint":
-        this.writeBigInt(value);
-        return;
-      default:
-        if (this.lenient) this.#writeLeniently(value);
-        else this.#writeCallable(value);
-    }
-  }
-
-  #writeObject(value: object): void {
-    const prototype: object | null = Object.getPrototypeOf(value);
-    if (prototype === OBJECT_PROTOTYPE) this.#writePlain(value);
-    else if (prototype === ARRAY_PROTOTYPE && Array.isArray(value)) writeArray(this, value);
-    else if (prototype === null) this.#writeNullObject(value);
-    else this.#writeBranded(value, prototype);
-  }
-
-  #writePlain(value: object): void {
-    if (this.wroteReference(value)) return;
-    this.enter(Step.PROPERTY);
-    if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    writeFields(this, value);
-    this.leave();
-  }
-
-  #writeNullObject(value: object): void {
-    if (this.wroteReference(value)) return;
-    const extension = this.openExtension(Extension.NULL_OBJECT);
-    this.enter(Step.PROPERTY);
-    if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    writeFields(this, value);
-    this.leave();
-    this.closeExtension(extension);
-  }
-
-  #writeBranded(value: object, prototype: object): void {
-    const portable = this.options.references.portableByPrototype(prototype);
-    const brand = brandOf(value, prototype);
-    if (brand === "error") return writeError(this, value, { prototype, portable });
-    if (portable !== undefined) return this.#writeInstance(value, portable);
-    switch (brand) {
-      case "object":
-        return this.#writePlain(value);
-      case "array":
-        return writeArray(this, value as unknown[]);
-      case "map":
-        return writeMap(this, value as Map<unknown, unknown>);
-      case "set":
-        return writeSet(this, value as Set<unknown>);
-      case "buffer":
-        return writeBuffer(this, value as ArrayBuffer);
-      case "view":
-        return writeView(this, value as ArrayBufferView, viewName(value as ArrayBufferView, prototype) ?? "");
-      case "signal":
-        return this.#writeSignal(value as AbortSignal);
-      case "class-instance":
-        return this.#writeReferredObject(value, prototype);
-      default:
-        return this.#writeScalarObject(value, brand);
-    }
-  }
-
-  /** Objects that hold one scalar or a few: they contain nothing that is an object itself. */
-  #writeScalarObject(value: object, brand: "date" | "regexp" | "url" | "url-search-params" | "boxed"): void {
-    if (this.wroteReference(value)) return;
-    if (brand !== "boxed") refuseFields(this, value);
-    if (brand === "date") {
-      this.reserve(10);
-      this.bytes[this.position] = 0xd7;
-      this.bytes[this.position + 1] = Extension.DATE;
-      this.view.setFloat64(this.position + 2, Date.prototype.getTime.call(value));
-      this.position += 10;
-      return;
-    }
-    if (brand === "regexp") {
-      const { source, flags, lastIndex } = value as RegExp;
-      const extension = this.openExtension(Extension.REGEXP);
-      this.writeString(source);
-      this.writeString(flags);
-      this.writeNumber(Number(lastIndex));
-      this.closeExtension(extension);
-      return;
-    }
-    if (brand === "boxed") {
-      const primitive = value.valueOf();
-      if (typeof primitive === "symbol" || typeof primitive === "object") this.refuse("it is a boxed symbol");
-      const extension = this.openExtension(Extension.BOXED);
-      this.enter(Step.PROPERTY);
-      this.writeValue(primitive);
-      this.leave();
-      this.closeExtension(extension);
-      return;
-    }
-    const extension = this.openExtension(brand === "url" ? Extension.URL : Extension.URL_SEARCH_PARAMS);
-    this.writeString(String(value));
-    this.closeExtension(extension);
-  }
-
-  #writeInstance(value: object, portable: PortableClass): void {
-    if (this.wroteReference(value)) return;
-    const extension = this.openExtension(Extension.INSTANCE);
-    this.enter(Step.PROPERTY);
-    this.writeClass(portable);
-    const hook = portable.encode;
-    if (hook === undefined) {
-      if (hasSymbolFields(value)) refuseSymbolField(this, value);
-      writeFields(this, value);
-    } else {
-      this.enterHooked();
-      this.at("[encode]");
-      this.writeValue(hook(value));
-      this.leaveHooked();
-    }
-    this.leave();
-    this.closeExtension(extension);
-  }
-
-  #writeSignal(signal: AbortSignal): void {
-    const { signals } = this.options;
-    if (signals === undefined) this.refuse("an AbortSignal travels only among the arguments of a call");
-    if (this.wroteReference(signal)) return;
-    this.writeNumberExtension(Extension.SIGNAL, this.signalIndex(signal, signals));
-  }
-
-  #writeCallable(value: unknown): void {
-    if (typeof value !== "function") this.refuse(explainPrimitive(value));
-    const { references } = this.options;
-    if (references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
-    const portable = references.portableByConstructor(value);
-    if (portable === undefined) this.refuse(explainPrimitive(value));
-    if (this.wroteReference(value)) return;
-    const extension = this.openExtension(Extension.CLASS);
-    this.writeClass(portable);
-    this.closeExtension(extension);
-  }
-
-  /** Instances of classes nobody registered: perhaps a routine that is an object, otherwise refused. */
-  #writeReferredObject(value: object, prototype: object): void {
-    if (this.options.references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
-    this.refuse(explainObject(value, prototype));
-  }
-
-  #writeRoutine(value: object): void {
-    if (this.wroteReference(value)) return;
-    const reference = this.options.references.describeRoutine(value);
-    const extension = this.openExtension(Extension.ROUTINE);
-    this.writeString(reference?.id ?? "");
-    this.writeOptionalString(reference?.module);
-    this.writeByte(reference?.generator === true ? 0xc3 : 0xc2);
-    this.closeExtension(extension);
-  }
-
-  /** Writes a value, or in its place the text of what kept it from being sent. */
-  #writeLeniently(value: unknown): void {
-    const checkpoint = this.checkpoint();
-    try {
-      if (typeof value === "object") this.#writeObject(value as object);
-      else this.#writeCallable(value);
-    } catch (error) {
-      this.restore(checkpoint);
-      const why = error instanceof NotSerializableError ? error.message : `${this.path()}: ${briefly(error)}`;
-      if (checkpoint.depth === 0) this.#writeSubstitute(value, why);
-      else this.writeString(standIn(why));
-    }
-  }
-
-  /** An error that stands for a thrown value that cannot be sent at all. */
-  #writeSubstitute(value: unknown, why: string): void {
-    const prototype = typeof value === "object" && value !== null ? safePrototype(value) : undefined;
-    this.wroteReference({});
-    const extension = this.openExtension(Extension.ERROR);
-    this.writeNumber(ErrorOrigin.UNKNOWN);
-    this.writeString((prototype && className(prototype)) ?? typeof value);
-    this.writeByte(0xc0);
-    this.writeString(`The routine threw a value that cannot be sent. ${why}`);
-    this.writeOptionalString(this.marker?.slice(1));
-    this.writeByte(0x80);
-    this.writeByte(0x80);
-    this.closeExtension(extension);
-  }
-
-  substitute(value: unknown, why: string): void {
-    this.begin();
-    this.writeByte(HEADER_PLAIN);
-    this.#writeSubstitute(value, why);
-  }
-}
-
-function safePrototype(value: object): object | undefined {
-  try {
-    return Object.getPrototypeOf(value) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 const encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0, parts: [] };
 
 /** What an encoder at rest holds, so that it keeps nothing of its last call alive. */
 const AT_REST = {} as EncodeOptions;
 
 /** The encoder at rest. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
-let resting: Encoder | undefined;
+let resting: ValueWriter | undefined;
 
-function publish(encoder: Encoder): Encoded {
+function publish(encoder: ValueWriter): Encoded {
   encoder.finish();
   encoded.bytes = encoder.bytes;
   encoded.start = encoder.start;
@@ -287,7 +44,7 @@ function publish(encoder: Encoder): Encoded {
  * @throws {@link NotSerializableError} with the path of the first thing that would not arrive as itself.
  */
 export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
-  const encoder = resting ?? new Encoder();
+  const encoder = resting ?? new ValueWriter();
   resting = undefined;
   encoder.options = options;
   try {
@@ -303,7 +60,7 @@ export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
 }
 
 /** What is thrown for anything that failed while encoding: getters, proxies and hooks run the user's code. */
-function refusalOf(error: unknown, encoder: Encoder): NotSerializableError {
+function refusalOf(error: unknown, encoder: ValueWriter): NotSerializableError {
   if (error instanceof NotSerializableError) return error;
   const { fault } = encoder.options;
   return new NotSerializableError(encoder.path(), `reading it failed: ${briefly(error)}`, {
@@ -321,7 +78,7 @@ function refusalOf(error: unknown, encoder: Encoder): NotSerializableError {
  * @returns As {@link encodeValue}.
  */
 export function encodeThrown(value: unknown, options: EncodeOptions & { readonly origin?: string }): Encoded {
-  const encoder = resting ?? new Encoder();
+  const encoder = resting ?? new ValueWriter();
   resting = undefined;
   encoder.options = options;
   encoder.marker = options.origin === undefined ? undefined : `\n    at [${options.origin}]`;

@@ -10,6 +10,7 @@ import type { Encoding } from "./encoding.ts";
 import { fieldOf, hasSymbolFields, refuseSymbolField, writeFields } from "./field-writer.ts";
 import { BUILT_IN_ERRORS, ErrorOrigin, Extension } from "./format.ts";
 import type { PortableClass } from "./references.ts";
+import { ENCODE_STEP } from "./trail.ts";
 
 /** Properties sent although they are not enumerable. Others of that kind are how a platform stores its own state. */
 const HIDDEN = ["message", "name", "cause", "errors", "error", "suppressed", "fault"] as const;
@@ -50,7 +51,7 @@ export function writeError(
   encoding.writeOptionalString(markedStack(encoding, error));
   if (hook !== undefined) {
     encoding.enterHooked();
-    encoding.at("[encode]");
+    encoding.at(ENCODE_STEP);
     encoding.writeValue(hook(error));
     encoding.leaveHooked();
   } else {

@@ -3,12 +3,16 @@
  * overwritten and nothing is built; the text of a path is made only once something was refused.
  *
  * Forms: `args[0].callback`, `result["odd key"]`, `args[0].get("k")` for the value under a Map key,
- * `args[0].keys()[2]` for the third key of a Map, `args[0].values()[2]` for the third member of a Set.
+ * `args[0].keys()[2]` for the third key of a Map, `args[0].values()[2]` for the third member of a Set,
+ * `args[0][Symbol(merino.encode)]` for what a class's `[encode]` returned.
  */
 import { MAX_DEPTH } from "./format.ts";
 
 /** What a step of a path goes through. */
 export const Step = { PROPERTY: 0, MAP_VALUE: 1, MAP_KEY: 2, MEMBER: 3 } as const;
+
+/** The step into what a class's `[encode]` returned. */
+export const ENCODE_STEP: symbol = Symbol.for("merino.encode");
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const LONGEST_KEY = 60;
@@ -38,7 +42,7 @@ function formatStep(step: number | undefined, key: unknown): string {
   if (step === Step.MAP_VALUE) return `.get(${formatMapKey(key)})`;
   if (step === Step.MAP_KEY) return `.keys()[${String(key)}]`;
   if (step === Step.MEMBER) return `.values()[${String(key)}]`;
-  if (typeof key === "number") return `[${key}]`;
+  if (typeof key === "number" || typeof key === "symbol") return `[${String(key)}]`;
   const text = String(key);
   return IDENTIFIER.test(text) ? `.${shorten(text)}` : `[${JSON.stringify(shorten(text))}]`;
 }

@@ -1,5 +1,4 @@
 /** Finds the routine of a task in this process, importing its module when the caller may ask for that. */
-import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { parseIdentity } from "../identity/identity.ts";
 import { findRoutine, nearMisses } from "../identity/registry.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
@@ -27,12 +26,23 @@ async function load(loader: ModuleLoader, request: RoutineRequest): Promise<Rout
   // Registered is not enough: its module may still be at a top-level await between the declaration and its end.
   const module = known?.module ?? (known === undefined && mayImport && request.location !== "" ? request.location : undefined);
   if (module !== undefined) {
-    if (!module.startsWith("file:")) throw new RoutineNotFoundError(id, "its module is not a file");
+    if (!module.startsWith("file:")) throw new Error("its module is not a file");
+    if (isTestFile(module)) throw new Error(explainTestFile(module));
     await loader.load(module, () => find(id) !== undefined);
   }
   const definition = find(id);
-  if (definition === undefined) throw new RoutineNotFoundError(id, explainMiss(loader, request, module));
+  if (definition === undefined) throw new Error(explainMiss(loader, request, module));
   return definition;
+}
+
+/** By the names that test runners look for; some of Node's own patterns are those of ordinary programs as well. */
+function isTestFile(moduleUrl: string): boolean {
+  const { pathname } = new URL(moduleUrl);
+  return /\.(?:test|spec)\.[cm]?[jt]sx?$/.test(pathname) || pathname.includes("/__tests__/");
+}
+
+function explainTestFile(module: string): string {
+  return `it is declared in the test file '${module}', whose import would register its tests in the worker; declare it in a module of its own, which the test imports`;
 }
 
 function find(id: string): RoutineDefinition | undefined {

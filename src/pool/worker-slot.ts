@@ -17,6 +17,11 @@ import type { PoolEvent } from "./pool-event.ts";
 
 /** The first replacement comes at once for the eye, a worker that keeps dying is tried every half minute. */
 const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
+/**
+ * A worker that has come up can come up again: the pause before the next one stays within this. What ended
+ * it was a call, or somebody outside, and the calls of others wait meanwhile.
+ */
+const RESPAWN_SERVED_MAX_MS = 2_000;
 /** A worker that lived this long was sound: its death does not count towards a crash loop. */
 const SOUND_MS = 10_000;
 /** Deaths in a row that are reported as a crash loop. */
@@ -100,8 +105,17 @@ export class WorkerSlot {
   async #spawn(): Promise<void> {
     const uid = randomUUID();
     const { factory, tags, entry, startTimeoutMs } = this.#options;
-    const path = socketPath(uid);
-    const worker = factory({ uid, socketPath: path, tags, extra: {}, startTimeoutMs, entry });
+    let path: string;
+    let worker: Worker;
+    try {
+      path = socketPath(uid);
+      worker = factory({ uid, socketPath: path, tags, extra: {}, startTimeoutMs, entry });
+    } catch (error) {
+      // There is no worker, hence nothing that exits: the next attempt is due from here.
+      this.#failed(uid, error);
+      if (this.#deaths > 0) this.#scheduleRespawn("never-ready");
+      throw error;
+    }
     this.#worker = worker;
     this.#metadata = undefined;
     worker.onMessage = (message) => {
@@ -122,10 +136,14 @@ export class WorkerSlot {
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
       this.#options.ready(metadata);
     } catch (error) {
-      this.lastError = error instanceof Error ? error : new WorkerStartError(String(error));
-      this.#options.event({ type: "worker-failed", uid, error: this.lastError });
+      this.#failed(uid, error);
       throw error;
     }
+  }
+
+  #failed(uid: string, error: unknown): void {
+    this.lastError = error instanceof Error ? error : new WorkerStartError(String(error));
+    this.#options.event({ type: "worker-failed", uid, error: this.lastError });
   }
 
   #exited(worker: Worker, exit: WorkerExit): void {
@@ -143,15 +161,17 @@ export class WorkerSlot {
       // One that was killed for blocking was not at fault, nor was one that served for a while.
       if (this.#killed?.uid === uid || performance.now() - this.#readyMs >= SOUND_MS) this.#deaths = 0;
     }
-    if (wasReady || this.#deaths > 0) this.#scheduleRespawn();
+    if (wasReady || this.#deaths > 0) this.#scheduleRespawn(wasReady ? "served" : "never-ready");
   }
 
-  #scheduleRespawn(): void {
+  #scheduleRespawn(last: "served" | "never-ready"): void {
     if (!this.#options.respawn || this.#stopping) return;
     this.#deaths += 1;
     const attempt = this.#deaths;
-    const delayMs = Math.round(backoffDelayMs(attempt, RESPAWN, Math.random));
-    if (attempt >= CRASH_LOOP) {
+    const policy = last === "served" ? { ...RESPAWN, maxMs: RESPAWN_SERVED_MAX_MS } : RESPAWN;
+    const delayMs = Math.round(backoffDelayMs(attempt, policy, Math.random));
+    // Said again each time the count has doubled: often enough for a log, seldom enough for a reader.
+    if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
       process.emitWarning(
         `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.lastError?.message ?? ""}`,
         { code: "MERINO_CRASH_LOOP" },

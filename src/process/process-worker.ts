@@ -28,9 +28,9 @@ import type {
 /** How long each step of ending a host that reported its own failure may take; it ends by itself as a rule. */
 const FAREWELL_MS = 1_000;
 
-/** The host's entry module, beside this one in the source as in the build. Named here, never imported. */
+/** The host's entry module, where it lies in the source and in the build. Named here, never imported. */
 const HOST_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "../host/main.ts" : "../host/main.js",
+  import.meta.url.endsWith(".ts") ? "../host/main.ts" : "./host/main.js",
   import.meta.url,
 );
 

@@ -5,6 +5,7 @@
 
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
+import { declaredName } from "../identity/declared-name.ts";
 import { assertIdentity, formatIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { registerRoutine } from "../identity/registry.ts";
@@ -52,8 +53,9 @@ export function routine<F extends RoutineBody>(
   if (isDecoratorContext(options)) {
     return declareMethod(body, kind, options, declarationSite(routine, undefined)) as Routine<F>;
   }
-  const { module, name, id, timeoutMs } = resolveRoutineOptions(options, body);
+  const { module, name: shownName, id, timeoutMs } = resolveRoutineOptions(options, body);
   const site = declarationSite(routine, module);
+  const name = options.name ?? declaredName(shownName, site.module);
   const identity = id ?? formatIdentity(moduleIdentityOf(site.module, name), name);
   const definition = {
     id: identity,

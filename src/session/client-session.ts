@@ -5,6 +5,7 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
+import { CHUNK_SIZE } from "../wire/chunk.ts";
 import { DefineKind } from "../wire/define-kind.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack, TaskFields } from "../wire/frames.ts";
@@ -60,9 +61,13 @@ export class ClientSession implements SessionHalf {
   readonly #routineRefs = new Map<object, number>();
   readonly #proxyRefs = new Map<object, number>();
   #nextStream = 1;
+  /** Every number has been used once. */
+  #wrapped = false;
   #nextDefine = 1;
   /** Streams opened since the last flush: what never left did not start. */
   #firstUnflushed = 1;
+  /** Streams above it were not started, says the worker's GoAway. */
+  #lastStarted = MAX_STREAM;
   #ended = false;
 
   constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
@@ -104,6 +109,7 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "arguments");
     let stream = this.#nextStream;
     while (this.#streams.has(stream)) stream = stream === MAX_STREAM ? 1 : stream + 1;
+    if (stream === MAX_STREAM) this.#wrapped = true;
     this.#nextStream = stream === MAX_STREAM ? 1 : stream + 1;
     this.#streams.set(stream, sink);
     if (this.session.isPlain(stream, payload)) {
@@ -126,6 +132,7 @@ export class ClientSession implements SessionHalf {
 
   send(stream: number, payload: Payload): void {
     this.#assertSize(payload, "value sent to the generator");
+    if (!this.#streams.has(stream)) return; // it has ended meanwhile
     const { writer } = this.session;
     this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
       writer.send(stream, bytes, start, end, parts, detached),
@@ -134,6 +141,7 @@ export class ClientSession implements SessionHalf {
 
   throw(stream: number, payload: Payload): void {
     this.#assertSize(payload, "error thrown into the generator");
+    if (!this.#streams.has(stream)) return;
     const { writer } = this.session;
     this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
       writer.throw(stream, bytes, start, end, parts, detached),
@@ -142,6 +150,7 @@ export class ClientSession implements SessionHalf {
 
   return(stream: number, payload: Payload): void {
     this.#assertSize(payload, "value returned to the generator");
+    if (!this.#streams.has(stream)) return;
     const { writer } = this.session;
     this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
       writer.return(stream, bytes, start, end, parts, detached),
@@ -155,14 +164,16 @@ export class ClientSession implements SessionHalf {
 
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
   cancel(stream: number, reason: Payload): void {
-    this.session.dropTransfers(stream);
-    this.session.writer.cancel(stream, reason.bytes, reason.start, reason.end);
+    if (!this.#streams.has(stream)) return;
+    this.session.dropOutbound(stream);
+    this.session.writer.cancel(stream, reason.bytes, reason.start, endOfReason(reason));
     this.session.scheduleFlush();
   }
 
   /** Tells the worker that an `AbortSignal` among the arguments has fired. */
   signal(stream: number, index: number, reason: Payload): void {
-    this.session.writer.signal(stream, index, reason.bytes, reason.start, reason.end);
+    if (!this.#streams.has(stream)) return;
+    this.session.writer.signal(stream, index, reason.bytes, reason.start, endOfReason(reason));
     this.session.scheduleFlush();
   }
 
@@ -173,6 +184,12 @@ export class ClientSession implements SessionHalf {
 
   ready(hello: Hello): void {
     this.#events.ready(hello);
+  }
+
+  isOpen(stream: number): boolean {
+    if (this.#streams.has(stream)) return true;
+    this.#late(stream);
+    return false;
   }
 
   message(
@@ -210,14 +227,16 @@ export class ClientSession implements SessionHalf {
       case FrameKind.Ack:
         return sink.accepted();
       case FrameKind.Nack: {
-        const nack = reader.nack();
+        const nack = this.#read(stream, () => reader.nack());
+        if (nack === undefined) return;
         this.#finish(stream);
         return sink.refused(nack);
       }
       case FrameKind.Reset: {
-        const { code, detail } = reader.resetInfo();
+        const reset = this.#read(stream, () => reader.resetInfo());
+        if (reset === undefined) return;
         this.#finish(stream);
-        return sink.failed(new ProtocolError(`The worker reset the stream (${refusalName(code)}): ${detail}`));
+        return sink.failed(new ProtocolError(`The worker reset the stream (${refusalName(reset.code)}): ${reset.detail}`));
       }
       default:
         return this.broken(stream, "a request frame sent by a worker");
@@ -225,7 +244,7 @@ export class ClientSession implements SessionHalf {
   }
 
   task(reader: BatchReader): void {
-    this.broken(reader.stream, "a task sent by a worker");
+    if (this.isOpen(reader.stream)) this.broken(reader.stream, "a task sent by a worker");
   }
 
   taskPayload(): void {
@@ -243,6 +262,7 @@ export class ClientSession implements SessionHalf {
   }
 
   goAway(frame: GoAway): void {
+    this.#lastStarted = Math.min(this.#lastStarted, frame.lastStream);
     this.#events.goAway(frame);
   }
 
@@ -255,6 +275,10 @@ export class ClientSession implements SessionHalf {
   }
 
   beforeFlush(): void {
+    // Nothing to add.
+  }
+
+  flushed(): void {
     this.#firstUnflushed = this.#nextStream;
   }
 
@@ -268,7 +292,25 @@ export class ClientSession implements SessionHalf {
     const streams = [...this.#streams];
     this.#streams.clear();
     this.#events.closed(error);
-    for (const [stream, sink] of streams) sink.lost(error, stream < this.#firstUnflushed);
+    for (const [stream, sink] of streams) sink.lost(error, stream <= this.#lastStarted && this.#hasLeft(stream));
+  }
+
+  /** Whether the stream's task is with the carrier. Numbers begin anew after the last one. */
+  #hasLeft(stream: number): boolean {
+    const first = this.#firstUnflushed;
+    const next = this.#nextStream;
+    return first <= next ? stream < first || stream >= next : stream < first && stream >= next;
+  }
+
+  /** Decodes the content of a control frame; broken content ends its stream only. */
+  #read<T>(stream: number, decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.broken(stream, error.message);
+      return undefined;
+    }
   }
 
   #write(stream: number, write: () => void): void {
@@ -284,21 +326,17 @@ export class ClientSession implements SessionHalf {
   /** A frame of a stream that has ended is dropped; one of a stream never opened breaks the protocol. */
   #late(stream: number): void {
     if (stream === 0 || stream > MAX_STREAM) throw new ProtocolError("A response on stream 0");
-    if (stream >= this.#nextStream && this.#nextStream > 1 && !this.#wrapped()) {
+    if (stream >= this.#nextStream && !this.#wrapped) {
       throw new ProtocolError(`A response on stream ${stream}, which was never opened`);
     }
-  }
-
-  #wrapped(): boolean {
-    return this.#firstUnflushed > this.#nextStream;
   }
 
   #define(table: Map<object, number>, kind: number, key: object, describe: () => Definable): number {
     const limit = this.session.peer?.limits.maxDefines ?? 0;
     if (this.#nextDefine > limit) return 0;
+    const { value, location } = describe();
     const index = this.#nextDefine++;
     table.set(key, index);
-    const { value, location } = describe();
     this.session.writer.define({ kind, index, value, location });
     return index;
   }
@@ -312,4 +350,9 @@ export class ClientSession implements SessionHalf {
       );
     }
   }
+}
+
+/** A reason too large for one frame stays here: the worker is told that there is one, not which. */
+function endOfReason(reason: Payload): number {
+  return reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE ? reason.start : reason.end;
 }

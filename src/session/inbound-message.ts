@@ -16,6 +16,8 @@ export class InboundMessage {
   readonly start: number;
   readonly end: number;
   readonly parts: Uint8Array[] = [];
+  /** Whether a chunk has come: from then on it counts among the unfinished messages. */
+  begun = false;
   readonly #expected: number;
   readonly #maxBytes: number;
   #sizeBytes: number;
@@ -66,7 +68,7 @@ export class InboundMessage {
       }
       this.#current = new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
       this.#filled = 0;
-    } else if (chunk.total !== this.#total) {
+    } else if (chunk.total !== this.#total && chunk.total !== 0) {
       throw new ProtocolError("A part changed its size between two chunks");
     }
     const needed = this.#filled + (end - start);

@@ -1,5 +1,5 @@
 /** The parts of one message on their way out, cut into chunks that interleave with other frames. */
-import { CHUNK_SIZE, encodeChunkHead } from "../wire/chunk.ts";
+import { encodeChunkHead } from "../wire/chunk.ts";
 import type { Carrier } from "./carrier.ts";
 
 /** One message's parts, sent chunk by chunk without copying them. */
@@ -23,12 +23,13 @@ export class OutboundTransfer {
   /**
    * Sends the next chunk.
    *
+   * @param maxBytes Length of a full chunk.
    * @returns Bytes of payload sent, and whether the carrier takes more.
    */
-  sendChunk(carrier: Carrier): { readonly sentBytes: number; readonly more: boolean } {
+  sendChunk(carrier: Carrier, maxBytes: number): { readonly sentBytes: number; readonly more: boolean } {
     const part = this.#parts[this.#part];
     if (part === undefined) return { sentBytes: 0, more: true };
-    const end = Math.min(part.length, this.#offset + CHUNK_SIZE);
+    const end = Math.min(part.length, this.#offset + maxBytes);
     const data = part.subarray(this.#offset, end);
     const last = end === part.length;
     const head = encodeChunkHead(this.stream, this.#part, part.length, last, data.length);

@@ -48,6 +48,8 @@ export class ServerSession implements SessionHalf {
   readonly session: Session;
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
+  /** The highest number that a task has come on; clients number upwards. */
+  #lastStream = 0;
 
   constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
     this.#acceptor = acceptor;
@@ -117,9 +119,18 @@ export class ServerSession implements SessionHalf {
     this.#acceptor.opened(this);
   }
 
+  isOpen(stream: number): boolean {
+    if (this.#streams.has(stream)) return true;
+    if (stream === 0 || stream > this.#lastStream) {
+      throw new ProtocolError(`A frame on stream ${stream}, which was never opened`);
+    }
+    return false;
+  }
+
   task(reader: BatchReader, complete: boolean): void {
     const { stream } = reader;
     if (this.#streams.has(stream)) throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
+    if (stream > this.#lastStream) this.#lastStream = stream;
     if (this.#streams.size >= this.session.hello.limits.maxStreams) {
       this.nack(stream, refusal(Refusal.FULL, `more than ${this.session.hello.limits.maxStreams} tasks on one connection`));
       return;
@@ -162,8 +173,12 @@ export class ServerSession implements SessionHalf {
 
   control(reader: BatchReader): void {
     const { stream } = reader;
-    const target = this.#streams.get(stream);
-    if (target === undefined) return; // late: the stream has ended here
+    if (!this.isOpen(stream)) {
+      // Late: the stream has ended here. A client that resets it does not want the rest of its result either.
+      if (reader.kind === FrameKind.Reset) this.session.dropOutbound(stream);
+      return;
+    }
+    const target = this.#streams.get(stream) as ServerStream; // it is open
     switch (reader.kind) {
       case FrameKind.Next:
         return target.next();
@@ -172,7 +187,8 @@ export class ServerSession implements SessionHalf {
       case FrameKind.Signal:
         return target.signalFired(reader.count, reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Cancel:
-        this.session.dropTransfers(stream);
+        // What is on its way to the client still arrives whole: its terminal frame comes behind it.
+        this.session.dropInbound(stream);
         return target.cancel(reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Reset:
         this.#streams.delete(stream);
@@ -186,6 +202,7 @@ export class ServerSession implements SessionHalf {
   broken(stream: number, problem: string): void {
     const target = this.#streams.get(stream);
     this.#streams.delete(stream);
+    if (stream > this.#lastStream) this.#lastStream = stream; // it may have been its task that was malformed
     this.session.dropTransfers(stream);
     this.session.writer.reset(stream, Refusal.UNSPECIFIED, problem.slice(0, 200));
     this.session.scheduleFlush();
@@ -206,6 +223,10 @@ export class ServerSession implements SessionHalf {
 
   beforeFlush(): void {
     this.#acceptor.beforeFlush(this);
+  }
+
+  flushed(): void {
+    // Only clients need to know what has left.
   }
 
   drained(): void {

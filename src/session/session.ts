@@ -9,18 +9,25 @@ import { BatchReader } from "../wire/batch-reader.ts";
 import { BatchWriter } from "../wire/batch-writer.ts";
 import { CHUNK_SIZE } from "../wire/chunk.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
-import type { Define, GoAway, Hello } from "../wire/frames.ts";
+import type { Define, GoAway, Hello, Limits } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundMessage } from "./inbound-message.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
 
 /** What a half does with the frames that reach it. Payload ranges are valid for ever; readers only during the call. */
 export interface SessionHalf {
   /** The peer's Hello has come and fits. */
   ready(hello: Hello): void;
+  /**
+   * Whether the stream is under way here; frames of one that has ended are late, and dropped.
+   *
+   * @throws {@link ProtocolError} for a stream that was never opened.
+   */
+  isOpen(stream: number): boolean;
   /** A task's head. When `complete`, its payload is the reader's; otherwise `taskPayload` follows unless the stream ends. */
   task(reader: BatchReader, complete: boolean): void;
   taskPayload(stream: number, bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
@@ -44,6 +51,8 @@ export interface SessionHalf {
   batchEnd(): void;
   /** Frames are about to leave at the end of a turn. */
   beforeFlush(): void;
+  /** Everything written so far is with the carrier. */
+  flushed(): void;
   /** The carrier takes more again. */
   drained(): void;
   /** The connection is over; nothing follows. */
@@ -67,6 +76,12 @@ export const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
 /** Broken frames borne on one connection before it is ended: each costs a few bytes to send and more to refuse. */
 const MAX_BROKEN = 1000;
 
+/** Bytes of frames that leave without waiting for the turn's end, if the peer takes batches of twice that. */
+const EARLY_FLUSH = 1024 * 1024;
+
+/** The highest number a stream can have. */
+const LAST_STREAM = 0xffff_ffff;
+
 /** Frames that carry a message, and so may have parts. */
 const MESSAGE_KINDS: ReadonlySet<FrameKind> = new Set<FrameKind>([
   FrameKind.Send,
@@ -89,6 +104,11 @@ export class Session implements CarrierEvents {
   readonly #inbound = new Map<number, InboundMessage>();
   readonly #transfers = new Map<number, OutboundTransfer>();
   readonly #defines = new Map<number, Define>();
+  /** Messages of which a part has begun to arrive. */
+  #begun = 0;
+  /** Payloads up to this size travel inside their frame; chunks are as large. */
+  #inlineBytes = CHUNK_SIZE;
+  #earlyFlushBytes = EARLY_FLUSH;
   #state: "greeting" | "open" | "closed" = "greeting";
   #flushScheduled = false;
   #congested = false;
@@ -153,8 +173,8 @@ export class Session implements CarrierEvents {
       return;
     }
     const length = end - start;
-    this.#sendWindow -= length > CHUNK_SIZE ? 0 : length;
-    if (length > CHUNK_SIZE) {
+    this.#sendWindow -= length > this.#inlineBytes ? 0 : length;
+    if (length > this.#inlineBytes) {
       write(bytes, 0, 0, parts.length + 1, true);
       this.#transfers.set(stream, new OutboundTransfer(stream, [bytes.subarray(start, end), ...parts]));
     } else {
@@ -168,7 +188,7 @@ export class Session implements CarrierEvents {
   isPlain(stream: number, payload: Payload): boolean {
     return (
       payload.parts.length === 0 &&
-      payload.end - payload.start <= CHUNK_SIZE &&
+      payload.end - payload.start <= this.#inlineBytes &&
       (this.#transfers.size === 0 || !this.#transfers.has(stream))
     );
   }
@@ -185,10 +205,23 @@ export class Session implements CarrierEvents {
     else transfer.after.push(write);
   }
 
+  /** Stops sending parts of a stream, and what was to follow them. */
+  dropOutbound(stream: number): void {
+    if (this.#transfers.size > 0) this.#transfers.delete(stream);
+  }
+
+  /** Forgets the parts that have come of a stream's unfinished message; those still to come are dropped. */
+  dropInbound(stream: number): void {
+    const message = this.#inbound.size > 0 ? this.#inbound.get(stream) : undefined;
+    if (message === undefined) return;
+    if (message.begun) this.#begun -= 1;
+    this.#inbound.delete(stream);
+  }
+
   /** Stops sending and receiving parts of a stream that has ended. */
   dropTransfers(stream: number): void {
-    if (this.#transfers.size > 0) this.#transfers.delete(stream);
-    if (this.#inbound.size > 0) this.#inbound.delete(stream);
+    this.dropOutbound(stream);
+    this.dropInbound(stream);
   }
 
   /** What the peer defined under this kind and index. */
@@ -201,6 +234,8 @@ export class Session implements CarrierEvents {
    * made by continuations of one batch of results leave in one batch.
    */
   scheduleFlush(): void {
+    // A turn that writes more than one batch may hold sends the first ones early.
+    if (this.writer.length >= this.#earlyFlushBytes) this.flush();
     if (this.#flushScheduled || this.#state === "closed") return;
     this.#flushScheduled = true;
     queueMicrotask(this.#deferFlush);
@@ -208,14 +243,18 @@ export class Session implements CarrierEvents {
 
   /** Sends what has been written so far, in the midst of a turn. */
   flush(): void {
-    if (this.#state === "closed") return;
-    if (this.writer.length > 0 && !this.carrier.send(this.writer.take())) this.#congested = true;
+    if (this.#state === "closed" || this.writer.length === 0) return;
+    // Told first: from here on the peer may have it, whatever becomes of the carrier.
+    this.#half.flushed();
+    if (!this.carrier.send(this.writer.take())) this.#congested = true;
   }
 
   /** Ends the connection, telling the peer why. */
   fail(error: ProtocolError | VersionError, code: number = Refusal.UNSPECIFIED): void {
     if (this.#state === "closed") return;
-    this.writer.goAway({ lastStream: 0, code, detail: error.message.slice(0, 1000), graceMs: 0 });
+    // Before the greeting nothing can have started; after it, anything may have.
+    const lastStream = this.#state === "greeting" ? 0 : LAST_STREAM;
+    this.writer.goAway({ lastStream, code, detail: error.message.slice(0, 1000), graceMs: 0 });
     this.flush();
     this.#end(error);
     this.carrier.close();
@@ -281,11 +320,20 @@ export class Session implements CarrierEvents {
     if (this.#transfers.size > 0) this.#pump();
   };
 
-  /** Sends one chunk of every transfer in turn, as long as carrier and window take them. */
+  /**
+   * Sends one chunk of every transfer in turn, as long as carrier and window take them. Only as many
+   * messages as the peer allows are under way at a time; the others wait with their heads sent.
+   */
   #pump(): void {
+    const maxOpen = this.peer?.limits.maxOpenMessages ?? 0;
     while (this.#transfers.size > 0 && !this.#congested && this.#sendWindow > 0 && this.#state === "open") {
+      let visited = 0;
       for (const [stream, transfer] of this.#transfers) {
-        const { sentBytes, more } = transfer.sendChunk(this.carrier);
+        if (visited++ === maxOpen) break;
+        // A chunk must not overtake its head, and small frames go between two chunks.
+        this.flush();
+        if (this.congested) break;
+        const { sentBytes, more } = transfer.sendChunk(this.carrier, this.#inlineBytes);
         this.#sendWindow -= sentBytes;
         if (!more) this.#congested = true;
         if (transfer.done) {
@@ -294,8 +342,7 @@ export class Session implements CarrierEvents {
         }
         if (this.#congested || this.#sendWindow <= 0) break;
       }
-      // Small frames written meanwhile go between two rounds, not behind the whole transfer.
-      if (this.writer.length > 0) this.flush();
+      this.flush();
     }
   }
 
@@ -307,6 +354,7 @@ export class Session implements CarrierEvents {
     const { kind, stream } = reader;
     if (MESSAGE_KINDS.has(kind)) {
       this.#receivedBytes += reader.payloadEnd - reader.payloadStart;
+      if (!this.#half.isOpen(stream)) return; // late
       if (this.#inbound.size > 0 && this.#inbound.has(stream)) {
         this.#break(stream, "a message began before the parts of the one before it had come");
       } else if (reader.parts > 0) {
@@ -327,7 +375,7 @@ export class Session implements CarrierEvents {
           return;
         }
         this.#half.task(reader, reader.parts === 0);
-        if (reader.parts > 0) this.#openInbound(reader);
+        if (reader.parts > 0 && this.#half.isOpen(stream)) this.#openInbound(reader);
         return;
       case FrameKind.Chunk:
         this.#chunk(reader);
@@ -360,7 +408,9 @@ export class Session implements CarrierEvents {
       case FrameKind.Hello:
         throw new ProtocolError("A second Hello on one connection");
       case FrameKind.Unknown:
-        return; // a later minor's frame: additive by rule, so it can be passed over
+        // A later minor's: on the connection it can be passed over, on a stream an answer may hang on it.
+        if (stream !== 0) this.#break(stream, "a frame of an unknown kind");
+        return;
       default:
         this.#half.control(reader);
     }
@@ -381,16 +431,17 @@ export class Session implements CarrierEvents {
       this.fail(new ProtocolError(`No payload codec in common: the peer names [${hello.codecs.join(", ")}]`), Refusal.CODEC);
       return;
     }
-    this.peer = hello;
-    this.#sendWindow = hello.limits.connectionWindow;
+    const peer = { ...hello, limits: completeLimits(hello.limits) };
+    const { maxBatch, connectionWindow } = peer.limits;
+    this.peer = peer;
+    this.#sendWindow = connectionWindow;
+    this.#inlineBytes = Math.max(1, Math.min(CHUNK_SIZE, maxBatch >>> 2));
+    this.#earlyFlushBytes = Math.min(EARLY_FLUSH, maxBatch >>> 1);
     this.#state = "open";
-    this.#half.ready(hello);
+    this.#half.ready(peer);
   }
 
   #openInbound(reader: BatchReader): void {
-    if (this.#inbound.size >= this.hello.limits.maxOpenMessages) {
-      throw new ProtocolError(`More than ${this.hello.limits.maxOpenMessages} unfinished messages at a time`);
-    }
     const detached = reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
     const { kind, stream, bodyUs, bytes, payloadStart, payloadEnd, parts } = reader;
     const message = new InboundMessage(
@@ -405,6 +456,12 @@ export class Session implements CarrierEvents {
     this.#receivedBytes += reader.payloadEnd - reader.payloadStart;
     const message = this.#inbound.get(stream);
     if (message === undefined) return; // of a message refused or a stream ended meanwhile
+    if (!message.begun) {
+      const { maxOpenMessages } = this.hello.limits;
+      if (this.#begun >= maxOpenMessages) throw new ProtocolError(`More than ${maxOpenMessages} unfinished messages at a time`);
+      message.begun = true;
+      this.#begun += 1;
+    }
     let complete: boolean;
     try {
       complete = message.add(
@@ -419,7 +476,7 @@ export class Session implements CarrierEvents {
       return;
     }
     if (!complete) return;
-    this.#inbound.delete(stream);
+    this.dropInbound(stream);
     let { bytes, start, end, parts }: { bytes: Uint8Array; start: number; end: number; parts: readonly Uint8Array[] } =
       message;
     if (message.detached) {
@@ -461,6 +518,20 @@ export class Session implements CarrierEvents {
     this.#transfers.clear();
     this.#half.closed(error);
   }
+}
+
+/** What a peer does not state is taken to be as here. */
+function completeLimits(stated: Limits): Limits {
+  return {
+    maxBatch: stated.maxBatch || DEFAULT_LIMITS.maxBatch,
+    maxMessage: stated.maxMessage || DEFAULT_LIMITS.maxMessage,
+    maxStreams: stated.maxStreams || DEFAULT_LIMITS.maxStreams,
+    streamWindow: stated.streamWindow || DEFAULT_LIMITS.streamWindow,
+    connectionWindow: stated.connectionWindow || DEFAULT_LIMITS.connectionWindow,
+    maxDefines: stated.maxDefines || DEFAULT_LIMITS.maxDefines,
+    maxOpenMessages: stated.maxOpenMessages || DEFAULT_LIMITS.maxOpenMessages,
+    maxDepth: stated.maxDepth || DEFAULT_LIMITS.maxDepth,
+  };
 }
 
 function defineKey(kind: number, index: number): number {

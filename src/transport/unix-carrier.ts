@@ -5,9 +5,12 @@
  */
 import type { Socket } from "node:net";
 import { ProtocolError } from "../errors/protocol-error.ts";
+import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../session/carrier.ts";
 
 const LENGTH_BYTES = 4;
+/** How long a closed connection waits for a peer that does not read what was written before. */
+const CLOSE_GRACE_MS = 2_000;
 
 /** Batches over one socket. */
 export class UnixCarrier implements Carrier {
@@ -21,6 +24,7 @@ export class UnixCarrier implements Carrier {
   #partialBytes = 0;
   #ended = false;
   #error: Error | undefined;
+  #closeDeadline: DeadlineEntry | undefined;
 
   constructor(socket: Socket, options: { readonly description: string; readonly maxBatchBytes: number }) {
     this.#socket = socket;
@@ -31,8 +35,8 @@ export class UnixCarrier implements Carrier {
     socket.on("error", (error) => {
       this.#error ??= error;
     });
-    // The peer's half-close ends the connection: both directions carry one conversation.
-    socket.on("end", () => socket.end());
+    // The peer's half-close ends the connection: both directions carry one conversation, and nobody is left to answer.
+    socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#close());
   }
 
@@ -53,9 +57,9 @@ export class UnixCarrier implements Carrier {
 
   close(): void {
     this.#socket.end();
-    // A peer that never answers the end must not hold the descriptor: what was written is in the kernel by now or soon.
-    if (this.#socket.writableLength === 0) this.#socket.destroySoon();
-    else this.#socket.once("finish", () => this.#socket.destroy());
+    // A peer that never answers the end, or never reads, must not hold the descriptor.
+    this.#socket.destroySoon();
+    this.#closeDeadline ??= deadlines.add(deadlines.now() + CLOSE_GRACE_MS, () => this.#socket.destroy());
   }
 
   destroy(error?: Error): void {
@@ -128,6 +132,7 @@ export class UnixCarrier implements Carrier {
     if (this.#ended) return;
     this.#ended = true;
     this.#partial = undefined;
+    if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.events?.closed(this.#error);
   }
 }

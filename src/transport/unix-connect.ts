@@ -70,6 +70,8 @@ export function listenUnix(
     server.once("error", reject);
     server.listen({ path, backlog: 511 }, () => {
       server.off("error", reject);
+      // A connection that could not be accepted is its client's loss, not the end of the worker.
+      server.on("error", () => {});
       // Besides the directory's own mode, which is the boundary.
       chmodSync(path, 0o600);
       resolve({

@@ -12,6 +12,7 @@ import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import type { HoldEstimate } from "../internal/hold-estimate.ts";
 import { refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
@@ -90,6 +91,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   #generator: AnyGenerator | undefined;
   #steps: Step[] | undefined;
   #stepRunning = false;
+  /** Queued for the first time, or acknowledged; steps that came before wait for it. */
+  #begun = false;
   #closing = false;
   #credit: number;
   /** Sizes of the values sent ahead and not yet taken, oldest first. */
@@ -105,7 +108,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   #children: Set<Abortable> | undefined;
   #signals: Map<number, AbortController> | undefined;
   #id: string | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
+  #deadlineEntry: DeadlineEntry | undefined;
 
   constructor(host: ExecutionHost, session: ServerSession, head: TaskHead) {
     this.#host = host;
@@ -203,11 +206,18 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   /** The payload is here and the routine known; with `NextImplied` the first step follows by itself. */
   begin(): void {
+    this.#begun = true;
     if ((this.head.flags & TaskFlag.NextImplied) === 0) {
       this.session.ack(this.stream);
+      if (this.#steps !== undefined) this.#enqueue();
       return;
     }
-    this.#step(NEXT);
+    // The consumer may have asked for more while the routine was being found.
+    if (this.#steps === undefined) this.#step(NEXT);
+    else {
+      this.#steps.unshift(NEXT);
+      this.#enqueue();
+    }
   }
 
   next(): void {
@@ -234,7 +244,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   credit(values: number): void {
     this.#credit += values;
-    for (let n = 0; n < values; n += 1) this.#aheadBytes -= this.#aheadSizes?.shift() ?? 0;
+    for (const size of this.#aheadSizes?.splice(0, values) ?? []) this.#aheadBytes -= size;
     this.#runAhead();
   }
 
@@ -363,8 +373,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     }
     this.#held();
     if (isThenable(outcome)) {
-      outcome.then(
-        (value) => this.#finish(value),
+      Promise.resolve(outcome).then(
+        (value: unknown) => this.#finish(value),
         (error: unknown) => this.#fail(error),
       );
       this.#host.suspended(this);
@@ -395,8 +405,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     }
     this.#held();
     if (isThenable(outcome)) {
-      outcome.then(
-        (result) => this.#stepped(result as IteratorResult<unknown>),
+      Promise.resolve(outcome).then(
+        (result: unknown) => this.#stepped(result as IteratorResult<unknown>),
         (error: unknown) => this.#stepFailed(error),
       );
       this.#host.suspended(this);
@@ -408,8 +418,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   #stepped(outcome: IteratorResult<unknown>): void {
     if (isThenable(outcome.value)) {
       // A plain generator that yields a promise: the consumer gets its value, as `for await` would give it.
-      outcome.value.then(
-        (value) => this.#stepped({ ...outcome, value } as IteratorResult<unknown>),
+      Promise.resolve(outcome.value).then(
+        (value: unknown) => this.#stepped({ ...outcome, value } as IteratorResult<unknown>),
         (error: unknown) => this.#yieldFailed(error),
       );
       return;
@@ -513,11 +523,13 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   #fail(error: unknown): void {
     if (this.#state === "over") return;
     const definition = this.#definition as RoutineDefinition; // it has run
-    const payload = encodeThrown(this.#host.explainError(definition, error), {
-      root: "error",
-      references: this.#host.references,
-      origin: this.#host.origin,
-    });
+    const options = { root: "error", references: this.#host.references, origin: this.#host.origin };
+    let payload: ReturnType<typeof encodeThrown>;
+    try {
+      payload = encodeThrown(this.#host.explainError(definition, error), options);
+    } catch (problem) {
+      payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
+    }
     const bodyUs = this.#takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs);
@@ -540,7 +552,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     this.#node = undefined;
     this.#bytes = EMPTY;
     this.#parts = NO_PARTS;
-    clearTimeout(this.#deadlineTimer);
+    if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
     this.#host.ended(this);
   }
 
@@ -558,16 +570,19 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     const { deadline } = this;
     if (deadline === undefined) return;
     // The caller's Cancel comes at the same moment; this one is for a caller that is busy or gone.
-    this.#deadlineTimer = setTimeout(
-      () => this.abort(abortReason("The call's budget ran out", "TimeoutError")),
-      Math.max(0, deadline - performance.now()),
+    this.#deadlineEntry = deadlines.add(deadline, () =>
+      this.abort(abortReason("The call's budget ran out", "TimeoutError")),
     );
-    this.#deadlineTimer.unref();
   }
 
   #step(step: Step): void {
     if (this.#state === "over") return;
     if (this.#state === "receiving") return; // a step before the arguments: the client may not do that
+    if (!this.#begun) {
+      this.#steps ??= [];
+      this.#steps.push(step);
+      return;
+    }
     if (this.#definition?.kind === "function") {
       // One step is all there is; the stream's later ones have no meaning.
       if (this.#state === "ready") this.#enqueue();
@@ -667,11 +682,12 @@ function advance(generator: AnyGenerator, step: Step): unknown {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === "object" || typeof value === "function") &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === "function";
+  } catch {
+    return true; // a promise made of it rejects with what its getter throws
+  }
 }
 
 /** A cancellation's reason, as `AbortController` itself would make it. */

@@ -272,7 +272,7 @@ test("encodeValue refuses an instance that its own [encode] result contains", ()
           portableByPrototype: (p) => (p === Loop.prototype ? portable : references.portableByPrototype(p)),
         },
       }),
-    { code: "ERR_MERINO_NOT_SERIALIZABLE", path: 'args[0].held["[encode]"][0]' },
+    { code: "ERR_MERINO_NOT_SERIALIZABLE", path: "args[0].held[Symbol(merino.encode)][0]" },
   );
 });
 

@@ -1,0 +1,54 @@
+/**
+ * The name that a function or class bears in its source. A transform without `keepNames` (esbuild's default,
+ * and so vitest's) makes `add2` of the inner name in `const add = routine(function add…)`, since both names
+ * would meet in one scope; a worker that loads the same file by other means would know it as `add`.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The text of the module last asked about, for as long as it goes on declaring. */
+let recent: { readonly module: string; readonly text: string | undefined } | undefined;
+
+/**
+ * Takes back a number that a transform has put behind a name.
+ *
+ * Only a name that does not occur in the module's file is changed, and only to one that does. In a built file
+ * the changed name does occur: it stays, and is the same for everybody who loads that file.
+ *
+ * @param name The name as the function or class shows it.
+ * @param module `file:` URL of the module that declares it, if it is known.
+ */
+export function declaredName(name: string, module: string | undefined): string {
+  const digits = /\d+$/.exec(name)?.[0].length ?? 0;
+  if (digits === 0 || module === undefined) return name;
+  const text = sourceOf(module);
+  if (text === undefined) return name;
+  // `sha256` becomes `sha2562`: as little as possible is taken away.
+  for (let taken = 0; taken <= digits; taken++) {
+    const candidate = name.slice(0, name.length - taken);
+    if (candidate !== "" && occurs(candidate, text)) return candidate;
+  }
+  return name;
+}
+
+function occurs(name: string, text: string): boolean {
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  return new RegExp(`(?<![\\p{ID_Continue}$])${escaped}(?![\\p{ID_Continue}$])`, "u").test(text);
+}
+
+function sourceOf(module: string): string | undefined {
+  if (recent?.module === module) return recent.text;
+  recent = { module, text: read(module) };
+  queueMicrotask(() => {
+    recent = undefined;
+  });
+  return recent.text;
+}
+
+function read(module: string): string | undefined {
+  try {
+    return readFileSync(fileURLToPath(module), "utf8");
+  } catch {
+    return undefined; // removed since it was loaded
+  }
+}

@@ -1,0 +1,145 @@
+/** Workers that do not come up: open() fails with what they said, and leaves nothing behind. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "../../src/index.ts";
+import { leakCheck } from "../support/leak-check.ts";
+import { add } from "./fixtures/pool-routines.ts";
+import { collectEvents, ofType, rejection, useEffects } from "./fixtures/pool-support.ts";
+
+/** Opens a pool that must not open, and gives what its workers failed with. */
+async function startErrors(pool: WorkerPool): Promise<readonly WorkerStartError[]> {
+  const error = await rejection(pool.open());
+  assert.ok(error instanceof AggregateError, `not an AggregateError but ${String(error)}`);
+  return error.errors.map((each: unknown) => {
+    assert.ok(each instanceof WorkerStartError, `not a WorkerStartError but ${String(each)}`);
+    return each;
+  });
+}
+
+const preload = (source: string): string[] => ["--import", `data:text/javascript,${encodeURIComponent(source)}`];
+
+describe("WorkerPool.open", () => {
+  test("fails with exit code and output of every worker that Node refuses to start", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({ execArgv: ["--bad-option"] });
+    const pool = new WorkerPool({ size: 2, worker });
+
+    const errors = await startErrors(pool);
+
+    assert.equal(errors.length, 2);
+    for (const error of errors) {
+      assert.equal(error.exitCode, 9);
+      assert.match(error.stderr ?? "", /--bad-option/);
+      assert.equal(error.code, "ERR_MERINO_WORKER_START");
+    }
+    await pool.closed;
+    assert.deepEqual(pool.workers, []);
+    assert.ok((await rejection(add(1, 2))) instanceof NoActivePoolError);
+  });
+
+  test("fails for options in the environment that Node refuses", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({ env: { NODE_OPTIONS: "--no-such-option" } });
+
+    const [error] = await startErrors(new WorkerPool({ size: 1, worker }));
+
+    assert.equal(error?.exitCode, 9);
+    assert.match(error?.stderr ?? "", /--no-such-option/);
+  });
+
+  test("fails for a worker that ends before it is ready", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({
+      execArgv: preload("process.stderr.write('not today\\n'); process.exit(21)"),
+    });
+
+    const [error] = await startErrors(new WorkerPool({ size: 1, worker }));
+
+    assert.equal(error?.exitCode, 21);
+    assert.match(error?.stderr ?? "", /not today/);
+  });
+
+  test("fails for a worker that throws, or is killed, before it is ready", async () => {
+    await using _ = leakCheck();
+    const throws = ProcessWorker.factory({ execArgv: preload("throw new Error('bad preload')") });
+    const dies = ProcessWorker.factory({ execArgv: preload("process.kill(process.pid, 'SIGKILL')") });
+
+    const [thrown] = await startErrors(new WorkerPool({ size: 1, worker: throws }));
+    const [killed] = await startErrors(new WorkerPool({ size: 1, worker: dies }));
+
+    assert.equal(thrown?.exitCode, 1);
+    assert.match(thrown?.stderr ?? "", /bad preload/);
+    assert.equal(killed?.signal, "SIGKILL");
+  });
+
+  test("fails for a worker that is not ready in time, and kills it", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({ execArgv: preload("for (;;);"), startTimeout: 300 });
+
+    const [error] = await startErrors(new WorkerPool({ size: 1, worker }));
+
+    assert.equal(error?.signal, "SIGKILL");
+  });
+
+  test("ends the workers that did come up when another did not", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    const worker = ProcessWorker.factory({
+      env: { POOL_TEST_STARTED: effects.path("started") },
+      execArgv: ["--import", new URL("./fixtures/pool-start-once.mjs", import.meta.url).href],
+    });
+    const pool = new WorkerPool({ size: 3, worker });
+    const { seen, ended } = collectEvents(pool);
+
+    const errors = await startErrors(pool);
+    await ended;
+
+    assert.equal(errors.length, 2);
+    assert.ok(errors.every((error) => error.exitCode === 17));
+    assert.equal(ofType(seen, "worker-ready").length, 1);
+    assert.equal(ofType(seen, "worker-failed").length, 2);
+    assert.equal(ofType(seen, "worker-exited").length, 3);
+  });
+
+  test("fails with what a factory throws", async () => {
+    await using _ = leakCheck();
+    const pool = new WorkerPool({
+      size: 1,
+      worker: () => {
+        throw new TypeError("no workers today");
+      },
+    });
+
+    const error = await rejection(pool.open());
+
+    assert.ok(error instanceof AggregateError);
+    assert.ok(error.errors[0] instanceof TypeError);
+    await pool.closed;
+  });
+});
+
+describe("a pool whose factory fails later", () => {
+  test("goes on trying", async () => {
+    await using _ = leakCheck();
+    const processes = ProcessWorker.factory();
+    let made = 0;
+    await using pool = await WorkerPool.open({
+      size: 1,
+      worker: (context) => {
+        made += 1;
+        if (made === 2) throw new TypeError("not this time");
+        return processes(context);
+      },
+    });
+    const { seen } = collectEvents(pool);
+    const [first] = pool.workers;
+
+    process.kill(first?.pid ?? 0, "SIGKILL");
+    await pool.events()[Symbol.asyncIterator]().next();
+    const sum = await add(1, 2);
+
+    assert.equal(sum, 3);
+    assert.equal(made, 3);
+    assert.equal(ofType(seen, "worker-failed").length, 1);
+  });
+});

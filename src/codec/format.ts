@@ -1,11 +1,8 @@
 /**
- * The numbers of the value format: codec name, header, extension types, view kinds, limits. Writer and
+ * The numbers of the value format: header, extension types, view kinds, limits. Writer and
  * reader both take them from here, and `README.md` in this folder is their documentation. A number once
  * released is never given another meaning; additions take new numbers.
  */
-
-/** Name under which peers agree on this format (`codecs` in `Hello` and metadata). Changes with an incompatible format. */
-export const CODEC_NAME = "merino/1";
 
 /** First byte of every payload: the format's version in bits 3 to 6, flags in bits 0 to 2. */
 export const HEADER_PLAIN = 0x08;

@@ -237,7 +237,8 @@ export class WorkerPool implements CallTarget {
       this.proxy.open(),
     ]);
     const errors = started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
-    if (errors.length > 0) {
+    // Workers that were stopped because of a close() did not fail.
+    if (errors.length > 0 && this.#closing === undefined) {
       await this.close({ grace: 0 });
       const [first] = errors;
       throw new AggregateError(

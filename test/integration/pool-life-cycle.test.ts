@@ -204,7 +204,7 @@ describe("WorkerPool.close", () => {
 
     const closing = pool.close();
     const more = await stream.next();
-    await stream.return(undefined);
+    await stream.return();
     await closing;
 
     assert.equal(more.value, 1);

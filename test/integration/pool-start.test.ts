@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "../../src/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add } from "./fixtures/pool-routines.ts";
 import { collectEvents, ofType, rejection, useEffects } from "./fixtures/pool-support.ts";
@@ -135,7 +136,7 @@ describe("a pool whose factory fails later", () => {
     const [first] = pool.workers;
 
     process.kill(first?.pid ?? 0, "SIGKILL");
-    await pool.events()[Symbol.asyncIterator]().next();
+    await eventually(() => ofType(seen, "worker-exited").length > 0);
     const sum = await add(1, 2);
 
     assert.equal(sum, 3);

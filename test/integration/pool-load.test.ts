@@ -1,0 +1,103 @@
+/** Many calls at once: all complete, they overlap, long ones hold up no others, and nothing of them stays. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { WorkerPool } from "../../src/index.ts";
+import { leakCheck } from "../support/leak-check.ts";
+import { add, pid, snooze, spin } from "./fixtures/pool-routines.ts";
+
+function usedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+describe("a pool of two", () => {
+  test("completes 10 000 tiny calls in flight at once, on both workers", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 2 });
+
+    const sums = await Promise.all(Array.from({ length: 10_000 }, (_, n) => add(n, 1)));
+
+    assert.ok(sums.every((sum, n) => sum === n + 1));
+    const { completed, queued, unsettled, workers } = pool.stats();
+    assert.deepEqual({ completed, queued, unsettled }, { completed: 10_000, queued: 0, unsettled: 0 });
+    assert.ok(workers.every((worker) => worker.completed > 1_000), JSON.stringify(workers));
+  });
+
+  test("runs 10 000 sleepers of 50 ms at once", async (t) => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 2 });
+    await Promise.all([pid(), pid()]);
+    const startMs = performance.now();
+
+    const pids = await Promise.all(Array.from({ length: 10_000 }, () => snooze(50)));
+
+    const tookMs = performance.now() - startMs;
+    t.diagnostic(`${Math.round(tookMs)} ms`);
+    assert.equal(new Set(pids).size, 2);
+    // One after the other on each worker would be 250 000.
+    assert.ok(tookMs < 25_000, `took ${tookMs} ms`);
+  });
+
+  test("keeps no short call behind a long one while the other worker idles", async (t) => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 2 });
+    await Promise.all([spin(1), spin(1), add(1, 1), add(1, 1)]);
+    let longEnded = false;
+
+    const long = spin(3_000).then((at) => {
+      longEnded = true;
+      return at;
+    });
+    const short = await Promise.all(Array.from({ length: 200 }, () => spin(1)));
+    const endedFirst = !longEnded;
+    const home = await long;
+
+    t.diagnostic(`${short.filter((at) => at === home).length} of 200 ran where the long one did`);
+    assert.ok(endedFirst, "short calls waited for the long one");
+  });
+
+  test("spreads uneven jobs over both workers", async (t) => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 2 });
+    await Promise.all([spin(1), spin(1)]);
+    const lengths = Array.from({ length: 60 }, (_, n) => (n % 7 === 0 ? 120 : 10));
+    const busyMs = new Map<number, number>(pool.workers.map((worker) => [worker.pid, 0]));
+
+    await Promise.all(
+      lengths.map(async (ms) => {
+        const at = await spin(ms);
+        busyMs.set(at, (busyMs.get(at) ?? 0) + ms);
+      }),
+    );
+
+    const shares = [...busyMs.values()];
+    const total = lengths.reduce((sum, ms) => sum + ms, 0);
+    t.diagnostic(`${shares.join(" + ")} of ${total} ms`);
+    assert.equal(shares.length, 2);
+    assert.ok(Math.min(...shares) > total / 5, "one worker did nearly everything");
+  });
+
+  test("keeps nothing of 100 000 calls that have settled", async (t) => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 2 });
+    const batch = async (): Promise<void> => {
+      for (let round = 0; round < 50; round += 1) {
+        await Promise.all(Array.from({ length: 1_000 }, (_, n) => add(n, 1)));
+      }
+    };
+    await batch();
+    const before = usedHeap();
+
+    await batch();
+    await batch();
+
+    const grownMiB = (usedHeap() - before) / 2 ** 20;
+    t.diagnostic(`grown by ${grownMiB.toFixed(2)} MiB`);
+    assert.ok(grownMiB < 4, `grown by ${grownMiB} MiB`);
+  });
+});

@@ -1,0 +1,134 @@
+/** A program and its workers end together, however the program ends; an idle pool keeps nobody alive. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, test } from "node:test";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { eventually } from "../support/eventually.ts";
+import { leakCheck } from "../support/leak-check.ts";
+import { type Effects, isAlive, useEffects } from "./fixtures/pool-support.ts";
+
+const PROGRAM = fileURLToPath(new URL("./fixtures/pool-parent.ts", import.meta.url));
+
+/** Starts the program; disposing it kills it. */
+function startProgram(scene: string, effects: Effects) {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", PROGRAM, scene, effects.path("pids"), effects.path("other")],
+    { stdio: ["ignore", "pipe", "pipe"], env },
+  );
+  const exited = once(child, "exit");
+  const ended = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(
+    ([[exitCode, signal], stdout, stderr]) => ({ exitCode, signal, stdout, stderr }),
+  );
+  const workers = (): number[] => effects.lines("pids").map(Number);
+  return {
+    child,
+    exited,
+    ended,
+    workers,
+    async allGone(withinMs: number) {
+      assert.ok(workers().length > 0, "there never were workers");
+      await eventually(() => !workers().some(isAlive), { withinMs, what: `workers ${workers()} have gone` });
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+describe("a program with a pool", () => {
+  test("takes its workers with it when it is killed, a blocked one too", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("is killed", effects);
+    await eventually(() => effects.lines("other").length === 2 && program.workers().length === 3, {
+      withinMs: 20_000,
+      what: "two workers are at it",
+    });
+
+    program.child.kill("SIGKILL");
+    await program.exited;
+
+    await program.allGone(2_000);
+  });
+
+  test("ends by itself when it has nothing else to do, with its own exit code", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("runs out with an idle pool", effects);
+
+    const { exitCode, signal, stderr } = await program.ended;
+
+    assert.deepEqual({ exitCode, signal, stderr }, { exitCode: 0, signal: null, stderr: "" });
+    await program.allGone(2_000);
+  });
+
+  test("ends with the exit code of an error that nobody catches", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("throws", effects);
+
+    const { exitCode, stderr } = await program.ended;
+
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /the program is broken/);
+    await program.allGone(2_000);
+  });
+
+  test("ends with the code it gives to process.exit()", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("exits", effects);
+
+    const { exitCode } = await program.ended;
+
+    assert.equal(exitCode, 5);
+    await program.allGone(2_000);
+  });
+
+  test("stays alive until its calls have settled, then ends", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("has calls in flight", effects);
+
+    const { exitCode, stdout } = await program.ended;
+
+    assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "settled\n" });
+    await program.allGone(2_000);
+  });
+
+  test("stays alive while a call waits for a worker's replacement", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("waits for a replacement", effects);
+
+    const { exitCode, stdout } = await program.ended;
+
+    assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "sum 3\n" });
+  });
+
+  test("stays alive while its pool is closing", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("closes", effects);
+
+    const { exitCode, stdout } = await program.ended;
+
+    assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "closed\n" });
+    await program.allGone(2_000);
+  });
+
+  test("prints what its workers print, each on its own stream", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("speaks", effects);
+
+    const { stdout, stderr } = await program.ended;
+
+    assert.deepEqual({ stdout, stderr }, { stdout: "out hello\n", stderr: "err hello\n" });
+  });
+});

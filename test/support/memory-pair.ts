@@ -1,0 +1,212 @@
+/**
+ * Two connected carriers in memory, with switches for what a network does: it delays, it fills up, it cuts
+ * batches elsewhere than they were made, it breaks. Batches arrive in a later turn of the loop, in order.
+ */
+import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
+import { BatchReader } from "../../src/wire/batch-reader.ts";
+import { FrameKind } from "../../src/wire/frame-kind.ts";
+
+/** How the pair is made. */
+export interface MemoryPairOptions {
+  /** What both ends say about themselves. Default true. */
+  readonly local?: boolean;
+}
+
+/** One end of the pair. */
+export class MemoryCarrier implements Carrier {
+  readonly local: boolean;
+  readonly description: string;
+  events: CarrierEvents | undefined;
+  /** Every batch that this end has sent, without the headroom. */
+  readonly sent: Uint8Array[] = [];
+  /** Delivers each frame in a batch of its own. */
+  split = false;
+  /** What `send` answers; setting it to false tells the session that there is room again. */
+  #congested = false;
+  #held = false;
+  #peer: MemoryCarrier | undefined;
+  readonly #queue: Uint8Array[] = [];
+  #scheduled = false;
+  #ending = false;
+  #over = false;
+
+  constructor(name: string, local: boolean) {
+    this.description = `memory:${name}`;
+    this.local = local;
+  }
+
+  /** Joins two ends. */
+  static connect(a: MemoryCarrier, b: MemoryCarrier): void {
+    a.#peer = b;
+    b.#peer = a;
+  }
+
+  /** Bytes that this end has sent. */
+  get sentBytes(): number {
+    return this.sent.reduce((sum, batch) => sum + batch.length, 0);
+  }
+
+  /** Whether the session has been told of the end. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  set congested(value: boolean) {
+    const relieved = this.#congested && !value;
+    this.#congested = value;
+    if (relieved && !this.#over) this.events?.drain();
+  }
+
+  /** Keeps what this end sends from arriving. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Lets everything arrive that was kept, and what follows. */
+  release(): void {
+    this.#held = false;
+    this.#schedule();
+  }
+
+  /** Breaks the connection: what has not arrived is lost. */
+  cut(error: Error = new Error("cut")): void {
+    this.#queue.length = 0;
+    const peer = this.#peer;
+    if (peer !== undefined) {
+      peer.#queue.length = 0;
+      peer.#finish(error);
+    }
+    this.#finish(error);
+  }
+
+  /** Puts a batch on its way to the peer as if the session of this end had sent it. */
+  inject(batch: Uint8Array): void {
+    this.#queue.push(batch);
+    this.#schedule();
+  }
+
+  send(batch: Uint8Array, tail?: Uint8Array): boolean {
+    if (this.#over || this.#ending) return true;
+    const bytes = new Uint8Array(batch.length - CARRIER_HEADROOM + (tail?.length ?? 0));
+    bytes.set(batch.subarray(CARRIER_HEADROOM));
+    if (tail !== undefined) bytes.set(tail, batch.length - CARRIER_HEADROOM);
+    this.sent.push(bytes);
+    this.inject(bytes);
+    return !this.#congested;
+  }
+
+  close(): void {
+    if (this.#ending || this.#over) return;
+    this.#ending = true;
+    this.#schedule();
+  }
+
+  destroy(error?: Error): void {
+    this.#queue.length = 0;
+    setImmediate(() => this.#finish(error));
+    setImmediate(() => this.#peer?.#finish(undefined));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#held) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#held) this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
+      for (const piece of this.split ? framesApart(batch) : [batch]) this.#peer?.#receive(piece);
+      if (this.#held) return;
+    }
+    if (!this.#ending) return;
+    this.#finish(undefined);
+    this.#peer?.#finish(undefined);
+  }
+
+  #receive(batch: Uint8Array): void {
+    if (this.#over) return;
+    // Somewhere in a larger piece of memory, as a socket would give it.
+    const memory = new Uint8Array(batch.length + 5);
+    memory.set(batch, 3);
+    this.events?.batch(memory, 3, 3 + batch.length);
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.events?.closed(error);
+  }
+}
+
+/** Makes two connected ends. */
+export function memoryPair(options: MemoryPairOptions = {}): {
+  readonly client: MemoryCarrier;
+  readonly server: MemoryCarrier;
+} {
+  const { local = true } = options;
+  const client = new MemoryCarrier("client", local);
+  const server = new MemoryCarrier("server", local);
+  MemoryCarrier.connect(client, server);
+  return { client, server };
+}
+
+/** The same frames, each in a batch of its own; a batch that cannot be read stays as it is. */
+function framesApart(batch: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  while (at < batch.length) {
+    if (batch[at] !== 0x0a) return [batch];
+    let length = 0;
+    let position = at + 1;
+    for (let shift = 0; ; shift += 7) {
+      const byte = batch[position];
+      if (byte === undefined || shift > 28) return [batch];
+      position += 1;
+      length += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    pieces.push(batch.subarray(at, position + length));
+    at = position + length;
+  }
+  return pieces;
+}
+
+/** A frame as a test looks at it. */
+export interface SeenFrame {
+  readonly kind: number;
+  readonly stream: number;
+  /** Which of the batches it was in. */
+  readonly batch: number;
+  readonly bodyUs: number;
+  readonly payloadBytes: number;
+  /** Task: identity of the routine, where the task names it. */
+  readonly callable: string | undefined;
+  /** GoAway, Nack, Reset: the refusal's number. */
+  readonly code: number;
+}
+
+/** Reads the frames of batches, in order. */
+export function framesOf(batches: readonly Uint8Array[]): SeenFrame[] {
+  const reader = new BatchReader();
+  const frames: SeenFrame[] = [];
+  batches.forEach((bytes, batch) => {
+    reader.reset(bytes, 0, bytes.length);
+    while (reader.next()) {
+      const { kind, stream, bodyUs, payloadStart, payloadEnd } = reader;
+      let code = 0;
+      if (kind === FrameKind.GoAway) code = reader.goAway().code;
+      else if (kind === FrameKind.Nack) code = reader.nack().code;
+      else if (kind === FrameKind.Reset) code = reader.resetInfo().code;
+      const callable = kind === FrameKind.Task ? reader.callable() : undefined;
+      frames.push({ kind, stream, batch, bodyUs, payloadBytes: payloadEnd - payloadStart, callable, code });
+    }
+  });
+  return frames;
+}

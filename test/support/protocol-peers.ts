@@ -1,0 +1,308 @@
+/** Both halves of the protocol as tests use them: a client whose streams record what happens, a worker with routines of the test. */
+import assert from "node:assert/strict";
+import { decodeValue } from "../../src/codec/decoder.ts";
+import { encodeValue } from "../../src/codec/encoder.ts";
+import type { RoutineDefinition } from "../../src/identity/routine-definition.ts";
+import { createDeferred } from "../../src/internal/deferred.ts";
+import { processReferences } from "../../src/routine/process-references.ts";
+import { ClientSession, type ClientStream } from "../../src/session/client-session.ts";
+import { DEFAULT_LIMITS } from "../../src/session/limits.ts";
+import type { Payload } from "../../src/session/session.ts";
+import { BatchWriter } from "../../src/wire/batch-writer.ts";
+import type { GoAway, Hello, Limits, Nack, TaskFields } from "../../src/wire/frames.ts";
+import { TaskFlag } from "../../src/wire/task-flags.ts";
+import { version, WIRE_CODEC } from "../../src/wire/version.ts";
+import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";
+import { TaskServer } from "../../src/worker/task-server.ts";
+import { eventually } from "./eventually.ts";
+import { type MemoryCarrier, memoryPair, type MemoryPairOptions } from "./memory-pair.ts";
+
+/** A Hello, as ours is but for the fields given. */
+export function helloWith(fields: Partial<Omit<Hello, "limits">> & { readonly limits?: Partial<Limits> } = {}): Hello {
+  const { limits, ...rest } = fields;
+  return {
+    session: 1,
+    version,
+    uid: "test",
+    runtime: "node",
+    codecs: [WIRE_CODEC],
+    features: [],
+    ...rest,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  };
+}
+
+/** Encodes a value as payload. */
+export function payloadOf(value: unknown): Payload {
+  const { bytes, start, end, parts } = encodeValue(value, { root: "value", references: processReferences });
+  return { bytes, start, end, parts };
+}
+
+/** How a stream ended. */
+export type Outcome =
+  | { readonly kind: "done"; readonly value: unknown }
+  | { readonly kind: "exception"; readonly error: unknown }
+  | { readonly kind: "refused"; readonly nack: Nack }
+  | { readonly kind: "failed"; readonly error: Error }
+  | { readonly kind: "lost"; readonly error: Error | undefined; readonly started: boolean };
+
+/** A stream that records what the session does with it. */
+export class RecordedCall implements ClientStream {
+  stream = 0;
+  acks = 0;
+  readonly parkedUs: number[] = [];
+  readonly values: unknown[] = [];
+  /** `body_us` of each response. */
+  readonly bodyUs: number[] = [];
+  /** Every terminal event; more than one is an error of the session. */
+  readonly outcomes: Outcome[] = [];
+  readonly #end = createDeferred<Outcome>();
+  #awaited: { readonly count: number; readonly resolve: () => void } | undefined;
+
+  /** Resolves with the first terminal event. */
+  get outcome(): Promise<Outcome> {
+    return this.#end.promise;
+  }
+
+  /** The value of a call that is done; anything else fails the test. */
+  async value(): Promise<unknown> {
+    const outcome = await this.outcome;
+    assert.equal(outcome.kind, "done", `ended as ${outcome.kind}`);
+    return outcome.kind === "done" ? outcome.value : undefined;
+  }
+
+  /** Resolves once so many values have been yielded. */
+  async yielded(count: number): Promise<void> {
+    if (this.values.length >= count) return;
+    await new Promise<void>((resolve) => {
+      this.#awaited = { count, resolve };
+    });
+  }
+
+  accepted(): void {
+    this.acks += 1;
+  }
+
+  parked(bodyUs: number): void {
+    this.parkedUs.push(bodyUs);
+  }
+
+  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.bodyUs.push(bodyUs);
+    this.values.push(decodeLeniently(bytes, start, end, parts));
+    if (this.#awaited !== undefined && this.values.length >= this.#awaited.count) this.#awaited.resolve();
+  }
+
+  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.bodyUs.push(bodyUs);
+    this.#ended({ kind: "done", value: decodeLeniently(bytes, start, end, parts) });
+  }
+
+  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.bodyUs.push(bodyUs);
+    this.#ended({ kind: "exception", error: decodeLeniently(bytes, start, end, parts) });
+  }
+
+  refused(nack: Nack): void {
+    this.#ended({ kind: "refused", nack });
+  }
+
+  failed(error: Error): void {
+    this.#ended({ kind: "failed", error });
+  }
+
+  lost(error: Error | undefined, started: boolean): void {
+    this.#ended({ kind: "lost", error, started });
+  }
+
+  #ended(outcome: Outcome): void {
+    this.outcomes.push(outcome);
+    this.#end.resolve(outcome);
+  }
+}
+
+/** A payload may have been tampered with; then the error stands for the value. */
+function decodeLeniently(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
+  if (start === end) return undefined;
+  try {
+    return decodeValue(bytes, start, end, parts, { references: processReferences });
+  } catch (error) {
+    return error;
+  }
+}
+
+/** What a call may set beside its arguments. */
+export interface CallFields {
+  readonly generator?: boolean;
+  /** The worker accepts before the body may start. */
+  readonly heldBack?: boolean;
+  readonly nested?: boolean;
+  readonly budgetUs?: number;
+  readonly credit?: number;
+  readonly tag?: string;
+}
+
+const keys = new Map<string, object>();
+
+/** The client's end, as tests drive it. */
+export class TestClient {
+  readonly session: ClientSession;
+  readonly hello: Promise<Hello>;
+  readonly closed: Promise<Error | undefined>;
+  readonly goAways: GoAway[] = [];
+  readonly pongs: number[] = [];
+  /** Called at each `progress`. */
+  onProgress: (() => void) | undefined;
+
+  constructor(carrier: MemoryCarrier, hello: Hello = helloWith()) {
+    const ready = createDeferred<Hello>();
+    const closed = createDeferred<Error | undefined>();
+    this.hello = ready.promise;
+    this.closed = closed.promise;
+    this.session = new ClientSession(carrier, hello, {
+      ready: ready.resolve,
+      goAway: (frame) => this.goAways.push(frame),
+      pong: (token) => this.pongs.push(token),
+      progress: () => this.onProgress?.(),
+      closed: closed.resolve,
+    });
+  }
+
+  /** Calls a routine. */
+  call(id: string, parameters: readonly unknown[] = [], fields: CallFields = {}): RecordedCall {
+    const recorded = new RecordedCall();
+    const { generator = false, heldBack = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
+    const key = keys.get(id) ?? {};
+    keys.set(id, key);
+    const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
+    const head: TaskFields = {
+      routineRef,
+      callable: routineRef === 0 ? id : undefined,
+      proxyRef: 0,
+      flags:
+        (generator ? TaskFlag.Generator : 0) | (heldBack ? 0 : TaskFlag.NextImplied) | (nested ? TaskFlag.Nested : 0),
+      budgetUs,
+      credit,
+      parts: 0,
+      tag,
+      callers: undefined,
+      trace: undefined,
+    };
+    recorded.stream = this.session.openStream(recorded, head, payloadOf(parameters));
+    return recorded;
+  }
+}
+
+/** A routine of a test. */
+export type Body = (...parameters: never[]) => unknown;
+
+/** What a test's worker may be told. */
+export interface TestWorkerOptions {
+  readonly hello?: Hello;
+  readonly maxRootCalls?: number;
+  /** Makes the worker find each routine only when this has settled. */
+  readonly found?: Promise<unknown>;
+}
+
+/** A worker that runs the routines it is given, and counts how often it starts one. */
+export class TestWorker {
+  readonly tasks: TaskServer;
+  readonly requests: RoutineRequest[] = [];
+  /** Bodies started. */
+  starts = 0;
+  readonly #definitions = new Map<string, RoutineDefinition>();
+
+  constructor(bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
+    for (const [id, body] of Object.entries(bodies)) this.#definitions.set(id, this.#define(id, body));
+    const find = (id: string): RoutineDefinition | undefined => this.#definitions.get(id);
+    const resolver: RoutineResolver = {
+      lookup: (request) => {
+        this.requests.push(request);
+        return options.found === undefined ? find(request.id) : undefined;
+      },
+      resolve: async (request) => {
+        await options.found;
+        const definition = find(request.id);
+        if (definition === undefined) throw new Error(`no routine '${request.id}'`);
+        return definition;
+      },
+    };
+    this.tasks = new TaskServer({
+      hello: options.hello ?? helloWith({ uid: "worker", session: 0 }),
+      resolver,
+      references: processReferences,
+      origin: "worker",
+      maxRootCalls: options.maxRootCalls ?? 100_000,
+      nestedDispatcher: () => undefined,
+      explainError: (_definition, error) => error,
+    });
+  }
+
+  #define(id: string, body: Body): RoutineDefinition {
+    const kind = isGenerator(body) ? "generator" : "function";
+    const worker = this;
+    const counted = function (this: unknown, ...parameters: never[]): unknown {
+      worker.starts += 1;
+      return Reflect.apply(body, this, parameters);
+    };
+    return { id, name: id, module: undefined, kind, body: counted, declaredIn: undefined, timeoutMs: undefined, routine: counted };
+  }
+}
+
+function isGenerator(body: Body): boolean {
+  return /GeneratorFunction$/.test(Object.prototype.toString.call(body).slice(8, -1));
+}
+
+/** A client and a worker, connected and introduced. */
+export interface Connected extends AsyncDisposable {
+  readonly client: TestClient;
+  readonly worker: TestWorker;
+  readonly carriers: { readonly client: MemoryCarrier; readonly server: MemoryCarrier };
+}
+
+/** Connects a client to a worker with these routines and waits for both Hellos. */
+export async function connect(
+  bodies: Readonly<Record<string, Body>>,
+  options: TestWorkerOptions & MemoryPairOptions & { readonly clientHello?: Hello } = {},
+): Promise<Connected> {
+  const worker = new TestWorker(bodies, options);
+  const carriers = memoryPair(options);
+  worker.tasks.serve(carriers.server);
+  const client = new TestClient(carriers.client, options.clientHello);
+  await client.hello;
+  await eventually(() => carriers.server.sent.length > 0 && carriers.client.sent.length > 0);
+  return {
+    client,
+    worker,
+    carriers,
+    async [Symbol.asyncDispose]() {
+      client.session.session.close();
+      await eventually(() => carriers.server.over && carriers.client.over);
+      worker.tasks.abortAll(new Error("the test is over"));
+    },
+  };
+}
+
+/** Writes one batch of frames, without a session. */
+export function batchOf(write: (writer: BatchWriter) => void): Uint8Array {
+  const writer = new BatchWriter();
+  write(writer);
+  return writer.take().subarray(BatchWriter.HEADROOM);
+}
+
+/** A task's head without arguments of its own, for frames written by hand. */
+export function headOf(fields: Partial<TaskFields>): TaskFields {
+  return {
+    routineRef: 0,
+    callable: undefined,
+    proxyRef: 0,
+    flags: TaskFlag.NextImplied,
+    budgetUs: 0,
+    credit: 0,
+    parts: 0,
+    tag: undefined,
+    callers: undefined,
+    trace: undefined,
+    ...fields,
+  };
+}

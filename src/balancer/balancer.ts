@@ -5,6 +5,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 export interface BalancedTask {
   /** Identity of the routine. */
   readonly routine: string;
+  /** The `tag` given with the call. */
   readonly tag: string | undefined;
   /** Whether the call is made inside another task. */
   readonly nested: boolean;
@@ -12,7 +13,9 @@ export interface BalancedTask {
 
 /** One ready worker, as it stands at this moment. Entries are live: read them, do not keep them. */
 export interface Candidate {
+  /** What `delegate` yields to name it. */
   readonly uid: string;
+  /** Its record, with its tags. */
   readonly metadata: WorkerMetadata;
   /** Our calls on this worker that have not settled there. */
   readonly inFlight: number;

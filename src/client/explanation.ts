@@ -10,6 +10,7 @@ export interface ExplainedMember {
   readonly version: string;
   /** Spawned by this pool. */
   readonly own: boolean;
+  /** `ready`: takes calls. `backing-off`: was not reached, and is tried again. */
   readonly state: "connecting" | "ready" | "backing-off";
   /** Takes no new root calls. */
   readonly draining: boolean;
@@ -31,6 +32,7 @@ export interface Explanation {
   readonly lease: number | undefined;
   /** Calls waiting for a worker. */
   readonly queued: number;
+  /** In order of admission. */
   readonly members: readonly ExplainedMember[];
   /** Workers seen that are not members, and why. */
   readonly refused: readonly Refusal[];

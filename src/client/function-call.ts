@@ -44,7 +44,7 @@ export class FunctionCall extends OutgoingTask {
   exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
     this.carrier.over(this);
-    if (this.settled) return;
+    if (this.settled || this.late()) return;
     try {
       this.fail(this.decode(bytes, start, end, parts));
     } catch (error) {

@@ -231,7 +231,7 @@ export class GeneratorCall extends OutgoingTask {
     this.responded(bodyUs);
     this.#resume();
     this.carrier.over(this);
-    if (this.settled) return;
+    if (this.settled || this.late()) return;
     try {
       this.#complete({ error: this.decode(bytes, start, end, parts) });
     } catch (error) {

@@ -70,6 +70,8 @@ export class Member implements Candidate {
   peer: Hello | undefined;
   completed = 0;
   readonly #options: MemberOptions;
+  /** Ends the attempt to connect that is under way, greeting included. */
+  #stopConnecting: (() => void) | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
@@ -138,6 +140,7 @@ export class Member implements Candidate {
     const { state } = this;
     this.state = { kind: "gone" };
     this.#pings.clear();
+    if (state.kind === "connecting") this.#stopConnecting?.();
     if (state.kind === "backing-off") deadlines.cancel(state.retry);
     if (state.kind !== "ready") return;
     if (error === undefined) state.session.session.close();
@@ -157,6 +160,10 @@ export class Member implements Candidate {
       if (opened === undefined) this.#backOff(attempt, error);
       else opened.session.destroy(error);
     });
+    this.#stopConnecting = () => {
+      deadlines.cancel(timeout);
+      opened?.session.close();
+    };
     // A connection serves many tasks: it must not belong to the one that happened to need it first.
     runOutsideScope(() => this.#options.connect(this.metadata)).then(
       (carrier) => {

@@ -12,20 +12,26 @@ import type { Abortable, LineageEntry, RunningTask } from "../context/task.ts";
 import { type CallPhase, TimeoutError } from "../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
-import type { FifoNode } from "../internal/fifo.ts";
+import type { Fifo, FifoNode } from "../internal/fifo.ts";
 import type { HoldEstimate } from "../internal/hold-estimate.ts";
 import { unwatchSignal, watchSignal } from "../internal/signal-watch.ts";
 import type { ClientStream } from "../session/client-session.ts";
 import type { Payload } from "../session/session.ts";
 import type { Nack, TaskFields } from "../wire/frames.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
+import type { CancellationProbe, CancelledTask } from "./cancellation-watch.ts";
 import type { Member } from "./member.ts";
 import type { Refusal } from "../errors/no-workers-available-error.ts";
+
+/** By how much a timer of the platform may fire early, in milliseconds. */
+const CLOCK_GRAIN_MS = 1;
 
 /** What a task needs of the dispatcher that carries it. */
 export interface TaskCarrier {
   readonly references: References;
   estimate(definition: RoutineDefinition): HoldEstimate;
+  /** The call was cancelled before it was made. */
+  stillborn(): void;
   /** The task is settled for its caller and was never sent: take it off the queue. */
   withdraw(task: OutgoingTask): void;
   /** The caller has gone; the worker may still be running it. */
@@ -50,7 +56,7 @@ interface ArgumentSignal {
 }
 
 /** A call under way. */
-export abstract class OutgoingTask implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask {
+export abstract class OutgoingTask implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask {
   // What travels in the task's head; see TaskFields.
   routineRef = 0;
   callable: string | undefined;
@@ -68,8 +74,13 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
   readonly payload: Payload;
   readonly estimate: HoldEstimate;
   phase: CallPhase = "queued";
-  /** Its place in the queue while it waits. */
+  /** Its place in the queue while it waits, and which queue that is. */
   node: FifoNode<OutgoingTask> | undefined;
+  queue: Fifo<OutgoingTask> | undefined;
+  /** When it began to wait for a worker that has not refused it; meaningful in that queue only. */
+  refusedMs = 0;
+  /** Set from its cancellation until it has ended on its worker. */
+  probe: CancellationProbe | undefined;
   /** Where it was sent. */
   member: Member | undefined;
   stream = 0;
@@ -93,6 +104,7 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
+  #budgetMs = 0;
   #deadline: DeadlineEntry | undefined;
   readonly #dispatchTimeoutMs: number | undefined;
   #dispatchDeadline: DeadlineEntry | undefined;
@@ -160,6 +172,7 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
     if (this.#signal?.aborted === true) {
       this.#settled = true;
       this.reject(this.#signal.reason);
+      this.carrier.stillborn();
       return false;
     }
     const inherited = this.parent?.deadline;
@@ -168,8 +181,8 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
       const own = this.#timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + this.#timeoutMs;
       this.#deadlineMs = Math.min(own, inherited ?? Number.POSITIVE_INFINITY);
       if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
-        const budgetMs = Math.max(0, this.#deadlineMs - now);
-        this.#deadline = deadlines.add(this.#deadlineMs, () => this.#expire(budgetMs, "timeout"));
+        this.#budgetMs = Math.max(0, this.#deadlineMs - now);
+        this.#deadline = deadlines.add(this.#deadlineMs, () => this.#expire(this.#budgetMs, "timeout"));
       }
       const dispatchMs = this.#dispatchTimeoutMs;
       if (dispatchMs !== undefined) {
@@ -248,7 +261,7 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
 
   refused(nack: Nack): void {
     this.carrier.over(this);
-    if (!this.#settled) this.carrier.refused(this, nack);
+    if (!this.#settled && !this.late()) this.carrier.refused(this, nack);
   }
 
   failed(error: Error): void {
@@ -259,8 +272,9 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
   lost(error: Error | undefined, started: boolean): void {
     const { member } = this;
     this.carrier.over(this);
+    if (this.#settled) return;
     this.member = member; // the carrier needs to know which worker it was
-    if (!this.#settled) this.carrier.lost(this, error, started);
+    this.carrier.lost(this, error, started);
   }
 
   /** Rejects the caller's promise, or the generator's pending step. */
@@ -274,6 +288,18 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
 
   protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
     return start === end ? undefined : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
+  }
+
+  /**
+   * Ends the call for its budget, if that has run out: the worker, which watches it too, may be the first
+   * to say so, in words of its own.
+   *
+   * @returns Whether it did.
+   */
+  protected late(): boolean {
+    if (deadlines.now() < this.#deadlineMs - CLOCK_GRAIN_MS) return false;
+    this.#expire(this.#budgetMs, "timeout");
+    return true;
   }
 
   /** Marks the call settled and lets go of everything that could settle it again. */
@@ -298,6 +324,18 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
     const { onOutcome } = this;
     this.onOutcome = undefined;
     onOutcome?.(true, undefined);
+  }
+
+  /**
+   * The worker has not taken the task: tells the balancer that waits for the outcome, which names the next.
+   *
+   * @returns False if no balancer waits.
+   */
+  reportRefused(error: Error): boolean {
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(false, error);
+    return onOutcome !== undefined;
   }
 
   /** A balancer that waits for the outcome learns that there will be none. */

@@ -18,6 +18,7 @@ import { HoldEstimate } from "../internal/hold-estimate.ts";
 import type { Definable } from "../session/client-session.ts";
 import type { Nack } from "../wire/frames.ts";
 import { isFinalRefusal, Refusal, refusalName } from "../wire/refusal.ts";
+import { CancellationWatch } from "./cancellation-watch.ts";
 import { FunctionCall } from "./function-call.ts";
 import { GeneratorCall, type StreamCarrier } from "./generator-call.ts";
 import type { Member } from "./member.ts";
@@ -72,21 +73,34 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   readonly #queue = new Fifo<OutgoingTask>();
   /** Nested tasks that found no worker at all: never behind root tasks, which may wait for room. */
   readonly #nestedQueue = new Fifo<OutgoingTask>();
+  /** Tasks that some worker has refused and that wait for one not asked yet: nobody waits behind them. */
+  readonly #refusedQueue = new Fifo<OutgoingTask>();
   readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   readonly #active = new Set<OutgoingTask>();
+  readonly #cancelled: CancellationWatch;
   #refuseWith: (() => Error) | undefined;
   #waiting: DeadlineEntry | undefined;
+  /** When the first of the refused tasks has waited long enough. */
+  #refusedCheck: DeadlineEntry | undefined;
   #drainPending = false;
   #whenSettled: Array<() => void> = [];
 
   constructor(options: TaskDispatcherOptions) {
     this.#options = options;
     this.references = options.references;
+    this.#cancelled = new CancellationWatch({
+      killGraceMs: options.killGraceMs,
+      firstWaiting: (member) => this.#firstWaiting(member),
+      abandoned: (tasks) => {
+        this.counts.abandoned += tasks;
+      },
+      unresponsive: options.unresponsive,
+    });
   }
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#queue.size + this.#nestedQueue.size;
+    return this.#queue.size + this.#nestedQueue.size + this.#refusedQueue.size;
   }
 
   /** Calls not settled, suspended generators included. */
@@ -98,7 +112,6 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     if (this.#refuseWith !== undefined) return Promise.reject(this.#refuseWith());
     const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
     if (call.start()) this.submit(call);
-    else this.counts.cancelled += 1;
     return call.promise;
   }
 
@@ -138,9 +151,15 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     if (!this.#place(task)) this.#enqueue(task);
   }
 
+  stillborn(): void {
+    this.counts.calls += 1;
+    this.counts.cancelled += 1;
+  }
+
   /** Members have changed, or have room again. */
   progress(): void {
     if (this.#nestedQueue.size > 0) this.#drain(this.#nestedQueue);
+    if (this.#refusedQueue.size > 0) this.#drainRefused();
     if (this.#queue.size > 0) this.#drain(this.#queue);
   }
 
@@ -154,8 +173,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   withdraw(task: OutgoingTask): void {
-    if (task.node !== undefined) this.#queueOf(task).remove(task.node);
-    task.node = undefined;
+    this.#dequeue(task);
     this.counts.cancelled += 1;
     this.#forget(task);
     if (this.queued === 0) this.#stopWaiting();
@@ -164,7 +182,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   cancelled(task: OutgoingTask): void {
     this.counts.cancelled += 1;
     this.#forget(task);
-    this.#watchCancelled(task);
+    if (task.member !== undefined) this.#cancelled.add(task, task.member);
   }
 
   released(task: OutgoingTask): void {
@@ -187,6 +205,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     }
     member.completed += 1;
     task.member = undefined;
+    if (task.probe !== undefined) this.#cancelled.ended(task);
   }
 
   /** A call has been settled for its caller by an answer. */
@@ -203,9 +222,15 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     }
     task.tried ??= new Set();
     task.tried.add(uid);
-    task.refusals ??= [];
     const reason = nack.code === Refusal.DRAINING ? "draining" : "refused";
-    task.refusals.push({ uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` });
+    if (nack.code === Refusal.DRAINING) {
+      // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
+      const member = this.#options.members.find((candidate) => candidate.uid === uid);
+      if (member !== undefined) member.draining = true;
+    }
+    const refusal: WorkerRefusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
+    // One entry per worker: a task may be offered to a full one again and again.
+    task.refusals = [...(task.refusals ?? []).filter((earlier) => earlier.uid !== uid), refusal];
     if (nack.code !== Refusal.UNKNOWN_ROUTINE) task.onlyUnknown = false;
     task.unknownReason = nack.code === Refusal.UNKNOWN_ROUTINE ? nack.reason : task.unknownReason;
     this.#redirect(task, nack);
@@ -213,10 +238,11 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   lost(task: OutgoingTask, error: Error | undefined, started: boolean): void {
     if (!started) {
-      task.tried ??= new Set();
       this.counts.redirected += 1;
       task.unsent();
-      this.#enqueueFirst(task);
+      if (!task.reportRefused(error ?? new WorkerLostError("its connection ended", { uid: task.lastUid }))) {
+        this.#enqueueFirst(task);
+      }
       return;
     }
     const { member } = task;
@@ -318,58 +344,60 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Asks a balancer that has no fast path, one candidate after the other. */
   #delegate(task: OutgoingTask, view: readonly Member[]): void {
-    this.#driveDelegate(task, view).then(undefined, (error: unknown) => task.fail(error));
+    this.#driveDelegate(task, view).catch((error: unknown) => {
+      if (task.phase === "queued") {
+        task.fail(error);
+        return;
+      }
+      // Some worker has the task: the call goes on, whatever the balancer makes of that.
+      process.emitWarning(`A balancer failed after a worker had accepted: ${String(error)}`, {
+        code: "MERINO_BALANCER_FAILED",
+      });
+    });
   }
 
   async #driveDelegate(task: OutgoingTask, view: readonly Member[]): Promise<void> {
     const generator = this.#options.balancer.delegate(task, view);
-    let step = await generator.next();
-    while (!task.settled) {
-      if (step.done === true) {
-        if (task.tried === undefined && view.some((member) => !member.room)) this.#enqueue(task);
-        else this.#giveUp(task);
-        return;
+    let lost = false;
+    try {
+      let step = await generator.next();
+      while (!task.settled) {
+        if (step.done === true) {
+          const busy = task.tried === undefined && view.some((member) => !member.room);
+          if (busy || lost) this.#enqueue(task);
+          else this.#giveUp(task);
+          return;
+        }
+        const uid = step.value;
+        const member = this.#options.members.find((candidate) => candidate.uid === uid && candidate.ready);
+        if (member === undefined) {
+          step = await generator.next();
+          continue;
+        }
+        const outcome = new Promise<{ accepted: boolean; error: Error | undefined }>((resolve) => {
+          task.onOutcome = (accepted, error) => resolve({ accepted, error });
+        });
+        this.#send(task, member);
+        const { accepted, error } = await outcome;
+        if (accepted) {
+          await generator.next(uid);
+          return;
+        }
+        if (error === undefined) return; // settled meanwhile
+        if (error instanceof WorkerLostError) lost = true;
+        step = await generator.throw(error);
       }
-      const uid = step.value;
-      const member = this.#options.members.find((candidate) => candidate.uid === uid && candidate.ready);
-      if (member === undefined) {
-        step = await generator.next();
-        continue;
-      }
-      const outcome = new Promise<{ accepted: boolean; error: Error | undefined }>((resolve) => {
-        task.onOutcome = (accepted, error) => resolve({ accepted, error });
-      });
-      this.#send(task, member);
-      const { accepted, error } = await outcome;
-      if (accepted) {
-        const after = await generator.next(uid);
-        if (after.done !== true) await generator.return();
-        return;
-      }
-      if (error === undefined) return; // settled meanwhile
-      step = await generator.throw(error);
+    } finally {
+      await generator.return();
     }
-    await generator.return();
   }
 
   #redirect(task: OutgoingTask, nack: Nack): void {
     this.counts.redirected += 1;
     task.unsent();
-    const { onOutcome } = task;
-    if (onOutcome !== undefined) {
-      task.onOutcome = undefined;
-      onOutcome(false, refusalError(task, nack));
-      return;
-    }
+    if (task.reportRefused(refusalError(task, nack))) return;
     if (this.#place(task)) return;
-    const untried = this.#options.members.some(
-      (member) => task.tried?.has(member.uid) !== true && member.state.kind !== "gone",
-    );
-    if (untried) {
-      this.#enqueueFirst(task); // a member without room, or one that is still connecting
-      return;
-    }
-    if (nack.code === Refusal.FULL && !task.nested) {
+    if (nack.code === Refusal.FULL && !task.nested && !this.#untried(task, true)) {
       // Everybody is busy with others' calls: again in a moment.
       deadlines.add(deadlines.now() + Math.max(1, nack.retryAfterMs), () => {
         if (task.settled) return;
@@ -378,12 +406,27 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
       });
       return;
     }
+    if (this.#untried(task, false)) {
+      this.#enqueueRefused(task); // a member without room, or one that is still connecting
+      return;
+    }
     if (nack.code === Refusal.DRAINING) {
       task.tried = undefined; // a replacement may be on its way; the wait for it is bounded
       this.#enqueueFirst(task);
       return;
     }
     this.#giveUp(task);
+  }
+
+  /** Whether a member is left, ready or not, that has not refused the task and may still take it. */
+  #untried(task: OutgoingTask, ready: boolean): boolean {
+    return this.#options.members.some(
+      (member) =>
+        task.tried?.has(member.uid) !== true &&
+        member.state.kind !== "gone" &&
+        (task.nested || !member.draining) &&
+        (!ready || member.ready),
+    );
   }
 
   #giveUp(task: OutgoingTask): void {
@@ -400,14 +443,33 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   #enqueue(task: OutgoingTask): void {
-    task.node = this.#queueOf(task).push(task);
+    task.queue = task.nested ? this.#nestedQueue : this.#queue;
+    task.node = task.queue.push(task);
     this.#expectWorkers();
   }
 
   #enqueueFirst(task: OutgoingTask): void {
-    task.node = this.#queueOf(task).unshift(task);
+    task.queue = task.nested ? this.#nestedQueue : this.#queue;
+    task.node = task.queue.unshift(task);
     this.#expectWorkers();
     this.#drainSoon();
+  }
+
+  #enqueueRefused(task: OutgoingTask): void {
+    const { waitTimeoutMs } = this.#options;
+    task.refusedMs = deadlines.now();
+    task.queue = this.#refusedQueue;
+    task.node = task.queue.push(task);
+    this.#refusedCheck ??= deadlines.add(task.refusedMs + waitTimeoutMs, () => this.#checkRefused());
+  }
+
+  #dequeue(task: OutgoingTask): void {
+    if (task.node !== undefined) task.queue?.remove(task.node);
+    task.node = undefined;
+    task.queue = undefined;
+    if (this.#refusedCheck === undefined || this.#refusedQueue.size > 0) return;
+    deadlines.cancel(this.#refusedCheck);
+    this.#refusedCheck = undefined;
   }
 
   #drainSoon(): void {
@@ -421,31 +483,60 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   #drain(queue: Fifo<OutgoingTask>): void {
     for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
+      const { node } = task;
       if (!task.settled && !this.#place(task)) break;
-      if (task.node !== undefined) queue.remove(task.node);
-      task.node = undefined;
+      if (node !== undefined) queue.remove(node);
+      if (task.node === node) this.#dequeue(task);
     }
-    if (this.queued === 0 || this.#anyReady()) this.#stopWaiting();
+    if (this.queued === 0 || this.#anyTaker()) this.#stopWaiting();
     else this.#expectWorkers();
   }
 
-  #queueOf(task: OutgoingTask): Fifo<OutgoingTask> {
-    return task.nested ? this.#nestedQueue : this.#queue;
+  /** Each for itself: what one waits for says nothing about the next. */
+  #drainRefused(): void {
+    for (const task of this.#refusedQueue) {
+      if (task.settled || this.#place(task)) this.#dequeue(task);
+      else if (!this.#untried(task, false)) {
+        this.#dequeue(task);
+        this.#giveUp(task);
+      }
+    }
   }
 
-  #anyReady(): boolean {
-    return this.#options.quorumMet() && this.#options.members.some((member) => member.ready);
+  /** Ends the wait of refused tasks for members that are not there. One that is, and busy, is waited for. */
+  #checkRefused(): void {
+    const now = deadlines.now();
+    const { waitTimeoutMs } = this.#options;
+    let nextMs = now + waitTimeoutMs;
+    this.#refusedCheck = undefined;
+    for (const task of this.#refusedQueue) {
+      const dueMs = task.refusedMs + waitTimeoutMs;
+      if (dueMs > now) {
+        nextMs = Math.min(nextMs, dueMs);
+        break;
+      }
+      if (this.#untried(task, true)) continue;
+      this.#dequeue(task);
+      this.#giveUp(task);
+    }
+    if (this.#refusedQueue.size > 0) this.#refusedCheck = deadlines.add(nextMs, () => this.#checkRefused());
+  }
+
+  /** Whether a member is there that takes root calls, now or when it has room. */
+  #anyTaker(): boolean {
+    return this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining);
   }
 
   /** While nobody is there to take calls, they wait, but not for ever. */
   #expectWorkers(): void {
-    if (this.#waiting !== undefined || this.#anyReady()) return;
+    if (this.#waiting !== undefined || this.#anyTaker()) return;
     this.#waiting = deadlines.add(deadlines.now() + this.#options.waitTimeoutMs, () => {
       this.#waiting = undefined;
-      if (this.#anyReady()) return;
+      if (this.#anyTaker()) return;
       const cause = this.#options.lastStartError();
       for (const task of [...this.#nestedQueue.drain(), ...this.#queue.drain()]) {
         task.node = undefined;
+        task.queue = undefined;
         task.fail(
           new NoWorkersAvailableError(this.#options.reasons(), { ...(cause === undefined ? {} : { cause }) }),
         );
@@ -465,32 +556,12 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     for (const resolve of waiting) resolve();
   }
 
-  /**
-   * A cancelled task's worker is asked for a sign of life. Silence for `killGrace` means that some body
-   * blocks it; an answer, with the task still there after that time, that the body ignores its signal.
-   */
-  #watchCancelled(task: OutgoingTask): void {
-    const { member } = task;
-    if (member === undefined || !this.#mayBeRunning(task, member)) return;
-    let answered = false;
-    const stop = member.ping(() => {
-      answered = true;
-    });
-    deadlines.add(deadlines.now() + this.#options.killGraceMs, () => {
-      stop();
-      if (task.member !== member) return; // it has ended there
-      if (answered) this.counts.abandoned += 1;
-      else if (member.ready) this.#options.unresponsive(member, task.definition.id);
-    });
-  }
-
-  /** A task that has not been heard of and has others before it is waiting behind them, and blameless. */
-  #mayBeRunning(task: OutgoingTask, member: Member): boolean {
-    if (task.phase === "running") return true;
-    for (const other of this.#active) {
-      if (other.member === member && other.phase === "sent" && other.stream < task.stream) return false;
+  #firstWaiting(member: Member): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const task of this.#active) {
+      if (task.member === member && task.phase === "sent" && task.stream < first) first = task.stream;
     }
-    return true;
+    return first;
   }
 }
 

@@ -12,9 +12,9 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 export interface WorkerSource {
   /** Any discovery. */
   readonly discovery?: Discovery | undefined;
-  /** A fixed list. */
+  /** A fixed list, as for `StaticDiscovery`. */
   readonly workers?: readonly WorkerMetadata[] | undefined;
-  /** The workers on this host that are published under a name. */
+  /** The workers of this user on this host that are announced under a name, as for `LocalDiscovery`. */
   readonly namespace?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly balancer?: Balancer | undefined;
   /** Members admitted before the first call goes out; an integer from 0, at most `lease`. Default 1. */
   readonly quorum?: number | undefined;
-  /** Milliseconds that calls wait for a worker when there is none. Default 60 000. */
+  /** Milliseconds, from 0, that calls wait for a worker when there is none. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
   /** Only workers with at least one of these tags. Default: all. */
   readonly tags?: readonly string[] | undefined;
@@ -61,6 +61,9 @@ export function resolveWorkerProxyOptions(
   options: WorkerProxyOptions,
   { sourceRequired = true }: { readonly sourceRequired?: boolean } = {},
 ): ResolvedWorkerProxyOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError("options", { value: options, expected: "an object with proxy options" });
+  }
   const { discovery, workers, namespace, lease, balancer, quorum = 1, tags = [], lazy = true } = options;
   const given = [discovery, workers, namespace].filter((source) => source !== undefined).length;
   if (given > 1 || (given === 0 && sourceRequired)) {

@@ -14,6 +14,7 @@ import { processWide } from "../internal/process-wide.ts";
 import { createThrottle } from "../internal/throttle.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { Carrier } from "../session/carrier.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/client-session.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { connectUnix } from "../transport/unix-connect.ts";
@@ -71,7 +72,7 @@ export class WorkerProxy implements CallTarget {
    * @throws {@link InvalidOptionError} before anything is started.
    * @example
    * await using proxy = await WorkerProxy.open({ namespace: "thumbs" });
-   * await resize.with({ pool: proxy })("a.png", 320);
+   * await add.with({ pool: proxy })(1, 2);
    */
   constructor(options: WorkerProxyOptions, surroundings?: ProxySurroundings) {
     this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
@@ -141,12 +142,20 @@ export class WorkerProxy implements CallTarget {
     });
   }
 
-  /** Makes a proxy and opens it. */
+  /**
+   * Makes a proxy and opens it.
+   *
+   * @throws {@link InvalidOptionError} for a bad option.
+   */
   static async open(options: WorkerProxyOptions): Promise<WorkerProxy> {
     return new WorkerProxy(options).open();
   }
 
-  /** Starts it, or with `lazy` makes it ready to start with the first call. Single use. */
+  /**
+   * Starts it, or with `lazy` makes it ready to start with the first call. Single use.
+   *
+   * @throws {@link PoolClosedError} when it has been opened or closed before.
+   */
   async open(): Promise<this> {
     if (this.#state !== "created") {
       throw new PoolClosedError(`Cannot open a proxy twice: this one is ${this.#state}; make a new one`);
@@ -210,6 +219,12 @@ export class WorkerProxy implements CallTarget {
   /** Lets a worker go that its owner knows to be gone. */
   release(uid: string, error?: Error): void {
     this.#membership.release(uid, error);
+  }
+
+  /** How a worker knows the connection of this proxy to it; `undefined` while there is none. */
+  connectionTo(uid: string): ConnectionId | undefined {
+    const hello = this.#membership.get(uid)?.session?.session.hello;
+    return hello === undefined ? undefined : { client: hello.uid, session: hello.session };
   }
 
   /** Refuses new root calls; those under way, and what they call, go on. */

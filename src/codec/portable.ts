@@ -8,10 +8,10 @@ import { moduleIdentity } from "../identity/package-root.ts";
 import { portableByConstructor, registerPortable } from "./portable-registry.ts";
 import type { PortableClass } from "./references.ts";
 
-/** Names the static method that turns an instance into a value which can be sent. */
+/** Names the static method that turns an instance into a value which can be sent: `static [encode](instance)`. Comes with {@link decode}. */
 export const encode: unique symbol = Symbol.for("merino.encode") as never;
 
-/** Names the static method that turns such a value back into an instance. */
+/** Names the static method that turns such a value back into an instance: `static [decode](value)`. Comes with {@link encode}. */
 export const decode: unique symbol = Symbol.for("merino.decode") as never;
 
 /** Settings of {@link portable}. */
@@ -60,18 +60,22 @@ const OPAQUE: readonly { readonly prototype: object; readonly name: string }[] =
  * static methods named {@link encode} and {@link decode}. Both sides must import the module. Subclasses
  * are registered on their own.
  *
+ * @param Class The class, declared at the top level of a module.
+ * @param context What a decorator is given, or the parts of the identity: `name`, `module`, `id`.
  * @returns The class, so that the call can wrap a class expression or be a decorator.
- * @throws RoutineDeclarationError if the class has no name, the module cannot be found, another class
+ * @throws RoutineDeclarationError (ERR_MERINO_ROUTINE_DECLARATION, fault: caller) if the class has no name, the module cannot be found, another class
  *   has the identity, or the class extends a built-in one and has no `[encode]`.
  * @example
- * export const Point = portable(class Point {
- *   constructor(readonly x: number, readonly y: number) {}
- * });
+ * export class Point {
+ *   x = 0;
+ *   y = 0;
+ * }
+ * portable(Point);
  *
- * class Money {
+ * export class Money {
  *   #cents = 0n;
- *   static [encode](money: Money) { return money.#cents; }
- *   static [decode](cents: bigint) { const money = new Money(); money.#cents = cents; return money; }
+ *   static [encode](money: Money): unknown { return money.#cents; }
+ *   static [decode](cents: bigint): Money { const money = new Money(); money.#cents = cents; return money; }
  * }
  * portable(Money);
  */

@@ -2,11 +2,13 @@
 
 /** One link of the chain of tasks that led to a task. */
 export interface TaskCaller {
+  /** Id of the calling task. */
   readonly id: string;
   /** Identity of the calling routine. */
   readonly routine: string;
+  /** The `tag` of the call that made it. */
   readonly tag: string | undefined;
-  /** The caller's own caller; absent for the outermost task. */
+  /** The caller's own caller, of at most 32; absent for the outermost task. */
   readonly caller: TaskCaller | undefined;
 }
 

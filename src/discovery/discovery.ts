@@ -3,7 +3,9 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** A change among the workers that a discovery knows. */
 export interface DiscoveryEvent {
+  /** What happened to it. */
   readonly type: "worker-added" | "worker-updated" | "worker-dropped";
+  /** Its record; of a dropped one, the last that was known. */
   readonly worker: WorkerMetadata;
 }
 
@@ -11,6 +13,7 @@ export interface DiscoveryEvent {
 export interface DiscoveryDescriptor {
   /** A registered kind, for example `"local"`. */
   readonly kind: string;
+  /** What the kind is rebuilt from; plain data. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
@@ -18,7 +21,9 @@ export interface DiscoveryDescriptor {
 export interface Publisher {
   /** Address that workers should bind to be reached through this discovery. */
   readonly bindHost?: string;
+  /** Announces, refreshes or retracts a worker. Resolves when that is done, not when subscribers have read it. */
   publish(event: DiscoveryEvent): Promise<void>;
+  /** Retracts everything announced here. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -32,7 +37,9 @@ export interface SubscribeOptions {
 
 /** Finds workers. A subscription first replays every known worker as `worker-added`. */
 export interface Discovery {
+  /** Makes a publisher of its own for whoever announces workers, usually a pool. */
   publisher(): Publisher;
+  /** Reports the workers there are, then changes, until the signal fires or the iteration is ended. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent>;
   /** Absent: the discovery works in its own process only, and nested calls through it are refused. */
   readonly descriptor?: DiscoveryDescriptor;

@@ -21,8 +21,8 @@ const MAX_WORKERS = 10_000;
  * accepts everything and announces nothing.
  *
  * @example
- * const discovery = new StaticDiscovery([await connection.describe()]);
- * await using pool = await WorkerPool.open({ discovery });
+ * await using farm = await WorkerPool.open({ size: 2, ambient: false });
+ * await using pool = await WorkerPool.open({ discovery: new StaticDiscovery(farm.workers) });
  */
 export class StaticDiscovery implements Discovery {
   readonly descriptor: DiscoveryDescriptor;
@@ -41,10 +41,12 @@ export class StaticDiscovery implements Discovery {
     });
   }
 
+  /** Makes a publisher that accepts everything and announces nothing: the list is fixed. */
   publisher(): Publisher {
     return createPublisher({ announce() {}, retract() {} });
   }
 
+  /** Reports every record as `worker-added`, then nothing more until the signal ends the iteration. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent> {
     return this.#watch.subscribe(options);
   }

@@ -5,7 +5,7 @@
  * of the package in one process and across worker boundaries; `instanceof` is never relied upon.
  */
 
-/** Whose fault an error is. It decides what a caller can do and what the proxy does with the worker. */
+/** Whose fault an error is. It tells what a caller can do about it. */
 export type Fault = "caller" | "routine" | "worker" | "network" | "configuration" | "bug";
 
 /** What the catalogue records about one error class. */
@@ -58,8 +58,10 @@ export abstract class MerinoError extends Error implements MerinoErrorLike {
  * Tells whether a value is one of Merino's errors, whichever copy of the package made it.
  *
  * @example
- * try { await add(1, 2); } catch (error) {
- *   if (isMerinoError(error) && error.code === "ERR_MERINO_NO_WORKERS") showStatus(error.message);
+ * try {
+ *   await add(1, 2);
+ * } catch (error) {
+ *   if (isMerinoError(error) && error.code === "ERR_MERINO_NO_WORKERS") console.error(error.message);
  *   else throw error;
  * }
  */

@@ -5,6 +5,11 @@ import { defineError, MerinoError } from "./merino-error.ts";
 export interface Refusal {
   /** The worker's uid, or a placeholder when none is known. */
   readonly uid: string;
+  /**
+   * `version`, `codec`, `security`, `filter`: it may not become a member. `capacity`: all places are taken.
+   * `unreachable`, `starting`, `draining`: a member that cannot take calls now. `refused`: it would not take
+   * this task. `evicted`: it was a member and broke a rule.
+   */
   readonly reason:
     | "version"
     | "codec"

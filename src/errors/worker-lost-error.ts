@@ -21,6 +21,7 @@ export class WorkerLostError extends MerinoError {
   static {
     defineError(this, { name: "WorkerLostError", code: "ERR_MERINO_WORKER_LOST", fault: "worker" });
   }
+  /** The worker, and how it ended as far as that is known. */
   readonly worker: LostWorker;
 
   constructor(why: string, worker: LostWorker, options?: ErrorOptions) {

@@ -13,7 +13,9 @@ export class WorkerStartError extends MerinoError {
   static {
     defineError(this, { name: "WorkerStartError", code: "ERR_MERINO_WORKER_START", fault: "worker" });
   }
+  /** Exit code of the process; undefined if a signal ended it or it never ran. */
   readonly exitCode: number | undefined;
+  /** Signal that ended the process, for example `"SIGKILL"`. */
   readonly signal: string | undefined;
   /** The last lines the process wrote to standard error. */
   readonly stderr: string | undefined;

@@ -24,7 +24,7 @@ let listener: UnixListener | undefined;
 let server: TaskServer | undefined;
 
 const link = connectParent({
-  drain: () => server?.drain(),
+  drain: (except) => server?.drain(except),
   stop: () => {
     stop().then(
       () => link.exit(0),

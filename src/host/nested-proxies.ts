@@ -11,9 +11,10 @@ const MAX_PROXIES = 64;
 
 /** Restores proxies from the descriptors that come with tasks. */
 export class NestedProxies {
+  /** The least recently restored first. */
   readonly #byId = new Map<string, WorkerProxy>();
   /** By the descriptor's bytes as the session holds them: one object per connection. */
-  readonly #byBytes = new WeakMap<Uint8Array, Dispatcher>();
+  readonly #byBytes = new WeakMap<Uint8Array, WorkerProxy>();
   readonly #unresponsive: (uid: string, culprit: string) => void;
 
   /** @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled. */
@@ -24,12 +25,9 @@ export class NestedProxies {
   /** Where calls go that a task with this descriptor makes. */
   dispatcher(descriptor: Uint8Array | undefined): Dispatcher | undefined {
     if (descriptor === undefined) return undefined;
-    let dispatcher = this.#byBytes.get(descriptor);
-    if (dispatcher === undefined) {
-      dispatcher = this.#restore(descriptor);
-      this.#byBytes.set(descriptor, dispatcher);
-    }
-    return dispatcher;
+    const known = this.#byBytes.get(descriptor);
+    if (known !== undefined && this.#byId.get(known.id) === known) return known.dispatcher;
+    return this.#restore(descriptor);
   }
 
   async close(): Promise<void> {
@@ -42,9 +40,15 @@ export class NestedProxies {
     try {
       descriptor = decodeProxyDescriptor(bytes);
       const known = this.#byId.get(descriptor.id);
-      if (known !== undefined) return known.dispatcher;
+      if (known !== undefined) {
+        this.#byId.delete(known.id);
+        this.#keep(known, bytes);
+        return known.dispatcher;
+      }
       if (descriptor.discovery === undefined) return refusing(NOT_REBUILDABLE);
-      if (this.#byId.size >= MAX_PROXIES) return refusing(`this worker already serves ${MAX_PROXIES} pools`);
+      if (this.#byId.size >= MAX_PROXIES && !this.#dropIdle()) {
+        return refusing(`this worker already serves calls of ${MAX_PROXIES} pools; try again when some have ended`);
+      }
       const proxy = new WorkerProxy(
         {
           discovery: discoveryFromDescriptor(descriptor.discovery, { unix: true }),
@@ -57,11 +61,27 @@ export class NestedProxies {
         { id: descriptor.id, unresponsive: this.#unresponsive },
       );
       void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
-      this.#byId.set(descriptor.id, proxy);
+      this.#keep(proxy, bytes);
       return proxy.dispatcher;
     } catch (error) {
       return refusing(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #keep(proxy: WorkerProxy, bytes: Uint8Array): void {
+    this.#byId.set(proxy.id, proxy);
+    this.#byBytes.set(bytes, proxy);
+  }
+
+  /** Makes room by closing the first proxy without calls; a later task restores it. Returns whether there was one. */
+  #dropIdle(): boolean {
+    for (const [id, proxy] of this.#byId) {
+      if (proxy.unsettled > 0) continue;
+      this.#byId.delete(id);
+      void proxy.close(); // it has no calls to wait for, and its own failures are warnings
+      return true;
+    }
+    return false;
   }
 }
 

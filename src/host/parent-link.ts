@@ -6,6 +6,7 @@
 import { inspect } from "node:util";
 import { type HostInit, takeHostInit } from "../process/host-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** How long output and last words may take when the host ends itself. */
@@ -13,8 +14,8 @@ const FLUSH_MS = 1_000;
 
 /** What the parent may ask for. Either may come at any time, also before the host is ready. */
 export interface ParentRequests {
-  /** Refuse new root calls; those in flight, and what they call, go on. */
-  drain(): void;
+  /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
+  drain(except?: ConnectionId): void;
   /** Finish and end the process. */
   stop(): void;
 }
@@ -47,7 +48,7 @@ export function connectParent(requests: ParentRequests): ParentLink {
   process.on("disconnect", () => process.exit(0));
   if (!process.connected) process.exit(0);
   process.on("message", (message: ParentMessage | null) => {
-    if (message?.type === "merino:drain") requests.drain();
+    if (message?.type === "merino:drain") requests.drain(message.except);
     else if (message?.type === "merino:stop") requests.stop();
   });
   return {

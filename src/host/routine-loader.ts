@@ -24,7 +24,9 @@ async function load(loader: ModuleLoader, request: RoutineRequest): Promise<Rout
   const { id, mayImport } = request;
   const known = find(id);
   // Registered is not enough: its module may still be at a top-level await between the declaration and its end.
-  const module = known?.module ?? (known === undefined && mayImport && request.location !== "" ? request.location : undefined);
+  const module =
+    known?.module ??
+    (known === undefined && mayImport && request.location !== "" ? request.location : undefined);
   if (module !== undefined) {
     if (!module.startsWith("file:")) throw new Error("its module is not a file");
     if (isTestFile(module)) throw new Error(explainTestFile(module));
@@ -54,7 +56,8 @@ function explainMiss(loader: ModuleLoader, request: RoutineRequest, module: stri
   const near = nearMisses(id);
   const hint = near.length === 0 ? "" : `; the worker has ${near.map((name) => `'${name}'`).join(", ")}`;
   if (module === undefined) {
-    if (!mayImport) return `the worker was not started with its module, and network callers cannot cause imports${hint}`;
+    if (!mayImport)
+      return `the worker was not started with its module, and network callers cannot cause imports${hint}`;
     if (location === "") return `no worker has it, and it names no module to import${hint}`;
   }
   if (module !== undefined && loader.state(module) === "suspended") {
@@ -70,7 +73,11 @@ function explainMiss(loader: ModuleLoader, request: RoutineRequest, module: stri
  *
  * @returns The error, its message completed where that applies.
  */
-export function explainSuspended(loader: ModuleLoader, definition: RoutineDefinition, error: unknown): unknown {
+export function explainSuspended(
+  loader: ModuleLoader,
+  definition: RoutineDefinition,
+  error: unknown,
+): unknown {
   if (!(error instanceof ReferenceError) || definition.module === undefined) return error;
   if (loader.state(definition.module) !== "suspended" || error.message.includes("open()")) return error;
   error.message = `${error.message}: in workers the module stops at its \`open()\`, and this is declared after it; move it above`;

@@ -11,13 +11,16 @@ export interface MapOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-type Outcome<R> = { readonly value: R } | { readonly error: unknown };
+/** A call, from its start until its result is taken. */
+interface MappedCall<R> {
+  outcome: { readonly value: R } | { readonly error: unknown } | undefined;
+}
 
 /**
  * Calls `call` for every item, reading the items no faster than results are taken.
  *
  * Ending the iteration early, or a failing call, cancels the calls under way through the signal that
- * `call` is given.
+ * `call` is given. A result never waits for a slow source, nor the end by a signal for anything.
  */
 export async function* mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
@@ -26,54 +29,84 @@ export async function* mapCalls<T, R>(
 ): AsyncGenerator<R, void, void> {
   const { concurrency, ordered, signal } = options;
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal?.reason);
+  let wake: (() => void) | undefined;
+  const onAbort = (): void => {
+    controller.abort(signal?.reason);
+    wake?.();
+  };
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
   const source: Iterator<T> | AsyncIterator<T> =
     Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  const underWay = new Set<Promise<Outcome<R>>>();
-  /** Outcomes in the order in which they are handed out: of the items, or of completion. */
-  const ready: Array<Promise<Outcome<R>>> = [];
-  let wake: (() => void) | undefined;
+  /** In the order in which results are handed out: of the items, or of completion. */
+  const line: Array<MappedCall<R>> = [];
+  /** Items read whose results have not been taken. */
+  let held = 0;
+  let reading = false;
   let exhausted = false;
+  let sourceFailure: { readonly error: unknown } | undefined;
+
+  const start = (item: T): void => {
+    held += 1;
+    const mapped: MappedCall<R> = { outcome: undefined };
+    if (ordered) line.push(mapped);
+    const settle = (outcome: NonNullable<MappedCall<R>["outcome"]>): void => {
+      mapped.outcome = outcome;
+      if (!ordered) line.push(mapped);
+      wake?.();
+    };
+    call(item, controller.signal).then(
+      (value) => settle({ value }),
+      (error: unknown) => settle({ error }),
+    );
+  };
+  /** Never rejects. One at a time. */
+  const read = async (): Promise<void> => {
+    reading = true;
+    try {
+      while (held < concurrency && !controller.signal.aborted) {
+        const next = await source.next();
+        exhausted = next.done === true;
+        if (next.done === true || controller.signal.aborted) break;
+        start(next.value);
+      }
+    } catch (error) {
+      exhausted = true;
+      sourceFailure = { error };
+    }
+    reading = false;
+    wake?.();
+  };
+
   try {
     for (;;) {
-      while (!exhausted && underWay.size + (ordered ? 0 : ready.length) < concurrency && ready.length < concurrency) {
-        controller.signal.throwIfAborted();
-        const next = await source.next();
-        if (next.done === true) {
-          exhausted = true;
-          break;
-        }
-        const outcome: Promise<Outcome<R>> = call(next.value, controller.signal).then(
-          (value) => ({ value }),
-          (error: unknown) => ({ error }),
-        );
-        underWay.add(outcome);
-        if (ordered) ready.push(outcome);
-        void outcome.then(() => {
-          underWay.delete(outcome);
-          if (!ordered) ready.push(outcome);
-          wake?.();
-        });
-      }
-      const first = ready.shift();
-      if (first === undefined) {
-        if (exhausted && underWay.size === 0) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (ready.length > 0) resolve();
-        });
+      controller.signal.throwIfAborted();
+      if (!reading && !exhausted && held < concurrency) void read();
+      const outcome = line[0]?.outcome;
+      if (outcome !== undefined) {
+        line.shift();
+        held -= 1;
+        if ("error" in outcome) throw outcome.error;
+        yield outcome.value;
         continue;
       }
-      const outcome = await first;
-      if ("error" in outcome) throw outcome.error;
-      yield outcome.value;
+      if (exhausted && held === 0) {
+        if (sourceFailure !== undefined) throw sourceFailure.error;
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);
     controller.abort(new DOMException("The iteration over the results has ended", "AbortError"));
-    if (!exhausted) await source.return?.();
+    if (!exhausted) {
+      const closing = (async () => source.return?.())();
+      // A source that is asked for an item closes when it has given it, which may be never.
+      if (reading) closing.catch(() => {});
+      else await closing;
+    }
   }
 }
 
@@ -87,5 +120,8 @@ export function resolveMapOptions(
     throw new InvalidOptionError("concurrency", { value: concurrency, expected: "an integer from 1" });
   }
   if (typeof ordered !== "boolean") throw new InvalidOptionError("ordered", { value: ordered, expected: "a boolean" });
+  if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
+    throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
+  }
   return { concurrency, ordered, signal };
 }

@@ -17,7 +17,7 @@ export type PoolEvent =
       readonly stderr: string;
     }
   | { readonly type: "worker-failed"; readonly uid: string; readonly error: Error }
-  /** A worker is about to be replaced. `attempt` counts its deaths in a row. */
+  /** A worker is about to be replaced, in `delay` milliseconds. `attempt` counts the deaths in a row. */
   | { readonly type: "worker-replacing"; readonly attempt: number; readonly delay: number }
   /** A worker was killed because `culprit` went on after its cancellation and blocked it. */
   | { readonly type: "worker-unresponsive"; readonly uid: string; readonly culprit: string };
@@ -30,11 +30,13 @@ export interface PoolStats {
   readonly ready: number;
   /** Calls waiting for a worker. */
   readonly queued: number;
-  /** Calls not settled. */
+  /** Calls not settled, waiting and suspended ones included. */
   readonly unsettled: number;
   /** Calls made. */
   readonly calls: number;
+  /** Calls that gave their value (streams: that ended by themselves). */
   readonly completed: number;
+  /** Calls that ended with an error, of the routine or of the dispatch. */
   readonly failed: number;
   /** Calls ended by their signal or a timeout. */
   readonly cancelled: number;
@@ -44,5 +46,6 @@ export interface PoolStats {
   readonly redirected: number;
   /** Workers replaced. */
   readonly restarts: number;
+  /** The members, own and found, in order of admission. */
   readonly workers: readonly ExplainedMember[];
 }

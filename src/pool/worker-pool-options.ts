@@ -36,7 +36,7 @@ export interface WorkerPoolOptions {
   readonly quorum?: number | undefined;
   /** Milliseconds that calls wait for a worker while there is none, and that a worker may take to start. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
-  /** Milliseconds that `close()` lets calls finish. Default 60 000. */
+  /** Milliseconds, from 0, that `close()` lets calls finish. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;
   /** Whether discovery starts with the first call. Spawned workers always start with `open()`. Default true. */
   readonly lazy?: boolean | undefined;

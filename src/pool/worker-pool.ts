@@ -134,6 +134,8 @@ export class WorkerPool implements CallTarget {
   /**
    * Runs `fn` so that calls made in it, and in what it starts, go to this pool.
    *
+   * @returns What `fn` returns.
+   * @throws {@link PoolClosedError} when the pool has not been opened. In a closed pool `fn` runs, and its calls reject.
    * @example
    * await pool.run(() => add(1, 2));
    */
@@ -144,11 +146,15 @@ export class WorkerPool implements CallTarget {
   /**
    * Calls `fn` for every item, a bounded number at a time, and gives the results as they are asked for.
    *
-   * @param fn A routine, or a function that calls routines.
+   * @param fn A routine, or a function that calls routines; those go to this pool.
    * @param items Read no faster than results are taken.
+   * @param options Concurrency, order, signal; see {@link MapOptions}.
+   * @returns The results. Nothing is called before the first one is asked for.
+   * @throws {@link InvalidOptionError} at once, for a bad option.
    * @throws What a call throws; the iteration ends, and calls of a routine under way are cancelled.
    * @example
-   * for await (const size of pool.map(measure, paths, { concurrency: 8 })) total += size;
+   * let total = 0;
+   * for await (const sum of pool.map((n: number) => add(n, 1), [1, 2, 3], { concurrency: 2 })) total += sum;
    */
   map<T, R>(
     fn: (item: T) => R | PromiseLike<R>,
@@ -194,6 +200,7 @@ export class WorkerPool implements CallTarget {
    * and a later, shorter grace shortens it.
    *
    * @param options `grace`: milliseconds; default `shutdownTimeout`; 0 ends calls at once.
+   * @throws {@link InvalidOptionError} at once, for a grace that is no duration.
    */
   close(options: { readonly grace?: number } = {}): Promise<void> {
     const graceMs = resolveDuration("grace", options.grace, this.#options.shutdownTimeoutMs);
@@ -205,6 +212,7 @@ export class WorkerPool implements CallTarget {
     return this.#closing;
   }
 
+  /** As {@link close}, with the default grace: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -271,17 +279,33 @@ export class WorkerPool implements CallTarget {
     const closed = (): Error => new PoolClosedError("Cannot complete the call: the pool has been closed");
     this.proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
     if (this.proxy.unsettled > 0 && graceMs > 0) {
-      for (const slot of this.#slots) slot.drain();
+      for (const slot of this.#slots) {
+        // One that is not connected has no calls yet, and gets those that wait here.
+        const own = slot.uid === undefined ? undefined : this.proxy.connectionTo(slot.uid);
+        if (own !== undefined) slot.drain(own);
+      }
       const timer = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
       await Promise.race([this.proxy.settled(), this.#graceOver.promise]);
       deadlines.cancel(timer);
     }
-    await this.#publisher?.close();
+    await this.#retract();
     this.proxy.abortCalls(closed);
     const killAfterMs = this.#options.proxy.killGraceMs;
-    await Promise.all(this.#slots.map((slot) => slot.stop(killAfterMs)));
-    await this.proxy.close();
-    removeAmbient(this.proxy.dispatcher);
+    try {
+      await Promise.all(this.#slots.map((slot) => slot.stop(killAfterMs)));
+    } finally {
+      removeAmbient(this.proxy.dispatcher);
+      await this.proxy.close();
+    }
+  }
+
+  async #retract(): Promise<void> {
+    try {
+      await this.#publisher?.close();
+    } catch (error) {
+      // Whoever finds the record finds nobody behind it; the workers end all the same.
+      warnUnpublished("retract the workers of a pool", error);
+    }
   }
 
   #admit(worker: WorkerMetadata): void {
@@ -299,9 +323,7 @@ export class WorkerPool implements CallTarget {
   #announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): void {
     this.#publisher?.publish({ type, worker }).catch((error: unknown) => {
       // The pool's own calls do not need it; calls nested in tasks and other pools do.
-      process.emitWarning(`Cannot publish a worker: ${error instanceof Error ? error.message : String(error)}`, {
-        code: "MERINO_PUBLISH_FAILED",
-      });
+      warnUnpublished("publish a worker", error);
     });
   }
 
@@ -320,4 +342,10 @@ export class WorkerPool implements CallTarget {
   #publish(event: PoolEvent): void {
     if (this.#events.subscriberCount > 0) this.#events.publish(event);
   }
+}
+
+function warnUnpublished(what: string, error: unknown): void {
+  process.emitWarning(`Cannot ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    code: "MERINO_PUBLISH_FAILED",
+  });
 }

@@ -12,6 +12,7 @@ import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import { explainExit } from "../process/exit-explanation.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { PoolEvent } from "./pool-event.ts";
 
@@ -90,9 +91,9 @@ export class WorkerSlot {
     return true;
   }
 
-  /** Tells the worker to take no more root calls of others. */
-  drain(): void {
-    this.#worker?.notify({ type: "merino:drain" });
+  /** Tells the worker to take no more root calls of others than the pool that owns it. */
+  drain(own: ConnectionId): void {
+    this.#worker?.notify({ type: "merino:drain", except: own });
   }
 
   /** Ends the worker for good. */

@@ -8,7 +8,7 @@ import { workerRole } from "../internal/worker-role.ts";
  *
  * @param meta The module's `import.meta`.
  * @example
- * if (isMain(import.meta)) await main();
+ * if (isMain(import.meta)) console.log("the program, not a worker");
  */
 export function isMain(meta: ImportMeta): boolean {
   if (workerRole() !== undefined) return false;

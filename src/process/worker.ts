@@ -1,9 +1,12 @@
 /** The port between a pool and the workers it spawns, whatever they are made of. */
+import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** How a worker ended. */
 export interface WorkerExit {
+  /** Undefined when a signal ended it, or it never ran. */
   readonly exitCode: number | undefined;
+  /** For example `"SIGKILL"`; undefined when it ended by itself. */
   readonly signal: string | undefined;
   /** The last lines it wrote to standard error. */
   readonly stderr: string;
@@ -11,7 +14,9 @@ export interface WorkerExit {
 
 /** A worker as its parent sees it. Created stopped; single use. */
 export interface Worker {
+  /** As its context gave it. */
   readonly uid: string;
+  /** Undefined while there is no process. */
   readonly pid: number | undefined;
   /** Starts it. Resolves with its own description once it serves; rejects with `WorkerStartError`. */
   start(): Promise<WorkerMetadata>;
@@ -30,7 +35,10 @@ export interface Worker {
 }
 
 /** What the parent tells the host inside a worker. */
-export type ParentMessage = { readonly type: "merino:drain" } | { readonly type: "merino:stop" };
+export type ParentMessage =
+  /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
+  | { readonly type: "merino:drain"; readonly except?: ConnectionId }
+  | { readonly type: "merino:stop" };
 
 /** What the host tells its parent. */
 export type ChildMessage =
@@ -41,8 +49,9 @@ export type ChildMessage =
 
 /** What a pool gives to a factory for each worker it wants. */
 export interface WorkerContext {
+  /** The uid that the worker has to serve under. */
   readonly uid: string;
-  /** Directory (0700, checked) in which the worker creates its socket. */
+  /** Where the worker creates its Unix socket; the directory exists and is this user's alone. */
   readonly socketPath: string;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;

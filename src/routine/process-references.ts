@@ -10,6 +10,10 @@ import { createCallable } from "./callable.ts";
 /** Stand-ins made here, so that they can be passed on. */
 const standIns = new WeakMap<object, RoutineDefinition>();
 
+/** The same stand-in for the same routine, so that its calls share a definition; bounded, the oldest goes first. */
+const standInsByKey = new Map<string, object>();
+const MAX_STAND_INS = 1_000;
+
 /** References as they stand in this process. Stateless. */
 export const processReferences: References = {
   describeRoutine(candidate: object): RoutineReference | undefined {
@@ -18,7 +22,7 @@ export const processReferences: References = {
     return { id: definition.id, module: definition.module, generator: definition.kind === "generator" };
   },
   resolveRoutine(reference: RoutineReference): unknown {
-    return findRoutine(reference.id)?.routine ?? standIn(reference);
+    return findRoutine(reference.id)?.routine ?? standInFor(reference);
   },
   portableByPrototype(prototype: object): PortableClass | undefined {
     return portableByPrototype(prototype);
@@ -30,6 +34,20 @@ export const processReferences: References = {
     return portableById(id);
   },
 };
+
+function standInFor(reference: RoutineReference): object {
+  const key = `${reference.generator ? "*" : ""}${reference.id} ${reference.module ?? ""}`;
+  let callable = standInsByKey.get(key);
+  if (callable === undefined) {
+    callable = standIn(reference);
+    if (standInsByKey.size >= MAX_STAND_INS) {
+      const oldest = standInsByKey.keys().next();
+      if (oldest.done !== true) standInsByKey.delete(oldest.value);
+    }
+    standInsByKey.set(key, callable);
+  }
+  return callable;
+}
 
 /** A routine whose module is not loaded here: it can be called and passed on, but not run locally. */
 function standIn(reference: RoutineReference): object {

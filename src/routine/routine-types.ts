@@ -20,13 +20,14 @@ export interface RoutineMembers<F extends RoutineBody> {
   /** Identity under which workers find it: `<package>/<module>#<name>`. */
   readonly id: string;
   /**
-   * Sets options for one call.
+   * Gives the routine bound to options, for one call or several. A bad option rejects the call.
    *
+   * @param options Signal, timeouts, tag, pool and more; see {@link CallOptions}.
    * @example
    * await add.with({ timeout: 500 })(1, 2);
    */
   with(options: CallOptions): RoutineCall<F>;
-  /** Runs the body here, in this process, without a pool. */
+  /** The body itself: runs here, in this process, without a pool, and answers as it was written. */
   readonly local: F;
 }
 

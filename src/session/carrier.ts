@@ -8,7 +8,7 @@ export const CARRIER_HEADROOM = 4;
 
 /** What a carrier tells the session that uses it. */
 export interface CarrierEvents {
-  /** One whole batch, valid during the call; values kept longer refer to the same memory, which is not reused. */
+  /** One whole batch. With `volatile`, valid during the call; else its memory is not reused. */
   batch(bytes: Uint8Array, start: number, end: number): void;
   /** The carrier can take more after `send` returned false. */
   drain(): void;
@@ -18,6 +18,8 @@ export interface CarrierEvents {
 
 /** A connection to one peer. */
 export interface Carrier {
+  /** Whether received batches lie in memory that is used again: what is kept of them must be copied. */
+  readonly volatile: boolean;
   /** Whether the peer is on this host, behind a socket that only this user can reach. */
   readonly local: boolean;
   /** What to call in messages, for example the socket's path. */

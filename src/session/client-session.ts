@@ -55,6 +55,7 @@ const MAX_STREAM = 0xffff_ffff;
 
 /** The client's end of one connection. */
 export class ClientSession implements SessionHalf {
+  readonly flushAfter = "tick" as const;
   readonly session: Session;
   readonly #events: ClientSessionEvents;
   readonly #streams = new Map<number, ClientStream>();

@@ -42,9 +42,10 @@ export class InboundMessage {
     this.stream = frame.stream;
     this.bodyUs = frame.bodyUs;
     this.detached = frame.detached;
-    this.bytes = frame.bytes;
-    this.start = frame.payloadStart;
-    this.end = frame.payloadEnd;
+    // Kept until the last part has come, while the batch's memory may be used again.
+    this.bytes = new Uint8Array(frame.bytes.subarray(frame.payloadStart, frame.payloadEnd));
+    this.start = 0;
+    this.end = this.bytes.length;
     this.#expected = frame.parts;
     this.#maxBytes = maxBytes;
     this.#sizeBytes = frame.payloadEnd - frame.payloadStart;

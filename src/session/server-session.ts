@@ -8,7 +8,7 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import type { Carrier } from "./carrier.ts";
-import { type Payload, Session, type SessionHalf } from "./session.ts";
+import { NO_PARTS, type Payload, Session, type SessionHalf } from "./session.ts";
 
 /** One task as the server half feeds it. */
 export interface ServerStream {
@@ -45,6 +45,7 @@ export interface TaskAcceptor {
 
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
+  readonly flushAfter = "microtasks" as const;
   readonly session: Session;
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
@@ -87,6 +88,7 @@ export class ServerSession implements SessionHalf {
 
   done(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
+    this.session.dropInbound(stream);
     const { session } = this;
     if (session.isPlain(stream, payload)) {
       // The hot path: one frame, no closure.
@@ -102,6 +104,7 @@ export class ServerSession implements SessionHalf {
 
   exception(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
+    this.session.dropInbound(stream);
     const { writer } = this.session;
     this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
       writer.exception(stream, bytes, start, end, parts, detached, bodyUs),
@@ -141,7 +144,14 @@ export class ServerSession implements SessionHalf {
       return;
     }
     this.#streams.set(stream, accepted);
-    if (complete) accepted.payload(reader.bytes, reader.payloadStart, reader.payloadEnd, []);
+    if (!complete) return;
+    const { bytes, payloadStart, payloadEnd } = reader;
+    // The arguments wait for their turn; see `Carrier.volatile`.
+    if (this.session.carrier.volatile) {
+      accepted.payload(new Uint8Array(bytes.subarray(payloadStart, payloadEnd)), 0, payloadEnd - payloadStart, NO_PARTS);
+    } else {
+      accepted.payload(bytes, payloadStart, payloadEnd, NO_PARTS);
+    }
   }
 
   taskPayload(stream: number, bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {

@@ -20,6 +20,12 @@ import { OutboundTransfer } from "./outbound-transfer.ts";
 
 /** What a half does with the frames that reach it. Payload ranges are valid for ever; readers only during the call. */
 export interface SessionHalf {
+  /**
+   * When a turn's frames leave. `tick`: at the next tick, which for code in microtasks comes after all of
+   * them; for the half whose frames are written by users' continuations. `microtasks`: after those too that
+   * the code now running has caused; for the half whose frames follow from what it has just received.
+   */
+  readonly flushAfter: "tick" | "microtasks";
   /** The peer's Hello has come and fits. */
   ready(hello: Hello): void;
   /**
@@ -230,15 +236,16 @@ export class Session implements CarrierEvents {
   }
 
   /**
-   * Sends the turn's frames once the turn is over: after the microtasks that are due, so that calls
-   * made by continuations of one batch of results leave in one batch.
+   * Sends the turn's frames once the turn is over, so that calls made by the continuations of one batch of
+   * results leave in one batch.
    */
   scheduleFlush(): void {
     // A turn that writes more than one batch may hold sends the first ones early.
     if (this.writer.length >= this.#earlyFlushBytes) this.flush();
     if (this.#flushScheduled || this.#state === "closed") return;
     this.#flushScheduled = true;
-    queueMicrotask(this.#deferFlush);
+    if (this.#half.flushAfter === "tick") process.nextTick(this.#flushNow);
+    else queueMicrotask(this.#deferFlush);
   }
 
   /** Sends what has been written so far, in the midst of a turn. */
@@ -496,8 +503,7 @@ export class Session implements CarrierEvents {
       throw new ProtocolError(`A definition with the index ${define.index}, beyond the limit of ${this.hello.limits.maxDefines}`);
     }
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
-    // The value is a view of the receive buffer, which would be kept alive whole.
-    this.#defines.set(key, { ...define, value: define.value.slice() });
+    this.#defines.set(key, define);
   }
 
   #break(stream: number, problem: string): void {

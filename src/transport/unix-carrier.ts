@@ -15,6 +15,7 @@ const CLOSE_GRACE_MS = 2_000;
 /** Batches over one socket. */
 export class UnixCarrier implements Carrier {
   readonly local = true;
+  readonly volatile: boolean;
   readonly description: string;
   events: CarrierEvents | undefined;
   readonly #socket: Socket;
@@ -26,8 +27,15 @@ export class UnixCarrier implements Carrier {
   #error: Error | undefined;
   #closeDeadline: DeadlineEntry | undefined;
 
-  constructor(socket: Socket, options: { readonly description: string; readonly maxBatchBytes: number }) {
+  /**
+   * @param options `volatile`: the socket reads into one buffer of its creator's, who hands it to `receive`.
+   */
+  constructor(
+    socket: Socket,
+    options: { readonly description: string; readonly maxBatchBytes: number; readonly volatile?: boolean },
+  ) {
     this.#socket = socket;
+    this.volatile = options.volatile ?? false;
     this.description = options.description;
     this.#maxBatchBytes = options.maxBatchBytes;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -65,6 +73,15 @@ export class UnixCarrier implements Carrier {
   destroy(error?: Error): void {
     this.#error ??= error;
     this.#socket.destroy();
+  }
+
+  /**
+   * Takes what the socket has read into a buffer of its owner's; see `volatile`.
+   *
+   * @param length Bytes of it that are filled.
+   */
+  receive(buffer: Buffer, length: number): void {
+    this.#receive(length === buffer.length ? buffer : buffer.subarray(0, length));
   }
 
   #receive(chunk: Buffer): void {

@@ -14,6 +14,7 @@ export interface WorkerMetadata {
   readonly uid: string;
   /** `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
+  /** Process id on its host. */
   readonly pid: number;
   /** Version of the package, whose major is the wire's. */
   readonly version: string;

@@ -430,7 +430,9 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
       return;
     }
     if (outcome.done === true) {
-      this.#finish(outcome.value);
+      // One that was closed because it was cancelled must not look as if it had come to its end.
+      if (this.#closing && this.#cancelled !== undefined) this.#fail(this.#cancelled.reason);
+      else this.#finish(outcome.value);
       return;
     }
     if (this.#cancelled !== undefined) {

@@ -26,6 +26,8 @@ export class RunQueue {
   #turnPending = false;
   #draining = false;
   #kicked = false;
+  /** Whether an immediate is draining. */
+  #inTurn = false;
 
   /** @param flush Sends everything that is ready. */
   constructor(flush: () => void) {
@@ -72,7 +74,8 @@ export class RunQueue {
         if (this.#queue.size > 0 && this.#markMs - startMs > TURN_MS) {
           this.#turnPending = true;
           this.#flush();
-          setImmediate(this.#nextTurn);
+          // Immediates run before the loop looks for input again, except those set by an immediate.
+          setImmediate(this.#inTurn ? this.#nextTurn : this.#afterInput);
           return;
         }
       }
@@ -93,8 +96,14 @@ export class RunQueue {
     this.drain();
   };
 
+  readonly #afterInput = (): void => {
+    setImmediate(this.#nextTurn);
+  };
+
   readonly #nextTurn = (): void => {
     this.#turnPending = false;
+    this.#inTurn = true;
     this.drain();
+    this.#inTurn = false;
   };
 }

@@ -8,6 +8,7 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { HoldEstimate } from "../internal/hold-estimate.ts";
 import type { Carrier } from "../session/carrier.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
 import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
 import { formatTaskId, taskIdPrefix } from "../session/task-id.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
@@ -49,6 +50,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #suspended: Execution[] = [];
   #rootCalls = 0;
   #draining = false;
+  /** The connection that draining spares. */
+  #spared: ConnectionId | undefined;
   #whenIdle: Array<() => void> = [];
 
   constructor(options: TaskServerOptions) {
@@ -70,11 +73,21 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     return session;
   }
 
-  /** Takes no more root tasks; nested ones of trees under way still come in. */
-  drain(): void {
-    if (this.#draining) return;
+  /**
+   * Takes no more root tasks; nested ones of trees under way still come in.
+   *
+   * @param except A connection whose root tasks are taken all the same: its client makes no new calls and
+   *   waits for those it has made, of which some may not have been sent yet.
+   */
+  drain(except?: ConnectionId): void {
+    const announced = this.#draining ? this.#spared : undefined;
+    if (this.#draining && announced === undefined) return;
+    for (const session of this.#sessions) {
+      const told = this.#draining && !isConnection(session, announced);
+      if (!told && !isConnection(session, except)) session.drain("the worker is shutting down", 0);
+    }
     this.#draining = true;
-    for (const session of this.#sessions) session.drain("the worker is shutting down", 0);
+    this.#spared = except;
   }
 
   /** Resolves when no task is under way. */
@@ -91,6 +104,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Closes every connection, once what was written has left. */
   close(): void {
     this.#draining = true;
+    this.#spared = undefined;
     for (const session of [...this.#sessions]) session.session.close();
   }
 
@@ -100,7 +114,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
     const nested = (reader.flags & TaskFlag.Nested) !== 0;
-    if (this.#draining && !nested) return refusal(Refusal.DRAINING, "the worker is shutting down");
+    if (this.#draining && !nested && !isConnection(session, this.#spared)) return refusal(Refusal.DRAINING, "the worker is shutting down");
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
       return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
@@ -135,6 +149,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   batchEnd(): void {
     this.queue.drain();
+    // What is ready leaves now, unless bodies have suspended that may settle before the turn is over.
+    if (this.#suspended.length === 0) this.#flushAll();
   }
 
   beforeFlush(_session: ServerSession): void {
@@ -239,6 +255,11 @@ function routineRequest(session: ServerSession, reader: BatchReader): RoutineReq
     requests.set(define, request);
   }
   return request;
+}
+
+function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {
+  const { peer } = session.session;
+  return id !== undefined && peer?.uid === id.client && peer.session === id.session;
 }
 
 /** One request object per definition, so that a call of a known routine allocates none. */

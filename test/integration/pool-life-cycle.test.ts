@@ -90,7 +90,7 @@ describe("the pool of a call", () => {
     assert.equal(await pid(), b);
     assert.equal(await first.run(() => pid()), a);
     assert.equal(await pid.with({ pool: third })(), c);
-    assert.equal(await third.run(async () => (await pause(1), pid())), c);
+    assert.equal(await third.run(() => pause(1).then(() => pid())), c);
     await second.close();
     assert.equal(await pid(), a);
     await first.close();
@@ -285,7 +285,10 @@ describe("a pool tells about itself", () => {
     await rejection(exitWith(1));
 
     assert.equal(during.unsettled, 1);
-    assert.equal(during.workers.reduce((sum, worker) => sum + worker.inFlight, 0), 1);
+    assert.equal(
+      during.workers.reduce((sum, worker) => sum + worker.inFlight, 0),
+      1,
+    );
     const { size, calls, completed, failed, cancelled: ended, queued, unsettled } = pool.stats();
     assert.deepEqual(
       { size, calls, completed, failed, ended, queued, unsettled },
@@ -298,7 +301,12 @@ describe("a pool tells about itself", () => {
   test("in explain: members with their state, and what waits", async () => {
     await using _ = leakCheck();
     using effects = useEffects();
-    await using pool = await WorkerPool.open({ size: 1, lease: 2, discovery: new LocalDiscovery("explained"), quorum: 1 });
+    await using pool = await WorkerPool.open({
+      size: 1,
+      lease: 2,
+      discovery: new LocalDiscovery("explained"),
+      quorum: 1,
+    });
     await add(1, 2);
     const controller = new AbortController();
     const blocked = rejection(block.with({ signal: controller.signal })(effects.path("pid")));
@@ -312,7 +320,13 @@ describe("a pool tells about itself", () => {
     const [member] = members;
     const [worker] = pool.workers;
     assert.deepEqual(
-      { uid: member?.uid, pid: member?.pid, state: member?.state, own: member?.own, inFlight: member?.inFlight },
+      {
+        uid: member?.uid,
+        pid: member?.pid,
+        state: member?.state,
+        own: member?.own,
+        inFlight: member?.inFlight,
+      },
       { uid: worker?.uid, pid: worker?.pid, state: "ready", own: true, inFlight: 1 },
     );
     assert.equal(member?.version, version);

@@ -25,7 +25,10 @@ describe("a pool of two", () => {
     assert.ok(sums.every((sum, n) => sum === n + 1));
     const { completed, queued, unsettled, workers } = pool.stats();
     assert.deepEqual({ completed, queued, unsettled }, { completed: 10_000, queued: 0, unsettled: 0 });
-    assert.ok(workers.every((worker) => worker.completed > 1_000), JSON.stringify(workers));
+    assert.ok(
+      workers.every((worker) => worker.completed > 1_000),
+      JSON.stringify(workers),
+    );
   });
 
   test("runs 10 000 sleepers of 50 ms at once", async (t) => {

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, test } from "node:test";
+import { mkdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
@@ -13,7 +14,10 @@ const PROGRAM = fileURLToPath(new URL("./fixtures/pool-parent.ts", import.meta.u
 
 /** Starts the program; disposing it kills it. */
 function startProgram(scene: string, effects: Effects) {
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
+  // What a killed program leaves there is swept when somebody looks for workers next.
+  const env = { ...inherited, XDG_RUNTIME_DIR: effects.path("run") };
+  mkdirSync(effects.path("run"), { mode: 0o700 });
   const child = spawn(
     process.execPath,
     ["--import", "tsx", PROGRAM, scene, effects.path("pids"), effects.path("other")],

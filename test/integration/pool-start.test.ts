@@ -17,7 +17,10 @@ async function startErrors(pool: WorkerPool): Promise<readonly WorkerStartError[
   });
 }
 
-const preload = (source: string): string[] => ["--import", `data:text/javascript,${encodeURIComponent(source)}`];
+const preload = (source: string): string[] => [
+  "--import",
+  `data:text/javascript,${encodeURIComponent(source)}`,
+];
 
 describe("WorkerPool.open", () => {
   test("fails with exit code and output of every worker that Node refuses to start", async () => {

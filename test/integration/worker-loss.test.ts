@@ -17,7 +17,14 @@ import {
   pids,
   throwOutside,
 } from "./fixtures/pool-routines.ts";
-import { collectEvents, isAlive, ofType, rejection, useEffects, useWarnings } from "./fixtures/pool-support.ts";
+import {
+  collectEvents,
+  isAlive,
+  ofType,
+  rejection,
+  useEffects,
+  useWarnings,
+} from "./fixtures/pool-support.ts";
 
 /** What a call was lost to. */
 async function lossOf(call: Promise<unknown>): Promise<WorkerLostError> {
@@ -85,7 +92,10 @@ describe("a pool in a storm of SIGKILLs", () => {
     await held;
     const results = await Promise.all(Array.from({ length: 50 }, (_, n) => add(n, 1)));
 
-    assert.deepEqual(results, Array.from({ length: 50 }, (_, n) => n + 1));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 50 }, (_, n) => n + 1),
+    );
     assert.equal(pool.stats().restarts, 1);
   });
 });
@@ -133,7 +143,10 @@ describe("WorkerLostError tells how the worker ended", () => {
 
     const { worker } = await lossOf(exhaustMemory());
 
-    assert.ok(worker.signal === "SIGABRT" || worker.exitCode === 134, `ended by ${worker.signal} ${worker.exitCode}`);
+    assert.ok(
+      worker.signal === "SIGABRT" || worker.exitCode === 134,
+      `ended by ${worker.signal} ${worker.exitCode}`,
+    );
     assert.match(worker.stderr ?? "", /heap out of memory/);
   });
 
@@ -191,6 +204,33 @@ describe("WorkerLostError tells how the worker ended", () => {
     );
     assert.equal(pool.workers.length, 1);
     for (const stream of streams) await stream.return();
+  });
+});
+
+describe("a worker that a cancelled body blocks", () => {
+  test("is replaced; the other calls on it learn who was to blame", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using pool = await WorkerPool.open({ size: 1, killGrace: 300 });
+    const { seen } = collectEvents(pool);
+    const other = lossOf(mark(effects.path("bodies"), 1, 60_000));
+    await eventually(() => effects.lines("bodies").length === 1);
+    const controller = new AbortController();
+    const culprit = rejection(block.with({ signal: controller.signal })(effects.path("pid")));
+    await eventually(() => effects.lines("pid").length === 1);
+
+    const reason = new Error("enough");
+    controller.abort(reason);
+
+    assert.equal(await culprit, reason);
+    const { worker } = await other;
+    assert.equal(worker.culprit, block.id);
+    assert.deepEqual(
+      ofType(seen, "worker-unresponsive").map((event) => event.culprit),
+      [block.id],
+    );
+    assert.equal(await add(1, 2), 3);
+    assert.equal(pool.stats().restarts, 1);
   });
 });
 

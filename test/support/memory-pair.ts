@@ -10,11 +10,15 @@ import { FrameKind } from "../../src/wire/frame-kind.ts";
 export interface MemoryPairOptions {
   /** What both ends say about themselves. Default true. */
   readonly local?: boolean;
+  /** Whether the memory of a batch is spoilt once the batch has been taken. Default false. */
+  readonly volatile?: boolean;
 }
 
 /** One end of the pair. */
 export class MemoryCarrier implements Carrier {
+  readonly volatile = false;
   readonly local: boolean;
+  readonly volatile: boolean;
   readonly description: string;
   events: CarrierEvents | undefined;
   /** Every batch that this end has sent, without the headroom. */
@@ -30,9 +34,10 @@ export class MemoryCarrier implements Carrier {
   #ending = false;
   #over = false;
 
-  constructor(name: string, local: boolean) {
+  constructor(name: string, options: Required<MemoryPairOptions>) {
     this.description = `memory:${name}`;
-    this.local = local;
+    this.local = options.local;
+    this.volatile = options.volatile;
   }
 
   /** Joins two ends. */
@@ -78,15 +83,20 @@ export class MemoryCarrier implements Carrier {
     const peer = this.#peer;
     if (peer !== undefined) {
       peer.#queue.length = 0;
-      peer.#finish(error);
+      peer.end(error);
     }
-    this.#finish(error);
+    this.end(error);
   }
 
   /** Puts a batch on its way to the peer as if the session of this end had sent it. */
   inject(batch: Uint8Array): void {
     this.#queue.push(batch);
     this.#schedule();
+  }
+
+  /** Hands a batch to the peer's session at once. */
+  arrivesAtPeer(batch: Uint8Array): void {
+    this.#peer?.arrive(batch);
   }
 
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
@@ -107,8 +117,8 @@ export class MemoryCarrier implements Carrier {
 
   destroy(error?: Error): void {
     this.#queue.length = 0;
-    setImmediate(() => this.#finish(error));
-    setImmediate(() => this.#peer?.#finish(undefined));
+    setImmediate(() => this.end(error));
+    setImmediate(() => this.#peer?.end(undefined));
   }
 
   #schedule(): void {
@@ -122,23 +132,26 @@ export class MemoryCarrier implements Carrier {
 
   #deliver(): void {
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
-      for (const piece of this.split ? framesApart(batch) : [batch]) this.#peer?.#receive(piece);
+      for (const piece of this.split ? splitFrames(batch) : [batch]) this.#peer?.arrive(piece);
       if (this.#held) return;
     }
     if (!this.#ending) return;
-    this.#finish(undefined);
-    this.#peer?.#finish(undefined);
+    this.end(undefined);
+    this.#peer?.end(undefined);
   }
 
-  #receive(batch: Uint8Array): void {
+  /** Hands a batch to the session of this end. */
+  arrive(batch: Uint8Array): void {
     if (this.#over) return;
     // Somewhere in a larger piece of memory, as a socket would give it.
     const memory = new Uint8Array(batch.length + 5);
     memory.set(batch, 3);
     this.events?.batch(memory, 3, 3 + batch.length);
+    if (this.volatile) memory.fill(0xff);
   }
 
-  #finish(error: Error | undefined): void {
+  /** Tells the session of this end that the connection is over. */
+  end(error: Error | undefined): void {
     if (this.#over) return;
     this.#over = true;
     this.events?.closed(error);
@@ -150,24 +163,24 @@ export function memoryPair(options: MemoryPairOptions = {}): {
   readonly client: MemoryCarrier;
   readonly server: MemoryCarrier;
 } {
-  const { local = true } = options;
-  const client = new MemoryCarrier("client", local);
-  const server = new MemoryCarrier("server", local);
+  const { local = true, volatile = false } = options;
+  const client = new MemoryCarrier("client", { local, volatile });
+  const server = new MemoryCarrier("server", { local, volatile });
   MemoryCarrier.connect(client, server);
   return { client, server };
 }
 
-/** The same frames, each in a batch of its own; a batch that cannot be read stays as it is. */
-function framesApart(batch: Uint8Array): Uint8Array[] {
+/** The same frames, each in a batch of its own; what cannot be told apart stays together. */
+export function splitFrames(batch: Uint8Array): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let at = 0;
   while (at < batch.length) {
-    if (batch[at] !== 0x0a) return [batch];
+    if (batch[at] !== 0x0a) return [...pieces, batch.subarray(at)];
     let length = 0;
     let position = at + 1;
     for (let shift = 0; ; shift += 7) {
       const byte = batch[position];
-      if (byte === undefined || shift > 28) return [batch];
+      if (byte === undefined || shift > 28) return [...pieces, batch.subarray(at)];
       position += 1;
       length += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) break;

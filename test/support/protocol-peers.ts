@@ -15,10 +15,12 @@ import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";
 import { TaskServer } from "../../src/worker/task-server.ts";
 import { eventually } from "./eventually.ts";
-import { type MemoryCarrier, memoryPair, type MemoryPairOptions } from "./memory-pair.ts";
+import { type MemoryCarrier, type MemoryPairOptions, memoryPair } from "./memory-pair.ts";
 
 /** A Hello, as ours is but for the fields given. */
-export function helloWith(fields: Partial<Omit<Hello, "limits">> & { readonly limits?: Partial<Limits> } = {}): Hello {
+export function helloWith(
+  fields: Partial<Omit<Hello, "limits">> & { readonly limits?: Partial<Limits> } = {},
+): Hello {
   const { limits, ...rest } = fields;
   return {
     session: 1,
@@ -98,7 +100,13 @@ export class RecordedCall implements ClientStream {
     this.#ended({ kind: "done", value: decodeLeniently(bytes, start, end, parts) });
   }
 
-  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void {
     this.bodyUs.push(bodyUs);
     this.#ended({ kind: "exception", error: decodeLeniently(bytes, start, end, parts) });
   }
@@ -122,7 +130,12 @@ export class RecordedCall implements ClientStream {
 }
 
 /** A payload may have been tampered with; then the error stands for the value. */
-function decodeLeniently(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
+function decodeLeniently(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  parts: readonly Uint8Array[],
+): unknown {
   if (start === end) return undefined;
   try {
     return decodeValue(bytes, start, end, parts, { references: processReferences });
@@ -170,6 +183,15 @@ export class TestClient {
 
   /** Calls a routine. */
   call(id: string, parameters: readonly unknown[] = [], fields: CallFields = {}): RecordedCall {
+    return this.#open(id, payloadOf(parameters), fields);
+  }
+
+  /** Calls a routine with bytes for arguments. */
+  callWith(id: string, bytes: Uint8Array): RecordedCall {
+    return this.#open(id, { bytes, start: 0, end: bytes.length, parts: [] }, {});
+  }
+
+  #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
     const { generator = false, heldBack = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
     const key = keys.get(id) ?? {};
@@ -180,7 +202,9 @@ export class TestClient {
       callable: routineRef === 0 ? id : undefined,
       proxyRef: 0,
       flags:
-        (generator ? TaskFlag.Generator : 0) | (heldBack ? 0 : TaskFlag.NextImplied) | (nested ? TaskFlag.Nested : 0),
+        (generator ? TaskFlag.Generator : 0) |
+        (heldBack ? 0 : TaskFlag.NextImplied) |
+        (nested ? TaskFlag.Nested : 0),
       budgetUs,
       credit,
       parts: 0,
@@ -188,7 +212,7 @@ export class TestClient {
       callers: undefined,
       trace: undefined,
     };
-    recorded.stream = this.session.openStream(recorded, head, payloadOf(parameters));
+    recorded.stream = this.session.openStream(recorded, head, payload);
     return recorded;
   }
 }
@@ -245,7 +269,16 @@ export class TestWorker {
       worker.starts += 1;
       return Reflect.apply(body, this, parameters);
     };
-    return { id, name: id, module: undefined, kind, body: counted, declaredIn: undefined, timeoutMs: undefined, routine: counted };
+    return {
+      id,
+      name: id,
+      module: undefined,
+      kind,
+      body: counted,
+      declaredIn: undefined,
+      timeoutMs: undefined,
+      routine: counted,
+    };
   }
 }
 

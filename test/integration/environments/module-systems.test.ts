@@ -1,7 +1,15 @@
 /** Module systems and file kinds: ES modules, CommonJS, packages without a type, one and two copies of the library. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertOutput, MODULES, STRIPS_TYPES, TSX, userProject, withoutNodeWarnings } from "./user-project.ts";
+import { buildSync, transformSync } from "esbuild";
+import {
+  assertOutput,
+  MODULES,
+  STRIPS_TYPES,
+  TSX,
+  userProject,
+  withoutNodeWarnings,
+} from "./user-project.ts";
 
 const CALL = `
 const pool = await WorkerPool.open({ size: 1 });
@@ -38,13 +46,21 @@ ${DECLARATIONS.replaceAll(/export const (\w+)/g, "exports.$1")}`;
 
 describe("module systems", () => {
   test("routines run from plain ES modules", async () => {
-    await using project = userProject({ "package.json": MODULES, "main.js": esm("./jobs.js"), "jobs.js": jobs });
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.js": esm("./jobs.js"),
+      "jobs.js": jobs,
+    });
 
     assertOutput(await project.run(["main.js"]), EXPECTED);
   });
 
   test("routines run from .mjs files of a package without a type", async () => {
-    await using project = userProject({ "package.json": '{ "name": "program" }', "main.mjs": esm("./jobs.mjs"), "jobs.mjs": jobs });
+    await using project = userProject({
+      "package.json": '{ "name": "program" }',
+      "main.mjs": esm("./jobs.mjs"),
+      "jobs.mjs": jobs,
+    });
 
     assertOutput(await project.run(["main.mjs"]), EXPECTED);
   });
@@ -105,7 +121,11 @@ describe("module systems", () => {
   });
 
   test("routines run from .mts files under tsx", async () => {
-    await using project = userProject({ "package.json": '{ "name": "program" }', "main.mts": esm("./jobs.mts"), "jobs.mts": typedJobs });
+    await using project = userProject({
+      "package.json": '{ "name": "program" }',
+      "main.mts": esm("./jobs.mts"),
+      "jobs.mts": typedJobs,
+    });
 
     assertOutput(await project.run([...TSX, "main.mts"]), EXPECTED);
   });
@@ -140,12 +160,16 @@ describe("module systems", () => {
   });
 
   test("routines run from TypeScript that names modules by the extension they are built to", async () => {
-    await using project = userProject({ "package.json": MODULES, "main.ts": esm("./jobs.js"), "jobs.ts": typedJobs });
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.ts": esm("./jobs.js"),
+      "jobs.ts": typedJobs,
+    });
 
     assertOutput(await project.run([...TSX, "main.ts"]), EXPECTED);
   });
 
-  test("routines of a built package keep their positions in the source under --enable-source-maps", async () => {
+  test("an error keeps its positions in the source under tsx, also with --enable-source-maps", async () => {
     await using project = userProject({
       "package.json": MODULES,
       "main.ts": `import { WorkerPool } from "merino"; import { fail } from "./jobs.ts";
@@ -171,5 +195,80 @@ export const fail = routine(async function fail(): Promise<Removed> {
       assert.deepEqual({ stderr, exitCode }, { stderr: "", exitCode: 0 });
       assert.match(stdout, /jobs\.ts:8:9/);
     }
+  });
+
+  for (const [how, options] of [
+    ["esbuild", {}],
+    ["esbuild with keepNames", { keepNames: true }],
+    ["esbuild as CommonJS", { format: "cjs" }],
+  ] as const) {
+    test(`routines run from TypeScript built by ${how}, and errors keep their positions in it`, async () => {
+      const source = `import { routine } from "merino";
+
+interface Limits { readonly most: number }
+
+export const add = routine(async function add(x: number, y: number) {
+  return x + y;
+});
+
+export const fail = routine(async function fail(limits?: Limits) {
+  throw new Error(String(limits?.most));
+});
+`;
+      const format = "format" in options ? options.format : "esm";
+      const { code } = transformSync(source, {
+        loader: "ts",
+        sourcemap: "inline",
+        sourcefile: "jobs.ts",
+        ...options,
+        format,
+      });
+      await using project = userProject({
+        "package.json": MODULES,
+        "dist/package.json": JSON.stringify({ type: format === "cjs" ? "commonjs" : "module" }),
+        "dist/jobs.js": code,
+        "main.js": `import { WorkerPool } from "merino"; import jobs from "./jobs-of-dist.js";
+          const pool = await WorkerPool.open({ size: 1 });
+          console.log(await jobs.add(1, 2));
+          await jobs.fail().catch((error) => console.log(error.stack));
+          await pool.close();`,
+        "jobs-of-dist.js": 'import * as jobs from "./dist/jobs.js"; export default jobs.default ?? jobs;',
+      });
+
+      const { exitCode, stdout, stderr } = await project.run(["--enable-source-maps", "main.js"]);
+
+      assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+      assert.match(stdout, /^3\nError: undefined\n[\s\S]*jobs\.ts:10:9/);
+    });
+  }
+
+  test("a program bundled into one file runs", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.ts": esm("./jobs.ts"),
+      "jobs.ts": typedJobs,
+    });
+    buildSync({
+      entryPoints: [project.path("main.ts")],
+      outfile: project.path("bundle.js"),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      packages: "external",
+    });
+
+    assertOutput(await project.run(["bundle.js"]), EXPECTED);
+  });
+
+  test("a routine whose name a minifier has taken is refused at its declaration, with what to write", async () => {
+    const { code } = transformSync(
+      `import { routine } from "merino";
+       try { routine(async function add(x, y) { return x + y; }); }
+       catch (error) { console.log(error.code, error.message.includes("{ name:")); }`,
+      { minify: true, format: "esm" },
+    );
+    await using project = userProject({ "package.json": MODULES, "main.js": code });
+
+    assertOutput(await project.run(["main.js"]), ["ERR_MERINO_ROUTINE_DECLARATION true"]);
   });
 });

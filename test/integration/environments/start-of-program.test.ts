@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assertOutput, MODULES, TSX, userProject } from "./user-project.ts";
+import { assertOutput, MODULES, TSX, userProject, withoutNodeWarnings } from "./user-project.ts";
 
 const JOBS = `import { routine } from "merino";
 export const add = routine(async function add(x, y) { return x + y; });
@@ -59,7 +59,9 @@ describe("start of a program", () => {
     symlinkSync(project.directory, project.path("elsewhere/link"));
 
     assertOutput(await project.run([project.path("elsewhere/link/one-file.js")]), ["3 true"]);
-    assertOutput(await project.run(["main.js"], { cwd: project.path("elsewhere/link") }), ["3 program/jobs.js#add"]);
+    assertOutput(await project.run(["main.js"], { cwd: project.path("elsewhere/link") }), [
+      "3 program/jobs.js#add",
+    ]);
   });
 
   test("it may be a command in node_modules/.bin, a link without extension", async () => {
@@ -179,7 +181,10 @@ describe("start of a program", () => {
     test(`its ${option} does not stop the workers`, async () => {
       // A program started so waits for a debugger; this one says only afterwards how it was started.
       const pretend = `process.execArgv.push(${JSON.stringify(option)});`;
-      await using project = userProject({ ...FILES, "main.js": MAIN.replace("const pool", `${pretend}\nconst pool`) });
+      await using project = userProject({
+        ...FILES,
+        "main.js": MAIN.replace("const pool", `${pretend}\nconst pool`),
+      });
 
       const { exitCode, stdout } = await project.run(["main.js"]);
 
@@ -201,7 +206,7 @@ describe("start of a program", () => {
     ]);
   });
 
-  const EVALUATED = MAIN.replace("./jobs.js", "./jobs.js").replaceAll("\n", " ");
+  const EVALUATED = MAIN.replaceAll("\n", " ");
   for (const [kind, args, input] of [
     ["given with --eval", ["--input-type=module", "--eval", EVALUATED], ""],
     ["given with -e under tsx", [...TSX, "--input-type=module", "-e", EVALUATED], ""],
@@ -235,9 +240,47 @@ describe("start of a program", () => {
       const program = `import { routine } from "merino";
         try { routine(async function add() {}); } catch (error) { console.log(error.code, error.message.includes("import.meta.url")); }`;
 
-      const result = await project.run(viaInput ? args : [...args, program], viaInput ? { input: program } : {});
+      const result = await project.run(
+        viaInput ? args : [...args, program],
+        viaInput ? { input: program } : {},
+      );
 
       assertOutput(result, ["ERR_MERINO_ROUTINE_DECLARATION true"]);
     });
   }
+
+  test("it may be a thread of a program, which opens the pool there", async () => {
+    await using project = userProject({
+      ...FILES,
+      "start.js": `import { Worker } from "node:worker_threads";
+        new Worker(new URL("./main.js", import.meta.url)).on("exit", (code) => console.log("exit", code));`,
+    });
+
+    assertOutput(await project.run(["start.js"]), ["3 program/jobs.js#add", "exit 0"]);
+  });
+
+  test("it may be a child process with a channel of its own", async () => {
+    await using project = userProject({
+      ...FILES,
+      "start.js": `import { fork } from "node:child_process";
+        const child = fork("one-file.js");
+        child.on("message", (message) => console.log("message", message));
+        child.on("exit", (code) => console.log("exit", code));`,
+    });
+
+    assertOutput(await project.run(["start.js"]), ["3 true", "exit 0"]);
+  });
+
+  test("it may be watched", async () => {
+    await using project = userProject({
+      ...FILES,
+      // Ends the watching process as soon as the program in it has come to its end.
+      "main.js": `${MAIN}\nprocess.on("exit", () => process.kill(process.ppid, "SIGTERM"));`,
+    });
+
+    const { stdout, stderr } = await project.run(["--watch", "main.js"]);
+
+    assert.match(stdout, /^3 program\/jobs\.js#add$/m);
+    assert.equal(withoutNodeWarnings(stderr), "");
+  });
 });

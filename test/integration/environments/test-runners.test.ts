@@ -56,6 +56,25 @@ const add = routine(async function add(x: number, y: number) { return x + y; });
     });
   }
 
+  test("they are counted once where the file, of another name, declares the routine itself", async () => {
+    const declared = `import { routine } from "merino";
+const add = routine(async function add(x: number, y: number) { return x + y; });`;
+    await using project = userProject({
+      "package.json": MODULES,
+      "checks.ts": TEST.replace('import { add } from "./jobs.ts";', declared),
+    });
+
+    const { exitCode, stdout, stderr } = await project.run([
+      ...TSX,
+      "--test",
+      "--test-reporter=tap",
+      "checks.ts",
+    ]);
+
+    assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assert.deepEqual(counts(stdout), { tests: 2, pass: 2, fail: 0, cancelled: 0, skipped: 0 });
+  });
+
   const VITEST = TEST.replace('import assert from "node:assert/strict";\n', "")
     .replace("node:test", "vitest")
     .replace("after, before, test", "afterAll, beforeAll, expect, test")

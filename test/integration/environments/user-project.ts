@@ -81,14 +81,22 @@ export function userProject(
 export function withoutNodeWarnings(stderr: string): string {
   return stderr
     .split("\n")
-    .filter((line) => !/ExperimentalWarning|MODULE_TYPELESS_PACKAGE_JSON|Reparsing as ES module|To eliminate this warning|node --trace-warnings/.test(line))
+    .filter(
+      (line) =>
+        !/ExperimentalWarning|MODULE_TYPELESS_PACKAGE_JSON|Reparsing as ES module|To eliminate this warning|node --trace-warnings/.test(
+          line,
+        ),
+    )
     .join("\n");
 }
 
 /** Asserts that a program printed exactly these lines, nothing else, and ended with exit code 0. */
 export function assertOutput(result: RunResult, lines: readonly string[]): void {
   const expected = lines.map((line) => `${line}\n`).join("");
-  assert.deepEqual({ ...result, stderr: withoutNodeWarnings(result.stderr) }, { exitCode: 0, stdout: expected, stderr: "" });
+  assert.deepEqual(
+    { ...result, stderr: withoutNodeWarnings(result.stderr) },
+    { exitCode: 0, stdout: expected, stderr: "" },
+  );
 }
 
 /** Linux only: command lines that name the directory, as those of the project's workers do. */

@@ -1,0 +1,183 @@
+/** `pool.map` over real workers: order, bounds, back-pressure, and every way in which it can end. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type CallOptions, WorkerPool } from "../../src/index.ts";
+import { eventually } from "../support/eventually.ts";
+import { leakCheck } from "../support/leak-check.ts";
+import { add, fail, mark, reversed, untilAborted } from "./fixtures/pool-routines.ts";
+import { rejection, useEffects } from "./fixtures/pool-support.ts";
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
+
+/** An endless source of one item that knows whether it was closed. */
+function endlessly<T>(item: T): Iterable<T> & { closed: boolean } {
+  const source = {
+    closed: false,
+    *[Symbol.iterator]() {
+      try {
+        for (;;) yield item;
+      } finally {
+        source.closed = true;
+      }
+    },
+  };
+  return source;
+}
+
+describe("WorkerPool.map", () => {
+  test("gives results in the order of the items", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 2 });
+
+    const results = await collect(pool.map((id: number) => reversed(id, 8), [0, 1, 2, 3, 4, 5, 6, 7]));
+
+    assert.deepEqual(results, [0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("gives results as they come with ordered: false", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1 });
+    await reversed(1, 1);
+
+    const results = await collect(
+      pool.map((id: number) => reversed(id * 10, 20), [0, 1], { ordered: false }),
+    );
+
+    assert.deepEqual(results, [10, 0]);
+  });
+
+  test("takes a routine as it is, and an asynchronous source", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1, ambient: false });
+    async function* source() {
+      yield 1;
+      yield 2;
+    }
+
+    const results = await collect(pool.map((n: number) => add(n, 1), source()));
+    const direct = await collect(pool.map(fail, []));
+
+    assert.deepEqual(results, [2, 3]);
+    assert.deepEqual(direct, []);
+  });
+
+  test("has no more under way than its concurrency, and reads no further ahead", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using pool = await WorkerPool.open({ size: 2 });
+    let read = 0;
+    function* endless() {
+      for (;;) yield read++;
+    }
+
+    const results = pool.map((id: number) => mark(effects.path("log"), id, 5), endless(), { concurrency: 4 });
+    const taken: number[] = [];
+    for await (const id of results) {
+      assert.ok(
+        read <= taken.length + 1 + 4,
+        `read ${read} items when ${taken.length + 1} results were taken`,
+      );
+      assert.ok(pool.stats().unsettled <= 4);
+      taken.push(id);
+      if (taken.length === 20) break;
+    }
+
+    assert.deepEqual(
+      taken,
+      Array.from({ length: 20 }, (_, id) => id),
+    );
+    assert.ok(read <= 24, `read ${read}`);
+    assert.ok(effects.lines("log").length <= 24);
+  });
+
+  test("rejects with the error of a call, after the results before it", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 2 });
+
+    const results = pool.map(
+      async (item: string) => (item === "bad" ? fail("no good") : item),
+      ["a", "bad", "c"],
+    );
+    const seen: string[] = [];
+    const error = await rejection(
+      (async () => {
+        for await (const item of results) seen.push(item);
+      })(),
+    );
+
+    assert.ok(error instanceof TypeError);
+    assert.equal(error.message, "no good");
+    assert.deepEqual(seen, ["a"]);
+  });
+
+  test("cancels the calls of a routine that are under way when its signal fires, and closes its source", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using pool = await WorkerPool.open({ size: 1 });
+    const source = endlessly(effects.path("log"));
+    const controller = new AbortController();
+    const results = pool.map(untilAborted, source, { concurrency: 3, signal: controller.signal });
+    const waiting = rejection(results.next());
+    await eventually(() => effects.lines("log").length === 3);
+
+    const reason = new Error("enough");
+    controller.abort(reason);
+
+    assert.equal(await waiting, reason);
+    assert.equal(source.closed, true);
+    await eventually(() => effects.lines("log").filter((line) => line === "aborted").length === 3);
+    assert.equal(pool.stats().unsettled, 0);
+  });
+
+  test("cancels the calls of a routine that are under way on break, and closes its source", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using pool = await WorkerPool.open({ size: 1 });
+    const source = endlessly(effects.path("log"));
+    let made = 0;
+    const firstQuick = untilAborted.with({ pool });
+    const routine = Object.assign((path: string) => firstQuick(path), {
+      with: (options: CallOptions) => (path: string) =>
+        made++ === 0 ? Promise.resolve("quick") : untilAborted.with(options)(path),
+    });
+
+    for await (const result of pool.map(routine, source, { concurrency: 3 })) {
+      assert.equal(result, "quick");
+      await eventually(() => effects.lines("log").length === 2);
+      break;
+    }
+
+    assert.equal(source.closed, true);
+    await eventually(() => effects.lines("log").filter((line) => line === "aborted").length === 2);
+    assert.equal(pool.stats().unsettled, 0);
+  });
+
+  test("is over at once when its signal has fired before", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1 });
+    const reason = new Error("never mind");
+
+    const error = await rejection(
+      pool.map((n: number) => add(n, 1), [1], { signal: AbortSignal.abort(reason) }).next(),
+    );
+
+    assert.equal(error, reason);
+    assert.equal(pool.stats().calls, 0);
+  });
+
+  test("refuses options that it cannot follow, when it is called", async () => {
+    const pool = new WorkerPool({ size: 1 });
+    const map = (options: object) => () => void pool.map((n: number) => n, [1], options);
+
+    for (const concurrency of [0, -1, 1.5, Number.NaN, "2"]) {
+      assert.throws(map({ concurrency }), { option: "concurrency", value: concurrency });
+    }
+    assert.throws(map({ ordered: "yes" }), { option: "ordered", value: "yes" });
+    assert.throws(map({ signal: {} }), { option: "signal" });
+    await pool.close();
+  });
+});

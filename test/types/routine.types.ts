@@ -1,0 +1,230 @@
+/**
+ * What the compiler knows about each kind of routine: async and plain functions, async and plain generators,
+ * those with generics or overloads, and methods. Compiled and never run.
+ */
+import { currentTask, portable, type Routine, routine, WorkerPool } from "../../src/index.ts";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Accepts only a type that is exactly the one expected. */
+function expectType<Expected>(): <Actual>(value: Actual, same: Same<Actual, Expected>) => void {
+  return () => undefined;
+}
+
+// The six kinds: async function, function, function that gives a promise, async generator, generator, method.
+
+const asyncFunction = routine(async function asyncFunction(
+  x: number,
+  label = "a",
+  ...rest: readonly boolean[]
+) {
+  return { x, label, rest };
+});
+const plainFunction = routine(function plainFunction(x: number, y?: string) {
+  return y ?? x;
+});
+const promising = routine(function promising(x: number) {
+  return Promise.resolve(x);
+});
+const asyncGenerator = routine(async function* asyncGenerator(
+  from: number,
+): AsyncGenerator<number, "done", boolean> {
+  while ((yield from--) && from > 0);
+  return "done";
+});
+const plainGenerator = routine(function* plainGenerator(text: string): Generator<string, number, Date> {
+  const at = yield text;
+  return at.getTime();
+});
+const maybePromise = routine(function maybePromise(x: number): number | Promise<string> {
+  return x > 0 ? x : Promise.resolve("none");
+});
+
+type Answer = { x: number; label: string; rest: readonly boolean[] };
+
+expectType<Promise<Answer>>()(asyncFunction(1), true);
+expectType<Promise<Answer>>()(asyncFunction(1, "b", true, false), true);
+expectType<Promise<string | number>>()(plainFunction(1), true);
+expectType<Promise<string | number>>()(plainFunction(1, "b"), true);
+expectType<Promise<number>>()(promising(1), true);
+expectType<AsyncGenerator<number, "done", boolean>>()(asyncGenerator(3), true);
+expectType<AsyncGenerator<string, number, Date>>()(plainGenerator("a"), true);
+expectType<Promise<string | number>>()(maybePromise(1), true);
+declare const parameters: Parameters<typeof plainFunction>;
+expectType<[x: number, y?: string | undefined]>()(parameters, true);
+
+// Yields, what is sent in, and returns of generators.
+
+async function generators(): Promise<void> {
+  for await (const [key, value] of pairs({ a: 1 })) {
+    expectType<"a">()(key, true);
+    expectType<number>()(value, true);
+  }
+  // @ts-expect-error A generator that is to be sent values cannot be iterated, as one that runs here.
+  for await (const text of plainGenerator("a")) void text;
+  const step = await plainGenerator("a").next(new Date());
+  if (step.done === true) expectType<number>()(step.value, true);
+  else expectType<string>()(step.value, true);
+  const ended = await asyncGenerator(3).return("done");
+  if (ended.done === true) expectType<"done">()(ended.value, true);
+  // @ts-expect-error What is sent in keeps its type.
+  await plainGenerator("a").next("now");
+  // @ts-expect-error What is returned keeps its type.
+  await asyncGenerator(3).return("gone");
+}
+
+// A generator of inferred types.
+
+const inferred = routine(function* inferred(to: number) {
+  for (let n = 0; n < to; n++) yield n;
+});
+async function inferredGenerator(): Promise<void> {
+  for await (const n of inferred(3)) expectType<number>()(n, true);
+}
+
+// A plain generator may yield promises; their values arrive.
+
+const promises = routine(function* promises(): Generator<Promise<number>, void, void> {
+  yield Promise.resolve(1);
+});
+expectType<AsyncGenerator<number, void, void>>()(promises(), true);
+
+// Generics and overloads of asynchronous functions.
+
+const first = routine(async function first<T>(values: readonly T[]): Promise<T | undefined> {
+  return values[0];
+});
+const pairs = routine(async function* pairs<K extends string, V>(
+  record: Readonly<Record<K, V>>,
+): AsyncGenerator<[K, V], void, void> {
+  for (const key of Object.keys(record) as K[]) yield [key, record[key]];
+});
+function overloadedBody(value: string): Promise<string>;
+function overloadedBody(value: number): Promise<number>;
+async function overloadedBody(value: string | number): Promise<string | number> {
+  return value;
+}
+const overloaded = routine(overloadedBody);
+
+expectType<Promise<string | undefined>>()(first(["a"]), true);
+expectType<Promise<1 | 2 | undefined>>()(first<1 | 2>([1]), true);
+expectType<Promise<string | undefined>>()(first.with({ timeout: 1 })(["a"]), true);
+expectType<AsyncGenerator<["a" | "b", number], void, void>>()(pairs({ a: 1, b: 2 }), true);
+expectType<Promise<string>>()(overloaded("a"), true);
+expectType<Promise<number>>()(overloaded(1), true);
+expectType<Promise<string>>()(overloaded.local("a"), true);
+// @ts-expect-error No overload takes it.
+void overloaded(true);
+// @ts-expect-error A type parameter keeps its bound.
+void pairs(new Map([[1, 2]]), 1);
+
+// Members.
+
+expectType<Promise<string | number>>()(plainFunction.with({})(1, "a"), true);
+expectType<AsyncGenerator<string, number, Date>>()(plainGenerator.with({ prefetch: 8, tag: "t" })("a"), true);
+expectType<Generator<string, number, Date>>()(plainGenerator.local("a"), true);
+expectType<string | number>()(plainFunction.local(1), true);
+expectType<AsyncGenerator<number, "done", boolean>>()(asyncGenerator.local(1), true);
+expectType<string>()(plainFunction.id, true);
+void asyncFunction.with({ signal: new AbortController().signal, timeout: 1, dispatchTimeout: 1, copy: true })(
+  1,
+);
+void asyncFunction.with({ pool: new WorkerPool({ size: 1 }) })(1);
+// @ts-expect-error Options have types.
+void asyncFunction.with({ signal: 1 });
+// @ts-expect-error Options have types.
+void asyncFunction.with({ pool: "main" });
+// @ts-expect-error An option is needed to be an object.
+void asyncFunction.with();
+// @ts-expect-error Parameters keep their types behind with().
+void plainFunction.with({})("1");
+// @ts-expect-error Parameters keep their types in local().
+void plainFunction.local("1");
+// @ts-expect-error Members cannot be changed.
+plainFunction.local = () => 1;
+
+// Declarations.
+
+routine(async () => 1, { name: "one", module: import.meta.url, timeout: 1_000 });
+routine(async () => 1, { id: "shop/one" });
+routine(async () => 1, { name: "one", module: new URL(import.meta.url) });
+// @ts-expect-error Options have known names.
+routine(async () => 1, { nam: "one" });
+// @ts-expect-error Options have types.
+routine(async () => 1, { timeout: "1s" });
+
+// A helper around it keeps everything.
+
+function job<F extends (...parameters: never[]) => Promise<unknown>>(body: F): Routine<F> {
+  return routine(body);
+}
+expectType<Promise<Answer>>()(job(asyncFunction.local)(1), true);
+
+// Receivers and methods.
+
+@portable
+class Counter {
+  start: number;
+  constructor(start: number) {
+    this.start = start;
+  }
+
+  @routine
+  async add(by: number): Promise<number> {
+    return this.start + by;
+  }
+
+  @routine
+  async *count(to: number): AsyncGenerator<number, void, void> {
+    for (let n = this.start; n < to; n++) yield n;
+  }
+
+  @routine
+  static async create(start: number): Promise<Counter> {
+    return new Counter(start);
+  }
+
+  // @ts-expect-error A plain method would give a promise where its type says a value: make it async.
+  @routine
+  plain(by: number): number {
+    return this.start + by;
+  }
+}
+Counter.prototype.add = routine(Counter.prototype.add, { name: "Counter.add" });
+
+expectType<Promise<number>>()(new Counter(1).add(2), true);
+expectType<AsyncGenerator<number, void, void>>()(new Counter(1).count(2), true);
+expectType<Promise<Counter>>()(Counter.create(1), true);
+// @ts-expect-error A method's parameters keep their types.
+void new Counter(1).add("2");
+
+const bound = routine(function bound(this: Counter, by: number) {
+  return this.start + by;
+});
+expectType<Promise<number>>()(bound.call(new Counter(1), 2), true);
+// @ts-expect-error A receiver that is declared has to be there.
+void bound(2);
+
+// What a body knows of its task.
+
+const task = currentTask();
+expectType<AbortSignal | undefined>()(task?.signal, true);
+expectType<string | undefined>()(task?.id, true);
+expectType<number | undefined>()(task?.deadline, true);
+
+// map() takes routines and functions that call them.
+
+declare const pool: WorkerPool;
+expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1, 2]), true);
+expectType<AsyncGenerator<string | number, void, void>>()(
+  pool.map((n) => plainFunction(n), new Set([1])),
+  true,
+);
+expectType<Promise<number>>()(
+  pool.run(() => promising(1)),
+  true,
+);
+// @ts-expect-error Items are what the routine takes.
+pool.map(promising, ["a"]);
+
+export const compiled: readonly unknown[] = [generators, inferredGenerator];

@@ -1,0 +1,245 @@
+/** What a worker takes on, in which order it lets go, and what it never starts. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { currentTask } from "../../../src/context/scope.ts";
+import { Refusal } from "../../../src/wire/refusal.ts";
+import { eventually } from "../../support/eventually.ts";
+import { memoryPair } from "../../support/memory-pair.ts";
+import { connect, payloadOf, type RecordedCall, TestClient } from "../../support/protocol-peers.ts";
+
+/** Routines that end when the test says so. */
+function gated(): {
+  readonly bodies: Record<string, () => unknown>;
+  readonly open: () => void;
+  readonly signals: AbortSignal[];
+} {
+  const gates: Array<() => void> = [];
+  const signals: AbortSignal[] = [];
+  return {
+    signals,
+    open: () => {
+      for (const gate of gates.splice(0)) gate();
+    },
+    bodies: {
+      add: () => 3,
+      wait: () => {
+        const task = currentTask();
+        if (task !== undefined) signals.push(task.signal);
+        return new Promise<string>((resolve) => {
+          gates.push(() => resolve("released"));
+        });
+      },
+    },
+  };
+}
+
+async function codeOf(call: RecordedCall): Promise<number | string> {
+  const outcome = await call.outcome;
+  return outcome.kind === "refused" ? outcome.nack.code : outcome.kind;
+}
+
+test("TaskServer announces that it drains, refuses root tasks, and takes nested ones", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies);
+  const { client, worker } = pair;
+  const running = client.call("wait");
+  await eventually(() => worker.starts === 1);
+
+  worker.tasks.drain();
+  worker.tasks.drain();
+  await eventually(() => client.goAways.length > 0);
+  const root = await codeOf(client.call("add"));
+  const nested = await codeOf(client.call("add", [], { nested: true }));
+  let idle = false;
+  const idled = worker.tasks.idle().then(() => {
+    idle = true;
+  });
+  await eventually(() => worker.tasks.inFlight === 1);
+  const idleBefore = idle;
+  open();
+  await idled;
+
+  assert.deepEqual(
+    client.goAways.map(({ code }) => code),
+    [Refusal.DRAINING],
+  );
+  assert.equal(root, Refusal.DRAINING);
+  assert.equal(nested, "done");
+  assert.equal(idleBefore, false);
+  assert.equal(await running.value(), "released");
+});
+
+test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones never, and has room again", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies, { maxRootCalls: 3 });
+  const { client } = pair;
+
+  const calls = Array.from({ length: 5 }, () => client.call("wait"));
+  const nested = client.call("add", [], { nested: true });
+  const refused = await Promise.all(calls.slice(3).map(codeOf));
+  const nestedOutcome = await codeOf(nested);
+  open();
+  const served = await Promise.all(calls.slice(0, 3).map(codeOf));
+  const later = await codeOf(client.call("add"));
+
+  assert.deepEqual(refused, [Refusal.FULL, Refusal.FULL]);
+  assert.equal(nestedOutcome, "done");
+  assert.deepEqual(served, ["done", "done", "done"]);
+  assert.equal(later, "done");
+});
+
+test("TaskServer counts its ceiling over all connections", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies, { maxRootCalls: 1 });
+  const second = memoryPair();
+  pair.worker.tasks.serve(second.server);
+  const other = new TestClient(second.client);
+  await other.hello;
+
+  const first = pair.client.call("wait");
+  await eventually(() => pair.worker.starts === 1);
+  const refused = await codeOf(other.call("add"));
+  open();
+  await first.outcome;
+  const taken = await codeOf(other.call("add"));
+
+  assert.equal(refused, Refusal.FULL);
+  assert.equal(taken, "done");
+  other.session.session.close();
+});
+
+test("TaskServer never starts a task whose budget ran out while it waited", async () => {
+  const busy = (): void => {
+    const untilMs = performance.now() + 20;
+    while (performance.now() < untilMs);
+  };
+  await using pair = await connect({ busy, add: () => 3 });
+  const { client, worker } = pair;
+
+  const first = client.call("busy");
+  const late = client.call("add", [], { budgetUs: 1_000 });
+  const outcomes = [await codeOf(first), await codeOf(late)];
+
+  assert.deepEqual(outcomes, ["done", Refusal.EXPIRED]);
+  assert.equal(worker.starts, 1);
+});
+
+test("TaskServer fires the signal of a body whose budget runs out", async () => {
+  const { bodies, open, signals } = gated();
+  await using pair = await connect(bodies);
+  const { client } = pair;
+
+  const call = client.call("wait", [], { budgetUs: 10_000 });
+  await eventually(() => signals[0]?.aborted === true);
+  open();
+
+  assert.equal(signals[0]?.reason.name, "TimeoutError");
+  assert.equal(await call.value(), "released");
+});
+
+test("TaskServer does not take a very long budget for a very short one", async () => {
+  const { bodies, open, signals } = gated();
+  await using pair = await connect(bodies);
+  const { client } = pair;
+  const tenYearsUs = 10 * 365 * 86_400 * 1_000_000;
+
+  const call = client.call("wait", [], { budgetUs: tenYearsUs });
+  const short = client.call("wait", [], { budgetUs: 20_000 });
+  await eventually(() => signals[1]?.aborted === true);
+  const aborted = signals[0]?.aborted;
+  open();
+  await Promise.all([call.outcome, short.outcome]);
+
+  assert.equal(aborted, false);
+});
+
+test("TaskServer never starts tasks that are cancelled in the batch that brings them", async () => {
+  const { bodies } = gated();
+  await using pair = await connect(bodies);
+  const { client, worker } = pair;
+  const reason = payloadOf(new Error("no longer wanted"));
+
+  const calls = Array.from({ length: 50 }, () => client.call("add"));
+  for (const call of calls.slice(0, 49)) client.session.cancel(call.stream, reason);
+  const outcomes = await Promise.all(calls.map(codeOf));
+
+  assert.deepEqual(outcomes, [...Array.from({ length: 49 }, () => Refusal.EXPIRED), "done"]);
+  assert.equal(worker.starts, 1);
+});
+
+test("TaskServer abortAll refuses what waits and fires the signals of what runs", async () => {
+  const { bodies, open, signals } = gated();
+  await using pair = await connect(bodies);
+  const { client, worker } = pair;
+  const running = client.call("wait");
+  const accepted = client.call("wait", [], { heldBack: true });
+  await eventually(() => worker.starts === 1 && accepted.acks === 1);
+  const reason = new Error("the end");
+
+  worker.tasks.abortAll(reason);
+  const refused = await codeOf(accepted);
+  const fired = signals[0]?.reason;
+  open();
+
+  assert.equal(refused, Refusal.EXPIRED);
+  assert.equal(fired, reason);
+  assert.equal(await codeOf(running), "done");
+  await worker.tasks.idle();
+});
+
+test("TaskServer fires the signals of bodies whose client has gone, and forgets them", async () => {
+  const { bodies, signals } = gated();
+  await using pair = await connect(bodies);
+  const { client, worker, carriers } = pair;
+  const call = client.call("wait");
+  await eventually(() => worker.starts === 1);
+
+  carriers.client.cut();
+  await worker.tasks.idle();
+
+  assert.equal(signals[0]?.aborted, true);
+  assert.equal(worker.tasks.inFlight, 0);
+  assert.equal((await call.outcome).kind, "lost");
+});
+
+test("TaskServer does not count a generator that is suspended at a yield as a root call", async () => {
+  async function* numbers(): AsyncGenerator<number, string> {
+    yield 1;
+    yield 2;
+    return "end";
+  }
+  await using pair = await connect({ numbers, add: () => 3 }, { maxRootCalls: 1 });
+  const { client } = pair;
+
+  const stream = client.call("numbers", [], { generator: true });
+  await stream.yielded(1);
+  const beside = await codeOf(client.call("add"));
+  client.session.next(stream.stream);
+  client.session.next(stream.stream);
+
+  assert.equal(beside, "done");
+  assert.equal(await stream.value(), "end");
+  assert.equal(await codeOf(client.call("add")), "done");
+});
+
+test("TaskServer gives each task an id of its own, which both sides can tell", async () => {
+  await using pair = await connect({ id: () => currentTask()?.id, tag: () => currentTask()?.tag });
+  const { client } = pair;
+
+  const ids = await Promise.all([client.call("id").value(), client.call("id").value()]);
+  const tag = await client.call("tag", [], { tag: "blue" }).value();
+
+  assert.match(String(ids[0]), /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+  assert.notEqual(ids[0], ids[1]);
+  assert.equal(tag, "blue");
+});
+
+test("TaskServer refuses arguments that it cannot read, and starts nothing", async () => {
+  await using pair = await connect({ add: () => 3 });
+  const { client, worker } = pair;
+
+  const outcome = await client.callWith("add", Uint8Array.of(0xff, 0xff)).outcome;
+
+  assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.BAD_PAYLOAD);
+  assert.equal(worker.starts, 0);
+});

@@ -67,7 +67,13 @@ export class CancellationWatch {
   }
 
   #ask(member: Member): CancellationProbe {
-    const probe: CancellationProbe = { member, tasks: new Set(), answered: false, stop: () => {}, due: undefined };
+    const probe: CancellationProbe = {
+      member,
+      tasks: new Set(),
+      answered: false,
+      stop: () => {},
+      due: undefined,
+    };
     probe.stop = member.ping(() => {
       probe.answered = true;
     });

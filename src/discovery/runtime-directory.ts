@@ -10,6 +10,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { processWide } from "../internal/process-wide.ts";
+import { ownerName, sweepLeftovers } from "./leftovers.ts";
 import { MAX_SOCKET_PATH_BYTES } from "./parse-worker-metadata.ts";
 
 const MAKING_ATTEMPTS = 10;
@@ -37,16 +38,16 @@ export function socketDirectory(): string {
 
 /**
  * Makes up a path for a worker's Unix socket. Each call gives another one; none is ever given twice. The
- * file itself is its server's to create and to remove.
+ * file itself is its server's to create and to remove; its name tells which process asked for it.
  *
- * @param uid The worker's; its beginning is part of the name, so that people can tell sockets apart.
  * @returns An absolute path of at most 103 bytes.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the directory's own
  *   path is too long for that.
  */
-export function socketPath(uid: string): string {
-  const readable = uid.replace(/[^A-Za-z0-9]/g, "").slice(0, 8);
-  const path = join(socketDirectory(), `${readable}-${randomBytes(8).toString("base64url")}`);
+export function socketPath(): string {
+  const directory = socketDirectory();
+  sweepLeftovers(runtimeDirectory());
+  const path = join(directory, `${ownerName()}-${randomBytes(8).toString("base64url")}`);
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
     throw new InvalidOptionError("socketPath", {
       value: path,

@@ -8,6 +8,8 @@ import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { currentScope, pushAmbient, removeAmbient, runInScope } from "../context/scope.ts";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
+import { AdvertisementDirectory } from "../discovery/advertisement-directory.ts";
+import { privateNamespace } from "../discovery/leftovers.ts";
 import { LocalDiscovery } from "../discovery/local-discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
@@ -15,6 +17,7 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { deadlines } from "../internal/deadline-queue.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { EventStream } from "../internal/event-stream.ts";
+import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { resolveDuration } from "../client/worker-proxy-options.ts";
 import { entryModule } from "../process/entry-module.ts";
@@ -45,6 +48,8 @@ export class WorkerPool implements CallTarget {
   readonly #events = new EventStream<PoolEvent>();
   readonly #closed = createDeferred();
   #publisher: Publisher | undefined;
+  /** Where the advertisements of a private discovery lie. */
+  #privateDirectory: string | undefined;
   #state: PoolState = "created";
   #closing: Promise<void> | undefined;
   #restarts = 0;
@@ -59,7 +64,7 @@ export class WorkerPool implements CallTarget {
     this.closed = this.#closed.promise;
     const { size, capacity, discovery, proxy, tags } = this.#options;
     // A pool without a discovery has a private one, so that calls nested in its tasks find its workers.
-    this.#discovery = discovery ?? (size > 0 ? new LocalDiscovery(`pool-${this.id}`) : undefined);
+    this.#discovery = discovery ?? (size > 0 ? new LocalDiscovery(privateNamespace()) : undefined);
     this.proxy = new WorkerProxy(
       {
         discovery,
@@ -225,6 +230,8 @@ export class WorkerPool implements CallTarget {
     // In a worker, this process's own entry is the host; the program is its parent's.
     const entry = role === undefined ? entryModule() : role.entry;
     this.#publisher = size > 0 ? this.#discovery?.publisher() : undefined;
+    this.#privateDirectory = this.#privateDirectoryPath();
+    if (this.#privateDirectory !== undefined) removeAtExit(this.#privateDirectory);
     for (let n = 0; n < size; n += 1) {
       this.#slots.push(
         new WorkerSlot({
@@ -288,8 +295,10 @@ export class WorkerPool implements CallTarget {
       await Promise.race([this.proxy.settled(), this.#graceOver.promise]);
       deadlines.cancel(timer);
     }
-    await this.#retract();
+    const retracted = this.#retract();
+    // At once: a task that loses its nested calls to the retraction would fail with that, and not because the pool closes.
     this.proxy.abortCalls(closed);
+    await retracted;
     const killAfterMs = this.#options.proxy.killGraceMs;
     try {
       await Promise.all(this.#slots.map((slot) => slot.stop(killAfterMs)));
@@ -302,10 +311,17 @@ export class WorkerPool implements CallTarget {
   async #retract(): Promise<void> {
     try {
       await this.#publisher?.close();
+      if (this.#privateDirectory !== undefined) forgetAtExit(this.#privateDirectory);
     } catch (error) {
       // Whoever finds the record finds nobody behind it; the workers end all the same.
       warnUnpublished("retract the workers of a pool", error);
     }
+  }
+
+  #privateDirectoryPath(): string | undefined {
+    const { discovery, size } = this.#options;
+    if (discovery !== undefined || size === 0 || !(this.#discovery instanceof LocalDiscovery)) return undefined;
+    return new AdvertisementDirectory(this.#discovery.namespace).path;
   }
 
   #admit(worker: WorkerMetadata): void {

@@ -10,6 +10,7 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
+import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -109,7 +110,8 @@ export class WorkerSlot {
     let path: string;
     let worker: Worker;
     try {
-      path = socketPath(uid);
+      path = socketPath();
+      removeAtExit(path);
       worker = factory({ uid, socketPath: path, tags, extra: {}, startTimeoutMs, entry });
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
@@ -125,6 +127,7 @@ export class WorkerSlot {
     worker.exited
       .then((exit) => {
         rmSync(path, { force: true }); // a worker that was killed could not
+        forgetAtExit(path);
         this.#exited(worker, exit);
       })
       .catch(reportBug);

@@ -115,7 +115,7 @@ test("a timeout", async (t) => {
     await rejection(routines.snooze.with({ timeout: 1_200 })(60_000));
 
     assert.deepEqual(await stream.next(), { value: 0, done: false });
-    await stream.return();
+    await stream.return(undefined as never);
   });
 });
 
@@ -203,7 +203,7 @@ test("a dispatchTimeout", async (t) => {
       answers.map(({ value }) => value),
       [0, 1, 2],
     );
-    await stream.return();
+    await stream.return(undefined as never);
     assert.equal(pool.stats().unsettled, 0);
   });
 });

@@ -87,7 +87,7 @@ test("LocalDiscovery never replays a worker that was killed before", async () =>
 test("LocalDiscovery drops a worker whose process lives but whose socket is gone or refuses", async () => {
   await using _leaks = leakCheck();
   const { namespace, directory } = freshDirectory();
-  const gone = socketPath("gone");
+  const gone = socketPath();
   const server = createServer((connection) => connection.destroy()).listen(gone);
   await once(server, "listening");
   // A socket that was bound once: its process was killed, or it would have removed the file.
@@ -113,7 +113,7 @@ test("LocalDiscovery drops a worker whose process lives but whose socket is gone
 test("LocalDiscovery keeps workers of other hosts and workers without a socket", async () => {
   await using _leaks = leakCheck();
   const { namespace, directory } = freshDirectory();
-  const missing = socketPath("missing");
+  const missing = socketPath();
   const publisher = new LocalDiscovery(namespace).publisher();
   await publisher.publish({
     type: "worker-added",
@@ -219,7 +219,7 @@ test("LocalDiscovery refuses a runtime directory that others can enter, or that 
   await assert.rejects(follow(discovery).finished, refusal);
   await assert.rejects(publisher.publish({ type: "worker-added", worker: workerMetadata() }), refusal);
   assert.throws(() => discovery.publisher(), refusal);
-  assert.throws(() => socketPath("a"), refusal);
+  assert.throws(() => socketPath(), refusal);
   rmSync(directory, { recursive: true });
   mkdirSync(join(leaks.runtimeRoot, "elsewhere"), { mode: 0o700 });
   symlinkSync(join(leaks.runtimeRoot, "elsewhere"), directory);

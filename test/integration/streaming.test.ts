@@ -385,8 +385,8 @@ test("a remote generator goes to the pool in scope where it is made, not where i
   const pidOutside = (await first.run(() => outside.next())).value;
   assert.equal(pidInRun, first.workers[0]?.pid);
   assert.equal(pidOutside, second.workers[0]?.pid);
-  await inRun.return(undefined);
-  await outside.return(undefined);
+  await inRun.return(undefined as never);
+  await outside.return(undefined as never);
 });
 
 test("a remote generator without a pool fails at its first step", async () => {
@@ -408,7 +408,7 @@ test("a remote generator with prefetch", async (t) => {
     const afterFirst = await steady(() => routines.producedSoFar().then(({ produced }) => produced));
     for (let n = 0; n < 10; n += 1) await numbers.next();
     const afterEleven = await steady(() => routines.producedSoFar().then(({ produced }) => produced));
-    await numbers.return(undefined);
+    await numbers.return(undefined as never);
 
     // Credit goes back in lots of half the prefetch, so the lead is between half of it and all of it.
     assert.ok(afterFirst >= 1 + 2 && afterFirst <= 1 + 4, `${afterFirst} after one`);
@@ -420,7 +420,7 @@ test("a remote generator with prefetch", async (t) => {
     await numbers.next();
 
     assert.equal(await steady(() => routines.producedSoFar().then(({ produced }) => produced)), 2);
-    await numbers.return(undefined);
+    await numbers.return(undefined as never);
   });
 
   await t.test("gives the same values, in order, also to steps asked for at once", async () => {
@@ -535,7 +535,7 @@ test("a remote generator with prefetch", async (t) => {
     assert.ok(rss - before.rss < 200 * MIB, `${rss - before.rss} bytes more`);
     // A worker that stops at the window must hear that its values were taken, long before 500 of them were.
     for (let n = 1; n < 20; n += 1) assert.equal((await numbers.next()).value?.[0 as never], n % 251);
-    await numbers.return(undefined);
+    await numbers.return(undefined as never);
   });
 });
 

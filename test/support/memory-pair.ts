@@ -16,7 +16,6 @@ export interface MemoryPairOptions {
 
 /** One end of the pair. */
 export class MemoryCarrier implements Carrier {
-  readonly volatile = false;
   readonly local: boolean;
   readonly volatile: boolean;
   readonly description: string;

@@ -45,7 +45,7 @@ export async function startAdvertisedWorker(namespace: string, uid: string): Pro
 }
 
 async function main(namespace: string, uid: string): Promise<void> {
-  const socket = socketPath(uid);
+  const socket = socketPath();
   const server = createServer((connection) => connection.destroy());
   server.listen(socket);
   await once(server, "listening");

@@ -55,9 +55,8 @@ export function userProject(
   const leaks = leakCheck();
   const inFolder = Object.entries(files).map(([file, text]) => [join(folder, file), text] as const);
   const temporary: TemporaryPackage = temporaryPackage(Object.fromEntries(inFolder), { dependencies });
-  for (const part of ["dist", "package.json"]) {
-    cpSync(join(ROOT, part), temporary.path(join("node_modules/merino", part)), { recursive: true });
-  }
+  built ??= copyBuilt();
+  cpSync(built.directory, temporary.path("node_modules/merino"), { recursive: true });
   const directory = join(temporary.directory, folder);
   return {
     directory,
@@ -75,6 +74,16 @@ export function userProject(
       }
     },
   };
+}
+
+/** The built package as it was when the first project was made, so that one build serves all tests of a file. */
+let built: TemporaryPackage | undefined;
+
+function copyBuilt(): TemporaryPackage {
+  const copy = temporaryPackage({});
+  process.once("exit", () => copy[Symbol.dispose]());
+  for (const part of ["dist", "package.json"]) cpSync(join(ROOT, part), copy.path(part), { recursive: true });
+  return copy;
 }
 
 /** Output without what Node itself says of a feature that it calls experimental. */

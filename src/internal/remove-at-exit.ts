@@ -1,0 +1,29 @@
+/**
+ * Removes files when the process ends without having been asked to tidy up: by `process.exit`, by an
+ * uncaught error, or because nothing keeps it alive. What a signal kills cannot do even that.
+ */
+import { rmSync } from "node:fs";
+import { processWide } from "./process-wide.ts";
+
+const paths = processWide("remove-at-exit", () => new Set<string>());
+
+function removeAll(): void {
+  for (const path of paths) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch {
+      // The process is ending; what cannot be removed now is swept by a later one.
+    }
+  }
+}
+
+/** Removes the file or directory at the end of the process, unless it is forgotten before. */
+export function removeAtExit(path: string): void {
+  if (paths.size === 0) process.on("exit", removeAll);
+  paths.add(path);
+}
+
+/** Takes a path back: it has been removed. */
+export function forgetAtExit(path: string): void {
+  if (paths.delete(path) && paths.size === 0) process.off("exit", removeAll);
+}

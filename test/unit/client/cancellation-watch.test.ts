@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CancellationWatch, type CancelledTask } from "../../../src/client/cancellation-watch.ts";
+import type { Member } from "../../../src/client/member.ts";
+import { deadlines } from "../../../src/internal/deadline-queue.ts";
+import { eventually } from "../../support/eventually.ts";
+
+/** A member that counts pings and answers when it is told to. */
+function fakeMember(): { member: Member; pings: number; answer: () => void; stopped: number } {
+  const fake = {
+    pings: 0,
+    stopped: 0,
+    answer: (): void => {},
+    member: undefined as unknown as Member, // set below: it refers to the counters
+  };
+  const member = {
+    ready: true,
+    ping(onPong: () => void) {
+      fake.pings += 1;
+      fake.answer = onPong;
+      return () => {
+        fake.stopped += 1;
+      };
+    },
+  };
+  fake.member = member as unknown as Member; // what the watch uses of one
+  return fake;
+}
+
+function task(stream: number, phase: CancelledTask["phase"] = "sent"): CancelledTask {
+  return { stream, phase, routine: `r${stream}`, probe: undefined };
+}
+
+/** A watch and what it has reported. */
+function startWatch(firstWaiting = Number.POSITIVE_INFINITY): {
+  watch: CancellationWatch;
+  reports: string[];
+} {
+  const reports: string[] = [];
+  const watch = new CancellationWatch({
+    killGraceMs: 5,
+    firstWaiting: () => firstWaiting,
+    abandoned: (tasks) => reports.push(`abandoned ${tasks}`),
+    unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`),
+  });
+  return { watch, reports };
+}
+
+test("CancellationWatch asks once for all cancellations of a turn", () => {
+  const fake = fakeMember();
+  const { watch } = startWatch();
+  const tasks = [task(1), task(2), task(3)];
+
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  assert.equal(fake.pings, 1);
+  for (const cancelled of tasks) watch.ended(cancelled);
+});
+
+test("CancellationWatch keeps no deadline and no question once its tasks have ended", () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  const before = deadlines.size;
+  const tasks = [task(1), task(2)];
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  for (const cancelled of tasks) watch.ended(cancelled);
+
+  assert.equal(deadlines.size, before);
+  assert.equal(fake.stopped, 1);
+  assert.deepEqual(reports, []);
+});
+
+test("CancellationWatch counts the tasks that go on although the worker answers", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  const tasks = [task(1, "running"), task(2, "running"), task(3, "running")];
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  fake.answer();
+  watch.ended(task(4));
+  for (const ended of tasks.slice(2)) watch.ended(ended);
+  await eventually(() => reports.length > 0);
+
+  assert.deepEqual(reports, ["abandoned 2"]);
+});
+
+test("CancellationWatch names the running task when the worker does not answer", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  watch.add(task(1), fake.member);
+  watch.add(task(7, "running"), fake.member);
+
+  await eventually(() => reports.length > 0);
+
+  assert.deepEqual(reports, ["unresponsive r7"]);
+});
+
+test("CancellationWatch blames no task that waits behind one that was not cancelled", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(4);
+  const later = startWatch();
+  watch.add(task(5), fake.member);
+  await eventually(() => fake.stopped === 1);
+
+  later.watch.add(task(5), fake.member);
+  await eventually(() => later.reports.length > 0);
+
+  assert.deepEqual(reports, []);
+  assert.deepEqual(later.reports, ["unresponsive r5"]);
+});

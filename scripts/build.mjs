@@ -32,6 +32,8 @@ await build({
 // A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`.
 const index = await readFile(path.join(DIST, "index.js"), "utf8");
 if (!index.includes('"./host/main.js"')) {
-  process.stderr.write("build: the code that names './host/main.js' is not in dist/index.js, beside which it lies\n");
+  process.stderr.write(
+    "build: the code that names './host/main.js' is not in dist/index.js, beside which it lies\n",
+  );
   process.exitCode = 1;
 }

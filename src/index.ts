@@ -1,46 +1,31 @@
 /** Merino: any function or generator becomes a routine that runs on a pool of workers. The public door; no logic. */
 
-// Routines
-export { routine } from "./routine/routine.ts";
-export type { Routine, RoutineBody, RoutineCall, RoutineMembers, RoutineOptions } from "./routine/routine-types.ts";
-export type { CallOptions, CallTarget } from "./context/dispatcher.ts";
-export { currentTask } from "./context/scope.ts";
-export type { Task, TaskCaller } from "./context/task.ts";
-export { isMain } from "./process/is-main.ts";
-
-// Values
-export { decode, encode, portable } from "./codec/portable.ts";
-
-// Pools
-export { WorkerPool } from "./pool/worker-pool.ts";
-export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
-export type { MapOptions } from "./pool/map-calls.ts";
-export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
-export { WorkerProxy } from "./client/worker-proxy.ts";
-export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
-export type { ExplainedMember, Explanation } from "./client/explanation.ts";
-
-// Workers
-export { ProcessWorker } from "./process/process-worker.ts";
-export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
-export type { Worker, WorkerContext, WorkerExit, WorkerFactory } from "./process/worker.ts";
-export type { ChannelOptions, WorkerMetadata } from "./wire/worker-metadata.ts";
-
-// Discovery and balancing
-export type { Discovery, DiscoveryDescriptor, DiscoveryEvent, Publisher, SubscribeOptions } from "./discovery/discovery.ts";
-export { LocalDiscovery } from "./discovery/local-discovery.ts";
-export { StaticDiscovery } from "./discovery/static-discovery.ts";
 export type { BalancedTask, Balancer, Candidate } from "./balancer/balancer.ts";
 export { LeastBusyBalancer } from "./balancer/least-busy-balancer.ts";
 export { RoundRobinBalancer } from "./balancer/round-robin-balancer.ts";
+export type { ExplainedMember, Explanation } from "./client/explanation.ts";
+export { WorkerProxy } from "./client/worker-proxy.ts";
+export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 
-// Versions
-export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
-
-// Errors
-export { type Fault, isMerinoError, MerinoError, type MerinoErrorLike } from "./errors/merino-error.ts";
+// Values
+export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
+export type { CallOptions, CallRequest, CallTarget, Dispatcher } from "./context/dispatcher.ts";
+export { currentTask } from "./context/scope.ts";
+export type { Task, TaskCaller } from "./context/task.ts";
+// Discovery and balancing
+export type {
+  Discovery,
+  DiscoveryDescriptor,
+  DiscoveryEvent,
+  Publisher,
+  SubscribeOptions,
+} from "./discovery/discovery.ts";
+export { LocalDiscovery } from "./discovery/local-discovery.ts";
+export { StaticDiscovery } from "./discovery/static-discovery.ts";
 export { HandshakeError } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";
+// Errors
+export { type Fault, isMerinoError, MerinoError, type MerinoErrorLike } from "./errors/merino-error.ts";
 export { NoActivePoolError } from "./errors/no-active-pool-error.ts";
 export { NoWorkersAvailableError, type Refusal } from "./errors/no-workers-available-error.ts";
 export { NotSerializableError } from "./errors/not-serializable-error.ts";
@@ -56,3 +41,32 @@ export { type CallPhase, TimeoutError } from "./errors/timeout-error.ts";
 export { VersionError } from "./errors/version-error.ts";
 export { type LostWorker, WorkerLostError } from "./errors/worker-lost-error.ts";
 export { type FailedStart, WorkerStartError } from "./errors/worker-start-error.ts";
+export type { MapOptions } from "./pool/map-calls.ts";
+export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
+// Pools
+export { WorkerPool } from "./pool/worker-pool.ts";
+export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
+export { isMain } from "./process/is-main.ts";
+// Workers
+export { ProcessWorker } from "./process/process-worker.ts";
+export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
+export type {
+  ChildMessage,
+  ParentMessage,
+  Worker,
+  WorkerContext,
+  WorkerExit,
+  WorkerFactory,
+} from "./process/worker.ts";
+// Routines
+export { routine } from "./routine/routine.ts";
+export type {
+  Routine,
+  RoutineBody,
+  RoutineCall,
+  RoutineMembers,
+  RoutineOptions,
+} from "./routine/routine-types.ts";
+// Versions
+export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
+export type { ChannelOptions, WorkerMetadata } from "./wire/worker-metadata.ts";

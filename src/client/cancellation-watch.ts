@@ -11,6 +11,8 @@ export interface CancelledTask {
   /** Its number on the connection; workers begin tasks in this order. */
   readonly stream: number;
   readonly phase: "queued" | "sent" | "running";
+  /** Whether it is known to hold the worker's thread, or will once it starts: it has not suspended. */
+  readonly reserved: boolean;
   /** Identity of the routine. */
   readonly routine: string;
   /** What it is watched by; see {@link CancellationWatch.ended}. */
@@ -32,6 +34,8 @@ export interface CancellationWatchOptions {
   readonly killGraceMs: number;
   /** The lowest stream on the member whose task is not cancelled and has not been heard of; `Infinity` if there is none. */
   readonly firstWaiting: (member: Member) => number;
+  /** Whether a task that is not cancelled is known to hold the member's thread. */
+  readonly occupied: (member: Member) => boolean;
   /** So many bodies go on although their worker answers. */
   readonly abandoned: (tasks: number) => void;
   readonly unresponsive: (member: Member, culprit: string) => void;
@@ -97,15 +101,25 @@ export class CancellationWatch {
       return;
     }
     if (!member.ready) return;
-    const culprit = findCulprit(tasks, this.#options.firstWaiting(member));
+    const culprit = findCulprit(tasks, this.#options.firstWaiting(member), this.#options.occupied(member));
     if (culprit !== undefined) this.#options.unresponsive(member, culprit.routine);
   }
 }
 
-/** A task that has not been heard of and has others before it is waiting behind them, and blameless. */
-function findCulprit(tasks: ReadonlySet<CancelledTask>, firstWaiting: number): CancelledTask | undefined {
+/**
+ * Finds the cancelled task that blocks the worker. One that has not been heard of and has others before it
+ * is waiting behind them, and one that has suspended is waiting behind whatever holds the thread: both are
+ * blameless.
+ */
+function findCulprit(
+  tasks: ReadonlySet<CancelledTask>,
+  firstWaiting: number,
+  occupied: boolean,
+): CancelledTask | undefined {
   let culprit: CancelledTask | undefined;
   for (const task of tasks) {
+    if (task.phase === "running" && task.reserved) return task;
+    if (occupied) continue;
     if (task.phase === "running") return task;
     if (task.stream < firstWaiting && (culprit === undefined || task.stream < culprit.stream)) culprit = task;
   }

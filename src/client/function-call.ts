@@ -41,7 +41,13 @@ export class FunctionCall extends OutgoingTask {
     this.carrier.answered(this, "completed");
   }
 
-  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void {
     this.responded(bodyUs);
     this.carrier.over(this);
     if (this.settled || this.late()) return;
@@ -53,6 +59,8 @@ export class FunctionCall extends OutgoingTask {
   }
 
   protected reject(error: unknown): void {
+    // A task that is being cancelled may never come to await the calls it made: their end is then nobody's surprise.
+    if (this.parent?.cancelled === true) this.promise.catch(() => {});
     this.#reject(error);
     release();
   }

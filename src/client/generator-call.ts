@@ -97,7 +97,10 @@ export class GeneratorCall extends OutgoingTask {
       return this.#request(NEXT, () => this.member?.session?.next(this.stream));
     }
     try {
-      const { bytes, start, end, parts } = encodeValue(argument, { root: "value", references: this.carrier.references });
+      const { bytes, start, end, parts } = encodeValue(argument, {
+        root: "value",
+        references: this.carrier.references,
+      });
       return this.#request(NEXT, () => this.member?.session?.send(this.stream, { bytes, start, end, parts }));
     } catch (error) {
       return Promise.reject(error);
@@ -116,7 +119,10 @@ export class GeneratorCall extends OutgoingTask {
       this.#ahead.length = 0;
       return Promise.reject(error);
     }
-    const { bytes, start, end, parts } = encodeThrown(error, { root: "error", references: this.carrier.references });
+    const { bytes, start, end, parts } = encodeThrown(error, {
+      root: "error",
+      references: this.carrier.references,
+    });
     this.#discardAhead();
     return this.#request({ kind: "throw", value: error }, () =>
       this.member?.session?.throw(this.stream, { bytes, start, end, parts }),
@@ -132,14 +138,19 @@ export class GeneratorCall extends OutgoingTask {
     }
     let write: () => void;
     try {
-      const { bytes, start, end, parts } = encodeValue(value, { root: "value", references: this.carrier.references });
+      const { bytes, start, end, parts } = encodeValue(value, {
+        root: "value",
+        references: this.carrier.references,
+      });
       write = () => this.member?.session?.return(this.stream, { bytes, start, end, parts });
     } catch (error) {
       return Promise.reject(error);
     }
     this.#discardAhead();
     const answered = this.#request({ kind: "return", value }, write);
-    this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
+    if (this.#requests.some(({ ask }) => ask.kind === "return")) {
+      this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
+    }
     return answered;
   }
 
@@ -149,7 +160,8 @@ export class GeneratorCall extends OutgoingTask {
       this.#dropped = true; // somebody holds the promise of a step, though not the generator
       return;
     }
-    if (this.#state === "open") this.abort(new DOMException("The generator was dropped without being returned", "AbortError"));
+    if (this.#state === "open")
+      this.abort(new DOMException("The generator was dropped without being returned", "AbortError"));
   }
 
   override sent(member: Member, stream: number): void {
@@ -208,7 +220,8 @@ export class GeneratorCall extends OutgoingTask {
     const following = this.#requests[0];
     if (following?.deferred === true) {
       following.deferred = false;
-      following.step?.();
+      if (following.step !== undefined) this.#sendLate(following.step);
+      if (this.settled) return;
     }
     this.#answered();
   }
@@ -227,7 +240,13 @@ export class GeneratorCall extends OutgoingTask {
     }
   }
 
-  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void {
     this.responded(bodyUs);
     this.#resume();
     this.carrier.over(this);
@@ -253,7 +272,8 @@ export class GeneratorCall extends OutgoingTask {
       if (this.#requests.length === 0) hold();
       const deferred =
         this.credit > 0 &&
-        ((ask.kind === "throw" && this.#requests.length > 0) || (step !== undefined && this.#requests.some(isDeferred)));
+        ((ask.kind === "throw" && this.#requests.length > 0) ||
+          (step !== undefined && this.#requests.some(isDeferred)));
       this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
       if (this.#state === "fresh") {
         this.#state = "open";
@@ -263,15 +283,38 @@ export class GeneratorCall extends OutgoingTask {
       this.#resume();
       if (step === undefined || deferred) return;
       if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#early.push(step);
-      else step();
+      else this.#sendNow(step, ask, reject);
     });
   }
 
+  /** Sends a step just asked for. One that is larger than the worker accepts is not a step at all. */
+  #sendNow(step: () => void, ask: Ask, reject: (error: unknown) => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (this.credit > 0 && ask.kind !== "next") {
+        this.abort(error); // what came ahead has been discarded for its sake
+        return;
+      }
+      this.#requests.pop();
+      reject(error);
+      this.#answered();
+    }
+  }
+
+  /** Sends a step that was put off. If it is too large, the call ends: more may have been asked for behind it. */
+  #sendLate(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.abort(error);
+    }
+  }
 
   #sendEarly(): void {
     const early = this.#early;
     this.#early = [];
-    for (const step of early) step();
+    for (const step of early) this.#sendLate(step);
   }
 
   /**

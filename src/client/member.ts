@@ -6,7 +6,7 @@ import type { Candidate } from "../balancer/balancer.ts";
 import { runOutsideScope } from "../context/scope.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { VersionError } from "../errors/version-error.ts";
-import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
+import { type BackoffPolicy, backoffDelayMs } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { Carrier } from "../session/carrier.ts";
 import { ClientSession, type ClientSessionEvents } from "../session/client-session.ts";
@@ -27,7 +27,12 @@ const RECONNECT: BackoffPolicy = { baseMs: 50, factor: 1.6, maxMs: 10_000, jitte
 export type MemberState =
   | { readonly kind: "connecting"; readonly attempt: number }
   | { readonly kind: "ready"; readonly session: ClientSession }
-  | { readonly kind: "backing-off"; readonly attempt: number; readonly error: Error; readonly retry: DeadlineEntry }
+  | {
+      readonly kind: "backing-off";
+      readonly attempt: number;
+      readonly error: Error;
+      readonly retry: DeadlineEntry;
+    }
   | { readonly kind: "gone" };
 
 /** What a member tells the proxy it belongs to. */
@@ -69,6 +74,7 @@ export class Member implements Candidate {
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
   completed = 0;
+  #retired = false;
   readonly #options: MemberOptions;
   /** Ends the attempt to connect that is under way, greeting included. */
   #stopConnecting: (() => void) | undefined;
@@ -95,7 +101,8 @@ export class Member implements Candidate {
   hasRoom(expectedUs: number | undefined): boolean {
     const { state } = this;
     if (state.kind !== "ready" || this.draining || state.session.session.congested) return false;
-    if (this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_MAX_CONCURRENT_CALLS)) return false;
+    if (this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_MAX_CONCURRENT_CALLS))
+      return false;
     return this.aheadCount === 0 || (expectedUs !== undefined && this.aheadUs + expectedUs <= AHEAD_US);
   }
 
@@ -128,6 +135,13 @@ export class Member implements Candidate {
     if (this.state.kind !== "backing-off") return;
     deadlines.cancel(this.state.retry);
     this.#connect(this.state.attempt + 1);
+  }
+
+  /** Ends the membership once its calls in flight have ended there. It gets no new ones. */
+  retire(): void {
+    this.#retired = true;
+    this.draining = true;
+    if (this.state.kind !== "ready" || this.inFlight === 0) this.leave();
   }
 
   /** Ends the membership. Calls in flight are told by their streams. */
@@ -171,11 +185,16 @@ export class Member implements Candidate {
           carrier.destroy();
           return;
         }
-        opened = new ClientSession(carrier, this.#options.hello(), this.#sessionEvents(state, timeout, () => opened));
+        opened = new ClientSession(
+          carrier,
+          this.#options.hello(),
+          this.#sessionEvents(state, timeout, () => opened),
+        );
       },
       (error: unknown) => {
         deadlines.cancel(timeout);
-        if (stillWanted()) this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(String(error)));
+        if (stillWanted())
+          this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(String(error)));
       },
     );
   }
@@ -212,7 +231,10 @@ export class Member implements Candidate {
         this.#pings.delete(token);
         onPong?.();
       },
-      progress: () => this.#options.events.progress(this),
+      progress: () => {
+        this.#options.events.progress(this);
+        if (this.#retired && this.inFlight === 0) this.leave();
+      },
       closed: (error) => {
         deadlines.cancel(timeout);
         this.#pings.clear();
@@ -229,7 +251,8 @@ export class Member implements Candidate {
           this.#options.events.inadmissible(this, "version", reason);
           return;
         }
-        this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
+        if (this.#retired) this.leave();
+        else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
       },
     };
   }

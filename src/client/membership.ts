@@ -30,6 +30,8 @@ export class Membership {
   /** Refused for capacity only, oldest first: they get a freed place before any newcomer. */
   readonly #waiting = new Map<string, WorkerMetadata>();
   readonly #refused = new Map<string, Refusal>();
+  /** Members no more, but with calls under way. */
+  readonly #retired = new Set<Member>();
   #strangers = 0;
 
   constructor(options: MembershipOptions) {
@@ -83,7 +85,7 @@ export class Membership {
     if (event.type === "worker-dropped") {
       this.#waiting.delete(worker.uid);
       this.#refused.delete(worker.uid);
-      if (held !== undefined) this.release(worker.uid);
+      if (held !== undefined) this.#retire(held);
       return;
     }
     const refusal = judgeAdmission(worker, this.#options.rules);
@@ -117,6 +119,8 @@ export class Membership {
   /** Lets everybody go. */
   close(): void {
     for (const member of [...this.members]) this.#remove(member);
+    for (const member of this.#retired) member.leave();
+    this.#retired.clear();
     this.#waiting.clear();
   }
 
@@ -150,13 +154,27 @@ export class Membership {
     this.#options.changed();
   }
 
+  /** A worker that has been retracted gives its place up at once, and may finish what it has begun. */
+  #retire(member: Member): void {
+    for (const retired of this.#retired) if (retired.state.kind === "gone") this.#retired.delete(retired);
+    this.#detach(member);
+    this.#retired.add(member);
+    member.retire();
+    this.#options.changed();
+    this.#fill();
+  }
+
   #remove(member: Member, error?: Error): void {
+    this.#detach(member);
+    member.leave(error);
+    this.#options.changed();
+  }
+
+  #detach(member: Member): void {
     this.#byUid.delete(member.uid);
     const index = this.members.indexOf(member);
     if (index !== -1) this.members.splice(index, 1);
     if (!member.own) this.#strangers -= 1;
-    member.leave(error);
-    this.#options.changed();
   }
 
   #refuse(refusal: Refusal): void {

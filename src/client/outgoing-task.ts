@@ -4,11 +4,14 @@
  * says so.
  */
 import type { BalancedTask } from "../balancer/balancer.ts";
-import { encodeThrown, encodeValue } from "../codec/encoder.ts";
 import { decodeValue } from "../codec/decoder.ts";
+import { encodeThrown, encodeValue } from "../codec/encoder.ts";
+import type { EncodeOptions } from "../codec/encoding.ts";
 import type { References, SignalSink } from "../codec/references.ts";
 import type { CallRequest } from "../context/dispatcher.ts";
 import type { Abortable, LineageEntry, RunningTask } from "../context/task.ts";
+import type { Refusal } from "../errors/no-workers-available-error.ts";
+import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { type CallPhase, TimeoutError } from "../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
@@ -21,7 +24,6 @@ import type { Nack, TaskFields } from "../wire/frames.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import type { CancellationProbe, CancelledTask } from "./cancellation-watch.ts";
 import type { Member } from "./member.ts";
-import type { Refusal } from "../errors/no-workers-available-error.ts";
 
 /** By how much a timer of the platform may fire early, in milliseconds. */
 const CLOCK_GRAIN_MS = 1;
@@ -56,7 +58,9 @@ interface ArgumentSignal {
 }
 
 /** A call under way. */
-export abstract class OutgoingTask implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask {
+export abstract class OutgoingTask
+  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask
+{
   // What travels in the task's head; see TaskFields.
   routineRef = 0;
   callable: string | undefined;
@@ -127,13 +131,17 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
     if (parent !== undefined) flags |= TaskFlag.Nested;
     if (receiver !== undefined) flags |= TaskFlag.Receiver;
     this.flags = flags;
-    const encoded = encodeValue(receiver === undefined ? parameters : [receiver, ...parameters], {
+    const encoding = {
       root: "args",
       references: carrier.references,
       signals: this,
       copy: options?.copy ?? false,
-    });
-    this.payload = { bytes: encoded.bytes, start: encoded.start, end: encoded.end, parts: encoded.parts };
+    };
+    const { bytes, start, end, parts } =
+      receiver === undefined
+        ? encodeValue(parameters, encoding)
+        : encodeMethodCall(receiver, parameters, encoding);
+    this.payload = { bytes, start, end, parts };
   }
 
   /** Identity of the routine. */
@@ -181,12 +189,16 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
       const own = this.#timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + this.#timeoutMs;
       this.#deadlineMs = Math.min(own, inherited ?? Number.POSITIVE_INFINITY);
       if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
-        this.#budgetMs = Math.max(0, this.#deadlineMs - now);
+        // As given where it is the call's own: the difference of two instants is off by a rounding error.
+        this.#budgetMs =
+          this.#deadlineMs === own ? (this.#timeoutMs ?? 0) : Math.max(0, this.#deadlineMs - now);
         this.#deadline = deadlines.add(this.#deadlineMs, () => this.#expire(this.#budgetMs, "timeout"));
       }
       const dispatchMs = this.#dispatchTimeoutMs;
       if (dispatchMs !== undefined) {
-        this.#dispatchDeadline = deadlines.add(now + dispatchMs, () => this.#expire(dispatchMs, "dispatchTimeout"));
+        this.#dispatchDeadline = deadlines.add(now + dispatchMs, () =>
+          this.#expire(dispatchMs, "dispatchTimeout"),
+        );
       }
     }
     if (this.#signal !== undefined) watchSignal(this.#signal, this);
@@ -255,9 +267,27 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
     this.carrier.released(this);
   }
 
-  abstract result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
-  abstract done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
-  abstract exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  abstract result(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
+  abstract done(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
+  abstract exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
 
   refused(nack: Nack): void {
     this.carrier.over(this);
@@ -287,7 +317,9 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
   }
 
   protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
-    return start === end ? undefined : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
+    return start === end
+      ? undefined
+      : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
   }
 
   /**
@@ -370,5 +402,27 @@ export abstract class OutgoingTask implements ClientStream, Abortable, TaskField
       if (argument.target !== undefined) unwatchSignal(argument.signal, argument.target);
       argument.target = undefined;
     }
+  }
+}
+
+/** Encodes a receiver before its arguments, and names both in refusals as the caller knows them. */
+function encodeMethodCall(
+  receiver: unknown,
+  parameters: readonly unknown[],
+  options: EncodeOptions,
+): Payload {
+  try {
+    return encodeValue([receiver, ...parameters], options);
+  } catch (error) {
+    const [, index, rest] =
+      (error instanceof NotSerializableError && /^args\[(\d+)\](.*)$/s.exec(error.path)) || [];
+    if (index === undefined) throw error;
+    const { path, message, cause, fault } = error as NotSerializableError;
+    const known = `${index === "0" ? "this" : `args[${Number(index) - 1}]`}${rest}`;
+    // biome-ignore lint/style/useErrorCause: it is the same error under the path its caller knows, with its own cause.
+    throw new NotSerializableError(known, message.slice(message.indexOf(path) + path.length + 2), {
+      cause,
+      fault,
+    });
   }
 }

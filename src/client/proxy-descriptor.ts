@@ -57,5 +57,7 @@ function isDescriptor(value: unknown): value is ProxyDescriptor {
 }
 
 function isKinded(value: unknown): value is { readonly kind: string } {
-  return typeof value === "object" && value !== null && typeof (value as { kind?: unknown }).kind === "string";
+  return (
+    typeof value === "object" && value !== null && typeof (value as { kind?: unknown }).kind === "string"
+  );
 }

@@ -6,11 +6,14 @@
 import type { Balancer } from "../balancer/balancer.ts";
 import type { References } from "../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
-import { NoWorkersAvailableError, type Refusal as WorkerRefusal } from "../errors/no-workers-available-error.ts";
+import {
+  NoWorkersAvailableError,
+  type Refusal as WorkerRefusal,
+} from "../errors/no-workers-available-error.ts";
+import { PayloadError } from "../errors/payload-error.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { type LostWorker, WorkerLostError } from "../errors/worker-lost-error.ts";
-import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { Fifo } from "../internal/fifo.ts";
@@ -68,7 +71,14 @@ export interface TaskDispatcherOptions {
 /** Carries calls to members. */
 export class TaskDispatcher implements Dispatcher, StreamCarrier {
   readonly references: References;
-  readonly counts: DispatchCounts = { calls: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0, redirected: 0 };
+  readonly counts: DispatchCounts = {
+    calls: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    abandoned: 0,
+    redirected: 0,
+  };
   readonly #options: TaskDispatcherOptions;
   readonly #queue = new Fifo<OutgoingTask>();
   /** Nested tasks that found no worker at all: never behind root tasks, which may wait for room. */
@@ -78,6 +88,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   readonly #active = new Set<OutgoingTask>();
   readonly #cancelled: CancellationWatch;
+  #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
   #waiting: DeadlineEntry | undefined;
   /** When the first of the refused tasks has waited long enough. */
@@ -91,6 +102,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     this.#cancelled = new CancellationWatch({
       killGraceMs: options.killGraceMs,
       firstWaiting: (member) => this.#firstWaiting(member),
+      occupied: (member) => this.#occupied(member),
       abandoned: (tasks) => {
         this.counts.abandoned += tasks;
       },
@@ -101,6 +113,11 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   /** Calls that wait for a worker. */
   get queued(): number {
     return this.#queue.size + this.#nestedQueue.size + this.#refusedQueue.size;
+  }
+
+  /** Generators that are suspended and that nobody waits for. */
+  get suspendedStreams(): number {
+    return this.#suspendedStreams;
   }
 
   /** Calls not settled, suspended generators included. */
@@ -268,6 +285,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   suspended(task: OutgoingTask): void {
+    this.#suspendedStreams += 1;
     if (!task.permit || task.member === undefined) return;
     task.permit = false;
     task.member.permits -= 1;
@@ -275,6 +293,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   resumed(task: OutgoingTask): void {
+    this.#suspendedStreams -= 1;
     if (task.permit || task.nested || task.member === undefined) return;
     task.permit = true;
     task.member.permits += 1;
@@ -524,7 +543,9 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Whether a member is there that takes root calls, now or when it has room. */
   #anyTaker(): boolean {
-    return this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining);
+    return (
+      this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining)
+    );
   }
 
   /** While nobody is there to take calls, they wait, but not for ever. */
@@ -554,6 +575,13 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     const waiting = this.#whenSettled;
     this.#whenSettled = [];
     for (const resolve of waiting) resolve();
+  }
+
+  #occupied(member: Member): boolean {
+    for (const task of this.#active) {
+      if (task.member === member && task.phase === "running" && task.reserved) return true;
+    }
+    return false;
   }
 
   #firstWaiting(member: Member): number {

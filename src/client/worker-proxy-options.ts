@@ -84,7 +84,10 @@ export function resolveWorkerProxyOptions(
   }
   if (typeof lazy !== "boolean") throw new InvalidOptionError("lazy", { value: lazy, expected: "a boolean" });
   return {
-    discovery: discovery ?? (workers === undefined ? undefined : new StaticDiscovery(workers)) ?? localDiscovery(namespace),
+    discovery:
+      discovery ??
+      (workers === undefined ? undefined : new StaticDiscovery(workers)) ??
+      localDiscovery(namespace),
     lease,
     balancer: balancer ?? new LeastBusyBalancer(),
     quorum,

@@ -14,15 +14,15 @@ import { processWide } from "../internal/process-wide.ts";
 import { createThrottle } from "../internal/throttle.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { Carrier } from "../session/carrier.ts";
-import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/client-session.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { connectUnix } from "../transport/unix-connect.ts";
 import type { Hello } from "../wire/frames.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { localSocketOf } from "./admission.ts";
-import type { Explanation, ExplainedMember } from "./explanation.ts";
+import type { ExplainedMember, Explanation } from "./explanation.ts";
 import type { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
@@ -185,6 +185,11 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher.queued;
   }
 
+  /** Generators that are suspended and that nobody waits for. */
+  get suspendedStreams(): number {
+    return this.#dispatcher.suspendedStreams;
+  }
+
   /** Calls not settled. */
   get unsettled(): number {
     return this.#dispatcher.unsettled;
@@ -193,7 +198,9 @@ export class WorkerProxy implements CallTarget {
   /** What carries its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     if (this.#state === "created") {
-      throw new PoolClosedError("Cannot call through a proxy that has not been opened: await its open() first");
+      throw new PoolClosedError(
+        "Cannot call through a proxy that has not been opened: await its open() first",
+      );
     }
     if (this.#state === "open") this.#watch();
     return this.#dispatcher;
@@ -263,7 +270,8 @@ export class WorkerProxy implements CallTarget {
     if (this.#watching) return;
     this.#watching = true;
     const { discovery } = this.#options;
-    if (discovery !== undefined) this.#pump = this.#observe(discovery.subscribe({ signal: this.#abort.signal }));
+    if (discovery !== undefined)
+      this.#pump = this.#observe(discovery.subscribe({ signal: this.#abort.signal }));
   }
 
   async #observe(events: AsyncIterable<DiscoveryEvent>): Promise<void> {

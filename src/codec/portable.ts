@@ -4,6 +4,7 @@
  */
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
+import { declaredName } from "../identity/declared-name.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { portableByConstructor, registerPortable } from "./portable-registry.ts";
 import type { PortableClass } from "./references.ts";
@@ -128,14 +129,13 @@ function describe(id: string, constructor: AnyClass): PortableClass {
 }
 
 function identityOf(Class: AnyClass, options: PortableOptions): string {
-  const name = options.name ?? Class.name;
-  if (name === "") {
+  if ((options.name ?? Class.name) === "") {
     throw new RoutineDeclarationError(
       "Cannot register a portable class: it has no name; write `class Name …` or pass { name }",
     );
   }
   const { module } = declarationSite(portable, options.module);
-  return `${moduleIdentity(module)}#${name}`;
+  return `${moduleIdentity(module)}#${options.name ?? declaredName(Class.name, module)}`;
 }
 
 function isDecoratorContext(

@@ -42,6 +42,8 @@ export interface Abortable {
 
 /** The running task as the library sees it. */
 export interface RunningTask extends Task {
+  /** Whether its signal has fired. */
+  readonly cancelled: boolean;
   /** The chain for calls made by this task, nearest first, beginning with the task itself. */
   lineage(): readonly LineageEntry[];
   /** Ties a nested call to the task: it ends when the task is cancelled. */

@@ -47,7 +47,9 @@ export class NestedProxies {
       }
       if (descriptor.discovery === undefined) return refusing(NOT_REBUILDABLE);
       if (this.#byId.size >= MAX_PROXIES && !this.#dropIdle()) {
-        return refusing(`this worker already serves calls of ${MAX_PROXIES} pools; try again when some have ended`);
+        return refusing(
+          `this worker already serves calls of ${MAX_PROXIES} pools; try again when some have ended`,
+        );
       }
       const proxy = new WorkerProxy(
         {

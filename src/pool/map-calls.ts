@@ -25,7 +25,11 @@ interface MappedCall<R> {
 export async function* mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
-  options: { readonly concurrency: number; readonly ordered: boolean; readonly signal: AbortSignal | undefined },
+  options: {
+    readonly concurrency: number;
+    readonly ordered: boolean;
+    readonly signal: AbortSignal | undefined;
+  },
 ): AsyncGenerator<R, void, void> {
   const { concurrency, ordered, signal } = options;
   const controller = new AbortController();
@@ -119,7 +123,8 @@ export function resolveMapOptions(
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new InvalidOptionError("concurrency", { value: concurrency, expected: "an integer from 1" });
   }
-  if (typeof ordered !== "boolean") throw new InvalidOptionError("ordered", { value: ordered, expected: "a boolean" });
+  if (typeof ordered !== "boolean")
+    throw new InvalidOptionError("ordered", { value: ordered, expected: "a boolean" });
   if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
     throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
   }

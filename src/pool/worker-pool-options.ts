@@ -9,8 +9,8 @@ import {
 } from "../client/worker-proxy-options.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import type { WorkerFactory } from "../process/worker.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
+import type { WorkerFactory } from "../process/worker.ts";
 
 /** How a pool gets its workers and uses them. */
 export interface WorkerPoolOptions {
@@ -34,7 +34,7 @@ export interface WorkerPoolOptions {
   readonly balancer?: Balancer | undefined;
   /** Members admitted before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
-  /** Milliseconds that calls wait for a worker while there is none, and that a worker may take to start. Default 60 000. */
+  /** Milliseconds that calls wait for a worker while there is none. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
   /** Milliseconds, from 0, that `close()` lets calls finish. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;
@@ -78,7 +78,10 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   const size = resolveSize(options.size, discovery);
   if (lease !== undefined) assertInteger("lease", lease, size === 0 ? 1 : 0);
   if (worker !== undefined && typeof worker !== "function") {
-    throw new InvalidOptionError("worker", { value: worker, expected: "a worker factory, such as ProcessWorker.factory()" });
+    throw new InvalidOptionError("worker", {
+      value: worker,
+      expected: "a worker factory, such as ProcessWorker.factory()",
+    });
   }
   assertBoolean("ambient", ambient);
   assertBoolean("respawn", respawn);

@@ -5,10 +5,11 @@
 import { randomUUID } from "node:crypto";
 import type { Explanation } from "../client/explanation.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
+import { resolveDuration } from "../client/worker-proxy-options.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { currentScope, pushAmbient, removeAmbient, runInScope } from "../context/scope.ts";
-import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { AdvertisementDirectory } from "../discovery/advertisement-directory.ts";
+import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { privateNamespace } from "../discovery/leftovers.ts";
 import { LocalDiscovery } from "../discovery/local-discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -17,15 +18,28 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { deadlines } from "../internal/deadline-queue.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { EventStream } from "../internal/event-stream.ts";
+import { hold, release } from "../internal/liveness.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { workerRole } from "../internal/worker-role.ts";
-import { resolveDuration } from "../client/worker-proxy-options.ts";
 import { entryModule } from "../process/entry-module.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { mapCalls, type MapOptions, resolveMapOptions } from "./map-calls.ts";
+import { type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
 import type { PoolEvent, PoolStats } from "./pool-event.ts";
-import { type ResolvedWorkerPoolOptions, resolveWorkerPoolOptions, type WorkerPoolOptions } from "./worker-pool-options.ts";
+import {
+  type ResolvedWorkerPoolOptions,
+  resolveWorkerPoolOptions,
+  type WorkerPoolOptions,
+} from "./worker-pool-options.ts";
 import { WorkerSlot } from "./worker-slot.ts";
+
+/** How long a closing pool waits for generators that nobody reads before it says so. */
+const IDLE_NOTICE_MS = 1_000;
+
+/** How long a worker may take to start, unless its factory says otherwise. */
+const START_TIMEOUT_MS = 60_000;
+
+/** How long `open()` waits for connections to workers that serve; calls wait for them in any case. */
+const CONNECTED_TIMEOUT_MS = 2_000;
 
 type PoolState = "created" | "opening" | "open" | "closing" | "closed";
 
@@ -47,6 +61,9 @@ export class WorkerPool implements CallTarget {
   readonly #slots: WorkerSlot[] = [];
   readonly #events = new EventStream<PoolEvent>();
   readonly #closed = createDeferred();
+  /** Workers that have been connected to while the pool was opening. */
+  readonly #connected = new Set<string>();
+  readonly #allConnected = createDeferred();
   #publisher: Publisher | undefined;
   /** Where the advertisements of a private discovery lie. */
   #privateDirectory: string | undefined;
@@ -82,6 +99,11 @@ export class WorkerPool implements CallTarget {
         descriptorDiscovery: this.#discovery?.descriptor,
         describeLoss: (uid) => this.#describeLoss(uid),
         unresponsive: (uid, culprit) => this.#replaceBlocked(uid, culprit),
+        memberReady: (worker) => {
+          if (this.#state !== "opening") return;
+          this.#connected.add(worker.uid);
+          if (this.#connected.size >= size) this.#allConnected.resolve();
+        },
         lastStartError: () => this.#slots.find((slot) => slot.lastError !== undefined)?.lastError,
       },
     );
@@ -131,7 +153,9 @@ export class WorkerPool implements CallTarget {
   /** What carries its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     if (this.#state === "created" || this.#state === "opening") {
-      throw new PoolClosedError("Cannot call through a pool that has not been opened: await its open() first");
+      throw new PoolClosedError(
+        "Cannot call through a pool that has not been opened: await its open() first",
+      );
     }
     return this.proxy.dispatcher;
   }
@@ -225,7 +249,7 @@ export class WorkerPool implements CallTarget {
   readonly #graceOver = createDeferred();
 
   async #start(): Promise<this> {
-    const { size, worker, tags, respawn, proxy } = this.#options;
+    const { size, worker, tags, respawn } = this.#options;
     const role = workerRole();
     // In a worker, this process's own entry is the host; the program is its parent's.
     const entry = role === undefined ? entryModule() : role.entry;
@@ -238,7 +262,7 @@ export class WorkerPool implements CallTarget {
           factory: worker,
           tags,
           entry,
-          startTimeoutMs: proxy.quorumTimeoutMs,
+          startTimeoutMs: START_TIMEOUT_MS,
           respawn,
           ready: (metadata) => this.#admit(metadata),
           gone: (uid, metadata) => this.#drop(uid, metadata),
@@ -251,7 +275,9 @@ export class WorkerPool implements CallTarget {
       Promise.allSettled(this.#slots.map((slot) => slot.start())),
       this.proxy.open(),
     ]);
-    const errors = started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+    const errors = started.flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason as unknown] : [],
+    );
     // Workers that were stopped because of a close() did not fail.
     if (errors.length > 0 && this.#closing === undefined) {
       await this.close({ grace: 0 });
@@ -261,6 +287,7 @@ export class WorkerPool implements CallTarget {
         `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${first instanceof Error ? first.message : String(first)}`,
       );
     }
+    if (size > 0 && this.#closing === undefined) await this.#awaitConnections();
     if (this.#closing !== undefined) {
       await this.#closing;
       throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
@@ -284,6 +311,7 @@ export class WorkerPool implements CallTarget {
 
   async #wind(graceMs: number): Promise<void> {
     const closed = (): Error => new PoolClosedError("Cannot complete the call: the pool has been closed");
+    this.#allConnected.resolve();
     this.proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
     if (this.proxy.unsettled > 0 && graceMs > 0) {
       for (const slot of this.#slots) {
@@ -291,9 +319,7 @@ export class WorkerPool implements CallTarget {
         const own = slot.uid === undefined ? undefined : this.proxy.connectionTo(slot.uid);
         if (own !== undefined) slot.drain(own);
       }
-      const timer = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
-      await Promise.race([this.proxy.settled(), this.#graceOver.promise]);
-      deadlines.cancel(timer);
+      await this.#awaitCalls(graceMs);
     }
     const retracted = this.#retract();
     // At once: a task that loses its nested calls to the retraction would fail with that, and not because the pool closes.
@@ -318,9 +344,40 @@ export class WorkerPool implements CallTarget {
     }
   }
 
+  /** The first calls find all workers ready, and so spread over them. */
+  async #awaitConnections(): Promise<void> {
+    hold();
+    const enough = deadlines.add(deadlines.now() + CONNECTED_TIMEOUT_MS, () => this.#allConnected.resolve());
+    await this.#allConnected.promise;
+    deadlines.cancel(enough);
+    release();
+  }
+
+  /** Waits for the calls under way, at most for the grace; says so when only idle generators are left. */
+  async #awaitCalls(graceMs: number): Promise<void> {
+    hold();
+    const over = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
+    const notice = deadlines.add(deadlines.now() + IDLE_NOTICE_MS, () => {
+      const idle = this.proxy.suspendedStreams;
+      if (idle === 0 || idle < this.proxy.unsettled) return;
+      process.emitWarning(
+        `A pool that is closing waits up to ${graceMs} ms for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
+        { code: "MERINO_CLOSE_WAITS" },
+      );
+    });
+    try {
+      await Promise.race([this.proxy.settled(), this.#graceOver.promise]);
+    } finally {
+      deadlines.cancel(over);
+      deadlines.cancel(notice);
+      release();
+    }
+  }
+
   #privateDirectoryPath(): string | undefined {
     const { discovery, size } = this.#options;
-    if (discovery !== undefined || size === 0 || !(this.#discovery instanceof LocalDiscovery)) return undefined;
+    if (discovery !== undefined || size === 0 || !(this.#discovery instanceof LocalDiscovery))
+      return undefined;
     return new AdvertisementDirectory(this.#discovery.namespace).path;
   }
 

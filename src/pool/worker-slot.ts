@@ -8,11 +8,11 @@ import { rmSync } from "node:fs";
 import { socketPath } from "../discovery/runtime-directory.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
-import { backoffDelayMs, type BackoffPolicy } from "../internal/backoff.ts";
+import { type BackoffPolicy, backoffDelayMs } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
-import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import { explainExit } from "../process/exit-explanation.ts";
+import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { PoolEvent } from "./pool-event.ts";
@@ -201,5 +201,7 @@ function notice(): Promise<undefined> {
 }
 
 function reportBug(error: unknown): void {
-  process.emitWarning(`A pool could not handle the end of a worker: ${String(error)}`, { code: "MERINO_BUG" });
+  process.emitWarning(`A pool could not handle the end of a worker: ${String(error)}`, {
+    code: "MERINO_BUG",
+  });
 }

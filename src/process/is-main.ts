@@ -1,6 +1,7 @@
 /** Tells whether a module is the program that was started. */
-import { entryModule } from "./entry-module.ts";
+import { moduleOf } from "../identity/call-site.ts";
 import { workerRole } from "../internal/worker-role.ts";
+import { entryModule } from "./entry-module.ts";
 
 /**
  * Tells whether the module is the entry of this program. Always false in a worker, which may import the
@@ -12,8 +13,6 @@ import { workerRole } from "../internal/worker-role.ts";
  */
 export function isMain(meta: ImportMeta): boolean {
   if (workerRole() !== undefined) return false;
-  const url = new URL(meta.url);
-  url.search = "";
-  url.hash = "";
-  return url.href === entryModule();
+  const module = moduleOf(meta.url);
+  return module !== undefined && module === entryModule();
 }

@@ -108,8 +108,10 @@ export class ProcessWorker implements Worker {
 
   stop(options: { readonly killAfter: number }): Promise<WorkerExit> {
     if (this.#phase === "created") this.#gone(NEVER_STARTED);
+    // One that is not ready has run nothing yet that could need to finish.
+    const killAfter = this.#phase === "starting" ? 0 : options.killAfter;
     if (this.#phase === "starting") this.#startFailure ??= "it was stopped before it was ready";
-    if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(options.killAfter);
+    if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(killAfter);
     this.#stopping ??= this.#awaitExit();
     return this.#stopping;
   }

@@ -37,8 +37,7 @@ export interface Worker {
 /** What the parent tells the host inside a worker. */
 export type ParentMessage =
   /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
-  | { readonly type: "merino:drain"; readonly except?: ConnectionId }
-  | { readonly type: "merino:stop" };
+  { readonly type: "merino:drain"; readonly except?: ConnectionId } | { readonly type: "merino:stop" };
 
 /** What the host tells its parent. */
 export type ChildMessage =

@@ -8,8 +8,9 @@ export type RoutineBody = (...parameters: never[]) => unknown;
  * The call signature of a routine: exactly the function's own when it is asynchronous (generics and
  * overloads included); otherwise its parameters, with the result in a `Promise` or an `AsyncGenerator`.
  */
-export type RoutineCall<F extends RoutineBody> =
-  ReturnType<F> extends Promise<unknown> | AsyncGenerator<unknown, unknown, never>
+export type RoutineCall<F extends RoutineBody> = [ReturnType<F>] extends [never]
+  ? (this: ThisParameterType<F>, ...parameters: Parameters<F>) => Promise<never>
+  : ReturnType<F> extends Promise<unknown> | AsyncGenerator<unknown, unknown, never>
     ? F
     : ReturnType<F> extends Generator<infer Y, infer R, infer N>
       ? (this: ThisParameterType<F>, ...parameters: Parameters<F>) => AsyncGenerator<Awaited<Y>, R, N>

@@ -25,7 +25,13 @@ export interface ClientStream {
   /** Terminal: the function's or generator's return value. */
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
   /** Terminal: what the body threw. */
-  exception(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
   /** Terminal: the worker did not start the task. */
   refused(nack: Nack): void;
   /** Terminal: the stream ended in a way the protocol reserves for faults. */
@@ -237,7 +243,9 @@ export class ClientSession implements SessionHalf {
         const reset = this.#read(stream, () => reader.resetInfo());
         if (reset === undefined) return;
         this.#finish(stream);
-        return sink.failed(new ProtocolError(`The worker reset the stream (${refusalName(reset.code)}): ${reset.detail}`));
+        return sink.failed(
+          new ProtocolError(`The worker reset the stream (${refusalName(reset.code)}): ${reset.detail}`),
+        );
       }
       default:
         return this.broken(stream, "a request frame sent by a worker");
@@ -293,7 +301,8 @@ export class ClientSession implements SessionHalf {
     const streams = [...this.#streams];
     this.#streams.clear();
     this.#events.closed(error);
-    for (const [stream, sink] of streams) sink.lost(error, stream <= this.#lastStarted && this.#hasLeft(stream));
+    for (const [stream, sink] of streams)
+      sink.lost(error, stream <= this.#lastStarted && this.#hasLeft(stream));
   }
 
   /** Whether the stream's task is with the carrier. Numbers begin anew after the last one. */

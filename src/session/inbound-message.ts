@@ -57,7 +57,12 @@ export class InboundMessage {
    * @returns Whether the message is complete.
    * @throws {@link ProtocolError} for a chunk out of order, of a wrong size, or beyond the limit.
    */
-  add(chunk: { part: number; total: number; last: boolean }, bytes: Uint8Array, start: number, end: number): boolean {
+  add(
+    chunk: { part: number; total: number; last: boolean },
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
     if (chunk.part !== this.parts.length) {
       throw new ProtocolError(`Expected a chunk of part ${this.parts.length}, got one of part ${chunk.part}`);
     }
@@ -65,7 +70,9 @@ export class InboundMessage {
       this.#total = chunk.total;
       this.#sizeBytes += chunk.total;
       if (this.#sizeBytes > this.#maxBytes) {
-        throw new ProtocolError(`A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`);
+        throw new ProtocolError(
+          `A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`,
+        );
       }
       this.#current = new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
       this.#filled = 0;

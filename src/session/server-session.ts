@@ -132,10 +132,14 @@ export class ServerSession implements SessionHalf {
 
   task(reader: BatchReader, complete: boolean): void {
     const { stream } = reader;
-    if (this.#streams.has(stream)) throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
+    if (this.#streams.has(stream))
+      throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
     if (stream > this.#lastStream) this.#lastStream = stream;
     if (this.#streams.size >= this.session.hello.limits.maxStreams) {
-      this.nack(stream, refusal(Refusal.FULL, `more than ${this.session.hello.limits.maxStreams} tasks on one connection`));
+      this.nack(
+        stream,
+        refusal(Refusal.FULL, `more than ${this.session.hello.limits.maxStreams} tasks on one connection`),
+      );
       return;
     }
     const accepted = this.#acceptor.accept(this, reader);
@@ -148,13 +152,24 @@ export class ServerSession implements SessionHalf {
     const { bytes, payloadStart, payloadEnd } = reader;
     // The arguments wait for their turn; see `Carrier.volatile`.
     if (this.session.carrier.volatile) {
-      accepted.payload(new Uint8Array(bytes.subarray(payloadStart, payloadEnd)), 0, payloadEnd - payloadStart, NO_PARTS);
+      accepted.payload(
+        new Uint8Array(bytes.subarray(payloadStart, payloadEnd)),
+        0,
+        payloadEnd - payloadStart,
+        NO_PARTS,
+      );
     } else {
       accepted.payload(bytes, payloadStart, payloadEnd, NO_PARTS);
     }
   }
 
-  taskPayload(stream: number, bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
+  taskPayload(
+    stream: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void {
     this.#streams.get(stream)?.payload(bytes, start, end, parts);
   }
 

@@ -36,7 +36,13 @@ export interface SessionHalf {
   isOpen(stream: number): boolean;
   /** A task's head. When `complete`, its payload is the reader's; otherwise `taskPayload` follows unless the stream ends. */
   task(reader: BatchReader, complete: boolean): void;
-  taskPayload(stream: number, bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  taskPayload(
+    stream: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void;
   /** A whole Send, Throw, Return, Result, Exception or Done. */
   message(
     kind: FrameKind,
@@ -74,7 +80,13 @@ export interface Payload {
 }
 
 /** Writes one message frame around the payload range given. */
-export type WriteMessage = (bytes: Uint8Array, start: number, end: number, parts: number, detached: boolean) => void;
+export type WriteMessage = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  parts: number,
+  detached: boolean,
+) => void;
 
 /** Payload without parts. */
 export const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
@@ -369,7 +381,15 @@ export class Session implements CarrierEvents {
       } else if (reader.detached) {
         this.#break(stream, "a detached message without parts");
       } else {
-        this.#half.message(kind, stream, reader.bodyUs, reader.bytes, reader.payloadStart, reader.payloadEnd, NO_PARTS);
+        this.#half.message(
+          kind,
+          stream,
+          reader.bodyUs,
+          reader.bytes,
+          reader.payloadStart,
+          reader.payloadEnd,
+          NO_PARTS,
+        );
       }
       return;
     }
@@ -388,13 +408,15 @@ export class Session implements CarrierEvents {
         this.#chunk(reader);
         return;
       case FrameKind.Malformed:
-        if (stream === 0) throw new ProtocolError(`A malformed frame on the connection's own stream: ${reader.problem}`);
+        if (stream === 0)
+          throw new ProtocolError(`A malformed frame on the connection's own stream: ${reader.problem}`);
         this.#break(stream, reader.problem);
         return;
       case FrameKind.Window:
         if (stream === 0) {
           this.#sendWindow += reader.count;
-          if (this.#sendWindow > 2 ** 40) throw new ProtocolError("The peer returned more bytes than were sent");
+          if (this.#sendWindow > 2 ** 40)
+            throw new ProtocolError("The peer returned more bytes than were sent");
           this.#pump();
           this.#half.drained();
         }
@@ -428,14 +450,18 @@ export class Session implements CarrierEvents {
       this.#half.goAway(reader.goAway());
       return;
     }
-    if (reader.kind !== FrameKind.Hello) throw new ProtocolError("The first frame of a connection must be a Hello");
+    if (reader.kind !== FrameKind.Hello)
+      throw new ProtocolError("The first frame of a connection must be a Hello");
     const hello = reader.hello();
     if (!isVersionCompatible(this.hello.version, hello.version)) {
       this.fail(new VersionError(this.hello.version, hello.version), Refusal.VERSION);
       return;
     }
     if (!hello.codecs.some((codec) => this.hello.codecs.includes(codec))) {
-      this.fail(new ProtocolError(`No payload codec in common: the peer names [${hello.codecs.join(", ")}]`), Refusal.CODEC);
+      this.fail(
+        new ProtocolError(`No payload codec in common: the peer names [${hello.codecs.join(", ")}]`),
+        Refusal.CODEC,
+      );
       return;
     }
     const peer = { ...hello, limits: completeLimits(hello.limits) };
@@ -449,7 +475,8 @@ export class Session implements CarrierEvents {
   }
 
   #openInbound(reader: BatchReader): void {
-    const detached = reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
+    const detached =
+      reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
     const { kind, stream, bodyUs, bytes, payloadStart, payloadEnd, parts } = reader;
     const message = new InboundMessage(
       { kind, stream, bodyUs, detached, bytes, payloadStart, payloadEnd, parts },
@@ -465,7 +492,8 @@ export class Session implements CarrierEvents {
     if (message === undefined) return; // of a message refused or a stream ended meanwhile
     if (!message.begun) {
       const { maxOpenMessages } = this.hello.limits;
-      if (this.#begun >= maxOpenMessages) throw new ProtocolError(`More than ${maxOpenMessages} unfinished messages at a time`);
+      if (this.#begun >= maxOpenMessages)
+        throw new ProtocolError(`More than ${maxOpenMessages} unfinished messages at a time`);
       message.begun = true;
       this.#begun += 1;
     }
@@ -484,8 +512,12 @@ export class Session implements CarrierEvents {
     }
     if (!complete) return;
     this.dropInbound(stream);
-    let { bytes, start, end, parts }: { bytes: Uint8Array; start: number; end: number; parts: readonly Uint8Array[] } =
-      message;
+    let {
+      bytes,
+      start,
+      end,
+      parts,
+    }: { bytes: Uint8Array; start: number; end: number; parts: readonly Uint8Array[] } = message;
     if (message.detached) {
       const [body, ...rest] = message.parts;
       bytes = body ?? bytes;
@@ -500,7 +532,9 @@ export class Session implements CarrierEvents {
   #define(define: Define): void {
     const key = defineKey(define.kind, define.index);
     if (define.index === 0 || define.index > this.hello.limits.maxDefines || define.kind > 255) {
-      throw new ProtocolError(`A definition with the index ${define.index}, beyond the limit of ${this.hello.limits.maxDefines}`);
+      throw new ProtocolError(
+        `A definition with the index ${define.index}, beyond the limit of ${this.hello.limits.maxDefines}`,
+      );
     }
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
     this.#defines.set(key, define);
@@ -508,7 +542,8 @@ export class Session implements CarrierEvents {
 
   #break(stream: number, problem: string): void {
     this.#broken += 1;
-    if (this.#broken > MAX_BROKEN) throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
+    if (this.#broken > MAX_BROKEN)
+      throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
     this.dropTransfers(stream);
     this.#half.broken(stream, problem);
   }

@@ -107,7 +107,8 @@ export class UnixCarrier implements Carrier {
       offset = end;
     }
     if (offset === chunk.length) return;
-    const known = chunk.length - offset >= LENGTH_BYTES ? chunk.readUInt32LE(offset) + LENGTH_BYTES : LENGTH_BYTES;
+    const known =
+      chunk.length - offset >= LENGTH_BYTES ? chunk.readUInt32LE(offset) + LENGTH_BYTES : LENGTH_BYTES;
     this.#partial = Buffer.allocUnsafe(known);
     this.#partialBytes = chunk.copy(this.#partial, 0, offset);
   }
@@ -140,7 +141,9 @@ export class UnixCarrier implements Carrier {
   #admit(length: number): boolean {
     if (length <= this.#maxBatchBytes) return true;
     this.destroy(
-      new ProtocolError(`A batch of ${length} bytes exceeds the limit of ${this.#maxBatchBytes}; the peer does not speak this protocol`),
+      new ProtocolError(
+        `A batch of ${length} bytes exceeds the limit of ${this.#maxBatchBytes}; the peer does not speak this protocol`,
+      ),
     );
     return false;
   }

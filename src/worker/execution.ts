@@ -2,15 +2,16 @@
  * One task on the worker, from its head to its one terminal frame: decodes the arguments when its turn
  * comes, runs the body or the generator's steps, and answers. It is also the task that the body sees.
  */
-import { encodeThrown, encodeValue } from "../codec/encoder.ts";
+
 import { decodeValue } from "../codec/decoder.ts";
+import { encodeThrown, encodeValue } from "../codec/encoder.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
-import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { FifoNode } from "../internal/fifo.ts";
@@ -94,6 +95,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   /** Queued for the first time, or acknowledged; steps that came before wait for it. */
   #begun = false;
   #closing = false;
+  #acked = false;
   #credit: number;
   /** Sizes of the values sent ahead and not yet taken, oldest first. */
   #aheadSizes: number[] | undefined;
@@ -157,6 +159,10 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
     return this.#controller.signal;
   }
 
+  get cancelled(): boolean {
+    return this.#cancelled !== undefined;
+  }
+
   lineage(): readonly LineageEntry[] {
     const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
     return [self, ...(this.head.callers ?? [])].slice(0, MAX_LINEAGE);
@@ -208,6 +214,7 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   begin(): void {
     this.#begun = true;
     if ((this.head.flags & TaskFlag.NextImplied) === 0) {
+      this.#acked = true;
       this.session.ack(this.stream);
       if (this.#steps !== undefined) this.#enqueue();
       return;
@@ -251,7 +258,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   cancel(bytes: Uint8Array, start: number, end: number): void {
     let reason: unknown;
     try {
-      reason = start === end ? abortReason("The call was cancelled") : this.#decode(bytes, start, end, NO_PARTS);
+      reason =
+        start === end ? abortReason("The call was cancelled") : this.#decode(bytes, start, end, NO_PARTS);
     } catch (error) {
       reason = error;
     }
@@ -295,6 +303,12 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   get expectedHoldUs(): number | undefined {
     return this.#estimate?.us;
+  }
+
+  announce(): void {
+    if (this.#state !== "ready" || this.#acked) return;
+    this.#acked = true;
+    this.session.ack(this.stream);
   }
 
   run(): void {
@@ -351,7 +365,10 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
       parameters = this.#parameters();
       if ((this.head.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
     } catch (error) {
-      this.#refuse(Refusal.BAD_PAYLOAD, isMerinoError(error) ? error.message : "the arguments could not be decoded");
+      this.#refuse(
+        Refusal.BAD_PAYLOAD,
+        isMerinoError(error) ? error.message : "the arguments could not be decoded",
+      );
       return;
     }
     this.#state = "running";
@@ -511,7 +528,11 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
   }
 
   #encodeResult(value: unknown): ReturnType<typeof encodeValue> {
-    const payload = encodeValue(value, { root: "result", references: this.#host.references, fault: "routine" });
+    const payload = encodeValue(value, {
+      root: "result",
+      references: this.#host.references,
+      fault: "routine",
+    });
     const excess = this.session.session.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
@@ -604,7 +625,8 @@ export class Execution implements ServerStream, Runnable, Scope, RunningTask, Si
 
   /** With prefetch: takes the next step by itself while the consumer's credit and window last. */
   #runAhead(): void {
-    if (this.head.credit === 0 || this.#state !== "running" || this.#stepRunning || this.#node !== undefined) return;
+    if (this.head.credit === 0 || this.#state !== "running" || this.#stepRunning || this.#node !== undefined)
+      return;
     if ((this.#steps?.length ?? 0) > 0) return;
     const window = this.session.session.peer?.limits.streamWindow ?? 0;
     if (this.#credit <= 0 || (this.#aheadBytes > 0 && this.#aheadBytes >= window)) return;

@@ -14,6 +14,8 @@ const TURN_MS = 1;
 export interface Runnable {
   /** How long it is expected to hold the thread, in microseconds; `undefined` when nothing is known. */
   readonly expectedHoldUs: number | undefined;
+  /** Tells whoever waits that it is about to run, where that has not been told; called only before long ones. */
+  announce(): void;
   /** Runs until it first suspends. */
   run(): void;
 }
@@ -67,6 +69,7 @@ export class RunQueue {
       for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
         const expected = job.expectedHoldUs;
         if (expected === undefined || expected > LONG_BODY_US) {
+          job.announce();
           this.#flush();
           this.#markMs = performance.now();
         }
@@ -103,7 +106,10 @@ export class RunQueue {
   readonly #nextTurn = (): void => {
     this.#turnPending = false;
     this.#inTurn = true;
-    this.drain();
-    this.#inTurn = false;
+    try {
+      this.drain();
+    } finally {
+      this.#inTurn = false;
+    }
   };
 }

@@ -114,15 +114,19 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
     const nested = (reader.flags & TaskFlag.Nested) !== 0;
-    if (this.#draining && !nested && !isConnection(session, this.#spared)) return refusal(Refusal.DRAINING, "the worker is shutting down");
+    if (this.#draining && !nested && !isConnection(session, this.#spared))
+      return refusal(Refusal.DRAINING, "the worker is shutting down");
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
       return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
     const request = routineRequest(session, reader);
     if (request === undefined) {
-      return refusal(Refusal.UNKNOWN_ROUTINE, "the task names its routine by an index that was never defined");
+      return refusal(
+        Refusal.UNKNOWN_ROUTINE,
+        "the task names its routine by an index that was never defined",
+      );
     }
-    
+
     const execution = new Execution(this, session, {
       stream: reader.stream,
       flags: reader.flags,

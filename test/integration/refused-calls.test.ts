@@ -20,6 +20,7 @@ import { leakCheck } from "../support/leak-check.ts";
 import { workerMetadata } from "../support/worker-metadata.ts";
 import { add, snooze } from "./fixtures/pool-routines.ts";
 import { isAlive, rejection, useWarnings } from "./fixtures/pool-support.ts";
+import { countTo } from "./fixtures/streaming-routines.ts";
 
 /** No worker finds it: there is no such module. */
 const absent = routine(async function absent() {}, {
@@ -85,8 +86,7 @@ describe("a proxy that is closed while a worker owes its greeting", () => {
     await once(server, "listening");
     const discovery = new StaticDiscovery([workerMetadata({ address: `unix:${path}`, secure: true })]);
     const proxy = await WorkerProxy.open({ discovery, lazy: false });
-    const [connection] = await eventually(() => connections.length > 0 && connections);
-    assert.ok(connection !== undefined);
+    const connection = await eventually(() => connections[0]);
 
     await proxy.close();
 
@@ -132,7 +132,7 @@ describe("a worker that answers while its caller is blocked", () => {
       worker: ProcessWorker.factory(),
     });
     const controller = new AbortController();
-    const call = rejection(snooze.with({ pool, signal: controller.signal })(1_500));
+    const call = rejection(snooze.with({ pool, signal: controller.signal })(60_000));
     await snooze.with({ pool })(1);
 
     controller.abort();
@@ -148,5 +148,53 @@ describe("a worker that answers while its caller is blocked", () => {
 
     await eventually(() => pool.stats().abandoned === 1);
     assert.equal(pool.stats().restarts, 0);
+  });
+});
+
+describe("a step of a generator that is larger than the worker accepts", () => {
+  test("is refused, and those after it are answered as if it had not been asked for", async () => {
+    await using _ = leakCheck({ withinMs: 10_000 });
+    const worker = ProcessWorker.factory({ maxMessageSize: 100_000 });
+    await using pool = await WorkerPool.open({ size: 1, worker, ambient: false });
+    const large = new Uint8Array(200_000);
+    const numbers = countTo.with({ pool })(3);
+    await numbers.next();
+
+    const refusals = [
+      await rejection(numbers.next(large as never)),
+      await rejection(numbers.throw(Object.assign(new Error("large"), { large }))),
+      await rejection(numbers.return(large as never)),
+    ];
+    const rest = [await numbers.next(), await numbers.next(), await numbers.next()];
+
+    assert.deepEqual(
+      refusals.map((error) => (error as { code?: string }).code),
+      ["ERR_MERINO_REFUSED", "ERR_MERINO_REFUSED", "ERR_MERINO_REFUSED"],
+    );
+    assert.deepEqual(
+      rest.map(({ value, done }) => [value, done]),
+      [
+        [2, false],
+        [3, false],
+        ["counted", true],
+      ],
+    );
+  });
+
+  test("ends the call when it comes with prefetch, since what came ahead is gone", async () => {
+    await using _ = leakCheck({ withinMs: 10_000 });
+    const worker = ProcessWorker.factory({ maxMessageSize: 100_000 });
+    await using pool = await WorkerPool.open({ size: 1, worker, ambient: false });
+    const numbers = countTo.with({ pool, prefetch: 4 })(100);
+    await numbers.next();
+
+    const refusal = await rejection(
+      numbers.throw(Object.assign(new Error("large"), { large: new Uint8Array(200_000) })),
+    );
+    const after = await numbers.next();
+
+    assert.equal((refusal as { code?: string }).code, "ERR_MERINO_REFUSED");
+    assert.equal(after.done, true);
+    await eventually(() => pool.explain().members[0]?.inFlight === 0);
   });
 });

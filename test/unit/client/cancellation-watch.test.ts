@@ -27,12 +27,15 @@ function fakeMember(): { member: Member; pings: number; answer: () => void; stop
   return fake;
 }
 
-function task(stream: number, phase: CancelledTask["phase"] = "sent"): CancelledTask {
-  return { stream, phase, routine: `r${stream}`, probe: undefined };
+function task(stream: number, phase: CancelledTask["phase"] = "sent", reserved = true): CancelledTask {
+  return { stream, phase, reserved, routine: `r${stream}`, probe: undefined };
 }
 
 /** A watch and what it has reported. */
-function startWatch(firstWaiting = Number.POSITIVE_INFINITY): {
+function startWatch(
+  firstWaiting = Number.POSITIVE_INFINITY,
+  occupied = false,
+): {
   watch: CancellationWatch;
   reports: string[];
 } {
@@ -40,6 +43,7 @@ function startWatch(firstWaiting = Number.POSITIVE_INFINITY): {
   const watch = new CancellationWatch({
     killGraceMs: 5,
     firstWaiting: () => firstWaiting,
+    occupied: () => occupied,
     abandoned: (tasks) => reports.push(`abandoned ${tasks}`),
     unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`),
   });
@@ -108,4 +112,26 @@ test("CancellationWatch blames no task that waits behind one that was not cancel
 
   assert.deepEqual(reports, []);
   assert.deepEqual(later.reports, ["unresponsive r5"]);
+});
+
+test("CancellationWatch blames no task that has suspended while another one is known to hold the thread", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
+  const suspended = task(1, "running", false);
+  watch.add(suspended, fake.member);
+
+  await eventually(() => suspended.probe === undefined, { withinMs: 5_000 });
+
+  assert.deepEqual(reports, []);
+});
+
+test("CancellationWatch blames the cancelled task that is known to hold the thread", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
+  watch.add(task(1, "running", false), fake.member);
+  watch.add(task(2, "running", true), fake.member);
+
+  await eventually(() => reports.length > 0, { withinMs: 5_000 });
+
+  assert.deepEqual(reports, ["unresponsive r2"]);
 });

@@ -4,6 +4,7 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
 import { CHUNK_SIZE } from "../wire/chunk.ts";
 import { DefineKind } from "../wire/define-kind.ts";
@@ -56,6 +57,12 @@ export interface Definable {
   readonly value: Uint8Array;
   readonly location: string;
 }
+
+/** With more calls under way there is work enough to keep the thread awake. */
+const FEW_STREAMS = 2;
+
+/** One for all connections of this thread: any answer will do. */
+const spinner = new LoopSpinner();
 
 const MAX_STREAM = 0xffff_ffff;
 
@@ -280,6 +287,7 @@ export class ClientSession implements SessionHalf {
   }
 
   batchEnd(): void {
+    spinner.arrived();
     this.#events.progress();
   }
 
@@ -289,6 +297,7 @@ export class ClientSession implements SessionHalf {
 
   flushed(): void {
     this.#firstUnflushed = this.#nextStream;
+    if (this.#streams.size > 0 && this.#streams.size <= FEW_STREAMS) spinner.expect();
   }
 
   drained(): void {

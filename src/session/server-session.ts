@@ -40,6 +40,8 @@ export interface TaskAcceptor {
   batchEnd(): void;
   /** The turn's frames are about to leave. */
   beforeFlush(session: ServerSession): void;
+  /** Frames have left. */
+  flushed(): void;
   closed(session: ServerSession): void;
 }
 
@@ -251,7 +253,7 @@ export class ServerSession implements SessionHalf {
   }
 
   flushed(): void {
-    // Only clients need to know what has left.
+    this.#acceptor.flushed();
   }
 
   drained(): void {

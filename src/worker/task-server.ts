@@ -7,6 +7,7 @@ import type { Dispatcher } from "../context/dispatcher.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { HoldEstimate } from "../internal/hold-estimate.ts";
+import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
@@ -48,6 +49,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #prefixes = new WeakMap<ServerSession, string>();
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: Execution[] = [];
+  readonly #spinner = new LoopSpinner();
   #rootCalls = 0;
   #draining = false;
   /** The connection that draining spares. */
@@ -152,9 +154,15 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   batchEnd(): void {
+    this.#spinner.arrived();
     this.queue.drain();
     // What is ready leaves now, unless bodies have suspended that may settle before the turn is over.
     if (this.#suspended.length === 0) this.#flushAll();
+  }
+
+  flushed(): void {
+    // A caller that makes one short call after the other has the next one here in a moment.
+    if (this.#running.size === 0) this.#spinner.expect();
   }
 
   beforeFlush(_session: ServerSession): void {

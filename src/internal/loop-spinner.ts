@@ -1,0 +1,66 @@
+/**
+ * Keeps the event loop turning for a moment instead of letting the thread sleep, where the next message is
+ * likely to be there sooner than the system could wake it. It learns whether that pays, and does nothing
+ * where it does not.
+ *
+ * Putting a thread to sleep and waking it costs 5 µs on a busy machine, and up to 100 µs on a virtual one
+ * whose processor has gone idle: more than a short call takes altogether.
+ */
+import { availableParallelism } from "node:os";
+
+/** How long one wait may spin. A short call is back within a quarter of it. */
+const WINDOW_MS = 0.08;
+/** Each wait that pays earns two, each that does not costs one. */
+const MAX_CREDIT = 16;
+/** Without credit, so many waits are let pass before the next few are tried: both sides must be awake for it to pay. */
+const PAUSE_WAITS = 32;
+const TRIAL_CREDIT = 4;
+
+/** One thread's habit of waiting awake. */
+export class LoopSpinner {
+  /** With one processor, the peer cannot run while this thread spins. */
+  readonly #enabled: boolean;
+  #credit = TRIAL_CREDIT;
+  #skipped = 0;
+  #waiting = false;
+  #turning = false;
+  #untilMs = 0;
+
+  constructor(processors: number = availableParallelism()) {
+    this.#enabled = processors > 1;
+  }
+
+  /** A message is likely to come at once: the loop is kept turning for up to 80 µs, if that has been paying. */
+  expect(): void {
+    if (!this.#enabled) return;
+    if (this.#credit === 0) {
+      this.#skipped += 1;
+      if (this.#skipped < PAUSE_WAITS) return;
+      this.#skipped = 0;
+      this.#credit = TRIAL_CREDIT;
+    }
+    this.#waiting = true;
+    this.#untilMs = performance.now() + WINDOW_MS;
+    if (this.#turning) return;
+    this.#turning = true;
+    setImmediate(this.#turn);
+  }
+
+  /** A message has come. */
+  arrived(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#credit = Math.min(MAX_CREDIT, this.#credit + 2);
+  }
+
+  readonly #turn = (): void => {
+    if (this.#waiting && performance.now() < this.#untilMs) {
+      setImmediate(this.#turn);
+      return;
+    }
+    this.#turning = false;
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#credit -= 1;
+  };
+}

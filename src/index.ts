@@ -67,6 +67,7 @@ export type {
   RoutineMembers,
   RoutineOptions,
 } from "./routine/routine-types.ts";
+export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-options.ts";
 // Versions
 export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
-export type { ChannelOptions, WorkerMetadata } from "./wire/worker-metadata.ts";
+export type { WorkerMetadata } from "./wire/worker-metadata.ts";

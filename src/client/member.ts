@@ -10,12 +10,10 @@ import { type BackoffPolicy, backoffDelayMs } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { Carrier } from "../session/carrier.ts";
 import { ClientSession, type ClientSessionEvents } from "../session/client-session.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import type { GoAway, Hello } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-
-/** Root calls sent to one worker at a time, unless it advertises another number. */
-export const DEFAULT_MAX_CONCURRENT_CALLS = 100_000;
 
 /** How much work a worker is sent ahead of what it is known to be doing, in microseconds. */
 const AHEAD_US = 1000;
@@ -101,7 +99,9 @@ export class Member implements Candidate {
   hasRoom(expectedUs: number | undefined): boolean {
     const { state } = this;
     if (state.kind !== "ready" || this.draining || state.session.session.congested) return false;
-    if (this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_MAX_CONCURRENT_CALLS))
+    if (
+      this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls)
+    )
       return false;
     return this.aheadCount === 0 || (expectedUs !== undefined && this.aheadUs + expectedUs <= AHEAD_US);
   }

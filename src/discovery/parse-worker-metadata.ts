@@ -2,7 +2,8 @@
  * Turns data from outside into a worker's record, or refuses it. Bounds every size, keeps only known fields,
  * and never lets a socket path through from a source that is not trusted with one.
  */
-import type { ChannelOptions, WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { ChannelOptions } from "../wire/channel-options.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** What the source of a record may say. */
 export interface ParseWorkerMetadataOptions {

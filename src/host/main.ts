@@ -8,6 +8,7 @@ import { becomeWorker } from "../internal/worker-role.ts";
 import { processReferences } from "../routine/process-references.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { listenUnix, type UnixListener } from "../transport/unix-connect.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import { TaskServer } from "../worker/task-server.ts";
 import { createModuleLoader } from "./module-loader.ts";
@@ -17,8 +18,6 @@ import { createRoutineLoader, explainSuspended } from "./routine-loader.ts";
 
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;
-/** Gate of the clients, when the worker's options name none. */
-const DEFAULT_MAX_CONCURRENT_CALLS = 100_000;
 
 let listener: UnixListener | undefined;
 let server: TaskServer | undefined;
@@ -60,7 +59,7 @@ async function start(): Promise<void> {
     resolver: createRoutineLoader(loader),
     references: processReferences,
     origin: `worker ${process.pid} (${uid})`,
-    maxRootCalls: 2 * (options.maxConcurrentCalls ?? DEFAULT_MAX_CONCURRENT_CALLS),
+    maxRootCalls: 2 * (options.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
     nestedDispatcher: (descriptor) => nested.dispatcher(descriptor),
     explainError: (definition, error) => explainSuspended(loader, definition, error),
   });

@@ -3,7 +3,7 @@
  * variable, which costs no round trip. The host takes the variable out of its environment before any
  * code of the user runs, so that what a routine starts in turn does not inherit it.
  */
-import type { ChannelOptions } from "../wire/worker-metadata.ts";
+import type { ChannelOptions } from "../wire/channel-options.ts";
 
 /** Everything a host needs to know to serve as a worker of its parent's pool. Data only. */
 export interface HostInit {

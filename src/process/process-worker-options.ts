@@ -1,7 +1,7 @@
 /** Options of worker processes, as users write them and as the interior reads them. */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { MAX_TIMER_MS } from "../internal/clock.ts";
-import type { ChannelOptions } from "../wire/worker-metadata.ts";
+import type { ChannelOptions } from "../wire/channel-options.ts";
 
 /** How worker processes are started, and what they advertise. */
 export interface ProcessWorkerOptions {

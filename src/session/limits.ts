@@ -1,11 +1,12 @@
 /** What a peer accepts on one connection. Announced in its Hello; both sides keep to the other's. */
+import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import type { Limits } from "../wire/frames.ts";
 
 /** The limits of this implementation. Sizes in bytes. */
 export const DEFAULT_LIMITS: Limits = {
   // One flush of a busy turn; larger payloads travel as chunks, so nothing legitimate comes close.
   maxBatch: 16 * 1024 * 1024,
-  maxMessage: 100 * 1024 * 1024,
+  maxMessage: DEFAULT_CHANNEL_OPTIONS.maxMessageSize,
   maxStreams: 1_000_000,
   // Values that a prefetching generator may have produced and the consumer not yet taken.
   streamWindow: 1024 * 1024,

@@ -18,7 +18,7 @@ export const MAX_SOCKET_PATH_BYTES = 103;
 const READ_BUFFER_BYTES = 64 * 1024;
 
 /** Refuses a socket path that the system would truncate. */
-export function assertSocketPath(path: string): void {
+function assertSocketPath(path: string): void {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
     throw new InvalidOptionError("socket path", {
       value: path,

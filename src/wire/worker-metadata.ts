@@ -1,12 +1,5 @@
 /** How a worker describes itself to discovery and to its peers. Data only; mirrors the wire's message. */
-
-/** Transport settings that a worker advertises and its clients apply. */
-export interface ChannelOptions {
-  /** Largest message accepted, in bytes. Default 100 MiB. */
-  readonly maxMessageSize?: number;
-  /** Most root calls one client sends at a time. Nested calls do not count. Default 100 000. */
-  readonly maxConcurrentCalls?: number;
-}
+import type { ChannelOptions } from "./channel-options.ts";
 
 /** A worker as discovery announces it and as a pool shows it. */
 export interface WorkerMetadata {

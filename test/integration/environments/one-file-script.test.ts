@@ -43,13 +43,20 @@ describe("one-file script", () => {
     });
   }
 
-  test("it runs where Node takes TypeScript", { skip: !STRIPS_TYPES && "this Node does not" }, async () => {
+  test("it runs where Node takes TypeScript, and is refused by Node itself elsewhere", async () => {
     await using project = userProject(
       { "package.json": MODULES, "main.ts": IMPORT + TYPED + TRY },
       { dependencies: [] },
     );
 
-    assertOutput(await project.run(["main.ts"]), EXPECTED);
+    const result = await project.run(["main.ts"]);
+
+    if (STRIPS_TYPES) {
+      assertOutput(result, EXPECTED);
+    } else {
+      assert.equal(result.exitCode, 1);
+      assert.match(result.stderr, /ERR_UNKNOWN_FILE_EXTENSION/);
+    }
   });
 
   test("its lines above the pool run in the workers too, those below do not", async () => {

@@ -70,7 +70,7 @@ test("connectParent leaves SIGINT to the parent", async () => {
   const { pid } = await worker.start();
 
   process.kill(pid, "SIGINT");
-  process.kill(pid, "SIGUSR2");
+  process.kill(pid, "SIGWINCH");
 
   assert.deepEqual(await held(Promise.race([reported, worker.exited])), {
     type: "merino:unresponsive",

@@ -1,5 +1,6 @@
-/** What `explain()` returns: every worker seen and what became of it. Data only. */
+/** What `explain()` returns: every worker seen and what became of it, as data that stays as it was. */
 import type { Refusal } from "../errors/no-workers-available-error.ts";
+import type { Member } from "./member.ts";
 
 /** One member. */
 export interface ExplainedMember {
@@ -36,4 +37,33 @@ export interface Explanation {
   readonly members: readonly ExplainedMember[];
   /** Workers seen that are not members, and why. */
   readonly refused: readonly Refusal[];
+}
+
+/** The member, explained. */
+export function explainMember(member: Member): ExplainedMember {
+  const { uid, metadata, state, own, inFlight, draining, completed } = member;
+  return {
+    uid,
+    pid: metadata.pid,
+    address: metadata.address,
+    version: member.peer?.version ?? metadata.version,
+    own,
+    state: state.kind === "gone" ? "backing-off" : state.kind,
+    draining,
+    inFlight,
+    completed,
+    ...(state.kind === "backing-off" ? { error: state.error.message } : {}),
+  };
+}
+
+/** Why a call that found no worker was not sent to this member. */
+export function explainNotChosen(member: Member): Refusal {
+  const { uid, state, draining } = member;
+  if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
+  if (state.kind === "ready") {
+    return draining
+      ? { uid, reason: "draining", detail: "it takes no new calls" }
+      : { uid, reason: "refused", detail: "it is ready and was not chosen" };
+  }
+  return { uid, reason: "starting", detail: "its connection is being set up" };
 }

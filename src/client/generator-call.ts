@@ -1,5 +1,5 @@
 /**
- * The call of a routine that answers with a stream: the steps asked for and the values that have come.
+ * The call of a routine that answers with a stream: which steps go to the worker, and how the stream ends.
  * The generator that the consumer holds is a thin front of it, so that a generator dropped without a
  * word can be noticed and its task ended.
  */
@@ -7,32 +7,14 @@ import { encodeThrown, encodeValue } from "../codec/encoder.ts";
 import type { CallRequest } from "../context/dispatcher.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
-import { hold, release } from "../internal/liveness.ts";
-import { DEFAULT_LIMITS } from "../session/limits.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import type { Member } from "./member.ts";
 import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
+import { PrefetchedValues } from "./prefetched-values.ts";
+import { type Ask, afterEnd, NEXT, StepRequests } from "./step-requests.ts";
 
 /** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
 const RETURN_GRACE_MS = 5_000;
-
-/** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
-type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
-
-const NEXT: Ask = { kind: "next" };
-
-/** A step that the consumer waits for. */
-interface Request {
-  readonly ask: Ask;
-  /** Asks the worker for it; absent when the worker takes the step by itself. */
-  readonly step: (() => void) | undefined;
-  /** It waits for what a throw or return brings, so values produced before that are not for it. */
-  readonly behindBarrier: boolean;
-  /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
-  deferred: boolean;
-  readonly resolve: (result: IteratorResult<unknown>) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** What the dispatcher does for a stream, beyond any task. */
 export interface StreamCarrier extends TaskCarrier {
@@ -50,16 +32,12 @@ type End = { readonly value: unknown } | { readonly error: unknown };
 export class GeneratorCall extends OutgoingTask {
   readonly #streamCarrier: StreamCarrier;
   #state: "fresh" | "open" | "over" = "fresh";
-  readonly #requests: Request[] = [];
-  /** Steps asked for before the task was sent. */
-  #early: Array<() => void> = [];
-  /** Values that came ahead of the consumer. */
-  readonly #ahead: Array<{ readonly value: unknown; readonly sizeBytes: number }> = [];
+  readonly #requests = new StepRequests();
+  /** Values that came ahead of the consumer; absent without prefetch. */
+  readonly #prefetched: PrefetchedValues | undefined;
   #end: End | undefined;
   /** Throws and returns whose barrier has not come back: values before it are void. */
   #barriers = 0;
-  #creditOwed = 0;
-  #bytesOwed = 0;
   #idle = false;
   /** The consumer has dropped the generator while steps of it were awaited. */
   #dropped = false;
@@ -69,13 +47,14 @@ export class GeneratorCall extends OutgoingTask {
   constructor(carrier: StreamCarrier, request: CallRequest) {
     super(carrier, request, TaskFlag.Generator);
     this.#streamCarrier = carrier;
+    this.#prefetched = this.credit > 0 ? new PrefetchedValues(this.credit) : undefined;
     this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
   }
 
   /** The next value; `argument` becomes the value of the `yield` that the generator is suspended at. */
   next(argument: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state === "over") return afterEnd(NEXT);
-    if (this.credit > 0) {
+    if (this.#prefetched !== undefined) {
       if (argument !== undefined) {
         return Promise.reject(
           new InvalidOptionError("prefetch", {
@@ -84,7 +63,7 @@ export class GeneratorCall extends OutgoingTask {
           }),
         );
       }
-      const ahead = this.#ahead.shift();
+      const ahead = this.#prefetched.shift();
       if (ahead !== undefined) {
         this.#returnCredit(ahead.sizeBytes);
         return Promise.resolve({ value: ahead.value, done: false });
@@ -116,7 +95,7 @@ export class GeneratorCall extends OutgoingTask {
     }
     if (this.#end !== undefined) {
       this.#state = "over";
-      this.#ahead.length = 0;
+      this.#prefetched?.clear();
       return Promise.reject(error);
     }
     const { bytes, start, end, parts } = encodeThrown(error, {
@@ -133,7 +112,7 @@ export class GeneratorCall extends OutgoingTask {
   return(value: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state !== "open" || this.#end !== undefined) {
       this.#state = "over";
-      this.#ahead.length = 0;
+      this.#prefetched?.clear();
       return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
     }
     let write: () => void;
@@ -148,7 +127,7 @@ export class GeneratorCall extends OutgoingTask {
     }
     this.#discardAhead();
     const answered = this.#request({ kind: "return", value }, write);
-    if (this.#requests.some(({ ask }) => ask.kind === "return")) {
+    if (this.#requests.returning) {
       this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
     }
     return answered;
@@ -156,7 +135,7 @@ export class GeneratorCall extends OutgoingTask {
 
   /** The consumer dropped the generator without ending it. */
   abandon(): void {
-    if (this.#requests.length > 0) {
+    if (this.#requests.size > 0) {
       this.#dropped = true; // somebody holds the promise of a step, though not the generator
       return;
     }
@@ -172,10 +151,7 @@ export class GeneratorCall extends OutgoingTask {
 
   override unsent(): void {
     super.unsent();
-    // The first step goes with the task again; the others went to a worker that did not start it.
-    this.#early = this.#requests
-      .slice(1)
-      .flatMap(({ step, deferred }) => (step === undefined || deferred ? [] : [step]));
+    this.#requests.restart();
   }
 
   override accepted(): void {
@@ -191,7 +167,7 @@ export class GeneratorCall extends OutgoingTask {
     this.responded(bodyUs);
     this.carrier.released(this);
     if (this.settled) return;
-    if (this.#barriers > 0 && this.#requests[0]?.behindBarrier !== false) return;
+    if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;
     try {
       value = this.decode(bytes, start, end, parts);
@@ -200,11 +176,11 @@ export class GeneratorCall extends OutgoingTask {
       return;
     }
     const request = this.#requests.shift();
-    if (this.credit > 0) {
+    if (this.#prefetched !== undefined) {
       let sizeBytes = end - start;
       for (const part of parts) sizeBytes += part.length;
       if (request === undefined) {
-        this.#ahead.push({ value, sizeBytes });
+        this.#prefetched.push(value, sizeBytes);
         return;
       }
       this.#returnCredit(sizeBytes);
@@ -213,11 +189,11 @@ export class GeneratorCall extends OutgoingTask {
       this.member?.session?.broken(this.stream, "a value that was not asked for");
       return;
     }
-    if (request.ask.kind === "return" && !this.#requests.some(({ ask }) => ask.kind === "return")) {
+    if (request.ask.kind === "return" && !this.#requests.returning) {
       this.#endGrace(); // it has yielded from its finally block: it is asked to go on like any other
     }
     request.resolve({ value, done: false });
-    const following = this.#requests[0];
+    const following = this.#requests.first;
     if (following?.deferred === true) {
       following.deferred = false;
       if (following.step !== undefined) this.#sendLate(following.step);
@@ -261,7 +237,7 @@ export class GeneratorCall extends OutgoingTask {
 
   protected reject(error: unknown): void {
     // An error from outside the stream ends it at once: what came ahead is void.
-    this.#ahead.length = 0;
+    this.#prefetched?.clear();
     this.#resume();
     this.#complete({ error }, true);
   }
@@ -269,11 +245,10 @@ export class GeneratorCall extends OutgoingTask {
   /** Dispatches on the first step, then asks for one more. */
   #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
-      if (this.#requests.length === 0) hold();
       const deferred =
         this.credit > 0 &&
-        ((ask.kind === "throw" && this.#requests.length > 0) ||
-          (step !== undefined && this.#requests.some(isDeferred)));
+        ((ask.kind === "throw" && this.#requests.size > 0) ||
+          (step !== undefined && this.#requests.deferring));
       this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
       if (this.#state === "fresh") {
         this.#state = "open";
@@ -282,7 +257,7 @@ export class GeneratorCall extends OutgoingTask {
       }
       this.#resume();
       if (step === undefined || deferred) return;
-      if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#early.push(step);
+      if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#requests.postpone(step);
       else this.#sendNow(step, ask, reject);
     });
   }
@@ -312,39 +287,26 @@ export class GeneratorCall extends OutgoingTask {
   }
 
   #sendEarly(): void {
-    const early = this.#early;
-    this.#early = [];
-    for (const step of early) this.#sendLate(step);
+    for (const step of this.#requests.postponed()) this.#sendLate(step);
   }
 
-  /**
-   * Credit goes back in lots of half the prefetch, so that it does not cost a frame per value, or of half
-   * the window in bytes: the worker stops at either limit.
-   */
   #returnCredit(sizeBytes: number): void {
-    this.#creditOwed += 1;
-    this.#bytesOwed += sizeBytes;
-    const few = this.#creditOwed * 2 < this.credit && this.#bytesOwed * 2 < DEFAULT_LIMITS.streamWindow;
-    if (few || this.#end !== undefined) return;
-    if (this.member?.session?.open === true && this.stream !== 0) {
-      this.member.session.credit(this.stream, this.#creditOwed);
+    if (this.#end !== undefined) return;
+    const credit = this.#prefetched?.taken(sizeBytes) ?? 0;
+    if (credit > 0 && this.member?.session?.open === true && this.stream !== 0) {
+      this.member.session.credit(this.stream, credit);
     }
-    this.#creditOwed = 0;
-    this.#bytesOwed = 0;
   }
 
   #discardAhead(): void {
-    if (this.credit === 0) return;
-    this.#ahead.length = 0;
-    this.#creditOwed = 0;
-    this.#bytesOwed = 0;
+    if (this.#prefetched === undefined) return;
+    this.#prefetched.reset();
     this.#barriers += 1;
   }
 
   /** A step has been answered; a generator that nobody waits for holds no permit and keeps nothing alive. */
   #answered(): void {
-    if (this.#requests.length > 0) return;
-    release();
+    if (this.#requests.size > 0) return;
     if (!this.#idle) {
       this.#idle = true;
       this.#streamCarrier.suspended(this);
@@ -363,12 +325,7 @@ export class GeneratorCall extends OutgoingTask {
     if (!settledAlready) this.settle();
     this.#endGrace();
     this.#end = end;
-    const waited = this.#requests.length > 0;
-    const requests = this.#requests.splice(0);
-    if (waited) release();
-    for (const request of requests) {
-      this.#finish(request.ask).then(request.resolve, request.reject);
-    }
+    for (const { ask, resolve, reject } of this.#requests.drain()) this.#finish(ask).then(resolve, reject);
   }
 
   #endGrace(): void {
@@ -389,26 +346,9 @@ export class GeneratorCall extends OutgoingTask {
   #giveUp(): void {
     this.#grace = undefined;
     if (this.settled) return;
-    const requests = this.#requests.splice(0);
-    if (requests.length > 0) release();
+    const requests = this.#requests.drain();
     this.#state = "over";
-    for (const request of requests) afterEnd(request.ask).then(request.resolve, request.reject);
+    for (const { ask, resolve, reject } of requests) afterEnd(ask).then(resolve, reject);
     this.abort(new DOMException("The generator did not end in time after its return", "AbortError"));
-  }
-}
-
-function isDeferred(request: Request): boolean {
-  return request.deferred;
-}
-
-/** What a generator that is done answers. */
-function afterEnd(ask: Ask): Promise<IteratorResult<unknown>> {
-  switch (ask.kind) {
-    case "next":
-      return Promise.resolve({ value: undefined, done: true });
-    case "return":
-      return Promise.resolve({ value: ask.value, done: true });
-    case "throw":
-      return Promise.reject(ask.value);
   }
 }

@@ -5,28 +5,25 @@
  */
 import type { BalancedTask } from "../balancer/balancer.ts";
 import { decodeValue } from "../codec/decoder.ts";
-import { encodeThrown, encodeValue } from "../codec/encoder.ts";
-import type { EncodeOptions } from "../codec/encoding.ts";
+import { encodeThrown } from "../codec/encoder.ts";
 import type { References, SignalSink } from "../codec/references.ts";
 import type { CallRequest } from "../context/dispatcher.ts";
 import type { Abortable, LineageEntry, RunningTask } from "../context/task.ts";
-import type { Refusal } from "../errors/no-workers-available-error.ts";
-import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { type CallPhase, TimeoutError } from "../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { Fifo, FifoNode } from "../internal/fifo.ts";
 import type { HoldEstimate } from "../internal/hold-estimate.ts";
 import { unwatchSignal, watchSignal } from "../internal/signal-watch.ts";
 import type { ClientStream } from "../session/client-session.ts";
-import type { Payload } from "../session/session.ts";
+import type { Payload } from "../session/payload.ts";
 import type { Nack, TaskFields } from "../wire/frames.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
+import { ArgumentSignals } from "./argument-signals.ts";
+import { CallClock, type TimedCall } from "./call-clock.ts";
+import { encodeCall } from "./call-payload.ts";
 import type { CancellationProbe, CancelledTask } from "./cancellation-watch.ts";
 import type { Member } from "./member.ts";
-
-/** By how much a timer of the platform may fire early, in milliseconds. */
-const CLOCK_GRAIN_MS = 1;
+import type { TaskRefusals } from "./task-refusals.ts";
 
 /** What a task needs of the dispatcher that carries it. */
 export interface TaskCarrier {
@@ -50,16 +47,9 @@ export interface TaskCarrier {
   lost(task: OutgoingTask, error: Error | undefined, started: boolean): void;
 }
 
-/** An abort signal among the arguments. */
-interface ArgumentSignal {
-  readonly signal: AbortSignal;
-  readonly index: number;
-  target: Abortable | undefined;
-}
-
 /** A call under way. */
 export abstract class OutgoingTask
-  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask
+  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask, TimedCall
 {
   // What travels in the task's head; see TaskFields.
   routineRef = 0;
@@ -95,27 +85,22 @@ export abstract class OutgoingTask
   permit = false;
   /** The worker it was last sent to. */
   lastUid = "";
-  /** Whether every refusal so far was for want of the routine, and what the last one said. */
-  onlyUnknown = true;
-  unknownReason: string | undefined;
-  /** Workers that would not take it. */
-  tried: Set<string> | undefined;
-  refusals: Refusal[] | undefined;
+  /** What workers that would not take it have said. */
+  refusals: TaskRefusals | undefined;
   /** For a balancer driven step by step: told whether the worker took the task. */
   onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
   protected readonly carrier: TaskCarrier;
   #settled = false;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
-  #deadlineMs = Number.POSITIVE_INFINITY;
-  #budgetMs = 0;
-  #deadline: DeadlineEntry | undefined;
   readonly #dispatchTimeoutMs: number | undefined;
-  #dispatchDeadline: DeadlineEntry | undefined;
-  #argumentSignals: ArgumentSignal[] | undefined;
+  /** Absent when nothing limits the call. */
+  #clock: CallClock | undefined;
+  /** Absent when the arguments hold none. */
+  #argumentSignals: ArgumentSignals | undefined;
 
   constructor(carrier: TaskCarrier, request: CallRequest, kindFlag: number) {
-    const { definition, options, parent, receiver, parameters } = request;
+    const { definition, options, parent, receiver } = request;
     this.carrier = carrier;
     this.definition = definition;
     this.parent = parent;
@@ -137,10 +122,7 @@ export abstract class OutgoingTask
       signals: this,
       copy: options?.copy ?? false,
     };
-    const { bytes, start, end, parts } =
-      receiver === undefined
-        ? encodeValue(parameters, encoding)
-        : encodeMethodCall(receiver, parameters, encoding);
+    const { bytes, start, end, parts } = encodeCall(request, encoding);
     this.payload = { bytes, start, end, parts };
   }
 
@@ -165,10 +147,8 @@ export abstract class OutgoingTask
 
   /** Takes up an abort signal among the arguments. */
   add(signal: AbortSignal): number {
-    this.#argumentSignals ??= [];
-    const index = this.#argumentSignals.length;
-    this.#argumentSignals.push({ signal, index, target: undefined });
-    return index;
+    this.#argumentSignals ??= new ArgumentSignals(this.carrier.references);
+    return this.#argumentSignals.add(signal);
   }
 
   /**
@@ -183,23 +163,11 @@ export abstract class OutgoingTask
       this.carrier.stillborn();
       return false;
     }
-    const inherited = this.parent?.deadline;
-    if (this.#timeoutMs !== undefined || inherited !== undefined || this.#dispatchTimeoutMs !== undefined) {
-      const now = deadlines.now();
-      const own = this.#timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + this.#timeoutMs;
-      this.#deadlineMs = Math.min(own, inherited ?? Number.POSITIVE_INFINITY);
-      if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
-        // As given where it is the call's own: the difference of two instants is off by a rounding error.
-        this.#budgetMs =
-          this.#deadlineMs === own ? (this.#timeoutMs ?? 0) : Math.max(0, this.#deadlineMs - now);
-        this.#deadline = deadlines.add(this.#deadlineMs, () => this.#expire(this.#budgetMs, "timeout"));
-      }
-      const dispatchMs = this.#dispatchTimeoutMs;
-      if (dispatchMs !== undefined) {
-        this.#dispatchDeadline = deadlines.add(now + dispatchMs, () =>
-          this.#expire(dispatchMs, "dispatchTimeout"),
-        );
-      }
+    const timeoutMs = this.#timeoutMs;
+    const inheritedMs = this.parent?.deadline;
+    const dispatchTimeoutMs = this.#dispatchTimeoutMs;
+    if (timeoutMs !== undefined || inheritedMs !== undefined || dispatchTimeoutMs !== undefined) {
+      this.#clock = new CallClock(this, { timeoutMs, inheritedMs, dispatchTimeoutMs });
     }
     if (this.#signal !== undefined) watchSignal(this.#signal, this);
     this.parent?.attach(this);
@@ -208,9 +176,7 @@ export abstract class OutgoingTask
 
   /** Fills in what is only known when the task leaves. */
   prepare(): void {
-    if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.budgetUs = Math.max(1, Math.ceil((this.#deadlineMs - deadlines.now()) * 1000));
-    }
+    if (this.#clock !== undefined) this.budgetUs = this.#clock.remainingUs;
   }
 
   /** The task has been written to a worker. */
@@ -218,12 +184,14 @@ export abstract class OutgoingTask
     this.member = member;
     this.stream = stream;
     this.phase = "sent";
-    for (const argument of this.#argumentSignals ?? []) this.#forward(argument);
+    if (this.#argumentSignals !== undefined && member.session !== undefined) {
+      this.#argumentSignals.forward(member.session, stream);
+    }
   }
 
   /** The task goes back to be sent elsewhere: it provably did not start. */
   unsent(): void {
-    this.#dropArgumentTargets();
+    this.#argumentSignals?.drop();
     this.member = undefined;
     this.stream = 0;
     this.phase = "queued";
@@ -244,6 +212,10 @@ export abstract class OutgoingTask
       member.session.cancel(stream, payload);
     }
     this.carrier.cancelled(this);
+  }
+
+  expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void {
+    this.abort(new TimeoutError(this.definition.id, { phase: this.phase, timeout: limitMs, option }));
   }
 
   /** Fails the call without a word to a worker. */
@@ -329,30 +301,22 @@ export abstract class OutgoingTask
    * @returns Whether it did.
    */
   protected late(): boolean {
-    if (deadlines.now() < this.#deadlineMs - CLOCK_GRAIN_MS) return false;
-    this.#expire(this.#budgetMs, "timeout");
-    return true;
+    return this.#clock?.late() === true;
   }
 
   /** Marks the call settled and lets go of everything that could settle it again. */
   protected settle(): void {
     this.#settled = true;
-    if (this.#deadline !== undefined) deadlines.cancel(this.#deadline);
-    if (this.#dispatchDeadline !== undefined) deadlines.cancel(this.#dispatchDeadline);
-    this.#deadline = undefined;
-    this.#dispatchDeadline = undefined;
+    this.#clock?.stop();
     if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
     this.parent?.detach(this);
-    this.#dropArgumentTargets();
+    this.#argumentSignals?.drop();
   }
 
   #started(): void {
     if (this.phase === "running") return;
     this.phase = "running";
-    if (this.#dispatchDeadline !== undefined) {
-      deadlines.cancel(this.#dispatchDeadline);
-      this.#dispatchDeadline = undefined;
-    }
+    this.#clock?.accepted();
     const { onOutcome } = this;
     this.onOutcome = undefined;
     onOutcome?.(true, undefined);
@@ -375,54 +339,5 @@ export abstract class OutgoingTask
     const { onOutcome } = this;
     this.onOutcome = undefined;
     onOutcome?.(false, undefined);
-  }
-
-  #expire(budgetMs: number, option: "timeout" | "dispatchTimeout"): void {
-    this.abort(new TimeoutError(this.definition.id, { phase: this.phase, timeout: budgetMs, option }));
-  }
-
-  #forward(argument: ArgumentSignal): void {
-    const announce = (reason: unknown): void => {
-      argument.target = undefined;
-      if (this.member?.session?.open !== true) return;
-      const payload = encodeThrown(reason, { root: "reason", references: this.carrier.references });
-      this.member.session.signal(this.stream, argument.index, payload);
-    };
-    if (argument.signal.aborted) {
-      announce(argument.signal.reason);
-      return;
-    }
-    argument.target = { abort: announce };
-    watchSignal(argument.signal, argument.target);
-  }
-
-  #dropArgumentTargets(): void {
-    if (this.#argumentSignals === undefined) return;
-    for (const argument of this.#argumentSignals) {
-      if (argument.target !== undefined) unwatchSignal(argument.signal, argument.target);
-      argument.target = undefined;
-    }
-  }
-}
-
-/** Encodes a receiver before its arguments, and names both in refusals as the caller knows them. */
-function encodeMethodCall(
-  receiver: unknown,
-  parameters: readonly unknown[],
-  options: EncodeOptions,
-): Payload {
-  try {
-    return encodeValue([receiver, ...parameters], options);
-  } catch (error) {
-    const [, index, rest] =
-      (error instanceof NotSerializableError && /^args\[(\d+)\](.*)$/s.exec(error.path)) || [];
-    if (index === undefined) throw error;
-    const { path, message, cause, fault } = error as NotSerializableError;
-    const known = `${index === "0" ? "this" : `args[${Number(index) - 1}]`}${rest}`;
-    // biome-ignore lint/style/useErrorCause: it is the same error under the path its caller knows, with its own cause.
-    throw new NotSerializableError(known, message.slice(message.indexOf(path) + path.length + 2), {
-      cause,
-      fault,
-    });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Places tasks on members: at once where there is room, else in one queue, first come, first served.
- * A task whose start is disproved goes to the next candidate; any other end settles its call. Nested
- * tasks are never parked behind a gate that an ancestor may hold.
+ * Carries calls to members and decides what the end of each stream means: a task whose start is disproved
+ * goes to the next candidate; any other end settles its call. Which member takes a task, and which task waits
+ * for one, is up to its placement and its queues.
  */
 import type { Balancer } from "../balancer/balancer.ts";
 import type { References } from "../codec/references.ts";
@@ -10,23 +10,24 @@ import {
   NoWorkersAvailableError,
   type Refusal as WorkerRefusal,
 } from "../errors/no-workers-available-error.ts";
-import { PayloadError } from "../errors/payload-error.ts";
-import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
-import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { type LostWorker, WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
-import { Fifo } from "../internal/fifo.ts";
+import { deadlines } from "../internal/deadline-queue.ts";
 import { HoldEstimate } from "../internal/hold-estimate.ts";
-import type { Definable } from "../session/client-session.ts";
+import type { Definable } from "../session/outbound-definitions.ts";
 import type { Nack } from "../wire/frames.ts";
-import { isFinalRefusal, Refusal, refusalName } from "../wire/refusal.ts";
+import { isFinalRefusal, Refusal } from "../wire/refusal.ts";
+import { ActiveTasks } from "./active-tasks.ts";
 import { CancellationWatch } from "./cancellation-watch.ts";
 import { FunctionCall } from "./function-call.ts";
 import { GeneratorCall, type StreamCarrier } from "./generator-call.ts";
 import type { Member } from "./member.ts";
+import { releaseShare, resumePermit, vacate, yieldPermit } from "./occupancy.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
+import { Placement } from "./placement.ts";
 import { RemoteGenerator } from "./remote-generator.ts";
+import { refusalError, TaskRefusals } from "./task-refusals.ts";
+import { WaitingTasks } from "./waiting-tasks.ts";
 
 /** Counters of a dispatcher since it was made. */
 export interface DispatchCounts {
@@ -80,29 +81,42 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     redirected: 0,
   };
   readonly #options: TaskDispatcherOptions;
-  readonly #queue = new Fifo<OutgoingTask>();
-  /** Nested tasks that found no worker at all: never behind root tasks, which may wait for room. */
-  readonly #nestedQueue = new Fifo<OutgoingTask>();
-  /** Tasks that some worker has refused and that wait for one not asked yet: nobody waits behind them. */
-  readonly #refusedQueue = new Fifo<OutgoingTask>();
-  readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
-  readonly #active = new Set<OutgoingTask>();
+  readonly #placement: Placement;
+  readonly #waiting: WaitingTasks;
+  readonly #active = new ActiveTasks();
   readonly #cancelled: CancellationWatch;
+  readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
-  #waiting: DeadlineEntry | undefined;
-  /** When the first of the refused tasks has waited long enough. */
-  #refusedCheck: DeadlineEntry | undefined;
-  #drainPending = false;
-  #whenSettled: Array<() => void> = [];
 
   constructor(options: TaskDispatcherOptions) {
     this.#options = options;
     this.references = options.references;
+    this.#placement = new Placement({
+      balancer: options.balancer,
+      members: options.members,
+      quorumMet: options.quorumMet,
+      descriptor: options.descriptor,
+      wait: (task) => this.#waiting.add(task),
+      giveUp: (task) => this.#giveUp(task),
+    });
+    this.#waiting = new WaitingTasks({
+      timeoutMs: options.waitTimeoutMs,
+      anyTaker: () => this.#placement.anyTaker,
+      untried: (task, among) => this.#placement.untried(task, among),
+      place: (task) => this.#placement.place(task),
+      giveUp: (task) => this.#giveUp(task),
+      expire: (task) => {
+        const cause = options.lastStartError();
+        task.fail(
+          new NoWorkersAvailableError(options.reasons(), { ...(cause === undefined ? {} : { cause }) }),
+        );
+      },
+    });
     this.#cancelled = new CancellationWatch({
       killGraceMs: options.killGraceMs,
-      firstWaiting: (member) => this.#firstWaiting(member),
-      occupied: (member) => this.#occupied(member),
+      firstWaiting: (member) => this.#active.firstWaiting(member),
+      occupied: (member) => this.#active.occupies(member),
       abandoned: (tasks) => {
         this.counts.abandoned += tasks;
       },
@@ -112,7 +126,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#queue.size + this.#nestedQueue.size + this.#refusedQueue.size;
+    return this.#waiting.size;
   }
 
   /** Generators that are suspended and that nobody waits for. */
@@ -144,28 +158,23 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Resolves when no call is under way. Suspended generators count: somebody still holds them. */
   settled(): Promise<void> {
-    if (this.#active.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenSettled.push(resolve));
+    return this.#active.none();
   }
 
   /** Ends every call under way. */
   abortAll(makeReason: () => unknown): void {
-    for (const task of [...this.#active]) task.abort(makeReason());
+    this.#active.abortAll(makeReason);
   }
 
   submit(task: OutgoingTask): void {
     if (!this.#active.has(task)) this.counts.calls += 1;
     if (this.#refuseWith !== undefined && !task.nested) {
       task.fail(this.#refuseWith());
-      this.#forget(task);
+      this.#active.delete(task);
       return;
     }
     this.#active.add(task);
-    if (!task.nested && this.#queue.size > 0) {
-      this.#enqueue(task);
-      return;
-    }
-    if (!this.#place(task)) this.#enqueue(task);
+    if (this.#waiting.precede(task) || !this.#placement.place(task)) this.#waiting.add(task);
   }
 
   stillborn(): void {
@@ -175,9 +184,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Members have changed, or have room again. */
   progress(): void {
-    if (this.#nestedQueue.size > 0) this.#drain(this.#nestedQueue);
-    if (this.#refusedQueue.size > 0) this.#drainRefused();
-    if (this.#queue.size > 0) this.#drain(this.#queue);
+    this.#waiting.drain();
   }
 
   estimate(definition: RoutineDefinition): HoldEstimate {
@@ -190,66 +197,47 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   }
 
   withdraw(task: OutgoingTask): void {
-    this.#dequeue(task);
+    this.#waiting.withdraw(task);
     this.counts.cancelled += 1;
-    this.#forget(task);
-    if (this.queued === 0) this.#stopWaiting();
+    this.#active.delete(task);
   }
 
   cancelled(task: OutgoingTask): void {
     this.counts.cancelled += 1;
-    this.#forget(task);
+    this.#active.delete(task);
     if (task.member !== undefined) this.#cancelled.add(task, task.member);
   }
 
   released(task: OutgoingTask): void {
-    const { member } = task;
-    if (!task.reserved || member === undefined) return;
-    task.reserved = false;
-    member.aheadUs -= task.reservedUs;
-    member.aheadCount -= 1;
-    if (member.aheadCount === 0) member.aheadUs = 0; // no drift from sums of fractions
+    releaseShare(task);
   }
 
   over(task: OutgoingTask): void {
     const { member } = task;
     if (member === undefined) return;
-    this.released(task);
-    member.inFlight -= 1;
-    if (task.permit) {
-      task.permit = false;
-      member.permits -= 1;
-    }
-    member.completed += 1;
-    task.member = undefined;
+    vacate(task, member);
     if (task.probe !== undefined) this.#cancelled.ended(task);
   }
 
   /** A call has been settled for its caller by an answer. */
   answered(task: OutgoingTask, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
-    this.#forget(task);
+    this.#active.delete(task);
   }
 
   refused(task: OutgoingTask, nack: Nack): void {
-    const uid = task.lastUid;
     if (isFinalRefusal(nack.code)) {
-      task.fail(refusalError(task, nack));
+      task.fail(refusalError(task.routine, nack));
       return;
     }
-    task.tried ??= new Set();
-    task.tried.add(uid);
-    const reason = nack.code === Refusal.DRAINING ? "draining" : "refused";
+    const uid = task.lastUid;
     if (nack.code === Refusal.DRAINING) {
       // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
       const member = this.#options.members.find((candidate) => candidate.uid === uid);
       if (member !== undefined) member.draining = true;
     }
-    const refusal: WorkerRefusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
-    // One entry per worker: a task may be offered to a full one again and again.
-    task.refusals = [...(task.refusals ?? []).filter((earlier) => earlier.uid !== uid), refusal];
-    if (nack.code !== Refusal.UNKNOWN_ROUTINE) task.onlyUnknown = false;
-    task.unknownReason = nack.code === Refusal.UNKNOWN_ROUTINE ? nack.reason : task.unknownReason;
+    task.refusals ??= new TaskRefusals();
+    task.refusals.add(uid, nack);
     this.#redirect(task, nack);
   }
 
@@ -258,7 +246,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
       this.counts.redirected += 1;
       task.unsent();
       if (!task.reportRefused(error ?? new WorkerLostError("its connection ended", { uid: task.lastUid }))) {
-        this.#enqueueFirst(task);
+        this.#waiting.addFirst(task);
       }
       return;
     }
@@ -286,324 +274,44 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   suspended(task: OutgoingTask): void {
     this.#suspendedStreams += 1;
-    if (!task.permit || task.member === undefined) return;
-    task.permit = false;
-    task.member.permits -= 1;
-    this.progress();
+    if (yieldPermit(task)) this.progress();
   }
 
   resumed(task: OutgoingTask): void {
     this.#suspendedStreams -= 1;
-    if (task.permit || task.nested || task.member === undefined) return;
-    task.permit = true;
-    task.member.permits += 1;
+    resumePermit(task);
   }
 
-  /** Sends the task if some member can take it now. False: it must wait. */
-  #place(task: OutgoingTask): boolean {
-    const { members, balancer } = this.#options;
-    if (!this.#options.quorumMet()) return false;
-    const expectedUs = task.estimate.us;
-    let view: readonly Member[] = members;
-    let ready = 0;
-    for (const member of members) {
-      if (member.state.kind === "ready") ready += 1;
-      member.room = member.state.kind === "ready" && (task.nested || member.hasRoom(expectedUs));
-    }
-    if (ready === 0) return false;
-    if (ready < members.length || task.tried !== undefined) {
-      view = members.filter((member) => member.ready && task.tried?.has(member.uid) !== true);
-    }
-    if (view.length === 0) return false;
-    if (balancer.pick === undefined) {
-      this.#delegate(task, view);
-      return true;
-    }
-    const index = balancer.pick(task, view);
-    const member = view[index];
-    if (member === undefined) return false;
-    this.#send(task, member);
-    return true;
-  }
-
-  #send(task: OutgoingTask, member: Member): void {
-    const { session } = member;
-    if (session === undefined) {
-      this.#enqueue(task);
-      return;
-    }
-    const { definition } = task;
-    task.routineRef = session.routineRef(definition, () => ({
-      value: Buffer.from(definition.id),
-      location: definition.module ?? "",
-    }));
-    task.callable = task.routineRef === 0 ? definition.id : undefined;
-    const descriptor = this.#options.descriptor();
-    task.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
-    task.prepare();
-    let stream: number;
-    try {
-      stream = session.openStream(task, task, task.payload);
-    } catch (error) {
-      task.fail(error); // larger than the worker accepts: nothing was written
-      return;
-    }
-    task.lastUid = member.uid;
-    task.reserved = true;
-    task.reservedUs = task.estimate.us ?? 1000;
-    member.aheadUs += task.reservedUs;
-    member.aheadCount += 1;
-    member.inFlight += 1;
-    if (!task.nested) {
-      task.permit = true;
-      member.permits += 1;
-    }
-    task.sent(member, stream);
-  }
-
-  /** Asks a balancer that has no fast path, one candidate after the other. */
-  #delegate(task: OutgoingTask, view: readonly Member[]): void {
-    this.#driveDelegate(task, view).catch((error: unknown) => {
-      if (task.phase === "queued") {
-        task.fail(error);
-        return;
-      }
-      // Some worker has the task: the call goes on, whatever the balancer makes of that.
-      process.emitWarning(`A balancer failed after a worker had accepted: ${String(error)}`, {
-        code: "MERINO_BALANCER_FAILED",
-      });
-    });
-  }
-
-  async #driveDelegate(task: OutgoingTask, view: readonly Member[]): Promise<void> {
-    const generator = this.#options.balancer.delegate(task, view);
-    let lost = false;
-    try {
-      let step = await generator.next();
-      while (!task.settled) {
-        if (step.done === true) {
-          const busy = task.tried === undefined && view.some((member) => !member.room);
-          if (busy || lost) this.#enqueue(task);
-          else this.#giveUp(task);
-          return;
-        }
-        const uid = step.value;
-        const member = this.#options.members.find((candidate) => candidate.uid === uid && candidate.ready);
-        if (member === undefined) {
-          step = await generator.next();
-          continue;
-        }
-        const outcome = new Promise<{ accepted: boolean; error: Error | undefined }>((resolve) => {
-          task.onOutcome = (accepted, error) => resolve({ accepted, error });
-        });
-        this.#send(task, member);
-        const { accepted, error } = await outcome;
-        if (accepted) {
-          await generator.next(uid);
-          return;
-        }
-        if (error === undefined) return; // settled meanwhile
-        if (error instanceof WorkerLostError) lost = true;
-        step = await generator.throw(error);
-      }
-    } finally {
-      await generator.return();
-    }
-  }
-
+  /** Finds another member for a task that one has refused. */
   #redirect(task: OutgoingTask, nack: Nack): void {
     this.counts.redirected += 1;
     task.unsent();
-    if (task.reportRefused(refusalError(task, nack))) return;
-    if (this.#place(task)) return;
-    if (nack.code === Refusal.FULL && !task.nested && !this.#untried(task, true)) {
+    if (task.reportRefused(refusalError(task.routine, nack))) return;
+    if (this.#placement.place(task)) return;
+    if (nack.code === Refusal.FULL && !task.nested && !this.#placement.untried(task, "ready")) {
       // Everybody is busy with others' calls: again in a moment.
       deadlines.add(deadlines.now() + Math.max(1, nack.retryAfterMs), () => {
         if (task.settled) return;
-        task.tried = undefined;
-        if (!this.#place(task)) this.#enqueueFirst(task);
+        task.refusals?.forgive();
+        if (!this.#placement.place(task)) this.#waiting.addFirst(task);
       });
       return;
     }
-    if (this.#untried(task, false)) {
-      this.#enqueueRefused(task); // a member without room, or one that is still connecting
+    if (this.#placement.untried(task, "all")) {
+      this.#waiting.addRefused(task); // a member without room, or one that is still connecting
       return;
     }
     if (nack.code === Refusal.DRAINING) {
-      task.tried = undefined; // a replacement may be on its way; the wait for it is bounded
-      this.#enqueueFirst(task);
+      task.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
+      this.#waiting.addFirst(task);
       return;
     }
     this.#giveUp(task);
   }
 
-  /** Whether a member is left, ready or not, that has not refused the task and may still take it. */
-  #untried(task: OutgoingTask, ready: boolean): boolean {
-    return this.#options.members.some(
-      (member) =>
-        task.tried?.has(member.uid) !== true &&
-        member.state.kind !== "gone" &&
-        (task.nested || !member.draining) &&
-        (!ready || member.ready),
-    );
-  }
-
   #giveUp(task: OutgoingTask): void {
-    if (task.onlyUnknown && task.unknownReason !== undefined) {
-      const { id, declaredIn } = task.definition;
-      const hint =
-        declaredIn === undefined
-          ? ""
-          : ` (it is declared inside the function '${declaredIn}', which a worker does not call; move it to the top level of its module)`;
-      task.fail(new RoutineNotFoundError(id, `${task.unknownReason}${hint}`));
-      return;
-    }
-    task.fail(new NoWorkersAvailableError(task.refusals ?? this.#options.reasons()));
-  }
-
-  #enqueue(task: OutgoingTask): void {
-    task.queue = task.nested ? this.#nestedQueue : this.#queue;
-    task.node = task.queue.push(task);
-    this.#expectWorkers();
-  }
-
-  #enqueueFirst(task: OutgoingTask): void {
-    task.queue = task.nested ? this.#nestedQueue : this.#queue;
-    task.node = task.queue.unshift(task);
-    this.#expectWorkers();
-    this.#drainSoon();
-  }
-
-  #enqueueRefused(task: OutgoingTask): void {
-    const { waitTimeoutMs } = this.#options;
-    task.refusedMs = deadlines.now();
-    task.queue = this.#refusedQueue;
-    task.node = task.queue.push(task);
-    this.#refusedCheck ??= deadlines.add(task.refusedMs + waitTimeoutMs, () => this.#checkRefused());
-  }
-
-  #dequeue(task: OutgoingTask): void {
-    if (task.node !== undefined) task.queue?.remove(task.node);
-    task.node = undefined;
-    task.queue = undefined;
-    if (this.#refusedCheck === undefined || this.#refusedQueue.size > 0) return;
-    deadlines.cancel(this.#refusedCheck);
-    this.#refusedCheck = undefined;
-  }
-
-  #drainSoon(): void {
-    if (this.#drainPending) return;
-    this.#drainPending = true;
-    queueMicrotask(() => {
-      this.#drainPending = false;
-      this.progress();
-    });
-  }
-
-  #drain(queue: Fifo<OutgoingTask>): void {
-    for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
-      const { node } = task;
-      if (!task.settled && !this.#place(task)) break;
-      if (node !== undefined) queue.remove(node);
-      if (task.node === node) this.#dequeue(task);
-    }
-    if (this.queued === 0 || this.#anyTaker()) this.#stopWaiting();
-    else this.#expectWorkers();
-  }
-
-  /** Each for itself: what one waits for says nothing about the next. */
-  #drainRefused(): void {
-    for (const task of this.#refusedQueue) {
-      if (task.settled || this.#place(task)) this.#dequeue(task);
-      else if (!this.#untried(task, false)) {
-        this.#dequeue(task);
-        this.#giveUp(task);
-      }
-    }
-  }
-
-  /** Ends the wait of refused tasks for members that are not there. One that is, and busy, is waited for. */
-  #checkRefused(): void {
-    const now = deadlines.now();
-    const { waitTimeoutMs } = this.#options;
-    let nextMs = now + waitTimeoutMs;
-    this.#refusedCheck = undefined;
-    for (const task of this.#refusedQueue) {
-      const dueMs = task.refusedMs + waitTimeoutMs;
-      if (dueMs > now) {
-        nextMs = Math.min(nextMs, dueMs);
-        break;
-      }
-      if (this.#untried(task, true)) continue;
-      this.#dequeue(task);
-      this.#giveUp(task);
-    }
-    if (this.#refusedQueue.size > 0) this.#refusedCheck = deadlines.add(nextMs, () => this.#checkRefused());
-  }
-
-  /** Whether a member is there that takes root calls, now or when it has room. */
-  #anyTaker(): boolean {
-    return (
-      this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining)
+    task.fail(
+      task.refusals?.toError(task.definition) ?? new NoWorkersAvailableError(this.#options.reasons()),
     );
-  }
-
-  /** While nobody is there to take calls, they wait, but not for ever. */
-  #expectWorkers(): void {
-    if (this.#waiting !== undefined || this.#anyTaker()) return;
-    this.#waiting = deadlines.add(deadlines.now() + this.#options.waitTimeoutMs, () => {
-      this.#waiting = undefined;
-      if (this.#anyTaker()) return;
-      const cause = this.#options.lastStartError();
-      for (const task of [...this.#nestedQueue.drain(), ...this.#queue.drain()]) {
-        task.node = undefined;
-        task.queue = undefined;
-        task.fail(
-          new NoWorkersAvailableError(this.#options.reasons(), { ...(cause === undefined ? {} : { cause }) }),
-        );
-      }
-    });
-  }
-
-  #stopWaiting(): void {
-    if (this.#waiting !== undefined) deadlines.cancel(this.#waiting);
-    this.#waiting = undefined;
-  }
-
-  #forget(task: OutgoingTask): void {
-    if (!this.#active.delete(task) || this.#active.size > 0 || this.#whenSettled.length === 0) return;
-    const waiting = this.#whenSettled;
-    this.#whenSettled = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  #occupied(member: Member): boolean {
-    for (const task of this.#active) {
-      if (task.member === member && task.phase === "running" && task.reserved) return true;
-    }
-    return false;
-  }
-
-  #firstWaiting(member: Member): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const task of this.#active) {
-      if (task.member === member && task.phase === "sent" && task.stream < first) first = task.stream;
-    }
-    return first;
-  }
-}
-
-function refusalError(task: OutgoingTask, nack: Nack): Error {
-  const routine = task.definition.id;
-  switch (nack.code) {
-    case Refusal.BAD_PAYLOAD:
-      return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
-    case Refusal.UNKNOWN_ROUTINE:
-      return new RoutineNotFoundError(routine, nack.reason);
-    default:
-      return new TaskRefusedError(
-        refusalName(nack.code),
-        `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${nack.reason}`,
-      );
   }
 }

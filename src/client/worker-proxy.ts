@@ -5,28 +5,20 @@
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryEvent } from "../discovery/discovery.ts";
-import { hostId } from "../discovery/runtime-directory.ts";
-import { HandshakeError } from "../errors/handshake-error.ts";
 import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
-import { processWide } from "../internal/process-wide.ts";
 import { createThrottle } from "../internal/throttle.ts";
 import { processReferences } from "../routine/process-references.ts";
-import type { Carrier } from "../session/carrier.ts";
-import type { Definable } from "../session/client-session.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
-import { connectUnix } from "../transport/unix-connect.ts";
-import type { Hello } from "../wire/frames.ts";
-import { version, WIRE_CODEC } from "../wire/version.ts";
+import type { Definable } from "../session/outbound-definitions.ts";
+import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { localSocketOf } from "./admission.ts";
-import type { ExplainedMember, Explanation } from "./explanation.ts";
-import type { Member } from "./member.ts";
+import { type Explanation, explainMember, explainNotChosen } from "./explanation.ts";
 import { Membership } from "./membership.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
 import { type DispatchCounts, TaskDispatcher } from "./task-dispatcher.ts";
+import { connectWorker, makeHello } from "./worker-connection.ts";
 import {
   CONNECT_TIMEOUT_MS,
   type ResolvedWorkerProxyOptions,
@@ -49,9 +41,6 @@ export interface ProxySurroundings {
   readonly lastStartError?: () => Error | undefined;
   readonly memberReady?: (worker: WorkerMetadata) => void;
 }
-
-/** This process, as its workers see it. */
-const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
 export class WorkerProxy implements CallTarget {
@@ -296,55 +285,6 @@ export class WorkerProxy implements CallTarget {
   #quorumReached = false;
 
   #reasons(): readonly Refusal[] {
-    const members = this.#membership.members.map((member): Refusal => {
-      const { uid, state } = member;
-      if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
-      if (state.kind === "ready") {
-        return member.draining
-          ? { uid, reason: "draining", detail: "it takes no new calls" }
-          : { uid, reason: "refused", detail: "it is ready and was not chosen" };
-      }
-      return { uid, reason: "starting", detail: "its connection is being set up" };
-    });
-    return [...members, ...this.#membership.refusals()];
+    return [...this.#membership.members.map(explainNotChosen), ...this.#membership.refusals()];
   }
-}
-
-function explainMember(member: Member): ExplainedMember {
-  const { uid, metadata, state, own, inFlight, draining, completed } = member;
-  return {
-    uid,
-    pid: metadata.pid,
-    address: metadata.address,
-    version: member.peer?.version ?? metadata.version,
-    own,
-    state: state.kind === "gone" ? "backing-off" : state.kind,
-    draining,
-    inFlight,
-    completed,
-    ...(state.kind === "backing-off" ? { error: state.error.message } : {}),
-  };
-}
-
-async function connectWorker(worker: WorkerMetadata): Promise<Carrier> {
-  const socket = localSocketOf(worker, hostId());
-  if (socket === undefined) {
-    throw new HandshakeError(
-      `Cannot connect to worker '${worker.uid}' at '${worker.address}': only workers on this host can be reached`,
-    );
-  }
-  return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch });
-}
-
-function makeHello(): Hello {
-  client.sessions = (client.sessions + 1) % 2 ** 32;
-  return {
-    session: client.sessions,
-    version,
-    uid: client.uid,
-    runtime: "node",
-    codecs: [WIRE_CODEC],
-    features: FEATURES,
-    limits: DEFAULT_LIMITS,
-  };
 }

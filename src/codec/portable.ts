@@ -81,6 +81,11 @@ const OPAQUE: readonly { readonly prototype: object; readonly name: string }[] =
  * portable(Money);
  */
 export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorContext | PortableOptions): C {
+  if (typeof Class !== "function") {
+    throw new RoutineDeclarationError(
+      `Cannot register a portable class: expected a class, got ${Class === null ? "null" : typeof Class}`,
+    );
+  }
   const options: PortableOptions = isDecoratorContext(context)
     ? context.name === undefined
       ? {}

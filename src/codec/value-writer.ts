@@ -227,10 +227,13 @@ export class ValueWriter extends Encoding {
     this.wroteReference({});
     const extension = this.openExtension(Extension.ERROR);
     this.writeNumber(ErrorOrigin.UNKNOWN);
-    this.writeString((prototype && className(prototype)) ?? typeof value);
+    const name = (prototype && className(prototype)) ?? typeof value;
+    const message = `The routine threw a value that cannot be sent. ${why}`;
+    this.writeString(name);
     this.writeByte(0xc0);
-    this.writeString(`The routine threw a value that cannot be sent. ${why}`);
-    this.writeOptionalString(this.marker?.slice(1));
+    this.writeString(message);
+    // Without a first line of its own, what is printed would not say what happened.
+    this.writeOptionalString(this.marker === undefined ? undefined : `${name}: ${message}${this.marker}`);
     this.writeByte(0x80);
     this.writeByte(0x80);
     this.closeExtension(extension);

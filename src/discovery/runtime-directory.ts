@@ -7,7 +7,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { lstatSync, mkdirSync, readFileSync, type Stats } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { ownerName, sweepLeftovers } from "./leftovers.ts";
@@ -27,7 +27,8 @@ export function runtimeDirectory(): string {
   const directory =
     session?.startsWith("/") && isPrivate(statOf(session))
       ? join(session, "merino")
-      : join(tmpdir(), `merino-${userId()}`);
+      : // TMPDIR may be relative, and an address is not.
+        resolve(tmpdir(), `merino-${userId()}`);
   return privateDirectory(directory);
 }
 

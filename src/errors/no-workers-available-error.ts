@@ -38,12 +38,16 @@ export class NoWorkersAvailableError extends MerinoError {
   readonly reasons: readonly Refusal[];
 
   constructor(reasons: readonly Refusal[], options?: ErrorOptions) {
-    super(`Cannot dispatch the task: ${summarize(reasons)}`, options);
+    super(`Cannot dispatch the task: ${summarize(reasons, options?.cause)}`, options);
     this.reasons = reasons;
   }
 }
 
-function summarize(reasons: readonly Refusal[]): string {
-  if (reasons.length === 0) return "no worker was ever seen; check the pool's size and its discovery";
+function summarize(reasons: readonly Refusal[], cause: unknown): string {
+  if (reasons.length === 0) {
+    return cause instanceof Error
+      ? `no worker is there. ${cause.message}`
+      : "no worker is there; check the pool's size and its discovery";
+  }
   return reasons.map(({ uid, reason, detail }) => `worker '${uid}' ${reason} (${detail})`).join("; ");
 }

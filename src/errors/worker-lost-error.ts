@@ -27,9 +27,19 @@ export class WorkerLostError extends MerinoError {
   constructor(why: string, worker: LostWorker, options?: ErrorOptions) {
     const stderr = worker.stderr?.trim();
     super(
-      `Lost worker '${worker.uid}'${worker.pid === undefined ? "" : ` (pid ${worker.pid})`}: ${why}${stderr ? `\nLast output of the worker:\n${stderr}` : ""}`,
+      `Lost worker '${worker.uid}'${describeEnd(worker)}: ${why}${stderr ? `\nLast output of the worker:\n${stderr}` : ""}`,
       options,
     );
     this.worker = worker;
   }
+}
+
+/** What is known of its process, in brackets. */
+function describeEnd({ pid, exitCode, signal }: LostWorker): string {
+  const parts = [
+    ...(pid === undefined ? [] : [`pid ${pid}`]),
+    ...(exitCode === undefined ? [] : [`exited with code ${exitCode}`]),
+    ...(signal === undefined ? [] : [`ended by ${signal}`]),
+  ];
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }

@@ -41,7 +41,9 @@ export async function* mapCalls<T, R>(
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });
   const source: Iterator<T> | AsyncIterator<T> =
-    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    typeof items === "object" && Symbol.asyncIterator in items
+      ? items[Symbol.asyncIterator]()
+      : items[Symbol.iterator]();
   /** In the order in which results are handed out: of the items, or of completion. */
   const line: Array<MappedCall<R>> = [];
   /** Items read whose results have not been taken. */
@@ -114,11 +116,29 @@ export async function* mapCalls<T, R>(
   }
 }
 
+/**
+ * Checks what is mapped, and over what.
+ *
+ * @throws {@link InvalidOptionError} if one is no function, or the other no iterable.
+ */
+export function assertMappable(fn: unknown, items: unknown): void {
+  if (typeof fn !== "function") {
+    throw new InvalidOptionError("fn", { value: fn, expected: "a routine or another function" });
+  }
+  const source = (items ?? {}) as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
+  if (typeof source[Symbol.asyncIterator] !== "function" && typeof source[Symbol.iterator] !== "function") {
+    throw new InvalidOptionError("items", { value: items, expected: "an iterable or async iterable" });
+  }
+}
+
 /** Checks the options of a map and fills in defaults. */
 export function resolveMapOptions(
   options: MapOptions,
   workers: number,
 ): { readonly concurrency: number; readonly ordered: boolean; readonly signal: AbortSignal | undefined } {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidOptionError("options", { value: options, expected: "an object with options of map" });
+  }
   const { concurrency = 16 * Math.max(1, workers), ordered = true, signal } = options;
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new InvalidOptionError("concurrency", { value: concurrency, expected: "an integer from 1" });

@@ -87,6 +87,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   assertBoolean("respawn", respawn);
   const capacity = lease === undefined ? undefined : size + lease;
   const reachable = capacity ?? (discovery === undefined ? size : undefined);
+  if (options.quorum !== undefined) assertInteger("quorum", options.quorum, 0);
   if (options.quorum !== undefined && reachable !== undefined && options.quorum > reachable) {
     throw new InvalidOptionError("quorum", {
       value: options.quorum,

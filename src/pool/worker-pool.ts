@@ -23,7 +23,7 @@ import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "../process/entry-module.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
+import { assertMappable, type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
 import type { PoolEvent, PoolStats } from "./pool-event.ts";
 import {
   type ResolvedWorkerPoolOptions,
@@ -41,7 +41,8 @@ const START_TIMEOUT_MS = 60_000;
 /** How long `open()` waits for connections to workers that serve; calls wait for them in any case. */
 const CONNECTED_TIMEOUT_MS = 2_000;
 
-type PoolState = "created" | "opening" | "open" | "closing" | "closed";
+/** While it is "draining", calls under way are being waited for, and a worker that is replaced serves them. */
+type PoolState = "created" | "opening" | "open" | "draining" | "closing" | "closed";
 
 /**
  * Runs routines on workers.
@@ -100,6 +101,7 @@ export class WorkerPool implements CallTarget {
         describeLoss: (uid) => this.#describeLoss(uid),
         unresponsive: (uid, culprit) => this.#replaceBlocked(uid, culprit),
         memberReady: (worker) => {
+          if (this.#state === "draining") this.#drain(worker.uid);
           if (this.#state !== "opening") return;
           this.#connected.add(worker.uid);
           if (this.#connected.size >= size) this.#allConnected.resolve();
@@ -179,7 +181,7 @@ export class WorkerPool implements CallTarget {
    * @param items Read no faster than results are taken.
    * @param options Concurrency, order, signal; see {@link MapOptions}.
    * @returns The results. Nothing is called before the first one is asked for.
-   * @throws {@link InvalidOptionError} at once, for a bad option.
+   * @throws {@link InvalidOptionError} at once, for a bad option, or what cannot be mapped.
    * @throws What a call throws; the iteration ends, and calls of a routine under way are cancelled.
    * @example
    * let total = 0;
@@ -190,6 +192,7 @@ export class WorkerPool implements CallTarget {
     items: Iterable<T> | AsyncIterable<T>,
     options: MapOptions = {},
   ): AsyncGenerator<Awaited<R>, void, void> {
+    assertMappable(fn, items);
     const resolved = resolveMapOptions(options, this.proxy.workers.length);
     const withOptions = (fn as { with?: (options: object) => typeof fn }).with;
     const call = async (item: T, signal: AbortSignal): Promise<Awaited<R>> => {
@@ -314,12 +317,10 @@ export class WorkerPool implements CallTarget {
     this.#allConnected.resolve();
     this.proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
     if (this.proxy.unsettled > 0 && graceMs > 0) {
-      for (const slot of this.#slots) {
-        // One that is not connected has no calls yet, and gets those that wait here.
-        const own = slot.uid === undefined ? undefined : this.proxy.connectionTo(slot.uid);
-        if (own !== undefined) slot.drain(own);
-      }
+      this.#state = "draining";
+      for (const { uid } of this.#slots) if (uid !== undefined) this.#drain(uid);
       await this.#awaitCalls(graceMs);
+      this.#state = "closing";
     }
     const retracted = this.#retract();
     // At once: a task that loses its nested calls to the retraction would fail with that, and not because the pool closes.
@@ -332,6 +333,12 @@ export class WorkerPool implements CallTarget {
       removeAmbient(this.proxy.dispatcher);
       await this.proxy.close();
     }
+  }
+
+  /** Keeps the calls of others off a worker. One that is not connected yet is drained once it is. */
+  #drain(uid: string): void {
+    const own = this.proxy.connectionTo(uid);
+    if (own !== undefined) this.#slots.find((slot) => slot.uid === uid)?.drain(own);
   }
 
   async #retract(): Promise<void> {
@@ -383,7 +390,7 @@ export class WorkerPool implements CallTarget {
 
   #admit(worker: WorkerMetadata): void {
     if (this.#state === "closing" || this.#state === "closed") return;
-    if (this.#state === "open") this.#restarts += 1;
+    if (this.#state !== "opening") this.#restarts += 1;
     this.proxy.adopt(worker);
     this.#announce("worker-added", worker);
   }

@@ -57,6 +57,8 @@ export class WorkerSlot {
   #killed: { readonly uid: string; readonly culprit: string } | undefined;
   /** The last worker that ended, for those who ask about it. */
   #last: { readonly uid: string; readonly loss: LostWorker } | undefined;
+  /** How the last worker ended, or why it did not come up: a sentence. */
+  #lastWords = "";
   /** Why the last start, or the last worker, failed. */
   lastError: Error | undefined;
 
@@ -147,6 +149,7 @@ export class WorkerSlot {
 
   #failed(uid: string, error: unknown): void {
     this.lastError = error instanceof Error ? error : new WorkerStartError(String(error));
+    this.#lastWords = this.lastError.message;
     this.#options.event({ type: "worker-failed", uid, error: this.lastError });
   }
 
@@ -161,6 +164,7 @@ export class WorkerSlot {
     this.#metadata = undefined;
     if (expected) return;
     if (wasReady) {
+      this.#lastWords = `The last one ${explainExit(exit)}`;
       this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
       // One that was killed for blocking was not at fault, nor was one that served for a while.
       if (this.#killed?.uid === uid || performance.now() - this.#readyMs >= SOUND_MS) this.#deaths = 0;
@@ -177,7 +181,7 @@ export class WorkerSlot {
     // Said again each time the count has doubled: often enough for a log, seldom enough for a reader.
     if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
       process.emitWarning(
-        `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.lastError?.message ?? ""}`,
+        `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.#lastWords}`,
         { code: "MERINO_CRASH_LOOP" },
       );
     }

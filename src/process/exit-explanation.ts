@@ -15,9 +15,9 @@ export interface ProcessEnd {
 const EXIT_CODES: Readonly<Record<number, string>> = {
   0: "it ended by itself: some module called process.exit() or closed the channel to its parent",
   1: "an uncaught error, or a module that called process.exit(1)",
-  3: "an internal error of Node",
-  5: "a fatal error in V8",
-  7: "an error inside an 'uncaughtException' handler",
+  3: "an internal error of Node, or a module that called process.exit(3)",
+  5: "a fatal error in V8, or a module that called process.exit(5)",
+  7: "an error inside an 'uncaughtException' handler, or a module that called process.exit(7)",
   9: "Node refused one of its options; look at execArgv, NODE_OPTIONS and the options of this process",
   12: "Node refused an inspector option; look at execArgv and NODE_OPTIONS",
   13: "a top-level await that can never settle",

@@ -48,6 +48,11 @@ export function routine<F extends RoutineBody>(
       `Cannot declare a routine: '${fn.name}' is a class; make routines of its methods and mark the class with portable()`,
     );
   }
+  if (typeof options !== "object" || options === null) {
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine: expected an object with options as the second argument, got ${options === null ? "null" : typeof options}; a name is given as { name: "resize" }`,
+    );
+  }
   const body = fn as unknown as RoutineDefinition["body"];
   const kind = kindOf(body);
   if (isDecoratorContext(options)) {

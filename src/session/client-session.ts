@@ -7,13 +7,16 @@ import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
 import { CHUNK_SIZE } from "../wire/chunk.ts";
-import { DefineKind } from "../wire/define-kind.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack, TaskFields } from "../wire/frames.ts";
 import { refusalName } from "../wire/refusal.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import type { Carrier } from "./carrier.ts";
-import { type Payload, Session, type SessionHalf } from "./session.ts";
+import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
+import type { Payload } from "./payload.ts";
+import { Session } from "./session.ts";
+import type { SessionHalf } from "./session-half.ts";
+import { StreamNumbers } from "./stream-numbers.ts";
 
 /** One stream as the client half drives it. Each call ends with exactly one of the terminal ones. */
 export interface ClientStream {
@@ -52,19 +55,11 @@ export interface ClientSessionEvents {
   closed(error: Error | undefined): void;
 }
 
-/** A routine or descriptor to be interned; compared by identity of the object. */
-export interface Definable {
-  readonly value: Uint8Array;
-  readonly location: string;
-}
-
 /** With more calls under way there is work enough to keep the thread awake. */
 const FEW_STREAMS = 2;
 
 /** One for all connections of this thread: any answer will do. */
 const spinner = new LoopSpinner();
-
-const MAX_STREAM = 0xffff_ffff;
 
 /** The client's end of one connection. */
 export class ClientSession implements SessionHalf {
@@ -72,21 +67,14 @@ export class ClientSession implements SessionHalf {
   readonly session: Session;
   readonly #events: ClientSessionEvents;
   readonly #streams = new Map<number, ClientStream>();
-  readonly #routineRefs = new Map<object, number>();
-  readonly #proxyRefs = new Map<object, number>();
-  #nextStream = 1;
-  /** Every number has been used once. */
-  #wrapped = false;
-  #nextDefine = 1;
-  /** Streams opened since the last flush: what never left did not start. */
-  #firstUnflushed = 1;
-  /** Streams above it were not started, says the worker's GoAway. */
-  #lastStarted = MAX_STREAM;
+  readonly #numbers = new StreamNumbers();
+  readonly #definitions: OutboundDefinitions;
   #ended = false;
 
   constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
     this.#events = events;
     this.session = new Session(carrier, hello, this);
+    this.#definitions = new OutboundDefinitions(this.session.writer);
   }
 
   /** Streams without a terminal frame. */
@@ -105,12 +93,12 @@ export class ClientSession implements SessionHalf {
    * @param describe Makes the definition when it is needed.
    */
   routineRef(key: object, describe: () => Definable): number {
-    return this.#routineRefs.get(key) ?? this.#define(this.#routineRefs, DefineKind.Routine, key, describe);
+    return this.#definitions.routineRef(key, describe);
   }
 
   /** As `routineRef`, for the descriptor of a proxy. */
   proxyRef(key: object, describe: () => Definable): number {
-    return this.#proxyRefs.get(key) ?? this.#define(this.#proxyRefs, DefineKind.Proxy, key, describe);
+    return this.#definitions.proxyRef(key, describe);
   }
 
   /**
@@ -121,18 +109,15 @@ export class ClientSession implements SessionHalf {
    */
   openStream(sink: ClientStream, fields: TaskFields, payload: Payload): number {
     this.#assertSize(payload, "arguments");
-    let stream = this.#nextStream;
-    while (this.#streams.has(stream)) stream = stream === MAX_STREAM ? 1 : stream + 1;
-    if (stream === MAX_STREAM) this.#wrapped = true;
-    this.#nextStream = stream === MAX_STREAM ? 1 : stream + 1;
+    const stream = this.#numbers.take(this.#streams);
     this.#streams.set(stream, sink);
-    if (this.session.isPlain(stream, payload)) {
+    if (this.session.outbound.isPlain(stream, payload)) {
       // The hot path: one frame, no closure.
       this.session.writer.task(stream, fields, payload.bytes, payload.start, payload.end);
-      this.session.countSent(payload.end - payload.start);
+      this.session.outbound.countSent(payload.end - payload.start);
       this.session.scheduleFlush();
     } else {
-      this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) => {
+      this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) => {
         const head = { ...fields, parts, flags: detached ? fields.flags | TaskFlag.Detached : fields.flags };
         this.session.writer.task(stream, head, bytes, start, end);
       });
@@ -148,7 +133,7 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "value sent to the generator");
     if (!this.#streams.has(stream)) return; // it has ended meanwhile
     const { writer } = this.session;
-    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.send(stream, bytes, start, end, parts, detached),
     );
   }
@@ -157,7 +142,7 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "error thrown into the generator");
     if (!this.#streams.has(stream)) return;
     const { writer } = this.session;
-    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.throw(stream, bytes, start, end, parts, detached),
     );
   }
@@ -166,7 +151,7 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "value returned to the generator");
     if (!this.#streams.has(stream)) return;
     const { writer } = this.session;
-    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.return(stream, bytes, start, end, parts, detached),
     );
   }
@@ -179,7 +164,7 @@ export class ClientSession implements SessionHalf {
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
   cancel(stream: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
-    this.session.dropOutbound(stream);
+    this.session.outbound.drop(stream);
     this.session.writer.cancel(stream, reason.bytes, reason.start, endOfReason(reason));
     this.session.scheduleFlush();
   }
@@ -197,12 +182,13 @@ export class ClientSession implements SessionHalf {
   }
 
   ready(hello: Hello): void {
+    this.#definitions.keepTo(hello.limits);
     this.#events.ready(hello);
   }
 
   isOpen(stream: number): boolean {
     if (this.#streams.has(stream)) return true;
-    this.#late(stream);
+    this.#numbers.assertOpened(stream);
     return false;
   }
 
@@ -216,7 +202,7 @@ export class ClientSession implements SessionHalf {
     parts: readonly Uint8Array[],
   ): void {
     const sink = this.#streams.get(stream);
-    if (sink === undefined) return this.#late(stream);
+    if (sink === undefined) return this.#numbers.assertOpened(stream); // late
     switch (kind) {
       case FrameKind.Done:
         this.#finish(stream);
@@ -234,7 +220,7 @@ export class ClientSession implements SessionHalf {
   control(reader: BatchReader): void {
     const { stream } = reader;
     const sink = this.#streams.get(stream);
-    if (sink === undefined) return this.#late(stream);
+    if (sink === undefined) return this.#numbers.assertOpened(stream); // late
     switch (reader.kind) {
       case FrameKind.Parked:
         return sink.parked(reader.bodyUs);
@@ -278,7 +264,7 @@ export class ClientSession implements SessionHalf {
   }
 
   goAway(frame: GoAway): void {
-    this.#lastStarted = Math.min(this.#lastStarted, frame.lastStream);
+    this.#numbers.startedUpTo(frame.lastStream);
     this.#events.goAway(frame);
   }
 
@@ -296,7 +282,7 @@ export class ClientSession implements SessionHalf {
   }
 
   flushed(): void {
-    this.#firstUnflushed = this.#nextStream;
+    this.#numbers.flushed();
     if (this.#streams.size > 0 && this.#streams.size <= FEW_STREAMS) spinner.expect();
   }
 
@@ -310,15 +296,7 @@ export class ClientSession implements SessionHalf {
     const streams = [...this.#streams];
     this.#streams.clear();
     this.#events.closed(error);
-    for (const [stream, sink] of streams)
-      sink.lost(error, stream <= this.#lastStarted && this.#hasLeft(stream));
-  }
-
-  /** Whether the stream's task is with the carrier. Numbers begin anew after the last one. */
-  #hasLeft(stream: number): boolean {
-    const first = this.#firstUnflushed;
-    const next = this.#nextStream;
-    return first <= next ? stream < first || stream >= next : stream < first && stream >= next;
+    for (const [stream, sink] of streams) sink.lost(error, this.#numbers.mayHaveStarted(stream));
   }
 
   /** Decodes the content of a control frame; broken content ends its stream only. */
@@ -333,31 +311,13 @@ export class ClientSession implements SessionHalf {
   }
 
   #write(stream: number, write: () => void): void {
-    this.session.inOrder(stream, write);
+    this.session.outbound.inOrder(stream, write);
     this.session.scheduleFlush();
   }
 
   #finish(stream: number): void {
     this.#streams.delete(stream);
     this.session.dropTransfers(stream);
-  }
-
-  /** A frame of a stream that has ended is dropped; one of a stream never opened breaks the protocol. */
-  #late(stream: number): void {
-    if (stream === 0 || stream > MAX_STREAM) throw new ProtocolError("A response on stream 0");
-    if (stream >= this.#nextStream && !this.#wrapped) {
-      throw new ProtocolError(`A response on stream ${stream}, which was never opened`);
-    }
-  }
-
-  #define(table: Map<object, number>, kind: number, key: object, describe: () => Definable): number {
-    const limit = this.session.peer?.limits.maxDefines ?? 0;
-    if (this.#nextDefine > limit) return 0;
-    const { value, location } = describe();
-    const index = this.#nextDefine++;
-    table.set(key, index);
-    this.session.writer.define({ kind, index, value, location });
-    return index;
   }
 
   #assertSize(payload: Payload, what: string): void {

@@ -1,6 +1,7 @@
 /** A message whose parts arrive in chunks: collects them in order, within what the peer announced. */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import type { FrameKind } from "../wire/frame-kind.ts";
+import type { Payload } from "./payload.ts";
 
 /** Memory set aside at once for a part, whatever total the peer claims. */
 const FIRST_ALLOCATION = 1024 * 1024;
@@ -10,14 +11,12 @@ export class InboundMessage {
   readonly kind: FrameKind;
   readonly stream: number;
   readonly bodyUs: number;
-  readonly detached: boolean;
-  /** The inline payload. */
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly parts: Uint8Array[] = [];
   /** Whether a chunk has come: from then on it counts among the unfinished messages. */
   begun = false;
+  readonly #detached: boolean;
+  /** The inline payload. */
+  readonly #bytes: Uint8Array;
+  readonly #parts: Uint8Array[] = [];
   readonly #expected: number;
   readonly #maxBytes: number;
   #sizeBytes: number;
@@ -41,14 +40,19 @@ export class InboundMessage {
     this.kind = frame.kind;
     this.stream = frame.stream;
     this.bodyUs = frame.bodyUs;
-    this.detached = frame.detached;
+    this.#detached = frame.detached;
     // Kept until the last part has come, while the batch's memory may be used again.
-    this.bytes = new Uint8Array(frame.bytes.subarray(frame.payloadStart, frame.payloadEnd));
-    this.start = 0;
-    this.end = this.bytes.length;
+    this.#bytes = new Uint8Array(frame.bytes.subarray(frame.payloadStart, frame.payloadEnd));
     this.#expected = frame.parts;
     this.#maxBytes = maxBytes;
     this.#sizeBytes = frame.payloadEnd - frame.payloadStart;
+  }
+
+  /** What the complete message holds: the first part takes the place of a payload that was detached. */
+  get payload(): Payload {
+    if (!this.#detached) return { bytes: this.#bytes, start: 0, end: this.#bytes.length, parts: this.#parts };
+    const [bytes = this.#bytes, ...parts] = this.#parts;
+    return { bytes, start: 0, end: bytes.length, parts };
   }
 
   /**
@@ -63,8 +67,10 @@ export class InboundMessage {
     start: number,
     end: number,
   ): boolean {
-    if (chunk.part !== this.parts.length) {
-      throw new ProtocolError(`Expected a chunk of part ${this.parts.length}, got one of part ${chunk.part}`);
+    if (chunk.part !== this.#parts.length) {
+      throw new ProtocolError(
+        `Expected a chunk of part ${this.#parts.length}, got one of part ${chunk.part}`,
+      );
     }
     if (this.#current === undefined) {
       this.#total = chunk.total;
@@ -93,8 +99,8 @@ export class InboundMessage {
       return false;
     }
     if (needed !== this.#total) throw new ProtocolError("A part is shorter than it was announced to be");
-    this.parts.push(this.#current);
+    this.#parts.push(this.#current);
     this.#current = undefined;
-    return this.parts.length === this.#expected;
+    return this.#parts.length === this.#expected;
   }
 }

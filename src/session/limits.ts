@@ -18,3 +18,17 @@ export const DEFAULT_LIMITS: Limits = {
 
 /** The version of the payload codec's features that peers may list. None so far. */
 export const FEATURES: readonly number[] = [];
+
+/** What a peer does not state is taken to be as here. */
+export function completeLimits(stated: Limits): Limits {
+  return {
+    maxBatch: stated.maxBatch || DEFAULT_LIMITS.maxBatch,
+    maxMessage: stated.maxMessage || DEFAULT_LIMITS.maxMessage,
+    maxStreams: stated.maxStreams || DEFAULT_LIMITS.maxStreams,
+    streamWindow: stated.streamWindow || DEFAULT_LIMITS.streamWindow,
+    connectionWindow: stated.connectionWindow || DEFAULT_LIMITS.connectionWindow,
+    maxDefines: stated.maxDefines || DEFAULT_LIMITS.maxDefines,
+    maxOpenMessages: stated.maxOpenMessages || DEFAULT_LIMITS.maxOpenMessages,
+    maxDepth: stated.maxDepth || DEFAULT_LIMITS.maxDepth,
+  };
+}

@@ -8,7 +8,10 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import type { Carrier } from "./carrier.ts";
-import { NO_PARTS, type Payload, Session, type SessionHalf } from "./session.ts";
+import { NO_PARTS, type Payload } from "./payload.ts";
+import { Session } from "./session.ts";
+import type { SessionHalf } from "./session-half.ts";
+import { LAST_STREAM } from "./stream-numbers.ts";
 
 /** One task as the server half feeds it. */
 export interface ServerStream {
@@ -66,7 +69,7 @@ export class ServerSession implements SessionHalf {
 
   /** Takes no more tasks from this client. */
   drain(detail: string, graceMs: number): void {
-    this.session.writer.goAway({ lastStream: 0xffff_ffff, code: Refusal.DRAINING, detail, graceMs });
+    this.session.writer.goAway({ lastStream: LAST_STREAM, code: Refusal.DRAINING, detail, graceMs });
     this.session.scheduleFlush();
   }
 
@@ -83,32 +86,32 @@ export class ServerSession implements SessionHalf {
 
   result(stream: number, payload: Payload, bodyUs: number): void {
     const { writer } = this.session;
-    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.result(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
 
   done(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
-    this.session.dropInbound(stream);
+    this.session.inbound.drop(stream);
     const { session } = this;
-    if (session.isPlain(stream, payload)) {
+    if (session.outbound.isPlain(stream, payload)) {
       // The hot path: one frame, no closure.
       session.writer.done(stream, payload.bytes, payload.start, payload.end, 0, false, bodyUs);
-      session.countSent(payload.end - payload.start);
+      session.outbound.countSent(payload.end - payload.start);
       session.scheduleFlush();
       return;
     }
-    session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       session.writer.done(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
 
   exception(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
-    this.session.dropInbound(stream);
+    this.session.inbound.drop(stream);
     const { writer } = this.session;
-    this.session.sendMessage(stream, payload, (bytes, start, end, parts, detached) =>
+    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.exception(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
@@ -202,7 +205,7 @@ export class ServerSession implements SessionHalf {
     const { stream } = reader;
     if (!this.isOpen(stream)) {
       // Late: the stream has ended here. A client that resets it does not want the rest of its result either.
-      if (reader.kind === FrameKind.Reset) this.session.dropOutbound(stream);
+      if (reader.kind === FrameKind.Reset) this.session.outbound.drop(stream);
       return;
     }
     const target = this.#streams.get(stream) as ServerStream; // it is open
@@ -215,7 +218,7 @@ export class ServerSession implements SessionHalf {
         return target.signalFired(reader.count, reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Cancel:
         // What is on its way to the client still arrives whole: its terminal frame comes behind it.
-        this.session.dropInbound(stream);
+        this.session.inbound.drop(stream);
         return target.cancel(reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Reset:
         this.#streams.delete(stream);

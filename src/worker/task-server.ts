@@ -18,7 +18,10 @@ import type { Define, Hello, Nack } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import { readText } from "../wire/text.ts";
-import { Execution, type ExecutionHost } from "./execution.ts";
+import type { Execution, ExecutionHost } from "./execution.ts";
+import { FunctionExecution } from "./function-execution.ts";
+import { GeneratorExecution } from "./generator-execution.ts";
+import { IncomingTask } from "./incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 
@@ -36,6 +39,8 @@ export interface TaskServerOptions {
   /** Completes an error of a body with what the worker knows about its module. */
   readonly explainError: (definition: RoutineDefinition, error: unknown) => unknown;
 }
+
+const SHUTTING_DOWN = "the worker is shutting down";
 
 /** Runs tasks for its clients. */
 export class TaskServer implements TaskAcceptor, ExecutionHost {
@@ -85,8 +90,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const announced = this.#draining ? this.#spared : undefined;
     if (this.#draining && announced === undefined) return;
     for (const session of this.#sessions) {
+      // Who has not said who it is may be the one that is spared; it is told when it has.
+      if (session.session.peer === undefined) continue;
       const told = this.#draining && !isConnection(session, announced);
-      if (!told && !isConnection(session, except)) session.drain("the worker is shutting down", 0);
+      if (!told && !isConnection(session, except)) session.drain(SHUTTING_DOWN, 0);
     }
     this.#draining = true;
     this.#spared = except;
@@ -110,14 +117,14 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     for (const session of [...this.#sessions]) session.session.close();
   }
 
-  opened(_session: ServerSession): void {
-    // Nothing to prepare: definitions come with the tasks.
+  opened(session: ServerSession): void {
+    if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
   }
 
   accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
     const nested = (reader.flags & TaskFlag.Nested) !== 0;
     if (this.#draining && !nested && !isConnection(session, this.#spared))
-      return refusal(Refusal.DRAINING, "the worker is shutting down");
+      return refusal(Refusal.DRAINING, SHUTTING_DOWN);
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
       return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
@@ -129,15 +136,11 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       );
     }
 
-    const execution = new Execution(this, session, {
-      stream: reader.stream,
-      flags: reader.flags,
-      budgetUs: reader.budgetUs,
-      credit: reader.credit,
-      proxyRef: reader.proxyRef,
-      tag: reader.tag(),
-      callers: reader.callers(),
-    });
+    const task = new IncomingTask(this, session, reader);
+    const execution =
+      (reader.flags & TaskFlag.Generator) !== 0
+        ? new GeneratorExecution(this, task)
+        : new FunctionExecution(this, task);
     const definition = this.#options.resolver.lookup(request);
     if (definition !== undefined) {
       const mismatch = kindMismatch(definition, reader.flags);
@@ -176,7 +179,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#sessions.delete(session);
   }
 
-  taskId(session: ServerSession, stream: number): string {
+  taskId({ session, stream }: IncomingTask): string {
     const client = session.session.peer;
     let prefix = this.#prefixes.get(session);
     if (prefix === undefined) {
@@ -186,8 +189,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     return formatTaskId(prefix, client?.session ?? 0, stream);
   }
 
-  dispatcher(execution: Execution): Dispatcher | undefined {
-    const define = execution.session.session.definition(DefineKind.Proxy, execution.head.proxyRef);
+  dispatcher({ session, proxyRef }: IncomingTask): Dispatcher | undefined {
+    const define = session.session.definition(DefineKind.Proxy, proxyRef);
     return this.#options.nestedDispatcher(define?.value);
   }
 
@@ -212,7 +215,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   resumed(execution: Execution): void {
-    if (execution.permit || execution.nested) return;
+    if (execution.permit || execution.task.nested) return;
     execution.permit = true;
     this.#rootCalls += 1;
   }
@@ -237,7 +240,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #resolve(execution: Execution, request: RoutineRequest): void {
     this.#options.resolver.resolve(request).then(
       (definition) => {
-        const mismatch = kindMismatch(definition, execution.head.flags);
+        const mismatch = kindMismatch(definition, execution.task.flags);
         if (mismatch === undefined) execution.bind(definition);
         else execution.refuse(Refusal.BAD_PAYLOAD, mismatch);
       },

@@ -211,6 +211,24 @@ describe("WorkerPool.close", () => {
     assert.deepEqual(effects.lines("log"), ["finally"]);
   });
 
+  test("lets calls finish that wait for a worker's replacement", async () => {
+    await using _ = leakCheck();
+    const pool = await WorkerPool.open({ size: 1 });
+    const lost = rejection(exitWith(1));
+    const waiting = Array.from({ length: 50 }, (_, n) => add(n, 1));
+
+    await lost;
+    const closing = pool.close();
+    const sums = await Promise.all(waiting);
+    await closing;
+
+    assert.deepEqual(
+      sums,
+      waiting.map((_, n) => n + 1),
+    );
+    assert.equal(pool.stats().restarts, 1);
+  });
+
   test("ends while a worker is being replaced", async () => {
     await using _ = leakCheck();
     const pool = await WorkerPool.open({ size: 1 });

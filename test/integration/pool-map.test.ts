@@ -169,6 +169,22 @@ describe("WorkerPool.map", () => {
     assert.equal(pool.stats().calls, 0);
   });
 
+  test("refuses what is no function, and what cannot be iterated, when it is called", async () => {
+    const pool = new WorkerPool({ size: 1 });
+    const map = (fn: unknown, items: unknown) => () =>
+      void pool.map(fn as (n: number) => number, items as never[]);
+
+    for (const fn of [undefined, null, "add", {}]) assert.throws(map(fn, []), { option: "fn", value: fn });
+    for (const items of [undefined, null, 3, {}, add]) {
+      assert.throws(map(add, items), { option: "items", value: items });
+    }
+    assert.throws(() => void pool.map((n: number) => n, [], null as never), {
+      option: "options",
+      value: null,
+    });
+    await pool.close();
+  });
+
   test("refuses options that it cannot follow, when it is called", async () => {
     const pool = new WorkerPool({ size: 1 });
     const map = (options: object) => () => void pool.map((n: number) => n, [1], options);

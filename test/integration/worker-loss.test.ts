@@ -105,8 +105,9 @@ describe("WorkerLostError tells how the worker ended", () => {
     await using _ = leakCheck();
     await using _pool = await WorkerPool.open({ size: 1, respawn: false });
 
-    const { worker, code, fault } = await lossOf(exitWith(3, "last words"));
+    const { worker, code, fault, message } = await lossOf(exitWith(3, "last words"));
 
+    assert.match(message, /code 3/);
     assert.equal(worker.exitCode, 3);
     assert.equal(worker.signal, undefined);
     assert.match(worker.stderr ?? "", /last words/);

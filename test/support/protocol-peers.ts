@@ -7,7 +7,7 @@ import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession, type ClientStream } from "../../src/session/client-session.ts";
 import { DEFAULT_LIMITS } from "../../src/session/limits.ts";
-import type { Payload } from "../../src/session/session.ts";
+import type { Payload } from "../../src/session/payload.ts";
 import { BatchWriter } from "../../src/wire/batch-writer.ts";
 import type { GoAway, Hello, Limits, Nack, TaskFields } from "../../src/wire/frames.ts";
 import { TaskFlag } from "../../src/wire/task-flags.ts";

@@ -82,6 +82,7 @@ test("portable refuses another class under an identity that is taken", () => {
 
 test("portable refuses a class without a name", () => {
   assert.throws(() => portable(class {}), declarationError);
+  for (const junk of [null, "Point", {}]) assert.throws(() => portable(junk as never), declarationError);
 });
 
 test("portable refuses a class on top of a built-in one, unless it says what to send", () => {

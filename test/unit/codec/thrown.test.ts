@@ -147,7 +147,7 @@ test("encodeThrown turns a thrown value that cannot travel at all into a RemoteE
 
     assert.ok(arrived instanceof RemoteError);
     assert.equal(arrived.remoteName, name);
-    assert.equal(arrived.stack, "    at [worker 1]");
+    assert.equal(arrived.stack, `${name}: ${arrived.message}\n    at [worker 1]`);
   }
 });
 

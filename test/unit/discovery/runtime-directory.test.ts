@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import { ownerName } from "../../../src/discovery/leftovers.ts";
 import {
@@ -57,6 +57,14 @@ test("runtimeDirectory uses the temporary directory when the session has none th
     environment.set("XDG_RUNTIME_DIR", session);
     assert.equal(runtimeDirectory(), expected);
   }
+});
+
+test("runtimeDirectory is absolute also where TMPDIR is not", () => {
+  using environment = useEnvironment();
+  environment.set("XDG_RUNTIME_DIR", undefined);
+  environment.set("TMPDIR", relative(process.cwd(), environment.root));
+
+  assert.equal(runtimeDirectory(), join(environment.root, `merino-${process.geteuid?.()}`));
 });
 
 test("runtimeDirectory refuses what is open to others, a link or no directory, each time", () => {

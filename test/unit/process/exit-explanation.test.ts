@@ -5,6 +5,7 @@ import { explainExit, explainSpawnError, type ProcessEnd } from "../../../src/pr
 const ENDS: readonly (readonly [string, ProcessEnd, readonly RegExp[]])[] = [
   ["code 0", { exitCode: 0, signal: undefined }, [/code 0/, /ended by itself/]],
   ["code 1", { exitCode: 1, signal: undefined }, [/code 1/, /uncaught/]],
+  ["code 7", { exitCode: 7, signal: undefined }, [/code 7/, /process\.exit\(7\)/]],
   ["code 9", { exitCode: 9, signal: undefined }, [/code 9/, /execArgv/, /NODE_OPTIONS/]],
   ["code 13", { exitCode: 13, signal: undefined }, [/code 13/, /top-level await/]],
   ["code 42", { exitCode: 42, signal: undefined }, [/^exited with code 42$/]],

@@ -1,7 +1,7 @@
 /** What a peer's fault ends: a frame's own stream where the boundary is intact, else the connection, never more. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Payload } from "../../../src/session/session.ts";
+import type { Payload } from "../../../src/session/payload.ts";
 import type { BatchWriter } from "../../../src/wire/batch-writer.ts";
 import { encodeChunkHead } from "../../../src/wire/chunk.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";

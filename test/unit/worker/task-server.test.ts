@@ -5,7 +5,13 @@ import { currentTask } from "../../../src/context/scope.ts";
 import { Refusal } from "../../../src/wire/refusal.ts";
 import { eventually } from "../../support/eventually.ts";
 import { memoryPair } from "../../support/memory-pair.ts";
-import { connect, payloadOf, type RecordedCall, TestClient } from "../../support/protocol-peers.ts";
+import {
+  connect,
+  helloWith,
+  payloadOf,
+  type RecordedCall,
+  TestClient,
+} from "../../support/protocol-peers.ts";
 
 /** Routines that end when the test says so. */
 function gated(): {
@@ -67,6 +73,23 @@ test("TaskServer announces that it drains, refuses root tasks, and takes nested 
   assert.equal(nested, "done");
   assert.equal(idleBefore, false);
   assert.equal(await running.value(), "released");
+});
+
+test("TaskServer spares a client that says who it is only after draining has begun, and tells the others", async () => {
+  await using pair = await connect(gated().bodies);
+  const [spared, stranger] = [memoryPair(), memoryPair()];
+  pair.worker.tasks.serve(spared.server);
+  pair.worker.tasks.serve(stranger.server);
+
+  pair.worker.tasks.drain({ client: "owner", session: 7 });
+  const owner = new TestClient(spared.client, helloWith({ uid: "owner", session: 7 }));
+  const other = new TestClient(stranger.client, helloWith({ uid: "other", session: 7 }));
+  await eventually(() => other.goAways.length > 0);
+  const outcomes = await Promise.all([owner, other].map((client) => codeOf(client.call("add"))));
+
+  assert.deepEqual(outcomes, ["done", Refusal.DRAINING]);
+  assert.deepEqual(owner.goAways, []);
+  for (const client of [owner, other]) client.session.session.close();
 });
 
 test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones never, and has room again", async () => {

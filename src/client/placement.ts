@@ -1,0 +1,116 @@
+/**
+ * Chooses a member for a task, with the balancer, and sends the task there. A root task goes only where there
+ * is room, a nested one to any member that is ready: it is never parked behind a gate that one of its
+ * ancestors may hold. What becomes of a task that cannot be placed is not decided here.
+ */
+import type { Balancer } from "../balancer/balancer.ts";
+import type { Definable } from "../session/outbound-definitions.ts";
+import { type DelegationOptions, delegateTask } from "./delegation.ts";
+import type { Member } from "./member.ts";
+import { occupy } from "./occupancy.ts";
+import type { OutgoingTask } from "./outgoing-task.ts";
+
+/** What a placement chooses from, and what it does with tasks that find nobody after all. */
+export interface PlacementOptions {
+  readonly balancer: Balancer;
+  /** The members, in a stable order; the same array throughout. */
+  readonly members: readonly Member[];
+  /** Whether enough members have been admitted for the first call to go out. */
+  readonly quorumMet: () => boolean;
+  /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
+  readonly descriptor: () => Definable | undefined;
+  /** Lets the task wait until members have changed or have room. */
+  readonly wait: (task: OutgoingTask) => void;
+  /** Fails a task that nobody takes. */
+  readonly giveUp: (task: OutgoingTask) => void;
+}
+
+/** Places tasks on members. */
+export class Placement {
+  readonly #options: PlacementOptions;
+  readonly #delegation: DelegationOptions;
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+    const { balancer, members, wait, giveUp } = options;
+    this.#delegation = {
+      balancer,
+      members,
+      send: (task, member) => this.#send(task, member),
+      wait,
+      giveUp,
+    };
+  }
+
+  /** Whether a member is there that takes root calls, now or when it has room. */
+  get anyTaker(): boolean {
+    return (
+      this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining)
+    );
+  }
+
+  /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
+  untried(task: OutgoingTask, among: "all" | "ready"): boolean {
+    return this.#options.members.some(
+      (member) =>
+        task.refusals?.has(member.uid) !== true &&
+        member.state.kind !== "gone" &&
+        (task.nested || !member.draining) &&
+        (among === "all" || member.ready),
+    );
+  }
+
+  /** Sends the task if some member can take it now. False: it must wait. */
+  place(task: OutgoingTask): boolean {
+    const { members, balancer } = this.#options;
+    if (!this.#options.quorumMet()) return false;
+    const expectedUs = task.estimate.us;
+    let view: readonly Member[] = members;
+    let ready = 0;
+    for (const member of members) {
+      if (member.state.kind === "ready") ready += 1;
+      member.room = member.state.kind === "ready" && (task.nested || member.hasRoom(expectedUs));
+    }
+    if (ready === 0) return false;
+    if (ready < members.length || task.refusals?.stand === true) {
+      view = members.filter((member) => member.ready && task.refusals?.has(member.uid) !== true);
+    }
+    if (view.length === 0) return false;
+    if (balancer.pick === undefined) {
+      delegateTask(task, view, this.#delegation);
+      return true;
+    }
+    const index = balancer.pick(task, view);
+    const member = view[index];
+    if (member === undefined) return false;
+    this.#send(task, member);
+    return true;
+  }
+
+  #send(task: OutgoingTask, member: Member): void {
+    const { session } = member;
+    if (session === undefined) {
+      this.#options.wait(task);
+      return;
+    }
+    const { definition } = task;
+    task.routineRef = session.routineRef(definition, () => ({
+      value: Buffer.from(definition.id),
+      location: definition.module ?? "",
+    }));
+    task.callable = task.routineRef === 0 ? definition.id : undefined;
+    const descriptor = this.#options.descriptor();
+    task.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
+    task.prepare();
+    let stream: number;
+    try {
+      stream = session.openStream(task, task, task.payload);
+    } catch (error) {
+      task.fail(error); // larger than the worker accepts: nothing was written
+      return;
+    }
+    task.lastUid = member.uid;
+    occupy(task, member);
+    task.sent(member, stream);
+  }
+}

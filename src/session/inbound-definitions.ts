@@ -1,0 +1,40 @@
+/**
+ * What the peer has defined on one connection, by kind and index. It does not interpret a definition. An
+ * index means the same for as long as the connection lasts.
+ */
+import { ProtocolError } from "../errors/protocol-error.ts";
+import type { Define } from "../wire/frames.ts";
+
+/** The highest kind that a Define frame can have. */
+const MAX_KIND = 255;
+
+/** The definitions that have come. */
+export class InboundDefinitions {
+  readonly #maxDefines: number;
+  readonly #defines = new Map<number, Define>();
+
+  /** @param maxDefines The highest index, which this side has announced. */
+  constructor(maxDefines: number) {
+    this.#maxDefines = maxDefines;
+  }
+
+  get(kind: number, index: number): Define | undefined {
+    return this.#defines.get(defineKey(kind, index));
+  }
+
+  /** @throws {@link ProtocolError} for an index out of bounds, or one in use. */
+  add(define: Define): void {
+    const key = defineKey(define.kind, define.index);
+    if (define.index === 0 || define.index > this.#maxDefines || define.kind > MAX_KIND) {
+      throw new ProtocolError(
+        `A definition with the index ${define.index}, beyond the limit of ${this.#maxDefines}`,
+      );
+    }
+    if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
+    this.#defines.set(key, define);
+  }
+}
+
+function defineKey(kind: number, index: number): number {
+  return kind * 2 ** 32 + index;
+}

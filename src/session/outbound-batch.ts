@@ -1,0 +1,95 @@
+/**
+ * The batch in which a turn's frames gather, and the moment it leaves: when the turn is over, or before
+ * if it has grown large. It does not know what the frames say. After `end`, nothing leaves any more.
+ */
+import { BatchWriter } from "../wire/batch-writer.ts";
+import type { Limits } from "../wire/frames.ts";
+import type { Carrier } from "./carrier.ts";
+import type { SessionHalf } from "./session-half.ts";
+
+/** Bytes of frames that leave without waiting for the turn's end, if the peer takes batches of twice that. */
+const EARLY_FLUSH = 1024 * 1024;
+
+/** The frames of one connection that have been written and not yet sent. */
+export class OutboundBatch {
+  readonly writer: BatchWriter = new BatchWriter();
+  readonly #carrier: Carrier;
+  readonly #half: SessionHalf;
+  readonly #turnSent: () => void;
+  #earlyFlushBytes = EARLY_FLUSH;
+  #scheduled = false;
+  #congested = false;
+  #ended = false;
+
+  /**
+   * @param owner `half` decides when a turn is over, and is told before and when frames leave. `turnSent`
+   *   runs after each turn's batch.
+   */
+  constructor(carrier: Carrier, owner: { readonly half: SessionHalf; readonly turnSent: () => void }) {
+    this.#carrier = carrier;
+    this.#half = owner.half;
+    this.#turnSent = owner.turnSent;
+  }
+
+  /** Whether the carrier is full. Frames leave all the same; bulk should wait. */
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** From here on the batches are such as the peer takes. */
+  keepTo(limits: Limits): void {
+    this.#earlyFlushBytes = Math.min(EARLY_FLUSH, limits.maxBatch >>> 1);
+  }
+
+  /**
+   * Sends the turn's frames once the turn is over, so that calls made by the continuations of one batch of
+   * results leave in one batch.
+   */
+  scheduleFlush(): void {
+    // A turn that writes more than one batch may hold sends the first ones early.
+    if (this.writer.length >= this.#earlyFlushBytes) this.flush();
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
+    if (this.#half.flushAfter === "tick") process.nextTick(this.#endTurn);
+    else queueMicrotask(this.#deferEnd);
+  }
+
+  /** Sends what has been written so far, in the midst of a turn. */
+  flush(): void {
+    if (this.#ended || this.writer.length === 0) return;
+    // Told first: from here on the peer may have it, whatever becomes of the carrier.
+    this.#half.flushed();
+    if (!this.#carrier.send(this.writer.take())) this.#congested = true;
+  }
+
+  /** The carrier is full, says something that was sent past the batch. */
+  holdBack(): void {
+    this.#congested = true;
+  }
+
+  /** The carrier takes more again. */
+  drained(): void {
+    this.#congested = false;
+  }
+
+  /** Keeps back whatever has not left. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  readonly #deferEnd = (): void => {
+    process.nextTick(this.#endTurn);
+  };
+
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    this.#half.beforeFlush();
+    this.flush();
+    this.#turnSent();
+  };
+}

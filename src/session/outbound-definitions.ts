@@ -1,0 +1,50 @@
+/**
+ * What this side has defined on one connection: each routine and descriptor gets a number once, with a
+ * Define frame, and is named by it from then on. It does not make definitions, nor hold on to them.
+ */
+import type { BatchWriter } from "../wire/batch-writer.ts";
+import { DefineKind } from "../wire/define-kind.ts";
+import type { Limits } from "../wire/frames.ts";
+
+/** A routine or descriptor to be interned; compared by identity of the object. */
+export interface Definable {
+  readonly value: Uint8Array;
+  readonly location: string;
+}
+
+/** The numbers that the peer knows. */
+export class OutboundDefinitions {
+  readonly #writer: BatchWriter;
+  readonly #routineRefs = new Map<object, number>();
+  readonly #proxyRefs = new Map<object, number>();
+  #maxDefines = 0;
+  #next = 1;
+
+  constructor(writer: BatchWriter) {
+    this.#writer = writer;
+  }
+
+  /** From here on there is room for as many as the peer takes. */
+  keepTo(limits: Limits): void {
+    this.#maxDefines = limits.maxDefines;
+  }
+
+  /** See `ClientSession.routineRef`. */
+  routineRef(key: object, describe: () => Definable): number {
+    return this.#routineRefs.get(key) ?? this.#define(this.#routineRefs, DefineKind.Routine, key, describe);
+  }
+
+  /** As `routineRef`, for the descriptor of a proxy. */
+  proxyRef(key: object, describe: () => Definable): number {
+    return this.#proxyRefs.get(key) ?? this.#define(this.#proxyRefs, DefineKind.Proxy, key, describe);
+  }
+
+  #define(table: Map<object, number>, kind: number, key: object, describe: () => Definable): number {
+    if (this.#next > this.#maxDefines) return 0;
+    const { value, location } = describe();
+    const index = this.#next++;
+    table.set(key, index);
+    this.#writer.define({ kind, index, value, location });
+    return index;
+  }
+}

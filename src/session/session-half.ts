@@ -1,0 +1,60 @@
+/**
+ * The port between a session and the half of the protocol that uses it. The session checks and sorts what
+ * arrives; the half alone knows the streams and what their frames mean.
+ */
+import type { BatchReader } from "../wire/batch-reader.ts";
+import type { FrameKind } from "../wire/frame-kind.ts";
+import type { GoAway, Hello } from "../wire/frames.ts";
+
+/** What a half does with the frames that reach it. Payload ranges are valid for ever; readers only during the call. */
+export interface SessionHalf {
+  /**
+   * When a turn's frames leave. `tick`: at the next tick, which for code in microtasks comes after all of
+   * them; for the half whose frames are written by users' continuations. `microtasks`: after those too that
+   * the code now running has caused; for the half whose frames follow from what it has just received.
+   */
+  readonly flushAfter: "tick" | "microtasks";
+  /** The peer's Hello has come and fits. */
+  ready(hello: Hello): void;
+  /**
+   * Whether the stream is under way here; frames of one that has ended are late, and dropped.
+   *
+   * @throws {@link ProtocolError} for a stream that was never opened.
+   */
+  isOpen(stream: number): boolean;
+  /** A task's head. When `complete`, its payload is the reader's; otherwise `taskPayload` follows unless the stream ends. */
+  task(reader: BatchReader, complete: boolean): void;
+  taskPayload(
+    stream: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void;
+  /** A whole Send, Throw, Return, Result, Exception or Done. */
+  message(
+    kind: FrameKind,
+    stream: number,
+    bodyUs: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+  ): void;
+  /** Any other frame of a stream. */
+  control(reader: BatchReader): void;
+  /** The peer broke a rule on one stream; the stream is over on this side. */
+  broken(stream: number, problem: string): void;
+  goAway(frame: GoAway): void;
+  pong(token: number): void;
+  /** A whole batch has been read. */
+  batchEnd(): void;
+  /** Frames are about to leave at the end of a turn. */
+  beforeFlush(): void;
+  /** Everything written so far is with the carrier. */
+  flushed(): void;
+  /** The carrier takes more again. */
+  drained(): void;
+  /** The connection is over; nothing follows. */
+  closed(error: Error | undefined): void;
+}

@@ -1,0 +1,236 @@
+/**
+ * The execution of a routine that answers with a stream: its steps, one at a time and in the order asked
+ * for, what it produces ahead of its consumer, and how it is closed. However the stream ends, the
+ * generator's `finally` blocks have been started.
+ */
+import { scopeStorage } from "../context/scope.ts";
+import { isThenable } from "../internal/is-thenable.ts";
+import { Execution, type ExecutionHost } from "./execution.ts";
+import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./generator-step.ts";
+import { abortReason, type IncomingTask } from "./incoming-task.ts";
+import { PrefetchWindow } from "./prefetch-window.ts";
+
+/** A generator's task, accepted. */
+export class GeneratorExecution extends Execution {
+  #generator: AnyGenerator | undefined;
+  /** Asked for and not yet taken, oldest first. */
+  #steps: Step[] = [];
+  #stepRunning = false;
+  /** It has been cancelled, and the step that closes it is on its way. */
+  #closing = false;
+  /** The return that cut short the step under way. */
+  #interruption: Step | undefined;
+  /** Absent without prefetch. */
+  readonly #window: PrefetchWindow | undefined;
+
+  constructor(host: ExecutionHost, task: IncomingTask) {
+    super(host, task);
+    this.#window = task.credit > 0 ? new PrefetchWindow(task.credit) : undefined;
+  }
+
+  next(): void {
+    this.#ask(NEXT);
+  }
+
+  send(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
+    this.#ask(decodeStep(this.task, "send", bytes, start, end, parts));
+  }
+
+  throw(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
+    this.#ask(decodeStep(this.task, "throw", bytes, start, end, parts));
+  }
+
+  return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
+    const step = decodeStep(this.task, "return", bytes, start, end, parts);
+    // A generator that runs ahead is in a step that nobody waits for: its signal fires so that it ends soon.
+    if (this.#window !== undefined && this.#stepRunning) {
+      this.#interruption = step;
+      this.task.fire(abortReason("The consumer has returned the generator"));
+    }
+    this.#ask(step);
+  }
+
+  credit(values: number): void {
+    this.#window?.taken(values);
+    this.#runAhead();
+  }
+
+  runInside(): void {
+    if (this.#generator === undefined) this.start();
+    else this.#takeStep(this.#generator);
+  }
+
+  protected opened(stepImplied: boolean): void {
+    // The consumer may have asked for more while the routine was being found.
+    if (stepImplied) this.#steps.unshift(NEXT);
+    if (this.#steps.length > 0) this.#enqueueStep();
+  }
+
+  protected returned(outcome: unknown): void {
+    const generator = outcome as AnyGenerator; // the kind of routine says so
+    this.#generator = generator;
+    this.#takeStep(generator);
+  }
+
+  protected cancelRequested(): void {
+    // Suspended at a yield: its finally blocks run, then the stream ends. In a step: likewise, after it.
+    if (this.#generator !== undefined && !this.#stepRunning) this.#closeCancelled();
+  }
+
+  protected abandoned(): void {
+    if (this.#generator !== undefined && !this.#stepRunning) this.#closeQuietly(this.#generator);
+  }
+
+  // Steps.
+
+  #ask(step: Step): void {
+    if (this.phase === "over") return;
+    if (this.phase === "receiving") return; // a step before the arguments: the client may not do that
+    this.#steps.push(step);
+    if (this.begun && !this.#stepRunning) this.#enqueueStep();
+  }
+
+  #enqueueStep(): void {
+    if (this.phase === "over" || this.queued) return;
+    if (this.#generator !== undefined) this.host.resumed(this);
+    this.enqueue();
+  }
+
+  /** With prefetch: takes the next step by itself while the consumer's credit and window last. */
+  #runAhead(): void {
+    if (this.#window === undefined || this.phase !== "running" || this.#stepRunning || this.queued) return;
+    if (this.#steps.length > 0) return;
+    if (!this.#window.hasRoom(this.session.session.peer?.limits.streamWindow ?? 0)) return;
+    this.#steps.push(NEXT);
+    this.#enqueueStep();
+  }
+
+  #takeStep(generator: AnyGenerator): void {
+    const step = this.#steps.shift();
+    if (step === undefined) return;
+    this.#stepRunning = true;
+    if (this.#window !== undefined && step.kind !== "next") {
+      // The barrier: everything sent before this Ack was produced before the throw or return.
+      this.session.ack(this.stream);
+      this.#window.reset();
+    }
+    let outcome: unknown;
+    try {
+      outcome = advance(generator, step);
+    } catch (error) {
+      this.held();
+      this.#stepFailed(error);
+      return;
+    }
+    this.held();
+    if (isThenable(outcome)) {
+      Promise.resolve(outcome).then(
+        (result: unknown) => this.#stepped(generator, result as IteratorResult<unknown>),
+        (error: unknown) => this.#stepFailed(error),
+      );
+      this.host.suspended(this);
+    } else {
+      this.#stepped(generator, outcome as IteratorResult<unknown>);
+    }
+  }
+
+  #stepped(generator: AnyGenerator, outcome: IteratorResult<unknown>): void {
+    if (isThenable(outcome.value)) {
+      // A plain generator that yields a promise: the consumer gets its value, as `for await` would give it.
+      Promise.resolve(outcome.value).then(
+        (value: unknown) => this.#stepped(generator, { ...outcome, value } as IteratorResult<unknown>),
+        (error: unknown) => this.#yieldFailed(error),
+      );
+      return;
+    }
+    this.#stepRunning = false;
+    if (this.phase === "over") {
+      if (outcome.done !== true) this.#closeQuietly(generator);
+      return;
+    }
+    const { cancellation } = this.task;
+    if (outcome.done === true) {
+      // One that was closed because it was cancelled must not look as if it had come to its end.
+      if (this.#closing && cancellation !== undefined) this.fail(cancellation.reason);
+      else this.finish(outcome.value);
+      return;
+    }
+    if (cancellation !== undefined) {
+      this.#closeCancelled();
+      return;
+    }
+    try {
+      this.#yield(outcome.value);
+    } catch (error) {
+      this.#failWith(generator, error);
+      return;
+    }
+    if (this.#steps.length > 0) this.#enqueueStep();
+    else this.#runAhead();
+    if (!this.queued) this.host.suspendedAtYield(this);
+  }
+
+  #yield(value: unknown): void {
+    const payload = this.encodeResult(value);
+    // Measured before it is sent: the object is the encoder's, for its next use.
+    let sizeBytes = payload.end - payload.start;
+    for (const part of payload.parts) sizeBytes += part.length;
+    this.session.result(this.stream, payload, this.takeBodyUs());
+    this.#window?.sent(sizeBytes);
+  }
+
+  #stepFailed(error: unknown): void {
+    this.#stepRunning = false;
+    const interruption = this.#interruption;
+    if (interruption?.kind === "return" && !this.task.cancelled && this.task.isAbort(error)) {
+      this.finish(interruption.value); // it ended because it was told to, and not for a reason of its own
+      return;
+    }
+    this.fail(error);
+  }
+
+  /** A promise yielded by a plain generator has rejected: the error belongs at the yield. */
+  #yieldFailed(error: unknown): void {
+    this.#stepRunning = false;
+    if (this.phase === "over") return;
+    this.#steps.unshift({ kind: "throw", value: error });
+    this.#enqueueStep();
+  }
+
+  // Closing.
+
+  /** Takes one last step, which runs the finally blocks; the stream ends with the cancellation's reason. */
+  #closeCancelled(): void {
+    if (this.#closing) {
+      // It yielded again while it was being closed: the stream ends all the same.
+      this.fail(this.task.cancellation?.reason);
+      return;
+    }
+    this.#closing = true;
+    this.#steps = [{ kind: "return", value: undefined }];
+    this.#enqueueStep();
+  }
+
+  /** A yielded value cannot be sent: the generator's finally blocks run, then the call fails. */
+  #failWith(generator: AnyGenerator, error: unknown): void {
+    this.#stepRunning = true;
+    const fail = (): void => this.fail(error);
+    try {
+      const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
+      if (isThenable(closing)) closing.then(fail, fail);
+      else fail();
+    } catch {
+      fail(); // the error that ended the stream is the one to report
+    }
+  }
+
+  /** Runs the finally blocks of a generator whose consumer is gone; nobody is left to hear of an error in them. */
+  #closeQuietly(generator: AnyGenerator): void {
+    try {
+      const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
+      if (isThenable(closing)) closing.then(undefined, () => {});
+    } catch {
+      // as above
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** One step of a generator as its consumer asks for it, and how it is taken. */
+import type { IncomingTask } from "./incoming-task.ts";
+
+/** A generator of either kind. */
+export type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
+
+/** What the consumer asked for; `malformed` if it could not be read, which is thrown at the yield. */
+export type Step =
+  | { readonly kind: "next" }
+  | { readonly kind: "send" | "throw" | "return"; readonly value: unknown }
+  | { readonly kind: "malformed"; readonly error: unknown };
+
+export const NEXT: Step = { kind: "next" };
+
+/** Reads a step that carries a value. */
+export function decodeStep(
+  task: IncomingTask,
+  kind: "send" | "throw" | "return",
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  parts: readonly Uint8Array[],
+): Step {
+  try {
+    return { kind, value: start === end ? undefined : task.decode(bytes, start, end, parts) };
+  } catch (error) {
+    return { kind: "malformed", error };
+  }
+}
+
+/** Takes a step: what the generator's own method returns or throws. */
+export function advance(generator: AnyGenerator, step: Step): unknown {
+  switch (step.kind) {
+    case "next":
+      return generator.next();
+    case "send":
+      return generator.next(step.value);
+    case "throw":
+      return generator.throw(step.value);
+    case "return":
+      return generator.return(step.value);
+    case "malformed":
+      return generator.throw(step.error);
+  }
+}

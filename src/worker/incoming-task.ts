@@ -1,0 +1,189 @@
+/**
+ * A task as it has come: what its head says, and what its body sees of it: identity, lineage, deadline,
+ * signals, the calls made inside it. It knows nothing of queues, steps or answers. Once its signal has
+ * fired it stays so, and every call attached by then has been ended.
+ */
+import { decodeValue } from "../codec/decoder.ts";
+import type { References, SignalSource } from "../codec/references.ts";
+import type { Dispatcher } from "../context/dispatcher.ts";
+import type { Scope } from "../context/scope.ts";
+import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import { NO_PARTS } from "../session/payload.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import type { BatchReader } from "../wire/batch-reader.ts";
+import { TaskFlag } from "../wire/task-flags.ts";
+
+/** How many ancestors travel with a nested call. */
+const MAX_LINEAGE = 32;
+
+/** What a task needs of the worker around it. */
+export interface TaskHost {
+  readonly references: References;
+  taskId(task: IncomingTask): string;
+  /** Where calls made by this task go. */
+  dispatcher(task: IncomingTask): Dispatcher | undefined;
+}
+
+/** Why a task's signal has fired. */
+export interface Cancellation {
+  readonly reason: unknown;
+}
+
+/** A task on its worker, and the scope of its body. */
+export class IncomingTask implements Scope, RunningTask, SignalSource {
+  readonly session: ServerSession;
+  readonly stream: number;
+  readonly flags: number;
+  /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
+  readonly credit: number;
+  readonly proxyRef: number;
+  readonly tag: string | undefined;
+  /** Identity of the routine; empty until it has been found. */
+  routine = "";
+  readonly #host: TaskHost;
+  readonly #callers: readonly LineageEntry[] | undefined;
+  readonly #budgetUs: number;
+  readonly #arrivedMs: number;
+  #id: string | undefined;
+  #controller: AbortController | undefined;
+  #cancellation: Cancellation | undefined;
+  /** The signal has fired, or would have if anybody had asked for it. */
+  #fired: Cancellation | undefined;
+  #children: Set<Abortable> | undefined;
+  /** Signals among the arguments, by index. */
+  #signals: Map<number, AbortController> | undefined;
+
+  /** @param reader On the task's frame; it is not kept. */
+  constructor(host: TaskHost, session: ServerSession, reader: BatchReader) {
+    this.#host = host;
+    this.session = session;
+    this.stream = reader.stream;
+    this.flags = reader.flags;
+    this.credit = reader.credit;
+    this.proxyRef = reader.proxyRef;
+    this.tag = reader.tag();
+    this.#callers = reader.callers();
+    this.#budgetUs = reader.budgetUs;
+    this.#arrivedMs = reader.budgetUs > 0 ? performance.now() : 0;
+  }
+
+  get task(): RunningTask {
+    return this;
+  }
+
+  get dispatcher(): Dispatcher | undefined {
+    return this.#host.dispatcher(this);
+  }
+
+  get id(): string {
+    this.#id ??= this.#host.taskId(this);
+    return this.#id;
+  }
+
+  get caller(): TaskCaller | undefined {
+    let caller: TaskCaller | undefined;
+    for (const entry of [...(this.#callers ?? [])].reverse()) caller = { ...entry, caller };
+    return caller;
+  }
+
+  get deadline(): number | undefined {
+    return this.#budgetUs > 0 ? this.#arrivedMs + this.#budgetUs / 1000 : undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#fired !== undefined) this.#controller.abort(this.#fired.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get cancelled(): boolean {
+    return this.#cancellation !== undefined;
+  }
+
+  /** Why the task has been cancelled, if it has. */
+  get cancellation(): Cancellation | undefined {
+    return this.#cancellation;
+  }
+
+  /** Whether the caller is itself a task. */
+  get nested(): boolean {
+    return (this.flags & TaskFlag.Nested) !== 0;
+  }
+
+  lineage(): readonly LineageEntry[] {
+    const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
+    return [self, ...(this.#callers ?? [])].slice(0, MAX_LINEAGE);
+  }
+
+  attach(child: Abortable): void {
+    this.#children ??= new Set();
+    this.#children.add(child);
+  }
+
+  detach(child: Abortable): void {
+    this.#children?.delete(child);
+  }
+
+  /** Fires the task's signal and ends the calls it is waiting for. The first reason stays. */
+  fire(reason: unknown): void {
+    this.#fired ??= { reason };
+    this.#controller?.abort(reason);
+    const children = this.#children;
+    if (children === undefined) return;
+    this.#children = undefined;
+    for (const child of children) child.abort(reason);
+  }
+
+  /** As `fire`, for good: the task is to end, and with this reason. */
+  cancel(reason: unknown): void {
+    this.#cancellation = { reason };
+    this.fire(reason);
+  }
+
+  /** Whether an error is what the task's own signal leads to. */
+  isAbort(error: unknown): boolean {
+    return error === this.#fired?.reason || (error instanceof Error && error.name === "AbortError");
+  }
+
+  /** Decodes what has come on the task's stream; signals in it are live. */
+  decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
+    return decodeValue(bytes, start, end, parts, { references: this.#host.references, signals: this });
+  }
+
+  /** As `decode`, where an unreadable value is one more reason. */
+  decodeReason(bytes: Uint8Array, start: number, end: number): unknown {
+    try {
+      return this.decode(bytes, start, end, NO_PARTS);
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** The signal that stands at this index in the arguments. */
+  get(index: number): AbortSignal {
+    return this.#signalController(index).signal;
+  }
+
+  /** One of the arguments' own signals has fired on the caller's side. */
+  signalFired(index: number, reason: unknown): void {
+    const controller = this.#signalController(index);
+    if (!controller.signal.aborted) controller.abort(reason);
+  }
+
+  #signalController(index: number): AbortController {
+    this.#signals ??= new Map();
+    let controller = this.#signals.get(index);
+    if (controller === undefined) {
+      controller = new AbortController();
+      this.#signals.set(index, controller);
+    }
+    return controller;
+  }
+}
+
+/** A reason to abort with, as `AbortController` itself would make it. */
+export function abortReason(message: string, name = "AbortError"): DOMException {
+  return new DOMException(message, name);
+}

@@ -1,0 +1,45 @@
+/**
+ * How far a generator may run ahead of its consumer: in values, by the credit that the consumer returns,
+ * and in bytes, by the values it has not taken yet. It counts; what is counted is not kept here. One value
+ * is allowed whatever its size.
+ */
+
+/** The values sent ahead and not yet taken. */
+export class PrefetchWindow {
+  readonly #initialCredit: number;
+  #credit: number;
+  /** Sizes of the values ahead, oldest first. */
+  #sizes: number[] = [];
+  #aheadBytes = 0;
+
+  /** @param credit How many values may be ahead of the consumer; positive. */
+  constructor(credit: number) {
+    this.#initialCredit = credit;
+    this.#credit = credit;
+  }
+
+  /** A value has been sent. */
+  sent(sizeBytes: number): void {
+    this.#credit -= 1;
+    this.#sizes.push(sizeBytes);
+    this.#aheadBytes += sizeBytes;
+  }
+
+  /** The consumer has taken values. */
+  taken(values: number): void {
+    this.#credit += values;
+    for (const size of this.#sizes.splice(0, values)) this.#aheadBytes -= size;
+  }
+
+  /** The consumer has thrown away what was ahead. */
+  reset(): void {
+    this.#credit = this.#initialCredit;
+    this.#sizes = [];
+    this.#aheadBytes = 0;
+  }
+
+  /** Whether one more value may be sent to a consumer that holds so many bytes. */
+  hasRoom(limitBytes: number): boolean {
+    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < limitBytes);
+  }
+}

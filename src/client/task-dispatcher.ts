@@ -63,6 +63,8 @@ export interface TaskDispatcherOptions {
   readonly reasons: () => readonly WorkerRefusal[];
   /** The last reason why a worker of the pool's own could not be started. */
   readonly lastStartError: () => Error | undefined;
+  /** Whether a member may still come: from a discovery, or as a replacement. */
+  readonly memberDue: () => boolean;
   /** What is known about a lost worker, within a short time. */
   readonly describeLoss: (member: Member) => Promise<LostWorker>;
   /** A worker does not answer after a task on it was cancelled. */
@@ -103,6 +105,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     this.#waiting = new WaitingTasks({
       timeoutMs: options.waitTimeoutMs,
       anyTaker: () => this.#placement.anyTaker,
+      memberDue: options.memberDue,
       untried: (task, among) => this.#placement.untried(task, among),
       place: (task) => this.#placement.place(task),
       giveUp: (task) => this.#giveUp(task),

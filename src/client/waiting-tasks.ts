@@ -14,6 +14,8 @@ export interface WaitingTasksOptions {
   readonly timeoutMs: number;
   /** Whether a member is there that takes root calls, now or when it has room. */
   readonly anyTaker: () => boolean;
+  /** Whether a member may still come. If not, there is nothing to wait for. */
+  readonly memberDue: () => boolean;
   /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
   readonly untried: (task: OutgoingTask, among: "all" | "ready") => boolean;
   /** Sends the task if some member can take it now. False: it goes on waiting. */
@@ -150,9 +152,12 @@ export class WaitingTasks {
 
   /** While nobody is there to take calls, they wait, but not for ever. */
   #expectMembers(): void {
-    const { timeoutMs, anyTaker, expire } = this.#options;
-    if (this.#expiry !== undefined || anyTaker()) return;
-    this.#expiry = deadlines.add(deadlines.now() + timeoutMs, () => {
+    const { timeoutMs, memberDue, anyTaker, expire } = this.#options;
+    if (anyTaker()) return;
+    const hopeless = !memberDue();
+    if (this.#expiry !== undefined && !hopeless) return;
+    this.#stopExpecting();
+    this.#expiry = deadlines.add(deadlines.now() + (hopeless ? 0 : timeoutMs), () => {
       this.#expiry = undefined;
       if (anyTaker()) return;
       for (const task of [...this.#nested.drain(), ...this.#root.drain()]) {

@@ -4,6 +4,7 @@ import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { LocalDiscovery } from "../discovery/local-discovery.ts";
 import { StaticDiscovery } from "../discovery/static-discovery.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { MAX_TIMER_MS } from "../internal/clock.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -48,6 +49,19 @@ export interface ResolvedWorkerProxyOptions {
   readonly killGraceMs: number;
 }
 
+const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
+  discovery: true,
+  workers: true,
+  namespace: true,
+  lease: true,
+  balancer: true,
+  quorum: true,
+  quorumTimeout: true,
+  tags: true,
+  lazy: true,
+  killGrace: true,
+};
+
 /** Most milliseconds until a worker must have greeted. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -61,9 +75,7 @@ export function resolveWorkerProxyOptions(
   options: WorkerProxyOptions,
   { sourceRequired = true }: { readonly sourceRequired?: boolean } = {},
 ): ResolvedWorkerProxyOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("options", { value: options, expected: "an object with proxy options" });
-  }
+  assertKnownOptions(options, PROXY_OPTIONS);
   const { discovery, workers, namespace, lease, balancer, quorum = 1, tags = [], lazy = true } = options;
   const given = [discovery, workers, namespace].filter((source) => source !== undefined).length;
   if (given > 1 || (given === 0 && sourceRequired)) {

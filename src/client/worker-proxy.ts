@@ -39,6 +39,8 @@ export interface ProxySurroundings {
   readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
   readonly unresponsive?: (uid: string, culprit: string) => void;
   readonly lastStartError?: () => Error | undefined;
+  /** Whether the pool has, or will have, a worker of its own. */
+  readonly workerDue?: () => boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
 }
 
@@ -120,6 +122,7 @@ export class WorkerProxy implements CallTarget {
       killGraceMs,
       descriptor: () => this.#descriptor,
       reasons: () => this.#reasons(),
+      memberDue: () => discovery !== undefined || (this.#surroundings.workerDue?.() ?? true),
       lastStartError: () => this.#surroundings.lastStartError?.() ?? this.#discoveryError,
       describeLoss: async (member) =>
         (await this.#surroundings.describeLoss?.(member.uid)) ?? {

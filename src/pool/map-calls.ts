@@ -1,4 +1,5 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 /** How to map. */
@@ -136,9 +137,7 @@ export function resolveMapOptions(
   options: MapOptions,
   workers: number,
 ): { readonly concurrency: number; readonly ordered: boolean; readonly signal: AbortSignal | undefined } {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("options", { value: options, expected: "an object with options of map" });
-  }
+  assertKnownOptions(options, { concurrency: true, ordered: true, signal: true });
   const { concurrency = 16 * Math.max(1, workers), ordered = true, signal } = options;
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new InvalidOptionError("concurrency", { value: concurrency, expected: "an integer from 1" });

@@ -8,6 +8,7 @@ import {
   resolveWorkerProxyOptions,
 } from "../client/worker-proxy-options.ts";
 import type { Discovery } from "../discovery/discovery.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import type { WorkerFactory } from "../process/worker.ts";
@@ -65,15 +66,29 @@ export interface ResolvedWorkerPoolOptions {
   readonly respawn: boolean;
 }
 
+const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
+  size: true,
+  lease: true,
+  discovery: true,
+  tags: true,
+  worker: true,
+  balancer: true,
+  quorum: true,
+  quorumTimeout: true,
+  shutdownTimeout: true,
+  lazy: true,
+  ambient: true,
+  respawn: true,
+  killGrace: true,
+};
+
 /**
  * Checks the options of a pool and fills in defaults. Pure.
  *
  * @throws {@link InvalidOptionError} for the first option, or combination, that cannot be accepted.
  */
 export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("options", { value: options, expected: "an object with pool options" });
-  }
+  assertKnownOptions(options, POOL_OPTIONS);
   const { lease, discovery, worker, ambient = true, respawn = true } = options;
   const size = resolveSize(options.size, discovery);
   if (lease !== undefined) assertInteger("lease", lease, size === 0 ? 1 : 0);

@@ -106,6 +106,7 @@ export class WorkerPool implements CallTarget {
           this.#connected.add(worker.uid);
           if (this.#connected.size >= size) this.#allConnected.resolve();
         },
+        workerDue: () => this.#options.respawn || this.#slots.some((slot) => slot.uid !== undefined),
         lastStartError: () => this.#slots.find((slot) => slot.lastError !== undefined)?.lastError,
       },
     );

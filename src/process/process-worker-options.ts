@@ -1,4 +1,5 @@
 /** Options of worker processes, as users write them and as the interior reads them. */
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { MAX_TIMER_MS } from "../internal/clock.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
@@ -39,6 +40,16 @@ export interface ResolvedProcessWorkerOptions {
   readonly channel: ChannelOptions;
 }
 
+const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "hostUrl", true>> = {
+  execArgv: true,
+  env: true,
+  startTimeout: true,
+  importTimeout: true,
+  maxConcurrentCalls: true,
+  maxMessageSize: true,
+  hostUrl: true,
+};
+
 const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;
 
 /**
@@ -49,6 +60,7 @@ const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;
 export function resolveProcessWorkerOptions(
   options: ProcessWorkerOptions = {},
 ): ResolvedProcessWorkerOptions {
+  assertKnownOptions(options, PROCESS_OPTIONS);
   const { execArgv = [], env = {}, startTimeout, importTimeout = DEFAULT_IMPORT_TIMEOUT_MS } = options;
   const { maxConcurrentCalls, maxMessageSize } = options;
   if (!Array.isArray(execArgv) || !execArgv.every(isArgument)) {

@@ -68,7 +68,7 @@ export class ProcessWorker implements Worker {
    */
   static factory(options: ProcessWorkerOptions & { readonly hostUrl?: URL } = {}): WorkerFactory {
     const resolved = resolveProcessWorkerOptions(options);
-    const hostUrl = options.hostUrl ?? HOST_URL;
+    const hostUrl = options.hostUrl ?? HOST_URL; // after the options have been checked
     return (context) => {
       const init = {
         uid: context.uid,

@@ -1,5 +1,6 @@
 /** Checks the options of one call. */
 import type { CallOptions } from "../context/dispatcher.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 const MAX_PREFETCH = 1_000_000;
@@ -7,15 +8,24 @@ const MAX_PREFETCH = 1_000_000;
 /** Longest duration a timer takes, in milliseconds. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 
+const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
+  signal: true,
+  timeout: true,
+  dispatchTimeout: true,
+  tag: true,
+  pool: true,
+  prefetch: true,
+  copy: true,
+  returnGrace: true,
+};
+
 /**
  * Checks the options of a call and returns them.
  *
  * @throws {@link InvalidOptionError} for the first option that has a wrong type or range.
  */
 export function resolveCallOptions(options: CallOptions): CallOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("options", { value: options, expected: "an object with call options" });
-  }
+  assertKnownOptions(options, CALL_OPTIONS);
   assertDuration("timeout", options.timeout);
   assertDuration("dispatchTimeout", options.dispatchTimeout);
   assertDuration("returnGrace", options.returnGrace);

@@ -297,6 +297,15 @@ export abstract class Execution implements ServerStream, Runnable {
     } catch (problem) {
       payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
     }
+    const excess = this.session.session.excess(payload);
+    if (excess !== undefined) {
+      const { name, message } = error instanceof Error ? error : { name: "a value", message: "" };
+      const refusal = new TaskRefusedError(
+        "TOO_LARGE",
+        `Cannot send the error thrown by '${this.task.routine}' (${name}: ${message.slice(0, 1000)}): ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; leave large data out of errors`,
+      );
+      payload = encodeThrown(refusal, options);
+    }
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isMerinoError, NotSerializableError, ProcessWorker, WorkerPool } from "../../src/index.ts";
 import { leakCheck } from "../support/leak-check.ts";
-import { add, bytes, giveFunction, sizeOf } from "./fixtures/pool-routines.ts";
+import { add, bytes, giveFunction, sizeOf, throwLarge } from "./fixtures/pool-routines.ts";
 import { rejection } from "./fixtures/pool-support.ts";
 
 const KIB = 2 ** 10;
@@ -104,4 +104,16 @@ describe("a value that cannot travel", () => {
     assert.equal(error.fault, "caller");
     assert.equal(pool.stats().calls, 0);
   });
+});
+
+test("an error with more data than the caller accepts is told in words", async () => {
+  await using _ = leakCheck();
+  await using _pool = await WorkerPool.open({ size: 1 });
+
+  const error = await rejection(throwLarge(120 * MIB));
+
+  assert.ok(isMerinoError(error), "not one of ours");
+  assert.equal(error.code, "ERR_MERINO_REFUSED");
+  assert.match(error.message, /RangeError: with data/);
+  assert.equal(await add(1, 2), 3);
 });

@@ -124,6 +124,17 @@ describe("WorkerLostError tells how the worker ended", () => {
     assert.equal(worker.signal, "SIGABRT");
   });
 
+  test("and nothing is to come, so that later calls fail at once", async () => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
+    await lossOf(exitWith(3));
+    const startMs = performance.now();
+
+    await assert.rejects(add(1, 2), { code: "ERR_MERINO_NO_WORKERS" });
+
+    assert.ok(performance.now() - startMs < 10_000, "it waited for a worker that cannot come");
+  });
+
   test("when nobody catches an error", async () => {
     await using _ = leakCheck();
     await using _pool = await WorkerPool.open({ size: 1, respawn: false });

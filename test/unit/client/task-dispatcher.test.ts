@@ -59,6 +59,7 @@ function useDispatcher(wish: Wish = {}) {
     descriptor: () => undefined,
     reasons: () => membership.refusals(),
     lastStartError: () => wish.lastStartError,
+    memberDue: () => true,
     describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
     unresponsive() {},
   });

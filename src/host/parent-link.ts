@@ -3,11 +3,11 @@
  * what it reports, and that it ends with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
-import { inspect } from "node:util";
 import { type HostInit, takeHostInit } from "../process/host-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { explainStartFailure } from "./start-failure.ts";
 
 /** How long output and last words may take when the host ends itself. */
 const FLUSH_MS = 1_000;
@@ -54,7 +54,8 @@ export function connectParent(requests: ParentRequests): ParentLink {
   return {
     init,
     ready: (metadata) => send({ type: "merino:ready", metadata }),
-    failed: (error) => send({ type: "merino:failed", error: describe(error) }, () => exitFlushed(1)),
+    failed: (error) =>
+      send({ type: "merino:failed", error: explainStartFailure(error) }, () => exitFlushed(1)),
     unresponsive: (uid, culprit) => send({ type: "merino:unresponsive", uid, culprit }),
     exit: exitFlushed,
   };
@@ -71,8 +72,4 @@ function exitFlushed(code: number): void {
   const exit = (): void => process.exit(code);
   setTimeout(exit, FLUSH_MS);
   process.stdout.write("", () => process.stderr.write("", exit));
-}
-
-function describe(error: unknown): string {
-  return typeof error === "string" ? error : inspect(error);
 }

@@ -12,6 +12,8 @@ import { AdvertisementDirectory } from "../discovery/advertisement-directory.ts"
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { privateNamespace } from "../discovery/leftovers.ts";
 import { LocalDiscovery } from "../discovery/local-discovery.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
@@ -31,6 +33,9 @@ import {
   type WorkerPoolOptions,
 } from "./worker-pool-options.ts";
 import { WorkerSlot } from "./worker-slot.ts";
+
+const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
+const EVENTS_OPTIONS: Readonly<Record<"signal", true>> = { signal: true };
 
 /** How long a closing pool waits for generators that nobody reads before it says so. */
 const IDLE_NOTICE_MS = 1_000;
@@ -167,11 +172,15 @@ export class WorkerPool implements CallTarget {
    * Runs `fn` so that calls made in it, and in what it starts, go to this pool.
    *
    * @returns What `fn` returns.
+   * @throws {@link InvalidOptionError} for what is not a function.
    * @throws {@link PoolClosedError} when the pool has not been opened. In a closed pool `fn` runs, and its calls reject.
    * @example
    * await pool.run(() => add(1, 2));
    */
   run<T>(fn: () => T): T {
+    if (typeof fn !== "function") {
+      throw new InvalidOptionError("fn", { value: fn, expected: "a function that makes calls" });
+    }
     return runInScope({ task: currentScope()?.task, dispatcher: this.dispatcher }, fn);
   }
 
@@ -222,8 +231,17 @@ export class WorkerPool implements CallTarget {
     };
   }
 
-  /** What happens in the pool from now on. A reader that falls 1 000 events behind loses the oldest. */
+  /**
+   * What happens in the pool from now on. A reader that falls 1 000 events behind loses the oldest.
+   *
+   * @throws {@link InvalidOptionError} at once, for a bad option.
+   */
   events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<PoolEvent> {
+    assertKnownOptions(options, EVENTS_OPTIONS);
+    const { signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
+    }
     return this.#events.subscribe(options);
   }
 
@@ -236,6 +254,7 @@ export class WorkerPool implements CallTarget {
    * @throws {@link InvalidOptionError} at once, for a grace that is no duration.
    */
   close(options: { readonly grace?: number } = {}): Promise<void> {
+    assertKnownOptions(options, CLOSE_OPTIONS);
     const graceMs = resolveDuration("grace", options.grace, this.#options.shutdownTimeoutMs);
     if (this.#closing === undefined) {
       this.#closing = this.#close(graceMs);

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import {
   type CallOptions,
   InvalidOptionError,
+  isMain,
   ProcessWorker,
   TimeoutError,
   WorkerPool,
@@ -63,6 +64,29 @@ function thrownBy(action: () => unknown): unknown {
   }
   throw new Error("It did not throw");
 }
+
+describe("Arguments of the pool's methods", () => {
+  test("are refused in Merino's words when they are of another kind", async () => {
+    await using _ = leakCheck();
+    await using pool = new WorkerPool({ size: 1 });
+    const bad: readonly [string, unknown, (value: never) => unknown][] = [
+      ["fn", 3, (value) => pool.run(value)],
+      ["fn", undefined, (value) => pool.run(value)],
+      ["options", null, (value) => pool.events(value)],
+      ["signal", 1, (value) => pool.events({ signal: value })],
+      ["options", null, (value) => pool.close(value)],
+      ["meta", undefined, (value) => isMain(value)],
+      ["meta", {}, (value) => isMain(value)],
+    ];
+    for (const [option, value, act] of bad) {
+      assertRefusal(
+        thrownBy(() => act(value as never)),
+        option,
+        value,
+      );
+    }
+  });
+});
 
 describe("routine.with", () => {
   for (const [option, values] of Object.entries(CALL_OPTIONS)) {

@@ -1,0 +1,29 @@
+/** Puts into words why a host could not start, for its parent's error. Pure. */
+import { inspect } from "node:util";
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: "it may not write there; set XDG_RUNTIME_DIR to a directory of this user's own",
+  EADDRINUSE: "another process listens there",
+  EADDRNOTAVAIL: "this host has no such address",
+  EDQUOT: "this user's disk quota is used up; free some space, or set XDG_RUNTIME_DIR to another directory",
+  EMFILE: "the process has too many open files (ulimit -n)",
+  ENFILE: "the system has too many open files",
+  ENOSPC: "no space, or no inode, is left there; free some, or set XDG_RUNTIME_DIR to another directory",
+  EROFS: "the file system is read-only; set XDG_RUNTIME_DIR to a directory that can be written to",
+};
+
+/**
+ * Explains a failure: an error of the system in one line, with what to do where that is known; anything else
+ * in full, since its stack says more than its message.
+ *
+ * @example
+ * explainStartFailure(await listen().catch((error) => error)); // => "listen ENOSPC: … (no space, …)"
+ */
+export function explainStartFailure(error: unknown): string {
+  if (typeof error === "string") return error;
+  const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
+  if (!(error instanceof Error) || typeof code !== "string" || typeof syscall !== "string")
+    return inspect(error);
+  const hint = HINTS[code];
+  return hint === undefined ? error.message : `${error.message} (${hint})`;
+}

@@ -17,9 +17,9 @@ import {
 } from "node:fs";
 import { rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { hasCode } from "./has-code.ts";
-import { isWorkerUid, parseWorkerMetadata } from "./parse-worker-metadata.ts";
 import { hostId, privateDirectory, runtimeDirectory } from "./runtime-directory.ts";
 
 const SUFFIX = ".json";

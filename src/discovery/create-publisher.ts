@@ -6,9 +6,9 @@
  */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, Publisher } from "./discovery.ts";
-import { parseWorkerMetadata } from "./parse-worker-metadata.ts";
 
 /** Where announcements go. */
 export interface AnnouncementMedium {

@@ -1,9 +1,9 @@
 /** Rebuilds a discovery from what travelled with a task. Knows the registered kinds and nothing else: a descriptor may be hostile. */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { ParseWorkerMetadataOptions } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Discovery } from "./discovery.ts";
 import { LocalDiscovery } from "./local-discovery.ts";
-import type { ParseWorkerMetadataOptions } from "./parse-worker-metadata.ts";
 import { StaticDiscovery } from "./static-discovery.ts";
 
 /**

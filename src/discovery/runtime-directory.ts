@@ -10,8 +10,8 @@ import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { processWide } from "../internal/process-wide.ts";
+import { MAX_SOCKET_PATH_BYTES } from "../wire/parse-worker-metadata.ts";
 import { ownerName, sweepLeftovers } from "./leftovers.ts";
-import { MAX_SOCKET_PATH_BYTES } from "./parse-worker-metadata.ts";
 
 const MAKING_ATTEMPTS = 10;
 

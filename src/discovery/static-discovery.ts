@@ -1,5 +1,6 @@
 /** A fixed list of workers as a discovery. */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { type ParseWorkerMetadataOptions, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { createPublisher } from "./create-publisher.ts";
 import type {
@@ -9,7 +10,6 @@ import type {
   Publisher,
   SubscribeOptions,
 } from "./discovery.ts";
-import { type ParseWorkerMetadataOptions, parseWorkerMetadata } from "./parse-worker-metadata.ts";
 import { SharedWatch } from "./shared-watch.ts";
 
 const MAX_WORKERS = 10_000;

@@ -2,8 +2,8 @@
  * Turns data from outside into a worker's record, or refuses it. Bounds every size, keeps only known fields,
  * and never lets a socket path through from a source that is not trusted with one.
  */
-import type { ChannelOptions } from "../wire/channel-options.ts";
-import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { CHANNEL_OPTION_NAMES, type ChannelOptions } from "./channel-options.ts";
+import type { WorkerMetadata } from "./worker-metadata.ts";
 
 /** What the source of a record may say. */
 export interface ParseWorkerMetadataOptions {
@@ -125,12 +125,13 @@ function parseExtra(value: unknown): Readonly<Record<string, string>> | undefine
 
 function parseChannelOptions(value: unknown): ChannelOptions | undefined {
   if (!isRecord(value)) return undefined;
-  const { maxMessageSize, maxConcurrentCalls } = value;
-  if (!isLimit(maxMessageSize) || !isLimit(maxConcurrentCalls)) return undefined;
-  return Object.freeze({
-    ...(maxMessageSize === undefined ? undefined : { maxMessageSize }),
-    ...(maxConcurrentCalls === undefined ? undefined : { maxConcurrentCalls }),
-  });
+  const entries: [string, number][] = [];
+  for (const name of CHANNEL_OPTION_NAMES) {
+    const limit = value[name];
+    if (!isLimit(limit)) return undefined;
+    if (limit !== undefined) entries.push([name, limit]);
+  }
+  return Object.freeze(Object.fromEntries(entries));
 }
 
 function isLimit(value: unknown): value is number | undefined {

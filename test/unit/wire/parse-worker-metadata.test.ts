@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseWorkerMetadata } from "../../../src/discovery/parse-worker-metadata.ts";
+import { parseWorkerMetadata } from "../../../src/wire/parse-worker-metadata.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 const LOCAL = { unix: true };

@@ -1,21 +1,31 @@
 /**
- * What does a call cost? Merino, the two thread and process pools people use, and a bare socket, in the
- * same run: time of one call at a time, calls per second with 100 in flight, and the wall time of an
- * uneven CPU-bound job. Rounds are interleaved and start with another contender each time, so that
- * nobody always runs on the warm, or on the throttled, machine.
+ * What does a call cost? Merino through sockets and over its network protocol, the two thread and process
+ * pools people use, plain gRPC, and a bare socket, in the same run: time of one call at a time, calls per
+ * second with 100 in flight, and the wall time of an uneven CPU-bound job. Rounds are interleaved and start
+ * with another contender each time, so that nobody always runs on the warm, or on the throttled, machine.
  *
  * Run with `npm run bench`, options `-- --quick --json --check`.
  */
 import type { Contender } from "./contenders/contender.ts";
 import { WORKERS } from "./contenders/contender.ts";
 import { openEcho } from "./contenders/echo.ts";
+import { openGrpcDispatch } from "./contenders/grpc-dispatch.ts";
 import { openMerino } from "./contenders/merino.ts";
+import { openMerinoNetwork } from "./contenders/merino-network.ts";
 import { openPiscina } from "./contenders/piscina.ts";
 import { openTinypool } from "./contenders/tinypool.ts";
 import { type BenchmarkOptions, type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio, percentile, seededRandom } from "./support/statistics.ts";
 import { atLeast, atMost } from "./support/target.ts";
 
+const CONTENDERS = [
+  openMerino,
+  openMerinoNetwork,
+  openPiscina,
+  openTinypool,
+  openGrpcDispatch,
+  openEcho,
+] as const;
 const IN_FLIGHT = 100;
 const SLICES = 20;
 const LONGEST_MS = 200;
@@ -58,18 +68,18 @@ async function measureDispatch({ quick }: BenchmarkOptions): Promise<BenchmarkRe
   const durations = unevenDurations(effort.unevenCalls);
   const contenders: Contender[] = [];
   try {
-    for (const open of [openMerino, openPiscina, openTinypool, openEcho]) contenders.push(await open());
+    for (const open of CONTENDERS) contenders.push(await open());
     const series = new Map<Contender, Series>();
     for (const contender of contenders) {
       series.set(contender, { p50Us: [], p99Us: [], callsPerSecond: [], unevenMs: [] });
-      await callInParallel(contender, effort.parallelCalls / 2);
+      await callInParallel(contender, parallelCalls(contender, effort) / 2);
       await callOneByOne(contender, effort.singleCalls / 2);
     }
     for (let round = 0; round < effort.rounds; round++) {
       note(`calls: round ${round + 1} of ${effort.rounds}`);
       await measureSingleCalls(rotate([...series], round), effort.singleCalls);
       for (const [contender, figures] of rotate([...series], round)) {
-        figures.callsPerSecond.push(await callInParallel(contender, effort.parallelCalls));
+        figures.callsPerSecond.push(await callInParallel(contender, parallelCalls(contender, effort)));
       }
     }
     for (let round = 0; round < effort.unevenRounds; round++) {
@@ -127,6 +137,10 @@ async function callInParallel(contender: Contender, count: number): Promise<numb
   return (count / (performance.now() - start)) * 1_000;
 }
 
+function parallelCalls({ slow = false }: Contender, effort: Effort): number {
+  return slow ? effort.parallelCalls / 10 : effort.parallelCalls;
+}
+
 /** @returns Milliseconds until the last call is done, all having been made at once. */
 async function runUnevenJob(
   busy: (durationMs: number) => Promise<unknown>,
@@ -177,6 +191,8 @@ function summarize(
   const idealMs = durations.reduce((sum, durationMs) => sum + durationMs, 0) / WORKERS;
   const times = (ratio: number) => `${ratio.toFixed(2)}×`;
   const { p50, callsPerSecond, uneven } = ratios(merino);
+  const network = find("merino-network");
+  const perCall = find("grpc-dispatch");
   return {
     data: { workers: WORKERS, inFlight: IN_FLIGHT, effort, seed: SEED, unevenIdealMs: idealMs, results },
     tables: [
@@ -207,6 +223,14 @@ function summarize(
       atMost("p50 of one call, ratio to piscina", p50, 1.2, "×"),
       atLeast("calls per second, ratio to piscina", callsPerSecond, 3, "×"),
       atMost("uneven job, ratio to piscina", uneven ?? Number.NaN, 1.1, "×"),
+      atMost("p50 over gRPC, ratio to one call each", medianRatio(network.p50Us, perCall.p50Us), 0.25, "×"),
+      atLeast(
+        "calls per second over gRPC, ratio to one call each",
+        medianRatio(network.callsPerSecond, perCall.callsPerSecond),
+        15,
+        "×",
+      ),
+      atLeast("calls per second over gRPC, ratio to piscina", ratios(network).callsPerSecond, 1.2, "×"),
     ],
   };
 }

@@ -3,7 +3,7 @@
  * the code in a few large ES modules with source maps. One file per source file would cost every program and
  * every worker about half a millisecond each to load; see `docs/decisions/0006-bundled-build.md`.
  */
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
@@ -13,27 +13,98 @@ const DIST = path.join(ROOT, "dist");
 
 await rm(DIST, { recursive: true, force: true });
 await runOrThrow("tsc", ["-p", "tsconfig.build.json"]);
-await build({
+const common = {
   absWorkingDir: ROOT,
-  entryPoints: { index: "src/index.ts", "host/main": "src/host/main.ts" },
   outdir: "dist",
   bundle: true,
-  // What both doors need is one module, loaded once where both are.
-  splitting: true,
-  chunkNames: "shared-[hash]",
   format: "esm",
   platform: "node",
   target: "node20.19",
   packages: "external",
+  // Every module that is imported is wanted, also where nothing of it is used in that place.
+  ignoreAnnotations: true,
+  logLevel: "warning",
+};
+const core = await findCore(["src/host/main.ts"]);
+await build({
+  ...common,
+  entryPoints: {
+    index: "src/index.ts",
+    "host/main": "src/host/main.ts",
+    "cli/merino": "src/cli/merino.ts",
+  },
+  // What several doors need is one module, loaded once.
+  splitting: true,
+  chunkNames: "shared-[hash]",
   sourcemap: true,
   sourcesContent: true,
-  logLevel: "warning",
+  plugins: [oneCore(core)],
 });
-// A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`.
-const index = await readFile(path.join(DIST, "index.js"), "utf8");
-if (!index.includes('"./host/main.js"')) {
+// A thread of its own shares nothing with the others, and should load little.
+await build({
+  ...common,
+  entryPoints: { "host/front": "src/host/front.ts" },
+  sourcemap: true,
+  sourcesContent: true,
+});
+// A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`. A worker
+// starts its front thread from one that it looks for from each of these folders; see `host/network-front.ts`.
+await assertNamed("./host/main.js", ["."]);
+await assertNamed("./host/front.js", [".", "host", "cli"]);
+
+/** Fails the build unless the code that names a file ended up in one of the folders from which it is found. */
+async function assertNamed(name, folders) {
+  for (const folder of folders) {
+    for (const file of await readdir(path.join(DIST, folder))) {
+      if (!file.endsWith(".js")) continue;
+      const code = await readFile(path.join(DIST, folder, file), "utf8");
+      if (code.includes(JSON.stringify(name))) return;
+    }
+  }
   process.stderr.write(
-    "build: the code that names './host/main.js' is not in dist/index.js, beside which it lies\n",
+    `build: the code that names '${name}' is in none of the folders ${folders.join(", ")}\n`,
   );
   process.exitCode = 1;
+}
+
+/** The modules that every worker loads, as absolute paths: whatever the entries import, except lazily. */
+async function findCore(entries) {
+  const { metafile } = await build({ ...common, entryPoints: entries, write: false, metafile: true });
+  const found = new Set();
+  const visit = (file) => {
+    for (const { path: imported, kind, external } of metafile.inputs[file].imports) {
+      if (external === true || kind !== "import-statement" || found.has(imported)) continue;
+      found.add(imported);
+      visit(imported);
+    }
+  };
+  for (const entry of entries) visit(entry);
+  return [...found].filter((file) => !entries.includes(file)).map((file) => path.join(ROOT, file));
+}
+
+/**
+ * Keeps the core in one file. The bundler puts modules together that the same doors lead to, and everything that
+ * is imported lazily is a door; so every door is made to lead to all of the core.
+ */
+function oneCore(files) {
+  return {
+    name: "one core",
+    setup({ onResolve, onLoad }) {
+      const doors = new Set();
+      onResolve({ filter: /./ }, ({ kind, path: specifier, resolveDir }) => {
+        if (kind === "entry-point" || (kind === "dynamic-import" && specifier.startsWith("."))) {
+          doors.add(path.resolve(resolveDir, specifier));
+        }
+        return specifier === "merino:core" ? { path: specifier, namespace: "core" } : undefined;
+      });
+      onLoad({ filter: /^merino:core$/, namespace: "core" }, () => ({
+        contents: files.map((file) => `import ${JSON.stringify(file)};`).join("\n"),
+        resolveDir: ROOT,
+      }));
+      onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+        if (!doors.has(file)) return undefined;
+        return { contents: `${await readFile(file, "utf8")}\nimport "merino:core";\n`, loader: "ts" };
+      });
+    },
+  };
 }

@@ -22,7 +22,7 @@ const CHECKS = {
   lint: { command: ["biome", "ci", "--error-on-warnings", COLORS, "."], seen: /Checked (\d+) files/ },
   docs: {
     command: ["node", "--import", "tsx", "scripts/generate-docs.mjs", "--check"],
-    seen: /(\d+) errors/,
+    seen: /(\d+) errors\n[\s\S]*[1-9]\d* commands/,
   },
   wire: { command: ["node", "scripts/proto-breaking.mjs"] },
   // Benchmarks and examples import the package by its name, so types need it built.

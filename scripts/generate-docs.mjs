@@ -1,6 +1,7 @@
 /**
- * Writes `docs/errors.md` from the error catalogue and the comments of the classes in it, so that the page cannot
- * disagree with the code. With `--check` it writes nothing and fails if the page is out of date.
+ * Writes the pages that the code itself knows best, so that they cannot disagree with it: `docs/errors.md` from
+ * the error catalogue and the comments of the classes in it, `docs/cli.md` from the help of the command. With
+ * `--check` it writes nothing and fails if a page is out of date.
  *
  * Usage: node --import tsx scripts/generate-docs.mjs [--check]
  */
@@ -10,7 +11,6 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./command.mjs";
 
-const PAGE = path.join(ROOT, "docs/errors.md");
 const SOURCES = path.join(ROOT, "src/errors");
 
 const sources = new Map();
@@ -22,14 +22,45 @@ const { errorCatalogue } = await import(pathToFileURL(path.join(SOURCES, "merino
 const entries = [...errorCatalogue().values()].map(({ traits }) => describeClass(traits));
 entries.sort((one, other) => (one.code < other.code ? -1 : 1));
 
-const page = formatPage(entries);
-const current = await readFile(PAGE, "utf8").catch(() => "");
-if (!process.argv.includes("--check")) await writeFile(PAGE, page);
-else if (current !== page) {
-  process.stderr.write("docs/errors.md is out of date; run 'npm run docs'\n");
-  process.exitCode = 1;
-}
+await publish("docs/errors.md", formatPage(entries));
 process.stdout.write(`docs/errors.md: ${entries.length} errors\n`);
+
+const { createProgram } = await import(pathToFileURL(path.join(ROOT, "src/cli/program.ts")).href);
+const commands = helpOfCommands(createProgram);
+await publish("docs/cli.md", formatHelp(commands));
+process.stdout.write(`docs/cli.md: ${commands.length} commands\n`);
+
+/** Writes a page, or with `--check` compares it. */
+async function publish(name, page) {
+  const file = path.join(ROOT, name);
+  const current = await readFile(file, "utf8").catch(() => "");
+  if (!process.argv.includes("--check")) await writeFile(file, page);
+  else if (current !== page) {
+    process.stderr.write(`${name} is out of date; run 'npm run docs'\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Name, summary and help of the command and of each of its subcommands, as `--help` prints them. */
+function helpOfCommands(createProgram) {
+  let printed = "";
+  const program = createProgram({ out: (text) => (printed += text), err: (text) => (printed += text) });
+  return [program, ...program.commands].map((command) => {
+    printed = "";
+    command.outputHelp();
+    const name = command === program ? "merino" : `merino ${command.name()}`;
+    return { name, help: printed.trim() };
+  });
+}
+
+function formatHelp(commands) {
+  return `${[
+    "# The merino command",
+    "<!-- Generated from src/cli by `npm run docs`; edit the help texts there. -->",
+    "It runs workers that belong to no single program, and looks after them. How such workers fit with pools is in [workers](workers.md#network-workers). In a project that has the package installed, `npx merino` runs it.",
+    ...commands.flatMap(({ name, help }) => [`## ${name}`, `\`\`\`text\n${help}\n\`\`\``]),
+  ].join("\n\n")}\n`;
+}
 
 /** What the source says about one class: its comment and the comments of its fields. */
 function describeClass({ name, code, fault }) {

@@ -1,9 +1,16 @@
 /** Merino: any function or generator becomes a routine that runs on a pool of workers. The public door; no logic. */
 
-export type { BalancedTask, Balancer, Candidate } from "./balancer/balancer.ts";
+export type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer/balancer.ts";
 export { LeastBusyBalancer } from "./balancer/least-busy-balancer.ts";
 export { RoundRobinBalancer } from "./balancer/round-robin-balancer.ts";
+export { StickyBalancer } from "./balancer/sticky-balancer.ts";
 export type { ExplainedMember, Explanation } from "./client/explanation.ts";
+export type { TaskEvent } from "./client/task-event.ts";
+export {
+  type StopWorkerOptions,
+  WorkerConnection,
+  type WorkerConnectionOptions,
+} from "./client/worker-connection.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 
@@ -20,6 +27,10 @@ export type {
   Publisher,
   SubscribeOptions,
 } from "./discovery/discovery.ts";
+export { DnsDiscovery } from "./discovery/dns-discovery.ts";
+export type { DnsDiscoveryOptions } from "./discovery/dns-discovery-options.ts";
+export { LanDiscovery } from "./discovery/lan-discovery.ts";
+export type { LanDiscoveryOptions } from "./discovery/lan-discovery-options.ts";
 export { LocalDiscovery } from "./discovery/local-discovery.ts";
 export { StaticDiscovery } from "./discovery/static-discovery.ts";
 export { HandshakeError } from "./errors/handshake-error.ts";
@@ -71,3 +82,4 @@ export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-opt
 // Versions
 export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
 export type { WorkerMetadata } from "./wire/worker-metadata.ts";
+export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";

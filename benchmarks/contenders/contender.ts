@@ -1,7 +1,7 @@
 /** What each library under comparison offers to the dispatch benchmark. */
 
 export interface Contender {
-  readonly id: "merino" | "piscina" | "tinypool" | "echo";
+  readonly id: "merino" | "merino-network" | "piscina" | "tinypool" | "grpc-dispatch" | "echo";
   /** For the table: with what its workers are made of. */
   readonly name: string;
   /** One trivial call. For the bare socket: the same bytes there and back, without a function. */
@@ -11,6 +11,8 @@ export interface Contender {
    * of such calls takes many seconds.
    */
   readonly busy?: (durationMs: number) => Promise<unknown>;
+  /** So slow with many calls in flight that it gets a tenth of them. */
+  readonly slow?: boolean;
   close(): Promise<void>;
 }
 

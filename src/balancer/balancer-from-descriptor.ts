@@ -3,6 +3,7 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { Balancer } from "./balancer.ts";
 import { LeastBusyBalancer } from "./least-busy-balancer.ts";
 import { RoundRobinBalancer } from "./round-robin-balancer.ts";
+import { StickyBalancer } from "./sticky-balancer.ts";
 
 /**
  * Makes the balancer that a descriptor names, with a fresh turn.
@@ -21,10 +22,12 @@ export function balancerFromDescriptor(descriptor: unknown): Balancer {
       return new LeastBusyBalancer();
     case "round-robin":
       return new RoundRobinBalancer();
+    case "sticky":
+      return new StickyBalancer();
     default:
       throw new InvalidOptionError("balancer.kind", {
         value: kind,
-        expected: "'least-busy' or 'round-robin'",
+        expected: "'least-busy', 'round-robin' or 'sticky'",
       });
   }
 }

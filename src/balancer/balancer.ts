@@ -24,6 +24,19 @@ export interface Candidate {
 }
 
 /**
+ * The same view, put in order: answers without a walk through all of it. It comes with a view that is never
+ * changed in place, so that what was learnt about one view holds for as long as that view is given.
+ */
+export interface CandidateIndex {
+  /** Where the first candidate with room and the fewest calls in flight stands, from `start` on and around; −1 if none has room. */
+  leastBusy(start: number): number;
+  /** Where the first candidate with room stands, from `start` on and around; −1 if none has room. */
+  next(start: number): number;
+  /** Where a worker stands; −1 if it is not in the view. */
+  indexOf(uid: string): number;
+}
+
+/**
  * Names workers in order of preference.
  *
  * `delegate` yields uids. It is resumed with `next()` when the worker it named is gone, with
@@ -36,10 +49,14 @@ export interface Balancer {
     view: readonly Candidate[],
   ): AsyncGenerator<string, void, string | undefined> | Generator<string, void, string | undefined>;
   /**
-   * The synchronous fast path: the index in `view` of a candidate with room, or -1 for none. Takes the
-   * place of `delegate` for the first attempt; a balancer without it is always driven through `delegate`.
+   * The synchronous fast path, which takes the place of `delegate`; a balancer without it is always driven
+   * through `delegate`. The call goes to the candidate named. If that one has no room, the call waits for it
+   * in particular, and no other call behind it.
+   *
+   * @param index Given with larger views.
+   * @returns An index in `view`; −1 to wait until anybody has room.
    */
-  pick?(task: BalancedTask, view: readonly Candidate[]): number;
+  pick?(task: BalancedTask, view: readonly Candidate[], index?: CandidateIndex): number;
   /** Rebuilds the balancer in a worker, for nested calls; absent: nested calls use the default policy. */
   readonly descriptor?: { readonly kind: string };
 }

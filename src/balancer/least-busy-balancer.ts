@@ -3,7 +3,7 @@
  *
  * Its only state is whose turn it is among equals; one instance may serve any number of pools.
  */
-import type { BalancedTask, Balancer, Candidate } from "./balancer.ts";
+import type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer.ts";
 
 /**
  * Calls in a row that go to the same one among equals before the turn passes on. A worker that has just
@@ -30,10 +30,11 @@ export class LeastBusyBalancer implements Balancer {
   /** Choices that have fallen on the one whose turn it is. */
   #taken = 0;
 
-  /** @returns Index of the candidate with room and the fewest calls in flight; −1 if none has room. Takes time linear in the view. */
-  pick(_task: BalancedTask, view: readonly Candidate[]): number {
-    const index = leastBusy(view, this.#start, NONE, true);
-    if (index !== -1 && index === (this.#start < view.length ? this.#start : 0)) this.#count(index);
+  /** @returns Index of the candidate with room and the fewest calls in flight; −1 if none has room. */
+  pick(_task: BalancedTask, view: readonly Candidate[], order?: CandidateIndex): number {
+    const start = this.#start < view.length ? this.#start : 0;
+    const index = order === undefined ? leastBusy(view, start, NONE, true) : order.leastBusy(start);
+    if (index !== -1 && index === start) this.#count(index);
     return index;
   }
 

@@ -5,7 +5,7 @@
  * same time then start at different workers. What a call has tried is its own, so that the turns of others
  * never make it skip or repeat a worker.
  */
-import type { BalancedTask, Balancer, Candidate } from "./balancer.ts";
+import type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -26,8 +26,9 @@ export class RoundRobinBalancer implements Balancer {
   #lastIndex = -1;
 
   /** @returns Index of the next candidate in turn that has room; −1 if none has. */
-  pick(_task: BalancedTask, view: readonly Candidate[]): number {
-    const index = nextInLine(view, this.#start(view), NONE, true);
+  pick(_task: BalancedTask, view: readonly Candidate[], order?: CandidateIndex): number {
+    const start = this.#start(view, order);
+    const index = order === undefined ? nextInLine(view, start, NONE, true) : order.next(start);
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
     if (index === -1) return -1;
     const candidate = view[index];
@@ -59,13 +60,14 @@ export class RoundRobinBalancer implements Balancer {
   }
 
   /** Index just after the worker named last, wherever it stands now. */
-  #start(view: readonly Candidate[]): number {
+  #start(view: readonly Candidate[], order?: CandidateIndex): number {
     if (this.#lastUid === undefined) return 0;
-    if (view[this.#lastIndex]?.uid === this.#lastUid) return this.#lastIndex + 1;
-    for (let index = 0; index < view.length; index++) {
-      if (view[index]?.uid === this.#lastUid) return index + 1;
+    if (this.#lastIndex < view.length && view[this.#lastIndex]?.uid === this.#lastUid) {
+      return this.#lastIndex + 1;
     }
-    return this.#lastIndex;
+    const index =
+      order === undefined ? view.findIndex(({ uid }) => uid === this.#lastUid) : order.indexOf(this.#lastUid);
+    return index === -1 ? this.#lastIndex : index + 1;
   }
 }
 

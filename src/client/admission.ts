@@ -1,6 +1,6 @@
 /**
  * The admission gate: which workers may become members. One pure function for every path by which a
- * worker can arrive, and the bookkeeping of those refused for capacity alone.
+ * worker can arrive; whether there is a place for one that may is the membership's to say.
  */
 import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { isVersionCompatible, WIRE_CODEC } from "../wire/version.ts";
@@ -10,8 +10,10 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 export interface AdmissionRules {
   /** This side's version. */
   readonly version: string;
-  /** Whether connections must be authenticated. */
+  /** Whether connections over the network are authenticated. */
   readonly secure: boolean;
+  /** Identifies this host: sockets on it can be reached. */
+  readonly hostId: string;
   /** The pool's own condition. */
   readonly filter: ((worker: WorkerMetadata) => boolean) | undefined;
 }
@@ -23,11 +25,15 @@ export interface AdmissionRules {
  */
 export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): Refusal | undefined {
   const { uid } = worker;
-  if (rules.secure && !worker.secure) {
-    return { uid, reason: "security", detail: "it is not secure, and this pool has credentials" };
-  }
-  if (!rules.secure && worker.secure && !worker.address.startsWith("unix:") && worker.socket === undefined) {
-    return { uid, reason: "security", detail: "it is secure, and this pool has no credentials" };
+  // A local peer counts as secure: nobody but this user reaches its socket.
+  if (worker.secure !== rules.secure && localSocketOf(worker, rules.hostId) === undefined) {
+    return {
+      uid,
+      reason: "security",
+      detail: rules.secure
+        ? "it is not secure, and this pool has credentials"
+        : "it is secure, and this pool has no credentials",
+    };
   }
   if (!isVersionCompatible(rules.version, worker.version)) {
     return {
@@ -48,6 +54,19 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
     return { uid, reason: "filter", detail: "the pool's filter does not accept it" };
   }
   return undefined;
+}
+
+/** Under which name a worker's record says which pool has spawned it. */
+const POOL_LABEL = "merino.pool";
+
+/** What the records of a pool's own workers bear, for its proxies in other processes to know them by. */
+export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
+  return { [POOL_LABEL]: poolId };
+}
+
+/** Whether a worker says that it has been spawned by this pool. It decides who comes first, and admits nobody. */
+export function isOfPool(worker: WorkerMetadata, poolId: string): boolean {
+  return worker.extra[POOL_LABEL] === poolId;
 }
 
 /** Where a worker's socket can be reached from here; undefined when only another carrier could. */

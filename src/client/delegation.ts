@@ -3,16 +3,17 @@
  * them, and tells it what each made of the offer. Once a worker has accepted, nothing that the balancer does
  * can end the call.
  */
-import type { Balancer } from "../balancer/balancer.ts";
+import type { Balancer, Candidate } from "../balancer/balancer.ts";
 import { WorkerLostError } from "../errors/worker-lost-error.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Member } from "./member.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
 
 /** What a delegation does with the task it has been given. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
-  /** The members, in a stable order; the same array throughout. */
-  readonly members: readonly Member[];
+  /** The member with this uid, if it is one. */
+  readonly member: (uid: string) => Member | undefined;
   readonly send: (task: OutgoingTask, member: Member) => void;
   /** The balancer knows nobody for now, but somebody may have room, or be back, in a moment. */
   readonly wait: (task: OutgoingTask) => void;
@@ -35,20 +36,21 @@ export function delegateTask(task: OutgoingTask, view: readonly Member[], option
 }
 
 async function drive(task: OutgoingTask, view: readonly Member[], options: DelegationOptions): Promise<void> {
-  const generator = options.balancer.delegate(task, view);
+  const candidates = view.map((member) => new DelegatedCandidate(task, member));
+  const generator = options.balancer.delegate(task, candidates);
   let lost = false;
   try {
     let step = await generator.next();
     while (!task.settled) {
       if (step.done === true) {
-        const busy = task.refusals?.stand !== true && view.some((member) => !member.room);
+        const busy = task.refusals?.stand !== true && candidates.some(({ room }) => !room);
         if (busy || lost) options.wait(task);
         else options.giveUp(task);
         return;
       }
       const uid = step.value;
-      const member = options.members.find((candidate) => candidate.uid === uid && candidate.ready);
-      if (member === undefined) {
+      const member = options.member(uid);
+      if (member?.ready !== true) {
         step = await generator.next();
         continue;
       }
@@ -67,5 +69,33 @@ async function drive(task: OutgoingTask, view: readonly Member[], options: Deleg
     }
   } finally {
     await generator.return();
+  }
+}
+
+/** A member as the balancer sees it for one call, whatever other calls are placed while it thinks. */
+class DelegatedCandidate implements Candidate {
+  readonly #task: OutgoingTask;
+  readonly #member: Member;
+
+  constructor(task: OutgoingTask, member: Member) {
+    this.#task = task;
+    this.#member = member;
+  }
+
+  get uid(): string {
+    return this.#member.uid;
+  }
+
+  get metadata(): WorkerMetadata {
+    return this.#member.metadata;
+  }
+
+  get inFlight(): number {
+    return this.#member.inFlight;
+  }
+
+  get room(): boolean {
+    const { nested, estimate } = this.#task;
+    return this.#member.ready && (nested || this.#member.hasRoom(estimate.us));
   }
 }

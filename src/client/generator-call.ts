@@ -154,12 +154,12 @@ export class GeneratorCall extends OutgoingTask {
     this.#requests.restart();
   }
 
-  override accepted(): void {
+  override accepted(version: string): void {
     if (this.#barriers > 0 && this.phase === "running") {
       this.#barriers -= 1;
       return;
     }
-    super.accepted();
+    super.accepted(version);
     if (this.heldBack) this.#sendEarly();
   }
 

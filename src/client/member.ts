@@ -5,6 +5,7 @@
 import type { Candidate } from "../balancer/balancer.ts";
 import { runOutsideScope } from "../context/scope.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
+import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
@@ -14,9 +15,8 @@ import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import type { GoAway, Hello } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-
-/** How much work a worker is sent ahead of what it is known to be doing, in microseconds. */
-const AHEAD_US = 1000;
+import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
+import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
 
 /** Quick at first, since most losses on one host are restarts. */
 const RECONNECT: BackoffPolicy = { baseMs: 50, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
@@ -39,9 +39,12 @@ export interface MemberEvents {
   progress(member: Member): void;
   /** The connection ended or could not be made; the member tries again unless told to go. */
   unreachable(member: Member, error: Error): void;
-  /** It breaks a rule that no retry mends. */
-  inadmissible(member: Member, reason: "version" | "codec", error: Error): void;
+  /** It breaks a rule that no retry mends: it is not to be a member, for now. */
+  inadmissible(member: Member, reason: Eviction, error: Error): void;
 }
+
+/** Why a member is evicted: which rule of the gate it breaks, or `evicted`: it breaks the protocol. */
+export type Eviction = "version" | "codec" | "evicted";
 
 /** What a member needs to connect. */
 export interface MemberOptions {
@@ -52,12 +55,13 @@ export interface MemberOptions {
 }
 
 /** One admitted worker. */
-export class Member implements Candidate {
+export class Member implements Candidate, ReadyMember {
   readonly uid: string;
   metadata: WorkerMetadata;
   /** Spawned by the pool that this member belongs to. */
   readonly own: boolean;
-  state: MemberState = { kind: "connecting", attempt: 1 };
+  place = -1;
+  level = 0;
   /** It has announced that it takes no new root calls. */
   draining = false;
   /** Streams of ours without a terminal frame. */
@@ -67,35 +71,58 @@ export class Member implements Candidate {
   /** Work sent and not known to have yielded the worker's thread. */
   aheadUs = 0;
   aheadCount = 0;
-  /** For the balancer: whether the call being placed may go here. */
-  room = false;
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
   completed = 0;
+  #state: MemberState = { kind: "connecting", attempt: 1 };
   #retired = false;
+  readonly #ready: ReadyMembers<Member>;
   readonly #options: MemberOptions;
   /** Ends the attempt to connect that is under way, greeting included. */
   #stopConnecting: (() => void) | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
-  constructor(metadata: WorkerMetadata, options: MemberOptions & { readonly own: boolean }) {
+  /** @param options `ready`: the list that it is on while it is ready. */
+  constructor(
+    metadata: WorkerMetadata,
+    options: MemberOptions & { readonly own: boolean; readonly ready: ReadyMembers<Member> },
+  ) {
     this.uid = metadata.uid;
     this.metadata = metadata;
     this.own = options.own;
+    this.#ready = options.ready;
     this.#options = options;
     this.#connect(1);
   }
 
+  get state(): MemberState {
+    return this.#state;
+  }
+
   get session(): ClientSession | undefined {
-    return this.state.kind === "ready" ? this.state.session : undefined;
+    return this.#state.kind === "ready" ? this.#state.session : undefined;
+  }
+
+  /** For the balancer: whether the call being placed may go here. */
+  get room(): boolean {
+    return this.#ready.hasRoom(this);
   }
 
   get ready(): boolean {
-    return this.state.kind === "ready";
+    return this.#state.kind === "ready";
   }
 
-  /** Whether a root call expected to hold the worker this long may be sent now. */
+  /** Its calls in flight have become one more, or one fewer. */
+  moved(): void {
+    this.#ready.moved(this);
+  }
+
+  /** It may have room that it had not. */
+  eased(): void {
+    this.#ready.eased(this);
+  }
+
   hasRoom(expectedUs: number | undefined): boolean {
     const { state } = this;
     if (state.kind !== "ready" || this.draining || state.session.session.congested) return false;
@@ -125,6 +152,7 @@ export class Member implements Candidate {
   update(metadata: WorkerMetadata): void {
     const moved = metadata.address !== this.metadata.address || metadata.socket !== this.metadata.socket;
     this.metadata = metadata;
+    this.eased(); // it may take more at a time now
     if (!moved) return;
     this.#leave(new HandshakeError(`Worker '${this.uid}' moved to '${metadata.address}'`));
     this.#connect(1);
@@ -147,12 +175,18 @@ export class Member implements Candidate {
   /** Ends the membership. Calls in flight are told by their streams. */
   leave(error?: Error): void {
     this.#leave(error);
-    this.state = { kind: "gone" };
+    this.#enter({ kind: "gone" });
+  }
+
+  #enter(state: MemberState): void {
+    this.#state = state;
+    if (state.kind === "ready") this.#ready.join(this);
+    else this.#ready.leave(this);
   }
 
   #leave(error: Error | undefined): void {
     const { state } = this;
-    this.state = { kind: "gone" };
+    this.#enter({ kind: "gone" });
     this.#pings.clear();
     if (state.kind === "connecting") this.#stopConnecting?.();
     if (state.kind === "backing-off") deadlines.cancel(state.retry);
@@ -163,9 +197,9 @@ export class Member implements Candidate {
 
   #connect(attempt: number): void {
     const state: MemberState = { kind: "connecting", attempt };
-    this.state = state;
+    this.#enter(state);
     this.draining = false;
-    const stillWanted = (): boolean => this.state === state;
+    const stillWanted = (): boolean => this.#state === state;
     let opened: ClientSession | undefined;
     const timeout = deadlines.add(deadlines.now() + this.#options.connectTimeoutMs, () => {
       const error = new HandshakeError(
@@ -222,7 +256,7 @@ export class Member implements Candidate {
           return;
         }
         this.peer = hello;
-        this.state = { kind: "ready", session };
+        this.#enter({ kind: "ready", session });
         this.#options.events.ready(this);
       },
       goAway: (frame) => this.#goAway(frame, opened()),
@@ -232,6 +266,7 @@ export class Member implements Candidate {
         onPong?.();
       },
       progress: () => {
+        this.eased(); // the connection may take more again
         this.#options.events.progress(this);
         if (this.#retired && this.inFlight === 0) this.leave();
       },
@@ -246,13 +281,12 @@ export class Member implements Candidate {
           error ??
           new HandshakeError(`Worker '${this.uid}' at '${this.metadata.address}' closed the connection`);
         this.#farewell = undefined;
-        if (reason instanceof VersionError) {
-          this.state = { kind: "gone" };
-          this.#options.events.inadmissible(this, "version", reason);
-          return;
-        }
+        const { member } = FAILURE_POLICY[classifyConnectionFailure(reason)];
         if (this.#retired) this.leave();
-        else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
+        else if (member !== "back-off" && member !== "keep") {
+          this.#enter({ kind: "gone" });
+          this.#options.events.inadmissible(this, member, reason);
+        } else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
       },
     };
   }
@@ -267,9 +301,14 @@ export class Member implements Candidate {
       return;
     }
     if (frame.code === Refusal.VERSION) {
-      this.#farewell = new VersionError(session?.session.hello.version ?? "", `of worker ${this.uid}`, {
+      const { peer, hello } = session?.session ?? {};
+      this.#farewell = new VersionError(hello?.version ?? "", peer?.version ?? this.metadata.version, {
         cause: new HandshakeError(frame.detail),
       });
+      return;
+    }
+    if (frame.code === Refusal.CODEC) {
+      this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`);
       return;
     }
     this.#farewell = new HandshakeError(`Worker '${this.uid}' ended the connection: ${frame.detail}`);
@@ -278,7 +317,7 @@ export class Member implements Candidate {
   #backOff(attempt: number, error: Error): void {
     const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
     const retry = deadlines.add(deadlines.now() + delayMs, () => this.#connect(attempt + 1));
-    this.state = { kind: "backing-off", attempt, error, retry };
+    this.#enter({ kind: "backing-off", attempt, error, retry });
     this.#options.events.unreachable(this, error);
   }
 }

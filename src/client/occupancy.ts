@@ -16,6 +16,7 @@ export function occupy(task: OutgoingTask, member: Member): void {
   member.aheadUs += task.reservedUs;
   member.aheadCount += 1;
   member.inFlight += 1;
+  member.moved();
   if (!task.nested) {
     task.permit = true;
     member.permits += 1;
@@ -30,6 +31,7 @@ export function releaseShare(task: OutgoingTask): void {
   member.aheadUs -= task.reservedUs;
   member.aheadCount -= 1;
   if (member.aheadCount === 0) member.aheadUs = 0; // no drift from sums of fractions
+  member.eased();
 }
 
 /**
@@ -41,6 +43,7 @@ export function yieldPermit(task: OutgoingTask): boolean {
   if (!task.permit || task.member === undefined) return false;
   task.permit = false;
   task.member.permits -= 1;
+  task.member.eased();
   return true;
 }
 
@@ -56,6 +59,7 @@ export function vacate(task: OutgoingTask, member: Member): void {
   releaseShare(task);
   yieldPermit(task);
   member.inFlight -= 1;
+  member.moved();
   member.completed += 1;
   task.member = undefined;
 }

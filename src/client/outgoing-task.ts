@@ -39,6 +39,8 @@ export interface TaskCarrier {
   released(task: OutgoingTask): void;
   /** The call is settled for its caller by an answer, not by its own signal. */
   answered(task: OutgoingTask, outcome: "completed" | "failed"): void;
+  /** A worker has taken the task; `version` is what its Ack said, where there was one. */
+  accepted(task: OutgoingTask, version: string | undefined): void;
   /** The stream has ended. */
   over(task: OutgoingTask): void;
   /** The worker did not start it. */
@@ -227,9 +229,9 @@ export abstract class OutgoingTask
     this.carrier.answered(this, "failed");
   }
 
-  accepted(): void {
+  accepted(version: string): void {
     const first = this.phase !== "running";
-    this.#started();
+    this.#started(version);
     if (first && this.heldBack && !this.#settled) this.member?.session?.next(this.stream);
   }
 
@@ -313,9 +315,11 @@ export abstract class OutgoingTask
     this.#argumentSignals?.drop();
   }
 
-  #started(): void {
+  /** @param version The worker's, as an Ack said. */
+  #started(version?: string): void {
     if (this.phase === "running") return;
     this.phase = "running";
+    this.carrier.accepted(this, version);
     this.#clock?.accepted();
     const { onOutcome } = this;
     this.onOutcome = undefined;

@@ -9,18 +9,30 @@ import { type DelegationOptions, delegateTask } from "./delegation.ts";
 import type { Member } from "./member.ts";
 import { occupy } from "./occupancy.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
+import type { ReadyMembers } from "./ready-members.ts";
+
+/** The members of a proxy, as calls see them. */
+export interface Members {
+  /** In order of admission. */
+  readonly members: readonly Member[];
+  readonly ready: ReadyMembers<Member>;
+  get(uid: string): Member | undefined;
+}
 
 /** What a placement chooses from, and what it does with tasks that find nobody after all. */
 export interface PlacementOptions {
   readonly balancer: Balancer;
-  /** The members, in a stable order; the same array throughout. */
-  readonly members: readonly Member[];
+  readonly members: Members;
   /** Whether enough members have been admitted for the first call to go out. */
   readonly quorumMet: () => boolean;
   /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
   readonly descriptor: () => Definable | undefined;
   /** Lets the task wait until members have changed or have room. */
   readonly wait: (task: OutgoingTask) => void;
+  /** Lets the task wait until this member has room, or has gone. */
+  readonly waitFor: (task: OutgoingTask, member: Member) => void;
+  /** The task has been written to its member. */
+  readonly sent: (task: OutgoingTask, member: Member) => void;
   /** Fails a task that nobody takes. */
   readonly giveUp: (task: OutgoingTask) => void;
 }
@@ -35,7 +47,7 @@ export class Placement {
     const { balancer, members, wait, giveUp } = options;
     this.#delegation = {
       balancer,
-      members,
+      member: (uid) => members.get(uid),
       send: (task, member) => this.#send(task, member),
       wait,
       giveUp,
@@ -44,14 +56,12 @@ export class Placement {
 
   /** Whether a member is there that takes root calls, now or when it has room. */
   get anyTaker(): boolean {
-    return (
-      this.#options.quorumMet() && this.#options.members.some((member) => member.ready && !member.draining)
-    );
+    return this.#options.quorumMet() && this.#options.members.ready.view.some(({ draining }) => !draining);
   }
 
   /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
   untried(task: OutgoingTask, among: "all" | "ready"): boolean {
-    return this.#options.members.some(
+    return this.#options.members.members.some(
       (member) =>
         task.refusals?.has(member.uid) !== true &&
         member.state.kind !== "gone" &&
@@ -60,30 +70,33 @@ export class Placement {
     );
   }
 
-  /** Sends the task if some member can take it now. False: it must wait. */
+  /** Sends the task if some member can take it now, or has it wait for one in particular. False: it must wait. */
   place(task: OutgoingTask): boolean {
-    const { members, balancer } = this.#options;
-    if (!this.#options.quorumMet()) return false;
-    const expectedUs = task.estimate.us;
-    let view: readonly Member[] = members;
-    let ready = 0;
-    for (const member of members) {
-      if (member.state.kind === "ready") ready += 1;
-      member.room = member.state.kind === "ready" && (task.nested || member.hasRoom(expectedUs));
+    const { members, balancer, quorumMet, waitFor } = this.#options;
+    const { ready } = members;
+    if (ready.view.length === 0 || !quorumMet()) return false;
+    let { view, index } = ready;
+    if (task.refusals?.stand === true) {
+      view = view.filter((member) => task.refusals?.has(member.uid) !== true);
+      if (view.length === 0) return false;
+      index = undefined;
     }
-    if (ready === 0) return false;
-    if (ready < members.length || task.refusals?.stand === true) {
-      view = members.filter((member) => member.ready && task.refusals?.has(member.uid) !== true);
-    }
-    if (view.length === 0) return false;
     if (balancer.pick === undefined) {
       delegateTask(task, view, this.#delegation);
       return true;
     }
-    const index = balancer.pick(task, view);
-    const member = view[index];
+    ready.placing(task);
+    const chosen = balancer.pick(task, view, index);
+    // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
+    let member = chosen === -1 ? undefined : view[chosen];
+    if (member?.draining === true && !task.nested) {
+      // It will have no room any more: whoever insists on it chooses among the others.
+      const staying = view.filter(({ draining }) => !draining);
+      member = staying[balancer.pick(task, staying)];
+    }
     if (member === undefined) return false;
-    this.#send(task, member);
+    if (member.room) this.#send(task, member);
+    else waitFor(task, member);
     return true;
   }
 
@@ -112,5 +125,6 @@ export class Placement {
     task.lastUid = member.uid;
     occupy(task, member);
     task.sent(member, stream);
+    this.#options.sent(task, member);
   }
 }

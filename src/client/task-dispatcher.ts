@@ -16,17 +16,19 @@ import { deadlines } from "../internal/deadline-queue.ts";
 import { HoldEstimate } from "../internal/hold-estimate.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
 import type { Nack } from "../wire/frames.ts";
-import { isFinalRefusal, Refusal } from "../wire/refusal.ts";
+import { Refusal } from "../wire/refusal.ts";
 import { ActiveTasks } from "./active-tasks.ts";
 import { CancellationWatch } from "./cancellation-watch.ts";
+import { classifyRefusal, FAILURE_POLICY } from "./failure-policy.ts";
 import { FunctionCall } from "./function-call.ts";
 import { GeneratorCall, type StreamCarrier } from "./generator-call.ts";
-import type { Member } from "./member.ts";
+import type { Eviction, Member } from "./member.ts";
 import { releaseShare, resumePermit, vacate, yieldPermit } from "./occupancy.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
-import { Placement } from "./placement.ts";
+import { type Members, Placement } from "./placement.ts";
 import { RemoteGenerator } from "./remote-generator.ts";
 import { refusalError, TaskRefusals } from "./task-refusals.ts";
+import { type TaskEventSink, TaskReporter } from "./task-reporter.ts";
 import { WaitingTasks } from "./waiting-tasks.ts";
 
 /** Counters of a dispatcher since it was made. */
@@ -49,8 +51,7 @@ export interface DispatchCounts {
 export interface TaskDispatcherOptions {
   readonly references: References;
   readonly balancer: Balancer;
-  /** The members, in a stable order; the same array throughout. */
-  readonly members: readonly Member[];
+  readonly members: Members;
   /** Whether enough members have been admitted for the first call to go out. */
   readonly quorumMet: () => boolean;
   /** How long calls wait for a member when there is none, in milliseconds. */
@@ -69,6 +70,10 @@ export interface TaskDispatcherOptions {
   readonly describeLoss: (member: Member) => Promise<LostWorker>;
   /** A worker does not answer after a task on it was cancelled. */
   readonly unresponsive: (member: Member, culprit: string) => void;
+  /** A worker has said of itself that it breaks a rule of the gate. */
+  readonly inadmissible: (member: Member, reason: Eviction, detail: string) => void;
+  /** Told of each call. Absent: nobody is. */
+  readonly events?: TaskEventSink | undefined;
 }
 
 /** Carries calls to members. */
@@ -87,6 +92,8 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   readonly #waiting: WaitingTasks;
   readonly #active = new ActiveTasks();
   readonly #cancelled: CancellationWatch;
+  /** Absent when nobody can listen. */
+  readonly #reporter: TaskReporter | undefined;
   readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
@@ -94,12 +101,15 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   constructor(options: TaskDispatcherOptions) {
     this.#options = options;
     this.references = options.references;
+    this.#reporter = options.events === undefined ? undefined : new TaskReporter(options.events);
     this.#placement = new Placement({
       balancer: options.balancer,
       members: options.members,
       quorumMet: options.quorumMet,
       descriptor: options.descriptor,
       wait: (task) => this.#waiting.add(task),
+      waitFor: (task, member) => this.#waiting.addBound(task, member),
+      sent: (task, member) => this.#reporter?.sent(task, member),
       giveUp: (task) => this.#giveUp(task),
     });
     this.#waiting = new WaitingTasks({
@@ -107,13 +117,15 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
       anyTaker: () => this.#placement.anyTaker,
       memberDue: options.memberDue,
       untried: (task, among) => this.#placement.untried(task, among),
+      member: (uid) => options.members.get(uid),
       place: (task) => this.#placement.place(task),
       giveUp: (task) => this.#giveUp(task),
-      expire: (task) => {
+      expire: (tasks) => {
         const cause = options.lastStartError();
-        task.fail(
-          new NoWorkersAvailableError(options.reasons(), { ...(cause === undefined ? {} : { cause }) }),
-        );
+        const reasons = options.reasons();
+        for (const task of tasks) {
+          task.fail(new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) }));
+        }
       },
     });
     this.#cancelled = new CancellationWatch({
@@ -185,9 +197,13 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     this.counts.cancelled += 1;
   }
 
-  /** Members have changed, or have room again. */
-  progress(): void {
-    this.#waiting.drain();
+  /**
+   * Members have changed, or have room again.
+   *
+   * @param member The only one of which this may be true; absent: any.
+   */
+  progress(member?: Member): void {
+    this.#waiting.drain(member);
   }
 
   estimate(definition: RoutineDefinition): HoldEstimate {
@@ -203,11 +219,13 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     this.#waiting.withdraw(task);
     this.counts.cancelled += 1;
     this.#active.delete(task);
+    this.#reporter?.settled(task, "cancelled");
   }
 
   cancelled(task: OutgoingTask): void {
     this.counts.cancelled += 1;
     this.#active.delete(task);
+    this.#reporter?.settled(task, "cancelled");
     if (task.member !== undefined) this.#cancelled.add(task, task.member);
   }
 
@@ -226,18 +244,26 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   answered(task: OutgoingTask, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
     this.#active.delete(task);
+    this.#reporter?.settled(task, outcome);
+  }
+
+  accepted(task: OutgoingTask, version: string | undefined): void {
+    this.#reporter?.accepted(task, version);
   }
 
   refused(task: OutgoingTask, nack: Nack): void {
-    if (isFinalRefusal(nack.code)) {
+    const failure = classifyRefusal(nack.code);
+    const measure = FAILURE_POLICY[failure];
+    if (measure.call === "surface") {
       task.fail(refusalError(task.routine, nack));
       return;
     }
     const uid = task.lastUid;
-    if (nack.code === Refusal.DRAINING) {
-      // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
-      const member = this.#options.members.find((candidate) => candidate.uid === uid);
-      if (member !== undefined) member.draining = true;
+    const member = this.#options.members.get(uid);
+    // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
+    if (failure === "refused-draining" && member !== undefined) member.draining = true;
+    if (measure.member === "version" || measure.member === "codec") {
+      if (member !== undefined) this.#options.inadmissible(member, measure.member, nack.reason);
     }
     task.refusals ??= new TaskRefusals();
     task.refusals.add(uid, nack);
@@ -277,7 +303,8 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   suspended(task: OutgoingTask): void {
     this.#suspendedStreams += 1;
-    if (yieldPermit(task)) this.progress();
+    const { member } = task;
+    if (yieldPermit(task)) this.progress(member);
   }
 
   resumed(task: OutgoingTask): void {

@@ -10,9 +10,18 @@ import {
 import { PayloadError } from "../errors/payload-error.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import { VersionError } from "../errors/version-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { Nack } from "../wire/frames.ts";
 import { Refusal, refusalName } from "../wire/refusal.ts";
+import { version } from "../wire/version.ts";
+
+/** Refusals that have a reason of their own. */
+const REASONS: Readonly<Record<number, WorkerRefusal["reason"]>> = {
+  [Refusal.DRAINING]: "draining",
+  [Refusal.VERSION]: "version",
+  [Refusal.CODEC]: "codec",
+};
 
 /** The refusals of one task that say nothing about the call itself. */
 export class TaskRefusals {
@@ -22,6 +31,9 @@ export class TaskRefusals {
   /** Whether every refusal so far was for want of the routine, and what the last such one said. */
   #onlyUnknown = true;
   #unknownReason: string | undefined;
+  /** Whether every refusal so far was for the version, and which the last such worker runs; "" where it did not say. */
+  #onlyVersion = true;
+  #otherVersion = "";
 
   /** Whether any worker is not to be asked again for now. */
   get stand(): boolean {
@@ -35,9 +47,11 @@ export class TaskRefusals {
 
   add(uid: string, nack: Nack): void {
     this.#standing.add(uid);
-    const reason = nack.code === Refusal.DRAINING ? "draining" : "refused";
+    const reason = REASONS[nack.code] ?? "refused";
     const refusal: WorkerRefusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
+    if (nack.code === Refusal.VERSION) this.#otherVersion = nack.version;
+    else this.#onlyVersion = false;
     if (nack.code === Refusal.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
     else this.#onlyUnknown = false;
   }
@@ -49,6 +63,11 @@ export class TaskRefusals {
 
   /** What the caller is told when nobody is left to ask. */
   toError(definition: RoutineDefinition): Error {
+    if (this.#onlyVersion && this.#otherVersion !== "") {
+      return new VersionError(version, this.#otherVersion, {
+        cause: new NoWorkersAvailableError(this.#reasons),
+      });
+    }
     if (!this.#onlyUnknown || this.#unknownReason === undefined)
       return new NoWorkersAvailableError(this.#reasons);
     const { id, declaredIn } = definition;
@@ -65,6 +84,8 @@ export function refusalError(routine: string, nack: Nack): Error {
   switch (nack.code) {
     case Refusal.BAD_PAYLOAD:
       return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
+    case Refusal.VERSION:
+      return new VersionError(version, nack.version);
     case Refusal.UNKNOWN_ROUTINE:
       return new RoutineNotFoundError(routine, nack.reason);
     default:

@@ -1,11 +1,13 @@
 /**
  * The tasks that wait for a member: root calls in one queue, first come, first served; beside it nested calls
- * that found no worker at all, and calls that some worker has refused and that wait for one not asked yet.
+ * that found no worker at all, calls that wait for one member in particular, and calls that some worker has
+ * refused and that wait for one not asked yet.
  * Nobody waits behind another's gate, and nobody waits for ever for members that are not there. It chooses
  * no members and settles no call: it says when.
  */
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { Fifo } from "../internal/fifo.ts";
+import type { Member } from "./member.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
 
 /** What waiting needs to know about the members, and what ends it. */
@@ -18,12 +20,14 @@ export interface WaitingTasksOptions {
   readonly memberDue: () => boolean;
   /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
   readonly untried: (task: OutgoingTask, among: "all" | "ready") => boolean;
-  /** Sends the task if some member can take it now. False: it goes on waiting. */
+  /** The member with this uid, if it is one. */
+  readonly member: (uid: string) => Member | undefined;
+  /** Sends the task if some member can take it now, or has it wait for one in particular. False: it goes on waiting. */
   readonly place: (task: OutgoingTask) => boolean;
   /** Fails a refused task for which no member is left. */
   readonly giveUp: (task: OutgoingTask) => void;
-  /** Fails a task for which no member has come in time. */
-  readonly expire: (task: OutgoingTask) => void;
+  /** Fails tasks for which no member has come in time. */
+  readonly expire: (tasks: readonly OutgoingTask[]) => void;
 }
 
 /** Tasks that wait. */
@@ -34,6 +38,8 @@ export class WaitingTasks {
   readonly #nested = new Fifo<OutgoingTask>();
   /** Each waits for itself: for a member that has not refused it. */
   readonly #refused = new Fifo<OutgoingTask>();
+  /** By uid of the member that each waits for. */
+  readonly #bound = new Map<string, Fifo<OutgoingTask>>();
   /** When those that are not refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   /** When the first of the refused has waited long enough. */
@@ -45,7 +51,9 @@ export class WaitingTasks {
   }
 
   get size(): number {
-    return this.#root.size + this.#nested.size + this.#refused.size;
+    let bound = 0;
+    for (const queue of this.#bound.values()) bound += queue.size;
+    return this.#root.size + this.#nested.size + this.#refused.size + bound;
   }
 
   /** Whether a new task has to wait behind others. */
@@ -77,14 +85,33 @@ export class WaitingTasks {
     this.#refusedCheck ??= deadlines.add(task.refusedMs + timeoutMs, () => this.#checkRefused());
   }
 
+  /** Adds a task that waits for room on one member; others go past it. */
+  addBound(task: OutgoingTask, member: Member): void {
+    let queue = this.#bound.get(member.uid);
+    if (queue === undefined) {
+      queue = new Fifo();
+      this.#bound.set(member.uid, queue);
+    }
+    task.queue = queue;
+    task.node = queue.push(task);
+  }
+
   /** Takes out a task that has been settled; one that is not here does no harm. */
   withdraw(task: OutgoingTask): void {
     this.#remove(task);
     if (this.size === 0) this.#stopExpecting();
   }
 
-  /** Places what can be placed: members have changed, or have room again. */
-  drain(): void {
+  /**
+   * Places what can be placed: members have changed, or have room again.
+   *
+   * @param member The only one of which this may be true; absent: any.
+   */
+  drain(member?: Member): void {
+    if (this.#bound.size > 0) {
+      if (member === undefined) for (const uid of [...this.#bound.keys()]) this.#drainBound(uid);
+      else this.#drainBound(member.uid);
+    }
     if (this.#nested.size > 0) this.#drainInOrder(this.#nested);
     if (this.#refused.size > 0) this.#drainRefused();
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
@@ -106,6 +133,22 @@ export class WaitingTasks {
       this.#drainPending = false;
       this.drain();
     });
+  }
+
+  /** A member that is there and has no room is waited for. Without it, each task finds another. */
+  #drainBound(uid: string): void {
+    const queue = this.#bound.get(uid);
+    if (queue === undefined) return;
+    const { member, place } = this.#options;
+    for (let left = queue.size; left > 0; left--) {
+      const task = queue.peek();
+      if (task === undefined) break;
+      const wanted = member(uid);
+      if (wanted?.ready === true && !wanted.draining && !wanted.hasRoom(task.estimate.us)) return;
+      this.#remove(task);
+      if (!task.settled && !place(task)) this.add(task);
+    }
+    if (queue.size === 0) this.#bound.delete(uid);
   }
 
   #drainInOrder(queue: Fifo<OutgoingTask>): void {
@@ -160,11 +203,12 @@ export class WaitingTasks {
     this.#expiry = deadlines.add(deadlines.now() + (hopeless ? 0 : timeoutMs), () => {
       this.#expiry = undefined;
       if (anyTaker()) return;
-      for (const task of [...this.#nested.drain(), ...this.#root.drain()]) {
+      const tasks = [...this.#nested.drain(), ...this.#root.drain()];
+      for (const task of tasks) {
         task.node = undefined;
         task.queue = undefined;
-        expire(task);
       }
+      expire(tasks);
     });
   }
 

@@ -1,44 +1,247 @@
-/** How this process reaches a worker, and how it introduces itself there. What is said after that is up to the session. */
-import { randomUUID } from "node:crypto";
+/**
+ * One worker, addressed directly: asked what it is, called, told to stop. It chooses how the worker is reached
+ * and leaves calls to a proxy of that one worker, so that the rules of calls are the same everywhere.
+ */
+import { existsSync } from "node:fs";
+import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { hostId } from "../discovery/runtime-directory.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
-import { processWide } from "../internal/process-wide.ts";
-import type { Carrier } from "../session/carrier.ts";
-import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
-import { connectUnix } from "../transport/unix-connect.ts";
-import type { Hello } from "../wire/frames.ts";
-import { version, WIRE_CODEC } from "../wire/version.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { hold, release } from "../internal/liveness.ts";
+import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
+import { parseGrpcAddress } from "../transport/grpc-address.ts";
+import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc-unary.ts";
+import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { localSocketOf } from "./admission.ts";
+import { connectWorker, makeHello } from "./connect-worker.ts";
+import { DescribedWorker } from "./described-worker.ts";
+import { probeWorker } from "./probe-worker.ts";
+import { WorkerProxy } from "./worker-proxy.ts";
+import { resolveDuration } from "./worker-proxy-options.ts";
 
-/** This process, as its workers see it. */
-const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));
-
-/**
- * Opens a connection to a worker.
- *
- * @throws {@link HandshakeError} for a worker on another host.
- */
-export async function connectWorker(worker: WorkerMetadata): Promise<Carrier> {
-  const socket = localSocketOf(worker, hostId());
-  if (socket === undefined) {
-    throw new HandshakeError(
-      `Cannot connect to worker '${worker.uid}' at '${worker.address}': only workers on this host can be reached`,
-    );
-  }
-  return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch });
+/** How a {@link WorkerConnection} waits. */
+export interface WorkerConnectionOptions {
+  /**
+   * Milliseconds, from 1, that each of `describe`, `idle` and `stop` may take, connecting included, and that a
+   * call waits for the worker to be reached. Default 5 000.
+   */
+  readonly timeout?: number | undefined;
 }
 
-/** Makes the first frame of a connection. Every connection of this process has a number of its own. */
-export function makeHello(): Hello {
-  client.sessions = (client.sessions + 1) % 2 ** 32;
-  return {
-    session: client.sessions,
-    version,
-    uid: client.uid,
-    runtime: "node",
-    codecs: [WIRE_CODEC],
-    features: FEATURES,
-    limits: DEFAULT_LIMITS,
-  };
+/** How a worker is told to stop. */
+export interface StopWorkerOptions {
+  /**
+   * Milliseconds, from 0, granted to calls in flight: 0 ends them at once, `Infinity` waits for all of them.
+   * Default 60 000.
+   */
+  readonly grace?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_GRACE_MS = 60_000;
+
+/** What a worker's control socket is called: its own socket's name and this. */
+const CONTROL_SUFFIX = ".g";
+
+/**
+ * Talks to exactly one worker.
+ *
+ * Nothing is opened until it is needed, and nothing keeps the process alive but what is under way. A worker on
+ * this host is reached over its sockets, another over the network. Of workers that listen on no network only
+ * calls are possible: whether one is idle, and when it stops, is its parent's to know and to say.
+ *
+ * @example
+ * await using pool = await WorkerPool.open({ size: 2, ambient: false });
+ * for (const worker of pool.workers) {
+ *   await using connection = new WorkerConnection(worker);
+ *   console.log(worker.pid, await connection.dispatch(add, 1, 2));
+ * }
+ */
+export class WorkerConnection implements CallTarget, AsyncDisposable {
+  readonly #address: string;
+  readonly #timeoutMs: number;
+  #worker: WorkerMetadata | undefined;
+  #proxy: WorkerProxy | undefined;
+  readonly #abort = new AbortController();
+
+  /**
+   * @param workerOrAddress The worker's record, or its address: `host:port`, `[v6]:port` or `unix:/path`. With
+   *   only an address the worker is asked for its record before the first call, and calls made by routines that
+   *   run there do not reach back to it.
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a record or address that is
+   *   none, or a bad option.
+   */
+  constructor(workerOrAddress: WorkerMetadata | string, options: WorkerConnectionOptions = {}) {
+    assertKnownOptions(options, { timeout: true });
+    this.#timeoutMs = resolveDuration("timeout", options.timeout, DEFAULT_TIMEOUT_MS);
+    if (this.#timeoutMs < 1) {
+      throw new InvalidOptionError("timeout", { value: options.timeout, expected: "milliseconds from 1" });
+    }
+    if (typeof workerOrAddress === "string") {
+      parseGrpcAddress(workerOrAddress);
+      this.#address = workerOrAddress;
+      return;
+    }
+    const worker = parseWorkerMetadata(workerOrAddress, { unix: true });
+    if (worker === undefined) {
+      throw new InvalidOptionError("worker", {
+        value: workerOrAddress,
+        expected: "a complete worker record, or an address",
+      });
+    }
+    this.#worker = worker;
+    this.#address = worker.address;
+  }
+
+  /**
+   * Asks the worker for its record.
+   *
+   * @throws {@link HandshakeError} (fault: network) when it cannot be reached, or is another worker than the
+   *   record given says; {@link VersionError} when its version does not fit; {@link ProtocolError} for an answer
+   *   that is not a record.
+   */
+  async describe(): Promise<WorkerMetadata> {
+    this.#assertOpen("describe the worker");
+    hold();
+    try {
+      return await this.#describe(this.#unaryOptions());
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Asks the worker for how long it has had nothing to do.
+   *
+   * @returns Milliseconds; 0 while it has calls in flight.
+   * @throws {@link HandshakeError} when it cannot be reached, or listens on no network.
+   */
+  async idle(): Promise<number> {
+    this.#assertOpen("ask for the idle time");
+    return workerIdleTime(this.#controlAddress("ask for the idle time"), this.#unaryOptions());
+  }
+
+  /**
+   * Tells the worker to take no more calls, to end, and how long calls in flight may take. Resolves when the
+   * worker has taken this, not when it has ended.
+   *
+   * @throws {@link HandshakeError} when it cannot be reached, listens on no network, or takes this only on its
+   *   own host; the message has its explanation.
+   * @throws {@link InvalidOptionError} for a bad option.
+   */
+  async stop(options: StopWorkerOptions = {}): Promise<void> {
+    this.#assertOpen("stop the worker");
+    assertKnownOptions(options, { grace: true });
+    const { grace } = options;
+    const graceMs =
+      grace === Number.POSITIVE_INFINITY ? grace : resolveDuration("grace", grace, DEFAULT_GRACE_MS);
+    await requestStop(this.#controlAddress("stop the worker"), { ...this.#unaryOptions(), graceMs });
+  }
+
+  /**
+   * Calls a routine on this worker. The connection can also be given to the routine itself, with options:
+   * `add.with({ pool: connection, signal })(1, 2)`.
+   *
+   * @returns What the routine returns: a promise or an async generator. Errors reject; nothing is thrown at once.
+   */
+  dispatch<F extends RoutineBody>(
+    routine: Routine<F>,
+    ...parameters: Parameters<F>
+  ): ReturnType<RoutineCall<F>> {
+    // The call's own types are kept by the signature; inside they are too generic to be applied.
+    const call = routine.with({ pool: this }) as (...parameters: Parameters<F>) => ReturnType<RoutineCall<F>>;
+    return call(...parameters);
+  }
+
+  /** What carries its calls; for the library's own use. */
+  get dispatcher(): Dispatcher {
+    this.#proxy ??= this.#openProxy();
+    return this.#proxy.dispatcher;
+  }
+
+  /** Ends it: calls and requests under way reject with `PoolClosedError`. The worker goes on. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#abort.signal.aborted) this.#abort.abort(closedError("complete the request"));
+    this.#proxy ??= this.#openProxy();
+    await this.#proxy.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #describe(options: UnaryOptions): Promise<WorkerMetadata> {
+    const known = this.#worker;
+    const control = this.#findControlAddress();
+    if (control === undefined && known !== undefined) {
+      // It serves nothing but its calls; that it is there, and who it is, shows when it greets.
+      await probeWorker(
+        known,
+        { connect: connectWorker, hello: makeHello, connectTimeoutMs: this.#timeoutMs },
+        this.#abort.signal,
+      );
+      return known;
+    }
+    const worker = await describeWorker(this.#controlAddress("describe the worker"), options);
+    if (known !== undefined && worker.uid !== known.uid) {
+      throw new HandshakeError(
+        `Expected worker '${known.uid}' at '${this.#address}', found '${worker.uid}': the record is stale or forged`,
+      );
+    }
+    return worker;
+  }
+
+  #openProxy(): WorkerProxy {
+    const quorumTimeout = this.#timeoutMs;
+    let proxy: WorkerProxy;
+    if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], quorumTimeout });
+    else {
+      const discovery = new DescribedWorker((signal) =>
+        this.#describe({ timeoutMs: this.#timeoutMs, background: true, signal }),
+      );
+      proxy = new WorkerProxy({ discovery, quorumTimeout }, { lastStartError: () => discovery.lastError });
+    }
+    // Opened within this turn; it starts with the first call.
+    proxy.open().catch(() => {});
+    return proxy;
+  }
+
+  /** Where the worker takes requests that are not calls. */
+  #controlAddress(action: string): string {
+    const found = this.#findControlAddress();
+    if (found !== undefined) return found;
+    throw new HandshakeError(
+      `Cannot ${action} at '${this.#address}': the worker serves calls on its socket only; start it with 'host' to have it listen for more`,
+    );
+  }
+
+  #findControlAddress(): string | undefined {
+    const worker = this.#worker;
+    const socket =
+      worker === undefined
+        ? parseGrpcAddress(this.#address).local
+          ? this.#address.slice("unix:".length)
+          : undefined
+        : localSocketOf(worker, hostId());
+    if (socket !== undefined) {
+      const control = socket.endsWith(CONTROL_SUFFIX) ? socket : `${socket}${CONTROL_SUFFIX}`;
+      if (existsSync(control)) return `unix:${control}`;
+    }
+    return this.#address.startsWith("unix:") ? undefined : this.#address;
+  }
+
+  #unaryOptions(): UnaryOptions {
+    return { timeoutMs: this.#timeoutMs, signal: this.#abort.signal, settings: this.#worker?.options };
+  }
+
+  #assertOpen(action: string): void {
+    if (this.#abort.signal.aborted) throw closedError(action);
+  }
+}
+
+function closedError(action: string): PoolClosedError {
+  return new PoolClosedError(`Cannot ${action}: the connection has been closed`);
 }

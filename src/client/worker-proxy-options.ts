@@ -91,6 +91,12 @@ export function resolveWorkerProxyOptions(
   if (lease !== undefined && quorum > lease) {
     throw new InvalidOptionError("quorum", { value: quorum, expected: `at most the capacity of ${lease}` });
   }
+  if (options.quorum !== undefined && Array.isArray(workers) && quorum > workers.length) {
+    throw new InvalidOptionError("quorum", {
+      value: quorum,
+      expected: `at most ${workers.length}, the workers of the list`,
+    });
+  }
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string" && tag !== "")) {
     throw new InvalidOptionError("tags", { value: tags, expected: "an array of non-empty strings" });
   }

@@ -4,7 +4,9 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import { checkedEvents } from "../discovery/checked-events.ts";
 import type { DiscoveryEvent } from "../discovery/discovery.ts";
+import { hostId } from "../discovery/runtime-directory.ts";
 import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
@@ -14,11 +16,13 @@ import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { isOfPool } from "./admission.ts";
+import { connectWorker, makeHello } from "./connect-worker.ts";
 import { type Explanation, explainMember, explainNotChosen } from "./explanation.ts";
 import { Membership } from "./membership.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
 import { type DispatchCounts, TaskDispatcher } from "./task-dispatcher.ts";
-import { connectWorker, makeHello } from "./worker-connection.ts";
+import type { TaskEventSink } from "./task-reporter.ts";
 import {
   CONNECT_TIMEOUT_MS,
   type ResolvedWorkerProxyOptions,
@@ -42,6 +46,8 @@ export interface ProxySurroundings {
   /** Whether the pool has, or will have, a worker of its own. */
   readonly workerDue?: () => boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
+  /** Told of each call. */
+  readonly taskEvents?: TaskEventSink;
 }
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
@@ -57,6 +63,8 @@ export class WorkerProxy implements CallTarget {
   #watching = false;
   #pump: Promise<void> | undefined;
   #discoveryError: Error | undefined;
+  /** The stream of events has ended: nobody will be found any more. */
+  #discoveryOver = false;
 
   /**
    * @param options Where workers come from and how they are used; see {@link WorkerProxyOptions}.
@@ -81,10 +89,12 @@ export class WorkerProxy implements CallTarget {
       rules: {
         version,
         secure: false,
+        hostId: hostId(),
         filter: tags.length === 0 ? undefined : (worker) => worker.tags.some((tag) => tags.includes(tag)),
       },
       capacity: lease,
       reserved: this.#surroundings.reserved ?? 0,
+      preferred: (worker) => isOfPool(worker, this.id),
       connect: connectWorker,
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -94,7 +104,7 @@ export class WorkerProxy implements CallTarget {
           this.#surroundings.memberReady?.(member.metadata);
           this.#dispatcher.progress();
         },
-        progress: () => this.#dispatcher.progress(),
+        progress: (member) => this.#dispatcher.progress(member),
         unreachable: (member, error) => {
           // A worker of the pool's own is watched as a process, which says more.
           if (!member.own) warn(member.uid, error.message);
@@ -116,13 +126,17 @@ export class WorkerProxy implements CallTarget {
     this.#dispatcher = new TaskDispatcher({
       references: processReferences,
       balancer,
-      members: this.#membership.members,
+      members: this.#membership,
       quorumMet: () => this.#quorumMet(),
       waitTimeoutMs: this.#options.quorumTimeoutMs,
       killGraceMs,
       descriptor: () => this.#descriptor,
       reasons: () => this.#reasons(),
-      memberDue: () => discovery !== undefined || (this.#surroundings.workerDue?.() ?? true),
+      memberDue: () =>
+        (discovery !== undefined && !this.#discoveryOver) ||
+        (this.#surroundings.workerDue?.() ?? false) ||
+        // Those that are connecting, or will be again, are all that can come; there must be enough of them.
+        (this.#membership.size > 0 && this.#quorumMet()),
       lastStartError: () => this.#surroundings.lastStartError?.() ?? this.#discoveryError,
       describeLoss: async (member) =>
         (await this.#surroundings.describeLoss?.(member.uid)) ?? {
@@ -131,6 +145,8 @@ export class WorkerProxy implements CallTarget {
           address: member.metadata.address,
         },
       unresponsive: (member, culprit) => this.#surroundings.unresponsive?.(member.uid, culprit),
+      inadmissible: (member, reason, detail) => this.#membership.evict(member, reason, detail),
+      events: this.#surroundings.taskEvents,
     });
   }
 
@@ -262,8 +278,9 @@ export class WorkerProxy implements CallTarget {
     if (this.#watching) return;
     this.#watching = true;
     const { discovery } = this.#options;
-    if (discovery !== undefined)
-      this.#pump = this.#observe(discovery.subscribe({ signal: this.#abort.signal }));
+    if (discovery === undefined) return;
+    // What is given by code is believed about sockets of this host; discoveries that read a network check it themselves.
+    this.#pump = this.#observe(checkedEvents(discovery, { signal: this.#abort.signal, unix: true }));
   }
 
   async #observe(events: AsyncIterable<DiscoveryEvent>): Promise<void> {
@@ -275,6 +292,9 @@ export class WorkerProxy implements CallTarget {
       process.emitWarning(`The discovery of a pool has failed: ${this.#discoveryError.message}`, {
         code: "MERINO_DISCOVERY_FAILED",
       });
+    } finally {
+      this.#discoveryOver = true;
+      this.#dispatcher.progress(); // calls that wait for members to be found wait in vain
     }
   }
 

@@ -54,7 +54,7 @@ export function writeView(encoding: Encoding, view: ArrayBufferView, name: strin
 
 function writeAlone(encoding: Encoding, kind: number, bytes: Uint8Array): void {
   const length = bytes.length;
-  if (length >= PART_THRESHOLD_BYTES) {
+  if (length >= PART_THRESHOLD_BYTES && encoding.options.inline !== true) {
     encoding.writeExtensionHead(Extension.VIEW_PART, 5);
     encoding.bytes[encoding.position] = kind;
     encoding.view.setUint32(encoding.position + 1, encoding.addPart(bytes));
@@ -71,7 +71,7 @@ function writeAlone(encoding: Encoding, kind: number, bytes: Uint8Array): void {
 }
 
 function writeContent(encoding: Encoding, bytes: Uint8Array): void {
-  if (bytes.length >= PART_THRESHOLD_BYTES) {
+  if (bytes.length >= PART_THRESHOLD_BYTES && encoding.options.inline !== true) {
     encoding.writeNumberExtension(Extension.PART, encoding.addPart(bytes));
     return;
   }

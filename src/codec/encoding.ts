@@ -22,6 +22,8 @@ export interface EncodeOptions {
   readonly signals?: SignalSink | undefined;
   /** Copies large binary into the message's own memory, so that the caller may change it at once. */
   readonly copy?: boolean;
+  /** Writes all binary into the message, for a receiver that takes none beside it. */
+  readonly inline?: boolean;
   /** Whose fault a refusal is; the catalogue's default is the caller's. */
   readonly fault?: Fault;
 }

@@ -1,6 +1,6 @@
 /**
  * Follows the advertisements of one namespace and reports what changes. Sweeps what dead workers of this host
- * left behind: file and socket.
+ * left behind: file and sockets.
  *
  * Files are whatever somebody put there: what is no advertisement is named once in a warning and skipped.
  */
@@ -14,7 +14,7 @@ import { DirectoryAlarm } from "./directory-alarm.ts";
 import type { DiscoveryEvent } from "./discovery.ts";
 import { hasCode } from "./has-code.ts";
 import { isSocketServed } from "./is-socket-served.ts";
-import { hostId, socketDirectory } from "./runtime-directory.ts";
+import { controlSocketPath, hostId, socketDirectory } from "./runtime-directory.ts";
 
 /** Longest time for which a lost event or a killed worker goes unnoticed. */
 const POLL_INTERVAL_MS = 2_000;
@@ -171,7 +171,8 @@ export class AdvertisementWatch {
         const { advertisement } = entry;
         if (this.#directory.sweep(advertisement)) this.#entries.delete(advertisement.uid);
         // Its name is used once only, so nobody else's socket can stand there by now.
-        if (isOurs(socket)) rmSync(socket, { force: true });
+        if (!isOurs(socket)) return;
+        for (const path of [socket, controlSocketPath(socket)]) rmSync(path, { force: true });
       }),
     );
   }

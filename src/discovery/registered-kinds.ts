@@ -3,11 +3,15 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { ParseWorkerMetadataOptions } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Discovery } from "./discovery.ts";
+import { DnsDiscovery } from "./dns-discovery.ts";
+import type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
+import { LanDiscovery } from "./lan-discovery.ts";
 import { LocalDiscovery } from "./local-discovery.ts";
 import { StaticDiscovery } from "./static-discovery.ts";
 
 /**
- * Makes the discovery that a descriptor names: kind `local` with a `namespace`, or `static` with `workers`.
+ * Makes the discovery that a descriptor names: kind `local` or `lan` with a `namespace`, `static` with `workers`, `dns`
+ * with a `name`, a `port` and options.
  *
  * @param options `unix`: whether the descriptor came over a local carrier, whose `unix:` addresses are
  *   believed. Default false.
@@ -26,11 +30,38 @@ export function discoveryFromDescriptor(
     case "local":
       // Checked by the constructor, as everything it is given.
       return new LocalDiscovery(fieldOf(parameters, "namespace") as string);
+    case "lan":
+      return lanDiscovery(parameters);
+    case "dns":
+      return dnsDiscovery(parameters);
     case "static":
       return new StaticDiscovery(fieldOf(parameters, "workers") as readonly WorkerMetadata[], options);
     default:
-      throw new InvalidOptionError("discovery.kind", { value: kind, expected: "'local' or 'static'" });
+      throw new InvalidOptionError("discovery.kind", {
+        value: kind,
+        expected: "'dns', 'lan', 'local' or 'static'",
+      });
   }
+}
+
+/** Checked by the constructor, as above. */
+function lanDiscovery(parameters: unknown): LanDiscovery {
+  const port = fieldOf(parameters, "port") as number | undefined;
+  return new LanDiscovery(fieldOf(parameters, "namespace") as string, port === undefined ? {} : { port });
+}
+
+/** Checked by the constructor, as above. */
+function dnsDiscovery(parameters: unknown): DnsDiscovery {
+  return new DnsDiscovery(
+    fieldOf(parameters, "name") as string,
+    fieldOf(parameters, "port") as number,
+    {
+      pollInterval: fieldOf(parameters, "pollInterval"),
+      describeTimeout: fieldOf(parameters, "describeTimeout"),
+      servers: fieldOf(parameters, "servers"),
+      family: fieldOf(parameters, "family"),
+    } as DnsDiscoveryOptions,
+  );
 }
 
 function fieldOf(value: unknown, field: string): unknown {

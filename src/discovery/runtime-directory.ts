@@ -41,7 +41,7 @@ export function socketDirectory(): string {
  * Makes up a path for a worker's Unix socket. Each call gives another one; none is ever given twice. The
  * file itself is its server's to create and to remove; its name tells which process asked for it.
  *
- * @returns An absolute path of at most 103 bytes.
+ * @returns An absolute path of at most 103 bytes, also with the ending of {@link controlSocketPath}.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the directory's own
  *   path is too long for that.
  */
@@ -49,13 +49,19 @@ export function socketPath(): string {
   const directory = socketDirectory();
   sweepLeftovers(runtimeDirectory());
   const path = join(directory, `${ownerName()}-${randomBytes(8).toString("base64url")}`);
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+  const longest = controlSocketPath(path);
+  if (Buffer.byteLength(longest) > MAX_SOCKET_PATH_BYTES) {
     throw new InvalidOptionError("socketPath", {
-      value: path,
+      value: longest,
       expected: `at most ${MAX_SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR or TMPDIR to a directory with a shorter path`,
     });
   }
   return path;
+}
+
+/** Path of the socket at which a network worker takes requests to stop, beside the one on which it serves calls. */
+export function controlSocketPath(socketPath: string): string {
+  return `${socketPath}.g`;
 }
 
 /**

@@ -7,13 +7,15 @@ let host: Promise<WorkerHost> | undefined;
 
 const link = connectParent({
   drain: (except) => host?.then((started) => started.drain(except)).catch(ignoreFailedStart),
-  stop: () => {
-    stop().then(
-      () => link.exit(0),
-      () => link.exit(1),
-    );
-  },
+  stop: () => end(stop()),
 });
+
+function end(stopped: Promise<void>): void {
+  stopped.then(
+    () => link.exit(0),
+    () => link.exit(1),
+  );
+}
 
 async function stop(): Promise<void> {
   const started = await host?.catch(ignoreFailedStart);
@@ -22,6 +24,7 @@ async function stop(): Promise<void> {
 
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
+  const { network, modules, accept } = link.init;
   if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
   host = WorkerHost.start({
     uid,
@@ -31,12 +34,17 @@ async function start(): Promise<void> {
     channel: options,
     entry,
     importTimeoutMs,
-    modules: [],
+    network,
+    modules,
+    accept,
     importOnDemand: true,
     discoveries: [],
     unresponsive: (worker, culprit) => link.unresponsive(worker, culprit),
   });
-  link.ready((await host).metadata);
+  const started = await host;
+  // Told so by somebody else on this host: the parent sees a worker that ends by itself.
+  void started.stopRequested.then((request) => end(started.shutDown(request)));
+  link.ready(started.metadata);
 }
 
 /** A start that fails is reported where it is awaited. */

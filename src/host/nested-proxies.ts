@@ -1,89 +1,188 @@
-/** The proxies through which tasks of this worker call further routines, one per pool they came from. */
+/**
+ * The proxies through which tasks of this worker call further routines, one per pool they came from: restored
+ * from the descriptor that came with the task, closed when nobody has used them for a while, and restored again.
+ * A descriptor from the network is a stranger's: it may name only what the worker's owner allows, and shares
+ * nothing with what came from this host.
+ */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
 import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-descriptor.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
-import type { Dispatcher } from "../context/dispatcher.ts";
+import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
+import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/registered-kinds.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/deadline-queue.ts";
 
 /** Pools whose tasks one worker can serve with nested calls at a time. */
 const MAX_PROXIES = 64;
+/** Of these, pools that came over the network. */
+const MAX_NETWORK_PROXIES = 32;
+/** How long a proxy is kept that nobody uses. */
+const IDLE_MS = 60_000;
+
+/** What a worker says about nested calls. */
+export interface NestedProxiesOptions {
+  /** Discoveries that descriptors from the network may name. */
+  readonly discoveries: readonly DiscoveryDescriptor[];
+  /** What the time is taken from; tests give another. */
+  readonly deadlines?: DeadlineQueue;
+}
+
+/** Where a descriptor came from. */
+interface Origin {
+  /** Over a local carrier, and so from a program of this user. */
+  readonly local: boolean;
+}
+
+interface Restored {
+  readonly proxy: WorkerProxy;
+  readonly local: boolean;
+  usedAtMs: number;
+}
 
 /** Restores proxies from the descriptors that come with tasks. */
 export class NestedProxies {
   /** The least recently restored first. */
-  readonly #byId = new Map<string, WorkerProxy>();
+  readonly #restored = new Map<string, Restored>();
   /** By the descriptor's bytes as the session holds them: one object per connection. */
-  readonly #byBytes = new WeakMap<Uint8Array, WorkerProxy>();
+  readonly #byBytes = new WeakMap<Uint8Array, Dispatcher>();
   readonly #unresponsive: (uid: string, culprit: string) => void;
+  readonly #allowed: ReadonlySet<string>;
+  readonly #deadlines: DeadlineQueue;
+  #sweep: DeadlineEntry | undefined;
+  #closed = false;
 
-  /** @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled. */
-  constructor(unresponsive: (uid: string, culprit: string) => void) {
+  /**
+   * @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled, where a
+   *   program of this host made the call.
+   */
+  constructor(unresponsive: (uid: string, culprit: string) => void, options: NestedProxiesOptions) {
     this.#unresponsive = unresponsive;
+    this.#allowed = new Set(options.discoveries.map(canonicalText));
+    this.#deadlines = options.deadlines ?? deadlines;
+  }
+
+  /** Proxies that are restored now. */
+  get size(): number {
+    return this.#restored.size;
   }
 
   /** Where calls go that a task with this descriptor makes. */
-  dispatcher(descriptor: Uint8Array | undefined): Dispatcher | undefined {
+  dispatcher(descriptor: Uint8Array | undefined, origin: Origin): Dispatcher | undefined {
     if (descriptor === undefined) return undefined;
-    const known = this.#byBytes.get(descriptor);
-    if (known !== undefined && this.#byId.get(known.id) === known) return known.dispatcher;
-    return this.#restore(descriptor);
+    let dispatcher = this.#byBytes.get(descriptor);
+    if (dispatcher === undefined) {
+      dispatcher = this.#dispatcherFor(descriptor, origin);
+      this.#byBytes.set(descriptor, dispatcher);
+    }
+    return dispatcher;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#byId.values()].map((proxy) => proxy.close()));
-    this.#byId.clear();
+    this.#closed = true;
+    if (this.#sweep !== undefined) this.#deadlines.cancel(this.#sweep);
+    const proxies = [...this.#restored.values()];
+    this.#restored.clear();
+    await Promise.all(proxies.map(({ proxy }) => proxy.close()));
   }
 
-  #restore(bytes: Uint8Array): Dispatcher {
+  /** The task keeps it for as long as it runs; the proxy behind it may be closed and restored meanwhile. */
+  #dispatcherFor(bytes: Uint8Array, { local }: Origin): Dispatcher {
     let descriptor: ProxyDescriptor;
+    let key: string;
     try {
       descriptor = decodeProxyDescriptor(bytes);
-      const known = this.#byId.get(descriptor.id);
-      if (known !== undefined) {
-        this.#byId.delete(known.id);
-        this.#keep(known, bytes);
-        return known.dispatcher;
-      }
-      if (descriptor.discovery === undefined) return refusing(NOT_REBUILDABLE);
-      if (this.#byId.size >= MAX_PROXIES && !this.#dropIdle()) {
-        return refusing(
-          `this worker already serves calls of ${MAX_PROXIES} pools; try again when some have ended`,
-        );
-      }
-      const proxy = new WorkerProxy(
-        {
-          discovery: discoveryFromDescriptor(descriptor.discovery, { unix: true }),
-          lease: descriptor.lease,
-          balancer: balancerFromDescriptor(descriptor.balancer),
-          quorum: 1,
-          tags: descriptor.tags,
-          killGrace: descriptor.killGraceMs,
-        },
-        { id: descriptor.id, unresponsive: this.#unresponsive },
-      );
-      void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
-      this.#keep(proxy, bytes);
-      return proxy.dispatcher;
+      const refusal = this.#judge(descriptor, local);
+      if (refusal !== undefined) return refusing(refusal);
+      // A stranger who learns the id of a pool must not get at its proxy, hence at its workers.
+      key = local ? `local ${descriptor.id}` : `network ${canonicalText(descriptor)}`;
     } catch (error) {
-      return refusing(error instanceof Error ? error.message : String(error));
+      return refusing(messageOf(error));
     }
+    const target = (request: CallRequest): Dispatcher => {
+      try {
+        return this.#restore(key, { descriptor, local });
+      } catch (error) {
+        throw refuse(request, messageOf(error));
+      }
+    };
+    return {
+      call: (request) => {
+        try {
+          return target(request).call(request);
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      },
+      stream: (request) => target(request).stream(request),
+    };
   }
 
-  #keep(proxy: WorkerProxy, bytes: Uint8Array): void {
-    this.#byId.set(proxy.id, proxy);
-    this.#byBytes.set(bytes, proxy);
+  #judge({ discovery }: ProxyDescriptor, local: boolean): string | undefined {
+    if (discovery === undefined) return NOT_REBUILDABLE;
+    if (local || this.#allowed.has(canonicalText(discovery))) return undefined;
+    return `the discovery of its pool (kind '${discovery.kind.slice(0, 64)}') is not one that this worker reaches others through for callers of the network`;
   }
 
-  /** Makes room by closing the first proxy without calls; a later task restores it. Returns whether there was one. */
-  #dropIdle(): boolean {
-    for (const [id, proxy] of this.#byId) {
-      if (proxy.unsettled > 0) continue;
-      this.#byId.delete(id);
-      void proxy.close(); // it has no calls to wait for, and its own failures are warnings
-      return true;
+  #restore(
+    key: string,
+    source: { readonly descriptor: ProxyDescriptor; readonly local: boolean },
+  ): Dispatcher {
+    const nowMs = this.#deadlines.now();
+    const known = this.#restored.get(key);
+    if (known !== undefined) {
+      known.usedAtMs = nowMs;
+      return known.proxy.dispatcher;
     }
-    return false;
+    if (this.#closed) throw new Error("the worker is shutting down");
+    const { descriptor, local } = source;
+    this.#makeRoom(local);
+    const proxy = new WorkerProxy(
+      {
+        discovery: discoveryFromDescriptor(descriptor.discovery, { unix: local }),
+        lease: descriptor.lease,
+        balancer: balancerFromDescriptor(descriptor.balancer),
+        quorum: 1,
+        tags: descriptor.tags,
+        killGrace: descriptor.killGraceMs,
+      },
+      // On a stranger's word no worker is killed.
+      { id: descriptor.id, ...(local && { unresponsive: this.#unresponsive }) },
+    );
+    void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
+    this.#restored.set(key, { proxy, local, usedAtMs: nowMs });
+    this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
+    return proxy.dispatcher;
+  }
+
+  /** Closes a proxy without calls if there are too many. Strangers make room among their own. */
+  #makeRoom(local: boolean): void {
+    const limit = local ? MAX_PROXIES : MAX_NETWORK_PROXIES;
+    const rivals = [...this.#restored].filter(([, restored]) => local || !restored.local);
+    if (rivals.length < limit) return;
+    const idle = rivals.find(([, { proxy }]) => proxy.unsettled === 0);
+    if (idle === undefined) {
+      throw new Error(
+        `this worker already serves calls of ${rivals.length} pools; try again when some have ended`,
+      );
+    }
+    this.#drop(...idle);
+  }
+
+  #closeIdle(): void {
+    this.#sweep = undefined;
+    const nowMs = this.#deadlines.now();
+    for (const [key, restored] of [...this.#restored]) {
+      if (restored.proxy.unsettled > 0) restored.usedAtMs = nowMs;
+      else if (restored.usedAtMs + IDLE_MS <= nowMs) this.#drop(key, restored);
+    }
+    const dueMs = Math.min(...[...this.#restored.values()].map(({ usedAtMs }) => usedAtMs + IDLE_MS));
+    if (dueMs !== Number.POSITIVE_INFINITY) this.#sweep = this.#deadlines.add(dueMs, () => this.#closeIdle());
+  }
+
+  #drop(key: string, { proxy }: Restored): void {
+    this.#restored.delete(key);
+    void proxy.close(); // it has no calls to wait for, and its own failures are warnings
   }
 }
 
@@ -92,12 +191,27 @@ const NOT_REBUILDABLE =
 
 /** Takes the place of a pool that cannot be reached from here: calls fail and say why. */
 function refusing(why: string): Dispatcher {
-  const refuse = (routine: string): Error =>
-    new NoActivePoolError(`Cannot call '${routine}' from inside a task: ${why}`);
   return {
-    call: ({ definition }) => Promise.reject(refuse(definition.id)),
-    stream: ({ definition }) => {
-      throw refuse(definition.id);
+    call: (request) => Promise.reject(refuse(request, why)),
+    stream: (request) => {
+      throw refuse(request, why);
     },
   };
+}
+
+function refuse({ definition }: CallRequest, why: string): Error {
+  return new NoActivePoolError(`Cannot call '${definition.id}' from inside a task: ${why}`);
+}
+
+/** Data as text such that equal data gives equal text, whatever the order of fields. */
+function canonicalText(value: unknown): string {
+  return JSON.stringify(value, (_key, field: unknown) =>
+    typeof field === "object" && field !== null && !Array.isArray(field)
+      ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : field,
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 /** Puts into words why a host could not start, for its parent's error. Pure. */
 import { inspect } from "node:util";
+import { isMerinoError } from "../errors/merino-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: "it may not write there; set XDG_RUNTIME_DIR to a directory of this user's own",
@@ -13,7 +14,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Explains a failure: an error of the system in one line, with what to do where that is known; anything else
+ * Explains a failure: an error of the system or of this library in one line, with what to do where that is known; anything else
  * in full, since its stack says more than its message.
  *
  * @example
@@ -21,6 +22,7 @@ const HINTS: Readonly<Record<string, string>> = {
  */
 export function explainStartFailure(error: unknown): string {
   if (typeof error === "string") return error;
+  if (isMerinoError(error)) return error.message; // written for people already
   const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
   if (!(error instanceof Error) || typeof code !== "string" || typeof syscall !== "string")
     return inspect(error);

@@ -2,33 +2,42 @@
  * The inside of a worker, whoever started the process: what serves it, what its tasks may reach, and how it
  * ends. It knows neither a parent nor a command line; those hand it its options and tell it when to stop.
  */
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
-import { hostId } from "../discovery/runtime-directory.ts";
+import { controlSocketPath, hostId } from "../discovery/runtime-directory.ts";
+import { deadlines } from "../internal/deadline-queue.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
+import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import { processReferences } from "../routine/process-references.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { listenUnix, type UnixListener } from "../transport/unix-connect.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { Activity, idleMsIn } from "../worker/activity.ts";
 import { TaskServer } from "../worker/task-server.ts";
+import { loadAcceptHook } from "./accept-module.ts";
+import { advertisedAddress } from "./advertised-address.ts";
+import { exposeModules } from "./expose-modules.ts";
+import type { IdentityMapping } from "./identity-map.ts";
+import { mapReferences } from "./mapped-references.ts";
 import { createModuleLoader } from "./module-loader.ts";
 import { NestedProxies } from "./nested-proxies.ts";
+import { NetworkFront } from "./network-front.ts";
 import { createRoutineLoader, explainSuspended } from "./routine-loader.ts";
 
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;
 
-/** Where a worker listens for callers of other hosts. */
-export interface NetworkOptions {
-  /** Address to bind, for example `"127.0.0.1"`, `"::"` or `"0.0.0.0"`. */
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  /** Host that its record names; absent: the one bound, or for a wildcard this host's own address. */
-  readonly advertise?: string | undefined;
-}
+/** How long a worker that has finished its calls still answers those sent before their callers knew that it ends. */
+const CROSSING_MS = 200;
+
+/** How long connections of other hosts may take to get what was written before they are cut off. */
+const NETWORK_FAREWELL_MS = 2_000;
 
 /** What a worker is made of. */
 export interface WorkerHostOptions {
@@ -49,76 +58,159 @@ export interface WorkerHostOptions {
   readonly modules: readonly string[];
   /** Whether callers on this host may cause the import of further modules. Network callers never can. */
   readonly importOnDemand: boolean;
+  /** `file:` URL of the module with its backpressure hook; absent: it takes what its limits allow. */
+  readonly accept?: string | undefined;
+  /** Directories of a package whose modules callers may name for one another. Default: none. */
+  readonly mappings?: readonly IdentityMapping[] | undefined;
   /** Discoveries that descriptors from the network may name, its own as a rule. Local ones are believed. */
   readonly discoveries: readonly DiscoveryDescriptor[];
   /** Told of a worker that does not answer after a nested call on it was cancelled. */
   readonly unresponsive: (uid: string, culprit: string) => void;
 }
 
+/** What a worker has been asked over its control socket. */
+export interface StopRequest {
+  /** Milliseconds granted to calls in flight: 0 for none, `Infinity` for no limit. */
+  readonly graceMs: number;
+}
+
 /** A worker that serves. */
 export class WorkerHost {
   /** Its own record. */
   readonly metadata: WorkerMetadata;
-  readonly #tasks: TaskServer;
-  readonly #listener: UnixListener;
-  readonly #nested: NestedProxies;
+  /**
+   * Resolves with the first request to stop that comes over the control socket of a network worker. Whoever
+   * owns the worker answers it with {@link shutDown}; if the process does not end in time, it is killed.
+   */
+  readonly stopRequested: Promise<StopRequest>;
+  readonly #parts: HostParts;
   #stopping: Promise<void> | undefined;
+  #shutDown: { endAtMs: number; readonly cutShort: () => void; readonly done: Promise<void> } | undefined;
 
   /**
    * Starts it. Resolves when it serves; when that fails, nothing is left open.
    *
-   * @throws What keeps it from listening, or from importing its modules.
+   * @throws What keeps it from listening, or from importing its modules; {@link InvalidOptionError}
+   *   (ERR_MERINO_INVALID_OPTION) for a place to listen that is not allowed.
    */
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
     const { uid, socketPath, tags, extra, channel, entry, importTimeoutMs } = options;
+    const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
     const loader = createModuleLoader({ entry, importTimeoutMs });
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
-    const nested = new NestedProxies(options.unresponsive);
+    const { importOnDemand, mappings = [] } = options;
+    const exposed = await exposeModules(loader, options.modules);
+    const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
+    const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
     const limits = { ...DEFAULT_LIMITS, maxMessage: channel.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
+    const activity = new Activity();
     const tasks = new TaskServer({
       hello: { session: 0, version, uid, runtime: "node", codecs: [WIRE_CODEC], features: FEATURES, limits },
-      resolver: createRoutineLoader(loader),
-      references: processReferences,
+      resolver: createRoutineLoader(loader, { exposed, importOnDemand, mappings }),
+      references: mapReferences(processReferences, mappings),
+      accept,
+      activity,
       origin: `worker ${process.pid} (${uid})`,
       maxRootCalls: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
-      nestedDispatcher: (descriptor) => nested.dispatcher(descriptor),
+      nestedDispatcher: (descriptor, origin) => nested.dispatcher(descriptor, origin),
       explainError: (definition, error) => explainSuspended(loader, definition, error),
     });
-    const listener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, (carrier) => {
+    const serve = (carrier: Carrier): void => {
       tasks.serve(carrier);
-    });
+    };
+    const listener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
+    const stopRequest = createDeferred<StopRequest>();
+    let host: WorkerHost | undefined;
+    let front: NetworkFront | undefined;
+    if (network !== undefined) {
+      const controlPath = controlSocketPath(socketPath);
+      removeAtExit(controlPath);
+      try {
+        front = await NetworkFront.start({
+          host: network.host,
+          port: network.port,
+          controlPath,
+          channel,
+          maxBatchBytes: DEFAULT_LIMITS.maxBatch,
+          activity: activity.memory,
+          serve,
+          stop: (graceMs) => {
+            stopRequest.resolve({ graceMs });
+            host?.cutShort(graceMs);
+          },
+        });
+      } catch (error) {
+        forgetAtExit(controlPath);
+        const closing = listener.close();
+        tasks.close();
+        await closing;
+        throw error;
+      }
+    }
     const metadata: WorkerMetadata = {
       uid,
-      address: `unix:${socketPath}`,
+      address: front === undefined ? `unix:${socketPath}` : advertisedAddress(front, network?.advertise),
       pid: process.pid,
       version,
       tags,
       extra,
-      secure: true,
+      // Without credentials, whoever comes over the network is nobody in particular.
+      secure: front === undefined,
       options: channel,
       runtime: "node",
       codecs: [WIRE_CODEC],
       socket: socketPath,
       hostId: hostId(),
     };
-    return new WorkerHost(metadata, tasks, listener, nested);
+    front?.announce(metadata);
+    const parts = { tasks, listener, nested, front, activity };
+    host = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
+    return host;
   }
 
   private constructor(
     metadata: WorkerMetadata,
-    tasks: TaskServer,
-    listener: UnixListener,
-    nested: NestedProxies,
+    inside: { readonly parts: HostParts; readonly stopRequested: Promise<StopRequest> },
   ) {
     this.metadata = metadata;
-    this.#tasks = tasks;
-    this.#listener = listener;
-    this.#nested = nested;
+    this.#parts = inside.parts;
+    this.stopRequested = inside.stopRequested;
+  }
+
+  /** Milliseconds for which it has had no task; 0 while it has one. */
+  get idleMs(): number {
+    return idleMsIn(this.#parts.activity.memory);
   }
 
   /** Takes no more root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void {
-    this.#tasks.drain(except);
+    this.#parts.tasks.drain(except);
+  }
+
+  /**
+   * Drains, waits for the calls in flight, then stops. A later call can only shorten the wait.
+   *
+   * @param options `graceMs`: milliseconds granted to calls in flight, 0 for none, `Infinity` for no limit.
+   */
+  shutDown({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    if (this.#shutDown === undefined) {
+      const { promise, resolve } = createDeferred<void>();
+      const done = this.#drainAndStop(promise);
+      this.#shutDown = { endAtMs: Number.POSITIVE_INFINITY, cutShort: resolve, done };
+    }
+    this.cutShort(graceMs);
+    return this.#shutDown.done;
+  }
+
+  /** Shortens a {@link shutDown} under way, if there is one. */
+  cutShort(graceMs: number): void {
+    const shutDown = this.#shutDown;
+    if (shutDown === undefined) return;
+    const endAtMs = deadlines.now() + graceMs;
+    if (endAtMs >= shutDown.endAtMs) return;
+    shutDown.endAtMs = endAtMs;
+    if (graceMs <= 0) shutDown.cutShort();
+    else deadlines.add(endAtMs, shutDown.cutShort);
   }
 
   /** Ends what is running and closes everything. Idempotent. */
@@ -127,14 +219,40 @@ export class WorkerHost {
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
-    // Closing takes until the last connection has gone, which is the server's to end: not awaited here.
-    const closing = this.#listener.close();
-    this.#tasks.drain();
-    this.#tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
-    await Promise.race([this.#tasks.idle(), new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))]);
-    await this.#nested.close();
-    this.#tasks.close();
-    await closing;
+  async #drainAndStop(cutShort: Promise<void>): Promise<void> {
+    const { tasks } = this.#parts;
+    // Calls that came before the request may still be unread, behind a body that held the thread: they count.
+    await Promise.race([setImmediate().then(() => setImmediate()), cutShort]);
+    this.drain();
+    const quiet = async (): Promise<void> => {
+      await tasks.idle();
+      // Calls that cross the announcement are refused, and go elsewhere; with the connection they would be lost.
+      await setTimeout(CROSSING_MS);
+      await tasks.idle();
+    };
+    await Promise.race([quiet(), cutShort]);
+    await this.stop();
   }
+
+  async #stop(): Promise<void> {
+    const { tasks, listener, nested, front } = this.#parts;
+    // Closing takes until the last connection has gone, which is the server's to end: not awaited here.
+    const closing = listener.close();
+    tasks.drain();
+    tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
+    await Promise.race([tasks.idle(), setTimeout(FAREWELL_MS)]);
+    await nested.close();
+    tasks.close();
+    await Promise.all([closing, front?.close(NETWORK_FAREWELL_MS)]);
+    if (front !== undefined) forgetAtExit(controlSocketPath(this.metadata.socket ?? ""));
+  }
+}
+
+/** What a host closes when it ends. */
+interface HostParts {
+  readonly tasks: TaskServer;
+  readonly listener: UnixListener;
+  readonly nested: NestedProxies;
+  readonly front: NetworkFront | undefined;
+  readonly activity: Activity;
 }

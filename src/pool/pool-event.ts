@@ -1,8 +1,12 @@
 /** What happens in a pool, as `events()` reports it, and its figures, as `stats()` does. Data only. */
 import type { ExplainedMember } from "../client/explanation.ts";
+import type { TaskEvent } from "../client/task-event.ts";
 
 /** One event. */
-export type PoolEvent =
+export type PoolEvent = WorkerEvent | TaskEvent;
+
+/** What happens to the workers that a pool spawns. */
+export type WorkerEvent =
   | { readonly type: "worker-starting"; readonly uid: string }
   | { readonly type: "worker-ready"; readonly uid: string; readonly pid: number }
   | {

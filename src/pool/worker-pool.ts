@@ -3,7 +3,10 @@
  * workers' processes and one proxy; everything it starts, it ends.
  */
 import { randomUUID } from "node:crypto";
+import { labelOfPool } from "../client/admission.ts";
 import type { Explanation } from "../client/explanation.ts";
+import type { TaskEvent } from "../client/task-event.ts";
+import type { TaskEventSink } from "../client/task-reporter.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import { resolveDuration } from "../client/worker-proxy-options.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
@@ -26,7 +29,7 @@ import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "../process/entry-module.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { assertMappable, type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
-import type { PoolEvent, PoolStats } from "./pool-event.ts";
+import type { PoolEvent, PoolStats, WorkerEvent } from "./pool-event.ts";
 import {
   type ResolvedWorkerPoolOptions,
   resolveWorkerPoolOptions,
@@ -35,7 +38,7 @@ import {
 import { WorkerSlot } from "./worker-slot.ts";
 
 const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
-const EVENTS_OPTIONS: Readonly<Record<"signal", true>> = { signal: true };
+const EVENTS_OPTIONS: Readonly<Record<"signal" | "tasks", true>> = { signal: true, tasks: true };
 
 /** How long a closing pool waits for generators that nobody reads before it says so. */
 const IDLE_NOTICE_MS = 1_000;
@@ -65,7 +68,9 @@ export class WorkerPool implements CallTarget {
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #discovery: Discovery | undefined;
   readonly #slots: WorkerSlot[] = [];
+  /** For those who want to know about calls too, and for those who do not. */
   readonly #events = new EventStream<PoolEvent>();
+  readonly #workerEvents = new EventStream<PoolEvent>();
   readonly #closed = createDeferred();
   /** Workers that have been connected to while the pool was opening. */
   readonly #connected = new Set<string>();
@@ -113,6 +118,7 @@ export class WorkerPool implements CallTarget {
         },
         workerDue: () => this.#options.respawn || this.#slots.some((slot) => slot.uid !== undefined),
         lastStartError: () => this.#slots.find((slot) => slot.lastError !== undefined)?.lastError,
+        taskEvents: new TaskEvents(this.#events),
       },
     );
   }
@@ -232,17 +238,28 @@ export class WorkerPool implements CallTarget {
   }
 
   /**
-   * What happens in the pool from now on. A reader that falls 1 000 events behind loses the oldest.
+   * What happens in the pool from now on: to its workers, and to the calls made through it. A reader that
+   * falls 1 000 events behind loses the oldest.
    *
+   * @param options `signal` ends it. `tasks: false` leaves the calls out, of which there may be very many;
+   *   while nobody asks for them they cost nothing. Default true.
    * @throws {@link InvalidOptionError} at once, for a bad option.
+   * @example
+   * for await (const event of pool.events({ tasks: false })) console.log(event.type);
    */
-  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<PoolEvent> {
+  events(
+    options: { readonly signal?: AbortSignal; readonly tasks?: boolean } = {},
+  ): AsyncIterable<PoolEvent> {
     assertKnownOptions(options, EVENTS_OPTIONS);
-    const { signal } = options;
+    const { signal, tasks = true } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
     }
-    return this.#events.subscribe(options);
+    if (typeof tasks !== "boolean") {
+      throw new InvalidOptionError("tasks", { value: tasks, expected: "a boolean" });
+    }
+    const subscription = signal === undefined ? {} : { signal };
+    return (tasks ? this.#events : this.#workerEvents).subscribe(subscription);
   }
 
   /**
@@ -284,6 +301,7 @@ export class WorkerPool implements CallTarget {
         new WorkerSlot({
           factory: worker,
           tags,
+          extra: labelOfPool(this.id),
           entry,
           startTimeoutMs: START_TIMEOUT_MS,
           respawn,
@@ -328,6 +346,7 @@ export class WorkerPool implements CallTarget {
     } finally {
       this.#state = "closed";
       this.#events.close();
+      this.#workerEvents.close();
       this.#closed.resolve();
     }
   }
@@ -439,8 +458,26 @@ export class WorkerPool implements CallTarget {
     for (const slot of this.#slots) if (slot.kill(uid, culprit)) return;
   }
 
-  #publish(event: PoolEvent): void {
-    if (this.#events.subscriberCount > 0) this.#events.publish(event);
+  #publish(event: WorkerEvent): void {
+    this.#events.publish(event);
+    this.#workerEvents.publish(event);
+  }
+}
+
+/** Where the proxy reports calls: to those who read the events of its pool. */
+class TaskEvents implements TaskEventSink {
+  readonly #events: EventStream<PoolEvent>;
+
+  constructor(events: EventStream<PoolEvent>) {
+    this.#events = events;
+  }
+
+  get wanted(): boolean {
+    return this.#events.subscriberCount > 0;
+  }
+
+  publish(event: TaskEvent): void {
+    this.#events.publish(event);
   }
 }
 

@@ -15,7 +15,7 @@ import { explainExit } from "../process/exit-explanation.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import type { PoolEvent } from "./pool-event.ts";
+import type { WorkerEvent } from "./pool-event.ts";
 
 /** The first replacement comes at once for the eye, a worker that keeps dying is tried every half minute. */
 const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
@@ -35,12 +35,14 @@ const EXIT_NOTICE_MS = 500;
 export interface WorkerSlotOptions {
   readonly factory: WorkerFactory;
   readonly tags: readonly string[];
+  /** What the worker's record bears besides. */
+  readonly extra: Readonly<Record<string, string>>;
   readonly entry: string | undefined;
   readonly startTimeoutMs: number;
   readonly respawn: boolean;
   readonly ready: (worker: WorkerMetadata) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
-  readonly event: (event: PoolEvent) => void;
+  readonly event: (event: WorkerEvent) => void;
   /** Another worker of the pool reports that one does not answer. */
   readonly unresponsive: (uid: string, culprit: string) => void;
 }
@@ -108,13 +110,13 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, entry, startTimeoutMs } = this.#options;
+    const { factory, tags, extra, entry, startTimeoutMs } = this.#options;
     let path: string;
     let worker: Worker;
     try {
       path = socketPath();
       removeAtExit(path);
-      worker = factory({ uid, socketPath: path, tags, extra: {}, startTimeoutMs, entry });
+      worker = factory({ uid, socketPath: path, tags, extra, startTimeoutMs, entry });
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);

@@ -4,6 +4,7 @@
  * code of the user runs, so that what a routine starts in turn does not inherit it.
  */
 import type { ChannelOptions } from "../wire/channel-options.ts";
+import type { NetworkOptions } from "./network-options.ts";
 
 /** Everything a host needs to know to serve as a worker of its parent's pool. Data only. */
 export interface HostInit {
@@ -21,6 +22,12 @@ export interface HostInit {
   readonly importTimeoutMs: number;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly options: ChannelOptions;
+  /** Absent: it opens no port. */
+  readonly network?: NetworkOptions | undefined;
+  /** `file:` URLs of modules that it imports before it serves. */
+  readonly modules: readonly string[];
+  /** `file:` URL of the module with its backpressure hook. */
+  readonly accept?: string | undefined;
 }
 
 /** Name of the environment variable that carries a {@link HostInit} to a child process. */

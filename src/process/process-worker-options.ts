@@ -3,6 +3,8 @@ import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { MAX_TIMER_MS } from "../internal/clock.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
+import { moduleUrl } from "./module-url.ts";
+import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
 
 /** How worker processes are started, and what they advertise. */
 export interface ProcessWorkerOptions {
@@ -28,6 +30,38 @@ export interface ProcessWorkerOptions {
   readonly maxConcurrentCalls?: number;
   /** Largest message the worker accepts, in bytes. Default 100 MiB. */
   readonly maxMessageSize?: number;
+  /** Milliseconds of silence on a network connection after which callers probe it. Default 30 000. */
+  readonly keepaliveTime?: number;
+  /** Milliseconds that a probe may stay unanswered before the connection counts as lost. Default 10 000. */
+  readonly keepaliveTimeout?: number;
+  /**
+   * Address on which the worker also listens for callers of other hosts, for example `"127.0.0.1"`, `"::"` or
+   * `"0.0.0.0"`, or a name of this host. Callers on this host go on using its socket. Beyond loopback it needs
+   * `insecure`. Default: none; the worker opens no port.
+   */
+  readonly host?: string;
+  /** Port to listen on, with `host`. Default 0: any free one, which its record names. */
+  readonly port?: number;
+  /**
+   * Host name or address that the worker's record names, with `host`, where callers reach it by another one
+   * than it binds. Default: the address bound, or for a wildcard this host's first one that others can reach.
+   */
+  readonly advertise?: string;
+  /**
+   * Lets the worker listen beyond this host without credentials: whoever reaches the port can call the routines
+   * of its `modules`. Default false.
+   */
+  readonly insecure?: boolean;
+  /**
+   * Modules that the worker imports before it serves: `file:` URLs, or paths from the current directory. Network
+   * callers can call the routines that these declare or re-export, and no others. Default: none.
+   */
+  readonly modules?: readonly (string | URL)[];
+  /**
+   * Module whose export `accept`, or default export, decides for each task whether the worker takes it: a
+   * `file:` URL, or a path from the current directory. Default: it takes what its limits allow.
+   */
+  readonly accept?: string | URL;
 }
 
 /** {@link ProcessWorkerOptions} after validation. */
@@ -38,6 +72,11 @@ export interface ResolvedProcessWorkerOptions {
   readonly startTimeoutMs: number | undefined;
   readonly importTimeoutMs: number;
   readonly channel: ChannelOptions;
+  /** Undefined: it opens no port. */
+  readonly network: NetworkOptions | undefined;
+  /** `file:` URLs. */
+  readonly modules: readonly string[];
+  readonly accept: string | undefined;
 }
 
 const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "hostUrl", true>> = {
@@ -47,6 +86,14 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "hostUrl", t
   importTimeout: true,
   maxConcurrentCalls: true,
   maxMessageSize: true,
+  keepaliveTime: true,
+  keepaliveTimeout: true,
+  host: true,
+  port: true,
+  advertise: true,
+  insecure: true,
+  modules: true,
+  accept: true,
   hostUrl: true,
 };
 
@@ -62,7 +109,7 @@ export function resolveProcessWorkerOptions(
 ): ResolvedProcessWorkerOptions {
   assertKnownOptions(options, PROCESS_OPTIONS);
   const { execArgv = [], env = {}, startTimeout, importTimeout = DEFAULT_IMPORT_TIMEOUT_MS } = options;
-  const { maxConcurrentCalls, maxMessageSize } = options;
+  const { maxConcurrentCalls, maxMessageSize, keepaliveTime, keepaliveTimeout } = options;
   if (!Array.isArray(execArgv) || !execArgv.every(isArgument)) {
     throw new InvalidOptionError("execArgv", {
       value: execArgv,
@@ -79,6 +126,8 @@ export function resolveProcessWorkerOptions(
   assertDuration("importTimeout", importTimeout);
   if (maxConcurrentCalls !== undefined) assertCount("maxConcurrentCalls", maxConcurrentCalls);
   if (maxMessageSize !== undefined) assertCount("maxMessageSize", maxMessageSize);
+  if (keepaliveTime !== undefined) assertCount("keepaliveTime", keepaliveTime);
+  if (keepaliveTimeout !== undefined) assertCount("keepaliveTimeout", keepaliveTimeout);
   return {
     execArgv: [...execArgv],
     env: { ...env },
@@ -87,8 +136,31 @@ export function resolveProcessWorkerOptions(
     channel: {
       ...(maxConcurrentCalls === undefined ? {} : { maxConcurrentCalls }),
       ...(maxMessageSize === undefined ? {} : { maxMessageSize }),
+      ...(keepaliveTime === undefined ? {} : { keepaliveTime }),
+      ...(keepaliveTimeout === undefined ? {} : { keepaliveTimeout }),
     },
+    network: resolveNetwork(options),
+    modules: resolveModules(options.modules ?? []),
+    accept: options.accept === undefined ? undefined : moduleUrl("accept", options.accept),
   };
+}
+
+function resolveNetwork(options: ProcessWorkerOptions): NetworkOptions | undefined {
+  const { host, port, advertise, insecure } = options;
+  if (host !== undefined) return resolveNetworkOptions({ host, port: port ?? 0, advertise, insecure });
+  for (const [option, value] of Object.entries({ port, advertise, insecure })) {
+    if (value !== undefined) {
+      throw new InvalidOptionError(option, { value, expected: "nothing unless `host` is given as well" });
+    }
+  }
+  return undefined;
+}
+
+function resolveModules(modules: unknown): readonly string[] {
+  if (!Array.isArray(modules)) {
+    throw new InvalidOptionError("modules", { value: modules, expected: "an array of file URLs or paths" });
+  }
+  return modules.map((module) => moduleUrl("modules", module));
 }
 
 function isArgument(value: unknown): boolean {

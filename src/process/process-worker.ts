@@ -4,6 +4,8 @@
  * start failed has gone when `start()` rejects.
  */
 import type { ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
+import { controlSocketPath } from "../discovery/runtime-directory.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { deadlines } from "../internal/deadline-queue.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -79,6 +81,9 @@ export class ProcessWorker implements Worker {
         cwd: currentDirectory(),
         importTimeoutMs: resolved.importTimeoutMs,
         options: resolved.channel,
+        network: resolved.network,
+        modules: resolved.modules,
+        accept: resolved.accept,
       };
       return new ProcessWorker({ hostUrl, init, options: resolved }, context);
     };
@@ -214,6 +219,10 @@ export class ProcessWorker implements Worker {
     );
     if (child?.connected) child.disconnect();
     await this.#guardian?.close();
+    // Of a worker that was killed; the pool that made up its socket's path removes that one.
+    if (this.#launch.init.network !== undefined) {
+      rmSync(controlSocketPath(this.#launch.init.socketPath), { force: true });
+    }
     this.#gone({ exitCode, signal, stderr: output.stderrTail });
   }
 

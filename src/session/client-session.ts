@@ -20,8 +20,14 @@ import { StreamNumbers } from "./stream-numbers.ts";
 
 /** One stream as the client half drives it. Each call ends with exactly one of the terminal ones. */
 export interface ClientStream {
-  /** The worker has taken the task: an Ack. */
-  accepted(): void;
+  /**
+   * The worker has taken the task: an Ack. Where the first response implies it, this is not called, and the
+   * worker is who its Hello says it is.
+   *
+   * @param version The worker's version; that of its Hello where the Ack does not state one.
+   * @param uid Likewise.
+   */
+  accepted(version: string, uid: string): void;
   /** The body has suspended for the first time, after holding the worker this long. */
   parked(bodyUs: number): void;
   /** A value that a generator yielded. */
@@ -224,8 +230,12 @@ export class ClientSession implements SessionHalf {
     switch (reader.kind) {
       case FrameKind.Parked:
         return sink.parked(reader.bodyUs);
-      case FrameKind.Ack:
-        return sink.accepted();
+      case FrameKind.Ack: {
+        const ack = this.#read(stream, () => reader.ack());
+        if (ack === undefined) return;
+        const { peer } = this.session;
+        return sink.accepted(ack.version || (peer?.version ?? ""), ack.uid || (peer?.uid ?? ""));
+      }
       case FrameKind.Nack: {
         const nack = this.#read(stream, () => reader.nack());
         if (nack === undefined) return;
@@ -283,6 +293,8 @@ export class ClientSession implements SessionHalf {
 
   flushed(): void {
     this.#numbers.flushed();
+    // Over a network an answer takes longer than waiting awake for it pays.
+    if (!this.session.carrier.local) return;
     if (this.#streams.size > 0 && this.#streams.size <= FEW_STREAMS) spinner.expect();
   }
 
@@ -321,6 +333,12 @@ export class ClientSession implements SessionHalf {
   }
 
   #assertSize(payload: Payload, what: string): void {
+    if (payload.parts.length > 0 && this.open && !this.session.outbound.takesParts) {
+      throw new TaskRefusedError(
+        "TOO_LARGE",
+        `Cannot send the ${what}: it holds binary of 64 KiB or more, and this worker does not take binary beside a message; send less at a time, or call workers of a newer version`,
+      );
+    }
     const excess = this.session.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(

@@ -8,10 +8,14 @@ import type { Define } from "../wire/frames.ts";
 /** The highest kind that a Define frame can have. */
 const MAX_KIND = 255;
 
+/** Bytes that the definitions of one connection may hold: room for as many of usual length as may be made. */
+const MAX_DEFINED_BYTES = 32 * 1024 * 1024;
+
 /** The definitions that have come. */
 export class InboundDefinitions {
   readonly #maxDefines: number;
   readonly #defines = new Map<number, Define>();
+  #bytes = 0;
 
   /** @param maxDefines The highest index, which this side has announced. */
   constructor(maxDefines: number) {
@@ -22,7 +26,7 @@ export class InboundDefinitions {
     return this.#defines.get(defineKey(kind, index));
   }
 
-  /** @throws {@link ProtocolError} for an index out of bounds, or one in use. */
+  /** @throws {@link ProtocolError} for an index out of bounds, or one in use, or more than this side can keep. */
   add(define: Define): void {
     const key = defineKey(define.kind, define.index);
     if (define.index === 0 || define.index > this.#maxDefines || define.kind > MAX_KIND) {
@@ -31,6 +35,10 @@ export class InboundDefinitions {
       );
     }
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
+    this.#bytes += define.value.length + define.location.length;
+    if (this.#bytes > MAX_DEFINED_BYTES) {
+      throw new ProtocolError(`Definitions of more than ${MAX_DEFINED_BYTES} bytes on one connection`);
+    }
     this.#defines.set(key, define);
   }
 }

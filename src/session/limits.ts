@@ -1,5 +1,6 @@
-/** What a peer accepts on one connection. Announced in its Hello; both sides keep to the other's. */
+/** What a peer accepts and understands on one connection. Announced in its Hello; both sides keep to the other's. */
 import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
+import { Feature } from "../wire/features.ts";
 import type { Limits } from "../wire/frames.ts";
 
 /** The limits of this implementation. Sizes in bytes. */
@@ -16,8 +17,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxDepth: 1000,
 };
 
-/** The version of the payload codec's features that peers may list. None so far. */
-export const FEATURES: readonly number[] = [];
+/** The optional parts of the protocol that this implementation understands. */
+export const FEATURES: readonly number[] = Object.freeze(Object.values(Feature));
 
 /** What a peer does not state is taken to be as here. */
 export function completeLimits(stated: Limits): Limits {

@@ -5,7 +5,8 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { CHUNK_SIZE } from "../wire/chunk.ts";
-import type { Limits } from "../wire/frames.ts";
+import { Feature } from "../wire/features.ts";
+import type { Hello } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
 import type { OutboundBatch } from "./outbound-batch.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
@@ -33,6 +34,7 @@ export class OutboundMessages {
   /** Payloads up to this size travel inside their frame; chunks are as large. */
   #inlineBytes = CHUNK_SIZE;
   #maxOpen = 0;
+  #takesParts = false;
 
   constructor(carrier: Carrier, batch: OutboundBatch) {
     this.#carrier = carrier;
@@ -44,10 +46,17 @@ export class OutboundMessages {
     return this.#batch.congested || this.#windowBytes <= 0;
   }
 
-  /** From here on messages go out as the peer takes them. */
-  keepTo(limits: Limits): void {
+  /** Whether binary may travel beside a message. Where it may not, the sender encodes it inside. */
+  get takesParts(): boolean {
+    return this.#takesParts;
+  }
+
+  /** From here on messages go out as the peer takes them: without `Feature.Parts`, each in one frame. */
+  keepTo({ limits, features }: Hello): void {
+    this.#takesParts = features.includes(Feature.Parts);
     this.#windowBytes = limits.connectionWindow;
-    this.#inlineBytes = Math.max(1, Math.min(CHUNK_SIZE, limits.maxBatch >>> 2));
+    const chunkBytes = Math.max(1, Math.min(CHUNK_SIZE, limits.maxBatch >>> 2));
+    this.#inlineBytes = this.#takesParts ? chunkBytes : Number.MAX_SAFE_INTEGER;
     this.#maxOpen = limits.maxOpenMessages;
   }
 

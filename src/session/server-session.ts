@@ -4,6 +4,7 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
+import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { Refusal } from "../wire/refusal.ts";
@@ -29,6 +30,12 @@ export interface ServerStream {
   lost(why: string): void;
 }
 
+/** Work that waits until its client takes more; see {@link ServerSession.holdBack}. */
+export interface HeldWork {
+  /** It may go on. */
+  released(): void;
+}
+
 /** Takes tasks. */
 export interface TaskAcceptor {
   /** A client has introduced itself. */
@@ -48,6 +55,9 @@ export interface TaskAcceptor {
   closed(session: ServerSession): void;
 }
 
+/** Work released in one turn: whether there is room for more shows only once it has answered. */
+const RELEASED_AT_A_TIME = 16;
+
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
@@ -56,6 +66,10 @@ export class ServerSession implements SessionHalf {
   readonly #streams = new Map<number, ServerStream>();
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
+  #knowsGrammar = false;
+  /** The oldest first. */
+  readonly #held = new Set<HeldWork>();
+  #releasing = false;
 
   constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
     this.#acceptor = acceptor;
@@ -71,6 +85,39 @@ export class ServerSession implements SessionHalf {
   drain(detail: string, graceMs: number): void {
     this.session.writer.goAway({ lastStream: LAST_STREAM, code: Refusal.DRAINING, detail, graceMs });
     this.session.scheduleFlush();
+  }
+
+  /** Whether the client takes binary beside a message. */
+  get takesParts(): boolean {
+    return this.session.outbound.takesParts;
+  }
+
+  /** Whether the client knows the whole grammar of a call; see `Feature.Grammar`. */
+  get knowsGrammar(): boolean {
+    return this.#knowsGrammar;
+  }
+
+  /**
+   * Whether this client takes so little that more answers would only fill memory: what makes answers is then to be
+   * held back. A client on this host is one's own, and is never made to wait for itself.
+   */
+  get isOverfull(): boolean {
+    return !this.session.carrier.local && this.session.congested;
+  }
+
+  /** Has the work released, once, when the client takes more again. */
+  holdBack(work: HeldWork): void {
+    this.#held.add(work);
+  }
+
+  /** Forgets work that was held back. */
+  letGo(work: HeldWork): void {
+    this.#held.delete(work);
+  }
+
+  /** Goes on with another target for the frames of a stream. */
+  replace(stream: number, target: ServerStream): void {
+    if (this.#streams.has(stream)) this.#streams.set(stream, target);
   }
 
   ack(stream: number): void {
@@ -119,11 +166,13 @@ export class ServerSession implements SessionHalf {
   nack(stream: number, nack: Nack): void {
     this.#streams.delete(stream);
     this.session.dropTransfers(stream);
-    this.session.writer.nack(stream, nack);
+    const { version } = this.session.hello;
+    this.session.writer.nack(stream, nack.version === "" ? { ...nack, version } : nack);
     this.session.scheduleFlush();
   }
 
-  ready(_hello: Hello): void {
+  ready(hello: Hello): void {
+    this.#knowsGrammar = hello.features.includes(Feature.Grammar);
     this.#acceptor.opened(this);
   }
 
@@ -256,23 +305,43 @@ export class ServerSession implements SessionHalf {
   }
 
   flushed(): void {
-    this.#acceptor.flushed();
+    // Over a network the next call takes longer than waiting awake for it pays, and another thread wants the time.
+    if (this.session.carrier.local) this.#acceptor.flushed();
   }
 
   drained(): void {
     // Results wait in the writer and leave with the next flush.
     this.session.scheduleFlush();
+    this.#release();
   }
 
   closed(error: Error | undefined): void {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
+    this.#held.clear();
     this.#acceptor.closed(this);
+  }
+
+  #release(): void {
+    if (this.#held.size === 0 || this.#releasing) return;
+    let released = 0;
+    for (const work of this.#held) {
+      if (this.session.congested) return; // it drains again
+      if (released++ === RELEASED_AT_A_TIME) break;
+      this.#held.delete(work);
+      work.released();
+    }
+    if (this.#held.size === 0) return;
+    this.#releasing = true;
+    setImmediate(() => {
+      this.#releasing = false;
+      this.#release();
+    });
   }
 }
 
-/** Makes a Nack. */
+/** Makes a Nack. The session that sends it adds the worker's version. */
 export function refusal(code: number, reason: string, retryAfterMs = 0): Nack {
   return { code, reason, retryAfterMs, version: "" };
 }

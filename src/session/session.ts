@@ -266,7 +266,9 @@ export class Session implements CarrierEvents {
     }
     if (!hello.codecs.some((codec) => this.hello.codecs.includes(codec))) {
       this.fail(
-        new ProtocolError(`No payload codec in common: the peer names [${hello.codecs.join(", ")}]`),
+        new ProtocolError(
+          `No payload codec in common: the peer names [${hello.codecs.join(", ").slice(0, 500)}]`,
+        ),
         Refusal.CODEC,
       );
       return;
@@ -274,7 +276,7 @@ export class Session implements CarrierEvents {
     const peer = { ...hello, limits: completeLimits(hello.limits) };
     this.peer = peer;
     this.#batch.keepTo(peer.limits);
-    this.outbound.keepTo(peer.limits);
+    this.outbound.keepTo(peer);
     this.#state = "open";
     this.#half.ready(peer);
   }

@@ -9,13 +9,19 @@ export const LAST_STREAM = 0xffff_ffff;
 
 /** The numbering of one connection. */
 export class StreamNumbers {
-  #next = 1;
+  #next: number;
   /** Every number has been used once. */
   #wrapped = false;
   /** The first stream opened since the last flush: what never left did not start. */
-  #firstUnflushed = 1;
+  #firstUnflushed: number;
   /** Streams above it were not started, says the worker's GoAway. */
   #lastStarted = LAST_STREAM;
+
+  /** @param first The first number given; another than 1 is for tests of what comes after the last one. */
+  constructor(first: number = 1) {
+    this.#next = first;
+    this.#firstUnflushed = first;
+  }
 
   /** Gives the next number that is not in use. */
   take(inUse: ReadonlyMap<number, unknown>): number {

@@ -9,7 +9,7 @@
  * 2^53 - 1, a group, and a nested message or a oneof that occurs twice make a frame malformed.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
-import { decodeAck } from "./ack.ts";
+import { type Ack, decodeAck } from "./ack.ts";
 import { decodeDefine } from "./define.ts";
 import { FieldScanner, WRONG_TYPE } from "./field-scanner.ts";
 import { FrameKind } from "./frame-kind.ts";
@@ -157,6 +157,26 @@ export class BatchReader {
     return this.#task.tag(this.bytes);
   }
 
+  /** Task: whether it has arguments by name, which the codec has no place for. */
+  get hasKeywords(): boolean {
+    return this.#task.hasKeywords;
+  }
+
+  /** Task: its id, where the caller has chosen one. */
+  taskId(): string | undefined {
+    return this.#task.id(this.bytes);
+  }
+
+  /** Task: id of the task it was called from, where `callers` does not say more. */
+  caller(): string | undefined {
+    return this.#task.caller(this.bytes);
+  }
+
+  /** Task: numbers of the features that its caller understands, where no Hello has stated them. */
+  taskFeatures(): readonly number[] {
+    return this.#task.features(this.bytes);
+  }
+
   /** Task: version of the caller, where no Hello has stated it. */
   taskVersion(): string | undefined {
     return this.#task.version(this.bytes);
@@ -195,16 +215,10 @@ export class BatchReader {
     return decodeNack(this.bytes, this.#contentStart, this.#contentEnd);
   }
 
-  /** The worker's version; `""`: not stated. @throws ProtocolError as the others. */
-  ackVersion(): string {
+  /** @throws ProtocolError if the content is malformed or the frame is another. */
+  ack(): Ack {
     this.#expect(FrameKind.Ack);
-    return decodeAck(this.bytes, this.#contentStart, this.#contentEnd).version;
-  }
-
-  /** The worker's uid; `""`: not stated. @throws ProtocolError as the others. */
-  ackUid(): string {
-    this.#expect(FrameKind.Ack);
-    return decodeAck(this.bytes, this.#contentStart, this.#contentEnd).uid;
+    return decodeAck(this.bytes, this.#contentStart, this.#contentEnd);
   }
 
   /** @throws ProtocolError if the content is malformed or the frame is another. */

@@ -159,7 +159,7 @@ export class BatchWriter {
   }
 
   ack(stream: number, version: string, uid: string): void {
-    this.#nested(stream, RESPONSE, ACK, encodeAck({ version, uid }));
+    this.#nested(stream, RESPONSE, ACK, encodeAck({ version, uid, codec: "", features: [] }));
   }
 
   nack(stream: number, nack: Nack): void {

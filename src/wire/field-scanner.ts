@@ -10,6 +10,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The problem of a known field that is encoded as another type. */
 export const WRONG_TYPE = "a known field has the wrong wire type";
 const CUT_OFF = "a number is cut off";
+const TOO_LONG = "a number is longer than ten bytes";
 /** Beyond any `end`, so that no loop reads on after a problem. */
 const STOPPED = 0x7fffffff;
 
@@ -95,6 +96,45 @@ export class FieldScanner {
     return this.#varint() !== 0;
   }
 
+  /** Reads a number between -2^31 and 2^31 - 1; of a longer one the low 32 bits, as protobuf does. */
+  int32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.position >= this.end) {
+        this.fail(CUT_OFF);
+        return 0;
+      }
+      const byte = this.bytes[this.position++] as number;
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    this.fail(TOO_LONG);
+    return 0;
+  }
+
+  /** Reads a number of single precision, NaN and the infinities included. */
+  float(): number {
+    return this.#advance(4) ? this.#view().getFloat32(this.position - 4, true) : 0;
+  }
+
+  /** Reads a number of double precision, NaN and the infinities included. */
+  double(): number {
+    return this.#advance(8) ? this.#view().getFloat64(this.position - 8, true) : 0;
+  }
+
+  /** Reads an entry of a map from strings to strings; what it leaves out is `""`. */
+  entry(): [key: string, value: string] {
+    const entry: [string, string] = ["", ""];
+    const outer = this.enter();
+    for (let tag = this.tag(); tag !== 0; tag = this.tag()) {
+      if (tag === 10) entry[0] = this.text();
+      else if (tag === 18) entry[1] = this.text();
+      else this.skipUnknown(tag, 2);
+    }
+    this.leave(outer);
+    return entry;
+  }
+
   /** Reads the length of a string, of bytes or of a message, which then starts at `position`. */
   length(): number {
     const length = this.uint53();
@@ -105,9 +145,18 @@ export class FieldScanner {
     return length;
   }
 
-  /** Reads a string. */
-  text(): string {
-    return this.skipText() ? readText(this.bytes, this.textStart, this.position) : "";
+  /**
+   * Reads a string.
+   *
+   * @param maxBytes Of a longer one the beginning is read, with an ellipsis: what a peer says about itself ends up
+   *   in errors and logs. Default: no limit.
+   */
+  text(maxBytes: number = Number.POSITIVE_INFINITY): string {
+    if (!this.skipText()) return "";
+    if (this.position - this.textStart <= maxBytes) {
+      return readText(this.bytes, this.textStart, this.position);
+    }
+    return `${readText(this.bytes, this.textStart, this.textStart + maxBytes)}…`;
   }
 
   /**
@@ -182,12 +231,20 @@ export class FieldScanner {
    * @throws ProtocolError naming the problem.
    */
   assertIntact(message: string): void {
-    if (this.problem !== "") throw new ProtocolError(`Cannot read a ${message} frame: ${this.problem}`);
+    if (this.problem !== "") throw new ProtocolError(`Cannot read a ${message}: ${this.problem}`);
   }
 
-  #advance(length: number): void {
-    if (length > this.end - this.position) this.fail("a field is longer than its message");
-    else this.position += length;
+  #view(): DataView {
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+  }
+
+  #advance(length: number): boolean {
+    if (length > this.end - this.position) {
+      this.fail("a field is longer than its message");
+      return false;
+    }
+    this.position += length;
+    return true;
   }
 
   /** Reads up to ten bytes; a value of 2^53 or more comes out inexact but not smaller than that. */
@@ -219,7 +276,7 @@ export class FieldScanner {
       if (byte < 0x80) return value;
       scale *= 0x80;
     }
-    this.fail("a number is longer than ten bytes");
+    this.fail(TOO_LONG);
     return 0;
   }
 }

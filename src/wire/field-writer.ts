@@ -20,6 +20,29 @@ export class FieldWriter {
     return this;
   }
 
+  /** Appends a boolean; false is left out. */
+  flag(field: number, value: boolean): this {
+    return this.uint(field, value ? 1 : 0);
+  }
+
+  /** Appends a number in single precision; 0 is left out. */
+  float(field: number, value: number): this {
+    if (value === 0) return this;
+    this.#reserve(12);
+    this.#position = writeVarint(this.#bytes, this.#position, (field << 3) | 5);
+    this.#position = this.#bytes.writeFloatLE(value, this.#position);
+    return this;
+  }
+
+  /** Appends a number in double precision; 0 is left out. */
+  double(field: number, value: number): this {
+    if (value === 0) return this;
+    this.#reserve(16);
+    this.#position = writeVarint(this.#bytes, this.#position, (field << 3) | 1);
+    this.#position = this.#bytes.writeDoubleLE(value, this.#position);
+    return this;
+  }
+
   /** Appends a list of numbers, packed. */
   packed(field: number, values: readonly number[]): this {
     const list = new FieldWriter();
@@ -40,6 +63,14 @@ export class FieldWriter {
     const size = textSize(value);
     this.#head(field, size);
     this.#position = writeText(this.#bytes, this.#position, value);
+    return this;
+  }
+
+  /** Appends a map from strings to strings, an entry for every own property. */
+  entries(field: number, map: Readonly<Record<string, string>>): this {
+    for (const [key, value] of Object.entries(map)) {
+      this.bytes(field, new FieldWriter().element(1, key).element(2, value).finish());
+    }
     return this;
   }
 

@@ -7,6 +7,15 @@
 /** Tasks that a nested call names above itself; a longer chain is cut. */
 export const MAX_CALLERS = 32;
 
+/** Bytes read of a version, a uid or the name of a codec; nothing that is longer is compatible with anything. */
+export const MAX_NAME_BYTES = 128;
+
+/** Bytes read of the text by which a peer explains a refusal. */
+export const MAX_EXPLANATION_BYTES = 8_192;
+
+/** Codecs or features read of those that a peer lists. */
+export const MAX_LISTED = 256;
+
 /** One of the tasks from which a task was called. */
 export interface Caller {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** The GoAway message, after which a connection takes no new streams, as bytes. */
 import { FieldScanner } from "./field-scanner.ts";
 import { FieldWriter } from "./field-writer.ts";
-import type { GoAway } from "./frames.ts";
+import { type GoAway, MAX_EXPLANATION_BYTES } from "./frames.ts";
 
 /** Encodes the message, without a frame around it. */
 export function encodeGoAway(goAway: GoAway): Uint8Array {
@@ -31,7 +31,7 @@ export function decodeGoAway(bytes: Uint8Array, start: number, end: number): GoA
         goAway.code = scanner.enumeration();
         break;
       case 26:
-        goAway.detail = scanner.text();
+        goAway.detail = scanner.text(MAX_EXPLANATION_BYTES);
         break;
       case 32:
         goAway.graceMs = scanner.uint53();

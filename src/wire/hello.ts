@@ -1,7 +1,7 @@
 /** The Hello message, with which each side introduces itself, as bytes. */
 import { FieldScanner } from "./field-scanner.ts";
 import { FieldWriter } from "./field-writer.ts";
-import type { Hello, Limits } from "./frames.ts";
+import { type Hello, type Limits, MAX_LISTED, MAX_NAME_BYTES } from "./frames.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -17,7 +17,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 }
 
 /**
- * Decodes the message in the given range.
+ * Decodes the message in the given range; of texts and lists that no peer of ours would send, the beginning.
  *
  * @throws ProtocolError if it is malformed.
  */
@@ -43,23 +43,24 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
         hello.session = scanner.uint32();
         break;
       case 18:
-        hello.version = scanner.text();
+        hello.version = scanner.text(MAX_NAME_BYTES);
         break;
       case 26:
-        hello.uid = scanner.text();
+        hello.uid = scanner.text(MAX_NAME_BYTES);
         break;
       case 34:
-        hello.runtime = scanner.text();
+        hello.runtime = scanner.text(MAX_NAME_BYTES);
         break;
       case 42:
-        codecs.push(scanner.text());
+        if (codecs.length < MAX_LISTED) codecs.push(scanner.text(MAX_NAME_BYTES));
+        else scanner.skipText();
         break;
       case 48:
-        features.push(scanner.uint32());
+        list(features, scanner.uint32());
         break;
       case 50: {
         const outer = scanner.enter();
-        while (scanner.position < scanner.end) features.push(scanner.uint32());
+        while (scanner.position < scanner.end) list(features, scanner.uint32());
         scanner.leave(outer);
         break;
       }
@@ -75,6 +76,10 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
   }
   scanner.assertIntact("Hello");
   return hello;
+}
+
+function list(numbers: number[], value: number): void {
+  if (numbers.length < MAX_LISTED) numbers.push(value);
 }
 
 function encodeLimits(limits: Limits): Uint8Array {

@@ -4,7 +4,7 @@
  */
 import { FieldScanner, WRONG_TYPE } from "./field-scanner.ts";
 import { FieldWriter } from "./field-writer.ts";
-import type { Nack } from "./frames.ts";
+import { MAX_EXPLANATION_BYTES, MAX_NAME_BYTES, type Nack } from "./frames.ts";
 
 /** Encodes the message, without a frame around it. */
 export function encodeNack(nack: Nack): Uint8Array {
@@ -28,7 +28,7 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
       case 802:
-        nack.reason = scanner.text();
+        nack.reason = scanner.text(MAX_EXPLANATION_BYTES);
         break;
       case 808:
         nack.code = scanner.enumeration();
@@ -37,7 +37,7 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
         nack.retryAfterMs = scanner.uint53();
         break;
       case 826:
-        nack.version = scanner.text();
+        nack.version = scanner.text(MAX_NAME_BYTES);
         break;
       default:
         if (tag >>> 3 >= 100 && tag >>> 3 <= 103) scanner.fail(WRONG_TYPE);

@@ -1,7 +1,7 @@
 /** The Reset message, which ends one stream without a result, as bytes. */
 import { FieldScanner } from "./field-scanner.ts";
 import { FieldWriter } from "./field-writer.ts";
-import type { Reset } from "./frames.ts";
+import { MAX_EXPLANATION_BYTES, type Reset } from "./frames.ts";
 
 /** Encodes the message, without a frame around it. */
 export function encodeReset(reset: Reset): Uint8Array {
@@ -23,7 +23,7 @@ export function decodeReset(bytes: Uint8Array, start: number, end: number): Rese
         reset.code = scanner.enumeration();
         break;
       case 18:
-        reset.detail = scanner.text();
+        reset.detail = scanner.text(MAX_EXPLANATION_BYTES);
         break;
       default:
         scanner.skipUnknown(tag, 2);

@@ -1,5 +1,5 @@
 /**
- * The two lists of a Task, its callers and its trace context. While a frame is scanned they are only
+ * The lists of a Task: its callers, its trace context, its caller's features. While a frame is scanned they are only
  * checked and skipped; they are decoded when somebody asks, from the range of the Task.
  */
 import { FieldScanner } from "./field-scanner.ts";
@@ -9,6 +9,10 @@ import { type Caller, MAX_CALLERS } from "./frames.ts";
 export const CALLER_TAG = 882;
 /** Tag of an entry of the trace context in a Task. */
 export const TRACE_TAG = 858;
+/** Tag of one feature in a Task … */
+export const FEATURE_TAG = 872;
+/** … and of several, packed. */
+export const FEATURES_TAG = 874;
 
 /**
  * Skips a message that has nothing but strings, numbered from 1, once they are known to be valid.
@@ -50,6 +54,25 @@ export function readTrace(bytes: Uint8Array, start: number, end: number): Readon
     trace.set(name, value);
   }
   return trace;
+}
+
+/** Decodes the features of a Task that has been checked. */
+export function readFeatures(bytes: Uint8Array, start: number, end: number): readonly number[] {
+  const features: number[] = [];
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, start, end);
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    if (tag === FEATURE_TAG) {
+      features.push(scanner.uint32());
+    } else if (tag === FEATURES_TAG) {
+      const outer = scanner.enter();
+      while (scanner.position < scanner.end) features.push(scanner.uint32());
+      scanner.leave(outer);
+    } else {
+      scanner.skip(tag);
+    }
+  }
+  return features;
 }
 
 function readCaller(scanner: FieldScanner): Caller {

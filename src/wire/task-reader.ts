@@ -4,7 +4,16 @@
  */
 import { type FieldScanner, WRONG_TYPE } from "./field-scanner.ts";
 import type { Caller } from "./frames.ts";
-import { CALLER_TAG, readCallers, readTrace, skipStrings, TRACE_TAG } from "./task-lists.ts";
+import {
+  CALLER_TAG,
+  FEATURE_TAG,
+  FEATURES_TAG,
+  readCallers,
+  readFeatures,
+  readTrace,
+  skipStrings,
+  TRACE_TAG,
+} from "./task-lists.ts";
 import { readText } from "./text.ts";
 
 /** The Task of the reader's current frame; everything is absent when that is of another kind. */
@@ -17,6 +26,7 @@ export class TaskReader {
   parts = 0;
   argsStart = 0;
   argsEnd = 0;
+  hasKeywords = false;
 
   #start = 0;
   #end = 0;
@@ -26,8 +36,14 @@ export class TaskReader {
   #tagEnd = 0;
   #versionStart = 0;
   #versionEnd = 0;
+  #idStart = 0;
+  #idEnd = 0;
+  #callerStart = 0;
+  #callerEnd = 0;
   #codecStart = 0;
   #codecEnd = 0;
+  #timeoutS = 0;
+  #hasFeatures = false;
   #hasCallers = false;
   #hasTrace = false;
 
@@ -42,6 +58,16 @@ export class TaskReader {
           scanner.skipText();
           this.#versionStart = scanner.textStart;
           this.#versionEnd = scanner.position;
+          break;
+        case 18:
+          scanner.skipText();
+          this.#idStart = scanner.textStart;
+          this.#idEnd = scanner.position;
+          break;
+        case 26:
+          scanner.skipText();
+          this.#callerStart = scanner.textStart;
+          this.#callerEnd = scanner.position;
           break;
         case 34:
           scanner.skipText();
@@ -60,6 +86,15 @@ export class TaskReader {
           scanner.position += length;
           break;
         }
+        case 74: {
+          const length = scanner.length();
+          this.hasKeywords = length > 0;
+          scanner.position += length;
+          break;
+        }
+        case 80:
+          this.#timeoutS = scanner.enumeration(); // a negative number limits nothing
+          break;
         case 802:
           scanner.skipText();
           this.#codecStart = scanner.textStart;
@@ -83,6 +118,17 @@ export class TaskReader {
         case 848:
           this.parts = scanner.uint32();
           break;
+        case FEATURE_TAG:
+          this.#hasFeatures = true;
+          scanner.uint32();
+          break;
+        case FEATURES_TAG: {
+          this.#hasFeatures = true;
+          const enclosing = scanner.enter();
+          while (scanner.position < scanner.end) scanner.uint32();
+          scanner.leave(enclosing);
+          break;
+        }
         case TRACE_TAG:
           this.#hasTrace = true;
           skipStrings(scanner, 2);
@@ -97,6 +143,7 @@ export class TaskReader {
       }
     }
     scanner.leave(outer);
+    if (this.#timeoutS > 0 && this.budgetUs === 0) this.budgetUs = this.#timeoutS * 1_000_000;
   }
 
   /** Forgets the task. */
@@ -115,10 +162,29 @@ export class TaskReader {
     this.#tagEnd = 0;
     this.#versionStart = 0;
     this.#versionEnd = 0;
+    this.#idStart = 0;
+    this.#idEnd = 0;
+    this.#callerStart = 0;
+    this.#callerEnd = 0;
     this.#codecStart = 0;
     this.#codecEnd = 0;
+    this.#timeoutS = 0;
+    this.hasKeywords = false;
+    this.#hasFeatures = false;
     this.#hasCallers = false;
     this.#hasTrace = false;
+  }
+
+  id(bytes: Uint8Array): string | undefined {
+    return decode(bytes, this.#idStart, this.#idEnd);
+  }
+
+  caller(bytes: Uint8Array): string | undefined {
+    return decode(bytes, this.#callerStart, this.#callerEnd);
+  }
+
+  features(bytes: Uint8Array): readonly number[] {
+    return this.#hasFeatures ? readFeatures(bytes, this.#start, this.#end) : [];
   }
 
   callable(bytes: Uint8Array): string | undefined {
@@ -154,9 +220,14 @@ function decode(bytes: Uint8Array, start: number, end: number): string | undefin
 function isRead(field: number): boolean {
   switch (field) {
     case 1:
+    case 2:
+    case 3:
     case 4:
     case 7:
     case 8:
+    case 9:
+    case 10:
+    case 109:
     case 110:
       return true;
     default:

@@ -13,9 +13,9 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import type { HoldEstimate } from "../internal/hold-estimate.ts";
-import { NO_PARTS } from "../session/payload.ts";
-import { refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
-import { Refusal } from "../wire/refusal.ts";
+import { NO_PARTS, type Payload } from "../session/payload.ts";
+import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
+import { Refusal, refusalName } from "../wire/refusal.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
@@ -35,6 +35,10 @@ export interface ExecutionHost extends TaskHost {
   resumed(execution: Execution): void;
   /** The terminal frame has been written, or can no longer be. */
   ended(execution: Execution): void;
+  /** The caller is gone, and the body goes on. */
+  orphaned(execution: Execution): void;
+  /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
+  bodyEnded(execution: Execution): void;
   /** The payload is here and the routine known: the task may be queued. */
   runnable(execution: Execution): void;
 }
@@ -45,9 +49,10 @@ export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
 type EncodedPayload = ReturnType<typeof encodeValue>;
 
 const EMPTY = new Uint8Array(0);
+const NO_PAYLOAD: Payload = { bytes: EMPTY, start: 0, end: 0, parts: NO_PARTS };
 
 /** A task that this worker has accepted. */
-export abstract class Execution implements ServerStream, Runnable {
+export abstract class Execution implements ServerStream, Runnable, HeldWork {
   readonly task: IncomingTask;
   readonly session: ServerSession;
   readonly stream: number;
@@ -63,6 +68,8 @@ export abstract class Execution implements ServerStream, Runnable {
   #parts: readonly Uint8Array[] = NO_PARTS;
   /** Its place in the queue while it waits for its turn. */
   #node: FifoNode<Runnable> | undefined;
+  /** Its turn has come, and its client takes no more answers for now. */
+  #held = false;
   #begun = false;
   #acked = false;
   /** How long the last step held the thread, and whether the caller has been told. */
@@ -91,7 +98,7 @@ export abstract class Execution implements ServerStream, Runnable {
   }
 
   protected get queued(): boolean {
-    return this.#node !== undefined;
+    return this.#node !== undefined || this.#held;
   }
 
   // Frames of the stream, in the order in which they arrive.
@@ -127,7 +134,9 @@ export abstract class Execution implements ServerStream, Runnable {
     const running = this.#phase === "running";
     this.#settle();
     this.task.fire(abortReason(`The caller is gone: ${why}`));
-    if (running) this.abandoned();
+    if (!running) return;
+    this.host.orphaned(this);
+    this.abandoned();
   }
 
   // What the worker decides.
@@ -149,11 +158,24 @@ export abstract class Execution implements ServerStream, Runnable {
     this.opened(stepImplied);
   }
 
+  /** Leaves the task to another execution of it. Neither has begun, and the other's routine is not bound yet. */
+  handOver(successor: Execution): void {
+    if (this.#phase === "ready") successor.payload(this.#bytes, this.#start, this.#end, this.#parts);
+    successor.permit = this.permit;
+    this.permit = false;
+    this.#phase = "over";
+    this.#dropPayload();
+  }
+
   /** Refuses the task before its body has started. */
   refuse(code: number, reason: string): void {
     if (this.#phase === "over") return;
     this.#settle();
-    this.session.nack(this.stream, refusal(code, reason));
+    if (this.#acked && !this.session.knowsGrammar) {
+      this.session.exception(this.stream, this.#encodeRefusal(code, reason), 0);
+    } else {
+      this.session.nack(this.stream, refusal(code, reason));
+    }
   }
 
   /** Ends the task with a reason: a queued one never starts, a running one sees its signal fire. */
@@ -164,6 +186,7 @@ export abstract class Execution implements ServerStream, Runnable {
       return;
     }
     this.task.cancel(reason);
+    this.#stopWaiting();
     this.cancelRequested();
   }
 
@@ -174,7 +197,19 @@ export abstract class Execution implements ServerStream, Runnable {
   run(): void {
     this.#node = undefined;
     if (this.#phase === "over") return;
+    // Its end, which nobody asked it to put off, is one small frame.
+    if (this.session.isOverfull && !this.task.cancelled) {
+      this.#held = true;
+      this.session.holdBack(this);
+      return;
+    }
     scopeStorage.run(this.task, runInside, this);
+  }
+
+  /** The client takes answers again. */
+  released(): void {
+    this.#held = false;
+    this.enqueue();
   }
 
   /** Writes `parked` if the body is still under way and nothing has told the caller so yet. */
@@ -200,7 +235,7 @@ export abstract class Execution implements ServerStream, Runnable {
   // Running.
 
   protected enqueue(): void {
-    if (this.#phase === "over" || this.#node !== undefined) return;
+    if (this.#phase === "over" || this.queued) return;
     this.#node = this.host.queue.push(this);
     this.host.queue.kick();
   }
@@ -261,6 +296,7 @@ export abstract class Execution implements ServerStream, Runnable {
     const payload = encodeValue(value, {
       root: "result",
       references: this.host.references,
+      inline: !this.session.takesParts,
       fault: "routine",
     });
     const excess = this.session.session.excess(payload);
@@ -274,7 +310,7 @@ export abstract class Execution implements ServerStream, Runnable {
   }
 
   protected finish(value: unknown): void {
-    if (this.#phase === "over") return;
+    if (this.#phase === "over") return this.host.bodyEnded(this);
     let payload: EncodedPayload;
     try {
       payload = this.encodeResult(value);
@@ -287,10 +323,19 @@ export abstract class Execution implements ServerStream, Runnable {
     this.session.done(this.stream, payload, bodyUs);
   }
 
+  /** Ends the stream, and says nothing else. */
+  protected finishWithoutValue(): void {
+    if (this.#phase === "over") return this.host.bodyEnded(this);
+    const bodyUs = this.takeBodyUs();
+    this.#settle();
+    this.session.done(this.stream, NO_PAYLOAD, bodyUs);
+  }
+
   protected fail(error: unknown): void {
-    if (this.#phase === "over") return;
+    if (this.#phase === "over") return this.host.bodyEnded(this);
     const definition = this.#definition as RoutineDefinition; // it has run
-    const options = { root: "error", references: this.host.references, origin: this.host.origin };
+    const { references, origin } = this.host;
+    const options = { root: "error", references, origin, inline: !this.session.takesParts };
     let payload: EncodedPayload;
     try {
       payload = encodeThrown(this.host.explainError(definition, error), options);
@@ -311,13 +356,28 @@ export abstract class Execution implements ServerStream, Runnable {
     this.session.exception(this.stream, payload, bodyUs);
   }
 
+  /** For callers to whom a Nack means that no Ack has come. */
+  #encodeRefusal(code: number, reason: string): EncodedPayload {
+    const why = `Cannot run '${this.task.routine}': ${reason}`;
+    const error =
+      code === Refusal.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
+    return encodeThrown(error, { root: "error", references: this.host.references, inline: true });
+  }
+
   #settle(): void {
     this.#phase = "over";
     if (this.#node !== undefined) this.host.queue.remove(this.#node);
     this.#node = undefined;
+    this.#stopWaiting();
     this.#dropPayload();
     if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
     this.host.ended(this);
+  }
+
+  #stopWaiting(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.session.letGo(this);
   }
 
   #acknowledge(): void {

@@ -10,6 +10,9 @@ import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./gener
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 
+/** Steps that may be asked for before the ones before them are answered. */
+const MAX_STEPS = 65_536;
+
 /** A generator's task, accepted. */
 export class GeneratorExecution extends Execution {
   #generator: AnyGenerator | undefined;
@@ -60,6 +63,11 @@ export class GeneratorExecution extends Execution {
     else this.#takeStep(this.#generator);
   }
 
+  override handOver(successor: Execution): void {
+    super.handOver(successor);
+    for (const _ of this.#steps) successor.next();
+  }
+
   protected opened(stepImplied: boolean): void {
     // The consumer may have asked for more while the routine was being found.
     if (stepImplied) this.#steps.unshift(NEXT);
@@ -86,6 +94,10 @@ export class GeneratorExecution extends Execution {
   #ask(step: Step): void {
     if (this.phase === "over") return;
     if (this.phase === "receiving") return; // a step before the arguments: the client may not do that
+    if (this.#steps.length === MAX_STEPS) {
+      this.session.broken(this.stream, `more than ${MAX_STEPS} steps asked for ahead of their answers`);
+      return;
+    }
     this.#steps.push(step);
     if (this.begun && !this.#stepRunning) this.#enqueueStep();
   }
@@ -139,20 +151,21 @@ export class GeneratorExecution extends Execution {
       // A plain generator that yields a promise: the consumer gets its value, as `for await` would give it.
       Promise.resolve(outcome.value).then(
         (value: unknown) => this.#stepped(generator, { ...outcome, value } as IteratorResult<unknown>),
-        (error: unknown) => this.#yieldFailed(error),
+        (error: unknown) => this.#yieldFailed(generator, error),
       );
       return;
     }
     this.#stepRunning = false;
     if (this.phase === "over") {
-      if (outcome.done !== true) this.#closeQuietly(generator);
+      if (outcome.done === true) this.host.bodyEnded(this);
+      else this.#closeQuietly(generator);
       return;
     }
     const { cancellation } = this.task;
     if (outcome.done === true) {
       // One that was closed because it was cancelled must not look as if it had come to its end.
       if (this.#closing && cancellation !== undefined) this.fail(cancellation.reason);
-      else this.finish(outcome.value);
+      else this.#finishWith(outcome.value);
       return;
     }
     if (cancellation !== undefined) {
@@ -183,16 +196,22 @@ export class GeneratorExecution extends Execution {
     this.#stepRunning = false;
     const interruption = this.#interruption;
     if (interruption?.kind === "return" && !this.task.cancelled && this.task.isAbort(error)) {
-      this.finish(interruption.value); // it ended because it was told to, and not for a reason of its own
+      this.#finishWith(interruption.value); // it ended because it was told to, and not for a reason of its own
       return;
     }
     this.fail(error);
   }
 
+  /** A caller that does not know Done learns of the end alone. */
+  #finishWith(value: unknown): void {
+    if (this.session.knowsGrammar) this.finish(value);
+    else this.finishWithoutValue();
+  }
+
   /** A promise yielded by a plain generator has rejected: the error belongs at the yield. */
-  #yieldFailed(error: unknown): void {
+  #yieldFailed(generator: AnyGenerator, error: unknown): void {
     this.#stepRunning = false;
-    if (this.phase === "over") return;
+    if (this.phase === "over") return this.#closeQuietly(generator);
     this.#steps.unshift({ kind: "throw", value: error });
     this.#enqueueStep();
   }
@@ -226,11 +245,13 @@ export class GeneratorExecution extends Execution {
 
   /** Runs the finally blocks of a generator whose consumer is gone; nobody is left to hear of an error in them. */
   #closeQuietly(generator: AnyGenerator): void {
+    const ended = (): void => this.host.bodyEnded(this);
     try {
       const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
-      if (isThenable(closing)) closing.then(undefined, () => {});
+      if (isThenable(closing)) closing.then(ended, ended);
+      else ended();
     } catch {
-      // as above
+      ended(); // as above
     }
   }
 }

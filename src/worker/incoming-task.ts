@@ -62,7 +62,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     this.credit = reader.credit;
     this.proxyRef = reader.proxyRef;
     this.tag = reader.tag();
-    this.#callers = reader.callers();
+    this.#callers = callersOf(reader);
+    this.#id = reader.taskId();
     this.#budgetUs = reader.budgetUs;
     this.#arrivedMs = reader.budgetUs > 0 ? performance.now() : 0;
   }
@@ -181,6 +182,14 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     }
     return controller;
   }
+}
+
+/** The chain of callers; a client that knows only the nearest one names its id. */
+function callersOf(reader: BatchReader): readonly LineageEntry[] | undefined {
+  const callers = reader.callers();
+  if (callers !== undefined) return callers;
+  const id = reader.caller();
+  return id === undefined ? undefined : [{ id, routine: "", tag: undefined }];
 }
 
 /** A reason to abort with, as `AbortController` itself would make it. */

@@ -1,5 +1,6 @@
 /** The port through which a worker finds the routine of a task, importing its module where that is allowed. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { Nack } from "../wire/frames.ts";
 
 /** A routine asked for. */
 export interface RoutineRequest {
@@ -12,8 +13,11 @@ export interface RoutineRequest {
 
 /** Finds routines. */
 export interface RoutineResolver {
-  /** The routine, if it may run right now. */
-  lookup(request: RoutineRequest): RoutineDefinition | undefined;
+  /**
+   * The routine, if it may run right now; a refusal, if this caller may not have it whatever happens;
+   * `undefined`, if only `resolve` can tell.
+   */
+  lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined;
   /**
    * The routine, after whatever has to happen first.
    *

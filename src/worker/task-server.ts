@@ -15,9 +15,12 @@ import { formatTaskId, taskIdPrefix } from "../session/task-id.ts";
 import type { BatchReader } from "../wire/batch-reader.ts";
 import { DefineKind } from "../wire/define-kind.ts";
 import type { Define, Hello, Nack } from "../wire/frames.ts";
+import { headMismatch } from "../wire/head-mismatch.ts";
 import { Refusal } from "../wire/refusal.ts";
 import { TaskFlag } from "../wire/task-flags.ts";
 import { readText } from "../wire/text.ts";
+import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
+import type { Activity } from "./activity.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
@@ -34,10 +37,20 @@ export interface TaskServerOptions {
   readonly origin: string;
   /** Root calls accepted at a time, over all connections. The client's own gate is half of it. */
   readonly maxRootCalls: number;
-  /** The dispatcher for nested calls, from the descriptor that came with the task; absent when none came. */
-  readonly nestedDispatcher: (descriptor: Uint8Array | undefined) => Dispatcher | undefined;
+  /**
+   * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
+   * `local`: whether it came over a local carrier, and may be believed.
+   */
+  readonly nestedDispatcher: (
+    descriptor: Uint8Array | undefined,
+    origin: { readonly local: boolean },
+  ) => Dispatcher | undefined;
   /** Completes an error of a body with what the worker knows about its module. */
   readonly explainError: (definition: RoutineDefinition, error: unknown) => unknown;
+  /** Asked last about every task; absent: each is taken. */
+  readonly accept?: AcceptHook | undefined;
+  /** Told when there is something to do, and when there is not; absent: nobody asks. */
+  readonly activity?: Activity | undefined;
 }
 
 const SHUTTING_DOWN = "the worker is shutting down";
@@ -50,12 +63,16 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
   readonly #running = new Set<Execution>();
+  /** Over, since their callers are gone; their bodies still run. */
+  readonly #orphans = new Set<Execution>();
+  readonly #gate: AcceptGate | undefined;
   readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   readonly #prefixes = new WeakMap<ServerSession, string>();
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: Execution[] = [];
   readonly #spinner = new LoopSpinner();
   #rootCalls = 0;
+  #busy = false;
   #draining = false;
   /** The connection that draining spares. */
   #spared: ConnectionId | undefined;
@@ -65,6 +82,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#options = options;
     this.references = options.references;
     this.origin = options.origin;
+    this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.queue = new RunQueue(() => this.#flushAll());
   }
 
@@ -122,6 +140,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
+    const foreign = this.#judgeHead(reader);
+    if (foreign !== undefined) return foreign;
     const nested = (reader.flags & TaskFlag.Nested) !== 0;
     if (this.#draining && !nested && !isConnection(session, this.#spared))
       return refusal(Refusal.DRAINING, SHUTTING_DOWN);
@@ -137,17 +157,20 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     }
 
     const task = new IncomingTask(this, session, reader);
-    const execution =
-      (reader.flags & TaskFlag.Generator) !== 0
-        ? new GeneratorExecution(this, task)
-        : new FunctionExecution(this, task);
-    const definition = this.#options.resolver.lookup(request);
+    const found = this.#options.resolver.lookup(request);
+    if (found !== undefined && "code" in found) return found;
+    const definition = found;
+    const execution = this.#execution(task, definition);
     if (definition !== undefined) {
-      const mismatch = kindMismatch(definition, reader.flags);
+      const mismatch = kindMismatch(definition, task);
       if (mismatch !== undefined) return refusal(Refusal.BAD_PAYLOAD, mismatch);
       execution.bind(definition);
     }
+    const inFlight = this.#running.size + this.#orphans.size;
+    const full = this.#gate?.judge(task, definition?.id ?? request.id, inFlight);
+    if (full !== undefined) return full;
     this.#running.add(execution);
+    this.#noteActivity();
     if (!nested) {
       execution.permit = true;
       this.#rootCalls += 1;
@@ -191,7 +214,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   dispatcher({ session, proxyRef }: IncomingTask): Dispatcher | undefined {
     const define = session.session.definition(DefineKind.Proxy, proxyRef);
-    return this.#options.nestedDispatcher(define?.value);
+    return this.#options.nestedDispatcher(define?.value, session.session.carrier);
   }
 
   estimate(definition: RoutineDefinition): HoldEstimate {
@@ -222,11 +245,21 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   ended(execution: Execution): void {
     if (!this.#running.delete(execution)) return;
+    this.#noteActivity();
     this.suspendedAtYield(execution);
     if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
+  }
+
+  orphaned(execution: Execution): void {
+    this.#orphans.add(execution);
+    this.#noteActivity();
+  }
+
+  bodyEnded(execution: Execution): void {
+    if (this.#orphans.delete(execution)) this.#noteActivity();
   }
 
   explainError(definition: RoutineDefinition, error: unknown): unknown {
@@ -237,11 +270,58 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     execution.begin();
   }
 
+  #noteActivity(): void {
+    const busy = this.#running.size > 0 || this.#orphans.size > 0;
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    if (busy) this.#options.activity?.busy();
+    else this.#options.activity?.idle();
+  }
+
+  /** Refuses a task whose head says that its caller and this worker do not understand each other. */
+  #judgeHead(reader: BatchReader): Nack | undefined {
+    const { hello } = this.#options;
+    const version = reader.taskVersion();
+    const codec = reader.taskCodec();
+    if (version !== undefined || codec !== undefined) {
+      const mismatch = headMismatch({ version, codec }, hello);
+      if (mismatch !== undefined) return refusal(mismatch.code, mismatch.reason);
+    }
+    if (reader.hasKeywords) {
+      return refusal(
+        Refusal.BAD_PAYLOAD,
+        "the task has arguments by name, which routines do not take; pass an object",
+      );
+    }
+    return undefined;
+  }
+
+  /**
+   * Makes the execution of a task. A caller without `Feature.Grammar` may not know which kind of routine it
+   * calls; until the worker does, its task is kept as a generator's, which remembers every step.
+   */
+  #execution(task: IncomingTask, definition: RoutineDefinition | undefined): Execution {
+    const kind = definition?.kind ?? (isOpenToKind(task) ? "generator" : kindExpected(task));
+    return kind === "generator" ? new GeneratorExecution(this, task) : new FunctionExecution(this, task);
+  }
+
+  /** The routine has been found: replaces an execution that was made before, if it is of the other kind. */
+  #fit(execution: Execution, definition: RoutineDefinition): Execution {
+    const { task, session, stream } = execution;
+    if (definition.kind === "generator" || execution instanceof FunctionExecution) return execution;
+    if (!this.#running.delete(execution)) return execution; // over meanwhile
+    const fitting = new FunctionExecution(this, task);
+    this.#running.add(fitting);
+    execution.handOver(fitting);
+    session.replace(stream, fitting);
+    return fitting;
+  }
+
   #resolve(execution: Execution, request: RoutineRequest): void {
     this.#options.resolver.resolve(request).then(
       (definition) => {
-        const mismatch = kindMismatch(definition, execution.task.flags);
-        if (mismatch === undefined) execution.bind(definition);
+        const mismatch = kindMismatch(definition, execution.task);
+        if (mismatch === undefined) this.#fit(execution, definition).bind(definition);
         else execution.refuse(Refusal.BAD_PAYLOAD, mismatch);
       },
       (error: unknown) => {
@@ -280,8 +360,17 @@ function isConnection(session: ServerSession, id: ConnectionId | undefined): boo
 /** One request object per definition, so that a call of a known routine allocates none. */
 const requests = new WeakMap<Define, RoutineRequest>();
 
-function kindMismatch(definition: RoutineDefinition, flags: number): string | undefined {
-  const expected = (flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
-  if (definition.kind === expected) return undefined;
+function kindExpected(task: IncomingTask): RoutineDefinition["kind"] {
+  return (task.flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
+}
+
+/** Whether the caller takes what comes: the original's grammar has no word for the kind of a routine. */
+function isOpenToKind(task: IncomingTask): boolean {
+  return !task.session.knowsGrammar && kindExpected(task) === "function";
+}
+
+function kindMismatch(definition: RoutineDefinition, task: IncomingTask): string | undefined {
+  const expected = kindExpected(task);
+  if (definition.kind === expected || isOpenToKind(task)) return undefined;
   return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides`;
 }

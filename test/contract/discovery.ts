@@ -14,7 +14,7 @@ export interface KnownWorkers extends AsyncDisposable {
 }
 
 const A = workerMetadata({ uid: "a", tags: ["gpu"] });
-const B = workerMetadata({ uid: "b" });
+const B = workerMetadata({ uid: "b", address: "127.0.0.1:50052" });
 
 /**
  * Registers the tests of subscriptions.

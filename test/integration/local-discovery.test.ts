@@ -10,11 +10,17 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { AdvertisementDirectory } from "../../src/discovery/advertisement-directory.ts";
 import { LocalDiscovery } from "../../src/discovery/local-discovery.ts";
-import { hostId, runtimeDirectory, socketPath } from "../../src/discovery/runtime-directory.ts";
+import {
+  controlSocketPath,
+  hostId,
+  runtimeDirectory,
+  socketPath,
+} from "../../src/discovery/runtime-directory.ts";
 import { eventually } from "../support/eventually.ts";
 import { follow } from "../support/follow.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startAdvertisedWorker } from "../support/start-advertised-worker.ts";
+import { useWarnings } from "../support/use-warnings.ts";
 import { workerMetadata } from "../support/worker-metadata.ts";
 
 const SWEEP_WITHIN_MS = 5_000;
@@ -25,16 +31,6 @@ function freshDirectory(): { readonly namespace: string; readonly directory: Adv
   const directory = new AdvertisementDirectory(namespace);
   directory.ensure();
   return { namespace, directory };
-}
-
-/** Collects warnings of Merino's until disposed. */
-function useWarnings(): Disposable & { readonly codes: readonly string[] } {
-  const codes: string[] = [];
-  const onWarning = (warning: Error & { code?: string }): void => {
-    if (warning.name === "MerinoWarning") codes.push(String(warning.code));
-  };
-  process.on("warning", onWarning);
-  return { codes, [Symbol.dispose]: () => void process.off("warning", onWarning) };
 }
 
 test("LocalDiscovery sees workers of other processes come and go", async () => {
@@ -67,6 +63,31 @@ test("LocalDiscovery drops a killed worker within five seconds and removes what 
   assert.deepEqual(follower.log, ["added victim", "dropped victim"]);
   assert.deepEqual(readdirSync(directory.path), []);
   assert.equal(existsSync(worker.socket), false);
+});
+
+test("LocalDiscovery drops a killed network worker by its socket, and removes both of its sockets", async () => {
+  await using _leaks = leakCheck();
+  const { namespace, directory } = freshDirectory();
+  await using follower = follow(new LocalDiscovery(namespace));
+  await using worker = await startAdvertisedWorker(`${namespace}-x`, "victim");
+  const { pid = 0 } = worker.process;
+  const { socket } = worker;
+  const control = controlSocketPath(socket);
+  writeFileSync(control, "");
+  // Whoever listens at the address by now has nothing to do with it.
+  const server = createServer((connection) => connection.destroy()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `127.0.0.1:${(server.address() as { port: number }).port}`;
+  await directory.write(workerMetadata({ uid: "victim", address, pid, socket, hostId: hostId() }));
+  await follower.read(1);
+
+  await worker.kill();
+  await eventually(() => follower.log.length === 2, { withinMs: SWEEP_WITHIN_MS });
+
+  assert.deepEqual(follower.log, ["added victim", "dropped victim"]);
+  assert.deepEqual([existsSync(socket), existsSync(control)], [false, false]);
+  server.close();
+  rmSync(new AdvertisementDirectory(`${namespace}-x`).path, { recursive: true });
 });
 
 test("LocalDiscovery never replays a worker that was killed before", async () => {

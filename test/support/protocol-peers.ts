@@ -6,12 +6,13 @@ import type { RoutineDefinition } from "../../src/identity/routine-definition.ts
 import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession, type ClientStream } from "../../src/session/client-session.ts";
-import { DEFAULT_LIMITS } from "../../src/session/limits.ts";
+import { DEFAULT_LIMITS, FEATURES } from "../../src/session/limits.ts";
 import type { Payload } from "../../src/session/payload.ts";
 import { BatchWriter } from "../../src/wire/batch-writer.ts";
 import type { GoAway, Hello, Limits, Nack, TaskFields } from "../../src/wire/frames.ts";
 import { TaskFlag } from "../../src/wire/task-flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
+import type { AcceptHook } from "../../src/worker/accept-hook.ts";
 import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";
 import { TaskServer } from "../../src/worker/task-server.ts";
 import { eventually } from "./eventually.ts";
@@ -28,7 +29,7 @@ export function helloWith(
     uid: "test",
     runtime: "node",
     codecs: [WIRE_CODEC],
-    features: [],
+    features: FEATURES,
     ...rest,
     limits: { ...DEFAULT_LIMITS, ...limits },
   };
@@ -52,6 +53,8 @@ export type Outcome =
 export class RecordedCall implements ClientStream {
   stream = 0;
   acks = 0;
+  /** Who the Acks say that the worker is. */
+  readonly workers: { readonly version: string; readonly uid: string }[] = [];
   readonly parkedUs: number[] = [];
   readonly values: unknown[] = [];
   /** `body_us` of each response. */
@@ -81,8 +84,9 @@ export class RecordedCall implements ClientStream {
     });
   }
 
-  accepted(): void {
+  accepted(version: string, uid: string): void {
     this.acks += 1;
+    this.workers.push({ version, uid });
   }
 
   parked(bodyUs: number): void {
@@ -224,6 +228,7 @@ export type Body = (...parameters: never[]) => unknown;
 export interface TestWorkerOptions {
   readonly hello?: Hello;
   readonly maxRootCalls?: number;
+  readonly accept?: AcceptHook;
   /** Makes the worker find each routine only when this has settled. */
   readonly found?: Promise<unknown>;
 }
@@ -257,6 +262,7 @@ export class TestWorker {
       references: processReferences,
       origin: "worker",
       maxRootCalls: options.maxRootCalls ?? 100_000,
+      accept: options.accept,
       nestedDispatcher: () => undefined,
       explainError: (_definition, error) => error,
     });

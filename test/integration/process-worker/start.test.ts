@@ -36,6 +36,7 @@ test("ProcessWorker tells the host what it is to be, out of sight of its childre
     cwd: process.cwd(),
     importTimeoutMs: 1_234,
     options: { maxMessageSize: 4_096 },
+    modules: [],
   });
   assert.equal(JSON.parse(extra.env ?? "").MERINO_HOST_INIT, undefined);
 });

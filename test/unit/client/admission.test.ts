@@ -4,7 +4,7 @@ import { type AdmissionRules, judgeAdmission, localSocketOf } from "../../../src
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
-const RULES: AdmissionRules = { version: "1.2.3", secure: false, filter: undefined };
+const RULES: AdmissionRules = { version: "1.2.3", secure: false, hostId: "h", filter: undefined };
 
 function judge(worker: Partial<WorkerMetadata>, rules: Partial<AdmissionRules> = {}): string | undefined {
   const refusal = judgeAdmission(workerMetadata({ version: "1.0.0", ...worker }), { ...RULES, ...rules });

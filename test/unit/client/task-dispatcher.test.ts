@@ -2,18 +2,22 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Balancer } from "../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../src/balancer/least-busy-balancer.ts";
+import { StickyBalancer } from "../../../src/balancer/sticky-balancer.ts";
 import { Membership } from "../../../src/client/membership.ts";
 import { TaskDispatcher } from "../../../src/client/task-dispatcher.ts";
+import type { TaskEvent } from "../../../src/client/task-event.ts";
 import type { CallOptions } from "../../../src/context/dispatcher.ts";
 import { NoWorkersAvailableError } from "../../../src/errors/no-workers-available-error.ts";
 import { RoutineNotFoundError } from "../../../src/errors/routine-not-found-error.ts";
 import { TimeoutError } from "../../../src/errors/timeout-error.ts";
+import { VersionError } from "../../../src/errors/version-error.ts";
 import { WorkerLostError } from "../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../src/identity/routine-definition.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
+import { Refusal } from "../../../src/wire/refusal.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
-import { type Body, helloWith, TestWorker } from "../../support/protocol-peers.ts";
+import { type Body, batchOf, helloWith, TestWorker } from "../../support/protocol-peers.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 /** What a test says about its dispatcher. */
@@ -22,6 +26,8 @@ interface Wish {
   readonly quorum?: number;
   readonly waitTimeoutMs?: number;
   readonly lastStartError?: Error;
+  /** Takes the events about calls. */
+  readonly events?: TaskEvent[];
 }
 
 /** A dispatcher whose workers are in memory. */
@@ -30,7 +36,7 @@ function useDispatcher(wish: Wish = {}) {
   const carriers = new Map<string, MemoryCarrier>();
   const definitions = new Map<string, RoutineDefinition>();
   const membership: Membership = new Membership({
-    rules: { version: "0.1.0", secure: false, filter: undefined },
+    rules: { version: "0.1.0", secure: false, hostId: "h", filter: undefined },
     capacity: undefined,
     reserved: 0,
     connect: async ({ uid }) => {
@@ -44,7 +50,7 @@ function useDispatcher(wish: Wish = {}) {
     changed: () => dispatcher.progress(),
     events: {
       ready: () => dispatcher.progress(),
-      progress: () => dispatcher.progress(),
+      progress: (member) => dispatcher.progress(member),
       unreachable: () => dispatcher.progress(),
       inadmissible() {},
     },
@@ -52,16 +58,19 @@ function useDispatcher(wish: Wish = {}) {
   const dispatcher: TaskDispatcher = new TaskDispatcher({
     references: processReferences,
     balancer: wish.balancer ?? new LeastBusyBalancer(),
-    members: membership.members,
+    members: membership,
     quorumMet: () => membership.size >= (wish.quorum ?? 1),
     waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
     killGraceMs: 60_000,
     descriptor: () => undefined,
     reasons: () => membership.refusals(),
     lastStartError: () => wish.lastStartError,
+    events:
+      wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },
     memberDue: () => true,
     describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
     unresponsive() {},
+    inadmissible: (member, reason, detail) => membership.evict(member, reason, detail),
   });
   const define = (id: string): RoutineDefinition => {
     let definition = definitions.get(id);
@@ -379,4 +388,129 @@ describe("TaskDispatcher", () => {
     assert.equal(sum, 3);
     assert.deepEqual(heard, ["nobody gone", "a failed", "b accepted"]);
   });
+
+  test("keeps calls of one tag on one worker, and lets others past those that wait for it", async () => {
+    await using t = useDispatcher({ balancer: new StickyBalancer() });
+    const gates = new Map(["a", "b"].map((uid) => [uid, useGate()]));
+    for (const uid of ["a", "b"]) {
+      const gate = gates.get(uid) ?? assert.fail();
+      // A body that suspends makes room; these hold their worker's place by never having been heard of.
+      t.add(uid, { home: () => uid, hold: gate.body });
+    }
+    await t.ready(2);
+    const tags = Array.from({ length: 40 }, (_, n) => `tag ${n}`);
+
+    const first = await Promise.all(tags.map((tag) => t.call("home", [], { tag })));
+    const second = await Promise.all(tags.map((tag) => t.call("home", [], { tag })));
+
+    assert.deepEqual(first, second);
+    assert.deepEqual(new Set(first), new Set(["a", "b"]));
+    const [tag = ""] = tags;
+    const home = String(first[0]);
+    const other = tags[first.findIndex((uid) => uid !== home)] ?? "";
+    t.carrier(home).hold();
+    const stuck = Array.from({ length: 3 }, () => t.call("hold", [], { tag }));
+    assert.equal(t.dispatcher.queued, 2); // an unknown routine: one is sent, the others wait for the same worker
+    assert.notEqual(await t.call("home", [], { tag: other }), home);
+    t.carrier(home).release();
+    await eventually(() => gates.get(home)?.count() === 3);
+    gates.get(home)?.open();
+    await Promise.all(stuck);
+  });
+
+  test("reports each step of a call, with the worker's version as its Ack said", async () => {
+    const events: TaskEvent[] = [];
+    await using t = useDispatcher({ events });
+    t.add("a", { add });
+    await t.ready(1);
+
+    await t.call("add", [1, 2], { tag: "mine", dispatchTimeout: 60_000 });
+
+    const { version } = helloWith();
+    const [{ id } = { id: undefined }] = events;
+    assert.match(String(id), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    const common = {
+      type: "task",
+      id,
+      routine: "add",
+      tag: "mine",
+      nested: false,
+      worker: "a",
+      workerVersion: version,
+    };
+    assert.deepEqual(events, [
+      { ...common, phase: "sent" },
+      { ...common, phase: "accepted" },
+      { ...common, phase: "settled", outcome: "completed" },
+    ]);
+  });
+
+  test("reports every worker that a call was sent to, and how it ended", async () => {
+    const events: TaskEvent[] = [];
+    await using t = useDispatcher({ events });
+    for (const uid of ["a", "b"]) t.add(uid, {});
+    await t.ready(2);
+    const controller = new AbortController();
+
+    await rejection(t.call("add"));
+    const queued = rejection(t.call("add", [], { signal: controller.signal }));
+    controller.abort(new Error("never mind"));
+    await queued;
+
+    const told = events.map((event) =>
+      event.phase === "settled" ? event.outcome : `${event.phase} ${event.worker}`,
+    );
+    assert.deepEqual(told.slice(0, 2).sort(), ["sent a", "sent b"]);
+    assert.equal(told[2], "failed");
+    assert.equal(told.at(-1), "cancelled");
+  });
+
+  test("evicts a worker that refuses a task for its version, and tells the caller of both versions", async () => {
+    await using t = useDispatcher();
+    t.add("a", { add });
+    await t.ready(1);
+    t.carrier("a").hold();
+    const call = rejection(t.call("add", [1, 2]));
+    const nack = { code: Refusal.VERSION, reason: "another major", retryAfterMs: 0, version: "9.0.0" };
+
+    t.carrier("a").events?.batch(...wholeOf(batchOf((writer) => writer.nack(1, nack))));
+
+    const error = await call;
+    assert.ok(error instanceof VersionError);
+    assert.deepEqual([error.local, error.remote], [helloWith().version, "9.0.0"]);
+    assert.deepEqual(
+      t.membership.refusals().map(({ uid, reason }) => ({ uid, reason })),
+      [{ uid: "a", reason: "version" }],
+    );
+  });
+
+  test("shows a balancer without a fast path the room for its own call, whatever else is placed meanwhile", async () => {
+    const rooms: boolean[][] = [];
+    const balancer: Balancer = {
+      async *delegate(task, view) {
+        await Promise.resolve(); // others are placed while it thinks
+        rooms.push(view.map(({ room }) => room));
+        assert.equal(view.length, 1);
+        assert.equal(view[0]?.metadata.uid, view[0]?.uid);
+        for (const { uid, room } of view) if ((room || task.nested) && (yield uid) !== undefined) return;
+      },
+    };
+    await using t = useDispatcher({ balancer });
+    t.add("a", { add });
+    await t.ready(1);
+    t.carrier("a").hold();
+
+    const first = t.call("add", [1, 2]);
+    await eventually(() => t.membership.get("a")?.inFlight === 1);
+    const second = t.call("add", [3, 4]);
+    await eventually(() => rooms.length === 2);
+    t.carrier("a").release();
+
+    assert.deepEqual(await Promise.all([first, second]), [3, 7]);
+    assert.deepEqual(rooms, [[true], [false], [true]]);
+  });
 });
+
+function wholeOf(bytes: Uint8Array): [Uint8Array, number, number] {
+  return [bytes, 0, bytes.length];
+}

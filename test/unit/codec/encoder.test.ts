@@ -91,6 +91,25 @@ test("encodeValue sends binary from 64 KiB on beside the message, without copyin
   assert.ok(encoded.end - encoded.start > small.length);
 });
 
+test("encodeValue puts all binary into the message when told to, and it arrives as it was", () => {
+  const shared = new ArrayBuffer(3 * PART_THRESHOLD_BYTES);
+  new Uint8Array(shared).fill(7);
+  const values = [
+    Buffer.alloc(10_000_000, 1),
+    new ArrayBuffer(PART_THRESHOLD_BYTES),
+    new Uint8Array(PART_THRESHOLD_BYTES).fill(3),
+    new Float64Array(PART_THRESHOLD_BYTES).fill(0.5),
+    new DataView(new ArrayBuffer(PART_THRESHOLD_BYTES)),
+    [shared, new Uint8Array(shared, 8), new Uint16Array(shared, 16, 40_000)],
+  ];
+
+  const encoded = encodeValue(values, { ...options, inline: true });
+  const arrived = receive(messageOf(encoded));
+
+  assert.equal(encoded.parts.length, 0);
+  assertSame(arrived, values);
+});
+
 test("encodeValue copies large binary when told to", () => {
   const bytes = new Uint8Array(PART_THRESHOLD_BYTES).fill(1);
 

@@ -1,13 +1,19 @@
 /** Discoveries rebuilt from data. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LanDiscovery } from "../../../src/discovery/lan-discovery.ts";
 import { LocalDiscovery } from "../../../src/discovery/local-discovery.ts";
 import { discoveryFromDescriptor } from "../../../src/discovery/registered-kinds.ts";
 import { StaticDiscovery } from "../../../src/discovery/static-discovery.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 test("discoveryFromDescriptor rebuilds every shipped kind from its descriptor, as JSON carries it", () => {
-  for (const original of [new LocalDiscovery("thumbs"), new StaticDiscovery([workerMetadata()])]) {
+  for (const original of [
+    new LocalDiscovery("thumbs"),
+    new LanDiscovery("thumbs"),
+    new LanDiscovery("thumbs", { port: 5_354 }),
+    new StaticDiscovery([workerMetadata()]),
+  ]) {
     const rebuilt = discoveryFromDescriptor(JSON.parse(JSON.stringify(original.descriptor)));
 
     assert.equal(rebuilt.constructor, original.constructor);

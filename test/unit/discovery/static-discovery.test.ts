@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StaticDiscovery } from "../../../src/discovery/static-discovery.ts";
+import { follow } from "../../support/follow.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 test("StaticDiscovery refuses a record that is incomplete or bears a uid twice, and names it", () => {
@@ -22,4 +23,13 @@ test("StaticDiscovery is not changed by what happens to the list it was given", 
   list.pop();
 
   assert.deepEqual(discovery.descriptor.parameters, { workers: [workerMetadata({ uid: "a" })] });
+});
+
+test("StaticDiscovery leaves codecs out that a record leaves out, as code that gives no codecs means ours", async () => {
+  const { codecs: _, ...record } = workerMetadata({ uid: "a" });
+  await using follower = follow(new StaticDiscovery([record]));
+
+  await follower.read(1);
+
+  assert.deepEqual(follower.events, [{ type: "worker-added", worker: record }]);
 });

@@ -16,6 +16,7 @@ const init: HostInit = {
   cwd: "/app",
   importTimeoutMs: 30_000,
   options: { maxConcurrentCalls: 3 },
+  modules: ["file:///app/jobs.js"],
 };
 
 test("takeHostInit reads what formatHostInit wrote and removes it from the environment", () => {

@@ -9,6 +9,9 @@ test("resolveProcessWorkerOptions fills in defaults", () => {
     startTimeoutMs: undefined,
     importTimeoutMs: 30_000,
     channel: {},
+    network: undefined,
+    modules: [],
+    accept: undefined,
   });
 });
 
@@ -23,6 +26,11 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     importTimeout: 6,
     maxConcurrentCalls: 7,
     maxMessageSize: 8,
+    host: "[::1]",
+    port: 9,
+    advertise: "worker.internal",
+    modules: ["/srv/jobs.js"],
+    accept: new URL("file:///srv/accept.js"),
   });
   execArgv.push("--later");
 
@@ -32,11 +40,20 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     startTimeoutMs: 5,
     importTimeoutMs: 6,
     channel: { maxConcurrentCalls: 7, maxMessageSize: 8 },
+    network: { host: "::1", port: 9, advertise: "worker.internal", insecure: false },
+    modules: ["file:///srv/jobs.js"],
+    accept: "file:///srv/accept.js",
   });
 });
 
 const REFUSED: readonly (readonly [string, unknown])[] = [
   ["execArgv", "--expose-gc"],
+  ["port", 80],
+  ["advertise", "worker.internal"],
+  ["insecure", true],
+  ["host", "127.0.0.1:80"],
+  ["modules", "jobs.js"],
+  ["accept", "https://example.com/accept.js"],
   ["execArgv", [1]],
   ["execArgv", ["a\0b"]],
   ["env", null],

@@ -254,8 +254,10 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
       return { kind: "Credit", stream, count: reader.count };
     case FrameKind.Signal:
       return { kind: "Signal", stream, index: reader.count, reason: payload };
-    case FrameKind.Ack:
-      return { kind: "Ack", stream, version: reader.ackVersion(), uid: reader.ackUid() };
+    case FrameKind.Ack: {
+      const { version, uid } = reader.ack();
+      return { kind: "Ack", stream, version, uid };
+    }
     case FrameKind.Nack:
       return { kind: "Nack", stream, nack: reader.nack() };
     case FrameKind.Result:

@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BatchReader } from "../../../src/wire/batch-reader.ts";
 import { BatchWriter } from "../../../src/wire/batch-writer.ts";
 import { DefineKind } from "../../../src/wire/define-kind.ts";
-import { BatchSchema } from "../../../src/wire/gen/wire_pb.ts";
+import { BatchSchema, RequestSchema, ResponseSchema } from "../../../src/wire/gen/wire_pb.ts";
 import { TaskFlag } from "../../../src/wire/task-flags.ts";
+import { useDispatch } from "../../support/dispatch-peers.ts";
+import { helloWith } from "../../support/protocol-peers.ts";
 import { bindBatch, type FrameModel, readBatch, writeFrame } from "./frame-model.ts";
 
 const README = readFileSync(new URL("../../../src/wire/README.md", import.meta.url), "utf8");
@@ -57,7 +59,7 @@ function readExamples(): Uint8Array[] {
 test("the README's example is the call that it describes", () => {
   const examples = readExamples();
 
-  assert.equal(examples.length, 2);
+  assert.equal(examples.length, 7);
   for (const [at, frames] of [CALL, ANSWER].entries()) {
     const bytes = examples[at] as Uint8Array;
     assert.deepEqual(readBatch(new BatchReader(), bytes), frames);
@@ -73,6 +75,35 @@ test("the README's example is the call that it describes", () => {
     assert.ok(README.includes(`\`${length.toString("hex").replaceAll(/(..)(?=.)/g, "$1 ")}\``));
   }
 });
+
+test("the README's example of a dispatch is what a worker and its caller say", async () => {
+  const [task, ack, next, result, nack] = readExamples().slice(2) as Uint8Array[];
+  await using stream = useDispatch(
+    { "a/b.ts#add": (x: number, y: number) => x + y },
+    { hello: helloWith({ uid: "w1", version: "0.1.0" }) },
+  );
+  await using newer = useDispatch({}, { hello: helloWith({ version: "2.0.0" }) });
+
+  stream.relay.request(task ?? assert.fail());
+  await stream.responded(1);
+  stream.relay.request(next ?? assert.fail());
+  await stream.sink.ended();
+  newer.relay.request(task ?? assert.fail());
+  await newer.sink.ended();
+
+  assert.equal(fromBinary(RequestSchema, task ?? assert.fail()).payload.case, "task");
+  assert.equal(fromBinary(RequestSchema, next ?? assert.fail()).payload.case, "next");
+  // How long the body took is not the same each time.
+  const timeless = stream.sink.messages.map((message) =>
+    toBinary(ResponseSchema, create(ResponseSchema, { payload: message.payload })),
+  );
+  assert.deepEqual([...timeless, ...newer.sink.responses].map(hexOf), [ack, result, nack].map(hexOf));
+  assert.deepEqual([stream.sink.code, newer.sink.code], [0, 0]);
+});
+
+function hexOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? assert.fail()).toString("hex");
+}
 
 test("the README's table of files is the folder's", () => {
   const folder = new URL("../../../src/wire/", import.meta.url);

@@ -1,0 +1,28 @@
+/** A program that finds the pods behind a headless service and lets them count primes. */
+import { DnsDiscovery, WorkerPool } from "merino";
+import { countPrimes } from "./jobs.ts";
+
+const { WORKERS = "merino-workers.default.svc.cluster.local", WORKERS_PORT = "7777" } = process.env;
+const LIMIT = 2_000_000;
+const STEP = 20_000;
+
+const pool = await WorkerPool.open({
+  discovery: new DnsDiscovery(WORKERS, Number(WORKERS_PORT)),
+  // However many pods there are, this program admits no more than sixteen.
+  lease: 16,
+  // How long it waits for the first one, for example while the Deployment is scaled up.
+  quorumTimeout: 120_000,
+});
+try {
+  const starts = Array.from({ length: LIMIT / STEP }, (_, index) => index * STEP);
+  let primes = 0;
+  for await (const found of pool.map((from: number) => countPrimes(from, from + STEP), starts, {
+    concurrency: 32,
+    ordered: false,
+  })) {
+    primes += found;
+  }
+  console.log(`${primes} primes below ${LIMIT}, counted on ${pool.workers.length} workers`);
+} finally {
+  await pool.close();
+}

@@ -1,0 +1,84 @@
+/** Turns the words of a command line into values, or says what was expected. Pure but for looking whether a file exists. */
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { InvalidArgumentError } from "commander";
+import { isMerinoError } from "../errors/merino-error.ts";
+import { MAX_TIMER_MS } from "../internal/clock.ts";
+
+/** Milliseconds, from 0. */
+export function parseDuration(text: string): number {
+  return parseInteger(text, 0, MAX_TIMER_MS, "milliseconds");
+}
+
+/** Milliseconds, from 1. */
+export function parsePositiveDuration(text: string): number {
+  return parseInteger(text, 1, MAX_TIMER_MS, "milliseconds");
+}
+
+/** A TCP port; 0 stands for any free one. */
+export function parsePort(text: string): number {
+  return parseInteger(text, 0, 65_535, "a port");
+}
+
+/** A number of things, from 1. */
+export function parseCount(text: string): number {
+  return parseInteger(text, 1, Number.MAX_SAFE_INTEGER, "a number");
+}
+
+/** Collects the values of an option that may be given several times. */
+export function collectTag(text: string, earlier: readonly string[] = []): readonly string[] {
+  if (text === "" || text.length > 256) throw new InvalidArgumentError("Expected 1 to 256 characters.");
+  return [...earlier, text];
+}
+
+/** Collects `key=value` pairs; a later one of the same key wins. */
+export function collectExtra(
+  text: string,
+  earlier: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Expected key=value, as in --extra zone=eu-1.");
+  const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+  if (key.length > 256 || value.length > 4_096)
+    throw new InvalidArgumentError("Expected a key of at most 256 characters and a value of at most 4096.");
+  return Object.fromEntries([...Object.entries(earlier), [key, value]]);
+}
+
+/** The module that a path or `file:` URL names, as a `file:` URL. */
+export function parseModule(text: string): string {
+  const path = /^file:/i.test(text) ? pathOf(text) : resolve(text);
+  if (path === undefined || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new InvalidArgumentError(
+      `There is no file '${path ?? text}'. Expected the path of a module, as in ./jobs.js.`,
+    );
+  }
+  return pathToFileURL(path).href;
+}
+
+/** Runs a parser of the library; what it refuses is refused as an argument. */
+export function asArgument<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw isMerinoError(error) ? new InvalidArgumentError(error.message) : error;
+  }
+}
+
+function parseInteger(text: string, least: number, most: number, what: string): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new InvalidArgumentError(
+    most === Number.MAX_SAFE_INTEGER
+      ? `Expected ${what} from ${least}.`
+      : `Expected ${what} from ${least} to ${most}.`,
+  );
+}
+
+function pathOf(url: string): string | undefined {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return undefined;
+  }
+}

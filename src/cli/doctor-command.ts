@@ -1,0 +1,165 @@
+/** `merino doctor`: what this side is, and what it would make of each worker it sees. It only looks. */
+import { Command } from "commander";
+import { judgeAdmission } from "../client/admission.ts";
+import { hostId, runtimeDirectory, socketDirectory, socketPath } from "../discovery/runtime-directory.ts";
+import { version, WIRE_CODEC } from "../wire/version.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
+
+import { waitOption } from "./ls-command.ts";
+import { seenWorkers } from "./seen-workers.ts";
+import { CommandFailure, ExitCode, printable, type Terminal } from "./terminal.ts";
+import { greetWorker } from "./worker-contact.ts";
+
+interface DoctorCommandOptions {
+  readonly discovery?: DiscoveryArgument;
+  readonly wait?: number;
+  readonly json: boolean;
+}
+
+/** One thing that was looked at on this side. */
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was found, or what is wrong and what to do. */
+  readonly detail: string;
+}
+
+/** One worker, as it was found. */
+interface WorkerDiagnosis {
+  readonly uid: string;
+  readonly address: string;
+  readonly version: string;
+  /** Whether it answered, as the worker that its record describes. */
+  readonly reachable: boolean;
+  /** Why a pool on this side would not admit it; null if it would. */
+  readonly refused: { readonly reason: string; readonly detail: string } | null;
+  /** Why it could not be reached; null if it could. */
+  readonly problem: string | null;
+}
+
+/** Everything found. */
+interface Diagnosis {
+  readonly version: string;
+  readonly node: string;
+  readonly codec: string;
+  readonly hostId: string;
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+  readonly workers: readonly WorkerDiagnosis[];
+}
+
+const GREETING_MS = 5_000;
+
+const DETAILS = `
+It tells the version of this side and whether its directory for sockets is fit for use. With --discovery it also
+takes every worker that is announced there, connects to it, and judges it as a pool without credentials and
+without a filter would: another major version, no common codec, or another security would keep it out. Room in
+the pool (lease) is not part of it.
+
+With --json it prints one object: version, node, codec, hostId, ok, checks [{ name, ok, detail }] and workers
+[{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or null }].
+
+Exit codes: 0 all is well, 1 something is wrong: a check, a worker, or no worker at all; 2 wrong options.
+
+Examples:
+  merino doctor
+  merino doctor --discovery lan:thumbs
+  merino doctor --discovery local:thumbs --json`;
+
+/** Makes the command. */
+export function doctorCommand(terminal: Terminal): Command {
+  return new Command("doctor")
+    .summary("find out why workers are not used")
+    .description("Finds out why workers are not used: versions, addresses, what would be refused and why.")
+    .addOption(discoveryOption())
+    .addOption(waitOption())
+    .option("--json", "print JSON instead of text", false)
+    .addHelpText("after", DETAILS)
+    .action(async (options: DoctorCommandOptions) => {
+      const diagnosis = await diagnose(options);
+      terminal.out(options.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : describe(diagnosis));
+      // It has said what; the exit code is for scripts.
+      if (!diagnosis.ok) throw new CommandFailure("", { exitCode: ExitCode.FAILED });
+    });
+}
+
+async function diagnose({ discovery, wait }: DoctorCommandOptions): Promise<Diagnosis> {
+  const checks = checkThisSide();
+  let workers: readonly WorkerDiagnosis[] = [];
+  if (discovery !== undefined) {
+    const { check, seen } = await look(discovery, wait ?? discovery.waitMs);
+    checks.push(check);
+    workers = await Promise.all(seen.map(examine));
+  }
+  const ok =
+    checks.every((check) => check.ok) &&
+    workers.every(({ reachable, refused }) => reachable && refused === null);
+  return { version, node: process.version, codec: WIRE_CODEC, hostId: hostId(), ok, checks, workers };
+}
+
+function checkThisSide(): Check[] {
+  return [
+    attempt("runtime directory", runtimeDirectory),
+    attempt("socket directory", () => {
+      const directory = socketDirectory();
+      socketPath();
+      return directory;
+    }),
+  ];
+}
+
+function attempt(name: string, find: () => string): Check {
+  try {
+    return { name, ok: true, detail: find() };
+  } catch (error) {
+    return { name, ok: false, detail: messageOf(error) };
+  }
+}
+
+async function look(
+  { discovery, text }: DiscoveryArgument,
+  waitMs: number,
+): Promise<{ readonly check: Check; readonly seen: readonly WorkerMetadata[] }> {
+  try {
+    const seen = await seenWorkers(discovery, waitMs);
+    const detail = `${text}: ${seen.length === 0 ? "no worker" : seen.length} seen within ${waitMs} ms`;
+    return { check: { name: "discovery", ok: seen.length > 0, detail }, seen };
+  } catch (error) {
+    return { check: { name: "discovery", ok: false, detail: `${text}: ${messageOf(error)}` }, seen: [] };
+  }
+}
+
+async function examine(worker: WorkerMetadata): Promise<WorkerDiagnosis> {
+  const refusal = judgeAdmission(worker, { version, secure: false, hostId: hostId(), filter: undefined });
+  const problem = await greetWorker(worker, GREETING_MS).then(() => null, messageOf);
+  return {
+    uid: worker.uid,
+    address: worker.address,
+    version: worker.version,
+    reachable: problem === null,
+    refused: refusal === undefined ? null : { reason: refusal.reason, detail: refusal.detail },
+    problem,
+  };
+}
+
+function describe({ checks, workers, ...side }: Diagnosis): string {
+  const lines = [
+    `merino ${side.version}, codec ${side.codec}, Node ${side.node}, host ${side.hostId}`,
+    ...checks.map(({ name, ok, detail }) => `${mark(ok)} ${name}: ${detail}`),
+  ];
+  for (const { uid, address, version: theirs, reachable, refused, problem } of workers) {
+    lines.push(`${mark(reachable && refused === null)} worker ${uid} at ${address}, version ${theirs}`);
+    if (refused !== null) lines.push(`     would be refused (${refused.reason}): ${refused.detail}`);
+    if (problem !== null) lines.push(`     cannot be reached: ${problem}`);
+  }
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}
+
+function mark(ok: boolean): string {
+  return ok ? "ok  " : "FAIL";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

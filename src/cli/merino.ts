@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+/** The entry of the `merino` command: the process's own streams and its exit code, nothing else. */
+import { runProgram } from "./program.ts";
+
+const exitCode = await runProgram(process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+});
+// A worker's modules may have left timers and sockets open; output goes through pipes, asynchronously.
+process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)));

@@ -1,0 +1,79 @@
+/** The `merino` command as a whole: its subcommands, and how its endings become exit codes. It never ends the process. */
+import { Command, CommanderError } from "commander";
+import { isMerinoError } from "../errors/merino-error.ts";
+import { hold, release } from "../internal/liveness.ts";
+import { version } from "../wire/version.ts";
+import { doctorCommand } from "./doctor-command.ts";
+import { lsCommand } from "./ls-command.ts";
+import { stopCommand } from "./stop-command.ts";
+import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
+import { workerCommand } from "./worker-command.ts";
+
+/** Help is the documentation: the same text everywhere, whatever the terminal's width. */
+const HELP_WIDTH = 110;
+
+/**
+ * Makes the command with all its subcommands.
+ *
+ * @param ended Told the exit code of a worker that has served.
+ */
+export function createProgram(terminal: Terminal, ended: (exitCode: number) => void = () => {}): Command {
+  const program = new Command("merino")
+    .description("Runs and looks after Merino workers that belong to no single program.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this text")
+    .helpCommand("help [command]", "print the text of a command");
+  for (const command of [
+    workerCommand(terminal, ended),
+    lsCommand(terminal),
+    stopCommand(terminal),
+    doctorCommand(terminal),
+  ]) {
+    command.helpOption("-h, --help", "print this text");
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .configureHelp({ helpWidth: HELP_WIDTH })
+      .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
+  }
+  return program;
+}
+
+/**
+ * Runs a command line.
+ *
+ * @param words What follows the command's own name.
+ * @returns The exit code; whatever was wrong has been said on the terminal.
+ */
+export async function runProgram(words: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = ExitCode.OK;
+  const program = createProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  hold(); // the library's own connections and timers keep no process alive
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return report(error, terminal);
+  } finally {
+    release();
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  // Commander has written its message already; asking for help or the version is no mistake.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+  if (error instanceof CommandFailure) {
+    if (error.message !== "") terminal.err(`merino: ${error.message}\n`);
+    return error.exitCode;
+  }
+  if (isMerinoError(error)) {
+    terminal.err(`merino: ${error.message}\n`);
+    return error.code === "ERR_MERINO_INVALID_OPTION" ? ExitCode.USAGE : ExitCode.FAILED;
+  }
+  terminal.err(`merino: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return ExitCode.FAILED;
+}

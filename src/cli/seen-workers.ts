@@ -1,0 +1,32 @@
+/** What a discovery knows, as far as it tells within a time: discoveries report changes for ever and never say "that was all". */
+import type { Discovery } from "../discovery/discovery.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/**
+ * Listens to a discovery for a while.
+ *
+ * @param waitMs How long, in milliseconds.
+ * @param enough Ends the wait early once it holds for a worker.
+ * @returns The workers present at the end, by uid.
+ * @throws What ends the discovery, such as a runtime directory that is not this user's own.
+ */
+export async function seenWorkers(
+  discovery: Discovery,
+  waitMs: number,
+  enough: (worker: WorkerMetadata) => boolean = () => false,
+): Promise<readonly WorkerMetadata[]> {
+  const workers = new Map<string, WorkerMetadata>();
+  const ended = new AbortController();
+  const timer = setTimeout(() => ended.abort(), waitMs);
+  try {
+    for await (const { type, worker } of discovery.subscribe({ signal: ended.signal })) {
+      if (type === "worker-dropped") workers.delete(worker.uid);
+      else workers.set(worker.uid, worker);
+      if (type !== "worker-dropped" && enough(worker)) break;
+    }
+  } finally {
+    clearTimeout(timer);
+    ended.abort();
+  }
+  return [...workers.values()].sort((one, other) => (one.uid < other.uid ? -1 : 1));
+}

@@ -1,0 +1,83 @@
+/** `merino stop`: asks one worker to end in order. Which one is found by its uid, or the beginning of it. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { parseDuration } from "./arguments.ts";
+import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
+import { waitOption } from "./ls-command.ts";
+import { seenWorkers } from "./seen-workers.ts";
+import { CommandFailure, ExitCode, type Terminal, usageFailure } from "./terminal.ts";
+import { stopWorker } from "./worker-contact.ts";
+
+interface StopCommandOptions {
+  readonly discovery: DiscoveryArgument;
+  readonly wait?: number;
+  readonly grace: number;
+}
+
+const DETAILS = `
+The worker is retracted from discovery, refuses new calls, waits for those under way at most --grace, and ends.
+The command returns when the worker has agreed to that, and does not wait for its end.
+
+Workers stop for callers on their own host, by the same user, and for callers whose credentials they have
+verified. A worker on another host that has none is stopped there: merino stop on that host, or SIGTERM.
+
+Exit codes: 0 it ends, 1 it cannot be reached or refuses, 2 no worker, or more than one, has such a uid.
+
+Examples:
+  merino stop 3f2a --discovery local:thumbs
+  merino stop 3f2a9c70-52b1-4b0e-9a57-0c1f6f1f2d11 --discovery lan:thumbs --grace 0`;
+
+/** Makes the command. */
+export function stopCommand(terminal: Terminal): Command {
+  return new Command("stop")
+    .summary("ask a worker to end")
+    .description("Asks a worker to let its calls finish and to end.")
+    .argument("<uid>", "the worker's uid, or as much of its beginning as makes it the only one", parseUid)
+    .addOption(discoveryOption().makeOptionMandatory())
+    .addOption(waitOption())
+    .addOption(
+      new Option("--grace <ms>", "how long calls under way may take; 0 aborts them")
+        .default(60_000)
+        .argParser(parseDuration),
+    )
+    .addHelpText("after", DETAILS)
+    .action(async (uid: string, { discovery, wait, grace }: StopCommandOptions) => {
+      const worker = await findWorker(discovery, uid, wait);
+      try {
+        await stopWorker(worker, grace);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new CommandFailure(`Cannot stop worker '${worker.uid}': ${why}`, {
+          exitCode: ExitCode.FAILED,
+          cause: error,
+        });
+      }
+      terminal.err(`merino: worker ${worker.uid} (${worker.address}, pid ${worker.pid}) is ending\n`);
+    });
+}
+
+async function findWorker(
+  { discovery, text, waitMs }: DiscoveryArgument,
+  uid: string,
+  wait: number | undefined,
+): Promise<WorkerMetadata> {
+  // A whole uid is unique; of a beginning, only the end of the wait tells that.
+  const workers = await seenWorkers(discovery, wait ?? waitMs, (worker) => worker.uid === uid);
+  const matching = workers.filter((worker) => worker.uid.startsWith(uid));
+  const worker = workers.find((candidate) => candidate.uid === uid) ?? matching[0];
+  if (worker === undefined) {
+    throw usageFailure(
+      `No worker in '${text}' has a uid that begins with '${uid}'; it knows ${workers.length}, which 'merino ls' lists`,
+    );
+  }
+  if (matching.length > 1 && worker.uid !== uid) {
+    const uids = matching.map((candidate) => candidate.uid).join(", ");
+    throw usageFailure(`More than one worker in '${text}' has a uid that begins with '${uid}': ${uids}`);
+  }
+  return worker;
+}
+
+function parseUid(text: string): string {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected 1 to 64 letters, digits, '_' or '-'.");
+}

@@ -1,0 +1,204 @@
+/** `merino worker`: the options of a network worker on the command line. What serves is in `worker-service.ts`. */
+import { Command, Option } from "commander";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { type IdentityMapping, parseIdentityMapping } from "../host/identity-map.ts";
+import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
+import {
+  CHANNEL_OPTION_NAMES,
+  type ChannelOptions,
+  DEFAULT_CHANNEL_OPTIONS,
+} from "../wire/channel-options.ts";
+import {
+  asArgument,
+  collectExtra,
+  collectTag,
+  parseCount,
+  parseDuration,
+  parseModule,
+  parsePort,
+  parsePositiveDuration,
+} from "./arguments.ts";
+import { type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
+import { type Terminal, usageFailure } from "./terminal.ts";
+
+/** The options as they are typed. */
+interface WorkerCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly advertise?: string;
+  readonly insecure: boolean;
+  readonly discovery: DiscoveryArgument | "none";
+  readonly tag: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+  readonly maxConcurrentCalls?: number;
+  readonly maxMessageSize?: number;
+  readonly keepaliveTime?: number;
+  readonly keepaliveTimeout?: number;
+  readonly idleTimeout?: number;
+  readonly grace: number;
+  readonly accept?: string;
+  readonly map: readonly IdentityMapping[];
+}
+
+const DETAILS = `
+The worker imports the modules, serves the routines that they declare or export, and no others: callers never
+cause it to import anything. TypeScript modules work where Node strips types, or where tsx is installed beside
+them.
+
+When it serves, it prints its address on a line of its own on standard output; everything else it says goes to
+standard error. With --discovery it announces itself there, and takes itself back before it ends.
+
+SIGTERM and SIGINT end it in order: it is retracted from discovery, refuses new calls, waits for those under
+way at most --grace, and exits with code 0. A second signal ends it at once.
+
+Without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can reach an insecure
+worker can call its routines, without encryption: use --insecure in networks you trust.
+
+Exit codes: 0 ended as asked, 1 failed (a module cannot be imported or has no routine, the address is taken),
+2 wrong options, 128 + n ended by a second signal n.
+
+Examples:
+  merino worker ./jobs.js --discovery local:thumbs
+  merino worker ./jobs.js --host 0.0.0.0 --insecure --discovery lan:thumbs --tag gpu
+  merino worker ./dist/jobs.js --map dist=src --idle-timeout 600000`;
+
+/** Makes the command. It sets the exit code when the worker has ended. */
+export function workerCommand(terminal: Terminal, ended: (exitCode: number) => void): Command {
+  return new Command("worker")
+    .summary("serve the routines of some modules over the network")
+    .description("Serves the routines of some modules to callers on this host and others.")
+    .argument("<modules...>", "paths of the modules that declare the routines", collectModule)
+    .addOption(
+      new Option("--host <address>", "address to listen on; 0.0.0.0 or :: for all").default("127.0.0.1"),
+    )
+    .addOption(
+      new Option("--port <number>", "port to listen on; 0 for any free one").default(0).argParser(parsePort),
+    )
+    .option("--advertise <host>", "host name or address that callers use (default: the one listened on)")
+    .option("--insecure", "allow listening beyond this host without credentials", false)
+    .addOption(
+      new Option("--discovery <where>", "where to announce it: local:<namespace>, lan:<namespace> or none")
+        .default("none" as const)
+        .argParser(parsePublishedDiscovery),
+    )
+    .addOption(repeatable("--tag <text>", "tag by which callers choose workers; repeatable", collectTag, []))
+    .addOption(
+      repeatable("--extra <key=value>", "entry in the worker's record; repeatable", collectExtra, {}),
+    )
+    .addOption(
+      new Option(
+        "--max-concurrent-calls <number>",
+        `calls that one caller sends at a time; nested ones do not count (default: ${DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls})`,
+      ).argParser(parseCount),
+    )
+    .addOption(
+      new Option(
+        "--max-message-size <bytes>",
+        `largest message accepted (default: ${DEFAULT_CHANNEL_OPTIONS.maxMessageSize})`,
+      ).argParser(parseCount),
+    )
+    .addOption(
+      new Option(
+        "--keepalive-time <ms>",
+        `silence on a network connection after which callers probe it (default: ${DEFAULT_CHANNEL_OPTIONS.keepaliveTime})`,
+      ).argParser(parsePositiveDuration),
+    )
+    .addOption(
+      new Option(
+        "--keepalive-timeout <ms>",
+        `how long a probe may stay unanswered before the connection counts as lost (default: ${DEFAULT_CHANNEL_OPTIONS.keepaliveTimeout})`,
+      ).argParser(parsePositiveDuration),
+    )
+    .addOption(
+      new Option("--idle-timeout <ms>", "end after so long without a call (default: never)").argParser(
+        parsePositiveDuration,
+      ),
+    )
+    .addOption(
+      new Option("--grace <ms>", "how long calls under way may take when the worker is told to end")
+        .default(60_000)
+        .argParser(parseDuration),
+    )
+    .addOption(
+      new Option(
+        "--accept <module>",
+        "module with a function, exported as accept or by default, that decides about every call: accept({ inFlight, task }) => boolean",
+      ).argParser(parseModule),
+    )
+    .addOption(
+      repeatable(
+        "--map <from=to>",
+        "serve callers that run <to> with the modules in <from>, and the reverse, as in dist=src; repeatable",
+        collectMapping,
+        [],
+      ),
+    )
+    .addHelpText("after", DETAILS)
+    .action(async (modules: readonly string[], options: WorkerCommandOptions) => {
+      const { discovery } = options;
+      if (discovery !== "none" && discovery.text.startsWith("dns:")) {
+        throw usageFailure(
+          `Cannot announce a worker in '${discovery.text}': DNS lists addresses, and whoever runs the zone decides which; use --discovery none, and look with dns:<name>:<port>`,
+        );
+      }
+      const network = parseNetwork(options);
+      // Loaded now: --help and mistakes need none of it.
+      const { serveWorker } = await import("./worker-service.ts");
+      ended(
+        await serveWorker(
+          {
+            modules,
+            network,
+            discovery: discovery === "none" ? undefined : discovery.discovery,
+            tags: options.tag,
+            extra: options.extra,
+            channel: channelOptions(options),
+            idleTimeoutMs: options.idleTimeout,
+            graceMs: options.grace,
+            accept: options.accept,
+            mappings: options.map,
+          },
+          terminal,
+        ),
+      );
+    });
+}
+
+/** The transport settings among the options; what was not given keeps its default. */
+function channelOptions(options: WorkerCommandOptions): ChannelOptions {
+  const given = CHANNEL_OPTION_NAMES.map((name) => [name, options[name]] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** Refuses what cannot be listened on before any module is imported. */
+function parseNetwork({ host, port, advertise, insecure }: WorkerCommandOptions): NetworkOptions {
+  try {
+    return resolveNetworkOptions({ host, port, advertise, insecure });
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error;
+    if (error.option !== "insecure") throw usageFailure(`--${error.option}: ${error.message}`);
+    throw usageFailure(
+      `Cannot listen on '${host}' without credentials: anybody who reaches the port could call the worker; add --insecure if you trust that network, or listen on 127.0.0.1`,
+    );
+  }
+}
+
+/** An option whose values are collected, and whose empty default is not worth a mention. */
+function repeatable<T>(
+  flags: string,
+  description: string,
+  collect: (text: string, earlier: T) => T,
+  none: T,
+): Option {
+  const option = new Option(flags, description).argParser(collect);
+  option.default(none, "none");
+  return option;
+}
+
+function collectModule(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, parseModule(text)];
+}
+
+function collectMapping(text: string, earlier: readonly IdentityMapping[]): readonly IdentityMapping[] {
+  return [...earlier, asArgument(() => parseIdentityMapping(text))];
+}

@@ -1,0 +1,38 @@
+/** What commands ask of a single worker: whether it is there, since when it has been idle, and to end. */
+import { connectWorker, makeHello } from "../client/connect-worker.ts";
+import { probeWorker } from "../client/probe-worker.ts";
+import { WorkerConnection } from "../client/worker-connection.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/**
+ * Greets a worker as every caller does first, and goes again: proof that it can be reached, and is who its
+ * record says.
+ *
+ * @param timeoutMs How long that may take.
+ * @throws Why it cannot be called.
+ */
+export async function greetWorker(worker: WorkerMetadata, timeoutMs: number): Promise<void> {
+  const how = { connect: connectWorker, hello: makeHello, connectTimeoutMs: timeoutMs };
+  await probeWorker(worker, how, new AbortController().signal);
+}
+
+/**
+ * Asks a worker for how long it has had nothing to do.
+ *
+ * @returns Milliseconds, 0 while it has calls; `undefined` if it cannot be asked, or does not answer in time.
+ */
+export async function idleTimeOf(worker: WorkerMetadata, timeoutMs: number): Promise<number | undefined> {
+  await using connection = new WorkerConnection(worker, { timeout: timeoutMs });
+  return await connection.idle().catch(() => undefined);
+}
+
+/**
+ * Asks a worker to end. Resolves when it has agreed, not when it has ended.
+ *
+ * @param graceMs How long its calls may take.
+ * @throws Why it does not: it cannot be reached, or does not take that from here.
+ */
+export async function stopWorker(worker: WorkerMetadata, graceMs: number): Promise<void> {
+  await using connection = new WorkerConnection(worker);
+  await connection.stop({ grace: graceMs });
+}

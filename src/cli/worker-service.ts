@@ -1,0 +1,173 @@
+/**
+ * The life of a worker that nobody has spawned: it starts, announces itself, serves until it is told to end or
+ * has nothing to do, takes itself back, lets calls finish, and ends. Whichever way it ends, nothing of it is
+ * left in discovery that it could have taken back.
+ */
+import { randomUUID } from "node:crypto";
+import type { Discovery, Publisher } from "../discovery/discovery.ts";
+import { socketPath } from "../discovery/runtime-directory.ts";
+import { isMerinoError } from "../errors/merino-error.ts";
+import type { IdentityMapping } from "../host/identity-map.ts";
+import { explainStartFailure } from "../host/start-failure.ts";
+import { WorkerHost } from "../host/worker-host.ts";
+import type { NetworkOptions } from "../process/network-options.ts";
+import type { ChannelOptions } from "../wire/channel-options.ts";
+import { listenForSignals, type SignalListener } from "./signals.ts";
+import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
+
+/** What is served, where, and for how long. */
+export interface WorkerServiceOptions {
+  /** `file:` URLs. */
+  readonly modules: readonly string[];
+  readonly network: NetworkOptions;
+  /** Where it announces itself; absent: nowhere. */
+  readonly discovery: Discovery | undefined;
+  readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+  readonly channel: ChannelOptions;
+  /** Absent: it never ends for want of calls. */
+  readonly idleTimeoutMs: number | undefined;
+  /** How long calls under way may take once it is to end. */
+  readonly graceMs: number;
+  readonly accept: string | undefined;
+  readonly mappings: readonly IdentityMapping[];
+}
+
+/** Why a worker that serves is to end, and what it lets its calls have. */
+interface Ending {
+  readonly why: string;
+  readonly graceMs: number;
+}
+
+/** How long retracting may take, so that an unreachable network does not keep a worker from ending. */
+const RETRACT_MS = 2_000;
+/** How long the last steps may take after a second signal. */
+const HURRY_MS = 1_000;
+
+/**
+ * Serves until it is over.
+ *
+ * @returns The exit code.
+ * @throws CommandFailure saying why it cannot serve; nothing has been announced then, and nothing is open.
+ */
+export async function serveWorker(options: WorkerServiceOptions, terminal: Terminal): Promise<number> {
+  using signals = listenForSignals();
+  const starting = startWorker(options);
+  const early = await Promise.race([starting.then(() => undefined), signals.first]);
+  if (early !== undefined) return early.exitCode; // it has accepted nothing; what it has opened ends with it
+  const { host, publisher } = await starting;
+  terminal.out(`${host.metadata.address}\n`);
+
+  const ending = await endOf(host, options, signals);
+  terminal.err(`merino: ${ending.why}; ending, with at most ${ending.graceMs} ms for calls under way\n`);
+  const ended = end(host, publisher, ending, terminal);
+  const hurried = await Promise.race([ended, signals.second]);
+  if (hurried === undefined) return ExitCode.OK;
+  host.cutShort(0);
+  await Promise.race([ended, after(HURRY_MS)]);
+  return hurried.exitCode;
+}
+
+async function startWorker(
+  options: WorkerServiceOptions,
+): Promise<{ readonly host: WorkerHost; readonly publisher: Publisher | undefined }> {
+  let host: WorkerHost | undefined;
+  let publisher: Publisher | undefined;
+  try {
+    publisher = options.discovery?.publisher();
+    host = await WorkerHost.start({
+      uid: randomUUID(),
+      socketPath: socketPath(),
+      tags: options.tags,
+      extra: options.extra,
+      channel: options.channel,
+      entry: undefined,
+      importTimeoutMs: undefined,
+      network: options.network,
+      modules: options.modules,
+      importOnDemand: false,
+      accept: options.accept,
+      mappings: options.mappings,
+      discoveries: options.discovery?.descriptor === undefined ? [] : [options.discovery.descriptor],
+      // A worker that serves anybody has no right to end another one; whoever owns that one has its own watch.
+      unresponsive: () => {},
+    });
+    await publisher?.publish({ type: "worker-added", worker: host.metadata });
+    return { host, publisher };
+  } catch (error) {
+    await host?.stop();
+    await publisher?.close().catch(() => {}); // the first failure is the one to tell
+    throw new CommandFailure(explain(error), { exitCode: ExitCode.FAILED, cause: error });
+  }
+}
+
+/** Resolves when the worker is to end. */
+async function endOf(
+  host: WorkerHost,
+  { graceMs, idleTimeoutMs }: WorkerServiceOptions,
+  signals: SignalListener,
+): Promise<Ending> {
+  const over = new AbortController();
+  const ways = [
+    signals.first.then(({ name }) => ({ why: name, graceMs })),
+    host.stopRequested.then((request) => ({ why: "asked to stop", graceMs: request.graceMs })),
+  ];
+  if (idleTimeoutMs !== undefined) {
+    ways.push(
+      idleFor(host, idleTimeoutMs, over.signal).then(() => ({
+        why: `no calls for ${idleTimeoutMs} ms`,
+        graceMs,
+      })),
+    );
+  }
+  try {
+    return await Promise.race(ways);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Resolves once the worker has been idle for so long; never, once the signal has fired. */
+function idleFor(host: WorkerHost, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    let timer = setTimeout(check, timeoutMs);
+    function check(): void {
+      const leftMs = timeoutMs - host.idleMs;
+      if (leftMs <= 0) resolve();
+      else timer = setTimeout(check, Math.ceil(leftMs));
+    }
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+}
+
+/** Lets callers find others first, then refuses new calls, then waits for those under way. */
+async function end(
+  host: WorkerHost,
+  publisher: Publisher | undefined,
+  { graceMs }: Ending,
+  terminal: Terminal,
+): Promise<undefined> {
+  if (publisher !== undefined) {
+    const retracted = publisher.close().catch((error: unknown) => {
+      terminal.err(`merino: cannot retract the worker from discovery: ${String(error)}\n`);
+    });
+    await Promise.race([retracted, after(RETRACT_MS)]);
+  }
+  await host.shutDown({ graceMs });
+  return undefined;
+}
+
+/** Resolves later, without keeping the process for it. */
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
+
+/** What kept the worker from serving: for a module's own error, with the place in it. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return `Cannot serve: ${String(error)}`;
+  if ("syscall" in error) return `Cannot serve: ${explainStartFailure(error)}`;
+  if (isMerinoError(error) || !(error.cause instanceof Error)) return error.message;
+  return `${error.message}\n${error.cause.stack ?? ""}`;
+}

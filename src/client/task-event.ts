@@ -1,0 +1,31 @@
+/** What happens to the calls of a pool, as its `events()` report it. Data only. */
+
+/** What each event about a call says. */
+interface TaskEventFields {
+  readonly type: "task";
+  /** The task's id, as `currentTask()` knows it on the worker; absent before it has been sent. */
+  readonly id: string | undefined;
+  /** Identity of the routine. */
+  readonly routine: string;
+  /** The `tag` given with the call. */
+  readonly tag: string | undefined;
+  /** Whether the call was made inside another task. */
+  readonly nested: boolean;
+  /** The worker's uid; absent for a call that was never sent. */
+  readonly worker: string | undefined;
+  /** The worker's version, as its Ack said, or else its Hello. */
+  readonly workerVersion: string | undefined;
+}
+
+/**
+ * One step of a call. `sent`: its task has left for the worker; more than once, if workers refuse it.
+ * `accepted`: the worker has taken it; from here on it belongs to that worker. `settled`: it is over for its
+ * caller, once, whatever its worker may still do.
+ */
+export type TaskEvent =
+  | (TaskEventFields & { readonly phase: "sent" | "accepted" })
+  | (TaskEventFields & {
+      readonly phase: "settled";
+      /** `completed`: with its value. `failed`: with an error, of the routine or of the dispatch. `cancelled`: by its signal or a timeout. */
+      readonly outcome: "completed" | "failed" | "cancelled";
+    });

@@ -1,0 +1,170 @@
+/**
+ * Reads a discovery that may be anybody's: whatever it does, what comes out are well-formed events, an error,
+ * or the end, and the signal ends it.
+ *
+ * It judges form only. Who becomes a member is for the reader to decide.
+ */
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { Discovery, DiscoveryEvent } from "./discovery.ts";
+
+/** How to read a discovery. */
+export interface CheckedEventsOptions {
+  /** Ends the iteration without an error, also when the discovery ignores it. */
+  readonly signal: AbortSignal;
+  /** Whether records may name Unix sockets; if not, those with a `unix:` address count as malformed. */
+  readonly unix: boolean;
+}
+
+/** How long a discovery may take to end its subscription before it is left to itself. */
+const END_WITHIN_MS = 1_000;
+/** Most kinds of malformed events that one subscription is warned of. */
+const MAX_WARNINGS = 8;
+const ABORTED = Symbol("aborted");
+
+/**
+ * Subscribes and passes on what is an event about a worker, with a frozen copy of its record.
+ *
+ * Anything else is skipped; a warning (`MERINO_BAD_ADVERTISEMENT`) says so once per worker. A worker that is
+ * dropped need only be named: the record last passed on stands in for an incomplete one. If the subscription
+ * ends before the signal has fired, a warning (`MERINO_DISCOVERY`) says so, and the iteration ends too.
+ *
+ * @returns An iteration to be read once, by one reader.
+ * @throws What the discovery throws; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option
+ *   `discovery`) if it does not subscribe to an async iterable. Both out of the iteration.
+ * @example
+ * for await (const event of checkedEvents(discovery, { signal, unix: true })) membership.observe(event);
+ */
+export async function* checkedEvents(
+  discovery: Discovery,
+  options: CheckedEventsOptions,
+): AsyncGenerator<DiscoveryEvent, void, undefined> {
+  const { signal } = options;
+  if (signal.aborted) return;
+  const iterator = iterate(discovery, signal);
+  const known = new Map<string, WorkerMetadata>();
+  const complain = createComplaints();
+  let ended = false;
+  try {
+    for (;;) {
+      const result = await nextOf(iterator, signal);
+      if (result === ABORTED) return;
+      if (typeof result !== "object" || result === null) throw notIterable(discovery);
+      const { done, value } = result as Partial<IteratorResult<unknown>>;
+      if (done === true) {
+        ended = true;
+        if (!signal.aborted) warn("A discovery has ended its subscription: no further workers will be found");
+        return;
+      }
+      const event = parseEvent(value, known, options);
+      if (event === undefined) {
+        complain(value);
+        continue;
+      }
+      if (event.type === "worker-dropped") known.delete(event.worker.uid);
+      else known.set(event.worker.uid, event.worker);
+      yield event;
+      // Whoever reads may have taken its time.
+      if (signal.aborted) return;
+    }
+  } catch (error) {
+    ended = true;
+    if (!signal.aborted) throw error;
+  } finally {
+    if (!ended) await end(iterator);
+  }
+}
+
+/** As far as an unknown object may be one. */
+interface LooseIterator {
+  next(): unknown;
+  return?: unknown;
+}
+
+function iterate(discovery: Discovery, signal: AbortSignal): LooseIterator {
+  const events: unknown = discovery.subscribe({ signal });
+  const make = (events as Partial<AsyncIterable<unknown>> | null | undefined)?.[Symbol.asyncIterator];
+  const iterator: unknown = typeof make === "function" ? make.call(events) : undefined;
+  if (typeof (iterator as Partial<LooseIterator> | null | undefined)?.next !== "function") {
+    throw notIterable(discovery);
+  }
+  // Its `next` is a function; what that returns is looked at each time.
+  return iterator as LooseIterator;
+}
+
+function notIterable(discovery: Discovery): InvalidOptionError {
+  return new InvalidOptionError("discovery", {
+    value: discovery,
+    expected: "an object whose 'subscribe' returns an async iterable of events, not a promise of one",
+  });
+}
+
+/** The next result, whatever that is; {@link ABORTED} once the signal has fired. */
+function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve(ABORTED);
+    signal.addEventListener("abort", onAbort, { once: true });
+    // In a function of its own: `next` may throw, too.
+    const next = async (): Promise<unknown> => iterator.next();
+    void next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Lets the iterator close what it holds. One that never does is not waited for. */
+async function end(iterator: LooseIterator): Promise<void> {
+  const over = createDeferred();
+  const timer = setTimeout(over.resolve, END_WITHIN_MS);
+  try {
+    const ending = typeof iterator.return === "function" ? iterator.return() : undefined;
+    await Promise.race([ending, over.promise]);
+  } catch {
+    // It was told to end, and how it failed to concerns nobody.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parseEvent(
+  value: unknown,
+  known: ReadonlyMap<string, WorkerMetadata>,
+  { unix }: CheckedEventsOptions,
+): DiscoveryEvent | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { type, worker: record } = value as Readonly<Record<string, unknown>>;
+  if (type !== "worker-added" && type !== "worker-updated" && type !== "worker-dropped") return undefined;
+  const parsed = parseWorkerMetadata(record, { unix });
+  if (parsed !== undefined) return { type, worker: parsed };
+  const uid = type === "worker-dropped" ? uidOf(record) : undefined;
+  const worker = uid === undefined ? undefined : known.get(uid);
+  return worker && { type, worker };
+}
+
+function uidOf(record: unknown): string | undefined {
+  if (typeof record !== "object" || record === null || !("uid" in record)) return undefined;
+  return isWorkerUid(record.uid) ? record.uid : undefined;
+}
+
+/** Says what was skipped: once for each worker, once for what names none. */
+function createComplaints(): (value: unknown) => void {
+  const said = new Set<string>();
+  return (value) => {
+    const uid =
+      typeof value === "object" && value !== null && "worker" in value ? uidOf(value.worker) : undefined;
+    if (said.size >= MAX_WARNINGS || said.has(uid ?? "")) return;
+    said.add(uid ?? "");
+    const whom = uid === undefined ? "" : ` of worker '${uid}'`;
+    warn(
+      `Ignoring what a discovery reported${whom}: expected { type, worker } with a type 'worker-added', ` +
+        "'worker-updated' or 'worker-dropped' and a complete worker record",
+      "MERINO_BAD_ADVERTISEMENT",
+    );
+  };
+}
+
+function warn(message: string, code = "MERINO_DISCOVERY"): void {
+  process.emitWarning(message, { type: "MerinoWarning", code });
+}

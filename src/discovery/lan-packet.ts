@@ -1,0 +1,63 @@
+/** Types of what goes over multicast DNS, and how records are dealt out to packets. */
+import type createMulticastDns from "multicast-dns";
+
+export type MulticastDns = createMulticastDns.MulticastDNS;
+/** Any record that a packet may contain. */
+export type AnyRecord = createMulticastDns.ResponseOutgoingPacket["answers"][number];
+export type LanQuestion = createMulticastDns.QueryOutgoingPacket["questions"][number];
+
+/** A message as it was received. */
+export interface LanPacket {
+  readonly type: "query" | "response";
+  readonly id: number;
+  readonly questions: readonly LanQuestion[];
+  /** What is known to the asker, of a query. */
+  readonly answers: readonly AnyRecord[];
+  readonly additionals: readonly AnyRecord[];
+}
+
+/** A record of the kinds that announcements are made of. */
+export type LanRecord = { readonly name: string; readonly ttl: number; readonly flush: boolean } & (
+  | { readonly type: "PTR" | "A" | "AAAA"; readonly data: string }
+  | { readonly type: "SRV"; readonly data: { readonly port: number; readonly target: string } }
+  | { readonly type: "TXT"; readonly data: readonly Buffer[] }
+);
+
+/** What a packet can hold on Ethernet without being cut: 1 500 less the headers of IPv6 and UDP, and of DNS. */
+const PACKET_BYTES: number = 1_500 - 40 - 8 - 12;
+
+/** Deals records that belong together out to packets, in order. A group larger than a packet gets one of its own. */
+export function packRecords(groups: Iterable<readonly LanRecord[]>): LanRecord[][] {
+  const packets: LanRecord[][] = [];
+  let roomBytes = 0;
+  for (const group of groups) {
+    if (group.length === 0) continue;
+    const lengthBytes = group.reduce((sum, record) => sum + lengthOf(record), 0);
+    const last = packets.at(-1);
+    if (last === undefined || lengthBytes > roomBytes) {
+      packets.push([...group]);
+      roomBytes = PACKET_BYTES - lengthBytes;
+    } else {
+      last.push(...group);
+      roomBytes -= lengthBytes;
+    }
+  }
+  return packets;
+}
+
+/** Without compression of names, which the encoder does not do. */
+function lengthOf(record: LanRecord): number {
+  const fixed = record.name.length + 2 + 10;
+  switch (record.type) {
+    case "A":
+      return fixed + 4;
+    case "AAAA":
+      return fixed + 16;
+    case "PTR":
+      return fixed + record.data.length + 2;
+    case "SRV":
+      return fixed + 6 + record.data.target.length + 2;
+    case "TXT":
+      return fixed + record.data.reduce((sum, entry) => sum + 1 + entry.length, 0);
+  }
+}

@@ -1,0 +1,85 @@
+/** Where a worker listens for callers of other hosts: what may be asked for, and what must be asked for expressly. */
+import { isIP } from "node:net";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+
+/** Where a worker listens. */
+export interface NetworkOptions {
+  /** Address to bind, for example `"127.0.0.1"`, `"::"` or `"0.0.0.0"`; or a name of this host. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Host that its record names; absent: the one bound, or for a wildcard this host's own address. */
+  readonly advertise?: string | undefined;
+  /** Whether callers that nobody has identified may come from other hosts; see {@link resolveNetworkOptions}. */
+  readonly insecure?: boolean | undefined;
+}
+
+const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+const MAX_PORT = 65_535;
+
+/**
+ * Checks where a worker is to listen. Pure.
+ *
+ * Whoever reaches an open port can call the worker's routines. A worker without credentials therefore listens
+ * beyond this host only if it is told `insecure: true`.
+ *
+ * @returns The options with plain addresses, without brackets.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for the first that cannot be accepted.
+ */
+export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
+  const { host, port, advertise, insecure = false } = options;
+  if (!isHost(host)) {
+    throw new InvalidOptionError("host", {
+      value: host,
+      expected: "an IP address or a host name, without a port, for example '127.0.0.1', '::' or '0.0.0.0'",
+    });
+  }
+  if (!(Number.isInteger(port) && port >= 0 && port <= MAX_PORT)) {
+    throw new InvalidOptionError("port", { value: port, expected: `an integer from 0 (any) to ${MAX_PORT}` });
+  }
+  if (advertise !== undefined && (!isHost(advertise) || isWildcard(plain(advertise)))) {
+    throw new InvalidOptionError("advertise", {
+      value: advertise,
+      expected: "the IP address or host name by which callers reach this worker, without a port",
+    });
+  }
+  if (typeof insecure !== "boolean") {
+    throw new InvalidOptionError("insecure", { value: insecure, expected: "true or false" });
+  }
+  if (!insecure && !isLoopback(plain(host))) {
+    throw new InvalidOptionError("insecure", {
+      value: insecure,
+      expected: `true, since on '${host}' anybody who reaches the port can call the worker; or a host that only this machine reaches, such as '127.0.0.1'`,
+    });
+  }
+  return {
+    host: plain(host),
+    port,
+    advertise: advertise === undefined ? undefined : plain(advertise),
+    insecure,
+  };
+}
+
+/** Tells whether an address stands for all addresses of the host. */
+export function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || /^[0:]+$/.test(address);
+}
+
+/** Tells whether an address is reached from its own host only. */
+function isLoopback(host: string): boolean {
+  return (
+    host.toLowerCase() === "localhost" ||
+    host === "::1" ||
+    (isIP(host) === 4 && host.startsWith("127.")) ||
+    /^::ffff:127\./i.test(host)
+  );
+}
+
+function isHost(value: unknown): value is string {
+  return typeof value === "string" && (isIP(plain(value)) !== 0 || HOST_NAME.test(value));
+}
+
+/** An IPv6 address may be written in brackets, as in URLs. */
+function plain(host: string): string {
+  return /^\[.*\]$/.test(host) && isIP(host.slice(1, -1)) === 6 ? host.slice(1, -1) : host;
+}

@@ -1,0 +1,19 @@
+/**
+ * The numbers by which peers say which optional parts of the protocol they understand: in a Hello, in a
+ * Task on `dispatch`, and in the Ack that answers it. What needs a feature is never sent to a peer that
+ * does not list it. Numbers travel and never change meaning; unknown ones are ignored.
+ */
+
+export const Feature = {
+  /**
+   * The whole grammar of a call: `Response.done`, and in requests `return`, `cancel`, `credit` and `signal`.
+   * A peer without it gets a function's value as `result`, and learns of the end from the end of the stream.
+   */
+  Grammar: 1,
+  /**
+   * Binary beside a message, and messages in chunks. A peer without it gets each message whole, in one
+   * frame and with its binary inside. On `dispatch` nobody has it: there are no frames for chunks.
+   */
+  Parts: 2,
+} as const;
+export type Feature = (typeof Feature)[keyof typeof Feature];

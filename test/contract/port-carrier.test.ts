@@ -1,0 +1,14 @@
+/** PortCarrier keeps the carrier contract. */
+import { MessageChannel } from "node:worker_threads";
+import { createPortMemory, PortCarrier } from "../../src/transport/port-carrier.ts";
+import { carrierContract } from "./carrier.ts";
+
+carrierContract("PortCarrier", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const memory = createPortMemory();
+  return {
+    client: new PortCarrier(port1, { memory, side: 0, local: true, description: "one" }),
+    server: new PortCarrier(port2, { memory, side: 1, local: true, description: "other" }),
+    async [Symbol.asyncDispose]() {},
+  };
+});

@@ -1,0 +1,99 @@
+/** What the tests of the command share: the command in a process of its own, and modules for it to serve. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { eventually } from "../../support/eventually.ts";
+import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
+
+const MERINO = fileURLToPath(new URL("../../../src/cli/merino.ts", import.meta.url));
+const INDEX = new URL("../../../src/index.ts", import.meta.url).href;
+
+/** Processes start slowly on a machine that is busy. */
+const START_MS = 30_000;
+
+/** How long one may take to end when it is disposed of. */
+const END_MS = 10_000;
+
+/** The command as it runs. Disposing ends it. */
+export interface CommandProcess extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Resolves with the exit code, negative for a signal that has killed it. */
+  readonly exited: Promise<number>;
+  /** Resolves with the address that a worker prints once it serves. */
+  serves(): Promise<string>;
+}
+
+/** Starts the command from its sources. */
+export function startCommand(words: readonly string[]): CommandProcess {
+  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
+  const child = spawn(process.execPath, ["--import", "tsx", MERINO, ...words], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  const exited = once(child, "close").then(([code]) => (code as number | null) ?? -1);
+  let over = false;
+  void exited.then(() => {
+    over = true;
+  });
+  return {
+    child,
+    exited,
+    get stdout() {
+      return output.stdout;
+    },
+    get stderr() {
+      return output.stderr;
+    },
+    async serves() {
+      const address = (): string | undefined => /^(.+:\d+)$/m.exec(output.stdout)?.[1];
+      await eventually(() => over || address() !== undefined, { withinMs: START_MS, what: "it serves" });
+      return address() ?? assert.fail(`it has ended: ${output.stderr}`);
+    },
+    async [Symbol.asyncDispose]() {
+      // In order, so that it takes its files along.
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A package's name is part of every identity in it. */
+let packages = 0;
+
+/** Writes modules that declare routines; each begins with the imports they need. */
+export function routinePackage(files: Readonly<Record<string, string>>): TemporaryPackage {
+  packages += 1;
+  const imports = `import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { routine } from ${JSON.stringify(INDEX)};
+const exists = async (path) => { while (!existsSync(path)) await pause(5); };
+`;
+  const sources = Object.fromEntries(Object.entries(files).map(([file, text]) => [file, imports + text]));
+  const name = `cli-${process.pid}-${packages}`;
+  return temporaryPackage({ "package.json": JSON.stringify({ name, type: "module" }), ...sources });
+}
+
+/** Routines for any test: `add`, `pidOf`, and `waitFor`, which ends once a file exists. */
+export const JOBS = `
+export const add = routine(async function add(a, b) { return a + b; });
+export const pidOf = routine(async function pidOf() { return process.pid; });
+export const waitFor = routine(async function waitFor(path) { await exists(path); return "found"; });
+`;
+
+/** What {@link JOBS} exports. */
+export interface Jobs {
+  readonly add: import("../../../src/index.ts").Routine<(a: number, b: number) => Promise<number>>;
+  readonly pidOf: import("../../../src/index.ts").Routine<() => Promise<number>>;
+  readonly waitFor: import("../../../src/index.ts").Routine<(path: string) => Promise<string>>;
+}

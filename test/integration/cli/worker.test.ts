@@ -1,0 +1,324 @@
+/** Workers started by the command: what they serve and say, how they are found, and the ways in which they end. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import { seenWorkers } from "../../../src/cli/seen-workers.ts";
+import { WorkerConnection } from "../../../src/client/worker-connection.ts";
+import { socketPath } from "../../../src/discovery/runtime-directory.ts";
+import { LocalDiscovery, TaskRefusedError, WorkerPool } from "../../../src/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { leakCheck } from "../../support/leak-check.ts";
+import { JOBS, type Jobs, routinePackage, startCommand } from "./cli-support.ts";
+
+const NAMESPACE = "cli-worker";
+const LOCAL = ["--discovery", `local:${NAMESPACE}`];
+
+/** The workers announced in this test's private directory. */
+function announced(waitMs = 300): ReturnType<typeof seenWorkers> {
+  return seenWorkers(new LocalDiscovery(NAMESPACE), waitMs);
+}
+
+function openPool(): Promise<WorkerPool> {
+  return WorkerPool.open({ discovery: new LocalDiscovery(NAMESPACE), quorumTimeout: 30_000 });
+}
+
+test("merino worker serves its modules' routines to a pool that finds it, and says nothing but its address", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand([
+    "worker",
+    fixtures.path("jobs.js"),
+    ...LOCAL,
+    ...["--tag", "gpu", "--tag", "big", "--extra", "zone=eu=1", "--max-concurrent-calls", "7"],
+  ]);
+  const address = await worker.serves();
+  await using pool = await openPool();
+
+  const sum = await jobs.add(1, 2);
+  const pid = await jobs.pidOf();
+  const [record] = pool.workers;
+
+  assert.equal(sum, 3);
+  assert.equal(pid, worker.child.pid);
+  assert.match(address, /^127\.0\.0\.1:\d+$/);
+  assert.equal(worker.stdout, `${address}\n`);
+  assert.equal(record?.address, address);
+  assert.deepEqual(record?.tags, ["gpu", "big"]);
+  assert.deepEqual(record?.extra, { zone: "eu=1" });
+  assert.equal(record?.options.maxConcurrentCalls, 7);
+  assert.equal(record?.secure, false);
+});
+
+test("merino worker runs TypeScript modules", async () => {
+  using fixtures = routinePackage({
+    "jobs.ts":
+      "export const twice = routine(async function twice(n: number): Promise<number> { return 2 * n; });",
+  });
+  // Before the check: the loader starts its compiler, and keeps it for a while.
+  const { twice } = await import(fixtures.url("jobs.ts"));
+  await using _leaks = leakCheck();
+  await using worker = startCommand(["worker", fixtures.path("jobs.ts"), ...LOCAL]);
+  await worker.serves();
+  await using _pool = await openPool();
+
+  assert.equal(await twice(21), 42);
+});
+
+test("merino worker refuses routines of other modules, to local and to network callers, and imports nothing", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({
+    "jobs.js": `${JOBS}import "./loaded.js";`,
+    "loaded.js": "export const inner = routine(async function inner() {});",
+    "other.js": `import { writeFileSync } from "node:fs";
+if (process.argv[1].endsWith("merino.ts")) writeFileSync(new URL("./imported", import.meta.url), "");
+export const outer = routine(async function outer() {});`,
+  });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  const { inner } = await import(fixtures.url("loaded.js"));
+  const { outer } = await import(fixtures.url("other.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  const address = await worker.serves();
+  await using _pool = await openPool();
+  // With nothing but an address it is reached over the network, also from its own host.
+  await using network = new WorkerConnection(address, { timeout: 30_000 });
+
+  const sums = [await jobs.add(1, 2), await network.dispatch(jobs.add, 3, 4)];
+  const outcomes = await Promise.allSettled([
+    inner(),
+    outer(),
+    inner.with({ pool: network })(),
+    outer.with({ pool: network })(),
+  ]);
+
+  assert.deepEqual(sums, [3, 7]);
+  for (const outcome of outcomes) {
+    assert.ok(
+      outcome.status === "rejected" && outcome.reason instanceof TaskRefusedError,
+      String(outcome.status),
+    );
+    assert.equal(outcome.reason.refusal, "NOT_EXPOSED");
+  }
+  assert.equal(existsSync(fixtures.path("imported")), false);
+});
+
+test("merino worker drains on SIGTERM: retracted first, no new calls, those under way finish, code 0", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  await worker.serves();
+  const record = await eventually(async () => (await announced())[0]);
+  await using connection = new WorkerConnection(record);
+  await connection.dispatch(jobs.add, 1, 2);
+  const underWay = connection.dispatch(jobs.waitFor, fixtures.path("go"));
+  await eventually(async () => (await connection.idle()) === 0);
+
+  worker.child.kill("SIGTERM");
+  await eventually(async () => (await announced(50)).length === 0, { withinMs: 10_000 });
+  await eventually(() => worker.stderr.includes("SIGTERM"));
+  await using late = new WorkerConnection(record, { timeout: 200 });
+  await assert.rejects(late.dispatch(jobs.add, 1, 2));
+  const stillThere = worker.child.exitCode;
+  writeFileSync(fixtures.path("go"), "");
+  const value = await underWay;
+  const exitCode = await worker.exited;
+
+  assert.equal(stillThere, null);
+  assert.equal(value, "found");
+  assert.equal(exitCode, 0);
+});
+
+test("merino worker ends at once on a second signal", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js")]);
+  await using connection = new WorkerConnection(await worker.serves(), { timeout: 30_000 });
+  const underWay = connection.dispatch(jobs.waitFor, fixtures.path("never"));
+  const lost = assert.rejects(underWay);
+  await eventually(async () => (await connection.idle()) === 0, { withinMs: 20_000 });
+
+  worker.child.kill("SIGINT");
+  await eventually(() => worker.stderr.includes("SIGINT"));
+  worker.child.kill("SIGTERM");
+  const exitCode = await worker.exited;
+  await lost;
+
+  assert.equal(exitCode, 128 + 15);
+});
+
+test("merino worker aborts what is still under way when --grace is over", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), "--grace", "50"]);
+  await using connection = new WorkerConnection(await worker.serves(), { timeout: 30_000 });
+  const lost = assert.rejects(connection.dispatch(jobs.waitFor, fixtures.path("never")));
+  await eventually(async () => (await connection.idle()) === 0, { withinMs: 20_000 });
+
+  worker.child.kill("SIGTERM");
+  const exitCode = await worker.exited;
+  await lost;
+
+  assert.equal(exitCode, 0);
+});
+
+test("merino worker ends by itself once it has had no calls for --idle-timeout, and not before", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, "--idle-timeout", "1500"]);
+  const address = await worker.serves();
+  await using connection = new WorkerConnection(address, { timeout: 30_000 });
+  const busy = connection.dispatch(jobs.waitFor, fixtures.path("go"));
+  const startMs = performance.now();
+  // Longer than the timeout: a call that runs counts as use.
+  await eventually(() => performance.now() - startMs > 2_500);
+  const whileBusy = worker.child.exitCode;
+  writeFileSync(fixtures.path("go"), "");
+  await busy;
+
+  const exitCode = await worker.exited;
+
+  assert.equal(whileBusy, null);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(await announced(100), []);
+});
+
+test("merino worker asks its --accept module about every call", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({
+    "jobs.js": JOBS,
+    "accept.js": "export const accept = ({ inFlight }) => inFlight < 1;",
+  });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand([
+    ...["worker", fixtures.path("jobs.js"), ...LOCAL],
+    ...["--accept", fixtures.path("accept.js")],
+  ]);
+  await worker.serves();
+  await using _pool = await openPool();
+  await jobs.add(1, 2);
+  const first = jobs.waitFor(fixtures.path("go"));
+  await using probe = new WorkerConnection((await announced())[0] ?? assert.fail());
+  await eventually(async () => (await probe.idle()) === 0);
+
+  // Refused, and asked again until there is room.
+  const second = jobs.add(3, 4);
+  const early = await Promise.race([second, probe.idle().then(() => "refused so far")]);
+  writeFileSync(fixtures.path("go"), "");
+  const values = [await first, await second];
+
+  assert.equal(early, "refused so far");
+  assert.deepEqual(values, ["found", 7]);
+});
+
+test("merino worker with --map serves callers that run another directory of the package", async () => {
+  using fixtures = routinePackage({ "dist/jobs.js": JOBS, "src/jobs.ts": `// @ts-nocheck\n${JOBS}` });
+  // Before the check, as above.
+  const jobs: Jobs = await import(fixtures.url("src/jobs.ts"));
+  await using _leaks = leakCheck();
+  await using worker = startCommand(["worker", fixtures.path("dist/jobs.js"), ...LOCAL, "--map", "dist=src"]);
+  await worker.serves();
+  await using _pool = await openPool();
+
+  const sum = await jobs.add(1, 2);
+
+  assert.equal(sum, 3);
+  assert.match(jobs.add.id, /\/src\/jobs\.ts#add$/);
+});
+
+test("merino worker killed with SIGKILL disappears from discovery within seconds", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  await worker.serves();
+  const before = await announced();
+
+  worker.child.kill("SIGKILL");
+  await worker.exited;
+  await eventually(async () => (await announced(1_000)).length === 0, { withinMs: 10_000 });
+  socketPath(); // whoever makes one next sweeps what killed processes have left
+
+  assert.equal(before.length, 1);
+});
+
+const failures: ReadonlyArray<{
+  readonly what: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly module?: string;
+  readonly words?: readonly string[];
+  readonly exitCode: number;
+  readonly says: RegExp;
+}> = [
+  { what: "a missing module", files: {}, exitCode: 2, says: /There is no file '.*jobs\.js'/ },
+  {
+    what: "a module that throws",
+    files: { "jobs.js": 'throw new TypeError("no such luck");' },
+    exitCode: 1,
+    says: /Cannot import '.*jobs\.js': no such luck[\s\S]*jobs\.js:\d+/,
+  },
+  {
+    what: "a module without a routine",
+    files: { "jobs.js": "export const three = 3;" },
+    exitCode: 1,
+    says: /jobs\.js'.*no routine/,
+  },
+  {
+    what: "an address beyond this host",
+    files: { "jobs.js": JOBS },
+    words: ["--host", "0.0.0.0"],
+    exitCode: 2,
+    says: /Cannot listen on '0\.0\.0\.0' without credentials.*--insecure/,
+  },
+  {
+    what: "an accept module without a hook",
+    files: { "jobs.js": JOBS, "accept.js": "export const nothing = 1;" },
+    words: ["--accept", "accept.js"],
+    exitCode: 1,
+    says: /'accept'.*exports.*nothing/,
+  },
+  {
+    what: "DNS as a place to announce it",
+    files: { "jobs.js": JOBS },
+    words: ["--discovery", "dns:jobs.example:7777"],
+    exitCode: 2,
+    says: /Cannot announce/,
+  },
+];
+
+for (const { what, files, words = [], exitCode, says } of failures) {
+  test(`merino worker refuses ${what}, with code ${exitCode}, before anything is announced`, async () => {
+    await using _leaks = leakCheck();
+    using fixtures = routinePackage(files);
+    const paths = words.map((word) => (word.endsWith(".js") ? fixtures.path(word) : word));
+    const discovery = words.includes("--discovery") ? [] : LOCAL;
+    await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...discovery, ...paths]);
+
+    const code = await worker.exited;
+
+    assert.equal(code, exitCode, worker.stderr);
+    assert.match(worker.stderr, says);
+    assert.equal(worker.stdout, "");
+    assert.deepEqual(await announced(50), []);
+  });
+}
+
+test("merino worker says that its port is taken", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as import("node:net").AddressInfo;
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), "--port", String(port), ...LOCAL]);
+
+  const code = await worker.exited;
+  server.close();
+
+  assert.equal(code, 1, worker.stderr);
+  assert.match(worker.stderr, new RegExp(String(port)));
+  assert.equal(worker.stdout, "");
+});

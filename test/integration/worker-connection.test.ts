@@ -1,0 +1,207 @@
+/** One worker addressed directly: over its sockets, over the network, by its record and by its address alone. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { WorkerConnection } from "../../src/client/worker-connection.ts";
+import { ProcessWorker, WorkerPool } from "../../src/index.ts";
+import { grpcChannels } from "../../src/transport/grpc-channel-pool.ts";
+import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
+import { eventually } from "../support/eventually.ts";
+import { leakCheck } from "../support/leak-check.ts";
+import { add, addThere, countdown, echo, snooze } from "./fixtures/connection-routines.ts";
+
+const MODULES = [new URL("./fixtures/connection-routines.ts", import.meta.url).href];
+
+/** A worker that listens on the network, and its record as somebody on another host has it. */
+async function networkWorker(): Promise<
+  AsyncDisposable & {
+    readonly pool: WorkerPool;
+    readonly worker: WorkerMetadata;
+    readonly remote: WorkerMetadata;
+  }
+> {
+  const pool = await WorkerPool.open({
+    size: 1,
+    ambient: false,
+    respawn: false,
+    worker: ProcessWorker.factory({ host: "127.0.0.1", modules: MODULES }),
+  });
+  const [worker] = pool.workers;
+  assert.ok(worker !== undefined);
+  const { socket: _socket, ...remote } = worker;
+  return {
+    pool,
+    worker,
+    remote,
+    async [Symbol.asyncDispose]() {
+      await pool.close();
+      await grpcChannels.close();
+    },
+  };
+}
+
+/** Calls beside which a worker that listens on no network has nothing to say. */
+async function localWorker(): Promise<AsyncDisposable & { readonly worker: WorkerMetadata }> {
+  const pool = await WorkerPool.open({ size: 1, ambient: false });
+  const [worker] = pool.workers;
+  assert.ok(worker !== undefined);
+  return { worker, [Symbol.asyncDispose]: () => pool.close() };
+}
+
+async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const value of values) collected.push(value);
+  return collected;
+}
+
+test("WorkerConnection calls routines on the worker: by its record, over the network, by its address alone", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  const { worker, remote } = served;
+
+  // As a container of the same host sees it, which has the host's id and not its files.
+  const inContainer = { ...worker, socket: "/nonexistent/socket" };
+
+  for (const target of [worker, remote, worker.address, inContainer]) {
+    await using connection = new WorkerConnection(target);
+
+    assert.equal(await connection.dispatch(add, 1, 2), 3);
+    assert.equal(await add.with({ pool: connection })(3, 4), 7);
+    assert.deepEqual(await collect(connection.dispatch(countdown, 3)), [3, 2, 1]);
+  }
+});
+
+test("WorkerConnection gives calls made within a call a way back to the worker, if it knows its record", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  await using known = new WorkerConnection(served.worker);
+  await using addressOnly = new WorkerConnection(served.worker.address);
+
+  assert.deepEqual(await known.dispatch(addThere, 1, 2), { pid: served.worker.pid, sum: 3 });
+  await assert.rejects(addressOnly.dispatch(addThere, 1, 2));
+});
+
+test("WorkerConnection carries many calls and large values over the network", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  await using connection = new WorkerConnection(served.remote);
+  const bytes = new Uint8Array(5_000_000).map((_, at) => at % 251);
+
+  const sums = await Promise.all(Array.from({ length: 2_000 }, (_, at) => connection.dispatch(add, at, 1)));
+  const returned = await connection.dispatch(echo, bytes);
+
+  assert.deepEqual(
+    sums,
+    Array.from({ length: 2_000 }, (_, at) => at + 1),
+  );
+  assert.deepEqual(returned, bytes);
+});
+
+test("WorkerConnection describes the worker, and tells for how long it has been idle", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  const { worker, remote } = served;
+
+  for (const target of [worker, remote, worker.address]) {
+    await using connection = new WorkerConnection(target);
+    const described = await connection.describe();
+    const idleBefore = await connection.idle();
+    const call = connection.dispatch(snooze, 300);
+    await eventually(async () => (await connection.idle()) === 0);
+    await call;
+    await eventually(async () => (await connection.idle()) > 0);
+
+    assert.deepEqual(
+      [described.uid, described.address, described.pid, described.version],
+      [worker.uid, worker.address, worker.pid, worker.version],
+    );
+    assert.ok(idleBefore >= 0);
+  }
+});
+
+test("WorkerConnection stop ends a worker on this host, and lets calls in flight end first", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  await using connection = new WorkerConnection(served.worker);
+  const call = connection.dispatch(snooze, 300);
+  await eventually(async () => (await connection.idle()) === 0);
+
+  await connection.stop({ grace: 10_000 });
+
+  assert.equal(await call, served.worker.pid);
+  await eventually(() => served.pool.workers.length === 0, { withinMs: 10_000 });
+});
+
+test("WorkerConnection stop is refused over the network, with what to do instead", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+
+  for (const target of [served.remote, served.worker.address]) {
+    await using connection = new WorkerConnection(target);
+
+    await assert.rejects(connection.stop({ grace: 0 }), { code: "ERR_MERINO_HANDSHAKE" });
+    assert.equal(await connection.dispatch(add, 1, 1), 2);
+  }
+});
+
+test("WorkerConnection calls and describes a worker that listens on no network, and says what else it cannot", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await localWorker();
+  await using connection = new WorkerConnection(served.worker);
+
+  assert.equal(await connection.dispatch(add, 1, 2), 3);
+  assert.equal((await connection.describe()).uid, served.worker.uid);
+  await assert.rejects(connection.idle(), { code: "ERR_MERINO_HANDSHAKE" });
+  await assert.rejects(connection.stop(), { code: "ERR_MERINO_HANDSHAKE" });
+});
+
+test("WorkerConnection refuses a worker that is another one than the record says", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  await using connection = new WorkerConnection({ ...served.remote, uid: "somebody-else" }, { timeout: 500 });
+
+  await assert.rejects(connection.describe(), { code: "ERR_MERINO_HANDSHAKE" });
+  await assert.rejects(connection.dispatch(add, 1, 2), { code: "ERR_MERINO_NO_WORKERS" });
+});
+
+test("WorkerConnection rejects calls to nobody within its timeout", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+
+  for (const target of ["127.0.0.1:1", "unix:/nonexistent/socket"]) {
+    await using connection = new WorkerConnection(target, { timeout: 200 });
+
+    await assert.rejects(connection.dispatch(add, 1, 2), { code: "ERR_MERINO_NO_WORKERS" });
+    await assert.rejects(connection.describe(), { code: "ERR_MERINO_HANDSHAKE" });
+  }
+});
+
+test("WorkerConnection close ends what is under way and refuses what follows", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  const connection = new WorkerConnection(served.remote);
+  const call = connection.dispatch(snooze, 60_000);
+  call.catch(() => {});
+  await eventually(async () => (await connection.idle()) === 0);
+
+  await connection.close();
+  await connection.close();
+
+  const refusal = { code: "ERR_MERINO_POOL_CLOSED" };
+  await assert.rejects(call, refusal);
+  await assert.rejects(connection.dispatch(add, 1, 2), refusal);
+  for (const request of [() => connection.describe(), () => connection.idle(), () => connection.stop()]) {
+    await assert.rejects(request(), refusal);
+  }
+});
+
+test("WorkerConnection calls reject with WorkerLostError when the worker dies, whatever gRPC calls it", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  await using connection = new WorkerConnection(served.remote);
+  const call = connection.dispatch(snooze, 60_000);
+  call.catch(() => {});
+  await eventually(async () => (await connection.idle()) === 0);
+
+  process.kill(served.worker.pid, "SIGKILL");
+
+  await assert.rejects(call, { code: "ERR_MERINO_WORKER_LOST" });
+});

@@ -1,0 +1,161 @@
+/** Both ends of a dispatch relay as tests use them: a recorded gRPC stream, and a worker in memory or played by the test. */
+import assert from "node:assert/strict";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { decodeValue } from "../../src/codec/decoder.ts";
+import { processReferences } from "../../src/routine/process-references.ts";
+import {
+  DispatchRelay,
+  type RelayChannel,
+  type RelaySink,
+  type RelayStatus,
+} from "../../src/transport/dispatch-relay.ts";
+import { RequestSchema, type Response, ResponseSchema, type TaskSchema } from "../../src/wire/gen/wire_pb.ts";
+import { version, WIRE_CODEC } from "../../src/wire/version.ts";
+import { eventually } from "./eventually.ts";
+import { type MemoryCarrier, memoryPair } from "./memory-pair.ts";
+import { type Body, payloadOf, TestWorker, type TestWorkerOptions } from "./protocol-peers.ts";
+
+/** The caller's side of a stream, recorded. */
+export class RecordedSink implements RelaySink {
+  readonly responses: Uint8Array[] = [];
+  /** How the stream ended, each time it did; more than one is an error of the relay. */
+  readonly ends: (RelayStatus | "ok")[] = [];
+
+  response(bytes: Uint8Array): void {
+    assert.equal(this.ends.length, 0, "a response after the end");
+    this.responses.push(Uint8Array.from(bytes));
+  }
+
+  end(status?: RelayStatus): void {
+    this.ends.push(status ?? "ok");
+  }
+
+  /** Names of the responses' payloads, in order. */
+  get kinds(): (string | undefined)[] {
+    return this.messages.map(({ payload }) => payload.case);
+  }
+
+  get messages(): Response[] {
+    return this.responses.map((bytes) => fromBinary(ResponseSchema, bytes));
+  }
+
+  /** Values of the results, exceptions and dones, in order. */
+  get values(): unknown[] {
+    return this.messages.flatMap(({ payload }) => {
+      if (payload.case !== "result" && payload.case !== "exception" && payload.case !== "done") return [];
+      const { dump } = payload.value;
+      if (dump.length === 0) return [undefined];
+      return [decodeValue(dump, 0, dump.length, [], { references: processReferences })];
+    });
+  }
+
+  /** The gRPC status of the end; 0: OK. */
+  get code(): number | undefined {
+    const [end] = this.ends;
+    return end === "ok" ? 0 : end?.code;
+  }
+
+  async ended(): Promise<void> {
+    await eventually(() => this.ends.length > 0);
+  }
+}
+
+/** A channel that keeps what is sent, for tests that play the worker. */
+export class RecordedChannel implements RelayChannel {
+  readonly batches: Uint8Array[] = [];
+  closes = 0;
+
+  send(batch: Uint8Array): void {
+    assert.equal(this.closes, 0, "a batch after the close");
+    this.batches.push(batch);
+  }
+
+  close(): void {
+    this.closes += 1;
+  }
+}
+
+/** Encodes a request with the generated bindings. */
+export function requestOf(request: MessageInitShape<typeof RequestSchema>): Uint8Array {
+  return toBinary(RequestSchema, create(RequestSchema, request));
+}
+
+/** A Task of a caller that knows only the original's grammar, but for the fields given. */
+export function taskOf(
+  routine: string,
+  parameters: readonly unknown[] = [],
+  fields: MessageInitShape<typeof TaskSchema> = {},
+): Uint8Array {
+  return requestOf({
+    payload: {
+      case: "task",
+      value: {
+        version,
+        codec: WIRE_CODEC,
+        callable: new TextEncoder().encode(routine),
+        args: dumpOf(parameters),
+        ...fields,
+      },
+    },
+  });
+}
+
+export const NEXT: Uint8Array = requestOf({ payload: { case: "next", value: {} } });
+
+/** A step with a value, or a return. */
+export function stepOf(kind: "send" | "throw" | "return", value: unknown): Uint8Array {
+  return requestOf({ payload: { case: kind, value: { dump: dumpOf(value) } } });
+}
+
+/** A value as payload without parts. */
+function dumpOf(value: unknown): Uint8Array {
+  const { bytes, start, end, parts } = payloadOf(value);
+  assert.equal(parts.length, 0);
+  return Uint8Array.from(bytes.subarray(start, end));
+}
+
+/** One `dispatch` stream to a worker in memory. */
+export interface DispatchStream extends AsyncDisposable {
+  readonly relay: DispatchRelay;
+  readonly sink: RecordedSink;
+  readonly worker: TestWorker;
+  /** The relay's end of its session, and the worker's. */
+  readonly carriers: { readonly client: MemoryCarrier; readonly server: MemoryCarrier };
+  /** Resolves once so many responses have come. */
+  responded(count: number): Promise<void>;
+}
+
+/** Opens a stream to a worker with these routines. */
+export function useDispatch(
+  bodies: Readonly<Record<string, Body>>,
+  options: TestWorkerOptions = {},
+): DispatchStream {
+  const worker = new TestWorker(bodies, options);
+  const carriers = memoryPair({ local: false });
+  const sink = new RecordedSink();
+  const relay = new DispatchRelay(
+    { send: (batch) => carriers.client.inject(batch), close: () => carriers.client.close() },
+    sink,
+  );
+  carriers.client.events = {
+    batch: (bytes, start, end) => relay.batch(Uint8Array.from(bytes), start, end),
+    drain: () => {},
+    closed: (error) => relay.closed(error),
+  };
+  worker.tasks.serve(carriers.server);
+  return {
+    relay,
+    sink,
+    worker,
+    carriers,
+    responded: async (count) => {
+      await eventually(() => sink.responses.length >= count);
+    },
+    async [Symbol.asyncDispose]() {
+      relay.cancelled();
+      worker.tasks.abortAll(new Error("the test is over"));
+      carriers.client.close();
+      await eventually(() => carriers.server.over && carriers.client.over);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** What needs a feature is never sent to a peer that does not list it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FEATURES } from "../../../src/session/limits.ts";
+import { Feature } from "../../../src/wire/features.ts";
+import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import { framesOf } from "../../support/memory-pair.ts";
+import { connect, helloWith } from "../../support/protocol-peers.ts";
+
+const SIZE = 3_000_000;
+const bodies = {
+  text: () => "x".repeat(SIZE),
+  binary: () => ({ binary: new Uint8Array(SIZE).fill(7) }),
+  thrown: () => {
+    throw Object.assign(new Error("large"), { binary: new Uint8Array(SIZE) });
+  },
+  async *stream() {
+    yield new Uint8Array(SIZE).fill(1);
+    return new Uint8Array(SIZE).fill(2);
+  },
+  size: (value: { readonly length: number }) => value.length,
+};
+
+function without(feature: number): readonly number[] {
+  return FEATURES.filter((listed) => listed !== feature);
+}
+
+test("ServerSession sends a client without Parts each message whole, its binary inside", async () => {
+  await using pair = await connect(bodies, { clientHello: helloWith({ features: without(Feature.Parts) }) });
+  const { client, carriers } = pair;
+
+  const text = await client.call("text").value();
+  const { binary } = (await client.call("binary").value()) as { binary: Uint8Array };
+  const thrown = await client.call("thrown").outcome;
+  const stream = client.call("stream", [], { generator: true });
+  await stream.yielded(1);
+  client.session.next(stream.stream);
+  const last = (await stream.value()) as Uint8Array;
+
+  assert.equal((text as string).length, SIZE);
+  assert.deepEqual([binary.length, binary[0], binary.at(-1)], [SIZE, 7, 7]);
+  assert.equal(thrown.kind === "exception" && (thrown.error as { binary: Uint8Array }).binary.length, SIZE);
+  assert.deepEqual([(stream.values[0] as Uint8Array).length, last[0]], [SIZE, 2]);
+  assert.equal(framesOf(carriers.server.sent).filter(({ kind }) => kind === FrameKind.Chunk).length, 0);
+});
+
+test("ServerSession sends a client with Parts large messages in chunks", async () => {
+  await using pair = await connect(bodies);
+  const { client, carriers } = pair;
+
+  const { binary } = (await client.call("binary").value()) as { binary: Uint8Array };
+
+  assert.equal(binary.length, SIZE);
+  assert.ok(framesOf(carriers.server.sent).filter(({ kind }) => kind === FrameKind.Chunk).length > 40);
+});
+
+test("ServerSession ends a generator without a value for a client without Grammar", async () => {
+  await using pair = await connect(bodies, {
+    clientHello: helloWith({ features: without(Feature.Grammar) }),
+  });
+  const { client, carriers } = pair;
+
+  const stream = client.call("stream", [], { generator: true });
+  await stream.yielded(1);
+  client.session.next(stream.stream);
+  const last = await stream.value();
+
+  assert.equal(last, undefined);
+  assert.equal(framesOf(carriers.server.sent).at(-1)?.payloadBytes, 0);
+});
+
+test("ClientSession sends a worker without Parts large arguments whole, and refuses binary beside them", async () => {
+  await using pair = await connect(bodies, { hello: helloWith({ features: without(Feature.Parts) }) });
+  const { client, carriers } = pair;
+
+  const size = await client.call("size", ["x".repeat(SIZE)]).value();
+  assert.throws(() => client.call("size", [new Uint8Array(SIZE)]), {
+    code: "ERR_MERINO_REFUSED",
+    refusal: "TOO_LARGE",
+  });
+
+  assert.equal(size, SIZE);
+  assert.equal(client.session.inFlight, 0);
+  assert.equal(framesOf(carriers.client.sent).filter(({ kind }) => kind === FrameKind.Chunk).length, 0);
+});

@@ -36,7 +36,9 @@ export type FailureKind =
   | "unreachable"
   /** The Hello, or what came instead, names another major. */
   | "version"
-  /** Bytes that the protocol does not allow, or no codec in common, ended the connection. */
+  /** The Hello, or what came instead, names no payload codec that both have. */
+  | "codec"
+  /** Bytes that the protocol does not allow ended the connection. */
   | "protocol";
 
 /** The table. A call that had been sent over a connection that failed is judged by `started` first. */
@@ -51,6 +53,7 @@ export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Obj
   "stream-broken": { call: "surface", member: "keep" },
   unreachable: { call: "lost", member: "back-off" },
   version: { call: "lost", member: "version" },
+  codec: { call: "lost", member: "codec" },
   protocol: { call: "lost", member: "evicted" },
 });
 
@@ -71,6 +74,6 @@ export function classifyRefusal(code: number): FailureKind {
 /** Which failure the end of a connection, or of an attempt at one, is. */
 export function classifyConnectionFailure(error: Error | undefined): FailureKind {
   if (error instanceof VersionError) return "version";
-  if (error instanceof ProtocolError) return "protocol";
+  if (error instanceof ProtocolError) return error.refusal === "CODEC" ? "codec" : "protocol";
   return "unreachable";
 }

@@ -308,7 +308,9 @@ export class Member implements Candidate, ReadyMember {
       return;
     }
     if (frame.code === Refusal.CODEC) {
-      this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`);
+      this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`, {
+        refusal: "CODEC",
+      });
       return;
     }
     this.#farewell = new HandshakeError(`Worker '${this.uid}' ended the connection: ${frame.detail}`);

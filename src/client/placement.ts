@@ -89,10 +89,12 @@ export class Placement {
     const chosen = balancer.pick(task, view, index);
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
     let member = chosen === -1 ? undefined : view[chosen];
-    if (member?.draining === true && !task.nested) {
-      // It will have no room any more: whoever insists on it chooses among the others.
+    if (member?.draining === true) {
+      // It will have no room any more: whoever insists on it chooses among the others. A nested call goes to one
+      // that takes its leave rather than nowhere.
       const staying = view.filter(({ draining }) => !draining);
-      member = staying[balancer.pick(task, staying)];
+      const other = staying[balancer.pick(task, staying)];
+      if (other !== undefined || !task.nested) member = other;
     }
     if (member === undefined) return false;
     if (member.room) this.#send(task, member);

@@ -104,6 +104,8 @@ function notIterable(discovery: Discovery): InvalidOptionError {
 /** The next result, whatever that is; {@link ABORTED} once the signal has fired. */
 function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    // It may have fired between the last result and its being read.
+    if (signal.aborted) return resolve(ABORTED);
     const onAbort = (): void => resolve(ABORTED);
     signal.addEventListener("abort", onAbort, { once: true });
     // In a function of its own: `next` may throw, too.

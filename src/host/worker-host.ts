@@ -33,8 +33,8 @@ import { createRoutineLoader, explainSuspended } from "./routine-loader.ts";
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;
 
-/** How long a worker that has finished its calls still answers those sent before their callers knew that it ends. */
-const CROSSING_MS = 200;
+/** How long a worker that has finished its calls waits for callers to have read that it ends, and for what they sent before. */
+const CROSSING_MS = 2_000;
 
 /** How long connections of other hosts may take to get what was written before they are cut off. */
 const NETWORK_FAREWELL_MS = 2_000;
@@ -227,7 +227,7 @@ export class WorkerHost {
     const quiet = async (): Promise<void> => {
       await tasks.idle();
       // Calls that cross the announcement are refused, and go elsewhere; with the connection they would be lost.
-      await setTimeout(CROSSING_MS);
+      await Promise.race([tasks.caughtUp(), setTimeout(CROSSING_MS, undefined, { ref: false })]);
       await tasks.idle();
     };
     await Promise.race([quiet(), cutShort]);
@@ -241,6 +241,8 @@ export class WorkerHost {
     tasks.drain();
     tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
     await Promise.race([tasks.idle(), setTimeout(FAREWELL_MS)]);
+    // Others' calls that cross the announcement go elsewhere; with the connection they would be lost.
+    await Promise.race([tasks.caughtUp(), setTimeout(FAREWELL_MS, undefined, { ref: false })]);
     await nested.close();
     tasks.close();
     await Promise.all([closing, front?.close(NETWORK_FAREWELL_MS)]);

@@ -67,6 +67,8 @@ export class ServerSession implements SessionHalf {
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
   #knowsGrammar = false;
+  readonly #pings = new Map<number, () => void>();
+  #nextPing = 1;
   /** The oldest first. */
   readonly #held = new Set<HeldWork>();
   #releasing = false;
@@ -81,10 +83,22 @@ export class ServerSession implements SessionHalf {
     return this.#streams.size;
   }
 
-  /** Takes no more tasks from this client. */
+  /** Tells the client to send no more tasks. Those that it has sent before it reads this still come. */
   drain(detail: string, graceMs: number): void {
     this.session.writer.goAway({ lastStream: LAST_STREAM, code: Refusal.DRAINING, detail, graceMs });
     this.session.scheduleFlush();
+  }
+
+  /**
+   * Waits until the client has read everything sent so far, and all that it had sent by then has been read here.
+   * Resolves also when the connection has ended.
+   */
+  caughtUp(): Promise<void> {
+    if (!this.session.open) return Promise.resolve();
+    const token = this.#nextPing++;
+    this.session.writer.ping(token);
+    this.session.scheduleFlush();
+    return new Promise((resolve) => this.#pings.set(token, resolve));
   }
 
   /** Whether the client takes binary beside a message. */
@@ -292,8 +306,10 @@ export class ServerSession implements SessionHalf {
     // A client that goes simply closes; there is nothing to answer.
   }
 
-  pong(_token: number): void {
-    // A worker does not ping its clients.
+  pong(token: number): void {
+    const answered = this.#pings.get(token);
+    this.#pings.delete(token);
+    answered?.();
   }
 
   batchEnd(): void {
@@ -318,6 +334,8 @@ export class ServerSession implements SessionHalf {
   closed(error: Error | undefined): void {
     const streams = [...this.#streams.values()];
     this.#streams.clear();
+    for (const answered of this.#pings.values()) answered();
+    this.#pings.clear();
     for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
     this.#held.clear();
     this.#acceptor.closed(this);

@@ -268,6 +268,7 @@ export class Session implements CarrierEvents {
       this.fail(
         new ProtocolError(
           `No payload codec in common: the peer names [${hello.codecs.join(", ").slice(0, 500)}]`,
+          { refusal: "CODEC" },
         ),
         Refusal.CODEC,
       );

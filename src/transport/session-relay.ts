@@ -17,6 +17,12 @@ const Status = { OK: 0, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9 } as const
 /** A GoAway that ends a connection is small; what is larger cannot be one. */
 const MAX_FAREWELL_BYTES = 4 * 1024;
 
+/**
+ * Batches that may wait for a client that does not read. Beyond them nothing is read from it either, since what
+ * answers a ping or a refused task is no bulk, waits for no window, and would fill this thread's memory.
+ */
+const MAX_UNREAD_BATCHES = 256;
+
 const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
 
 /** Connects a stream with a carrier to the thread that serves it, until either ends. */
@@ -28,6 +34,14 @@ export function relaySession(
   /** The last batch sent to the client, in case it is the session's last word. */
   let last: Uint8Array | undefined;
   let over = false;
+  /** Batches sent since the stream said that it is full. */
+  let unread = 0;
+  /** Whether the serving thread's window is full. */
+  let congested = false;
+  const pace = (): void => {
+    if (congested || unread > MAX_UNREAD_BATCHES) stream.pause();
+    else stream.resume();
+  };
   const end = (status: Partial<StatusObject>): void => {
     if (over) return;
     over = true;
@@ -40,12 +54,22 @@ export function relaySession(
     batch(bytes) {
       if (over) return;
       last = bytes.length <= MAX_FAREWELL_BYTES ? bytes : undefined;
-      if (!stream.write(bytes)) carrier.hold();
+      if (stream.write(bytes)) return;
+      carrier.hold();
+      unread += 1;
+      if (unread > MAX_UNREAD_BATCHES) pace();
     },
-    drain: () => stream.resume(),
+    drain() {
+      congested = false;
+      pace();
+    },
     closed: () => end(farewell(last)),
   };
-  stream.on("drain", () => carrier.release());
+  stream.on("drain", () => {
+    unread = 0;
+    carrier.release();
+    pace();
+  });
   stream.on("data", (message: Buffer) => {
     if (over) return;
     if (message.length > options.maxBatchBytes) {
@@ -56,7 +80,9 @@ export function relaySession(
       carrier.close();
       return;
     }
-    if (!carrier.send(NO_HEAD, message)) stream.pause();
+    if (carrier.send(NO_HEAD, message)) return;
+    congested = true;
+    pace();
   });
   // The client's half-close ends the connection: nobody is left to answer.
   stream.on("end", () => carrier.close());

@@ -123,6 +123,14 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  /**
+   * Resolves when every client has read what it was told, that it should send no more tasks for instance, and
+   * all that it had sent by then has been taken or refused.
+   */
+  async caughtUp(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.caughtUp()));
+  }
+
   /** Ends every task: those queued never start, those running see their signals fire. */
   abortAll(reason: unknown): void {
     for (const execution of [...this.#running]) execution.abort(reason);

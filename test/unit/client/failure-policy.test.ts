@@ -17,7 +17,7 @@ describe("FAILURE_POLICY", () => {
       .map(([kind]) => kind)
       .sort();
 
-    assert.deepEqual(evicting, ["protocol", "refused-codec", "refused-version", "version"]);
+    assert.deepEqual(evicting, ["codec", "protocol", "refused-codec", "refused-version", "version"]);
   });
 
   test("decides every refusal there is, and sends the call on for one it does not know", () => {
@@ -47,5 +47,7 @@ describe("FAILURE_POLICY", () => {
     }
     assert.equal(FAILURE_POLICY[classifyConnectionFailure(new ProtocolError("?"))].member, "evicted");
     assert.equal(FAILURE_POLICY[classifyConnectionFailure(new VersionError("1", "2"))].member, "version");
+    const foreign = new ProtocolError("no codec in common", { refusal: "CODEC" });
+    assert.equal(FAILURE_POLICY[classifyConnectionFailure(foreign)].member, "codec");
   });
 });

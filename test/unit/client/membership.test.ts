@@ -276,7 +276,7 @@ describe("Membership", () => {
 
   for (const [what, greet, reason] of [
     ["another major", greetAs({ version: "2.0.0" }), "a version"],
-    ["no codec of ours", greetAs({ codecs: ["pickle"] }), "a evicted"],
+    ["no codec of ours", greetAs({ codecs: ["pickle"] }), "a codec"],
     ["what is no protocol", (peer: MemoryCarrier) => peer.inject(Uint8Array.of(1, 2, 3)), "a evicted"],
   ] as const) {
     test(`evicts a member whose connection begins with ${what}, and asks it again after a growing cool-down`, async () => {

@@ -297,3 +297,32 @@ test("checkedEvents does not subscribe when its signal has fired before", async 
   assert.deepEqual(await events.next(), { done: true, value: undefined });
   assert.equal(subscribed, 0);
 });
+
+test("checkedEvents ends by its signal at whatever moment it fires, though no event was worth passing on", async () => {
+  using _warnings = useWarnings();
+
+  for (let microtasks = 0; microtasks < 10; microtasks++) {
+    const reading: Reading = read(
+      discoveryOf(() => {
+        let asked = 0;
+        const abortAfter = (left: number): void => {
+          if (left === 0) reading.abort();
+          else queueMicrotask(() => abortAfter(left - 1));
+        };
+        const next = (): Promise<unknown> => {
+          if (asked++ > 0) return new Promise(() => {}); // and never a word more
+          queueMicrotask(() => abortAfter(microtasks));
+          return Promise.resolve({ done: false, value: "no event" });
+        };
+        return { [Symbol.asyncIterator]: () => ({ next }) };
+      }),
+    );
+
+    let over = false;
+    void reading.finished.then(() => {
+      over = true;
+    });
+    await eventually(() => over);
+    assert.equal(getEventListeners(reading.signal, "abort").length, 0);
+  }
+});

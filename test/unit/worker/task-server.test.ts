@@ -75,6 +75,39 @@ test("TaskServer announces that it drains, refuses root tasks, and takes nested 
   assert.equal(await running.value(), "released");
 });
 
+test("TaskServer has caught up once what crossed its announcement has been answered", async () => {
+  const { bodies } = gated();
+  await using pair = await connect(bodies);
+  const { client, worker, carriers } = pair;
+  carriers.client.hold();
+  const crossing = client.call("add");
+  worker.tasks.drain();
+  let caughtUp = false;
+  const catchingUp = worker.tasks.caughtUp().then(() => {
+    caughtUp = true;
+  });
+  await eventually(() => client.goAways.length > 0);
+  const before = caughtUp;
+
+  carriers.client.release();
+  await catchingUp;
+
+  assert.equal(before, false);
+  assert.equal(crossing.outcomes.length, 0); // its refusal is on its way
+  assert.equal(await codeOf(crossing), Refusal.DRAINING);
+});
+
+test("TaskServer has caught up with a client that goes without an answer", async () => {
+  await using pair = await connect(gated().bodies);
+  pair.carriers.client.hold();
+
+  const catchingUp = pair.worker.tasks.caughtUp();
+  pair.carriers.client.cut();
+
+  await catchingUp;
+  assert.equal(await pair.worker.tasks.caughtUp(), undefined);
+});
+
 test("TaskServer spares a client that says who it is only after draining has begun, and tells the others", async () => {
   await using pair = await connect(gated().bodies);
   const [spared, stranger] = [memoryPair(), memoryPair()];

@@ -121,6 +121,10 @@ export class WaitingTasks {
     if (task.node !== undefined) task.queue?.remove(task.node);
     task.node = undefined;
     task.queue = undefined;
+    this.#stopChecking();
+  }
+
+  #stopChecking(): void {
     if (this.#refusedCheck === undefined || this.#refused.size > 0) return;
     deadlines.cancel(this.#refusedCheck);
     this.#refusedCheck = undefined;
@@ -166,12 +170,17 @@ export class WaitingTasks {
   #drainRefused(): void {
     const { place, untried, giveUp } = this.#options;
     for (const task of this.#refused) {
-      if (task.settled || place(task)) this.#remove(task);
-      else if (!untried(task, "all")) {
+      const { node } = task;
+      if (task.settled || place(task)) {
+        // It may wait elsewhere by now, for one member in particular: that is not to be undone.
+        if (node !== undefined) this.#refused.remove(node);
+        if (task.node === node) this.#remove(task);
+      } else if (!untried(task, "all")) {
         this.#remove(task);
         giveUp(task);
       }
     }
+    this.#stopChecking();
   }
 
   /** Ends the wait of refused tasks for members that are not there. One that is, and busy, is waited for. */

@@ -13,6 +13,7 @@ import { TimeoutError } from "../../../src/errors/timeout-error.ts";
 import { VersionError } from "../../../src/errors/version-error.ts";
 import { WorkerLostError } from "../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../src/identity/routine-definition.ts";
+import { createDeferred } from "../../../src/internal/deferred.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
 import { Refusal } from "../../../src/wire/refusal.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -28,6 +29,8 @@ interface Wish {
   readonly lastStartError?: Error;
   /** Takes the events about calls. */
   readonly events?: TaskEvent[];
+  /** What the connection to a worker waits for. */
+  readonly late?: Readonly<Record<string, Promise<void>>>;
 }
 
 /** A dispatcher whose workers are in memory. */
@@ -40,6 +43,7 @@ function useDispatcher(wish: Wish = {}) {
     capacity: undefined,
     reserved: 0,
     connect: async ({ uid }) => {
+      await wish.late?.[uid];
       const { client, server } = memoryPair();
       carriers.set(uid, client);
       workers.get(uid)?.tasks.serve(server);
@@ -416,6 +420,25 @@ describe("TaskDispatcher", () => {
     await eventually(() => gates.get(home)?.count() === 3);
     gates.get(home)?.open();
     await Promise.all(stuck);
+  });
+
+  test("runs refused calls once that wait for one worker, and lets each wait until that has room", async () => {
+    const connected = createDeferred();
+    await using t = useDispatcher({ balancer: new StickyBalancer(), late: { b: connected.promise } });
+    const gate = useGate();
+    t.add("a", {});
+    t.add("b", { wait: gate.body, other: gate.body });
+    await t.ready(1);
+    const calls = ["wait", "wait", "other", "other"].map((id) => t.call(id, [], { tag: "x" }));
+    await eventually(() => t.dispatcher.counts.redirected === calls.length);
+
+    connected.resolve();
+
+    await eventually(() => gate.count() === calls.length);
+    gate.open();
+    assert.deepEqual(await Promise.all(calls), ["through", "through", "through", "through"]);
+    assert.equal(t.worker("b").starts, calls.length);
+    assert.equal(t.dispatcher.queued, 0);
   });
 
   test("reports each step of a call, with the worker's version as its Ack said", async () => {

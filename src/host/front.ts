@@ -13,11 +13,19 @@ import { type GrpcListener, type GrpcPeer, listenGrpc } from "../transport/grpc-
 import { loadGrpc } from "../transport/grpc-service.ts";
 import { createPortMemory, PortCarrier } from "../transport/port-carrier.ts";
 import { relaySession } from "../transport/session-relay.ts";
+import { StreamGuard } from "../transport/stream-guard.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { idleMsIn } from "../worker/activity.ts";
 import type { FrontInit, FrontMessage, MainMessage } from "./front-messages.ts";
 
 /** How long the main thread may take to end the worker, beyond the time granted to calls. */
 const STOP_GRACE_MS = 5_000;
+
+/** Sessions that callers may have open, beside calls of one stream each. */
+const MAX_SESSIONS = 4_096;
+
+/** How long a stream may be silent at first. */
+const GREETING_MS = 10_000;
 
 const main = parentPort;
 if (main === null) throw new Error("The front thread is started by a worker, never by hand");
@@ -65,6 +73,10 @@ async function serve(): Promise<GrpcListener> {
   if (process.env.GRPC_VERBOSITY === undefined && process.env.GRPC_NODE_VERBOSITY === undefined) {
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   }
+  const guard = new StreamGuard({
+    maxStreams: MAX_SESSIONS + 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
+    greetingMs: GREETING_MS,
+  });
   return listenGrpc({
     host,
     port,
@@ -72,8 +84,12 @@ async function serve(): Promise<GrpcListener> {
     channel,
     maxBatchBytes,
     handlers: {
-      session: (stream, peer) => relaySession(stream, connect(peer), { maxBatchBytes }),
-      dispatch: (stream, peer) => relayDispatch(stream, connect(peer), () => new grpc.Metadata()),
+      session: (stream, peer) => {
+        if (guard.admit(stream)) relaySession(stream, connect(peer), { maxBatchBytes });
+      },
+      dispatch: (stream, peer) => {
+        if (guard.admit(stream)) relayDispatch(stream, connect(peer), () => new grpc.Metadata());
+      },
       idleSeconds: () => idleMsIn(activity) / 1000,
       describe: () => record.promise,
       stop,

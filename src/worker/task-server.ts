@@ -156,6 +156,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
       return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
+    // Anybody on the network can call a call nested; those are bounded like all others, only later.
+    if (nested && !session.session.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
+      return refusal(Refusal.FULL, `the worker already has ${this.#running.size} calls`, 10);
+    }
     const request = routineRequest(session, reader);
     if (request === undefined) {
       return refusal(

@@ -7,6 +7,7 @@ import { Membership } from "../../../src/client/membership.ts";
 import { TaskDispatcher } from "../../../src/client/task-dispatcher.ts";
 import type { TaskEvent } from "../../../src/client/task-event.ts";
 import type { CallOptions } from "../../../src/context/dispatcher.ts";
+import type { RunningTask } from "../../../src/context/task.ts";
 import { NoWorkersAvailableError } from "../../../src/errors/no-workers-available-error.ts";
 import { RoutineNotFoundError } from "../../../src/errors/routine-not-found-error.ts";
 import { TimeoutError } from "../../../src/errors/timeout-error.ts";
@@ -15,6 +16,8 @@ import { WorkerLostError } from "../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../src/identity/routine-definition.ts";
 import { createDeferred } from "../../../src/internal/deferred.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
+import { ServerSession } from "../../../src/session/server-session.ts";
+import type { Nack } from "../../../src/wire/frames.ts";
 import { Refusal } from "../../../src/wire/refusal.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
@@ -31,6 +34,8 @@ interface Wish {
   readonly events?: TaskEvent[];
   /** What the connection to a worker waits for. */
   readonly late?: Readonly<Record<string, Promise<void>>>;
+  /** Workers that take no task: what each answers. */
+  readonly refusing?: Readonly<Record<string, Nack>>;
 }
 
 /** A dispatcher whose workers are in memory. */
@@ -46,7 +51,9 @@ function useDispatcher(wish: Wish = {}) {
       await wish.late?.[uid];
       const { client, server } = memoryPair();
       carriers.set(uid, client);
-      workers.get(uid)?.tasks.serve(server);
+      const nack = wish.refusing?.[uid];
+      if (nack === undefined) workers.get(uid)?.tasks.serve(server);
+      else refuseAll(server, uid, nack);
       return client;
     },
     hello: () => helloWith({ uid: "client" }),
@@ -108,13 +115,13 @@ function useDispatcher(wish: Wish = {}) {
     async ready(count: number) {
       await eventually(() => membership.members.filter((member) => member.ready).length === count);
     },
-    call: (id: string, parameters: readonly unknown[] = [], options?: CallOptions) =>
+    call: (id: string, parameters: readonly unknown[] = [], options?: CallOptions, parent?: RunningTask) =>
       dispatcher.call({
         definition: define(id),
         receiver: undefined,
         parameters,
         options,
-        parent: undefined,
+        parent,
       }),
     async [Symbol.asyncDispose]() {
       dispatcher.abortAll(() => new Error("the test is over"));
@@ -123,6 +130,34 @@ function useDispatcher(wish: Wish = {}) {
       await eventually(() => [...carriers.values()].every((carrier) => carrier.over));
     },
   };
+}
+
+/** A task that makes calls; it is never cancelled. */
+function stubParent(): RunningTask {
+  return {
+    id: "parent",
+    caller: undefined,
+    tag: undefined,
+    routine: "parent",
+    signal: new AbortController().signal,
+    deadline: undefined,
+    cancelled: false,
+    lineage: () => [],
+    attach() {},
+    detach() {},
+  };
+}
+
+/** A worker that answers every task in the same way. */
+function refuseAll(carrier: MemoryCarrier, uid: string, nack: Nack): void {
+  const session = new ServerSession(carrier, helloWith({ uid, session: 0 }), {
+    opened() {},
+    accept: () => nack,
+    batchEnd: () => session.session.flush(),
+    beforeFlush() {},
+    flushed() {},
+    closed() {},
+  });
 }
 
 const add = (a: number, b: number): number => a + b;
@@ -439,6 +474,35 @@ describe("TaskDispatcher", () => {
     assert.deepEqual(await Promise.all(calls), ["through", "through", "through", "through"]);
     assert.equal(t.worker("b").starts, calls.length);
     assert.equal(t.dispatcher.queued, 0);
+  });
+
+  test("sends a call that a full worker puts off for long to another one that comes meanwhile", async () => {
+    const full = { code: Refusal.FULL, reason: "", retryAfterMs: 10_000_000, version: "" };
+    await using t = useDispatcher({ refusing: { a: full } });
+    t.add("a", {});
+    await t.ready(1);
+    const sum = t.call("add", [1, 2]);
+    await eventually(() => t.dispatcher.counts.redirected === 1);
+
+    t.add("b", { add });
+
+    assert.equal(await sum, 3);
+  });
+
+  test("does not ask a worker again and again that takes no nested calls while it drains", async () => {
+    const draining = { code: Refusal.DRAINING, reason: "", retryAfterMs: 0, version: "" };
+    await using t = useDispatcher({ refusing: { a: draining }, waitTimeoutMs: 50 });
+    t.add("a", {});
+    await t.ready(1);
+
+    const error = await rejection(t.call("add", [1, 2], undefined, stubParent()));
+
+    assert.ok(error instanceof NoWorkersAvailableError);
+    assert.deepEqual(
+      error.reasons.map(({ uid, reason }) => `${uid} ${reason}`),
+      ["a draining"],
+    );
+    assert.ok(t.dispatcher.counts.redirected < 10, `asked ${t.dispatcher.counts.redirected} times`);
   });
 
   test("reports each step of a call, with the worker's version as its Ack said", async () => {

@@ -53,6 +53,7 @@ export class Membership {
   /** Members no more, but with calls under way. */
   readonly #retired = new Set<Member>();
   #strangers = 0;
+  #closed = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -86,12 +87,14 @@ export class Membership {
 
   /** Takes a worker that the pool has spawned. It has a place of its own. */
   adopt(worker: WorkerMetadata): void {
+    if (this.#closed) return;
     this.#forget(worker.uid);
     this.#own.add(worker.uid);
     dropOldest(this.#own);
     const held = this.#byUid.get(worker.uid);
     if (held !== undefined && !held.own) this.#remove(held);
     if (!this.#byUid.has(worker.uid)) this.#admit(worker, true);
+    this.#fill(); // the place of a stranger that it was taken for
   }
 
   /** Lets a worker go, whoever it is. */
@@ -105,11 +108,12 @@ export class Membership {
 
   /** Takes what a discovery reports. */
   observe(event: DiscoveryEvent): void {
+    if (this.#closed) return; // the event was on its way
     const { type, worker } = event;
     const { uid } = worker;
-    // Own workers are known from their ready message; discovery merely echoes them.
-    if (this.#own.has(uid)) return;
     const held = this.#byUid.get(uid);
+    // Own workers are known from their ready message; discovery merely echoes them.
+    if (this.#own.has(uid) || held?.own === true) return;
     if (type === "worker-dropped") {
       this.#forget(uid);
       if (held !== undefined) this.#retire(held);
@@ -151,6 +155,7 @@ export class Membership {
 
   /** Lets everybody go. */
   close(): void {
+    this.#closed = true;
     for (const member of [...this.members].reverse()) this.#remove(member);
     for (const member of this.#retired) member.leave();
     this.#retired.clear();

@@ -31,6 +31,9 @@ import { refusalError, TaskRefusals } from "./task-refusals.ts";
 import { type TaskEventSink, TaskReporter } from "./task-reporter.ts";
 import { WaitingTasks } from "./waiting-tasks.ts";
 
+/** Longest pause that a full worker's word puts a call off for: others may have come, or have room, meanwhile. */
+const MAX_PAUSE_MS = 1_000;
+
 /** Counters of a dispatcher since it was made. */
 export interface DispatchCounts {
   /** Calls made. */
@@ -320,7 +323,8 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     if (this.#placement.place(task)) return;
     if (nack.code === Refusal.FULL && !task.nested && !this.#placement.untried(task, "ready")) {
       // Everybody is busy with others' calls: again in a moment.
-      deadlines.add(deadlines.now() + Math.max(1, nack.retryAfterMs), () => {
+      const pauseMs = Math.min(Math.max(1, nack.retryAfterMs), MAX_PAUSE_MS);
+      deadlines.add(deadlines.now() + pauseMs, () => {
         if (task.settled) return;
         task.refusals?.forgive();
         if (!this.#placement.place(task)) this.#waiting.addFirst(task);
@@ -331,7 +335,8 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
       this.#waiting.addRefused(task); // a member without room, or one that is still connecting
       return;
     }
-    if (nack.code === Refusal.DRAINING) {
+    // A nested call would be sent to the same worker again, draining or not, and so without end.
+    if (nack.code === Refusal.DRAINING && !task.nested) {
       task.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
       this.#waiting.addFirst(task);
       return;

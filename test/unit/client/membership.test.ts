@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
 import { Membership } from "../../../src/client/membership.ts";
 import type { DiscoveryEvent } from "../../../src/discovery/discovery.ts";
+import type { BackoffPolicy } from "../../../src/internal/backoff.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
@@ -17,12 +19,14 @@ interface Wish {
   readonly reserved?: number;
   /** Makes connections. Default: they never come about. */
   readonly greet?: Greeting;
+  readonly coolDown?: BackoffPolicy;
 }
 
 /** A membership whose workers do as the test says, and whose evicted ones sit out 10 ms, then longer. */
 function useMembership(options: Wish = {}) {
   const connected: string[] = [];
   const carriers: MemoryCarrier[] = [];
+  const latest = new Map<string, MemoryCarrier>();
   const unreachable: string[] = [];
   let changes = 0;
   const membership: Membership = new Membership({
@@ -35,6 +39,7 @@ function useMembership(options: Wish = {}) {
       if (greet === undefined) return new Promise(() => {});
       const { client, server } = memoryPair();
       carriers.push(client);
+      latest.set(worker.uid, client);
       server.events = { batch() {}, drain() {}, closed() {} };
       greet(server, worker.uid);
       return client;
@@ -42,7 +47,7 @@ function useMembership(options: Wish = {}) {
     hello: () => helloWith({ uid: "client", version: "1.0.0" }),
     connectTimeoutMs: 60_000,
     preferred: ({ tags }) => tags.includes("ours"),
-    coolDown: { baseMs: 10, factor: 2, maxMs: 60_000, jitter: 0 },
+    coolDown: options.coolDown ?? { baseMs: 10, factor: 2, maxMs: 60_000, jitter: 0 },
     changed: () => {
       changes += 1;
     },
@@ -59,6 +64,11 @@ function useMembership(options: Wish = {}) {
     unreachable,
     ready: () => membership.ready.view.map((member) => member.uid),
     carrier: (index: number): MemoryCarrier => carriers[index] ?? assert.fail("no such connection"),
+    /** Ends the latest connection to a worker, if it is in use. */
+    cut(uid: string) {
+      const carrier = latest.get(uid);
+      if (carrier?.events !== undefined) carrier.cut();
+    },
     changes: () => changes,
     uids: () => membership.members.map((member) => member.uid),
     refused: () => membership.refusals().map(({ uid, reason }) => `${uid} ${reason}`),
@@ -397,6 +407,41 @@ describe("Membership", () => {
     assert.deepEqual(held.refused(), []);
   });
 
+  test("takes nobody any more once it has closed, whatever was on its way", () => {
+    const held = useMembership();
+    held.membership.close();
+
+    held.see("worker-added", "a");
+    held.membership.adopt(worker("own"));
+
+    assert.deepEqual(held.uids(), []);
+    assert.deepEqual(held.connected, []);
+  });
+
+  test("gives away the place of a stranger that turns out to be a worker of its own", () => {
+    using held = useMembership({ capacity: 2, reserved: 1 });
+    held.see("worker-added", "own");
+    held.see("worker-added", "stranger");
+
+    held.membership.adopt(worker("own"));
+
+    assert.deepEqual(held.uids(), ["own", "stranger"]);
+    assert.deepEqual(held.refused(), []);
+  });
+
+  test("lets discovery have no say about a worker of its own that outlives very many others", () => {
+    using held = useMembership({ capacity: 2, reserved: 2 });
+    held.membership.adopt(worker("old"));
+    for (let n = 0; n < 2_000; n++) {
+      held.membership.adopt(worker(`short-lived-${n}`));
+      held.membership.release(`short-lived-${n}`);
+    }
+
+    held.see("worker-dropped", "old");
+
+    assert.deepEqual(held.uids(), ["old"]);
+  });
+
   test("tells of every change", () => {
     using held = useMembership();
     held.see("worker-added", "a");
@@ -467,7 +512,121 @@ describe("Membership", () => {
       { numRuns: 500 },
     );
   });
+
+  test("loses no worker for good, and holds no more than it may, however evictions, probes and events cross", async () => {
+    const uid = fc.constantFrom("a", "b", "c", "d");
+    const good = fc.boolean();
+    const command = fc.oneof(
+      fc.record({ what: fc.constantFrom("worker-added", "worker-updated"), uid, good }),
+      fc.record({ what: fc.constant("worker-dropped"), uid, good }),
+      fc.record({ what: fc.constantFrom("greets", "evict", "cut"), uid, good }),
+      fc.record({ what: fc.constantFrom("adopt", "adopt seen", "release", "wait"), uid, good }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(command, { minLength: 5, maxLength: 40 }),
+        fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+        async (commands, places = Number.POSITIVE_INFINITY) => {
+          const compatible = new Map<string, boolean>();
+          using held = useMembership({
+            capacity: Number.isFinite(places) ? places + 1 : undefined,
+            reserved: 1,
+            coolDown: { baseMs: 1, factor: 1, maxMs: 1, jitter: 0 },
+            greet: (peer, name) =>
+              greetAs({ version: compatible.get(name) === false ? "2.0.0" : "1.0.0" })(peer, name),
+          });
+          const expected = new Expected();
+          const owns = new Set<string>();
+          let own: string | undefined;
+          const check = (): void => {
+            const members = held.membership.members;
+            const strangers = members.filter((member) => !member.own).map((member) => member.uid);
+            const refusals = held.membership.refusals();
+            assert.ok(strangers.length <= places, `${strangers} are more than ${places}`);
+            const known = [...held.uids(), ...refusals.map((refusal) => refusal.uid)];
+            assert.equal(new Set(known).size, known.length, `${known} are in one place each`);
+            const free = refusals.some(({ reason }) => reason === "capacity") && strangers.length < places;
+            assert.ok(!free, "a place is free, and somebody waits for one");
+            expected.note(strangers, refusals);
+          };
+          for (const { what, uid: name, good: fine } of commands) {
+            if (what.startsWith("worker-")) {
+              held.see(what as DiscoveryEvent["type"], name, fine ? {} : { tags: ["bad"] });
+              if (!owns.has(name)) expected.see(what, name, fine);
+            } else if (what === "greets") compatible.set(name, fine);
+            else if (what === "evict") {
+              const member = held.membership.get(fine ? name : (own ?? name));
+              if (member !== undefined) held.membership.evict(member, "evicted", "so says the test");
+            } else if (what === "cut") held.cut(name);
+            else if (what === "wait") await pause(3);
+            else {
+              if (own !== undefined) held.membership.release(own);
+              own = what === "release" ? undefined : what === "adopt" ? `own-${owns.size}` : name;
+              if (own !== undefined) {
+                if (owns.has(own)) own = `own-${owns.size}`;
+                owns.add(own);
+                expected.forget(own);
+                held.membership.adopt(worker(own));
+              }
+            }
+            check();
+          }
+
+          compatible.clear();
+
+          await eventually(() => {
+            const refused = new Map(
+              held.membership.refusals().map((refusal) => [refusal.uid, refusal.reason]),
+            );
+            return (
+              expected
+                .wanted()
+                .every((name) => held.uids().includes(name) || refused.get(name) === "capacity") &&
+              (own === undefined || held.uids().includes(own)) &&
+              held.membership.members.every((member) => member.ready)
+            );
+          });
+          check();
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
 });
+
+/** Which workers must come to be members, or wait for a place, once they all do as they should. */
+class Expected {
+  readonly #seen = new Map<string, { good: boolean; everMember: boolean }>();
+
+  see(what: string, uid: string, good: boolean): void {
+    const seen = this.#seen.get(uid);
+    if (what === "worker-dropped") this.#seen.delete(uid);
+    else if (seen?.everMember === true) seen.good = good;
+    else if (!good) this.#seen.delete(uid);
+    else if (what === "worker-added") this.#seen.set(uid, { good, everMember: false });
+  }
+
+  /** Takes note of who is, or has just been, a member. */
+  note(
+    strangers: readonly string[],
+    refusals: readonly { readonly uid: string; readonly reason: string }[],
+  ): void {
+    const broke = refusals.filter(({ reason }) => reason === "version" || reason === "evicted");
+    for (const uid of [...strangers, ...broke.map((refusal) => refusal.uid)]) {
+      const seen = this.#seen.get(uid);
+      if (seen !== undefined) seen.everMember = true;
+    }
+  }
+
+  /** It has become the pool's own. */
+  forget(uid: string): void {
+    this.#seen.delete(uid);
+  }
+
+  wanted(): readonly string[] {
+    return [...this.#seen].flatMap(([uid, { good }]) => (good ? [uid] : []));
+  }
+}
 
 function fits(record: Partial<WorkerMetadata>): boolean {
   const { version = "1.0.0", codecs, tags, secure } = record;

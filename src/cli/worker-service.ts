@@ -10,6 +10,7 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import type { IdentityMapping } from "../host/identity-map.ts";
 import { explainStartFailure } from "../host/start-failure.ts";
 import { WorkerHost } from "../host/worker-host.ts";
+import { removeAtExit } from "../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../process/network-options.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type SignalListener } from "./signals.ts";
@@ -52,10 +53,15 @@ const HURRY_MS = 1_000;
  */
 export async function serveWorker(options: WorkerServiceOptions, terminal: Terminal): Promise<number> {
   using signals = listenForSignals();
-  const starting = startWorker(options);
+  const publisher = options.discovery?.publisher();
+  const starting = startWorker(options, publisher);
   const early = await Promise.race([starting.then(() => undefined), signals.first]);
-  if (early !== undefined) return early.exitCode; // it has accepted nothing; what it has opened ends with it
-  const { host, publisher } = await starting;
+  if (early !== undefined) {
+    // It has accepted nothing, and what it has opened ends with it; but it may be announced by now.
+    await Promise.race([retract(publisher, terminal), signals.second]);
+    return early.exitCode;
+  }
+  const host = await starting;
   terminal.out(`${host.metadata.address}\n`);
 
   const ending = await endOf(host, options, signals);
@@ -70,14 +76,15 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
 
 async function startWorker(
   options: WorkerServiceOptions,
-): Promise<{ readonly host: WorkerHost; readonly publisher: Publisher | undefined }> {
+  publisher: Publisher | undefined,
+): Promise<WorkerHost> {
   let host: WorkerHost | undefined;
-  let publisher: Publisher | undefined;
   try {
-    publisher = options.discovery?.publisher();
+    const path = socketPath();
+    removeAtExit(path); // it may end while it starts, or be in a hurry
     host = await WorkerHost.start({
       uid: randomUUID(),
-      socketPath: socketPath(),
+      socketPath: path,
       tags: options.tags,
       extra: options.extra,
       channel: options.channel,
@@ -93,7 +100,7 @@ async function startWorker(
       unresponsive: () => {},
     });
     await publisher?.publish({ type: "worker-added", worker: host.metadata });
-    return { host, publisher };
+    return host;
   } catch (error) {
     await host?.stop();
     await publisher?.close().catch(() => {}); // the first failure is the one to tell
@@ -147,14 +154,18 @@ async function end(
   { graceMs }: Ending,
   terminal: Terminal,
 ): Promise<undefined> {
-  if (publisher !== undefined) {
-    const retracted = publisher.close().catch((error: unknown) => {
-      terminal.err(`merino: cannot retract the worker from discovery: ${String(error)}\n`);
-    });
-    await Promise.race([retracted, after(RETRACT_MS)]);
-  }
+  await retract(publisher, terminal);
   await host.shutDown({ graceMs });
   return undefined;
+}
+
+/** Takes everything back that has been announced, or tries for a while. */
+async function retract(publisher: Publisher | undefined, terminal: Terminal): Promise<void> {
+  if (publisher === undefined) return;
+  const retracted = publisher.close().catch((error: unknown) => {
+    terminal.err(`merino: cannot retract the worker from discovery: ${String(error)}\n`);
+  });
+  await Promise.race([retracted, after(RETRACT_MS)]);
 }
 
 /** Resolves later, without keeping the process for it. */

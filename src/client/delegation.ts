@@ -30,6 +30,7 @@ export function delegateTask(task: OutgoingTask, view: readonly Member[], option
     }
     // Some worker has the task: the call goes on, whatever the balancer makes of that.
     process.emitWarning(`A balancer failed after a worker had accepted: ${String(error)}`, {
+      type: "MerinoWarning",
       code: "MERINO_BALANCER_FAILED",
     });
   });

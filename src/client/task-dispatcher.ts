@@ -12,7 +12,6 @@ import {
 } from "../errors/no-workers-available-error.ts";
 import { type LostWorker, WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { deadlines } from "../internal/deadline-queue.ts";
 import { HoldEstimate } from "../internal/hold-estimate.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
 import type { Nack } from "../wire/frames.ts";
@@ -26,13 +25,11 @@ import type { Eviction, Member } from "./member.ts";
 import { releaseShare, resumePermit, vacate, yieldPermit } from "./occupancy.ts";
 import type { OutgoingTask } from "./outgoing-task.ts";
 import { type Members, Placement } from "./placement.ts";
+import { PutOffTasks } from "./put-off-tasks.ts";
 import { RemoteGenerator } from "./remote-generator.ts";
 import { refusalError, TaskRefusals } from "./task-refusals.ts";
 import { type TaskEventSink, TaskReporter } from "./task-reporter.ts";
 import { WaitingTasks } from "./waiting-tasks.ts";
-
-/** Longest pause that a full worker's word puts a call off for: others may have come, or have room, meanwhile. */
-const MAX_PAUSE_MS = 1_000;
 
 /** Counters of a dispatcher since it was made. */
 export interface DispatchCounts {
@@ -93,6 +90,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
   readonly #options: TaskDispatcherOptions;
   readonly #placement: Placement;
   readonly #waiting: WaitingTasks;
+  readonly #putOff: PutOffTasks;
   readonly #active = new ActiveTasks();
   readonly #cancelled: CancellationWatch;
   /** Absent when nobody can listen. */
@@ -131,6 +129,13 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
         }
       },
     });
+    this.#putOff = new PutOffTasks({
+      inFlight: () => options.members.members.reduce((sum, member) => sum + member.inFlight, 0),
+      offer: (task) => {
+        task.refusals?.forgive();
+        if (!this.#placement.place(task)) this.#waiting.addFirst(task);
+      },
+    });
     this.#cancelled = new CancellationWatch({
       killGraceMs: options.killGraceMs,
       firstWaiting: (member) => this.#active.firstWaiting(member),
@@ -144,7 +149,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#putOff.size;
   }
 
   /** Generators that are suspended and that nobody waits for. */
@@ -322,13 +327,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     if (task.reportRefused(refusalError(task.routine, nack))) return;
     if (this.#placement.place(task)) return;
     if (nack.code === Refusal.FULL && !task.nested && !this.#placement.untried(task, "ready")) {
-      // Everybody is busy with others' calls: again in a moment.
-      const pauseMs = Math.min(Math.max(1, nack.retryAfterMs), MAX_PAUSE_MS);
-      deadlines.add(deadlines.now() + pauseMs, () => {
-        if (task.settled) return;
-        task.refusals?.forgive();
-        if (!this.#placement.place(task)) this.#waiting.addFirst(task);
-      });
+      this.#putOff.add(task, nack.retryAfterMs); // everybody is busy with others' calls: again in a moment
       return;
     }
     if (this.#placement.untried(task, "all")) {

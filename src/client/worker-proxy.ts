@@ -81,6 +81,7 @@ export class WorkerProxy implements CallTarget {
     const warn = createThrottle(
       (text, suppressed) =>
         process.emitWarning(suppressed === 0 ? text : `${text} (${suppressed} like it before)`, {
+          type: "MerinoWarning",
           code: "MERINO_WORKER_UNREACHABLE",
         }),
       { intervalMs: WARNING_INTERVAL_MS },
@@ -290,6 +291,7 @@ export class WorkerProxy implements CallTarget {
       // The members there are go on serving; what is missing is said when a call finds none.
       this.#discoveryError = error instanceof Error ? error : new Error(String(error));
       process.emitWarning(`The discovery of a pool has failed: ${this.#discoveryError.message}`, {
+        type: "MerinoWarning",
         code: "MERINO_DISCOVERY_FAILED",
       });
     } finally {

@@ -20,7 +20,7 @@ const MAKING_ATTEMPTS = 10;
  * a private directory of this user, else `merino-<uid>` in the system's directory for temporary files.
  *
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if what stands
- *   there is not a directory of this user with mode 0700.
+ *   there is not a directory of this user with mode 0700, or if nothing does and none can be made.
  */
 export function runtimeDirectory(): string {
   const session = process.env.XDG_RUNTIME_DIR;
@@ -96,22 +96,44 @@ function contentOf(path: string): string | undefined {
 /**
  * Returns `directory`, making it where it is missing and checking that it is this user's own.
  *
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if it is not.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if it is not, or cannot
+ *   be made.
  */
 export function privateDirectory(directory: string): string {
-  let stats = statOf(directory);
-  // More than once, as another process may be removing it, empty as it still is.
-  for (let attempt = 0; stats === undefined && attempt < MAKING_ATTEMPTS; attempt++) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    stats = statOf(directory);
-  }
-  if (!isPrivate(stats)) {
+  if (!isPrivate(makeDirectory(directory))) {
     throw new InvalidOptionError("runtimeDirectory", {
       value: directory,
       expected: `a directory (no link) of user ${userId()} with mode 0700; remove it or correct it with chown and chmod, or set XDG_RUNTIME_DIR`,
     });
   }
   return directory;
+}
+
+/** Makes the directory if there is nothing yet, and tells what is there. */
+function makeDirectory(directory: string): Stats | undefined {
+  try {
+    let stats = statOf(directory);
+    // More than once, as another process may be removing it, empty as it still is.
+    for (let attempt = 0; stats === undefined && attempt < MAKING_ATTEMPTS; attempt++) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      stats = statOf(directory);
+    }
+    return stats;
+  } catch (error) {
+    throw notMade(directory, error);
+  }
+}
+
+function notMade(directory: string, cause: unknown): InvalidOptionError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new InvalidOptionError(
+    "runtimeDirectory",
+    {
+      value: directory,
+      expected: `a path at which a directory can be made (${said}); make room or give this user the right to write there, or set XDG_RUNTIME_DIR to a private directory that can be written to`,
+    },
+    { cause },
+  );
 }
 
 function isPrivate(stats: Stats | undefined): boolean {

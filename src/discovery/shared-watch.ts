@@ -5,10 +5,14 @@
  * can stop it for another. A subscription keeps at most one pending change per worker, so that a slow reader
  * costs memory for workers, not for events.
  */
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { Fifo } from "../internal/fifo.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 import { FilterTransitions } from "./filter-transitions.ts";
+
+const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = { filter: true, signal: true };
 
 /**
  * Watches something and reports changes until the signal fires, then cleans up and resolves.
@@ -35,8 +39,13 @@ export class SharedWatch {
     this.#source = source;
   }
 
-  /** Makes a subscription as the discovery port describes it; each iteration begins with its first `next()`. */
+  /**
+   * Makes a subscription as the discovery port describes it; each iteration begins with its first `next()`.
+   *
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) naming the option at fault.
+   */
   subscribe(options: SubscribeOptions = {}): AsyncIterable<DiscoveryEvent> {
+    assertSubscribeOptions(options);
     return {
       [Symbol.asyncIterator]: () => new Subscription(options, (subscription) => this.#join(subscription)),
     };
@@ -76,6 +85,21 @@ export class SharedWatch {
       for (const subscription of subscriptions) subscription.fail(reason);
     });
     return run;
+  }
+}
+
+/** @throws InvalidOptionError naming the option at fault. */
+function assertSubscribeOptions(options: SubscribeOptions): void {
+  assertKnownOptions(options, SUBSCRIBE_OPTIONS);
+  const { filter, signal } = options;
+  if (filter !== undefined && typeof filter !== "function") {
+    throw new InvalidOptionError("filter", {
+      value: filter,
+      expected: "a function of a worker's record that tells whether to report it",
+    });
+  }
+  if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
+    throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
   }
 }
 

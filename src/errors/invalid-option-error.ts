@@ -16,8 +16,12 @@ export class InvalidOptionError extends RangeError {
   /** What would have been accepted, as text. */
   readonly expected: string;
 
-  constructor(option: string, details: { readonly value: unknown; readonly expected: string }) {
-    super(`Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}`);
+  constructor(
+    option: string,
+    details: { readonly value: unknown; readonly expected: string },
+    options?: ErrorOptions,
+  ) {
+    super(`Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}`, options);
     this.option = option;
     this.value = details.value;
     this.expected = details.expected;

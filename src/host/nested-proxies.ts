@@ -121,7 +121,7 @@ export class NestedProxies {
   #judge({ discovery }: ProxyDescriptor, local: boolean): string | undefined {
     if (discovery === undefined) return NOT_REBUILDABLE;
     if (local || this.#allowed.has(canonicalText(discovery))) return undefined;
-    return `the discovery of its pool (kind '${discovery.kind.slice(0, 64)}') is not one that this worker reaches others through for callers of the network`;
+    return `the discovery of its pool (kind '${discovery.kind.slice(0, 64)}') is not the one that this worker announces itself in, and callers over the network reach no other; start the worker with --discovery for that one, or open a pool of its own in the routine`;
   }
 
   #restore(

@@ -49,6 +49,9 @@ const START_TIMEOUT_MS = 60_000;
 /** How long `open()` waits for connections to workers that serve; calls wait for them in any case. */
 const CONNECTED_TIMEOUT_MS = 2_000;
 
+/** How long a publisher may take to take back what it has announced: the pool's end cannot depend on a server's. */
+const RETRACT_TIMEOUT_MS = 5_000;
+
 /** While it is "draining", calls under way are being waited for, and a worker that is replaced serves them. */
 type PoolState = "created" | "opening" | "open" | "draining" | "closing" | "closed";
 
@@ -382,11 +385,26 @@ export class WorkerPool implements CallTarget {
 
   async #retract(): Promise<void> {
     try {
-      await this.#publisher?.close();
+      await this.#closePublisher();
       if (this.#privateDirectory !== undefined) forgetAtExit(this.#privateDirectory);
     } catch (error) {
       // Whoever finds the record finds nobody behind it; the workers end all the same.
       warnUnpublished("retract the workers of a pool", error);
+    }
+  }
+
+  async #closePublisher(): Promise<void> {
+    if (this.#publisher === undefined) return;
+    const late = createDeferred<void>();
+    hold();
+    const enough = deadlines.add(deadlines.now() + RETRACT_TIMEOUT_MS, () =>
+      late.reject(new Error(`its publisher has not closed within ${RETRACT_TIMEOUT_MS} ms`)),
+    );
+    try {
+      await Promise.race([this.#publisher.close(), late.promise]);
+    } finally {
+      deadlines.cancel(enough);
+      release();
     }
   }
 
@@ -408,7 +426,7 @@ export class WorkerPool implements CallTarget {
       if (idle === 0 || idle < this.proxy.unsettled) return;
       process.emitWarning(
         `A pool that is closing waits up to ${graceMs} ms for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
-        { code: "MERINO_CLOSE_WAITS" },
+        { type: "MerinoWarning", code: "MERINO_CLOSE_WAITS" },
       );
     });
     try {
@@ -431,19 +449,22 @@ export class WorkerPool implements CallTarget {
     if (this.#state === "closing" || this.#state === "closed") return;
     if (this.#state !== "opening") this.#restarts += 1;
     this.proxy.adopt(worker);
-    this.#announce("worker-added", worker);
+    void this.#announce("worker-added", worker);
   }
 
   #drop(uid: string, metadata: WorkerMetadata | undefined): void {
     this.proxy.release(uid);
-    if (metadata !== undefined && this.#state !== "closing") this.#announce("worker-dropped", metadata);
+    if (metadata !== undefined && this.#state !== "closing") void this.#announce("worker-dropped", metadata);
   }
 
-  #announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): void {
-    this.#publisher?.publish({ type, worker }).catch((error: unknown) => {
+  async #announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): Promise<void> {
+    try {
+      // It may be anybody's: one that throws at once is no different from one that rejects.
+      await this.#publisher?.publish({ type, worker });
+    } catch (error) {
       // The pool's own calls do not need it; calls nested in tasks and other pools do.
       warnUnpublished("publish a worker", error);
-    });
+    }
   }
 
   async #describeLoss(uid: string): Promise<LostWorker | undefined> {
@@ -483,6 +504,7 @@ class TaskEvents implements TaskEventSink {
 
 function warnUnpublished(what: string, error: unknown): void {
   process.emitWarning(`Cannot ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+    type: "MerinoWarning",
     code: "MERINO_PUBLISH_FAILED",
   });
 }

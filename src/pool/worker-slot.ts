@@ -184,7 +184,7 @@ export class WorkerSlot {
     if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
       process.emitWarning(
         `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.#lastWords}`,
-        { code: "MERINO_CRASH_LOOP" },
+        { type: "MerinoWarning", code: "MERINO_CRASH_LOOP" },
       );
     }
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
@@ -208,6 +208,7 @@ function notice(): Promise<undefined> {
 
 function reportBug(error: unknown): void {
   process.emitWarning(`A pool could not handle the end of a worker: ${String(error)}`, {
+    type: "MerinoWarning",
     code: "MERINO_BUG",
   });
 }

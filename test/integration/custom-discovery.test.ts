@@ -168,3 +168,44 @@ test("a proxy closes though its discovery ignores the signal", async () => {
   // It does, or the test's own time limit says otherwise.
   await proxy.close();
 });
+
+test("a pool opens and closes though the publisher of its discovery never answers", async () => {
+  await using _leaks = leakCheck();
+  using warnings = useWarnings();
+  const never = (): Promise<void> => new Promise(() => {});
+  const discovery: Discovery = {
+    publisher: () => ({ publish: never, close: never }),
+    subscribe: discoveryOf(async function* (signal) {
+      yield* [];
+      await fired(signal);
+    }).subscribe,
+  };
+  const pool = await WorkerPool.open({ size: 1, discovery, ambient: false });
+  assert.equal(await add.with({ pool })(1, 2), 3);
+
+  // It does, or the test's own time limit says otherwise.
+  await pool.close();
+
+  await eventually(() => warnings.codes.includes("MERINO_PUBLISH_FAILED"));
+});
+
+test("a pool serves its program though the publisher of its discovery throws at once", async () => {
+  await using _leaks = leakCheck();
+  using warnings = useWarnings();
+  const refuse = (): never => {
+    throw new Error("no registry");
+  };
+  const discovery: Discovery = {
+    publisher: () => ({ publish: refuse, close: refuse }),
+    subscribe: discoveryOf(async function* (signal) {
+      yield* [];
+      await fired(signal);
+    }).subscribe,
+  };
+  const pool = await WorkerPool.open({ size: 1, discovery, ambient: false });
+
+  assert.equal(await add.with({ pool })(1, 2), 3);
+  await pool.close();
+
+  await eventually(() => warnings.codes.includes("MERINO_PUBLISH_FAILED"));
+});

@@ -4,12 +4,14 @@ import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { seenWorkers } from "../../../src/cli/seen-workers.ts";
 import { WorkerConnection } from "../../../src/client/worker-connection.ts";
 import { socketPath } from "../../../src/discovery/runtime-directory.ts";
 import { LocalDiscovery, TaskRefusedError, WorkerPool } from "../../../src/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { runNode } from "../../support/run-node.ts";
 import { JOBS, type Jobs, routinePackage, startCommand } from "./cli-support.ts";
 
 const NAMESPACE = "cli-worker";
@@ -104,6 +106,26 @@ export const outer = routine(async function outer() {});`,
   assert.equal(existsSync(fixtures.path("imported")), false);
 });
 
+test("merino worker serves on, and ends in order, when nobody reads what it says any more", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  await worker.serves();
+  await using connection = new WorkerConnection(await eventually(async () => (await announced())[0]));
+  const underWay = connection.dispatch(jobs.waitFor, fixtures.path("go"));
+  await eventually(async () => (await connection.idle()) === 0);
+  worker.child.stdout?.destroy();
+  worker.child.stderr?.destroy();
+
+  worker.child.kill("SIGTERM");
+  await eventually(async () => (await announced(50)).length === 0, { withinMs: 10_000 });
+  writeFileSync(fixtures.path("go"), "");
+
+  assert.equal(await underWay, "found");
+  assert.equal(await worker.exited, 0);
+});
+
 test("merino worker drains on SIGTERM: retracted first, no new calls, those under way finish, code 0", async () => {
   await using _leaks = leakCheck();
   using fixtures = routinePackage({ "jobs.js": JOBS });
@@ -129,6 +151,34 @@ test("merino worker drains on SIGTERM: retracted first, no new calls, those unde
   assert.equal(stillThere, null);
   assert.equal(value, "found");
   assert.equal(exitCode, 0);
+});
+
+test("serveWorker takes back an announcement that is on its way when the signal comes", async () => {
+  await using _leaks = leakCheck();
+  const service = new URL("../../../src/cli/worker-service.ts", import.meta.url).href;
+  using fixtures = routinePackage({
+    "jobs.js": JOBS,
+    "serve.js": `import { serveWorker } from ${JSON.stringify(service)};
+const log = [];
+const publisher = {
+  async publish({ type }) { log.push(type); process.kill(process.pid, "SIGTERM"); await pause(500); },
+  async close() { log.push("closed"); },
+};
+const options = { tags: [], extra: {}, channel: {}, graceMs: 1_000, mappings: [], network: { host: "127.0.0.1", port: 0 } };
+const exitCode = await serveWorker(
+  { ...options, modules: [new URL("./jobs.js", import.meta.url).href], discovery: { publisher: () => publisher } },
+  { out: (text) => log.push(text), err: (text) => log.push(text) },
+);
+console.log(JSON.stringify({ exitCode, log }));
+process.exit();`,
+  });
+
+  const { stdout, stderr } = await runNode(["--import", "tsx", fixtures.path("serve.js")], {
+    cwd: fileURLToPath(new URL(".", import.meta.url)),
+  });
+
+  assert.equal(stderr, "");
+  assert.deepEqual(JSON.parse(stdout), { exitCode: 128 + 15, log: ["worker-added", "closed"] });
 });
 
 test("merino worker ends at once on a second signal", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Balancer } from "../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../src/balancer/least-busy-balancer.ts";
 import { StickyBalancer } from "../../../src/balancer/sticky-balancer.ts";
@@ -21,7 +22,13 @@ import type { Nack } from "../../../src/wire/frames.ts";
 import { Refusal } from "../../../src/wire/refusal.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
-import { type Body, batchOf, helloWith, TestWorker } from "../../support/protocol-peers.ts";
+import {
+  type Body,
+  batchOf,
+  helloWith,
+  TestWorker,
+  type TestWorkerOptions,
+} from "../../support/protocol-peers.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 /** What a test says about its dispatcher. */
@@ -107,8 +114,8 @@ function useDispatcher(wish: Wish = {}) {
     worker: (uid: string): TestWorker => workers.get(uid) ?? assert.fail(`no worker '${uid}'`),
     carrier: (uid: string): MemoryCarrier => carriers.get(uid) ?? assert.fail(`no connection to '${uid}'`),
     /** Adds a worker that knows these routines. */
-    add(uid: string, bodies: Readonly<Record<string, Body>>) {
-      workers.set(uid, new TestWorker(bodies, { hello: helloWith({ uid }) }));
+    add(uid: string, bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
+      workers.set(uid, new TestWorker(bodies, { ...options, hello: helloWith({ uid }) }));
       const worker = workerMetadata({ uid, address: `unix:/${uid}`, codecs: helloWith().codecs });
       membership.observe({ type: "worker-added", worker });
     },
@@ -487,6 +494,22 @@ describe("TaskDispatcher", () => {
     t.add("b", { add });
 
     assert.equal(await sum, 3);
+  });
+
+  test("asks a full worker seldom, however many calls wait for it", async () => {
+    const count = 200;
+    await using t = useDispatcher();
+    const nap = async (): Promise<void> => {
+      await pause(20);
+    };
+    t.add("a", { nap }, { accept: ({ inFlight }) => inFlight < 4 });
+    await t.ready(1);
+
+    await Promise.all(Array.from({ length: count }, () => t.call("nap")));
+
+    assert.equal(t.worker("a").starts, count);
+    // With all of them asking at a time, it refuses each some fifty times.
+    assert.ok(t.dispatcher.counts.redirected < 25 * count, `asked ${t.dispatcher.counts.redirected} times`);
   });
 
   test("does not ask a worker again and again that takes no nested calls while it drains", async () => {

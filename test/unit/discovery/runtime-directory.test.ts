@@ -12,6 +12,7 @@ import {
   socketDirectory,
   socketPath,
 } from "../../../src/discovery/runtime-directory.ts";
+import type { InvalidOptionError } from "../../../src/errors/invalid-option-error.ts";
 
 /** Sets environment variables, and gives a directory, until disposed. */
 function useEnvironment(): Disposable & { readonly root: string; set(name: string, value?: string): void } {
@@ -83,6 +84,23 @@ test("runtimeDirectory refuses what is open to others, a link or no directory, e
   assert.throws(runtimeDirectory, REFUSED);
   rmSync(directory);
   assert.equal(runtimeDirectory(), directory);
+});
+
+test("runtimeDirectory refuses a place where none can be made, and says what the system said", () => {
+  using environment = useEnvironment();
+  const file = join(environment.root, "file");
+  writeFileSync(file, "");
+  environment.set("XDG_RUNTIME_DIR", undefined);
+  environment.set("TMPDIR", file);
+
+  assert.throws(runtimeDirectory, (error: InvalidOptionError) => {
+    assert.equal(error.code, REFUSED.code);
+    assert.equal(error.option, REFUSED.option);
+    assert.equal(error.value, join(file, `merino-${process.geteuid?.()}`));
+    assert.equal((error.cause as NodeJS.ErrnoException).code, "ENOTDIR");
+    assert.ok(error.expected.includes((error.cause as Error).message), error.expected);
+    return true;
+  });
 });
 
 test("socketPath gives a short path of its own for each call", () => {

@@ -185,3 +185,18 @@ test("SharedWatch brings every reader, however slow, to the same workers", async
 function isSame(view: ReadonlyMap<string, number>, truth: ReadonlyMap<string, number>): boolean {
   return view.size === truth.size && [...truth].every(([uid, pid]) => view.get(uid) === pid);
 }
+
+test("SharedWatch refuses a subscription with bad options, before it starts its source", () => {
+  const { watch, log } = recordingWatch();
+
+  for (const [option, options] of [
+    ["filter", { filter: 3 }],
+    ["filter", { filter: null }],
+    ["signal", { signal: {} }],
+    ["filters", { filters: () => true }],
+    ["options", 3],
+  ] as const) {
+    assert.throws(() => watch.subscribe(options as never), { code: "ERR_MERINO_INVALID_OPTION", option });
+  }
+  assert.deepEqual(log, []);
+});

@@ -46,7 +46,11 @@ cause it to import anything. TypeScript modules work where Node strips types, or
 them.
 
 When it serves, it prints its address on a line of its own on standard output; everything else it says goes to
-standard error. With --discovery it announces itself there, and takes itself back before it ends.
+standard error. With --discovery it announces itself there, and takes itself back before it ends. DNS is not for
+workers to change: with dns:<name>:<port> the worker only knows where its tasks find other workers.
+
+A routine that calls another reaches the workers of its caller's pool. For callers over the network it does so
+through the --discovery named here and no other.
 
 SIGTERM and SIGINT end it in order: it is retracted from discovery, refuses new calls, waits for those under
 way at most --grace, and exits with code 0. A second signal ends it at once.
@@ -77,7 +81,10 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     .option("--advertise <host>", "host name or address that callers use (default: the one listened on)")
     .option("--insecure", "allow listening beyond this host without credentials", false)
     .addOption(
-      new Option("--discovery <where>", "where to announce it: local:<namespace>, lan:<namespace> or none")
+      new Option(
+        "--discovery <where>",
+        "where to announce it: local:<namespace>, lan:<namespace> or none; dns:<name>:<port> announces nothing",
+      )
         .default("none" as const)
         .argParser(parsePublishedDiscovery),
     )
@@ -136,11 +143,6 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     .addHelpText("after", DETAILS)
     .action(async (modules: readonly string[], options: WorkerCommandOptions) => {
       const { discovery } = options;
-      if (discovery !== "none" && discovery.text.startsWith("dns:")) {
-        throw usageFailure(
-          `Cannot announce a worker in '${discovery.text}': DNS lists addresses, and whoever runs the zone decides which; use --discovery none, and look with dns:<name>:<port>`,
-        );
-      }
       const network = parseNetwork(options);
       // Loaded now: --help and mistakes need none of it.
       const { serveWorker } = await import("./worker-service.ts");

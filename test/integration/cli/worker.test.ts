@@ -331,13 +331,6 @@ const failures: ReadonlyArray<{
     exitCode: 1,
     says: /'accept'.*exports.*nothing/,
   },
-  {
-    what: "DNS as a place to announce it",
-    files: { "jobs.js": JOBS },
-    words: ["--discovery", "dns:jobs.example:7777"],
-    exitCode: 2,
-    says: /Cannot announce/,
-  },
 ];
 
 for (const { what, files, words = [], exitCode, says } of failures) {

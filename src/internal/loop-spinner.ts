@@ -8,7 +8,7 @@
  */
 import { availableParallelism } from "node:os";
 
-/** How long one wait may spin. A short call is back within a quarter of it. */
+/** How long one wait may spin, for peers on this host. A short call is back within a quarter of it. */
 const WINDOW_MS = 0.08;
 /** Each wait that pays earns two, each that does not costs one. */
 const MAX_CREDIT = 16;
@@ -20,17 +20,24 @@ const TRIAL_CREDIT = 4;
 export class LoopSpinner {
   /** With one processor, the peer cannot run while this thread spins. */
   readonly #enabled: boolean;
+  readonly #windowMs: number;
   #credit = TRIAL_CREDIT;
   #skipped = 0;
   #waiting = false;
   #turning = false;
   #untilMs = 0;
 
-  constructor(processors: number = availableParallelism()) {
+  /**
+   * @param options `windowMs`: how long one wait may spin, in milliseconds, default 0.08; `processors`: those that
+   *   this process may use.
+   */
+  constructor(options: { readonly windowMs?: number; readonly processors?: number } = {}) {
+    const { windowMs = WINDOW_MS, processors = availableParallelism() } = options;
+    this.#windowMs = windowMs;
     this.#enabled = processors > 1;
   }
 
-  /** A message is likely to come at once: the loop is kept turning for up to 80 µs, if that has been paying. */
+  /** A message is likely to come at once: the loop is kept turning for that long at most, if that has been paying. */
   expect(): void {
     if (!this.#enabled) return;
     if (this.#credit === 0) {
@@ -40,7 +47,7 @@ export class LoopSpinner {
       this.#credit = TRIAL_CREDIT;
     }
     this.#waiting = true;
-    this.#untilMs = performance.now() + WINDOW_MS;
+    this.#untilMs = performance.now() + this.#windowMs;
     if (this.#turning) return;
     this.#turning = true;
     setImmediate(this.#turn);

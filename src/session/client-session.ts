@@ -64,8 +64,13 @@ export interface ClientSessionEvents {
 /** With more calls under way there is work enough to keep the thread awake. */
 const FEW_STREAMS = 2;
 
-/** One for all connections of this thread: any answer will do. */
-const spinner = new LoopSpinner();
+/** One each for all connections of this thread: any answer will do. */
+const localSpinner = new LoopSpinner();
+/**
+ * A worker on the network answers through two threads, each of which has to be woken: on one host, or to the
+ * next, a short call takes a few hundred microseconds. Farther away waiting awake never pays, and is not done.
+ */
+const networkSpinner = new LoopSpinner({ windowMs: 0.4 });
 
 /** The client's end of one connection. */
 export class ClientSession implements SessionHalf {
@@ -75,10 +80,12 @@ export class ClientSession implements SessionHalf {
   readonly #streams = new Map<number, ClientStream>();
   readonly #numbers = new StreamNumbers();
   readonly #definitions: OutboundDefinitions;
+  readonly #spinner: LoopSpinner;
   #ended = false;
 
   constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
     this.#events = events;
+    this.#spinner = carrier.local ? localSpinner : networkSpinner;
     this.session = new Session(carrier, hello, this);
     this.#definitions = new OutboundDefinitions(this.session.writer);
   }
@@ -283,7 +290,7 @@ export class ClientSession implements SessionHalf {
   }
 
   batchEnd(): void {
-    spinner.arrived();
+    this.#spinner.arrived();
     this.#events.progress();
   }
 
@@ -293,9 +300,7 @@ export class ClientSession implements SessionHalf {
 
   flushed(): void {
     this.#numbers.flushed();
-    // Over a network an answer takes longer than waiting awake for it pays.
-    if (!this.session.carrier.local) return;
-    if (this.#streams.size > 0 && this.#streams.size <= FEW_STREAMS) spinner.expect();
+    if (this.#streams.size > 0 && this.#streams.size <= FEW_STREAMS) this.#spinner.expect();
   }
 
   drained(): void {

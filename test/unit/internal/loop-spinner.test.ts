@@ -21,14 +21,14 @@ async function turnsDuring(run: () => void): Promise<number> {
 }
 
 test("LoopSpinner keeps the loop turning after expect, and stops by itself", async () => {
-  const spinner = new LoopSpinner(2);
+  const spinner = new LoopSpinner({ processors: 2 });
 
   assert.ok((await turnsDuring(() => spinner.expect())) > 0, "it did not spin");
   assert.equal(await turnsDuring(() => {}), 0);
 });
 
 test("LoopSpinner gives up what does not pay, and tries again after a while", async () => {
-  const spinner = new LoopSpinner(2);
+  const spinner = new LoopSpinner({ processors: 2 });
   const spun: boolean[] = [];
 
   for (let wait = 0; wait < 40; wait++) spun.push((await turnsDuring(() => spinner.expect())) > 0);
@@ -39,7 +39,7 @@ test("LoopSpinner gives up what does not pay, and tries again after a while", as
 });
 
 test("LoopSpinner goes on for as long as it pays", async () => {
-  const spinner = new LoopSpinner(2);
+  const spinner = new LoopSpinner({ processors: 2 });
 
   for (let wait = 0; wait < 100; wait++) {
     spinner.expect();
@@ -51,7 +51,31 @@ test("LoopSpinner goes on for as long as it pays", async () => {
 });
 
 test("LoopSpinner does nothing on one processor", async () => {
-  const spinner = new LoopSpinner(1);
+  const spinner = new LoopSpinner({ processors: 1 });
 
   assert.equal(await turnsDuring(() => spinner.expect()), 0);
+});
+
+test("LoopSpinner waits awake for as long as it is made to", async () => {
+  const [short, long] = [0.05, 3].map((windowMs) => new LoopSpinner({ processors: 2, windowMs }));
+
+  const awakeMs = async (spinner: LoopSpinner | undefined): Promise<number> => {
+    let last = performance.now();
+    const start = last;
+    const original = globalThis.setImmediate;
+    globalThis.setImmediate = ((callback: () => void) => {
+      last = performance.now();
+      return original(callback);
+    }) as typeof setImmediate;
+    try {
+      spinner?.expect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } finally {
+      globalThis.setImmediate = original;
+    }
+    return last - start;
+  };
+
+  assert.ok((await awakeMs(long)) > 2.5, "it went to sleep early");
+  assert.ok((await awakeMs(short)) < 2.5, "it stayed awake");
 });

@@ -44,7 +44,6 @@ test("ClientSession hands out explanations of a bounded length", async () => {
   const { client, carriers } = pair;
   const [refused, reset, accepted] = [client.call("wait"), client.call("wait"), client.call("wait")];
   await eventually(() => pair.worker.starts === 3);
-  const acks = accepted.acks;
 
   carriers.server.inject(
     batchOf((writer) => {
@@ -59,7 +58,8 @@ test("ClientSession hands out explanations of a bounded length", async () => {
   const [nack, failure] = [await refused.outcome, await reset.outcome];
   assert.ok(nack.kind === "refused" && nack.nack.reason.length < BOUND && nack.nack.version.length < 200);
   assert.ok(failure.kind === "failed" && failure.error.message.length < BOUND);
-  assert.equal(accepted.acks, acks + 1);
+  // The worker's own Ack may have come as well; this one says more than a version ever does.
+  assert.ok(accepted.workers.some(({ version }) => version.length > 100));
   assert.ok(accepted.workers.every(({ version, uid }) => version.length < 200 && uid.length < 200));
   assert.ok((client.goAways[0]?.detail.length ?? BOUND) < BOUND);
 });

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { hostId } from "../discovery/runtime-directory.ts";
+import { controlSocketPath, hostId } from "../discovery/runtime-directory.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -42,9 +42,6 @@ export interface StopWorkerOptions {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_GRACE_MS = 60_000;
-
-/** What a worker's control socket is called: its own socket's name and this. */
-const CONTROL_SUFFIX = ".g";
 
 /**
  * Talks to exactly one worker.
@@ -227,7 +224,8 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
           : undefined
         : localSocketOf(worker, hostId());
     if (socket !== undefined) {
-      const control = socket.endsWith(CONTROL_SUFFIX) ? socket : `${socket}${CONTROL_SUFFIX}`;
+      // Who has no record may know the control socket itself.
+      const control = socket.endsWith(controlSocketPath("")) ? socket : controlSocketPath(socket);
       if (existsSync(control)) return `unix:${control}`;
     }
     return this.#address.startsWith("unix:") ? undefined : this.#address;

@@ -5,7 +5,6 @@
  * Every process has one watch per name and options, whoever subscribes.
  */
 import { systemClock } from "../internal/clock.ts";
-import { processWide } from "../internal/process-wide.ts";
 import { createPublisher } from "./create-publisher.ts";
 import type {
   Discovery,
@@ -21,9 +20,10 @@ import {
 } from "./dns-discovery-options.ts";
 import type { DnsWatchPorts } from "./dns-watch.ts";
 import { SharedWatch } from "./shared-watch.ts";
+import { SharedWatches } from "./shared-watches.ts";
 
 /** Watches in use, by what they look for. */
-const watches = processWide("dns-watches", () => new Map<string, SharedWatch>());
+const watches = new SharedWatches("dns");
 
 /**
  * Finds the network workers behind a DNS name.
@@ -94,23 +94,10 @@ export class DnsDiscovery implements Discovery {
 }
 
 function sharedWatch(sought: ResolvedDnsDiscovery): SharedWatch {
-  const key = JSON.stringify(sought);
-  const present = watches.get(key);
-  if (present !== undefined) return present;
-  let runs = 0;
-  const created = new SharedWatch(async (report, signal) => {
-    runs += 1;
-    try {
-      const { DnsWatch, ports } = await loadWatch(sought);
-      await new DnsWatch(sought, ports, report).run(signal);
-    } finally {
-      runs -= 1;
-      // A run may have begun while this one was closing; the last one forgets the watch.
-      if (runs === 0 && watches.get(key) === created) watches.delete(key);
-    }
+  return watches.get(JSON.stringify(sought), async (report, signal) => {
+    const { DnsWatch, ports } = await loadWatch(sought);
+    await new DnsWatch(sought, ports, report).run(signal);
   });
-  watches.set(key, created);
-  return created;
 }
 
 /** Loaded with the first subscription: a worker can be told of such a discovery without ever using it. */

@@ -5,7 +5,6 @@
  * Every process has one watch per namespace and network, whoever subscribes through whichever copy of the package.
  */
 import { networkInterfaces } from "node:os";
-import { processWide } from "../internal/process-wide.ts";
 import { type AnnouncementMedium, createPublisher } from "./create-publisher.ts";
 import type {
   Discovery,
@@ -22,10 +21,11 @@ import {
 } from "./lan-discovery-options.ts";
 import { hasIPv4 } from "./lan-interface.ts";
 import { parseNamespace } from "./namespace.ts";
-import { SharedWatch } from "./shared-watch.ts";
+import type { SharedWatch } from "./shared-watch.ts";
+import { SharedWatches } from "./shared-watches.ts";
 
 /** Watches in use, by namespace and network. */
-const watches = processWide("lan-watches", () => new Map<string, SharedWatch>());
+const watches = new SharedWatches("lan");
 
 /**
  * Finds and announces workers on the local network that use the same namespace.
@@ -104,27 +104,14 @@ async function createAnnouncer(
 }
 
 function sharedWatch(namespace: string, { interfaces, port }: ResolvedLanDiscoveryOptions): SharedWatch {
-  const key = JSON.stringify([namespace, port, interfaces]);
-  const present = watches.get(key);
-  if (present !== undefined) return present;
-  let runs = 0;
-  const created = new SharedWatch(async (report, signal) => {
-    runs += 1;
-    try {
-      const [{ LanWatch }, { LanLink }] = await Promise.all([
-        import("./lan-watch.ts"),
-        import("./lan-link.ts"),
-      ]);
-      const watch = new LanWatch({ namespace }, report, (listener) => {
-        return new LanLink({ interfaces, port }, listener);
-      });
-      await watch.run(signal);
-    } finally {
-      runs -= 1;
-      // A run may have begun while this one was closing; the last one forgets the watch.
-      if (runs === 0 && watches.get(key) === created) watches.delete(key);
-    }
+  return watches.get(JSON.stringify([namespace, port, interfaces]), async (report, signal) => {
+    const [{ LanWatch }, { LanLink }] = await Promise.all([
+      import("./lan-watch.ts"),
+      import("./lan-link.ts"),
+    ]);
+    const watch = new LanWatch({ namespace }, report, (listener) => {
+      return new LanLink({ interfaces, port }, listener);
+    });
+    await watch.run(signal);
   });
-  watches.set(key, created);
-  return created;
 }

@@ -3,7 +3,6 @@
  *
  * Every process has one watch per namespace, whoever subscribes through whichever copy of the package.
  */
-import { processWide } from "../internal/process-wide.ts";
 import { AdvertisementDirectory } from "./advertisement-directory.ts";
 import { AdvertisementWatch } from "./advertisement-watch.ts";
 import { createPublisher } from "./create-publisher.ts";
@@ -15,10 +14,11 @@ import type {
   SubscribeOptions,
 } from "./discovery.ts";
 import { parseNamespace } from "./namespace.ts";
-import { SharedWatch } from "./shared-watch.ts";
+import type { SharedWatch } from "./shared-watch.ts";
+import { SharedWatches } from "./shared-watches.ts";
 
 /** Watches in use, by namespace. */
-const watches = processWide("local-watches", () => new Map<string, SharedWatch>());
+const watches = new SharedWatches("local");
 
 /**
  * Finds and announces workers of this user on this host that use the same namespace.
@@ -73,19 +73,5 @@ export class LocalDiscovery implements Discovery {
 }
 
 function sharedWatch(namespace: string): SharedWatch {
-  const present = watches.get(namespace);
-  if (present !== undefined) return present;
-  let runs = 0;
-  const created = new SharedWatch(async (report, signal) => {
-    runs += 1;
-    try {
-      await new AdvertisementWatch(namespace, report).run(signal);
-    } finally {
-      runs -= 1;
-      // A run may have begun while this one was closing; the last one forgets the watch.
-      if (runs === 0 && watches.get(namespace) === created) watches.delete(namespace);
-    }
-  });
-  watches.set(namespace, created);
-  return created;
+  return watches.get(namespace, (report, signal) => new AdvertisementWatch(namespace, report).run(signal));
 }

@@ -7,8 +7,8 @@
  */
 import { deserialize, serialize } from "node:v8";
 import { Packr } from "msgpackr";
-import { decodeValue } from "../src/codec/decoder.ts";
-import { encodeValue } from "../src/codec/encoder.ts";
+import { decodeValue } from "../src/codec/decode/decoder.ts";
+import { encodeValue } from "../src/codec/encode/encoder.ts";
 import type { References } from "../src/codec/references.ts";
 
 interface Codec {

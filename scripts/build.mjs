@@ -43,14 +43,14 @@ await build({
 // A thread of its own shares nothing with the others, and should load little.
 await build({
   ...common,
-  entryPoints: { "host/front": "src/host/front.ts" },
+  entryPoints: { "host/listener": "src/host/listener/thread.ts" },
   sourcemap: true,
   sourcesContent: true,
 });
 // A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`. A worker
-// starts its front thread from one that it looks for from each of these folders; see `host/network-front.ts`.
+// starts its front thread from one that it looks for from each of these folders; see `host/listener/network-listener.ts`.
 await assertNamed("./host/main.js", ["."]);
-await assertNamed("./host/front.js", [".", "host", "cli"]);
+await assertNamed("./host/listener.js", [".", "host", "cli"]);
 
 /** Fails the build unless the code that names a file ended up in one of the folders from which it is found. */
 async function assertNamed(name, folders) {

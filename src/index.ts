@@ -4,8 +4,8 @@ export type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balanc
 export { LeastBusyBalancer } from "./balancer/least-busy-balancer.ts";
 export { RoundRobinBalancer } from "./balancer/round-robin-balancer.ts";
 export { StickyBalancer } from "./balancer/sticky-balancer.ts";
-export type { ExplainedMember, Explanation } from "./client/explanation.ts";
-export type { TaskEvent } from "./client/task-event.ts";
+export type { TaskEvent } from "./client/dispatch/task-event.ts";
+export type { ExplainedMember, Explanation } from "./client/members/explanation.ts";
 export {
   type StopWorkerOptions,
   WorkerConnection,
@@ -27,11 +27,11 @@ export type {
   Publisher,
   SubscribeOptions,
 } from "./discovery/discovery.ts";
-export { DnsDiscovery } from "./discovery/dns-discovery.ts";
-export type { DnsDiscoveryOptions } from "./discovery/dns-discovery-options.ts";
-export { LanDiscovery } from "./discovery/lan-discovery.ts";
-export type { LanDiscoveryOptions } from "./discovery/lan-discovery-options.ts";
-export { LocalDiscovery } from "./discovery/local-discovery.ts";
+export { DnsDiscovery } from "./discovery/dns/dns-discovery.ts";
+export type { DnsDiscoveryOptions } from "./discovery/dns/dns-discovery-options.ts";
+export { LanDiscovery } from "./discovery/lan/lan-discovery.ts";
+export type { LanDiscoveryOptions } from "./discovery/lan/lan-discovery-options.ts";
+export { LocalDiscovery } from "./discovery/local/local-discovery.ts";
 export { StaticDiscovery } from "./discovery/static-discovery.ts";
 export { HandshakeError } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";

@@ -4,8 +4,8 @@
  */
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../src/session/limits.ts";
-import { BatchReader } from "../../src/wire/batch-reader.ts";
-import { BatchWriter } from "../../src/wire/batch-writer.ts";
+import { BatchReader } from "../../src/wire/batch/reader.ts";
+import { BatchWriter } from "../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../src/wire/frame-kind.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 

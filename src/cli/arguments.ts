@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InvalidArgumentError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
-import { MAX_TIMER_MS } from "../internal/clock.ts";
+import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 
 /** Milliseconds, from 0. */
 export function parseDuration(text: string): number {

@@ -1,7 +1,12 @@
 /** `merino doctor`: what this side is, and what it would make of each worker it sees. It only looks. */
 import { Command } from "commander";
-import { judgeAdmission } from "../client/admission.ts";
-import { hostId, runtimeDirectory, socketDirectory, socketPath } from "../discovery/runtime-directory.ts";
+import { judgeAdmission } from "../client/members/admission.ts";
+import {
+  hostId,
+  runtimeDirectory,
+  socketDirectory,
+  socketPath,
+} from "../transport/unix/runtime-directory.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";

@@ -1,7 +1,7 @@
 /** `merino worker`: the options of a network worker on the command line. What serves is in `worker-service.ts`. */
 import { Command, Option } from "commander";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { type IdentityMapping, parseIdentityMapping } from "../host/identity-map.ts";
+import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import {
   CHANNEL_OPTION_NAMES,

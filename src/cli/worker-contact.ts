@@ -1,6 +1,6 @@
 /** What commands ask of a single worker: whether it is there, since when it has been idle, and to end. */
-import { connectWorker, makeHello } from "../client/connect-worker.ts";
-import { probeWorker } from "../client/probe-worker.ts";
+import { connectWorker, makeHello } from "../client/members/connect-worker.ts";
+import { probeWorker } from "../client/members/probe-worker.ts";
 import { WorkerConnection } from "../client/worker-connection.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 

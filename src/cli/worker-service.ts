@@ -5,13 +5,13 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
-import { socketPath } from "../discovery/runtime-directory.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
-import type { IdentityMapping } from "../host/identity-map.ts";
+import type { IdentityMapping } from "../host/modules/identity-map.ts";
 import { explainStartFailure } from "../host/start-failure.ts";
 import { WorkerHost } from "../host/worker-host.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../process/network-options.ts";
+import { socketPath } from "../transport/unix/runtime-directory.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type SignalListener } from "./signals.ts";
 import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";

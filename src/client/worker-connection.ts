@@ -4,21 +4,21 @@
  */
 import { existsSync } from "node:fs";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { controlSocketPath, hostId } from "../discovery/runtime-directory.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { hold, release } from "../internal/liveness.ts";
 import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
-import { parseGrpcAddress } from "../transport/grpc-address.ts";
-import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc-unary.ts";
+import { parseGrpcAddress } from "../transport/grpc/address.ts";
+import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc/unary.ts";
+import { controlSocketPath, hostId } from "../transport/unix/runtime-directory.ts";
 import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { localSocketOf } from "./admission.ts";
-import { connectWorker, makeHello } from "./connect-worker.ts";
-import { DescribedWorker } from "./described-worker.ts";
-import { probeWorker } from "./probe-worker.ts";
+import { localSocketOf } from "./members/admission.ts";
+import { connectWorker, makeHello } from "./members/connect-worker.ts";
+import { DescribedWorker } from "./members/described-worker.ts";
+import { probeWorker } from "./members/probe-worker.ts";
 import { WorkerProxy } from "./worker-proxy.ts";
 import { resolveDuration } from "./worker-proxy-options.ts";
 

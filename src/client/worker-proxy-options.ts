@@ -2,11 +2,11 @@
 import type { Balancer } from "../balancer/balancer.ts";
 import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
-import { LocalDiscovery } from "../discovery/local-discovery.ts";
+import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { StaticDiscovery } from "../discovery/static-discovery.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { MAX_TIMER_MS } from "../internal/clock.ts";
+import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** Where a proxy finds its workers: exactly one of the three. */

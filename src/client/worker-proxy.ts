@@ -6,23 +6,23 @@ import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { DiscoveryEvent } from "../discovery/discovery.ts";
-import { hostId } from "../discovery/runtime-directory.ts";
 import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
-import { createThrottle } from "../internal/throttle.ts";
+import { createThrottle } from "../internal/time/throttle.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
+import { hostId } from "../transport/unix/runtime-directory.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { isOfPool } from "./admission.ts";
-import { connectWorker, makeHello } from "./connect-worker.ts";
-import { type Explanation, explainMember, explainNotChosen } from "./explanation.ts";
-import { Membership } from "./membership.ts";
+import { type DispatchCounts, TaskDispatcher } from "./dispatch/task-dispatcher.ts";
+import type { TaskEventSink } from "./dispatch/task-reporter.ts";
+import { isOfPool } from "./members/admission.ts";
+import { connectWorker, makeHello } from "./members/connect-worker.ts";
+import { type Explanation, explainMember, explainNotChosen } from "./members/explanation.ts";
+import { Membership } from "./members/membership.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
-import { type DispatchCounts, TaskDispatcher } from "./task-dispatcher.ts";
-import type { TaskEventSink } from "./task-reporter.ts";
 import {
   CONNECT_TIMEOUT_MS,
   type ResolvedWorkerProxyOptions,

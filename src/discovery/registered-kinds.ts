@@ -3,10 +3,10 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { ParseWorkerMetadataOptions } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Discovery } from "./discovery.ts";
-import { DnsDiscovery } from "./dns-discovery.ts";
-import type { DnsDiscoveryOptions } from "./dns-discovery-options.ts";
-import { LanDiscovery } from "./lan-discovery.ts";
-import { LocalDiscovery } from "./local-discovery.ts";
+import { DnsDiscovery } from "./dns/dns-discovery.ts";
+import type { DnsDiscoveryOptions } from "./dns/dns-discovery-options.ts";
+import { LanDiscovery } from "./lan/lan-discovery.ts";
+import { LocalDiscovery } from "./local/local-discovery.ts";
 import { StaticDiscovery } from "./static-discovery.ts";
 
 /**

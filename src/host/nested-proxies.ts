@@ -11,7 +11,7 @@ import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/registered-kinds.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
-import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/deadline-queue.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** Pools whose tasks one worker can serve with nested calls at a time. */
 const MAX_PROXIES = 64;

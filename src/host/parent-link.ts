@@ -3,7 +3,7 @@
  * what it reports, and that it ends with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
-import { type HostInit, takeHostInit } from "../process/host-init.ts";
+import { type HostInit, takeHostInit } from "../process/launch/host-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";

@@ -4,31 +4,31 @@
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
-import { controlSocketPath, hostId } from "../discovery/runtime-directory.ts";
-import { deadlines } from "../internal/deadline-queue.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
-import { listenUnix, type UnixListener } from "../transport/unix-connect.ts";
+import { listenUnix, type UnixListener } from "../transport/unix/connect.ts";
+import { controlSocketPath, hostId } from "../transport/unix/runtime-directory.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Activity, idleMsIn } from "../worker/activity.ts";
 import { TaskServer } from "../worker/task-server.ts";
-import { loadAcceptHook } from "./accept-module.ts";
-import { advertisedAddress } from "./advertised-address.ts";
-import { exposeModules } from "./expose-modules.ts";
-import type { IdentityMapping } from "./identity-map.ts";
-import { mapReferences } from "./mapped-references.ts";
-import { createModuleLoader } from "./module-loader.ts";
+import { advertisedAddress } from "./listener/advertised-address.ts";
+import { NetworkFront } from "./listener/network-listener.ts";
+import { loadAcceptHook } from "./modules/accept-module.ts";
+import { exposeModules } from "./modules/expose-modules.ts";
+import type { IdentityMapping } from "./modules/identity-map.ts";
+import { mapReferences } from "./modules/mapped-references.ts";
+import { createModuleLoader } from "./modules/module-loader.ts";
+import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
 import { NestedProxies } from "./nested-proxies.ts";
-import { NetworkFront } from "./network-front.ts";
-import { createRoutineLoader, explainSuspended } from "./routine-loader.ts";
 
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;

@@ -5,8 +5,9 @@
  * Owns no resource of its callers. Every `hold()` must be matched by one `release()`; handles of idle
  * connections stay unreferenced, and this is the only reference there is.
  */
-import { MAX_TIMER_MS } from "./clock.ts";
+
 import { processWide } from "./process-wide.ts";
+import { MAX_TIMER_MS } from "./time/clock.ts";
 
 interface Liveness {
   holds: number;

@@ -1,6 +1,7 @@
 /** What happens in a pool, as `events()` reports it, and its figures, as `stats()` does. Data only. */
-import type { ExplainedMember } from "../client/explanation.ts";
-import type { TaskEvent } from "../client/task-event.ts";
+
+import type { TaskEvent } from "../client/dispatch/task-event.ts";
+import type { ExplainedMember } from "../client/members/explanation.ts";
 
 /** One event. */
 export type PoolEvent = WorkerEvent | TaskEvent;

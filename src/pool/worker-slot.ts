@@ -5,15 +5,15 @@
  */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { socketPath } from "../discovery/runtime-directory.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
-import { type BackoffPolicy, backoffDelayMs } from "../internal/backoff.ts";
-import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
+import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
+import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import { socketPath } from "../transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 

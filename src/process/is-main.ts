@@ -3,7 +3,7 @@
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { moduleOf } from "../identity/call-site.ts";
 import { workerRole } from "../internal/worker-role.ts";
-import { entryModule } from "./entry-module.ts";
+import { entryModule } from "./launch/entry-module.ts";
 
 /**
  * Tells whether the module is the entry of this program. Always false in a worker, which may import the

@@ -1,9 +1,9 @@
 /** Options of worker processes, as users write them and as the interior reads them. */
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { MAX_TIMER_MS } from "../internal/clock.ts";
+import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
-import { moduleUrl } from "./module-url.ts";
+import { moduleUrl } from "./launch/module-url.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
 
 /** How worker processes are started, and what they advertise. */

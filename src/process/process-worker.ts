@@ -5,17 +5,17 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
-import { controlSocketPath } from "../discovery/runtime-directory.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
-import { deadlines } from "../internal/deadline-queue.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { hold, release } from "../internal/liveness.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
+import { controlSocketPath } from "../transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ChildOutput } from "./child-output.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
-import { type HostLaunch, prepareHost } from "./fork-host.ts";
-import { type Guardian, startGuardian } from "./guardian.ts";
-import { currentDirectory } from "./launch-directory.ts";
+import { currentDirectory } from "./launch/directory.ts";
+import { type HostLaunch, prepareHost } from "./launch/fork-host.ts";
+import { type Guardian, startGuardian } from "./launch/guardian.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
 import { StopLadder } from "./stop-ladder.ts";
 import type {

@@ -2,7 +2,7 @@
  * The order in which a worker is ended: it is asked, then told (SIGTERM), then forced (SIGKILL), each step
  * a fixed time after the one before. Owns the time between the steps, not the steps; never climbs down.
  */
-import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/deadline-queue.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** The means, from the gentlest to the last. None of them throws, whatever has become of the worker. */
 export interface StopSteps {

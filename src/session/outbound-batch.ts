@@ -2,7 +2,7 @@
  * The batch in which a turn's frames gather, and the moment it leaves: when the turn is over, or before
  * if it has grown large. It does not know what the frames say. After `end`, nothing leaves any more.
  */
-import { BatchWriter } from "../wire/batch-writer.ts";
+import { BatchWriter } from "../wire/batch/writer.ts";
 import type { Limits } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
 import type { SessionHalf } from "./session-half.ts";

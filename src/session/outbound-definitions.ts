@@ -2,9 +2,9 @@
  * What this side has defined on one connection: each routine and descriptor gets a number once, with a
  * Define frame, and is named by it from then on. It does not make definitions, nor hold on to them.
  */
-import type { BatchWriter } from "../wire/batch-writer.ts";
-import { DefineKind } from "../wire/define-kind.ts";
+import type { BatchWriter } from "../wire/batch/writer.ts";
 import type { Limits } from "../wire/frames.ts";
+import { DefineKind } from "../wire/messages/define-kind.ts";
 
 /** A routine or descriptor to be interned; compared by identity of the object. */
 export interface Definable {

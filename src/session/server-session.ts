@@ -3,13 +3,13 @@
  * acceptor made of it, and sees to it that every stream ends in exactly one terminal frame.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
-import type { BatchReader } from "../wire/batch-reader.ts";
+import type { BatchReader } from "../wire/batch/reader.ts";
 import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
-import { Refusal } from "../wire/refusal.ts";
+import { Refusal } from "../wire/messages/nack-code.ts";
 import type { Carrier } from "./carrier.ts";
-import { NO_PARTS, type Payload } from "./payload.ts";
+import { NO_PARTS, type Payload } from "./messages/payload.ts";
 import { Session } from "./session.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";

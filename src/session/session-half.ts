@@ -2,7 +2,7 @@
  * The port between a session and the half of the protocol that uses it. The session checks and sorts what
  * arrives; the half alone knows the streams and what their frames mean.
  */
-import type { BatchReader } from "../wire/batch-reader.ts";
+import type { BatchReader } from "../wire/batch/reader.ts";
 import type { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello } from "../wire/frames.ts";
 

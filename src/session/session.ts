@@ -5,21 +5,21 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
-import { BatchReader } from "../wire/batch-reader.ts";
-import type { BatchWriter } from "../wire/batch-writer.ts";
+import { BatchReader } from "../wire/batch/reader.ts";
+import type { BatchWriter } from "../wire/batch/writer.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
-import { Refusal } from "../wire/refusal.ts";
-import { TaskFlag } from "../wire/task-flags.ts";
+import { Refusal } from "../wire/messages/nack-code.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundDefinitions } from "./inbound-definitions.ts";
-import type { InboundMessage } from "./inbound-message.ts";
-import { InboundMessages } from "./inbound-messages.ts";
 import { completeLimits } from "./limits.ts";
+import { InboundMessages } from "./messages/inbound-messages.ts";
+import type { InboundMessage } from "./messages/message-assembly.ts";
+import { OutboundMessages } from "./messages/outbound-messages.ts";
+import { NO_PARTS, type Payload, payloadSize } from "./messages/payload.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
-import { OutboundMessages } from "./outbound-messages.ts";
-import { NO_PARTS, type Payload, payloadSize } from "./payload.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 

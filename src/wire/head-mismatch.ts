@@ -2,7 +2,7 @@
  * Decides by the head of a Task whether its caller and a worker understand each other at all: the version
  * rule and the payload codec, before any payload is looked at.
  */
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "./messages/nack-code.ts";
 import { isVersionCompatible } from "./version.ts";
 
 /** Why a task is refused. */

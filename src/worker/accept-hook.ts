@@ -6,9 +6,9 @@
 import { inspect } from "node:util";
 import type { TaskCaller } from "../context/task.ts";
 import { isThenable } from "../internal/is-thenable.ts";
-import { createThrottle } from "../internal/throttle.ts";
+import { createThrottle } from "../internal/time/throttle.ts";
 import type { Nack } from "../wire/frames.ts";
-import { Refusal } from "../wire/refusal.ts";
+import { Refusal } from "../wire/messages/nack-code.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
 /** A task that asks to be accepted, as far as its head tells. */

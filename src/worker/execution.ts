@@ -4,19 +4,19 @@
  * kinds, `FunctionExecution` and `GeneratorExecution`; what the body sees is its `IncomingTask`.
  */
 
-import { encodeThrown, encodeValue } from "../codec/encoder.ts";
+import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
 import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { type DeadlineEntry, deadlines } from "../internal/deadline-queue.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import type { HoldEstimate } from "../internal/hold-estimate.ts";
-import { NO_PARTS, type Payload } from "../session/payload.ts";
+import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
+import { NO_PARTS, type Payload } from "../session/messages/payload.ts";
 import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
-import { Refusal, refusalName } from "../wire/refusal.ts";
-import { TaskFlag } from "../wire/task-flags.ts";
+import { Refusal, refusalName } from "../wire/messages/nack-code.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
 

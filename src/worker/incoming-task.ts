@@ -3,15 +3,15 @@
  * signals, the calls made inside it. It knows nothing of queues, steps or answers. Once its signal has
  * fired it stays so, and every call attached by then has been ended.
  */
-import { decodeValue } from "../codec/decoder.ts";
+import { decodeValue } from "../codec/decode/decoder.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
-import { NO_PARTS } from "../session/payload.ts";
+import { NO_PARTS } from "../session/messages/payload.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import type { BatchReader } from "../wire/batch-reader.ts";
-import { TaskFlag } from "../wire/task-flags.ts";
+import type { BatchReader } from "../wire/batch/reader.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
 
 /** How many ancestors travel with a nested call. */
 const MAX_LINEAGE = 32;

@@ -1,5 +1,5 @@
 /** DnsDiscovery keeps the part of the discovery contract that is about subscriptions. */
-import { DnsDiscovery } from "../../src/discovery/dns-discovery.ts";
+import { DnsDiscovery } from "../../src/discovery/dns/dns-discovery.ts";
 import { dnsPeers } from "../support/dns-peers.ts";
 import { subscriptionContract } from "./discovery.ts";
 

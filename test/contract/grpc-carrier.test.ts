@@ -1,6 +1,6 @@
 /** GrpcCarrier keeps the carrier contract, over TCP and over a Unix socket. */
 import { join } from "node:path";
-import { connectGrpc } from "../../src/transport/grpc-connect.ts";
+import { connectGrpc } from "../../src/transport/grpc/connect.ts";
 import { ServerStreamCarrier, serveGrpc } from "../support/serve-grpc.ts";
 import { carrierContract } from "./carrier.ts";
 

@@ -1,6 +1,6 @@
 /** LanDiscovery keeps the discovery contract, on the loopback interface of this host. */
 import { randomUUID } from "node:crypto";
-import { LanDiscovery } from "../../src/discovery/lan-discovery.ts";
+import { LanDiscovery } from "../../src/discovery/lan/lan-discovery.ts";
 import { discoveryContract } from "./discovery.ts";
 
 discoveryContract("LanDiscovery", () => {

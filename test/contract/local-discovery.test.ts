@@ -1,6 +1,6 @@
 /** LocalDiscovery keeps the discovery contract. */
 import { randomUUID } from "node:crypto";
-import { LocalDiscovery } from "../../src/discovery/local-discovery.ts";
+import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
 import { discoveryContract } from "./discovery.ts";
 
 discoveryContract("LocalDiscovery", () => {

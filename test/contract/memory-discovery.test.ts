@@ -1,5 +1,5 @@
 /** MemoryDiscovery keeps the discovery contract. */
-import { MemoryDiscovery } from "../../src/discovery/memory-discovery.ts";
+import { MemoryDiscovery } from "../support/memory-discovery.ts";
 import { discoveryContract } from "./discovery.ts";
 
 discoveryContract("MemoryDiscovery", () => {

@@ -1,6 +1,6 @@
 /** PortCarrier keeps the carrier contract. */
 import { MessageChannel } from "node:worker_threads";
-import { createPortMemory, PortCarrier } from "../../src/transport/port-carrier.ts";
+import { createPortMemory, PortCarrier } from "../../src/transport/listener/port-carrier.ts";
 import { carrierContract } from "./carrier.ts";
 
 carrierContract("PortCarrier", async () => {

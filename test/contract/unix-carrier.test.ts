@@ -1,7 +1,7 @@
 /** UnixCarrier keeps the carrier contract. */
 import { join } from "node:path";
 import type { Carrier } from "../../src/session/carrier.ts";
-import { connectUnix, listenUnix } from "../../src/transport/unix-connect.ts";
+import { connectUnix, listenUnix } from "../../src/transport/unix/connect.ts";
 import { carrierContract } from "./carrier.ts";
 
 const MAX_BATCH = 1_000_000;

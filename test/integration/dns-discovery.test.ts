@@ -1,10 +1,10 @@
 /** DnsDiscovery against a real DNS server whose records change, and real servers that describe themselves. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DnsDiscovery } from "../../src/discovery/dns-discovery.ts";
-import { createDnsResolver } from "../../src/discovery/dns-lookup.ts";
-import { systemClock } from "../../src/internal/clock.ts";
-import { grpcChannels } from "../../src/transport/grpc-channel-pool.ts";
+import { DnsDiscovery } from "../../src/discovery/dns/dns-discovery.ts";
+import { createDnsResolver } from "../../src/discovery/dns/lookup.ts";
+import { systemClock } from "../../src/internal/time/clock.ts";
+import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../src/wire/channel-options.ts";
 import { forkDescription, serveDescription } from "../support/describing-server.ts";
 import { eventually } from "../support/eventually.ts";
@@ -190,7 +190,7 @@ test("DnsDiscovery does not keep a process alive that only listens", async () =>
   await using _leaks = leakCheck();
   await using a = await serveDescription("127.0.0.2", 0, workerMetadata({ uid: "a" }));
   await using dns = await startDnsServer(program, { [NAME]: ["127.0.0.2", "127.0.0.3"] });
-  const module = new URL("../../src/discovery/dns-discovery.ts", import.meta.url).href;
+  const module = new URL("../../src/discovery/dns/dns-discovery.ts", import.meta.url).href;
   const options = JSON.stringify({ pollInterval: 50, servers: [dns.address] });
 
   // Ended by itself, or killed when its time was over, without an exit code.

@@ -8,14 +8,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { AdvertisementDirectory } from "../../src/discovery/advertisement-directory.ts";
-import { LocalDiscovery } from "../../src/discovery/local-discovery.ts";
+import { AdvertisementDirectory } from "../../src/discovery/local/advertisement-directory.ts";
+import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
 import {
   controlSocketPath,
   hostId,
   runtimeDirectory,
   socketPath,
-} from "../../src/discovery/runtime-directory.ts";
+} from "../../src/transport/unix/runtime-directory.ts";
 import { eventually } from "../support/eventually.ts";
 import { follow } from "../support/follow.ts";
 import { leakCheck } from "../support/leak-check.ts";
@@ -215,7 +215,7 @@ test("LocalDiscovery leaves no directory of its namespace behind", async () => {
 test("LocalDiscovery does not keep a process alive that only listens", async () => {
   await using _leaks = leakCheck();
   const { namespace } = freshDirectory();
-  const module = new URL("../../src/discovery/local-discovery.ts", import.meta.url).href;
+  const module = new URL("../../src/discovery/local/local-discovery.ts", import.meta.url).href;
   const program = `
     const { LocalDiscovery } = await import(${JSON.stringify(module)});
     const reader = new LocalDiscovery(${JSON.stringify(namespace)}).subscribe()[Symbol.asyncIterator]();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WorkerConnection } from "../../src/client/worker-connection.ts";
 import { ProcessWorker, WorkerPool } from "../../src/index.ts";
-import { grpcChannels } from "../../src/transport/grpc-channel-pool.ts";
+import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";

@@ -1,8 +1,9 @@
 /** Stand-ins for tasks and members, with no more than the small classes of the client look at. */
-import type { Member } from "../../src/client/member.ts";
-import type { OutgoingTask } from "../../src/client/outgoing-task.ts";
-import { ReadyMembers } from "../../src/client/ready-members.ts";
-import type { TaskRefusals } from "../../src/client/task-refusals.ts";
+
+import type { OutgoingTask } from "../../src/client/call/outgoing-task.ts";
+import type { TaskRefusals } from "../../src/client/call/task-refusals.ts";
+import type { Member } from "../../src/client/members/member.ts";
+import { ReadyMembers } from "../../src/client/members/ready-members.ts";
 
 /** What a test may say about a task. */
 export interface TaskWish {

@@ -11,7 +11,7 @@ const OPTIONS =
 /**
  * Compiles modules and what they import into a new temporary package of ES modules.
  *
- * @param modules Paths from `src/`, for example `host/module-loader.ts`.
+ * @param modules Paths from `src/`, for example `host/modules/module-loader.ts`.
  */
 export function compiledSource(modules: readonly string[]): TemporaryPackage {
   const output = temporaryPackage({ "package.json": '{ "type": "module" }' });

@@ -2,8 +2,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc-service.ts";
-import { encodeWorkerMetadata } from "../../src/wire/service-messages.ts";
+import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";
+import { encodeWorkerMetadata } from "../../src/wire/messages/service-messages.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 

@@ -1,14 +1,14 @@
 /** Both ends of a dispatch relay as tests use them: a recorded gRPC stream, and a worker in memory or played by the test. */
 import assert from "node:assert/strict";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { decodeValue } from "../../src/codec/decoder.ts";
+import { decodeValue } from "../../src/codec/decode/decoder.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import {
   DispatchRelay,
   type RelayChannel,
   type RelaySink,
   type RelayStatus,
-} from "../../src/transport/dispatch-relay.ts";
+} from "../../src/transport/listener/dispatch-relay.ts";
 import { RequestSchema, type Response, ResponseSchema, type TaskSchema } from "../../src/wire/gen/wire_pb.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import { eventually } from "./eventually.ts";

@@ -1,8 +1,8 @@
 /** A DNS zone and the workers at its addresses, both in memory: what a DNS discovery sees of the world. */
-import type { DnsResolver } from "../../src/discovery/dns-lookup.ts";
-import type { DnsWatchPorts } from "../../src/discovery/dns-watch.ts";
-import { type Clock, systemClock } from "../../src/internal/clock.ts";
+import type { DnsResolver } from "../../src/discovery/dns/lookup.ts";
+import type { DnsWatchPorts } from "../../src/discovery/dns/watch.ts";
 import { createDeferred } from "../../src/internal/deferred.ts";
+import { type Clock, systemClock } from "../../src/internal/time/clock.ts";
 
 /** A record set of the zone, or why there is no answer: a code such as `"ESERVFAIL"`. */
 type Answer<T> = readonly T[] | string;

@@ -3,7 +3,7 @@
  * batches elsewhere than they were made, it breaks. Batches arrive in a later turn of the loop, in order.
  */
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
-import { BatchReader } from "../../src/wire/batch-reader.ts";
+import { BatchReader } from "../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../src/wire/frame-kind.ts";
 
 /** How the pair is made. */

@@ -1,5 +1,5 @@
 /** Names of namespaces for tests. */
-import { serviceType } from "../../src/discovery/lan-service.ts";
+import { serviceType } from "../../src/discovery/lan/service.ts";
 
 /** Finds two namespaces that share a service on the network: its name holds 24 bits of their hashes. */
 export function collidingNamespaces(): readonly [string, string] {

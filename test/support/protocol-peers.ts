@@ -1,16 +1,16 @@
 /** Both halves of the protocol as tests use them: a client whose streams record what happens, a worker with routines of the test. */
 import assert from "node:assert/strict";
-import { decodeValue } from "../../src/codec/decoder.ts";
-import { encodeValue } from "../../src/codec/encoder.ts";
+import { decodeValue } from "../../src/codec/decode/decoder.ts";
+import { encodeValue } from "../../src/codec/encode/encoder.ts";
 import type { RoutineDefinition } from "../../src/identity/routine-definition.ts";
 import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession, type ClientStream } from "../../src/session/client-session.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../src/session/limits.ts";
-import type { Payload } from "../../src/session/payload.ts";
-import { BatchWriter } from "../../src/wire/batch-writer.ts";
+import type { Payload } from "../../src/session/messages/payload.ts";
+import { BatchWriter } from "../../src/wire/batch/writer.ts";
 import type { GoAway, Hello, Limits, Nack, TaskFields } from "../../src/wire/frames.ts";
-import { TaskFlag } from "../../src/wire/task-flags.ts";
+import { TaskFlag } from "../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import type { AcceptHook } from "../../src/worker/accept-hook.ts";
 import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";

@@ -1,7 +1,7 @@
 /** A gRPC server in the test's own process that stands in for a worker's front. */
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
-import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc-service.ts";
+import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";
 import { eventually } from "./eventually.ts";
 
 /** What a unary call answers: bytes, or the code and text of a refusal. */

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { LocalDiscovery } from "../../src/discovery/local-discovery.ts";
-import { hostId, socketPath } from "../../src/discovery/runtime-directory.ts";
+import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
+import { hostId, socketPath } from "../../src/transport/unix/runtime-directory.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 
 /** Such a process as its parent sees it. Disposing kills it. */

@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { DiscoveryEvent } from "../../src/discovery/discovery.ts";
-import { LanDiscovery } from "../../src/discovery/lan-discovery.ts";
-import type { LanDiscoveryOptions } from "../../src/discovery/lan-discovery-options.ts";
+import { LanDiscovery } from "../../src/discovery/lan/lan-discovery.ts";
+import type { LanDiscoveryOptions } from "../../src/discovery/lan/lan-discovery-options.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { eventually } from "./eventually.ts";
 import type { NetworkHost } from "./network-namespaces.ts";

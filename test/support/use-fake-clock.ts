@@ -1,5 +1,5 @@
 /** Time that stands still until a test moves it. */
-import { type Clock, MAX_TIMER_MS } from "../../src/internal/clock.ts";
+import { type Clock, MAX_TIMER_MS } from "../../src/internal/time/clock.ts";
 
 interface FakeTimer {
   readonly atMs: number;

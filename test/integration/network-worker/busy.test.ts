@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { controlSocketPath } from "../../../src/discovery/runtime-directory.ts";
 import { WorkerProxy } from "../../../src/index.ts";
-import { connectGrpc } from "../../../src/transport/grpc-connect.ts";
-import { describeWorker, requestStop, workerIdleTime } from "../../../src/transport/grpc-unary.ts";
+import { connectGrpc } from "../../../src/transport/grpc/connect.ts";
+import { describeWorker, requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
+import { controlSocketPath } from "../../../src/transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WorkerConnection, WorkerProxy } from "../../../src/index.ts";
-import { grpcChannels } from "../../../src/transport/grpc-channel-pool.ts";
+import { grpcChannels } from "../../../src/transport/grpc/channel-pool.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { add } from "./fixtures/network-routines.ts";

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { ProcessWorker, WorkerPool, WorkerProxy } from "../../../src/index.ts";
-import { describeWorker } from "../../../src/transport/grpc-unary.ts";
+import { describeWorker } from "../../../src/transport/grpc/unary.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { add } from "./fixtures/network-routines.ts";
 import { startNetworkWorker } from "./workers.ts";

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { socketPath } from "../../../src/discovery/runtime-directory.ts";
 import { ProcessWorker } from "../../../src/process/process-worker.ts";
 import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
 import type { Worker, WorkerExit } from "../../../src/process/worker.ts";
+import { socketPath } from "../../../src/transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 
 const ROUTINES = new URL("./fixtures/network-routines.ts", import.meta.url);

@@ -15,7 +15,7 @@ const FILES = {
 describe("a loader without any TypeScript loader around it", () => {
   let compiled: TemporaryPackage;
   before(() => {
-    compiled = compiledSource(["host/module-loader.ts"]);
+    compiled = compiledSource(["host/modules/module-loader.ts"]);
   });
   after(() => compiled[Symbol.dispose]());
 

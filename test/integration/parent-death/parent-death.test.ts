@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
-import { startGuardian } from "../../../src/process/guardian.ts";
-import { parentDeathCommand } from "../../../src/process/parent-death.ts";
+import { startGuardian } from "../../../src/process/launch/guardian.ts";
+import { parentDeathCommand } from "../../../src/process/launch/parent-death.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
 

@@ -1,7 +1,7 @@
 /** Whatever happens to a payload on its way, the decoder gives a value or a `PayloadError`, and soon. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeValue } from "../../../src/codec/decoder.ts";
+import { decodeValue } from "../../../src/codec/decode/decoder.ts";
 import { PayloadError } from "../../../src/errors/payload-error.ts";
 import { AWKWARD_VALUES } from "./awkward-values.ts";
 import { references, send } from "./support.ts";

@@ -1,6 +1,6 @@
 /** A round trip through the codec as the tests use it: references from the registry, parts and bytes copied in between. */
-import { decodeValue } from "../../../src/codec/decoder.ts";
-import { type Encoded, encodeValue } from "../../../src/codec/encoder.ts";
+import { decodeValue } from "../../../src/codec/decode/decoder.ts";
+import { type Encoded, encodeValue } from "../../../src/codec/encode/encoder.ts";
 import {
   portableByConstructor,
   portableById,

@@ -1,7 +1,7 @@
 /** Errors: their classes, fields and stacks, the marker of the worker, and what happens to parts that cannot travel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeThrown } from "../../../src/codec/encoder.ts";
+import { encodeThrown } from "../../../src/codec/encode/encoder.ts";
 import { isMerinoError } from "../../../src/errors/merino-error.ts";
 import { NotSerializableError } from "../../../src/errors/not-serializable-error.ts";
 import { RemoteError } from "../../../src/errors/remote-error.ts";

@@ -5,7 +5,7 @@ import type { CallRequest, Dispatcher } from "../../../src/context/dispatcher.ts
 import type { DiscoveryDescriptor } from "../../../src/discovery/discovery.ts";
 import { NestedProxies } from "../../../src/host/nested-proxies.ts";
 import type { RoutineDefinition } from "../../../src/identity/routine-definition.ts";
-import { DeadlineQueue } from "../../../src/internal/deadline-queue.ts";
+import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
 import { useFakeClock } from "../../support/use-fake-clock.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 

@@ -5,12 +5,12 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { decodeProxyDescriptor, encodeProxyDescriptor } from "../../../src/client/proxy-descriptor.ts";
 import { WorkerProxy } from "../../../src/client/worker-proxy.ts";
-import { MemoryDiscovery } from "../../../src/discovery/memory-discovery.ts";
 import { InvalidOptionError } from "../../../src/errors/invalid-option-error.ts";
 import { PayloadError } from "../../../src/errors/payload-error.ts";
 import { WorkerPool } from "../../../src/pool/worker-pool.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../support/eventually.ts";
+import { MemoryDiscovery } from "../../support/memory-discovery.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 const discovery = new MemoryDiscovery();

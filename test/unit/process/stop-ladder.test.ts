@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DeadlineQueue } from "../../../src/internal/deadline-queue.ts";
+import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
 import { StopLadder } from "../../../src/process/stop-ladder.ts";
 import { type FakeClock, useFakeClock } from "../../support/use-fake-clock.ts";
 

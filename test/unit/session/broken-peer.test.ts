@@ -1,11 +1,11 @@
 /** What a peer's fault ends: a frame's own stream where the boundary is intact, else the connection, never more. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Payload } from "../../../src/session/payload.ts";
-import type { BatchWriter } from "../../../src/wire/batch-writer.ts";
-import { encodeChunkHead } from "../../../src/wire/chunk.ts";
+import type { Payload } from "../../../src/session/messages/payload.ts";
+import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { TaskFlag } from "../../../src/wire/task-flags.ts";
+import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
+import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
 import {

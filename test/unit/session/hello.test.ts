@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ServerSession } from "../../../src/session/server-session.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import type { Hello } from "../../../src/wire/frames.ts";
-import { Refusal } from "../../../src/wire/refusal.ts";
+import { Refusal } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
 import { batchOf, connect, helloWith, TestClient, TestWorker } from "../../support/protocol-peers.ts";

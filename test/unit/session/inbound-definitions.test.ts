@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InboundDefinitions } from "../../../src/session/inbound-definitions.ts";
-import { DefineKind } from "../../../src/wire/define-kind.ts";
 import type { Define } from "../../../src/wire/frames.ts";
+import { DefineKind } from "../../../src/wire/messages/define-kind.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };
 const MIB = 1024 * 1024;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "../../../src/session/limits.ts";
 import { OutboundDefinitions } from "../../../src/session/outbound-definitions.ts";
-import { BatchReader } from "../../../src/wire/batch-reader.ts";
-import { BatchWriter } from "../../../src/wire/batch-writer.ts";
-import { DefineKind } from "../../../src/wire/define-kind.ts";
+import { BatchReader } from "../../../src/wire/batch/reader.ts";
+import { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import type { Define } from "../../../src/wire/frames.ts";
+import { DefineKind } from "../../../src/wire/messages/define-kind.ts";
 
 function withRoomFor(maxDefines: number): {
   readonly definitions: OutboundDefinitions;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { BatchReader } from "../../../src/wire/batch-reader.ts";
+import { BatchReader } from "../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import { memoryPair, splitFrames } from "../../support/memory-pair.ts";
 import {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { Refusal } from "../../../src/wire/refusal.ts";
+import { Refusal } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier } from "../../support/memory-pair.ts";
 import { type Connected, connect, payloadOf, type RecordedCall } from "../../support/protocol-peers.ts";

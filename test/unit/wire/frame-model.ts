@@ -4,8 +4,8 @@
  */
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import type { BatchReader } from "../../../src/wire/batch-reader.ts";
-import type { BatchWriter } from "../../../src/wire/batch-writer.ts";
+import type { BatchReader } from "../../../src/wire/batch/reader.ts";
+import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import type { Define, GoAway, Hello, Nack, TaskFields } from "../../../src/wire/frames.ts";
 import {
@@ -16,7 +16,7 @@ import {
   type Message,
   MessageSchema,
 } from "../../../src/wire/gen/wire_pb.ts";
-import { TaskFlag } from "../../../src/wire/task-flags.ts";
+import { TaskFlag } from "../../../src/wire/task/flags.ts";
 
 type MessageKind = "Send" | "Throw" | "Return" | "Result" | "Exception" | "Done";
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { BatchReader } from "../../../src/wire/batch-reader.ts";
-import { BatchWriter } from "../../../src/wire/batch-writer.ts";
-import { DefineKind } from "../../../src/wire/define-kind.ts";
+import { BatchReader } from "../../../src/wire/batch/reader.ts";
+import { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { BatchSchema, RequestSchema, ResponseSchema } from "../../../src/wire/gen/wire_pb.ts";
-import { TaskFlag } from "../../../src/wire/task-flags.ts";
+import { DefineKind } from "../../../src/wire/messages/define-kind.ts";
+import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { useDispatch } from "../../support/dispatch-peers.ts";
 import { helloWith } from "../../support/protocol-peers.ts";
 import { bindBatch, type FrameModel, readBatch, writeFrame } from "./frame-model.ts";
@@ -107,10 +107,8 @@ function hexOf(bytes: Uint8Array | undefined): string {
 
 test("the README's table of files is the folder's", () => {
   const folder = new URL("../../../src/wire/", import.meta.url);
-  const files = ["", "gen/"].flatMap((part) =>
-    readdirSync(new URL(part, folder))
-      .filter((file) => file.endsWith(".ts"))
-      .map((file) => part + file),
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
   );
 
   const rows = README.split("\n").filter((line) => line.startsWith("| `") && line.includes(".ts`"));

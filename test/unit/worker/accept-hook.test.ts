@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createDeferred, type Deferred } from "../../../src/internal/deferred.ts";
-import { Refusal } from "../../../src/wire/refusal.ts";
+import { Refusal } from "../../../src/wire/messages/nack-code.ts";
 import type { AcceptHook, AcceptTask } from "../../../src/worker/accept-hook.ts";
 import { eventually } from "../../support/eventually.ts";
 import { memoryPair } from "../../support/memory-pair.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentTask } from "../../../src/context/scope.ts";
-import { Refusal } from "../../../src/wire/refusal.ts";
+import { Refusal } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { memoryPair } from "../../support/memory-pair.ts";
 import {

@@ -1,0 +1,82 @@
+/**
+ * The deadlines of one call: its budget, which may come from its own timeout or from the task that makes the
+ * call, and the time within which a worker has to accept. Says that a limit has been exceeded; ending the
+ * call is left to the call.
+ */
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+
+/** By how much a timer of the platform may fire early, in milliseconds. */
+const CLOCK_GRAIN_MS = 1;
+
+/** The limits of a call. */
+export interface CallLimits {
+  /** Its own timeout, in milliseconds from now. */
+  readonly timeoutMs: number | undefined;
+  /** When the budget of the calling task ends, in milliseconds on the clock of {@link deadlines}. */
+  readonly inheritedMs: number | undefined;
+  /** Within which a worker has to accept, in milliseconds from now. */
+  readonly dispatchTimeoutMs: number | undefined;
+}
+
+/** Told when a limit has been exceeded. */
+export interface TimedCall {
+  /** @param limitMs The limit as the call knows it, in milliseconds. */
+  expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void;
+}
+
+/** Runs from its creation until it is stopped. */
+export class CallClock {
+  readonly #call: TimedCall;
+  readonly #deadlineMs: number;
+  readonly #budgetMs: number = 0;
+  #budget: DeadlineEntry | undefined;
+  #dispatch: DeadlineEntry | undefined;
+
+  constructor(call: TimedCall, limits: CallLimits) {
+    const { timeoutMs, inheritedMs, dispatchTimeoutMs } = limits;
+    this.#call = call;
+    const now = deadlines.now();
+    const own = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
+    this.#deadlineMs = Math.min(own, inheritedMs ?? Number.POSITIVE_INFINITY);
+    if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
+      // As given where it is the call's own: the difference of two instants is off by a rounding error.
+      this.#budgetMs = this.#deadlineMs === own ? (timeoutMs ?? 0) : Math.max(0, this.#deadlineMs - now);
+      this.#budget = deadlines.add(this.#deadlineMs, () => call.expired(this.#budgetMs, "timeout"));
+    }
+    if (dispatchTimeoutMs !== undefined) {
+      this.#dispatch = deadlines.add(now + dispatchTimeoutMs, () =>
+        call.expired(dispatchTimeoutMs, "dispatchTimeout"),
+      );
+    }
+  }
+
+  /** What is left of the budget, in microseconds, at least 1; 0 without a budget. */
+  get remainingUs(): number {
+    if (this.#deadlineMs === Number.POSITIVE_INFINITY) return 0;
+    return Math.max(1, Math.ceil((this.#deadlineMs - deadlines.now()) * 1000));
+  }
+
+  /**
+   * Says that the budget has run out, if it has: the worker, which watches it too, may be the first to
+   * notice.
+   *
+   * @returns Whether it has.
+   */
+  late(): boolean {
+    if (deadlines.now() < this.#deadlineMs - CLOCK_GRAIN_MS) return false;
+    this.#call.expired(this.#budgetMs, "timeout");
+    return true;
+  }
+
+  /** A worker has accepted. */
+  accepted(): void {
+    if (this.#dispatch !== undefined) deadlines.cancel(this.#dispatch);
+    this.#dispatch = undefined;
+  }
+
+  stop(): void {
+    if (this.#budget !== undefined) deadlines.cancel(this.#budget);
+    this.#budget = undefined;
+    this.accepted();
+  }
+}

@@ -1,0 +1,67 @@
+/** The call of a routine that answers once: a promise. */
+import type { CallRequest } from "../../context/dispatcher.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { hold, release } from "../../internal/liveness.ts";
+import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
+
+/** A call and its promise. */
+export class FunctionCall extends OutgoingTask {
+  readonly promise: Promise<unknown>;
+  #resolve!: (value: unknown) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(carrier: TaskCarrier, request: CallRequest) {
+    super(carrier, request, 0);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    hold();
+  }
+
+  result(): void {
+    this.responded(0);
+    this.member?.session?.broken(this.stream, "a streamed value in answer to a function");
+  }
+
+  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.responded(bodyUs);
+    this.carrier.over(this);
+    if (this.settled) return;
+    let value: unknown;
+    try {
+      value = this.decode(bytes, start, end, parts);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.settle();
+    this.#resolve(value);
+    release();
+    this.carrier.answered(this, "completed");
+  }
+
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void {
+    this.responded(bodyUs);
+    this.carrier.over(this);
+    if (this.settled || this.late()) return;
+    try {
+      this.fail(this.decode(bytes, start, end, parts));
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new ProtocolError(String(error)));
+    }
+  }
+
+  protected reject(error: unknown): void {
+    // A task that is being cancelled may never come to await the calls it made: their end is then nobody's surprise.
+    if (this.parent?.cancelled === true) this.promise.catch(() => {});
+    this.#reject(error);
+    release();
+  }
+}

@@ -1,0 +1,354 @@
+/**
+ * The call of a routine that answers with a stream: which steps go to the worker, and how the stream ends.
+ * The generator that the consumer holds is a thin front of it, so that a generator dropped without a
+ * word can be noticed and its task ended.
+ */
+import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
+import type { CallRequest } from "../../context/dispatcher.ts";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { TaskFlag } from "../../wire/task/flags.ts";
+import type { Member } from "../members/member.ts";
+import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
+import { PrefetchedValues } from "./prefetched-values.ts";
+import { type Ask, afterEnd, NEXT, StepRequests } from "./step-requests.ts";
+
+/** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
+const RETURN_GRACE_MS = 5_000;
+
+/** What the dispatcher does for a stream, beyond any task. */
+export interface StreamCarrier extends TaskCarrier {
+  /** Sends the task to a worker, or queues it. */
+  submit(task: OutgoingTask): void;
+  /** The generator is suspended and nobody waits for it: it holds no permit. */
+  suspended(task: OutgoingTask): void;
+  resumed(task: OutgoingTask): void;
+}
+
+/** How the stream ended: with a value, or with an error. */
+type End = { readonly value: unknown } | { readonly error: unknown };
+
+/** A remote generator's stream. */
+export class GeneratorCall extends OutgoingTask {
+  readonly #streamCarrier: StreamCarrier;
+  #state: "fresh" | "open" | "over" = "fresh";
+  readonly #requests = new StepRequests();
+  /** Values that came ahead of the consumer; absent without prefetch. */
+  readonly #prefetched: PrefetchedValues | undefined;
+  #end: End | undefined;
+  /** Throws and returns whose barrier has not come back: values before it are void. */
+  #barriers = 0;
+  #idle = false;
+  /** The consumer has dropped the generator while steps of it were awaited. */
+  #dropped = false;
+  readonly #returnGraceMs: number;
+  #grace: DeadlineEntry | undefined;
+
+  constructor(carrier: StreamCarrier, request: CallRequest) {
+    super(carrier, request, TaskFlag.Generator);
+    this.#streamCarrier = carrier;
+    this.#prefetched = this.credit > 0 ? new PrefetchedValues(this.credit) : undefined;
+    this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
+  }
+
+  /** The next value; `argument` becomes the value of the `yield` that the generator is suspended at. */
+  next(argument: unknown): Promise<IteratorResult<unknown>> {
+    if (this.#state === "over") return afterEnd(NEXT);
+    if (this.#prefetched !== undefined) {
+      if (argument !== undefined) {
+        return Promise.reject(
+          new InvalidOptionError("prefetch", {
+            value: this.credit,
+            expected: "0 to talk to the generator: with prefetch it runs ahead, so next() takes no value",
+          }),
+        );
+      }
+      const ahead = this.#prefetched.shift();
+      if (ahead !== undefined) {
+        this.#returnCredit(ahead.sizeBytes);
+        return Promise.resolve({ value: ahead.value, done: false });
+      }
+      if (this.#end !== undefined) return this.#finish(NEXT);
+      return this.#request(NEXT, undefined);
+    }
+    if (this.#end !== undefined) return this.#finish(NEXT); // it ended while nobody waited: cancelled, late, or lost
+    if (this.#state === "fresh" || argument === undefined) {
+      return this.#request(NEXT, () => this.member?.session?.next(this.stream));
+    }
+    try {
+      const { bytes, start, end, parts } = encodeValue(argument, {
+        root: "value",
+        references: this.carrier.references,
+      });
+      return this.#request(NEXT, () => this.member?.session?.send(this.stream, { bytes, start, end, parts }));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Throws an error at the `yield` that the generator is suspended at. */
+  throw(error: unknown): Promise<IteratorResult<unknown>> {
+    if (this.#state === "over") return Promise.reject(error);
+    if (this.#state === "fresh") {
+      this.#state = "over";
+      return Promise.reject(error);
+    }
+    if (this.#end !== undefined) {
+      this.#state = "over";
+      this.#prefetched?.clear();
+      return Promise.reject(error);
+    }
+    const { bytes, start, end, parts } = encodeThrown(error, {
+      root: "error",
+      references: this.carrier.references,
+    });
+    this.#discardAhead();
+    return this.#request({ kind: "throw", value: error }, () =>
+      this.member?.session?.throw(this.stream, { bytes, start, end, parts }),
+    );
+  }
+
+  /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
+  return(value: unknown): Promise<IteratorResult<unknown>> {
+    if (this.#state !== "open" || this.#end !== undefined) {
+      this.#state = "over";
+      this.#prefetched?.clear();
+      return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
+    }
+    let write: () => void;
+    try {
+      const { bytes, start, end, parts } = encodeValue(value, {
+        root: "value",
+        references: this.carrier.references,
+      });
+      write = () => this.member?.session?.return(this.stream, { bytes, start, end, parts });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#discardAhead();
+    const answered = this.#request({ kind: "return", value }, write);
+    if (this.#requests.returning) {
+      this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
+    }
+    return answered;
+  }
+
+  /** The consumer dropped the generator without ending it. */
+  abandon(): void {
+    if (this.#requests.size > 0) {
+      this.#dropped = true; // somebody holds the promise of a step, though not the generator
+      return;
+    }
+    if (this.#state === "open")
+      this.abort(new DOMException("The generator was dropped without being returned", "AbortError"));
+  }
+
+  override sent(member: Member, stream: number): void {
+    super.sent(member, stream);
+    if (this.heldBack) return; // the steps follow once the worker has accepted
+    this.#sendEarly();
+  }
+
+  override unsent(): void {
+    super.unsent();
+    this.#requests.restart();
+  }
+
+  override accepted(version: string): void {
+    if (this.#barriers > 0 && this.phase === "running") {
+      this.#barriers -= 1;
+      return;
+    }
+    super.accepted(version);
+    if (this.heldBack) this.#sendEarly();
+  }
+
+  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.responded(bodyUs);
+    this.carrier.released(this);
+    if (this.settled) return;
+    if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
+    let value: unknown;
+    try {
+      value = this.decode(bytes, start, end, parts);
+    } catch (error) {
+      this.abort(error);
+      return;
+    }
+    const request = this.#requests.shift();
+    if (this.#prefetched !== undefined) {
+      let sizeBytes = end - start;
+      for (const part of parts) sizeBytes += part.length;
+      if (request === undefined) {
+        this.#prefetched.push(value, sizeBytes);
+        return;
+      }
+      this.#returnCredit(sizeBytes);
+    }
+    if (request === undefined) {
+      this.member?.session?.broken(this.stream, "a value that was not asked for");
+      return;
+    }
+    if (request.ask.kind === "return" && !this.#requests.returning) {
+      this.#endGrace(); // it has yielded from its finally block: it is asked to go on like any other
+    }
+    request.resolve({ value, done: false });
+    const following = this.#requests.first;
+    if (following?.deferred === true) {
+      following.deferred = false;
+      if (following.step !== undefined) this.#sendLate(following.step);
+      if (this.settled) return;
+    }
+    this.#answered();
+  }
+
+  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
+    this.responded(bodyUs);
+    this.#resume();
+    this.carrier.over(this);
+    if (this.settled) return;
+    try {
+      this.#complete({ value: this.decode(bytes, start, end, parts) });
+      this.carrier.answered(this, "completed");
+    } catch (error) {
+      this.#complete({ error });
+      this.carrier.answered(this, "failed");
+    }
+  }
+
+  exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void {
+    this.responded(bodyUs);
+    this.#resume();
+    this.carrier.over(this);
+    if (this.settled || this.late()) return;
+    try {
+      this.#complete({ error: this.decode(bytes, start, end, parts) });
+    } catch (error) {
+      this.#complete({ error });
+    }
+    this.carrier.answered(this, "failed");
+  }
+
+  protected reject(error: unknown): void {
+    // An error from outside the stream ends it at once: what came ahead is void.
+    this.#prefetched?.clear();
+    this.#resume();
+    this.#complete({ error }, true);
+  }
+
+  /** Dispatches on the first step, then asks for one more. */
+  #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
+    return new Promise((resolve, reject) => {
+      const deferred =
+        this.credit > 0 &&
+        ((ask.kind === "throw" && this.#requests.size > 0) ||
+          (step !== undefined && this.#requests.deferring));
+      this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
+      if (this.#state === "fresh") {
+        this.#state = "open";
+        if (this.start()) this.#streamCarrier.submit(this); // its first step is implied by the task
+        return;
+      }
+      this.#resume();
+      if (step === undefined || deferred) return;
+      if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#requests.postpone(step);
+      else this.#sendNow(step, ask, reject);
+    });
+  }
+
+  /** Sends a step just asked for. One that is larger than the worker accepts is not a step at all. */
+  #sendNow(step: () => void, ask: Ask, reject: (error: unknown) => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (this.credit > 0 && ask.kind !== "next") {
+        this.abort(error); // what came ahead has been discarded for its sake
+        return;
+      }
+      this.#requests.pop();
+      reject(error);
+      this.#answered();
+    }
+  }
+
+  /** Sends a step that was put off. If it is too large, the call ends: more may have been asked for behind it. */
+  #sendLate(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  #sendEarly(): void {
+    for (const step of this.#requests.postponed()) this.#sendLate(step);
+  }
+
+  #returnCredit(sizeBytes: number): void {
+    if (this.#end !== undefined) return;
+    const credit = this.#prefetched?.taken(sizeBytes) ?? 0;
+    if (credit > 0 && this.member?.session?.open === true && this.stream !== 0) {
+      this.member.session.credit(this.stream, credit);
+    }
+  }
+
+  #discardAhead(): void {
+    if (this.#prefetched === undefined) return;
+    this.#prefetched.reset();
+    this.#barriers += 1;
+  }
+
+  /** A step has been answered; a generator that nobody waits for holds no permit and keeps nothing alive. */
+  #answered(): void {
+    if (this.#requests.size > 0) return;
+    if (!this.#idle) {
+      this.#idle = true;
+      this.#streamCarrier.suspended(this);
+    }
+    if (this.#dropped) this.abandon();
+  }
+
+  #resume(): void {
+    if (!this.#idle) return;
+    this.#idle = false;
+    this.#streamCarrier.resumed(this);
+  }
+
+  /** The stream has ended: pending steps are answered, what came ahead is still handed out first. */
+  #complete(end: End, settledAlready = false): void {
+    if (!settledAlready) this.settle();
+    this.#endGrace();
+    this.#end = end;
+    for (const { ask, resolve, reject } of this.#requests.drain()) this.#finish(ask).then(resolve, reject);
+  }
+
+  #endGrace(): void {
+    if (this.#grace !== undefined) deadlines.cancel(this.#grace);
+    this.#grace = undefined;
+  }
+
+  /** Hands out how the stream ended, once; after that it answers as a generator that is done. */
+  #finish(ask: Ask): Promise<IteratorResult<unknown>> {
+    const end = this.#end;
+    if (this.#state === "over" || end === undefined) return afterEnd(ask);
+    this.#state = "over";
+    if ("error" in end) return Promise.reject(end.error);
+    return Promise.resolve({ value: end.value, done: true });
+  }
+
+  /** The remote `finally` takes too long: the task is cancelled, and the consumer goes on. */
+  #giveUp(): void {
+    this.#grace = undefined;
+    if (this.settled) return;
+    const requests = this.#requests.drain();
+    this.#state = "over";
+    for (const { ask, resolve, reject } of requests) afterEnd(ask).then(resolve, reject);
+    this.abort(new DOMException("The generator did not end in time after its return", "AbortError"));
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * One task on the caller's side, whatever its result looks like: its encoded arguments, its budget, its
+ * signal, and how far it has come. It settles exactly once; its stream ends separately, when the worker
+ * says so.
+ */
+import type { BalancedTask } from "../../balancer/balancer.ts";
+import { decodeValue } from "../../codec/decode/decoder.ts";
+import { encodeThrown } from "../../codec/encode/encoder.ts";
+import type { References, SignalSink } from "../../codec/references.ts";
+import type { CallRequest } from "../../context/dispatcher.ts";
+import type { Abortable, LineageEntry, RunningTask } from "../../context/task.ts";
+import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Fifo, FifoNode } from "../../internal/fifo.ts";
+import type { HoldEstimate } from "../../internal/hold-estimate.ts";
+import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
+import type { ClientStream } from "../../session/client-session.ts";
+import type { Payload } from "../../session/messages/payload.ts";
+import type { Nack, TaskFields } from "../../wire/frames.ts";
+import { TaskFlag } from "../../wire/task/flags.ts";
+import type { CancellationProbe, CancelledTask } from "../members/cancellation-watch.ts";
+import type { Member } from "../members/member.ts";
+import { ArgumentSignals } from "./argument-signals.ts";
+import { CallClock, type TimedCall } from "./call-clock.ts";
+import { encodeCall } from "./call-payload.ts";
+import type { TaskRefusals } from "./task-refusals.ts";
+
+/** What a task needs of the dispatcher that carries it. */
+export interface TaskCarrier {
+  readonly references: References;
+  estimate(definition: RoutineDefinition): HoldEstimate;
+  /** The call was cancelled before it was made. */
+  stillborn(): void;
+  /** The task is settled for its caller and was never sent: take it off the queue. */
+  withdraw(task: OutgoingTask): void;
+  /** The caller has gone; the worker may still be running it. */
+  cancelled(task: OutgoingTask): void;
+  /** The task no longer holds up others on its worker: it has suspended or ended. */
+  released(task: OutgoingTask): void;
+  /** The call is settled for its caller by an answer, not by its own signal. */
+  answered(task: OutgoingTask, outcome: "completed" | "failed"): void;
+  /** A worker has taken the task; `version` is what its Ack said, where there was one. */
+  accepted(task: OutgoingTask, version: string | undefined): void;
+  /** The stream has ended. */
+  over(task: OutgoingTask): void;
+  /** The worker did not start it. */
+  refused(task: OutgoingTask, nack: Nack): void;
+  /** The connection ended under it. */
+  lost(task: OutgoingTask, error: Error | undefined, started: boolean): void;
+}
+
+/** A call under way. */
+export abstract class OutgoingTask
+  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask, TimedCall
+{
+  // What travels in the task's head; see TaskFields.
+  routineRef = 0;
+  callable: string | undefined;
+  proxyRef = 0;
+  flags: number;
+  budgetUs = 0;
+  readonly credit: number;
+  readonly parts = 0;
+  readonly tag: string | undefined;
+  readonly callers: readonly LineageEntry[] | undefined;
+  readonly trace: undefined;
+
+  readonly definition: RoutineDefinition;
+  readonly parent: RunningTask | undefined;
+  readonly payload: Payload;
+  readonly estimate: HoldEstimate;
+  phase: CallPhase = "queued";
+  /** Its place in the queue while it waits, and which queue that is. */
+  node: FifoNode<OutgoingTask> | undefined;
+  queue: Fifo<OutgoingTask> | undefined;
+  /** When it began to wait for a worker that has not refused it; meaningful in that queue only. */
+  refusedMs = 0;
+  /** Set from its cancellation until it has ended on its worker. */
+  probe: CancellationProbe | undefined;
+  /** Where it was sent. */
+  member: Member | undefined;
+  stream = 0;
+  /** Microseconds of the worker's time set aside for it; 0 once released. */
+  reservedUs = 0;
+  reserved = false;
+  /** Whether it counts against the worker's gate. */
+  permit = false;
+  /** The worker it was last sent to. */
+  lastUid = "";
+  /** What workers that would not take it have said. */
+  refusals: TaskRefusals | undefined;
+  /** For a balancer driven step by step: told whether the worker took the task. */
+  onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
+  protected readonly carrier: TaskCarrier;
+  #settled = false;
+  readonly #signal: AbortSignal | undefined;
+  readonly #timeoutMs: number | undefined;
+  readonly #dispatchTimeoutMs: number | undefined;
+  /** Absent when nothing limits the call. */
+  #clock: CallClock | undefined;
+  /** Absent when the arguments hold none. */
+  #argumentSignals: ArgumentSignals | undefined;
+
+  constructor(carrier: TaskCarrier, request: CallRequest, kindFlag: number) {
+    const { definition, options, parent, receiver } = request;
+    this.carrier = carrier;
+    this.definition = definition;
+    this.parent = parent;
+    this.estimate = carrier.estimate(definition);
+    this.tag = options?.tag;
+    this.credit = options?.prefetch ?? 0;
+    this.callers = parent?.lineage();
+    this.#signal = options?.signal;
+    this.#timeoutMs = options?.timeout ?? definition.timeoutMs;
+    this.#dispatchTimeoutMs = options?.dispatchTimeout;
+    let flags = kindFlag;
+    if (this.#dispatchTimeoutMs === undefined) flags |= TaskFlag.NextImplied;
+    if (parent !== undefined) flags |= TaskFlag.Nested;
+    if (receiver !== undefined) flags |= TaskFlag.Receiver;
+    this.flags = flags;
+    const encoding = {
+      root: "args",
+      references: carrier.references,
+      signals: this,
+      copy: options?.copy ?? false,
+    };
+    const { bytes, start, end, parts } = encodeCall(request, encoding);
+    this.payload = { bytes, start, end, parts };
+  }
+
+  /** Identity of the routine. */
+  get routine(): string {
+    return this.definition.id;
+  }
+
+  /** Whether the caller is itself a task. */
+  get nested(): boolean {
+    return this.parent !== undefined;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Whether the worker must accept before the body may start. */
+  get heldBack(): boolean {
+    return (this.flags & TaskFlag.NextImplied) === 0;
+  }
+
+  /** Takes up an abort signal among the arguments. */
+  add(signal: AbortSignal): number {
+    this.#argumentSignals ??= new ArgumentSignals(this.carrier.references);
+    return this.#argumentSignals.add(signal);
+  }
+
+  /**
+   * Starts the clock and ties the task to its signal and its parent.
+   *
+   * @returns False when it was over before it began; it is settled then.
+   */
+  start(): boolean {
+    if (this.#signal?.aborted === true) {
+      this.#settled = true;
+      this.reject(this.#signal.reason);
+      this.carrier.stillborn();
+      return false;
+    }
+    const timeoutMs = this.#timeoutMs;
+    const inheritedMs = this.parent?.deadline;
+    const dispatchTimeoutMs = this.#dispatchTimeoutMs;
+    if (timeoutMs !== undefined || inheritedMs !== undefined || dispatchTimeoutMs !== undefined) {
+      this.#clock = new CallClock(this, { timeoutMs, inheritedMs, dispatchTimeoutMs });
+    }
+    if (this.#signal !== undefined) watchSignal(this.#signal, this);
+    this.parent?.attach(this);
+    return true;
+  }
+
+  /** Fills in what is only known when the task leaves. */
+  prepare(): void {
+    if (this.#clock !== undefined) this.budgetUs = this.#clock.remainingUs;
+  }
+
+  /** The task has been written to a worker. */
+  sent(member: Member, stream: number): void {
+    this.member = member;
+    this.stream = stream;
+    this.phase = "sent";
+    if (this.#argumentSignals !== undefined && member.session !== undefined) {
+      this.#argumentSignals.forward(member.session, stream);
+    }
+  }
+
+  /** The task goes back to be sent elsewhere: it provably did not start. */
+  unsent(): void {
+    this.#argumentSignals?.drop();
+    this.member = undefined;
+    this.stream = 0;
+    this.phase = "queued";
+  }
+
+  abort(reason: unknown): void {
+    if (this.#settled) return;
+    this.settle();
+    this.reject(reason);
+    this.#reportUnaccepted();
+    if (this.phase === "queued") {
+      this.carrier.withdraw(this);
+      return;
+    }
+    const { member, stream } = this;
+    if (member?.session?.open === true && stream !== 0) {
+      const payload = encodeThrown(reason, { root: "reason", references: this.carrier.references });
+      member.session.cancel(stream, payload);
+    }
+    this.carrier.cancelled(this);
+  }
+
+  expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void {
+    this.abort(new TimeoutError(this.definition.id, { phase: this.phase, timeout: limitMs, option }));
+  }
+
+  /** Fails the call without a word to a worker. */
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.settle();
+    this.reject(error);
+    this.#reportUnaccepted();
+    this.carrier.answered(this, "failed");
+  }
+
+  accepted(version: string): void {
+    const first = this.phase !== "running";
+    this.#started(version);
+    if (first && this.heldBack && !this.#settled) this.member?.session?.next(this.stream);
+  }
+
+  parked(bodyUs: number): void {
+    if (bodyUs > 0) this.estimate.add(bodyUs);
+    this.#started();
+    this.carrier.released(this);
+  }
+
+  abstract result(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
+  abstract done(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
+  abstract exception(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    parts: readonly Uint8Array[],
+    bodyUs: number,
+  ): void;
+
+  refused(nack: Nack): void {
+    this.carrier.over(this);
+    if (!this.#settled && !this.late()) this.carrier.refused(this, nack);
+  }
+
+  failed(error: Error): void {
+    this.carrier.over(this);
+    this.fail(error);
+  }
+
+  lost(error: Error | undefined, started: boolean): void {
+    const { member } = this;
+    this.carrier.over(this);
+    if (this.#settled) return;
+    this.member = member; // the carrier needs to know which worker it was
+    this.carrier.lost(this, error, started);
+  }
+
+  /** Rejects the caller's promise, or the generator's pending step. */
+  protected abstract reject(error: unknown): void;
+
+  /** A response has come: the body has started, and took this long before it first suspended. */
+  protected responded(bodyUs: number): void {
+    if (bodyUs > 0) this.estimate.add(bodyUs);
+    this.#started();
+  }
+
+  protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
+    return start === end
+      ? undefined
+      : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
+  }
+
+  /**
+   * Ends the call for its budget, if that has run out: the worker, which watches it too, may be the first
+   * to say so, in words of its own.
+   *
+   * @returns Whether it did.
+   */
+  protected late(): boolean {
+    return this.#clock?.late() === true;
+  }
+
+  /** Marks the call settled and lets go of everything that could settle it again. */
+  protected settle(): void {
+    this.#settled = true;
+    this.#clock?.stop();
+    if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
+    this.parent?.detach(this);
+    this.#argumentSignals?.drop();
+  }
+
+  /** @param version The worker's, as an Ack said. */
+  #started(version?: string): void {
+    if (this.phase === "running") return;
+    this.phase = "running";
+    this.carrier.accepted(this, version);
+    this.#clock?.accepted();
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(true, undefined);
+  }
+
+  /**
+   * The worker has not taken the task: tells the balancer that waits for the outcome, which names the next.
+   *
+   * @returns False if no balancer waits.
+   */
+  reportRefused(error: Error): boolean {
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(false, error);
+    return onOutcome !== undefined;
+  }
+
+  /** A balancer that waits for the outcome learns that there will be none. */
+  #reportUnaccepted(): void {
+    const { onOutcome } = this;
+    this.onOutcome = undefined;
+    onOutcome?.(false, undefined);
+  }
+}

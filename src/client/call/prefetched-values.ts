@@ -1,0 +1,62 @@
+/**
+ * The values that have come ahead of the consumer of one generator, and the credit that its worker is owed
+ * for those taken, which is counted out once and in lots.
+ */
+import { DEFAULT_LIMITS } from "../../session/limits.ts";
+
+/** A value that nobody has asked for yet. */
+interface PrefetchedValue {
+  readonly value: unknown;
+  readonly sizeBytes: number;
+}
+
+/** Values ahead of the consumer. */
+export class PrefetchedValues {
+  readonly #credit: number;
+  readonly #values: PrefetchedValue[] = [];
+  #creditOwed = 0;
+  #bytesOwed = 0;
+
+  /** @param credit How many values the worker may produce ahead, > 0. */
+  constructor(credit: number) {
+    this.#credit = credit;
+  }
+
+  push(value: unknown, sizeBytes: number): void {
+    this.#values.push({ value, sizeBytes });
+  }
+
+  /** Takes out the oldest. */
+  shift(): PrefetchedValue | undefined {
+    return this.#values.shift();
+  }
+
+  /**
+   * Counts a value that the consumer has taken. Credit goes back in lots of half the prefetch, so that it
+   * does not cost a frame per value, or of half the window in bytes: the worker stops at either limit.
+   *
+   * @returns How much credit to send now; often 0.
+   */
+  taken(sizeBytes: number): number {
+    this.#creditOwed += 1;
+    this.#bytesOwed += sizeBytes;
+    const few = this.#creditOwed * 2 < this.#credit && this.#bytesOwed * 2 < DEFAULT_LIMITS.streamWindow;
+    if (few) return 0;
+    const credit = this.#creditOwed;
+    this.#creditOwed = 0;
+    this.#bytesOwed = 0;
+    return credit;
+  }
+
+  /** Drops the values. */
+  clear(): void {
+    this.#values.length = 0;
+  }
+
+  /** Drops the values and what is owed: the worker counts anew after a throw or return. */
+  reset(): void {
+    this.clear();
+    this.#creditOwed = 0;
+    this.#bytesOwed = 0;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The steps of a remote generator that its consumer waits for, in the order of asking, which is the order of
+ * the answers. While there is one, the process is kept alive. Whether and when a step goes to the worker is
+ * decided by the call; those it puts off until the task has left are kept here.
+ */
+import { hold, release } from "../../internal/liveness.ts";
+
+/** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
+export type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
+
+export const NEXT: Ask = { kind: "next" };
+
+/** A step that the consumer waits for. */
+export interface StepRequest {
+  readonly ask: Ask;
+  /** Asks the worker for it; absent when the worker takes the step by itself. */
+  readonly step: (() => void) | undefined;
+  /** It waits for what a throw or return brings, so values produced before that are not for it. */
+  readonly behindBarrier: boolean;
+  /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
+  deferred: boolean;
+  readonly resolve: (result: IteratorResult<unknown>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Steps not answered yet. */
+export class StepRequests {
+  readonly #requests: StepRequest[] = [];
+  /** Steps asked for before the task was sent. */
+  #early: Array<() => void> = [];
+
+  get size(): number {
+    return this.#requests.length;
+  }
+
+  /** The one to be answered next. */
+  get first(): StepRequest | undefined {
+    return this.#requests[0];
+  }
+
+  /** Whether a return is among them. */
+  get returning(): boolean {
+    return this.#requests.some(({ ask }) => ask.kind === "return");
+  }
+
+  /** Whether the step of any has been put off until those before it are answered. */
+  get deferring(): boolean {
+    return this.#requests.some(({ deferred }) => deferred);
+  }
+
+  push(request: StepRequest): void {
+    if (this.#requests.length === 0) hold();
+    this.#requests.push(request);
+  }
+
+  /** Takes out the one to be answered next. */
+  shift(): StepRequest | undefined {
+    const request = this.#requests.shift();
+    if (request !== undefined && this.#requests.length === 0) release();
+    return request;
+  }
+
+  /** Takes out the youngest: it is no step after all. */
+  pop(): void {
+    if (this.#requests.pop() !== undefined && this.#requests.length === 0) release();
+  }
+
+  /** Takes out all, the oldest first. */
+  drain(): StepRequest[] {
+    const requests = this.#requests.splice(0);
+    if (requests.length > 0) release();
+    return requests;
+  }
+
+  /** Keeps a step until the task has left. */
+  postpone(step: () => void): void {
+    this.#early.push(step);
+  }
+
+  /** Takes out the steps kept. */
+  postponed(): Array<() => void> {
+    const early = this.#early;
+    this.#early = [];
+    return early;
+  }
+
+  /** The task starts anew: the first step goes with it again, the others went to a worker that did not start it. */
+  restart(): void {
+    this.#early = this.#requests
+      .slice(1)
+      .flatMap(({ step, deferred }) => (step === undefined || deferred ? [] : [step]));
+  }
+}
+
+/** What a generator that is done answers. */
+export function afterEnd(ask: Ask): Promise<IteratorResult<unknown>> {
+  switch (ask.kind) {
+    case "next":
+      return Promise.resolve({ value: undefined, done: true });
+    case "return":
+      return Promise.resolve({ value: ask.value, done: true });
+    case "throw":
+      return Promise.reject(ask.value);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What workers have said to one task that they would not take: who has been asked, and what becomes of the
+ * call if nobody is left to ask. Where the task goes next is decided elsewhere. Each worker has one entry,
+ * however often it has refused.
+ */
+import {
+  NoWorkersAvailableError,
+  type Refusal as WorkerRefusal,
+} from "../../errors/no-workers-available-error.ts";
+import { PayloadError } from "../../errors/payload-error.ts";
+import { RoutineNotFoundError } from "../../errors/routine-not-found-error.ts";
+import { TaskRefusedError } from "../../errors/task-refused-error.ts";
+import { VersionError } from "../../errors/version-error.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Nack } from "../../wire/frames.ts";
+import { Refusal, refusalName } from "../../wire/messages/nack-code.ts";
+import { version } from "../../wire/version.ts";
+
+/** Refusals that have a reason of their own. */
+const REASONS: Readonly<Record<number, WorkerRefusal["reason"]>> = {
+  [Refusal.DRAINING]: "draining",
+  [Refusal.VERSION]: "version",
+  [Refusal.CODEC]: "codec",
+};
+
+/** The refusals of one task that say nothing about the call itself. */
+export class TaskRefusals {
+  #reasons: readonly WorkerRefusal[] = [];
+  /** Workers not to be asked again for now. */
+  readonly #standing = new Set<string>();
+  /** Whether every refusal so far was for want of the routine, and what the last such one said. */
+  #onlyUnknown = true;
+  #unknownReason: string | undefined;
+  /** Whether every refusal so far was for the version, and which the last such worker runs; "" where it did not say. */
+  #onlyVersion = true;
+  #otherVersion = "";
+
+  /** Whether any worker is not to be asked again for now. */
+  get stand(): boolean {
+    return this.#standing.size > 0;
+  }
+
+  /** Whether this worker is not to be asked again for now. */
+  has(uid: string): boolean {
+    return this.#standing.has(uid);
+  }
+
+  add(uid: string, nack: Nack): void {
+    this.#standing.add(uid);
+    const reason = REASONS[nack.code] ?? "refused";
+    const refusal: WorkerRefusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
+    this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
+    if (nack.code === Refusal.VERSION) this.#otherVersion = nack.version;
+    else this.#onlyVersion = false;
+    if (nack.code === Refusal.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
+    else this.#onlyUnknown = false;
+  }
+
+  /** Lets every worker be asked again. What they have said so far is still told at the end. */
+  forgive(): void {
+    this.#standing.clear();
+  }
+
+  /** What the caller is told when nobody is left to ask. */
+  toError(definition: RoutineDefinition): Error {
+    if (this.#onlyVersion && this.#otherVersion !== "") {
+      return new VersionError(version, this.#otherVersion, {
+        cause: new NoWorkersAvailableError(this.#reasons),
+      });
+    }
+    if (!this.#onlyUnknown || this.#unknownReason === undefined)
+      return new NoWorkersAvailableError(this.#reasons);
+    const { id, declaredIn } = definition;
+    const hint =
+      declaredIn === undefined
+        ? ""
+        : ` (it is declared inside the function '${declaredIn}', which a worker does not call; move it to the top level of its module)`;
+    return new RoutineNotFoundError(id, `${this.#unknownReason}${hint}`);
+  }
+}
+
+/** One refusal, as an error. */
+export function refusalError(routine: string, nack: Nack): Error {
+  switch (nack.code) {
+    case Refusal.BAD_PAYLOAD:
+      return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
+    case Refusal.VERSION:
+      return new VersionError(version, nack.version);
+    case Refusal.UNKNOWN_ROUTINE:
+      return new RoutineNotFoundError(routine, nack.reason);
+    default:
+      return new TaskRefusedError(
+        refusalName(nack.code),
+        `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${nack.reason}`,
+      );
+  }
+}

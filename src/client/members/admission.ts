@@ -1,0 +1,76 @@
+/**
+ * The admission gate: which workers may become members. One pure function for every path by which a
+ * worker can arrive; whether there is a place for one that may is the membership's to say.
+ */
+import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { isVersionCompatible, WIRE_CODEC } from "../../wire/version.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+
+/** What a worker is judged by. */
+export interface AdmissionRules {
+  /** This side's version. */
+  readonly version: string;
+  /** Whether connections over the network are authenticated. */
+  readonly secure: boolean;
+  /** Identifies this host: sockets on it can be reached. */
+  readonly hostId: string;
+  /** The pool's own condition. */
+  readonly filter: ((worker: WorkerMetadata) => boolean) | undefined;
+}
+
+/**
+ * Judges a record by everything but capacity.
+ *
+ * @returns Why the worker may not become a member, or `undefined` if it may.
+ */
+export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): Refusal | undefined {
+  const { uid } = worker;
+  // A local peer counts as secure: nobody but this user reaches its socket.
+  if (worker.secure !== rules.secure && localSocketOf(worker, rules.hostId) === undefined) {
+    return {
+      uid,
+      reason: "security",
+      detail: rules.secure
+        ? "it is not secure, and this pool has credentials"
+        : "it is secure, and this pool has no credentials",
+    };
+  }
+  if (!isVersionCompatible(rules.version, worker.version)) {
+    return {
+      uid,
+      reason: "version",
+      detail: `it runs '${worker.version}', this side '${rules.version}'; majors must be equal`,
+    };
+  }
+  // Records given by code may leave the codecs out; records from outside are completed by their source.
+  if (worker.codecs !== undefined && !worker.codecs.includes(WIRE_CODEC)) {
+    return {
+      uid,
+      reason: "codec",
+      detail: `it speaks [${worker.codecs.join(", ")}], this side '${WIRE_CODEC}'`,
+    };
+  }
+  if (rules.filter !== undefined && !rules.filter(worker)) {
+    return { uid, reason: "filter", detail: "the pool's filter does not accept it" };
+  }
+  return undefined;
+}
+
+/** Under which name a worker's record says which pool has spawned it. */
+const POOL_LABEL = "merino.pool";
+
+/** What the records of a pool's own workers bear, for its proxies in other processes to know them by. */
+export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
+  return { [POOL_LABEL]: poolId };
+}
+
+/** Whether a worker says that it has been spawned by this pool. It decides who comes first, and admits nobody. */
+export function isOfPool(worker: WorkerMetadata, poolId: string): boolean {
+  return worker.extra[POOL_LABEL] === poolId;
+}
+
+/** Where a worker's socket can be reached from here; undefined when only another carrier could. */
+export function localSocketOf(worker: WorkerMetadata, hostId: string): string | undefined {
+  if (worker.socket !== undefined && worker.hostId === hostId) return worker.socket;
+  return worker.address.startsWith("unix:") ? worker.address.slice("unix:".length) : undefined;
+}

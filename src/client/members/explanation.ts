@@ -1,0 +1,69 @@
+/** What `explain()` returns: every worker seen and what became of it, as data that stays as it was. */
+import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import type { Member } from "./member.ts";
+
+/** One member. */
+export interface ExplainedMember {
+  readonly uid: string;
+  readonly pid: number;
+  readonly address: string;
+  /** As the worker itself said when it was connected, else as it was announced. */
+  readonly version: string;
+  /** Spawned by this pool. */
+  readonly own: boolean;
+  /** `ready`: takes calls. `backing-off`: was not reached, and is tried again. */
+  readonly state: "connecting" | "ready" | "backing-off";
+  /** Takes no new root calls. */
+  readonly draining: boolean;
+  /** Calls of this process that have not ended there. */
+  readonly inFlight: number;
+  /** Calls of this process that have ended there. */
+  readonly completed: number;
+  /** Why it cannot be reached, while it cannot. */
+  readonly error?: string;
+}
+
+/** A proxy or pool, explained. */
+export interface Explanation {
+  /** This side's version. */
+  readonly version: string;
+  /** Members wanted before the first call goes out. */
+  readonly quorum: number;
+  /** Most workers held; absent for no limit. */
+  readonly lease: number | undefined;
+  /** Calls waiting for a worker. */
+  readonly queued: number;
+  /** In order of admission. */
+  readonly members: readonly ExplainedMember[];
+  /** Workers seen that are not members, and why. */
+  readonly refused: readonly Refusal[];
+}
+
+/** The member, explained. */
+export function explainMember(member: Member): ExplainedMember {
+  const { uid, metadata, state, own, inFlight, draining, completed } = member;
+  return {
+    uid,
+    pid: metadata.pid,
+    address: metadata.address,
+    version: member.peer?.version ?? metadata.version,
+    own,
+    state: state.kind === "gone" ? "backing-off" : state.kind,
+    draining,
+    inFlight,
+    completed,
+    ...(state.kind === "backing-off" ? { error: state.error.message } : {}),
+  };
+}
+
+/** Why a call that found no worker was not sent to this member. */
+export function explainNotChosen(member: Member): Refusal {
+  const { uid, state, draining } = member;
+  if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
+  if (state.kind === "ready") {
+    return draining
+      ? { uid, reason: "draining", detail: "it takes no new calls" }
+      : { uid, reason: "refused", detail: "it is ready and was not chosen" };
+  }
+  return { uid, reason: "starting", detail: "its connection is being set up" };
+}

@@ -1,0 +1,325 @@
+/**
+ * A worker as a proxy sees it: its record, its connection, and our calls on it. It connects by itself,
+ * in the background, and again with growing pauses when the connection is lost.
+ */
+import type { Candidate } from "../../balancer/balancer.ts";
+import { runOutsideScope } from "../../context/scope.ts";
+import { HandshakeError } from "../../errors/handshake-error.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { VersionError } from "../../errors/version-error.ts";
+import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import { ClientSession, type ClientSessionEvents } from "../../session/client-session.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
+import type { GoAway, Hello } from "../../wire/frames.ts";
+import { Refusal } from "../../wire/messages/nack-code.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
+import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
+
+/** Quick at first, since most losses on one host are restarts. */
+const RECONNECT: BackoffPolicy = { baseMs: 50, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
+
+/** The member's state; each carries what belongs to it. */
+export type MemberState =
+  | { readonly kind: "connecting"; readonly attempt: number }
+  | { readonly kind: "ready"; readonly session: ClientSession }
+  | {
+      readonly kind: "backing-off";
+      readonly attempt: number;
+      readonly error: Error;
+      readonly retry: DeadlineEntry;
+    }
+  | { readonly kind: "gone" };
+
+/** What a member tells the proxy it belongs to. */
+export interface MemberEvents {
+  ready(member: Member): void;
+  progress(member: Member): void;
+  /** The connection ended or could not be made; the member tries again unless told to go. */
+  unreachable(member: Member, error: Error): void;
+  /** It breaks a rule that no retry mends: it is not to be a member, for now. */
+  inadmissible(member: Member, reason: Eviction, error: Error): void;
+}
+
+/** Why a member is evicted: which rule of the gate it breaks, or `evicted`: it breaks the protocol. */
+export type Eviction = "version" | "codec" | "evicted";
+
+/** What a member needs to connect. */
+export interface MemberOptions {
+  readonly connect: (metadata: WorkerMetadata) => Promise<Carrier>;
+  readonly hello: () => Hello;
+  readonly connectTimeoutMs: number;
+  readonly events: MemberEvents;
+}
+
+/** One admitted worker. */
+export class Member implements Candidate, ReadyMember {
+  readonly uid: string;
+  metadata: WorkerMetadata;
+  /** Spawned by the pool that this member belongs to. */
+  readonly own: boolean;
+  place = -1;
+  level = 0;
+  /** It has announced that it takes no new root calls. */
+  draining = false;
+  /** Streams of ours without a terminal frame. */
+  inFlight = 0;
+  /** Root calls that count against the worker's gate. */
+  permits = 0;
+  /** Work sent and not known to have yielded the worker's thread. */
+  aheadUs = 0;
+  aheadCount = 0;
+  /** Version and capabilities from its Hello. */
+  peer: Hello | undefined;
+  completed = 0;
+  #state: MemberState = { kind: "connecting", attempt: 1 };
+  #retired = false;
+  readonly #ready: ReadyMembers<Member>;
+  readonly #options: MemberOptions;
+  /** Ends the attempt to connect that is under way, greeting included. */
+  #stopConnecting: (() => void) | undefined;
+  readonly #pings = new Map<number, () => void>();
+  #nextPing = 1;
+
+  /** @param options `ready`: the list that it is on while it is ready. */
+  constructor(
+    metadata: WorkerMetadata,
+    options: MemberOptions & { readonly own: boolean; readonly ready: ReadyMembers<Member> },
+  ) {
+    this.uid = metadata.uid;
+    this.metadata = metadata;
+    this.own = options.own;
+    this.#ready = options.ready;
+    this.#options = options;
+    this.#connect(1);
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  get session(): ClientSession | undefined {
+    return this.#state.kind === "ready" ? this.#state.session : undefined;
+  }
+
+  /** For the balancer: whether the call being placed may go here. */
+  get room(): boolean {
+    return this.#ready.hasRoom(this);
+  }
+
+  get ready(): boolean {
+    return this.#state.kind === "ready";
+  }
+
+  /** Its calls in flight have become one more, or one fewer. */
+  moved(): void {
+    this.#ready.moved(this);
+  }
+
+  /** It may have room that it had not. */
+  eased(): void {
+    this.#ready.eased(this);
+  }
+
+  hasRoom(expectedUs: number | undefined): boolean {
+    const { state } = this;
+    if (state.kind !== "ready" || this.draining || state.session.session.congested) return false;
+    if (
+      this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls)
+    )
+      return false;
+    return this.aheadCount === 0 || (expectedUs !== undefined && this.aheadUs + expectedUs <= AHEAD_US);
+  }
+
+  /**
+   * Asks the worker's main thread for a sign of life.
+   *
+   * @param onPong Called when it comes; never, if it does not.
+   * @returns Stops waiting.
+   */
+  ping(onPong: () => void): () => void {
+    const { session } = this;
+    if (session === undefined) return () => {};
+    const token = this.#nextPing++;
+    this.#pings.set(token, onPong);
+    session.ping(token);
+    return () => this.#pings.delete(token);
+  }
+
+  /** Takes a new record. The connection is kept unless the address has changed. */
+  update(metadata: WorkerMetadata): void {
+    const moved = metadata.address !== this.metadata.address || metadata.socket !== this.metadata.socket;
+    this.metadata = metadata;
+    this.eased(); // it may take more at a time now
+    if (!moved) return;
+    this.#leave(new HandshakeError(`Worker '${this.uid}' moved to '${metadata.address}'`));
+    this.#connect(1);
+  }
+
+  /** Connects now, if it was waiting to. */
+  retryNow(): void {
+    if (this.state.kind !== "backing-off") return;
+    deadlines.cancel(this.state.retry);
+    this.#connect(this.state.attempt + 1);
+  }
+
+  /** Ends the membership once its calls in flight have ended there. It gets no new ones. */
+  retire(): void {
+    this.#retired = true;
+    this.draining = true;
+    if (this.state.kind !== "ready" || this.inFlight === 0) this.leave();
+  }
+
+  /** Ends the membership. Calls in flight are told by their streams. */
+  leave(error?: Error): void {
+    this.#leave(error);
+    this.#enter({ kind: "gone" });
+  }
+
+  #enter(state: MemberState): void {
+    this.#state = state;
+    if (state.kind === "ready") this.#ready.join(this);
+    else this.#ready.leave(this);
+  }
+
+  #leave(error: Error | undefined): void {
+    const { state } = this;
+    this.#enter({ kind: "gone" });
+    this.#pings.clear();
+    if (state.kind === "connecting") this.#stopConnecting?.();
+    if (state.kind === "backing-off") deadlines.cancel(state.retry);
+    if (state.kind !== "ready") return;
+    if (error === undefined) state.session.session.close();
+    else state.session.session.destroy(error);
+  }
+
+  #connect(attempt: number): void {
+    const state: MemberState = { kind: "connecting", attempt };
+    this.#enter(state);
+    this.draining = false;
+    const stillWanted = (): boolean => this.#state === state;
+    let opened: ClientSession | undefined;
+    const timeout = deadlines.add(deadlines.now() + this.#options.connectTimeoutMs, () => {
+      const error = new HandshakeError(
+        `Cannot connect to worker '${this.uid}' at '${this.metadata.address}': no greeting within ${this.#options.connectTimeoutMs} ms`,
+      );
+      if (opened === undefined) this.#backOff(attempt, error);
+      else opened.session.destroy(error);
+    });
+    this.#stopConnecting = () => {
+      deadlines.cancel(timeout);
+      opened?.session.close();
+    };
+    // A connection serves many tasks: it must not belong to the one that happened to need it first.
+    runOutsideScope(() => this.#options.connect(this.metadata)).then(
+      (carrier) => {
+        if (!stillWanted()) {
+          carrier.destroy();
+          return;
+        }
+        opened = new ClientSession(
+          carrier,
+          this.#options.hello(),
+          this.#sessionEvents(state, timeout, () => opened),
+        );
+      },
+      (error: unknown) => {
+        deadlines.cancel(timeout);
+        if (stillWanted())
+          this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(String(error)));
+      },
+    );
+  }
+
+  #sessionEvents(
+    connecting: MemberState & { kind: "connecting" },
+    timeout: DeadlineEntry,
+    opened: () => ClientSession | undefined,
+  ): ClientSessionEvents {
+    return {
+      ready: (hello) => {
+        deadlines.cancel(timeout);
+        const session = opened();
+        if (session === undefined) return;
+        if (this.state !== connecting) {
+          session.session.close();
+          return;
+        }
+        if (hello.uid !== this.uid) {
+          session.session.destroy(
+            new HandshakeError(
+              `Expected worker '${this.uid}' at '${this.metadata.address}', found '${hello.uid}': the record is stale or forged`,
+            ),
+          );
+          return;
+        }
+        this.peer = hello;
+        this.#enter({ kind: "ready", session });
+        this.#options.events.ready(this);
+      },
+      goAway: (frame) => this.#goAway(frame, opened()),
+      pong: (token) => {
+        const onPong = this.#pings.get(token);
+        this.#pings.delete(token);
+        onPong?.();
+      },
+      progress: () => {
+        this.eased(); // the connection may take more again
+        this.#options.events.progress(this);
+        if (this.#retired && this.inFlight === 0) this.leave();
+      },
+      closed: (error) => {
+        deadlines.cancel(timeout);
+        this.#pings.clear();
+        const current = this.state;
+        const mine = current === connecting || (current.kind === "ready" && current.session === opened());
+        if (!mine) return;
+        const reason =
+          this.#farewell ??
+          error ??
+          new HandshakeError(`Worker '${this.uid}' at '${this.metadata.address}' closed the connection`);
+        this.#farewell = undefined;
+        const { member } = FAILURE_POLICY[classifyConnectionFailure(reason)];
+        if (this.#retired) this.leave();
+        else if (member !== "back-off" && member !== "keep") {
+          this.#enter({ kind: "gone" });
+          this.#options.events.inadmissible(this, member, reason);
+        } else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
+      },
+    };
+  }
+
+  /** Why the peer said it would close. */
+  #farewell: Error | undefined;
+
+  #goAway(frame: GoAway, session: ClientSession | undefined): void {
+    if (frame.code === Refusal.DRAINING) {
+      this.draining = true;
+      this.#options.events.progress(this);
+      return;
+    }
+    if (frame.code === Refusal.VERSION) {
+      const { peer, hello } = session?.session ?? {};
+      this.#farewell = new VersionError(hello?.version ?? "", peer?.version ?? this.metadata.version, {
+        cause: new HandshakeError(frame.detail),
+      });
+      return;
+    }
+    if (frame.code === Refusal.CODEC) {
+      this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`, {
+        refusal: "CODEC",
+      });
+      return;
+    }
+    this.#farewell = new HandshakeError(`Worker '${this.uid}' ended the connection: ${frame.detail}`);
+  }
+
+  #backOff(attempt: number, error: Error): void {
+    const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
+    const retry = deadlines.add(deadlines.now() + delayMs, () => this.#connect(attempt + 1));
+    this.#enter({ kind: "backing-off", attempt, error, retry });
+    this.#options.events.unreachable(this, error);
+  }
+}

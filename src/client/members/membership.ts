@@ -1,0 +1,266 @@
+/**
+ * The members of a proxy: who is held, who is remembered, who was refused or evicted and why. Every event
+ * about a worker, whatever its source, goes through the one admission gate, and is about a uid: a worker is
+ * in at most one of these places at a time.
+ */
+import type { DiscoveryEvent } from "../../discovery/discovery.ts";
+import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import type { BackoffPolicy } from "../../internal/time/backoff.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import { type AdmissionRules, judgeAdmission } from "./admission.ts";
+import { EVICTION_COOL_DOWN, EvictedWorkers } from "./evicted-workers.ts";
+import { type Eviction, Member, type MemberOptions } from "./member.ts";
+import { probeWorker } from "./probe-worker.ts";
+import { ReadyMembers } from "./ready-members.ts";
+
+/** How many workers refused for capacity, or for a rule, are remembered, and how many uids of own workers. */
+const MAX_REMEMBERED = 1024;
+
+/** What a membership is made of. */
+export interface MembershipOptions extends MemberOptions {
+  readonly rules: AdmissionRules;
+  /** Most members, own ones included; `undefined` for no limit. */
+  readonly capacity: number | undefined;
+  /** Members that the pool spawns itself: strangers never take their places. */
+  readonly reserved: number;
+  readonly changed: () => void;
+  /**
+   * Workers that others give way to: in a proxy that travelled with a task, those that its pool has spawned.
+   * Default: nobody.
+   */
+  readonly preferred?: (worker: WorkerMetadata) => boolean;
+  /** How long evicted workers are left alone. Default {@link EVICTION_COOL_DOWN}. */
+  readonly coolDown?: BackoffPolicy;
+}
+
+/** Holds workers by uid. */
+export class Membership {
+  /** In order of admission. The same array throughout. */
+  readonly members: Member[] = [];
+  /** Those of them that are connected. */
+  readonly ready: ReadyMembers<Member> = new ReadyMembers();
+  readonly #options: MembershipOptions;
+  readonly #byUid = new Map<string, Member>();
+  /** Evicted before, and found to fit again: they get a freed place first, oldest first. */
+  readonly #returning = new Map<string, WorkerMetadata>();
+  /** Refused for capacity only, oldest first: they get a freed place before any newcomer. */
+  readonly #waiting = new Map<string, WorkerMetadata>();
+  /** Refused by a rule when they were added: only another addition can make them members. */
+  readonly #refused = new Map<string, Refusal>();
+  readonly #evicted: EvictedWorkers;
+  /** Of workers that the pool has spawned, also those that have gone: no other source has a say about them. */
+  readonly #own = new Set<string>();
+  /** Members no more, but with calls under way. */
+  readonly #retired = new Set<Member>();
+  #strangers = 0;
+  #closed = false;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#evicted = new EvictedWorkers({
+      coolDown: options.coolDown ?? EVICTION_COOL_DOWN,
+      probe: (worker, signal) => probeWorker(worker, options, signal),
+      returned: (worker, own) => {
+        if (own) this.#admit(worker, true);
+        else this.#returns(worker);
+      },
+    });
+  }
+
+  get size(): number {
+    return this.members.length;
+  }
+
+  get(uid: string): Member | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  /** Why workers seen are not members, oldest first. */
+  refusals(): readonly Refusal[] {
+    const { capacity = 0, reserved } = this.#options;
+    const detail = `all ${Math.max(0, capacity - reserved)} places for discovered workers are taken`;
+    const waiting = [...this.#returning.keys(), ...this.#waiting.keys()].map(
+      (uid): Refusal => ({ uid, reason: "capacity", detail }),
+    );
+    return [...this.#refused.values(), ...this.#evicted.refusals(), ...waiting];
+  }
+
+  /** Takes a worker that the pool has spawned. It has a place of its own. */
+  adopt(worker: WorkerMetadata): void {
+    if (this.#closed) return;
+    this.#forget(worker.uid);
+    this.#own.add(worker.uid);
+    dropOldest(this.#own);
+    const held = this.#byUid.get(worker.uid);
+    if (held !== undefined && !held.own) this.#remove(held);
+    if (!this.#byUid.has(worker.uid)) this.#admit(worker, true);
+    this.#fill(); // the place of a stranger that it was taken for
+  }
+
+  /** Lets a worker go, whoever it is. */
+  release(uid: string, error?: Error): void {
+    this.#evicted.forget(uid);
+    const member = this.#byUid.get(uid);
+    if (member === undefined) return;
+    this.#remove(member, error);
+    this.#fill();
+  }
+
+  /** Takes what a discovery reports. */
+  observe(event: DiscoveryEvent): void {
+    if (this.#closed) return; // the event was on its way
+    const { type, worker } = event;
+    const { uid } = worker;
+    const held = this.#byUid.get(uid);
+    // Own workers are known from their ready message; discovery merely echoes them.
+    if (this.#own.has(uid) || held?.own === true) return;
+    if (type === "worker-dropped") {
+      this.#forget(uid);
+      if (held !== undefined) this.#retire(held);
+      return;
+    }
+    const refusal = judgeAdmission(worker, this.#options.rules);
+    if (held !== undefined) {
+      if (refusal === undefined) {
+        held.update(worker); // past the cap: it has its place already
+        this.#options.changed();
+      } else {
+        held.metadata = worker;
+        this.#evict(held, refusal, { broke: false });
+      }
+    } else if (this.#evicted.has(uid)) {
+      this.#evicted.judge(worker, refusal);
+    } else if (this.#returning.has(uid)) {
+      if (refusal === undefined) this.#returning.set(uid, worker);
+      else {
+        this.#returning.delete(uid);
+        this.#evicted.add(worker, refusal, { own: false, broke: false });
+      }
+    } else if (refusal !== undefined) {
+      this.#waiting.delete(uid);
+      this.#refuse(refusal);
+    } else if (this.#waiting.has(uid)) {
+      this.#waiting.set(uid, worker);
+    } else if (type === "worker-added") {
+      this.#arrive(worker);
+    }
+    // An update makes nobody a member who has never been one.
+  }
+
+  /** A member broke a rule itself. It is asked again after a while. */
+  evict(member: Member, reason: Eviction, detail: string): void {
+    if (this.#byUid.get(member.uid) !== member) return;
+    this.#evict(member, { uid: member.uid, reason, detail }, { broke: true });
+  }
+
+  /** Lets everybody go. */
+  close(): void {
+    this.#closed = true;
+    for (const member of [...this.members].reverse()) this.#remove(member);
+    for (const member of this.#retired) member.leave();
+    this.#retired.clear();
+    this.#returning.clear();
+    this.#waiting.clear();
+    this.#evicted.close();
+  }
+
+  /** Takes the place of a member and remembers it as evicted. */
+  #evict(member: Member, refusal: Refusal, { broke }: { readonly broke: boolean }): void {
+    this.#evicted.add(member.metadata, refusal, { own: member.own, broke });
+    this.#retire(member);
+  }
+
+  #arrive(worker: WorkerMetadata): void {
+    this.#refused.delete(worker.uid);
+    if (this.#hasPlace() || this.#makesWay(worker)) this.#admit(worker, false);
+    else if (this.#waiting.size < MAX_REMEMBERED) this.#waiting.set(worker.uid, worker);
+  }
+
+  /** The youngest member that is not preferred itself gives its place to one that is, and gets the next. */
+  #makesWay(worker: WorkerMetadata): boolean {
+    const { preferred = () => false } = this.#options;
+    if (!preferred(worker)) return false;
+    const youngest = this.members.findLast(({ own, metadata }) => !own && !preferred(metadata));
+    if (youngest === undefined) return false;
+    this.#returning.set(youngest.uid, youngest.metadata);
+    this.#dismiss(youngest);
+    return true;
+  }
+
+  /** A worker that has been a member, and may be one again. */
+  #returns(worker: WorkerMetadata): void {
+    if (this.#hasPlace() || this.#makesWay(worker)) this.#admit(worker, false);
+    else this.#returning.set(worker.uid, worker);
+  }
+
+  #hasPlace(): boolean {
+    const { capacity, reserved } = this.#options;
+    return capacity === undefined || this.#strangers < capacity - reserved;
+  }
+
+  /** Gives free places to those remembered. */
+  #fill(): void {
+    for (const remembered of [this.#returning, this.#waiting]) {
+      for (const [uid, worker] of remembered) {
+        if (!this.#hasPlace()) return;
+        remembered.delete(uid);
+        this.#admit(worker, false);
+      }
+    }
+  }
+
+  #admit(worker: WorkerMetadata, own: boolean): void {
+    const member = new Member(worker, { ...this.#options, own, ready: this.ready });
+    this.#byUid.set(worker.uid, member);
+    this.members.push(member);
+    if (!own) this.#strangers += 1;
+    this.#options.changed();
+  }
+
+  /** A worker that is to be called no more gives its place up at once, and may finish what it has begun. */
+  #retire(member: Member): void {
+    this.#dismiss(member);
+    this.#fill();
+  }
+
+  #dismiss(member: Member): void {
+    for (const retired of this.#retired) if (retired.state.kind === "gone") this.#retired.delete(retired);
+    this.#detach(member);
+    this.#retired.add(member);
+    member.retire();
+    this.#options.changed();
+  }
+
+  #remove(member: Member, error?: Error): void {
+    this.#detach(member);
+    member.leave(error);
+    this.#options.changed();
+  }
+
+  #detach(member: Member): void {
+    this.#byUid.delete(member.uid);
+    const index = this.members.lastIndexOf(member);
+    if (index !== -1) this.members.splice(index, 1);
+    if (!member.own) this.#strangers -= 1;
+  }
+
+  /** A worker that is no member is not remembered any longer. */
+  #forget(uid: string): void {
+    this.#returning.delete(uid);
+    this.#waiting.delete(uid);
+    this.#refused.delete(uid);
+    this.#evicted.forget(uid);
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#refused.set(refusal.uid, refusal);
+    dropOldest(this.#refused);
+  }
+}
+
+/** What is remembered is bounded: the peers that announce workers are not. */
+function dropOldest(remembered: Map<string, unknown> | Set<string>): void {
+  if (remembered.size <= MAX_REMEMBERED) return;
+  const oldest = remembered.keys().next();
+  if (oldest.done !== true) remembered.delete(oldest.value);
+}

@@ -1,0 +1,73 @@
+/**
+ * Asks a worker that is not a member who it is: connects, waits for its Hello, and leaves. Judges nothing but
+ * what a connection itself requires: one greeting, of the worker expected, that this side can talk to.
+ */
+import { runOutsideScope } from "../../context/scope.ts";
+import { HandshakeError } from "../../errors/handshake-error.ts";
+import { deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import { ClientSession } from "../../session/client-session.ts";
+import type { Hello } from "../../wire/frames.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+
+/** How a worker is reached. */
+export interface ProbeOptions {
+  readonly connect: (worker: WorkerMetadata) => Promise<Carrier>;
+  readonly hello: () => Hello;
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * Connects to a worker and leaves again.
+ *
+ * @param signal Ends the attempt; it rejects then.
+ * @returns Its Hello.
+ * @throws {@link HandshakeError} for a worker that does not greet in time, or is another one.
+ * @throws {@link VersionError} for one of another major, {@link ProtocolError} for one that breaks the protocol.
+ */
+export function probeWorker(
+  worker: WorkerMetadata,
+  options: ProbeOptions,
+  signal: AbortSignal,
+): Promise<Hello> {
+  const { uid, address } = worker;
+  return new Promise((resolve, reject) => {
+    let session: ClientSession | undefined;
+    let over = false;
+    const end = (settle: () => void): void => {
+      if (over) return;
+      over = true;
+      deadlines.cancel(timeout);
+      signal.removeEventListener("abort", onAbort);
+      session?.session.close();
+      settle();
+    };
+    const fail = (error: unknown): void => end(() => reject(error));
+    const onAbort = (): void => fail(signal.reason);
+    const timeout = deadlines.add(deadlines.now() + options.connectTimeoutMs, () =>
+      fail(
+        new HandshakeError(
+          `Cannot connect to worker '${uid}' at '${address}': no greeting within ${options.connectTimeoutMs} ms`,
+        ),
+      ),
+    );
+    signal.addEventListener("abort", onAbort);
+    runOutsideScope(() => options.connect(worker)).then((carrier) => {
+      if (over) {
+        carrier.destroy();
+        return;
+      }
+      session = new ClientSession(carrier, options.hello(), {
+        ready: (hello) => {
+          if (hello.uid === uid) end(() => resolve(hello));
+          else fail(new HandshakeError(`Expected worker '${uid}' at '${address}', found '${hello.uid}'`));
+        },
+        goAway: (frame) => fail(new HandshakeError(`Worker '${uid}' ended the connection: ${frame.detail}`)),
+        pong() {},
+        progress() {},
+        closed: (error) =>
+          fail(error ?? new HandshakeError(`Worker '${uid}' at '${address}' closed the connection`)),
+      });
+    }, fail);
+  });
+}

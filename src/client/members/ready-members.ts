@@ -1,0 +1,230 @@
+/**
+ * The ready members in the order in which they became ready, and an index of them by load, so that choosing
+ * one of a thousand costs about as much as choosing one of two. It decides nothing: balancers do. The list is
+ * replaced, never changed, so whoever holds one may go through it at leisure; the index is of the newest.
+ */
+import type { CandidateIndex } from "../../balancer/balancer.ts";
+
+/** How much work a worker is sent ahead of what it is known to be doing, in microseconds. */
+export const AHEAD_US = 1000;
+
+/** Up to so many members a walk through the list is quicker than keeping an index. */
+const FEW = 16;
+/** Calls in flight from which on members share one level of the index. */
+const TOP_LEVEL = 127;
+/** Expected times are taken in eight steps to the octave: an estimate drifts, and a step does not. */
+const STEP_BITS = 3;
+
+/** The call for which room is asked. */
+export interface PlacedCall {
+  readonly nested: boolean;
+  /** How long it is expected to hold a worker, in microseconds; unknown if absent. */
+  readonly estimate: { readonly us: number | undefined };
+}
+
+/** A member as far as its place here is concerned. The list alone writes `place` and `level`. */
+export interface ReadyMember {
+  readonly uid: string;
+  readonly inFlight: number;
+  /** Index in the list; −1 outside it. */
+  place: number;
+  /** Level of the index that it is on. */
+  level: number;
+  /** Whether a root call expected to hold the worker this long may be sent now; what fits a longer one fits a shorter. */
+  hasRoom(expectedUs: number | undefined): boolean;
+}
+
+const NO_CALL: PlacedCall = { nested: false, estimate: { us: undefined } };
+
+/** The members that calls can be sent to. */
+export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
+  /** In the order in which they became ready. */
+  view: readonly M[] = [];
+  #call: PlacedCall = NO_CALL;
+  /** What is taken for the expected time of the call in hand, in microseconds; Infinity for unknown. */
+  #expectedUs = Number.POSITIVE_INFINITY;
+  #indexed = false;
+  #words = 0;
+  /** By calls in flight: how many members, and a bit for each. */
+  #counts: number[] = [];
+  #levels: Array<Uint32Array | undefined> = [];
+  /** A bit for each member found without room for calls that take `#closedForUs` or longer. */
+  #closed = new Uint32Array(0);
+  #closedCount = 0;
+  #closedForUs = 0;
+
+  /** This, while it is quicker than a walk. */
+  get index(): CandidateIndex | undefined {
+    return this.#indexed ? this : undefined;
+  }
+
+  /** The member has become ready. */
+  join(member: M): void {
+    if (member.place !== -1) return;
+    member.place = this.view.length;
+    this.view = [...this.view, member];
+    if (!this.#indexed || this.view.length > this.#words * 32) this.#rebuild();
+    else this.#enter(member);
+  }
+
+  /** The member is ready no longer. */
+  leave(member: M): void {
+    if (member.place === -1) return;
+    member.place = -1;
+    this.view = this.view.filter((other) => other !== member);
+    for (const [place, other] of this.view.entries()) other.place = place;
+    this.#rebuild();
+  }
+
+  /** From here on room is asked for this call. */
+  placing(call: PlacedCall): void {
+    this.#call = call;
+    if (!this.#indexed || call.nested) return;
+    this.#expectedUs = stepUp(call.estimate.us);
+    if (this.#expectedUs < this.#closedForUs) this.#reopen();
+  }
+
+  /** Whether the call in hand may be sent to the member now. */
+  hasRoom(member: M): boolean {
+    const { nested, estimate } = this.#call;
+    return member.place !== -1 && (nested || member.hasRoom(estimate.us));
+  }
+
+  /** The member's calls in flight are one more or fewer. */
+  moved(member: M): void {
+    if (!this.#indexed || member.place === -1) return;
+    const level = Math.min(member.inFlight, TOP_LEVEL);
+    if (level === member.level) return;
+    this.#exit(member);
+    this.#enter(member);
+  }
+
+  /** The member may have room again. */
+  eased(member: M): void {
+    if (this.#closedCount === 0 || member.place === -1) return;
+    const word = member.place >>> 5;
+    const bit = 1 << (member.place & 31);
+    const bits = this.#closed[word] ?? 0;
+    if ((bits & bit) === 0) return;
+    this.#closed[word] = bits & ~bit;
+    this.#closedCount -= 1;
+  }
+
+  leastBusy(start: number): number {
+    for (let level = 0; level < this.#counts.length; level++) {
+      if (!this.#call.nested && this.#closedCount === this.view.length) return -1;
+      const members = this.#levels[level];
+      if (members === undefined || this.#counts[level] === 0) continue;
+      const index = level === TOP_LEVEL ? this.#leastOfTop(members, start) : this.#first(members, start);
+      if (index !== -1) return index;
+    }
+    return -1;
+  }
+
+  next(start: number): number {
+    if (!this.#call.nested && this.#closedCount === this.view.length) return -1;
+    return this.#first(undefined, start);
+  }
+
+  indexOf(uid: string): number {
+    return this.view.findIndex((member) => member.uid === uid);
+  }
+
+  /** The first member of a level, or of all, from `start` on and around, that has room; closes those that have none. */
+  #first(level: Uint32Array | undefined, start: number): number {
+    const count = this.view.length;
+    const from = start < count ? start : 0;
+    const index = this.#firstWithin(level, from, count);
+    return index === -1 && from > 0 ? this.#firstWithin(level, 0, from) : index;
+  }
+
+  #firstWithin(level: Uint32Array | undefined, from: number, to: number): number {
+    const { nested } = this.#call;
+    for (let word = from >>> 5; word * 32 < to; word++) {
+      let bits = level === undefined ? -1 : (level[word] ?? 0);
+      if (!nested) bits &= ~(this.#closed[word] ?? 0);
+      if (word === from >>> 5) bits &= -1 << (from & 31);
+      for (; bits !== 0; bits &= bits - 1) {
+        const index = word * 32 + 31 - Math.clz32(bits & -bits);
+        if (index >= to) break;
+        const member = this.view[index];
+        if (member === undefined || nested || member.hasRoom(this.#expectedUs)) return index;
+        this.#close(index);
+      }
+    }
+    return -1;
+  }
+
+  /** As `#first`, among members whose numbers of calls differ. */
+  #leastOfTop(level: Uint32Array, start: number): number {
+    let best = -1;
+    let fewest = Number.POSITIVE_INFINITY;
+    const seen = new Set<number>();
+    for (let index = this.#first(level, start); index !== -1 && !seen.has(index); ) {
+      seen.add(index);
+      const inFlight = this.view[index]?.inFlight ?? Number.POSITIVE_INFINITY;
+      if (inFlight < fewest) {
+        best = index;
+        fewest = inFlight;
+      }
+      index = this.#first(level, index + 1);
+    }
+    return best;
+  }
+
+  #close(index: number): void {
+    const word = index >>> 5;
+    this.#closed[word] = (this.#closed[word] ?? 0) | (1 << (index & 31));
+    this.#closedCount += 1;
+    this.#closedForUs = Math.max(this.#closedForUs, this.#expectedUs);
+  }
+
+  #reopen(): void {
+    this.#closed.fill(0);
+    this.#closedCount = 0;
+    this.#closedForUs = 0;
+  }
+
+  #enter(member: M): void {
+    const level = Math.min(member.inFlight, TOP_LEVEL);
+    member.level = level;
+    while (this.#counts.length <= level) this.#counts.push(0);
+    let members = this.#levels[level];
+    if (members === undefined) {
+      members = new Uint32Array(this.#words);
+      this.#levels[level] = members;
+    }
+    const word = member.place >>> 5;
+    members[word] = (members[word] ?? 0) | (1 << (member.place & 31));
+    this.#counts[level] = (this.#counts[level] ?? 0) + 1;
+  }
+
+  #exit(member: M): void {
+    const members = this.#levels[member.level];
+    if (members === undefined) return;
+    const word = member.place >>> 5;
+    members[word] = (members[word] ?? 0) & ~(1 << (member.place & 31));
+    this.#counts[member.level] = (this.#counts[member.level] ?? 0) - 1;
+  }
+
+  #rebuild(): void {
+    this.#indexed = this.view.length > FEW;
+    this.#words = this.#indexed ? Math.ceil(this.view.length / 16) : 0; // twice what is needed: room to grow
+    this.#counts = [];
+    this.#levels = [];
+    this.#closed = new Uint32Array(this.#words);
+    this.#closedCount = 0;
+    this.#closedForUs = 0;
+    if (this.#indexed) for (const member of this.view) this.#enter(member);
+  }
+}
+
+/** The next step at or above an expected time. */
+function stepUp(expectedUs: number | undefined): number {
+  // Whatever takes longer than is sent ahead wants a worker that does nothing else.
+  if (expectedUs === undefined || expectedUs > AHEAD_US) return Number.POSITIVE_INFINITY;
+  const whole = Math.ceil(expectedUs);
+  const shift = 31 - Math.clz32(whole) - STEP_BITS;
+  if (shift <= 0) return whole;
+  return Math.ceil(whole / 2 ** shift) * 2 ** shift;
+}

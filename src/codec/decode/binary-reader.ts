@@ -1,0 +1,114 @@
+/** Reads array buffers and views. Small ones are copied out of the message; a part's memory becomes the value's own. */
+
+import { VIEW_KINDS } from "../format.ts";
+import type { Decoding } from "./decoding.ts";
+
+interface ViewClass {
+  readonly bytesPerElement: number;
+  create(buffer: ArrayBuffer, byteOffset: number, lengthBytes: number): ArrayBufferView;
+}
+
+type TypedArrayConstructor = {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
+};
+
+/** View classes by number; one that this version of Node lacks is `undefined`. */
+const VIEW_CLASSES: readonly (ViewClass | undefined)[] = VIEW_KINDS.map((name) => {
+  if (name === "DataView") {
+    return { bytesPerElement: 1, create: (buffer, offset, length) => new DataView(buffer, offset, length) };
+  }
+  if (name === "Buffer") {
+    return { bytesPerElement: 1, create: (buffer, offset, length) => Buffer.from(buffer, offset, length) };
+  }
+  const Constructor = (globalThis as unknown as Record<string, TypedArrayConstructor | undefined>)[name];
+  if (Constructor === undefined) return undefined;
+  const bytesPerElement = Constructor.BYTES_PER_ELEMENT;
+  return {
+    bytesPerElement,
+    create: (buffer, offset, length) => new Constructor(buffer, offset, length / bytesPerElement),
+  };
+});
+
+/** Copies bytes of the message into memory of their own. */
+function copyOut(decoding: Decoding, lengthBytes: number): Uint8Array<ArrayBuffer> {
+  decoding.need(lengthBytes);
+  const from = decoding.position;
+  decoding.position = from + lengthBytes;
+  const copy = new Uint8Array(lengthBytes);
+  copy.set(decoding.bytes.subarray(from, decoding.position));
+  return copy;
+}
+
+/** An `ArrayBuffer` whose bytes are in the message. */
+export function readBuffer(decoding: Decoding, lengthBytes: number): ArrayBuffer {
+  const { buffer } = copyOut(decoding, lengthBytes);
+  decoding.register(buffer);
+  return buffer;
+}
+
+/** An `ArrayBuffer` whose bytes came beside the message. Copied only if the part is a piece of something larger. */
+export function readPart(decoding: Decoding, index: number): ArrayBuffer {
+  const buffer = wholeBuffer(decoding.takePart(index));
+  decoding.register(buffer);
+  return buffer;
+}
+
+function wholeBuffer(part: Uint8Array): ArrayBuffer {
+  const { buffer } = part;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === part.byteLength) return buffer;
+  return new Uint8Array(part).buffer;
+}
+
+/** A `Uint8Array` in MessagePack's own binary token. */
+export function readBytes(decoding: Decoding, lengthBytes: number): Uint8Array {
+  const bytes = copyOut(decoding, lengthBytes);
+  decoding.register(bytes);
+  return bytes;
+}
+
+/** A view that has its memory for itself. */
+export function readViewBytes(decoding: Decoding, lengthBytes: number): ArrayBufferView {
+  if (lengthBytes < 1) decoding.fail("a view has no kind");
+  const viewClass = viewClassOf(decoding, decoding.readByte());
+  if ((lengthBytes - 1) % viewClass.bytesPerElement !== 0) decoding.fail("a view ends within an element");
+  const view = viewClass.create(copyOut(decoding, lengthBytes - 1).buffer, 0, lengthBytes - 1);
+  decoding.register(view);
+  return view;
+}
+
+/** A view that has a part for itself. */
+export function readViewPart(decoding: Decoding, lengthBytes: number): ArrayBufferView {
+  if (lengthBytes !== 5) decoding.fail("a view has an odd head");
+  const viewClass = viewClassOf(decoding, decoding.readByte());
+  const part = decoding.takePart(decoding.readUint32());
+  if (part.byteLength % viewClass.bytesPerElement !== 0) decoding.fail("a view ends within an element");
+  const usable = part.buffer instanceof ArrayBuffer && part.byteOffset % viewClass.bytesPerElement === 0;
+  const bytes = usable ? part : new Uint8Array(part);
+  const view = viewClass.create(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  decoding.register(view);
+  return view;
+}
+
+/** A view that shares its buffer with others: kind, offset, length, then the buffer or a reference to it. */
+export function readView(decoding: Decoding): ArrayBufferView {
+  const index = decoding.hold();
+  const viewClass = viewClassOf(decoding, decoding.readCount());
+  const offset = decoding.readCount();
+  const length = decoding.readCount();
+  decoding.enter();
+  const buffer = decoding.readValue();
+  decoding.leave();
+  if (!(buffer instanceof ArrayBuffer)) decoding.fail("a view has no buffer");
+  if (offset + length > buffer.byteLength) decoding.fail("a view is larger than its buffer");
+  if (offset % viewClass.bytesPerElement !== 0 || length % viewClass.bytesPerElement !== 0) {
+    decoding.fail("a view is not aligned");
+  }
+  const view = viewClass.create(buffer, offset, length);
+  decoding.settle(index, view);
+  return view;
+}
+
+function viewClassOf(decoding: Decoding, kind: number): ViewClass {
+  return VIEW_CLASSES[kind] ?? decoding.fail("it holds a kind of array that this version does not have");
+}

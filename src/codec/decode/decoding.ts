@@ -1,0 +1,135 @@
+/** The state of one decoding, as the readers of the different kinds of values share it. */
+import { PayloadError } from "../../errors/payload-error.ts";
+import { MAX_DEPTH } from "../format.ts";
+import type { PortableClass, References, SignalSource } from "../references.ts";
+import { TokenReader } from "./token-reader.ts";
+
+/** Settings of one call to the decoder. */
+export interface DecodeOptions {
+  readonly references: References;
+  /** Where abort signals come from. Absent: a signal in the payload is refused. */
+  readonly signals?: SignalSource | undefined;
+  /** Containers inside containers; the format's own limit (1000) by default, which it cannot exceed. */
+  readonly maxDepth?: number;
+}
+
+/** A class as the payload names it: by id, whether or not it is registered here. */
+export interface ClassReference {
+  readonly id: string;
+  readonly portable: PortableClass | undefined;
+}
+
+/** Stands for an object that is being made and cannot be referred to yet. */
+const UNFINISHED: unique symbol = Symbol("unfinished");
+
+/** What the readers of values work with. */
+export abstract class Decoding extends TokenReader {
+  declare options: DecodeOptions;
+  parts: readonly Uint8Array[] = [];
+  depth = 0;
+  maxDepth: number = MAX_DEPTH;
+  /** Objects by index; present when the payload says that it refers back. */
+  objects: unknown[] | undefined;
+  #classes: ClassReference[] | undefined;
+  #usedParts: Set<number> | undefined;
+
+  abstract readValue(): unknown;
+
+  /** Lets go of everything that belongs to the payload. */
+  reset(): void {
+    this.close();
+    this.parts = [];
+    this.depth = 0;
+    this.objects = undefined;
+    this.#classes = undefined;
+    this.#usedParts = undefined;
+  }
+
+  enter(): void {
+    if (++this.depth > this.maxDepth) this.fail(`it is nested more than ${this.maxDepth} levels deep`);
+  }
+
+  leave(): void {
+    this.depth--;
+  }
+
+  /** Gives an object its index. */
+  register(object: unknown): void {
+    this.objects?.push(object);
+  }
+
+  /** Takes the index of an object that can be made only after its content. */
+  hold(): number {
+    return this.objects === undefined ? -1 : this.objects.push(UNFINISHED) - 1;
+  }
+
+  /** Puts the object in the place held for it. */
+  settle(index: number, object: unknown): void {
+    if (this.objects !== undefined) this.objects[index] = object;
+  }
+
+  reference(index: number): unknown {
+    const { objects } = this;
+    if (objects === undefined || index >= objects.length) this.fail("a back reference points nowhere");
+    const object = objects[index];
+    if (object === UNFINISHED) this.fail("a back reference points at an object that is not finished");
+    return object;
+  }
+
+  /** Runs a class's `[decode]`. What it throws is its own affair, and becomes the cause. */
+  runHook(decode: (value: unknown) => object, value: unknown): object {
+    try {
+      return decode(value);
+    } catch (cause) {
+      throw new PayloadError("Cannot decode the payload: the [decode] of a portable class threw", { cause });
+    }
+  }
+
+  readClass(): ClassReference {
+    this.#classes ??= [];
+    const token = this.bytes[this.position];
+    if (
+      this.position < this.end &&
+      token !== undefined &&
+      (token < 0x80 || (token >= 0xcc && token <= 0xce))
+    ) {
+      return this.#classes[this.readCount()] ?? this.fail("a class reference points nowhere");
+    }
+    const id = this.readString();
+    const found: ClassReference = { id, portable: this.options.references.portableById(id) };
+    this.#classes.push(found);
+    return found;
+  }
+
+  /** Hands out a part. Each can be taken once: two buffers never share memory by accident. */
+  takePart(index: number): Uint8Array {
+    const part = this.parts[index];
+    if (part === undefined) this.fail("it names a part that did not come with it");
+    this.#usedParts ??= new Set();
+    if (this.#usedParts.has(index)) this.fail("it uses a part twice");
+    this.#usedParts.add(index);
+    return part;
+  }
+}
+
+/**
+ * Sets a field without running setters, and without the special meaning of `__proto__`.
+ *
+ * @param assignable Whether plain assignment is known to do the same.
+ */
+export function defineField(
+  object: object,
+  key: string,
+  field: { value: unknown; assignable: boolean },
+): void {
+  if (field.assignable) {
+    (object as Record<string, unknown>)[key] = field.value;
+    return;
+  }
+  Object.defineProperty(object, key, {
+    value: field.value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -1,0 +1,139 @@
+/**
+ * Rebuilds errors without running any constructor but the platform's own. A class that is not known
+ * here becomes a `RemoteError` with the original's name, fields and stack.
+ */
+import { errorCatalogue } from "../../errors/merino-error.ts";
+import { RemoteError } from "../../errors/remote-error.ts";
+import { BUILT_IN_ERRORS, ErrorOrigin } from "../format.ts";
+import { type Decoding, defineField } from "./decoding.ts";
+
+type ErrorConstructor = abstract new (...parameters: never[]) => object;
+
+/** Constructors by name; `SuppressedError` is missing where the runtime has none, and `DOMException` is made its own way. */
+const BUILT_IN: ReadonlyMap<string, ErrorConstructor> = new Map(
+  BUILT_IN_ERRORS.flatMap((name) => {
+    const found = (globalThis as unknown as Record<string, ErrorConstructor | undefined>)[name];
+    return found === undefined ? [] : [[name, found] as const];
+  }),
+);
+
+/** Reads the body of an error. */
+export function readError(decoding: Decoding): unknown {
+  decoding.enter();
+  const origin = decoding.readCount();
+  if (origin > ErrorOrigin.UNKNOWN) decoding.fail("an error has no origin");
+  const byReference = origin === ErrorOrigin.PORTABLE || origin === ErrorOrigin.HOOKED;
+  const reference = byReference ? decoding.readClass() : undefined;
+  const named = reference === undefined ? decoding.readString() : "";
+  const name = decoding.readOptionalString();
+  const index = decoding.hold();
+  const message = decoding.readOptionalString();
+  const stack = decoding.readOptionalString();
+  let error: unknown;
+  if (origin === ErrorOrigin.HOOKED) {
+    error = readHooked(decoding, { hook: reference?.portable?.decode, name, message });
+    decoding.settle(index, error);
+    if (error instanceof Error && stack !== undefined) hide(error, "stack", stack);
+  } else {
+    const portable = reference?.portable?.constructor;
+    const made =
+      portable === undefined ? create(origin, { named, name, message }) : construct(portable, message);
+    error = made;
+    decoding.settle(index, made);
+    hide(made, "stack", stack ?? `${name ?? named}: ${message ?? ""}`);
+    readHidden(decoding, made);
+    readFieldsOf(decoding, made);
+  }
+  decoding.leave();
+  return error;
+}
+
+function readHooked(
+  decoding: Decoding,
+  details: {
+    hook: ((value: unknown) => object) | undefined;
+    name: string | undefined;
+    message: string | undefined;
+  },
+): unknown {
+  const value = decoding.readValue();
+  if (details.hook !== undefined) return decoding.runHook(details.hook, value);
+  const error = remote(details.name ?? "Error", details.message);
+  Object.defineProperty(error, "value", { value, writable: true, enumerable: true, configurable: true });
+  return error;
+}
+
+function create(
+  origin: number,
+  { named, name, message }: { named: string; name: string | undefined; message: string | undefined },
+): object {
+  if (origin === ErrorOrigin.MERINO) {
+    const known = errorCatalogue().get(named);
+    if (known !== undefined) return construct(known.errorClass, message);
+  }
+  if (origin === ErrorOrigin.BUILT_IN) {
+    if (named === "DOMException") return new DOMException(message ?? "", name ?? "Error");
+    const known = BUILT_IN.get(named);
+    if (known !== undefined) return construct(known, message);
+  }
+  return remote(named === "" ? (name ?? "Error") : named, message);
+}
+
+/** An error object with the prototype of a class whose constructor does not run. */
+function construct(errorClass: ErrorConstructor, message: string | undefined): object {
+  return withoutStack(() => {
+    const error = Reflect.construct(Error, [], errorClass) as object;
+    if (message !== undefined) hide(error, "message", message);
+    return error;
+  });
+}
+
+function remote(name: string, message: string | undefined): RemoteError {
+  const error = withoutStack(() => new RemoteError(name, message ?? ""));
+  hide(error, "name", name);
+  return error;
+}
+
+/** Runs a constructor without the cost of capturing a stack that is about to be replaced. */
+function withoutStack<T>(make: () => T): T {
+  const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit");
+  if (limit?.writable !== true) return make();
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit.value as number;
+  }
+}
+
+function hide(error: object, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
+}
+
+function readHidden(decoding: Decoding, error: object): void {
+  for (let rest = readMapHead(decoding); rest > 0; rest--) {
+    const key = decoding.readKey();
+    hide(error, key, decoding.readValue());
+  }
+}
+
+/** Reads a map of fields onto an object that has a prototype of its own. */
+export function readFieldsOf(decoding: Decoding, object: object): void {
+  for (let rest = readMapHead(decoding); rest > 0; rest--) {
+    const key = decoding.readKey();
+    const assignable = !(key in object);
+    defineField(object, key, { value: decoding.readValue(), assignable });
+  }
+}
+
+/** The number of entries of a map, checked against the bytes left. */
+export function readMapHead(decoding: Decoding): number {
+  const token = decoding.readByte();
+  let count: number;
+  if (token >= 0x80 && token <= 0x8f) count = token & 0x0f;
+  else if (token === 0xde) count = decoding.readUint16();
+  else if (token === 0xdf) count = decoding.readUint32();
+  else return decoding.fail("fields were expected");
+  decoding.need(count * 2);
+  return count;
+}

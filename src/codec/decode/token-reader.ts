@@ -1,0 +1,284 @@
+/**
+ * Reads MessagePack tokens from untrusted bytes. Owns bounds checks and strings; allocates nothing that
+ * the bytes present do not pay for. Every failure is a {@link PayloadError} that names an offset and
+ * never quotes what was read.
+ */
+import { isUtf8 } from "node:buffer";
+import { PayloadError } from "../../errors/payload-error.ts";
+import { Extension } from "../format.ts";
+
+const CACHE_SLOTS = 1024;
+const SLOT_BYTES = 32;
+const SHORT_STRING_BYTES = 16;
+const REPLACEMENT = "\ufffd";
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/**
+ * Keys met before, by a hash of their bytes, so that a key costs a comparison and no new string. Shared
+ * by all readers; its size is fixed, so hostile keys can only evict. Keys that `Object.prototype` has
+ * (`__proto__`, `constructor`, …) are never in it, which is how the reader knows that a key is harmless.
+ */
+const cachedKeys: (string | undefined)[] = new Array<string | undefined>(CACHE_SLOTS).fill(undefined);
+const cachedBytes = new Uint8Array(CACHE_SLOTS * SLOT_BYTES);
+
+const scratchBytes = new Uint8Array(8);
+const scratchView = new DataView(scratchBytes.buffer);
+
+/** A cursor over one payload. */
+export class TokenReader {
+  bytes: Buffer = EMPTY;
+  start = 0;
+  position = 0;
+  end = 0;
+  /** The key last read is one that must be defined, not assigned. */
+  dangerousKey = false;
+
+  /** Points the reader at a range. The bytes are never written to. */
+  open(bytes: Uint8Array, start: number, end: number): void {
+    if (!(start >= 0 && start <= end && end <= bytes.length))
+      throw new PayloadError("Cannot decode: no such range");
+    this.bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.start = start;
+    this.position = start;
+    this.end = end;
+  }
+
+  /** Lets go of the memory read from. */
+  close(): void {
+    this.bytes = EMPTY;
+  }
+
+  /** Fails at the current position. */
+  fail(why: string): never {
+    throw new PayloadError(`Cannot decode the payload at byte ${this.position - this.start}: ${why}`);
+  }
+
+  /** Checks that so many bytes are there. */
+  need(lengthBytes: number): void {
+    if (lengthBytes > this.end - this.position) this.fail("it ends too early");
+  }
+
+  readByte(): number {
+    if (this.position >= this.end) this.fail("it ends too early");
+    return this.bytes[this.position++] as number;
+  }
+
+  readUint16(): number {
+    this.need(2);
+    const { bytes, position } = this;
+    this.position = position + 2;
+    return ((bytes[position] as number) << 8) | (bytes[position + 1] as number);
+  }
+
+  readUint32(): number {
+    this.need(4);
+    const { bytes, position } = this;
+    this.position = position + 4;
+    const high = ((bytes[position] as number) << 8) | (bytes[position + 1] as number);
+    return high * 0x10000 + (((bytes[position + 2] as number) << 8) | (bytes[position + 3] as number));
+  }
+
+  readFloat64(): number {
+    return this.#scratch(8).getFloat64(0);
+  }
+
+  /** The body of an int64 or uint64 token, which stand for bigints. @param token `0xcf` or `0xd3`. */
+  readInt64(token: number): bigint {
+    const scratch = this.#scratch(8);
+    return token === 0xd3 ? scratch.getBigInt64(0) : scratch.getBigUint64(0);
+  }
+
+  /** Copies a few bytes to where they can be read as a number: a view of the whole message costs more. */
+  #scratch(lengthBytes: number): DataView {
+    this.need(lengthBytes);
+    for (let index = 0; index < lengthBytes; index++) {
+      scratchBytes[index] = this.bytes[this.position++] as number;
+    }
+    return scratchView;
+  }
+
+  /** A number token; anything else fails. */
+  readNumber(): number {
+    const token = this.readByte();
+    return token < 0x80 ? token : token >= 0xe0 ? token - 0x100 : this.readNumberBody(token);
+  }
+
+  /** The rest of a number token that is longer than its first byte. */
+  readNumberBody(token: number): number {
+    switch (token) {
+      case 0xca:
+        return this.#scratch(4).getFloat32(0);
+      case 0xcb:
+        return this.readFloat64();
+      case 0xcc:
+        return this.readByte();
+      case 0xcd:
+        return this.readUint16();
+      case 0xce:
+        return this.readUint32();
+      case 0xd0:
+        return (this.readByte() << 24) >> 24;
+      case 0xd1:
+        return (this.readUint16() << 16) >> 16;
+      case 0xd2:
+        return this.readUint32() | 0;
+      default:
+        return this.fail("a number was expected");
+    }
+  }
+
+  /** A whole number from 0 to 2^53 − 1; anything else fails. */
+  readCount(): number {
+    const count = this.readNumber();
+    if (!Number.isSafeInteger(count) || count < 0) this.fail("a count was expected");
+    return count;
+  }
+
+  /** A string token, well-formed or not; anything else fails. */
+  readString(): string {
+    const token = this.readByte();
+    if (token >= 0xa0 && token <= 0xbf) return this.readText(token & 0x1f);
+    if (token === 0xd9) return this.readText(this.readByte());
+    if (token === 0xda) return this.readText(this.readUint16());
+    if (token === 0xdb) return this.readText(this.readUint32());
+    const length = this.extensionLength(token);
+    if (length !== undefined && this.readByte() === Extension.UTF16) return this.readUtf16(length);
+    return this.fail("a string was expected");
+  }
+
+  /** A string token, or `undefined` for nil; anything else fails. */
+  readOptionalString(): string | undefined {
+    if (this.position < this.end && this.bytes[this.position] === 0xc0) {
+      this.position++;
+      return undefined;
+    }
+    return this.readString();
+  }
+
+  /** The key of a map entry. Sets {@link dangerousKey}. */
+  readKey(): string {
+    const position = this.position;
+    if (position < this.end) {
+      const length = (this.bytes[position] as number) ^ 0xa0;
+      if (length < SLOT_BYTES && position + length < this.end) {
+        const key = this.#cachedKey(position + 1, length);
+        if (key !== undefined) {
+          this.position = position + 1 + length;
+          this.dangerousKey = false;
+          return key;
+        }
+      }
+    }
+    const key = this.readString();
+    this.dangerousKey = key in Object.prototype;
+    return key;
+  }
+
+  #cachedKey(from: number, length: number): string | undefined {
+    const bytes = this.bytes;
+    let hash = length;
+    for (let index = 0; index < length; index++)
+      hash = (Math.imul(hash, 31) + (bytes[from + index] as number)) | 0;
+    const slot = (hash ^ (hash >>> 11)) & (CACHE_SLOTS - 1);
+    const key = cachedKeys[slot];
+    const base = slot * SLOT_BYTES;
+    if (key !== undefined && key.length === length) {
+      let index = 0;
+      while (index < length && cachedBytes[base + index] === bytes[from + index]) index++;
+      if (index === length) return key;
+    }
+    return this.#cacheKey(slot, from, length);
+  }
+
+  #cacheKey(slot: number, from: number, length: number): string | undefined {
+    const bytes = this.bytes;
+    for (let index = 0; index < length; index++)
+      if ((bytes[from + index] as number) >= 0x80) return undefined;
+    const text = bytes.toString("latin1", from, from + length);
+    if (text in Object.prototype) return undefined;
+    // As a property's name the engine keeps one copy of it; that copy is the quick one to use as a key.
+    const key = Object.keys({ [text]: 0 })[0] as string;
+    cachedKeys[slot] = key;
+    cachedBytes.set(bytes.subarray(from, from + length), slot * SLOT_BYTES);
+    return key;
+  }
+
+  /** UTF-8 text of a known length. */
+  readText(lengthBytes: number): string {
+    if (lengthBytes > this.end - this.position) this.fail("it ends too early");
+    const from = this.position;
+    this.position = from + lengthBytes;
+    if (lengthBytes <= SHORT_STRING_BYTES) {
+      const short = shortAscii(this.bytes, from, lengthBytes);
+      if (short !== undefined) return short;
+    }
+    const text = this.bytes.toString("utf8", from, this.position);
+    // The engine replaces what is not UTF-8; only then, or for a genuine U+FFFD, is a second look needed.
+    if (text.includes(REPLACEMENT) && !isUtf8(this.bytes.subarray(from, this.position)))
+      this.fail("a string is not UTF-8");
+    return text;
+  }
+
+  readUtf16(lengthBytes: number): string {
+    this.need(lengthBytes);
+    if (lengthBytes % 2 !== 0) this.fail("a string has half a character");
+    this.position += lengthBytes;
+    return this.bytes.toString("utf16le", this.position - lengthBytes, this.position);
+  }
+
+  /** A bigint of more than 64 bits: sign and magnitude. */
+  readWideBigInt(lengthBytes: number): bigint {
+    this.need(lengthBytes);
+    if (lengthBytes < 2) this.fail("a bigint has no digits");
+    const sign = this.readByte();
+    if (sign > 1) this.fail("a bigint has no sign");
+    const from = this.position;
+    this.position += lengthBytes - 1;
+    const magnitude = BigInt(`0x${this.bytes.toString("hex", from, this.position)}`);
+    return sign === 1 ? -magnitude : magnitude;
+  }
+
+  /** The length of an extension's body, checked to be there, or `undefined` if the token opens none. Its type byte comes next. */
+  extensionLength(token: number): number | undefined {
+    let length: number;
+    if (token >= 0xd4 && token <= 0xd8) length = 1 << (token - 0xd4);
+    else if (token === 0xc7) length = this.readByte();
+    else if (token === 0xc8) length = this.readUint16();
+    else if (token === 0xc9) length = this.readUint32();
+    else return undefined;
+    this.need(length + 1);
+    return length;
+  }
+
+  /** The unsigned number that fills the body of an extension. */
+  readNumberOf(lengthBytes: number): number {
+    if (lengthBytes === 1) return this.readByte();
+    if (lengthBytes === 2) return this.readUint16();
+    if (lengthBytes === 4) return this.readUint32();
+    return this.fail("a number has an odd size");
+  }
+}
+
+const { fromCharCode } = String;
+
+/** A string of up to 16 ASCII characters, quicker than a call into the engine; `undefined` if it is not ASCII. */
+function shortAscii(bytes: Buffer, from: number, length: number): string | undefined {
+  let text = "";
+  let index = from;
+  let rest = length;
+  for (; rest >= 4; rest -= 4, index += 4) {
+    const one = bytes[index] as number;
+    const two = bytes[index + 1] as number;
+    const three = bytes[index + 2] as number;
+    const four = bytes[index + 3] as number;
+    if ((one | two | three | four) >= 0x80) return undefined;
+    text += fromCharCode(one, two, three, four);
+  }
+  if (rest === 0) return text;
+  const one = bytes[index] as number;
+  if (rest === 1) return one >= 0x80 ? undefined : text + fromCharCode(one);
+  const two = bytes[index + 1] as number;
+  if (rest === 2) return (one | two) >= 0x80 ? undefined : text + fromCharCode(one, two);
+  const three = bytes[index + 2] as number;
+  return (one | two | three) >= 0x80 ? undefined : text + fromCharCode(one, two, three);
+}

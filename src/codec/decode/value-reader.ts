@@ -1,0 +1,305 @@
+/**
+ * Reads a value by its first token and has the kinds with a form of their own read by the other
+ * `…-reader.ts` files. Runs no code from the bytes, imports nothing, assigns nothing to prototypes.
+ */
+
+import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
+import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
+import { Decoding, defineField } from "./decoding.ts";
+import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
+
+/** Holes up to this many are made by leaving slots of a plain array empty. */
+const SMALL_GAP = 32;
+const IDENTITY = /^[\w@./~+$-]{1,200}#[\w$.]{1,100}$/;
+
+/** Reads values of every kind. One is used for one payload at a time. */
+export class ValueReader extends Decoding {
+  /** Reads a whole payload. */
+  decode(): unknown {
+    const header = this.readByte();
+    if (header !== HEADER_PLAIN && header !== HEADER_REFERENCES) this.fail("it is of another format");
+    if (header === HEADER_REFERENCES) this.objects = [];
+    const value = this.readValue();
+    if (this.position !== this.end) this.fail("there is more after its end");
+    return value;
+  }
+
+  readValue(): unknown {
+    if (this.position >= this.end) this.fail("it ends too early");
+    const token = this.bytes[this.position++] as number;
+    if (token < 0x80) return token;
+    if (token < 0x90) return this.#readObject(token & 0x0f);
+    if (token < 0xa0) return this.#readArray(token & 0x0f);
+    if (token < 0xc0) return this.readText(token & 0x1f);
+    if (token >= 0xe0) return token - 0x100;
+    switch (token) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xc4:
+        return readBytes(this, this.readByte());
+      case 0xc5:
+        return readBytes(this, this.readUint16());
+      case 0xc6:
+        return readBytes(this, this.readUint32());
+      case 0xcf:
+      case 0xd3:
+        return this.readInt64(token);
+      case 0xd9:
+        return this.readText(this.readByte());
+      case 0xda:
+        return this.readText(this.readUint16());
+      case 0xdb:
+        return this.readText(this.readUint32());
+      case 0xdc:
+        return this.#readArray(this.readUint16());
+      case 0xdd:
+        return this.#readArray(this.readUint32());
+      case 0xde:
+        return this.#readObject(this.readUint16());
+      case 0xdf:
+        return this.#readObject(this.readUint32());
+      default: {
+        const length = this.extensionLength(token);
+        return length === undefined ? this.readNumberBody(token) : this.#readExtension(length);
+      }
+    }
+  }
+
+  #readObject(count: number): object {
+    if (count * 2 > this.end - this.position) this.fail("it ends too early");
+    const object: Record<string, unknown> = {};
+    this.objects?.push(object);
+    if (++this.depth > this.maxDepth) this.enter();
+    for (let rest = count; rest > 0; rest--) {
+      const key = this.readKey();
+      if (this.dangerousKey) defineField(object, key, { value: this.readValue(), assignable: false });
+      else object[key] = this.readValue();
+    }
+    this.depth--;
+    return object;
+  }
+
+  #readArray(length: number): unknown[] {
+    const array: unknown[] = [];
+    this.objects?.push(array);
+    if (++this.depth > this.maxDepth) this.enter();
+    for (let index = 0; index < length; index++) {
+      const holes = this.#readHoles(array, index, length);
+      if (holes === 0) array[index] = this.readValue();
+      else index += holes - 1;
+    }
+    this.depth--;
+    return array;
+  }
+
+  /** Skips a run of holes, if one comes next. @returns Its length. */
+  #readHoles(array: unknown[], index: number, length: number): number {
+    const at = this.position;
+    const token = this.bytes[at] as number;
+    if (token < 0xd4 || token > 0xd6 || this.bytes[at + 1] !== Extension.HOLES || at + 1 >= this.end)
+      return 0;
+    this.position = at + 1;
+    const size = this.extensionLength(token) as number;
+    this.position++;
+    const holes = this.readNumberOf(size);
+    if (holes === 0 || index + holes > length) this.fail("an array has more holes than elements");
+    // An element at the far end makes the array a sparse one, whose memory does not depend on its length.
+    if (holes > SMALL_GAP) array[0xffff_fffe] = undefined;
+    array.length = index + holes;
+    return holes;
+  }
+
+  #readExtension(length: number): unknown {
+    const type = this.readByte();
+    const end = this.position + length;
+    const value = this.#readExtensionBody(type, length, end);
+    if (this.position !== end) this.fail("an extension does not end where it says");
+    return value;
+  }
+
+  #readExtensionBody(type: number, length: number, end: number): unknown {
+    switch (type) {
+      case Extension.UNDEFINED:
+        if (this.readNumberOf(length) !== 0) this.fail("it holds an unknown simple value");
+        return undefined;
+      case Extension.REFERENCE:
+        return this.reference(this.readNumberOf(length));
+      case Extension.UTF16:
+        return this.readUtf16(length);
+      case Extension.BIGINT:
+        return this.readWideBigInt(length);
+      case Extension.DATE:
+        return this.#made(new Date(this.readFloat64()));
+      case Extension.REGEXP:
+        return this.#readRegExp();
+      case Extension.MAP:
+        return this.#readMap(end);
+      case Extension.SET:
+        return this.#readSet(end);
+      case Extension.ARRAY_WITH_FIELDS:
+        return this.#readArrayWithFields(end);
+      case Extension.NULL_OBJECT:
+        return this.#readNullObject();
+      case Extension.BUFFER:
+        return readBuffer(this, length);
+      case Extension.VIEW_BYTES:
+        return readViewBytes(this, length);
+      case Extension.PART:
+        return readPart(this, this.readNumberOf(length));
+      case Extension.VIEW_PART:
+        return readViewPart(this, length);
+      case Extension.VIEW:
+        return readView(this);
+      case Extension.BOXED:
+        return this.#readBoxed();
+      case Extension.URL:
+        return this.#made(new URL(this.readString()));
+      case Extension.URL_SEARCH_PARAMS:
+        return this.#made(new URLSearchParams(this.readString()));
+      case Extension.ERROR:
+        return readError(this);
+      case Extension.INSTANCE:
+        return this.#readInstance();
+      case Extension.CLASS:
+        return this.#readClassItself();
+      case Extension.ROUTINE:
+        return this.#readRoutine();
+      case Extension.SIGNAL:
+        return this.#readSignal(this.readNumberOf(length));
+      default:
+        return this.fail("it holds a kind of value that this version does not know");
+    }
+  }
+
+  #made<T>(object: T): T {
+    this.register(object);
+    return object;
+  }
+
+  #readRegExp(): RegExp {
+    const index = this.hold();
+    const expression = new RegExp(this.readString(), this.readString());
+    expression.lastIndex = this.readNumber();
+    this.settle(index, expression);
+    return expression;
+  }
+
+  #readMap(end: number): Map<unknown, unknown> {
+    const map = this.#made(new Map<unknown, unknown>());
+    this.enter();
+    while (this.position < end) {
+      const key = this.readValue();
+      map.set(key, this.readValue());
+    }
+    this.leave();
+    return map;
+  }
+
+  #readSet(end: number): Set<unknown> {
+    const set = this.#made(new Set<unknown>());
+    this.enter();
+    while (this.position < end) set.add(this.readValue());
+    this.leave();
+    return set;
+  }
+
+  #readArrayWithFields(end: number): unknown[] {
+    const token = this.readByte();
+    let length: number;
+    if (token >= 0x90 && token <= 0x9f) length = token & 0x0f;
+    else if (token === 0xdc) length = this.readUint16();
+    else if (token === 0xdd) length = this.readUint32();
+    else return this.fail("an array was expected");
+    const array = this.#readArray(length);
+    this.enter();
+    while (this.position < end) {
+      const key = this.readKey();
+      // `length` is the one own property an array has from the start.
+      if (key === "length") this.fail("an array has a second length");
+      defineField(array, key, { value: this.readValue(), assignable: false });
+    }
+    this.leave();
+    return array;
+  }
+
+  #readNullObject(): object {
+    const object = this.#made(Object.create(null) as object);
+    this.enter();
+    for (let rest = readMapHead(this); rest > 0; rest--) {
+      const key = this.readKey();
+      defineField(object, key, { value: this.readValue(), assignable: true });
+    }
+    this.leave();
+    return object;
+  }
+
+  #readBoxed(): object {
+    const index = this.hold();
+    this.enter();
+    const primitive = this.readValue();
+    this.leave();
+    if (
+      (typeof primitive === "object" && primitive !== null) ||
+      primitive === undefined ||
+      primitive === null
+    ) {
+      this.fail("a boxed value is not a primitive");
+    }
+    const boxed = new Object(primitive) as object;
+    this.settle(index, boxed);
+    return boxed;
+  }
+
+  #readInstance(): unknown {
+    this.enter();
+    const index = this.hold();
+    const { id, portable } = this.readClass();
+    if (portable === undefined) this.fail(unknownClass(id));
+    let instance: unknown;
+    if (portable.decode === undefined) {
+      instance = Object.create(portable.constructor.prototype as object);
+      this.settle(index, instance);
+      readFieldsOf(this, instance as object);
+    } else {
+      instance = this.runHook(portable.decode, this.readValue());
+      this.settle(index, instance);
+    }
+    this.leave();
+    return instance;
+  }
+
+  #readClassItself(): unknown {
+    const index = this.hold();
+    const { id, portable } = this.readClass();
+    if (portable === undefined) this.fail(unknownClass(id));
+    this.settle(index, portable.constructor);
+    return portable.constructor;
+  }
+
+  #readRoutine(): unknown {
+    const index = this.hold();
+    const id = this.readString();
+    const module = this.readOptionalString();
+    const generator = this.readByte();
+    if (generator !== 0xc2 && generator !== 0xc3) this.fail("a routine has an odd form");
+    const routine = this.options.references.resolveRoutine({ id, module, generator: generator === 0xc3 });
+    this.settle(index, routine);
+    return routine;
+  }
+
+  #readSignal(index: number): AbortSignal {
+    const { signals } = this.options;
+    if (signals === undefined) this.fail("it holds an abort signal where none may be");
+    return this.#made(signals.get(index));
+  }
+}
+
+/** Names the class only when its id has the form of an identity: free text of a payload is never quoted. */
+function unknownClass(id: string): string {
+  const label = IDENTITY.test(id) ? ` '${id}'` : "";
+  return `it holds an instance of a class${label} that is not registered here; import the module that calls portable() for it`;
+}

@@ -1,0 +1,138 @@
+/** Writes arrays (also with holes and with fields of their own), Maps and Sets. */
+import { inspect } from "node:util";
+import { Extension } from "../format.ts";
+import type { Encoding } from "./encoding.ts";
+import { fieldOf } from "./field-writer.ts";
+import { Step } from "./trail.ts";
+
+const owns = Object.prototype.hasOwnProperty;
+const entriesOf = Map.prototype.entries;
+const membersOf = Set.prototype.values;
+/** Above this length, listing an array's keys costs more than asking `inspect` for a summary. */
+const LISTED_LENGTH = 48;
+
+/** Writes an array. Only the arguments of a call skip the look for fields: they come from a rest parameter. */
+export function writeArray(encoding: Encoding, array: readonly unknown[]): void {
+  if (encoding.wroteReference(array)) return;
+  const fields = encoding.depth === 0 && encoding.options.root === "args" ? undefined : fieldKeys(array);
+  encoding.enter(Step.PROPERTY);
+  if (fields === undefined) {
+    writeElements(encoding, array);
+  } else {
+    const extension = encoding.openExtension(Extension.ARRAY_WITH_FIELDS);
+    writeElements(encoding, array);
+    for (const key of fields) {
+      encoding.at(key);
+      encoding.writeString(key);
+      encoding.writeValue(fieldOf(encoding, array, key));
+    }
+    encoding.closeExtension(extension);
+  }
+  encoding.leave();
+}
+
+function writeElements(encoding: Encoding, array: readonly unknown[]): void {
+  const length = array.length;
+  encoding.writeArrayHead(length);
+  for (let index = 0; index < length; index++) {
+    encoding.at(index);
+    const element = encoding.lenient ? fieldOf(encoding, array, index as never) : array[index];
+    if (element === undefined && !owns.call(array, index)) {
+      writeSparse(encoding, array, { index, length });
+      return;
+    }
+    encoding.writeValue(element);
+  }
+}
+
+/** Writes the elements from the first hole on by listing the keys, so that the cost does not depend on the length. */
+function writeSparse(
+  encoding: Encoding,
+  array: readonly unknown[],
+  from: { index: number; length: number },
+): void {
+  let next = from.index;
+  for (const key of Object.keys(array)) {
+    const index = Number(key);
+    if (!isIndex(key, index)) break;
+    if (index < next || index >= from.length) continue;
+    writeHoles(encoding, index - next);
+    encoding.at(index);
+    encoding.writeValue(fieldOf(encoding, array, key));
+    next = index + 1;
+  }
+  writeHoles(encoding, from.length - next);
+}
+
+function writeHoles(encoding: Encoding, count: number): void {
+  if (count > 0) encoding.writeNumberExtension(Extension.HOLES, count);
+}
+
+/** The keys of an array's own enumerable fields besides its elements, or `undefined` for none. */
+function fieldKeys(array: readonly unknown[]): string[] | undefined {
+  const length = array.length;
+  if (length > LISTED_LENGTH) {
+    // Only a filter: whatever the summary looks like, it is the exact text or the keys are listed.
+    const summary = inspect(array, { maxArrayLength: 0, depth: 0, customInspect: false });
+    if (summary === `[ ... ${length} more items ]`) return undefined;
+  }
+  const keys = Object.keys(array);
+  // Keys of elements come first, in ascending order.
+  const last = keys.at(-1);
+  if (last === undefined || isIndex(last, Number(last))) return undefined;
+  return keys.filter((key) => !isIndex(key, Number(key)));
+}
+
+function isIndex(key: string, index: number): boolean {
+  return index >= 0 && index < 0xffff_ffff && Number.isInteger(index) && String(index) === key;
+}
+
+/** Writes a Map: keys and values in turn. */
+export function writeMap(encoding: Encoding, map: ReadonlyMap<unknown, unknown>): void {
+  if (encoding.wroteReference(map)) return;
+  refuseFields(encoding, map);
+  const extension = encoding.openExtension(Extension.MAP);
+  encoding.enter(Step.MAP_KEY);
+  const { steps } = encoding.trail;
+  const level = encoding.depth - 1;
+  let index = 0;
+  for (const [key, value] of entriesOf.call(map)) {
+    if (typeof key === "string") {
+      encoding.writeString(key);
+    } else {
+      steps[level] = Step.MAP_KEY;
+      encoding.at(index);
+      encoding.writeValue(key);
+    }
+    steps[level] = Step.MAP_VALUE;
+    encoding.at(typeof key === "object" ? "…" : key);
+    encoding.writeValue(value);
+    index++;
+  }
+  encoding.leave();
+  encoding.closeExtension(extension);
+}
+
+/** Writes a Set: its members in turn. */
+export function writeSet(encoding: Encoding, set: ReadonlySet<unknown>): void {
+  if (encoding.wroteReference(set)) return;
+  refuseFields(encoding, set);
+  const extension = encoding.openExtension(Extension.SET);
+  encoding.enter(Step.MEMBER);
+  let index = 0;
+  for (const member of membersOf.call(set)) {
+    encoding.at(index++);
+    encoding.writeValue(member);
+  }
+  encoding.leave();
+  encoding.closeExtension(extension);
+}
+
+/** Refuses fields put onto a built-in object, which would be lost. */
+export function refuseFields(encoding: Encoding, object: object): void {
+  const key = Object.keys(object)[0];
+  if (key === undefined) return;
+  encoding.refuse(
+    `it is a built-in object with a field of its own, '${key.slice(0, 60)}'; send that beside it`,
+  );
+}

@@ -1,0 +1,106 @@
+/**
+ * Turns values into bytes in one pass: the door to the writers. Owns the writer that is at rest, and what
+ * failures look like to the caller. The format is described in `README.md` of this folder.
+ */
+import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import type { EncodeOptions } from "./encoding.ts";
+import { briefly } from "./field-writer.ts";
+import { ValueWriter } from "./value-writer.ts";
+
+/** A value in bytes: `bytes` from `start` to `end`, and the large binary beside it. */
+export interface Encoded {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  parts: readonly Uint8Array[];
+}
+
+const encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0, parts: [] };
+
+/** What an encoder at rest holds, so that it keeps nothing of its last call alive. */
+const AT_REST = {} as EncodeOptions;
+
+/** The encoder at rest. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
+let resting: ValueWriter | undefined;
+
+function publish(encoder: ValueWriter): Encoded {
+  encoder.finish();
+  encoded.bytes = encoder.bytes;
+  encoded.start = encoder.start;
+  encoded.end = encoder.position;
+  encoded.parts = encoder.takenParts;
+  return encoded;
+}
+
+/**
+ * Encodes a value for another worker.
+ *
+ * Getters are read. A class's `[encode]`, and getters, may be called twice when views in the value
+ * share memory.
+ *
+ * @returns One object that the next call overwrites. The bytes it names stay as they are for ever, so
+ *   `bytes`, `start`, `end` and `parts` may be kept; parts are views of the caller's own memory unless
+ *   `copy` is set.
+ * @throws {@link NotSerializableError} with the path of the first thing that would not arrive as itself.
+ */
+export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
+  const encoder = resting ?? new ValueWriter();
+  resting = undefined;
+  encoder.options = options;
+  try {
+    encoder.encode(value);
+    return publish(encoder);
+  } catch (error) {
+    throw refusalOf(error, encoder);
+  } finally {
+    encoder.resetValue();
+    encoder.options = AT_REST;
+    resting = encoder;
+  }
+}
+
+/** What is thrown for anything that failed while encoding: getters, proxies and hooks run the user's code. */
+function refusalOf(error: unknown, encoder: ValueWriter): NotSerializableError {
+  if (error instanceof NotSerializableError) return error;
+  const { fault } = encoder.options;
+  return new NotSerializableError(encoder.path(), `reading it failed: ${briefly(error)}`, {
+    cause: error,
+    ...(fault !== undefined && { fault }),
+  });
+}
+
+/**
+ * Encodes what a routine threw, or the reason of an abort. Never throws: own fields and causes that
+ * cannot travel are replaced by a text that says what was there.
+ *
+ * @param options `origin` names the worker, for example `"worker 4711"`; the stacks of all errors get a
+ *   line with it, unless it is there already. An error that crosses several workers collects their lines.
+ * @returns As {@link encodeValue}.
+ */
+export function encodeThrown(value: unknown, options: EncodeOptions & { readonly origin?: string }): Encoded {
+  const encoder = resting ?? new ValueWriter();
+  resting = undefined;
+  encoder.options = options;
+  encoder.marker = options.origin === undefined ? undefined : `\n    at [${options.origin}]`;
+  try {
+    try {
+      encoder.encode(value);
+    } catch {
+      encoder.resetPass();
+      encoder.lenient = true;
+      try {
+        encoder.encode(value);
+      } catch (error) {
+        encoder.resetValue();
+        encoder.substitute(value, briefly(error));
+      }
+    }
+    return publish(encoder);
+  } finally {
+    encoder.marker = undefined;
+    encoder.lenient = false;
+    encoder.resetValue();
+    encoder.options = AT_REST;
+    resting = encoder;
+  }
+}

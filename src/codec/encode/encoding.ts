@@ -1,0 +1,224 @@
+/**
+ * The state of one encoding, as the writers of the different kinds of values share it: back references,
+ * parts, class table, depth and path. It decides nothing about values; `encoder.ts` does.
+ */
+import type { Fault } from "../../errors/merino-error.ts";
+import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import { Extension, MAX_DEPTH } from "../format.ts";
+import type { PortableClass, References, SignalSink } from "../references.ts";
+import type { BinarySharing } from "./binary-sharing.ts";
+import { TokenWriter } from "./token-writer.ts";
+import { Trail } from "./trail.ts";
+
+/** Objects looked up by a scan before a Map takes over: most messages never need the Map. */
+const SCANNED_OBJECTS = 12;
+
+/** Settings of one call to the encoder. */
+export interface EncodeOptions {
+  /** First segment of the paths in errors: `"args"`, `"result"`, `"reason"`, … */
+  readonly root: string;
+  readonly references: References;
+  /** Where abort signals are announced. Absent: signals are refused. */
+  readonly signals?: SignalSink | undefined;
+  /** Copies large binary into the message's own memory, so that the caller may change it at once. */
+  readonly copy?: boolean;
+  /** Writes all binary into the message, for a receiver that takes none beside it. */
+  readonly inline?: boolean;
+  /** Whose fault a refusal is; the catalogue's default is the caller's. */
+  readonly fault?: Fault;
+}
+
+/** How far an encoding had come. Restoring it forgets everything written since. */
+export interface Checkpoint {
+  readonly written: number;
+  readonly objects: number;
+  readonly parts: number;
+  readonly classes: number;
+  readonly depth: number;
+  readonly hooked: number;
+}
+
+const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
+
+/** What the writers of values work with. */
+export abstract class Encoding extends TokenWriter {
+  declare options: EncodeOptions;
+  readonly trail: Trail = new Trail();
+  depth = 0;
+  /** Whether anything refused is replaced by a text that says so. */
+  lenient = false;
+  /** The marker for stacks, with its indentation and line break. */
+  marker: string | undefined;
+  /** Whether a back reference was written. */
+  referenced = false;
+  parts: Uint8Array[] | undefined;
+  sharing: BinarySharing | undefined;
+  #objects: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined);
+  #objectCount = 0;
+  #indexes: Map<object, number> | undefined;
+  #classes: PortableClass[] | undefined;
+  #signals: Map<AbortSignal, number> | undefined;
+  /** Indexes of instances whose `encode` result is being written; they exist at the receiver only afterwards. */
+  #hooked: number[] = [];
+
+  abstract writeValue(value: unknown): void;
+
+  /** Forgets what one pass over a value recorded. Signals stay announced: a sink is asked once for each. */
+  resetPass(): void {
+    const scanned = Math.min(this.#objectCount, SCANNED_OBJECTS);
+    for (let index = 0; index < scanned; index++) this.#objects[index] = undefined;
+    this.#objectCount = 0;
+    this.#indexes = undefined;
+    this.#classes = undefined;
+    this.parts = undefined;
+    this.depth = 0;
+    this.referenced = false;
+    if (this.#hooked.length > 0) this.#hooked = [];
+  }
+
+  /** Forgets everything about the value, so that nothing of it is kept alive. */
+  resetValue(): void {
+    this.resetPass();
+    this.sharing = undefined;
+    this.#signals = undefined;
+  }
+
+  get takenParts(): readonly Uint8Array[] {
+    return this.parts ?? NO_PARTS;
+  }
+
+  /**
+   * Gives an object its index, or writes a back reference to it.
+   *
+   * @returns Whether the object was met before, in which case everything about it has been written.
+   */
+  wroteReference(object: object): boolean {
+    const count = this.#objectCount;
+    if (this.#indexes === undefined) {
+      const objects = this.#objects;
+      for (let index = 0; index < count; index++) {
+        if (objects[index] === object) return this.#writeReference(index);
+      }
+      if (count < SCANNED_OBJECTS) {
+        objects[count] = object;
+      } else {
+        const indexes = new Map<object, number>();
+        for (let index = 0; index < count; index++) indexes.set(objects[index] as object, index);
+        indexes.set(object, count);
+        this.#indexes = indexes;
+      }
+    } else {
+      const known = this.#indexes.get(object);
+      if (known !== undefined) return this.#writeReference(known);
+      this.#indexes.set(object, count);
+    }
+    this.#objectCount = count + 1;
+    return false;
+  }
+
+  #writeReference(index: number): true {
+    if (this.#hooked.length > 0 && this.#hooked.includes(index)) {
+      this.refuse("it leads back to an instance whose [encode] result contains it, which cannot be rebuilt");
+    }
+    this.referenced = true;
+    this.writeNumberExtension(Extension.REFERENCE, index);
+    return true;
+  }
+
+  /** Marks the object tracked last as one that its own content must not refer to. */
+  enterHooked(): void {
+    this.#hooked.push(this.#objectCount - 1);
+  }
+
+  leaveHooked(): void {
+    this.#hooked.pop();
+  }
+
+  /** Goes one level down. @throws {@link NotSerializableError} below {@link MAX_DEPTH}. */
+  enter(step: number): void {
+    if (this.depth >= MAX_DEPTH) {
+      this.refuse(`it lies more than ${MAX_DEPTH} levels deep; send deep structures as a flat list`);
+    }
+    this.trail.steps[this.depth++] = step;
+  }
+
+  leave(): void {
+    this.depth--;
+  }
+
+  /** Names the step under which the next value lies. */
+  at(key: unknown): void {
+    this.trail.keys[this.depth - 1] = key;
+  }
+
+  /** Refuses the value at the current path. */
+  refuse(why: string, options?: ErrorOptions): never {
+    const { fault } = this.options;
+    throw new NotSerializableError(this.path(), why, fault === undefined ? options : { ...options, fault });
+  }
+
+  path(): string {
+    return this.trail.format(this.options.root, this.depth);
+  }
+
+  /** A class by its id, the first time, and by its place in the class table from then on. */
+  writeClass(portable: PortableClass): void {
+    this.#classes ??= [];
+    const known = this.#classes.indexOf(portable);
+    if (known !== -1) {
+      this.writeNumber(known);
+      return;
+    }
+    this.#classes.push(portable);
+    this.writeString(portable.id);
+  }
+
+  /** Puts bytes beside the message. @returns Their index. */
+  addPart(bytes: Uint8Array): number {
+    this.parts ??= [];
+    const copied = this.options.copy === true || isResizable(bytes.buffer);
+    return this.parts.push(copied ? new Uint8Array(bytes) : bytes) - 1;
+  }
+
+  signalIndex(signal: AbortSignal, sink: SignalSink): number {
+    this.#signals ??= new Map();
+    let index = this.#signals.get(signal);
+    if (index === undefined) {
+      index = sink.add(signal);
+      this.#signals.set(signal, index);
+    }
+    return index;
+  }
+
+  checkpoint(): Checkpoint {
+    return {
+      written: this.position - this.start,
+      objects: this.#objectCount,
+      parts: this.parts?.length ?? 0,
+      classes: this.#classes?.length ?? 0,
+      depth: this.depth,
+      hooked: this.#hooked.length,
+    };
+  }
+
+  restore(checkpoint: Checkpoint): void {
+    this.position = this.start + checkpoint.written;
+    this.depth = checkpoint.depth;
+    for (let index = checkpoint.objects; index < SCANNED_OBJECTS; index++) this.#objects[index] = undefined;
+    if (checkpoint.objects <= SCANNED_OBJECTS) {
+      this.#indexes = undefined;
+    } else if (this.#indexes !== undefined) {
+      for (const [object, index] of this.#indexes)
+        if (index >= checkpoint.objects) this.#indexes.delete(object);
+    }
+    this.#objectCount = checkpoint.objects;
+    if (this.parts !== undefined) this.parts.length = checkpoint.parts;
+    if (this.#classes !== undefined) this.#classes.length = checkpoint.classes;
+    this.#hooked.length = checkpoint.hooked;
+  }
+}
+
+/** The memory of a resizable buffer may shrink while the message waits. */
+function isResizable(buffer: ArrayBufferLike): boolean {
+  return (buffer as { resizable?: boolean }).resizable === true;
+}

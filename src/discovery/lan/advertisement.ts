@@ -1,0 +1,92 @@
+/** A worker's announcement as DNS records. Pure; when and where they are sent is the announcer's. */
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import { type AdvertisedEndpoint, resolveAdvertisedEndpoint } from "./advertised-host.ts";
+import type { LanInterface } from "./multicast/interface.ts";
+import type { LanRecord } from "./multicast/packet.ts";
+import { instanceName, MAX_LABEL_BYTES, serviceType } from "./service.ts";
+import { encodeLanText } from "./text.ts";
+
+/** What is announced of a worker, the same wherever it is sent. */
+export interface LanAdvertisement {
+  readonly uid: string;
+  readonly service: string;
+  /** Name of the service record. */
+  readonly instance: string;
+  /** Name of the host: its own, or one made up to bear the addresses. */
+  readonly target: string;
+  readonly endpoint: AdvertisedEndpoint;
+  readonly text: readonly Buffer[];
+}
+
+/**
+ * Makes the announcement of a worker.
+ *
+ * @param worker A complete record.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, options `event.worker…`, fault: caller) for a
+ *   worker that cannot be announced.
+ */
+export function createAdvertisement(
+  worker: WorkerMetadata,
+  options: {
+    readonly namespace: string;
+    readonly advertise: string | undefined;
+    /** Larger than that of any earlier announcement of the worker. */
+    readonly revision: number;
+  },
+): LanAdvertisement {
+  const { namespace, advertise } = options;
+  const { uid } = worker;
+  if (uid.length > MAX_LABEL_BYTES) {
+    throw new InvalidOptionError("event.worker.uid", {
+      value: uid,
+      expected: `at most ${MAX_LABEL_BYTES} characters, which is what a name in DNS has room for`,
+    });
+  }
+  const service = serviceType(namespace);
+  const endpoint = resolveAdvertisedEndpoint(worker.address, advertise);
+  return {
+    uid,
+    service,
+    instance: instanceName(uid, service),
+    target: endpoint.host.kind === "name" ? endpoint.host.name : `${uid}.local`,
+    endpoint,
+    text: encodeLanText(worker, options),
+  };
+}
+
+/**
+ * Lists the records to send by one interface.
+ *
+ * @param ttlS Seconds that they count; 0 takes them back.
+ * @returns Empty if the worker cannot be reached by this interface.
+ */
+export function recordsOf(
+  advertisement: LanAdvertisement,
+  face: LanInterface,
+  ttlS: number,
+): readonly LanRecord[] {
+  const { service, instance, target, endpoint, text } = advertisement;
+  const addresses = addressesOf(advertisement, face);
+  if (addresses.length === 0 && endpoint.host.kind !== "name") return [];
+  return [
+    // Of the service there are many, so nobody's cache is flushed for this one.
+    { type: "PTR", name: service, ttl: ttlS, flush: false, data: instance },
+    { type: "SRV", name: instance, ttl: ttlS, flush: true, data: { port: endpoint.port, target } },
+    { type: "TXT", name: instance, ttl: ttlS, flush: true, data: text },
+    ...addresses.map((data): LanRecord => {
+      return { type: data.includes(":") ? "AAAA" : "A", name: target, ttl: ttlS, flush: true, data };
+    }),
+  ];
+}
+
+function addressesOf({ endpoint: { host } }: LanAdvertisement, face: LanInterface): readonly string[] {
+  switch (host.kind) {
+    case "interface":
+      return [...(host.ipv4 ? face.ipv4 : []), ...(host.ipv6 ? face.ipv6 : [])];
+    case "address":
+      return [host.address];
+    case "name":
+      return [];
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * One socket for multicast DNS on one interface, in one family. What comes from another network is not passed on:
+ * multicast DNS is for one link, and whoever answers others can be made to flood them.
+ */
+import { createSocket, type RemoteInfo } from "node:dgram";
+import { once } from "node:events";
+import type createMulticastDns from "multicast-dns";
+import type { LanInterface } from "./interface.ts";
+import type { LanPacket, LanQuestion, LanRecord, MulticastDns } from "./packet.ts";
+
+/** What can be sent. */
+export type OutgoingPacket =
+  | { readonly questions: readonly LanQuestion[] }
+  | {
+      readonly answers: readonly LanRecord[];
+      /** Of a question that came from another port, and is answered there. */
+      readonly id?: number;
+      readonly questions?: readonly LanQuestion[];
+    };
+
+/** Where a packet came from. */
+export interface LanSource {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What a socket tells. */
+export interface EndpointListener {
+  packet(packet: LanPacket, source: LanSource): void;
+  /** Bytes that are no DNS message. */
+  garbage(source: LanSource): void;
+  /** The socket is of no use any more. */
+  failed(error: Error): void;
+}
+
+/** Sends to one network. */
+export interface Endpoint {
+  readonly face: LanInterface;
+  /**
+   * Sends to all, or to one.
+   *
+   * @throws the system's error if the packet could not be sent.
+   */
+  send(packet: OutgoingPacket, to?: LanSource): Promise<void>;
+}
+
+const GROUP_IPV4 = "224.0.0.251";
+const GROUP_IPV6 = "ff02::fb";
+
+/** RFC 6762, section 11: lets receivers see that nothing has forwarded the packet. */
+const HOP_LIMIT = 255;
+
+/** An open socket. It does not keep the process alive. */
+export class LanEndpoint implements Endpoint {
+  readonly face: LanInterface;
+  readonly #mdns: MulticastDns;
+  readonly #listener: EndpointListener;
+  #closed: Promise<void> | undefined;
+
+  private constructor(face: LanInterface, mdns: MulticastDns, listener: EndpointListener) {
+    this.face = face;
+    this.#mdns = mdns;
+    this.#listener = listener;
+  }
+
+  /**
+   * Opens a socket and joins the group, beside any other of this host that does.
+   *
+   * @throws the system's error, having closed what was opened.
+   */
+  static async open(
+    create: typeof createMulticastDns,
+    face: LanInterface,
+    { port, listener }: { readonly port: number; readonly listener: EndpointListener },
+  ): Promise<LanEndpoint> {
+    const ipv4 = face.family === 4;
+    const [group, local] = ipv4 ? [GROUP_IPV4, face.ipv4[0] ?? ""] : [GROUP_IPV6, `::%${face.name}`];
+    const socket = createSocket(
+      ipv4 ? { type: "udp4", reuseAddr: true } : { type: "udp6", reuseAddr: true, ipv6Only: true },
+    );
+    socket.unref();
+    let last: LanSource | undefined;
+    // Before that of the library, which does not say whose bytes it cannot read.
+    socket.on("message", (_bytes, from) => {
+      last = from;
+    });
+    const mdns = create({
+      socket,
+      port,
+      type: ipv4 ? "udp4" : "udp6",
+      ip: ipv4 ? group : `${group}%${face.name}`,
+      interface: local,
+      bind: ipv4 ? "0.0.0.0" : "::",
+      // Its own membership is for one address in all and keeps the process alive.
+      multicast: false,
+    });
+    const endpoint = new LanEndpoint(face, mdns, listener);
+    // From here on no error is without a listener, however late it comes.
+    mdns.on("error", (error: Error) => listener.failed(error));
+    try {
+      await once(mdns, "ready");
+      socket.addMembership(group, local);
+      socket.setMulticastInterface(local);
+      socket.setMulticastTTL(HOP_LIMIT);
+      socket.setMulticastLoopback(true);
+    } catch (error) {
+      await endpoint.close();
+      throw error;
+    }
+    endpoint.#receive(() => last);
+    return endpoint;
+  }
+
+  send(packet: OutgoingPacket, to?: LanSource): Promise<void> {
+    if (this.#closed !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null): void => (error ? reject(error) : resolve());
+      // Taken over: the encoder writes into the lists.
+      if ("answers" in packet) {
+        const { answers, questions = [], id = 0 } = packet;
+        const message = { id, questions: [...questions], answers: answers.map(asAnswer) };
+        if (to === undefined) this.#mdns.respond(message, done);
+        else this.#mdns.respond(message, { address: to.address, port: to.port }, done);
+      } else {
+        this.#mdns.query({ questions: [...packet.questions] }, done);
+      }
+    });
+  }
+
+  /** Closes the socket. Idempotent. What has been handed over for sending is sent. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      try {
+        this.#mdns.destroy(resolve);
+      } catch {
+        // It never came to be open.
+        resolve();
+      }
+    });
+    return this.#closed;
+  }
+
+  #receive(last: () => LanSource | undefined): void {
+    const pass = (packet: LanPacket, from: RemoteInfo): void => {
+      if (this.#closed !== undefined || !this.face.isOnLink(from.address)) return;
+      this.#listener.packet(packet, from);
+    };
+    this.#mdns.on("query", (message, from) => pass({ ...contentOf(message), type: "query" }, from));
+    this.#mdns.on("response", (message, from) => pass({ ...contentOf(message), type: "response" }, from));
+    this.#mdns.on("warning", (error: NodeJS.ErrnoException) => {
+      if (this.#closed !== undefined) return;
+      const from = last();
+      if (error.syscall !== undefined || from === undefined) this.#listener.failed(error);
+      else if (this.face.isOnLink(from.address)) this.#listener.garbage(from);
+    });
+  }
+}
+
+function contentOf(
+  message: createMulticastDns.QueryPacket | createMulticastDns.ResponsePacket,
+): Omit<LanPacket, "type"> {
+  const { id = 0, questions = [], answers = [], additionals = [] } = message;
+  return { id, questions, answers, additionals };
+}
+
+function asAnswer(record: LanRecord): createMulticastDns.ResponseOutgoingPacket["answers"][number] {
+  return record.type === "TXT" ? { ...record, data: [...record.data] } : { ...record };
+}

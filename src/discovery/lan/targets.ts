@@ -1,0 +1,108 @@
+/**
+ * The addresses of the hosts that announced services name, each with its life. Only names that a worker is bound to
+ * are kept, and few addresses of each.
+ */
+import { isIP } from "node:net";
+import { isLinkLocal } from "./multicast/interface.ts";
+
+/** Whose word an address is, and how long it counts. */
+export interface AddressClaim {
+  readonly source: { readonly address: string; readonly interfaceName: string };
+  /** Milliseconds; 0 takes it back. */
+  readonly lifetimeMs: number;
+}
+
+/** Of one name; from one host, so that nobody takes up the room of others. */
+const MAX_ADDRESSES_PER_SOURCE = 8;
+const MAX_ADDRESSES = 64;
+
+interface Target {
+  readonly uids: Set<string>;
+  /** By address, with zone where it needs one. */
+  readonly addresses: Map<string, { readonly source: string; readonly untilMs: number }>;
+}
+
+/** Names of hosts and their addresses. */
+export class LanTargets {
+  readonly #now: () => number;
+  readonly #targets = new Map<string, Target>();
+  readonly #nameOf = new Map<string, string>();
+
+  /** @param now Milliseconds on a monotonic clock. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Makes a worker interested in a name, and no longer in the one before. */
+  bind(uid: string, name: string): void {
+    const key = name.toLowerCase();
+    if (this.#nameOf.get(uid) === key) return;
+    this.unbind(uid);
+    this.#nameOf.set(uid, key);
+    const target = this.#targets.get(key) ?? { uids: new Set(), addresses: new Map() };
+    target.uids.add(uid);
+    this.#targets.set(key, target);
+  }
+
+  unbind(uid: string): void {
+    const key = this.#nameOf.get(uid);
+    if (key === undefined) return;
+    this.#nameOf.delete(uid);
+    const target = this.#targets.get(key);
+    target?.uids.delete(uid);
+    if (target?.uids.size === 0) this.#targets.delete(key);
+  }
+
+  /** Lists the workers bound to a name. */
+  uidsOf(name: string): readonly string[] {
+    return [...(this.#targets.get(name.toLowerCase())?.uids ?? [])];
+  }
+
+  /** Notes an address of a name to which somebody is bound. */
+  set(name: string, address: string, { source, lifetimeMs }: AddressClaim): void {
+    const target = this.#targets.get(name.toLowerCase());
+    if (target === undefined || isIP(address) === 0) return;
+    // Means something on the interface by which it came only.
+    const zoned = isLinkLocal(address) ? `${address}%${source.interfaceName}` : address;
+    const { addresses } = target;
+    if (lifetimeMs === 0) {
+      if (addresses.get(zoned)?.source === source.address) addresses.delete(zoned);
+      return;
+    }
+    const known = addresses.get(zoned);
+    if (known === undefined && !hasRoom(addresses, source.address)) return;
+    // Told by several of a host's addresses: the first one's word stays, or it would change all the time.
+    const teller = known?.source ?? source.address;
+    addresses.set(zoned, { source: teller, untilMs: this.#now() + lifetimeMs });
+  }
+
+  /** Lists the addresses of a name that one of the sources has told. */
+  addressesOf(name: string, sources: ReadonlySet<string>): string[] {
+    const found: string[] = [];
+    for (const [address, { source }] of this.#targets.get(name.toLowerCase())?.addresses ?? []) {
+      if (sources.has(source)) found.push(address);
+    }
+    return found;
+  }
+
+  /** Drops addresses that have lapsed. Returns the uids of the workers it concerns. */
+  expire(): Set<string> {
+    const now = this.#now();
+    const concerned = new Set<string>();
+    for (const { uids, addresses } of this.#targets.values()) {
+      for (const [address, { untilMs }] of addresses) {
+        if (now < untilMs) continue;
+        addresses.delete(address);
+        for (const uid of uids) concerned.add(uid);
+      }
+    }
+    return concerned;
+  }
+}
+
+function hasRoom(addresses: Target["addresses"], source: string): boolean {
+  if (addresses.size >= MAX_ADDRESSES) return false;
+  let told = 0;
+  for (const address of addresses.values()) if (address.source === source) told += 1;
+  return told < MAX_ADDRESSES_PER_SOURCE;
+}

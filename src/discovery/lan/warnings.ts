@@ -1,0 +1,67 @@
+/**
+ * What goes wrong on the network, said in warnings: once per minute for each kind and originator, and never more
+ * than a few per minute altogether, since anybody on the network can bring them about.
+ */
+
+import { processWide } from "../../internal/process-wide.ts";
+import { type Clock, systemClock } from "../../internal/time/clock.ts";
+import { createThrottle } from "../../internal/time/throttle.ts";
+
+/** Why something is complained about. */
+export interface Complaint {
+  /** Code of the warning. */
+  readonly code: "MERINO_DISCOVERY" | "MERINO_BAD_ADVERTISEMENT";
+  /** Who or what is at fault, for example an address; complaints are limited for each. */
+  readonly about: string;
+  /** The same for every complaint of its kind about the same; no words of a peer's. */
+  readonly text: string;
+  /** What differs from one to the next, such as a uid: said of the first only. */
+  readonly detail?: string;
+}
+
+/** Offers a complaint. */
+export type Complain = (complaint: Complaint) => void;
+
+const INTERVAL_MS = 60_000;
+const MAX_PER_INTERVAL = 20;
+
+/** Makes a limit in front of `warn`. */
+export function createComplaints(
+  warn: (message: string, code: string) => void,
+  clock: Pick<Clock, "now"> = systemClock,
+): Complain {
+  let current: Complaint | undefined;
+  let said = 0;
+  let sinceMs = Number.NEGATIVE_INFINITY;
+  const offer = createThrottle(
+    (text, suppressed) => {
+      if (current === undefined) return;
+      const now = clock.now();
+      if (now - sinceMs >= INTERVAL_MS) {
+        sinceMs = now;
+        said = 0;
+      }
+      said += 1;
+      if (said > MAX_PER_INTERVAL) return;
+      const detail = current.detail === undefined ? "" : ` (${current.detail})`;
+      const more = suppressed === 0 ? "" : `; ${suppressed} more like this since the last`;
+      const last = said < MAX_PER_INTERVAL ? "" : "; what else there is within a minute is not told";
+      warn(`${text}${detail}${more}${last}`, current.code);
+    },
+    { intervalMs: INTERVAL_MS, clock },
+  );
+  return (complaint) => {
+    current = complaint;
+    offer(`${complaint.code} ${complaint.about}`, complaint.text);
+    current = undefined;
+  };
+}
+
+/** The process's own: however many publishers and watches there are, a trouble is told once. */
+export function complain(complaint: Complaint): void {
+  processWide("lan-complaints", () => ({
+    complain: createComplaints((message, code) =>
+      process.emitWarning(message, { type: "MerinoWarning", code }),
+    ),
+  })).complain(complaint);
+}

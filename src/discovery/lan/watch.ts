@@ -1,0 +1,147 @@
+/**
+ * The looking side of multicast DNS for one namespace: asks at once and ever less often, listens all the time, and
+ * asks for what is missing or about to lapse.
+ */
+import { isIPv4 } from "node:net";
+import { type Clock, systemClock } from "../../internal/time/clock.ts";
+import type { DiscoveryEvent } from "../discovery.ts";
+import { LanCache } from "./cache.ts";
+import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
+import { isLinkLocal } from "./multicast/interface.ts";
+import { type Link, type LinkListener, sendQuietly } from "./multicast/link.ts";
+import type { LanPacket, LanQuestion } from "./multicast/packet.ts";
+import { serviceType } from "./service.ts";
+import { complain } from "./warnings.ts";
+
+/** RFC 6762, section 5.2: intervals between questions at least double. Publishers of ours repeat themselves anyway. */
+const FIRST_INTERVAL_MS = 1_000;
+const MAX_INTERVAL_MS = 60_000;
+
+/** How often to look what has lapsed. */
+const TICK_INTERVAL_MS = 1_000;
+/** How soon after something incomplete was heard: its other records may be on their way. */
+const TICK_SOON_MS = 100;
+
+/** How long a process stays that does nothing but wait for the workers there are, of which the first answers tell. */
+const REPLAY_MS = 3_000;
+
+const QUESTIONS_PER_PACKET = 16;
+
+/** What a watch looks for. */
+export interface LanWatchOptions {
+  readonly namespace: string;
+  readonly clock?: Clock;
+}
+
+/** One run of a watch. */
+export class LanWatch implements LinkListener {
+  readonly #clock: Clock;
+  readonly #cache: LanCache;
+  readonly #service: string;
+  readonly #link: Link;
+  readonly #timers = new Map<"ask" | "tick" | "soon", Disposable>();
+
+  constructor(
+    options: LanWatchOptions,
+    report: (event: DiscoveryEvent) => void,
+    createLink: (listener: LinkListener) => Link,
+  ) {
+    this.#clock = options.clock ?? systemClock;
+    this.#service = serviceType(options.namespace);
+    this.#link = createLink(this);
+    this.#cache = new LanCache({
+      namespace: options.namespace,
+      report,
+      complain,
+      now: () => this.#clock.now(),
+      rank: (address) => rankOf(address, this.#link.endpoints),
+    });
+  }
+
+  /** Reports workers and their changes until the signal fires, then closes everything. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    // Otherwise nothing here keeps the process alive.
+    const replay = setTimeout(() => {}, REPLAY_MS);
+    await this.#link.open();
+    this.#askAgain(FIRST_INTERVAL_MS);
+    this.#tickAgain();
+    await aborted;
+    clearTimeout(replay);
+    for (const timer of this.#timers.values()) timer[Symbol.dispose]();
+    await this.#link.close();
+  }
+
+  up(endpoint: Endpoint): void {
+    void this.#ask(endpoint);
+    // Whoever is new here may be heard of by one question too few.
+    if (this.#timers.has("ask")) this.#askAgain(FIRST_INTERVAL_MS);
+  }
+
+  packet(packet: LanPacket, endpoint: Endpoint, source: LanSource): void {
+    // RFC 6762, section 11: an answer that comes from another port is none of multicast DNS.
+    if (packet.type !== "response") return;
+    this.#cache.accept([...packet.answers, ...packet.additionals], {
+      address: source.address,
+      interfaceName: endpoint.face.name,
+    });
+    if (!this.#timers.has("soon")) {
+      this.#set("soon", TICK_SOON_MS, () => {
+        this.#timers.delete("soon");
+        this.#tick();
+      });
+    }
+  }
+
+  #askAgain(intervalMs: number): void {
+    this.#set("ask", intervalMs, () => {
+      for (const endpoint of this.#link.endpoints) void this.#ask(endpoint);
+      this.#askAgain(Math.min(2 * intervalMs, MAX_INTERVAL_MS));
+    });
+  }
+
+  async #ask(endpoint: Endpoint): Promise<void> {
+    await sendQuietly(endpoint, { questions: [{ name: this.#service, type: "PTR" }] });
+  }
+
+  #tickAgain(): void {
+    this.#set("tick", TICK_INTERVAL_MS, () => {
+      this.#tick();
+      this.#tickAgain();
+    });
+  }
+
+  #tick(): void {
+    const questions = this.#cache.tick();
+    for (let first = 0; first < questions.length; first += QUESTIONS_PER_PACKET) {
+      const some: readonly LanQuestion[] = questions.slice(first, first + QUESTIONS_PER_PACKET);
+      for (const endpoint of this.#link.endpoints) void sendQuietly(endpoint, { questions: some });
+    }
+  }
+
+  #set(name: "ask" | "tick" | "soon", delayMs: number, run: () => void): void {
+    this.#timers.get(name)?.[Symbol.dispose]();
+    this.#timers.set(name, this.#clock.setTimeout(run, delayMs));
+  }
+}
+
+/**
+ * Orders the addresses of a worker by how sure they lead to it: those of a network this host is on before those
+ * behind a router, and of the latter those of a family this host has at all.
+ */
+export function rankOf(address: string, endpoints: Iterable<Pick<Endpoint, "face">>): number {
+  const ipv4 = isIPv4(address);
+  const faces = Array.from(endpoints, ({ face }) => face);
+  if (faces.some((face) => face.isOnLink(address))) {
+    if (ipv4) return 0;
+    return isLinkLocal(address) ? 2 : 1;
+  }
+  const reachable = faces.some((face) =>
+    ipv4 ? face.ipv4.length > 0 : face.ipv6.some((own) => !isLinkLocal(own)),
+  );
+  if (!reachable) return 5;
+  return ipv4 ? 3 : 4;
+}

@@ -1,0 +1,159 @@
+/**
+ * The files by which workers of one namespace make themselves known on a host: `<uid>.json`, one per worker,
+ * each put in place whole by a rename. Reads and writes them; does not watch.
+ *
+ * Reading is synchronous: a scan of a directory in memory or on a local disk costs a few microseconds per
+ * worker, a tenth of what the thread pool would.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import { rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { hasCode } from "../../internal/has-code.ts";
+import { hostId, privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
+import { isWorkerUid, parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+
+const SUFFIX = ".json";
+const TEMPORARY = ".tmp";
+const MAX_FILE_BYTES = 64 * 1024;
+/** After this time a temporary file's writer must have died. */
+const TEMPORARY_LIFETIME_MS = 60_000;
+const ATTEMPTS = 10;
+
+let written = 0;
+
+/** One file of the directory as a scan finds it. */
+export interface Advertisement {
+  readonly uid: string;
+  /** Changes whenever the file is replaced. */
+  readonly signature: string;
+}
+
+/** The advertisements of one namespace. The place is fixed when the object is made. */
+export class AdvertisementDirectory {
+  readonly path: string;
+  readonly #runtime: string;
+
+  /** @param namespace Checked by the caller; part of the directory's name. */
+  constructor(namespace: string) {
+    this.#runtime = runtimeDirectory();
+    // Per host and boot: what an earlier boot or another host on a shared volume left is never taken for ours.
+    this.path = join(this.#runtime, "d", `${hostId().slice(0, 12)}.${namespace}`);
+  }
+
+  /** Makes the directory if need be, and checks owner and mode of what protects it. */
+  ensure(): void {
+    privateDirectory(this.#runtime);
+    privateDirectory(this.path);
+  }
+
+  /** Puts a worker's file in place, whole, instead of an earlier one. */
+  async write(worker: WorkerMetadata): Promise<void> {
+    const temporary = join(this.path, `${worker.uid}.${process.pid}-${written++}${TEMPORARY}`);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.ensure();
+        await writeFile(temporary, JSON.stringify(worker), { flag: "wx", mode: 0o600 });
+        await rename(temporary, this.#file(worker.uid));
+        return;
+      } catch (error) {
+        await rm(temporary, { force: true });
+        // Another process that left removed the directory, empty as it was, under our hands.
+        if (attempt === ATTEMPTS || !hasCode(error, "ENOENT")) throw error;
+      }
+    }
+  }
+
+  /** Removes a worker's file; one that is not there is no error. */
+  async remove(uid: string): Promise<void> {
+    await rm(this.#file(uid), { force: true });
+  }
+
+  /** Removes a worker's file unless it was replaced after the scan. Returns whether it did. */
+  sweep({ uid, signature }: Advertisement): boolean {
+    if (this.#signatureOf(uid) !== signature) return false;
+    rmSync(this.#file(uid), { force: true });
+    return true;
+  }
+
+  /** Lists the files there are, and removes temporary ones that their writer left behind. No directory: no files. */
+  scan(): Advertisement[] {
+    const found: Advertisement[] = [];
+    for (const name of this.#names()) {
+      if (name.endsWith(TEMPORARY)) this.#removeIfStale(name);
+      if (!name.endsWith(SUFFIX)) continue;
+      const uid = name.slice(0, -SUFFIX.length);
+      const signature = this.#signatureOf(uid);
+      if (signature !== undefined) found.push({ uid, signature });
+    }
+    return found;
+  }
+
+  /**
+   * Reads a worker's record. `"gone"`: there is no file any more, it was retracted since the scan. `"malformed"`:
+   * the file is no good (too large, not a regular file, no record, the record of another uid).
+   */
+  read(uid: string): WorkerMetadata | "gone" | "malformed" {
+    if (!isWorkerUid(uid)) return "malformed";
+    let descriptor: number | undefined;
+    try {
+      // Neither a link to elsewhere nor a pipe that would block.
+      descriptor = openSync(
+        this.#file(uid),
+        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      );
+      const stats = fstatSync(descriptor);
+      if (!stats.isFile() || stats.size > MAX_FILE_BYTES) return "malformed";
+      const worker = parseWorkerMetadata(JSON.parse(readFileSync(descriptor, "utf8")), { unix: true });
+      return worker?.uid === uid ? worker : "malformed";
+    } catch (error) {
+      // Whatever else is wrong with the file, there is no record in it; the watch reports that.
+      return hasCode(error, "ENOENT") ? "gone" : "malformed";
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor);
+    }
+  }
+
+  /** Removes the directory if nothing is in it. */
+  async removeIfEmpty(): Promise<void> {
+    try {
+      await rmdir(this.path);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT", "ENOTEMPTY", "EEXIST")) throw error;
+    }
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.path);
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    }
+  }
+
+  #file(uid: string): string {
+    return join(this.path, `${uid}${SUFFIX}`);
+  }
+
+  #signatureOf(uid: string): string | undefined {
+    const stats = lstatSync(this.#file(uid), { bigint: true, throwIfNoEntry: false });
+    return stats && `${stats.ino} ${stats.mtimeNs} ${stats.size}`;
+  }
+
+  #removeIfStale(name: string): void {
+    const path = join(this.path, name);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats !== undefined && Date.now() - stats.mtimeMs > TEMPORARY_LIFETIME_MS)
+      rmSync(path, { force: true });
+  }
+}

@@ -1,0 +1,42 @@
+/** What the main thread of a worker and its front thread tell each other. Types only. */
+import type { MessagePort } from "node:worker_threads";
+import type { ChannelOptions } from "../../wire/channel-options.ts";
+
+/** What the front thread is started with. */
+export interface FrontInit {
+  readonly host: string;
+  readonly port: number;
+  readonly controlPath: string;
+  readonly channel: ChannelOptions;
+  readonly maxBatchBytes: number;
+  /** See `worker/activity.ts`. */
+  readonly activity: SharedArrayBuffer;
+}
+
+/** From the front thread. */
+export type FrontMessage =
+  | { readonly type: "listening"; readonly host: string; readonly port: number }
+  | {
+      readonly type: "failed";
+      /** Present where an option is to blame. */
+      readonly option?: { readonly name: string; readonly value: unknown; readonly expected: string };
+      readonly message: string;
+    }
+  /** A client has connected: the main thread serves the session on this port, as side 1 of the memory. */
+  | {
+      readonly type: "session";
+      readonly port: MessagePort;
+      readonly memory: SharedArrayBuffer;
+      readonly local: boolean;
+      readonly description: string;
+    }
+  /** The worker has been told to stop, and whoever did so has been answered. */
+  | { readonly type: "stop"; readonly graceMs: number }
+  /** Every connection has ended. */
+  | { readonly type: "closed" };
+
+/** To the front thread. */
+export type MainMessage =
+  /** The worker's record, for `describe`. */
+  | { readonly type: "record"; readonly record: Uint8Array }
+  | { readonly type: "close"; readonly graceMs: number };

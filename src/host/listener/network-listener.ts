@@ -1,0 +1,176 @@
+/**
+ * The main thread's side of a worker's front thread: starts it, serves the sessions it hands over, and ends it.
+ * What the thread does is in `thread.ts`.
+ */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import { createDeferred } from "../../internal/deferred.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import { PortCarrier } from "../../transport/listener/port-carrier.ts";
+import { encodeWorkerMetadata } from "../../wire/messages/service-messages.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import type { FrontInit, FrontMessage, MainMessage } from "./messages.ts";
+
+/** How long the thread may take to end, beyond the time granted to its connections. */
+const TERMINATION_GRACE_MS = 1_000;
+
+/** The thread's entry module: beside this one in the source; in the build, which has no folder for every chunk, in `host`. */
+const FRONT_URL = new URL(
+  import.meta.url.endsWith(".ts")
+    ? "./thread.ts"
+    : /\/(?:host|cli)\/[^/]+$/.test(import.meta.url)
+      ? "../host/listener.js"
+      : "./host/listener.js",
+  import.meta.url,
+);
+
+/** What a front needs of its worker. */
+export interface NetworkFrontOptions extends FrontInit {
+  /** Takes a new connection. */
+  readonly serve: (carrier: Carrier) => void;
+  /** The worker has been told to stop: `graceMs` for calls in flight, `Infinity` for no limit. */
+  readonly stop: (graceMs: number) => void;
+}
+
+/** A front thread that listens. */
+export class NetworkFront {
+  /** The address bound. */
+  readonly host: string;
+  readonly port: number;
+  readonly #thread: Worker;
+  readonly #exited: Promise<void>;
+  readonly #closed: Promise<void>;
+  readonly #state: FrontState;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts the thread. Resolves when it listens; when that fails, it has ended.
+   *
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host` or `port`) if it cannot listen there.
+   */
+  static async start(options: NetworkFrontOptions): Promise<NetworkFront> {
+    const { serve, stop, ...init } = options;
+    const thread = startThread(init);
+    const state: FrontState = { closing: false };
+    const listening = createDeferred<{ readonly host: string; readonly port: number }>();
+    const closed = createDeferred<void>();
+    const exited = createDeferred<void>();
+    thread.on("message", (message: FrontMessage) => {
+      switch (message.type) {
+        case "listening":
+          listening.resolve(message);
+          return;
+        case "failed":
+          listening.reject(explainFailure(message));
+          return;
+        case "session": {
+          const { port, memory, local, description } = message;
+          if (state.closing) port.close();
+          else serve(new PortCarrier(port, { memory, side: 1, local, description }));
+          return;
+        }
+        case "stop":
+          stop(message.graceMs);
+          return;
+        case "closed":
+          closed.resolve();
+      }
+    });
+    thread.once("exit", () => {
+      exited.resolve();
+      listening.reject(new Error("Cannot listen on the network: the front thread has ended"));
+    });
+    thread.once("error", (error) => {
+      listening.reject(error);
+      // Once it listens, the worker cannot do without it: nobody could reach it, or learn that.
+      if (state.listening === true) throw error;
+    });
+    try {
+      const { host, port } = await listening.promise;
+      state.listening = true;
+      return new NetworkFront({ host, port, thread, state, closed: closed.promise, exited: exited.promise });
+    } catch (error) {
+      await thread.terminate();
+      throw error;
+    }
+  }
+
+  private constructor(parts: {
+    readonly host: string;
+    readonly port: number;
+    readonly thread: Worker;
+    readonly state: FrontState;
+    readonly closed: Promise<void>;
+    readonly exited: Promise<void>;
+  }) {
+    this.host = parts.host;
+    this.port = parts.port;
+    this.#thread = parts.thread;
+    this.#state = parts.state;
+    this.#closed = parts.closed;
+    this.#exited = parts.exited;
+  }
+
+  /** Gives the thread the record that it describes the worker with. */
+  announce(worker: WorkerMetadata): void {
+    this.#send({ type: "record", record: encodeWorkerMetadata(worker) });
+  }
+
+  /**
+   * Takes no more connections, waits until those there are have ended, and ends the thread. Idempotent.
+   *
+   * @param graceMs Milliseconds after which connections that are left are cut off.
+   */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#state.closing = true;
+    this.#send({ type: "close", graceMs });
+    const { promise: late, resolve } = createDeferred<void>();
+    const timer = setTimeout(resolve, graceMs + TERMINATION_GRACE_MS);
+    await Promise.race([this.#closed, this.#exited, late]);
+    clearTimeout(timer);
+    await this.#thread.terminate();
+  }
+
+  #send(message: MainMessage): void {
+    this.#thread.postMessage(message);
+  }
+}
+
+interface FrontState {
+  listening?: boolean;
+  closing: boolean;
+}
+
+function startThread(front: FrontInit): Worker {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  // Loaders and preloaded modules of the program are none of this thread's business, and would cost their time again.
+  const options = { name: "merino front", execArgv: [], env };
+  if (!FRONT_URL.pathname.endsWith(".ts"))
+    return new Worker(FRONT_URL, { ...options, workerData: { front } });
+  // From source, as in this library's own tests: threads of Node 20 take a loader only by its own call.
+  const tsx = dirname(createRequire(import.meta.url).resolve("tsx/package.json"));
+  const loader = pathToFileURL(join(tsx, "dist/esm/api/index.mjs")).href;
+  return new Worker(START_FROM_SOURCE, {
+    ...options,
+    eval: true,
+    workerData: { front, loader, entry: FRONT_URL.href },
+  });
+}
+
+const START_FROM_SOURCE = `
+const { loader, entry } = require("node:worker_threads").workerData;
+import(loader).then(({ register }) => { register(); return import(entry); });
+`;
+
+function explainFailure(failure: Extract<FrontMessage, { readonly type: "failed" }>): Error {
+  const { option, message } = failure;
+  return option === undefined ? new Error(message) : new InvalidOptionError(option.name, option);
+}

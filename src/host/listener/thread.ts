@@ -1,0 +1,146 @@
+/**
+ * What the front thread of a network worker runs: it holds the connections, answers `idle`, `stop` and
+ * `describe` by itself, and relays everything else to the main thread, so that a routine that keeps that
+ * thread busy neither drops a connection nor makes the worker unreachable. It loads nothing of the user's.
+ */
+import { writeSync } from "node:fs";
+import { MessageChannel, parentPort, workerData } from "node:worker_threads";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import { createDeferred } from "../../internal/deferred.ts";
+import { MAX_TIMER_MS } from "../../internal/time/clock.ts";
+import { loadGrpc } from "../../transport/grpc/service.ts";
+import { relayDispatch } from "../../transport/listener/dispatch-stream.ts";
+import { type GrpcListener, type GrpcPeer, listenGrpc } from "../../transport/listener/listen.ts";
+import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
+import { relaySession } from "../../transport/listener/session-relay.ts";
+import { StreamGuard } from "../../transport/listener/stream-guard.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
+import { idleMsIn } from "../../worker/activity.ts";
+import type { FrontInit, FrontMessage, MainMessage } from "./messages.ts";
+
+/** How long the main thread may take to end the worker, beyond the time granted to calls. */
+const STOP_GRACE_MS = 5_000;
+
+/** Sessions that callers may have open, beside calls of one stream each. */
+const MAX_SESSIONS = 4_096;
+
+/** How long a stream may be silent at first. */
+const GREETING_MS = 10_000;
+
+const main = parentPort;
+if (main === null) throw new Error("The front thread is started by a worker, never by hand");
+
+const { front: init } = workerData as { readonly front: FrontInit };
+const record = createDeferred<Uint8Array>();
+let killAtMs = Number.POSITIVE_INFINITY;
+let kill: NodeJS.Timeout | undefined;
+
+function send(message: FrontMessage): void {
+  if (message.type === "session") main?.postMessage(message, [message.port]);
+  else main?.postMessage(message);
+}
+
+/** Has a session of the main thread's at the other end. */
+function connect(peer: GrpcPeer): PortCarrier {
+  const { port1, port2 } = new MessageChannel();
+  const memory = createPortMemory();
+  const { local, description } = peer;
+  const carrier = new PortCarrier(port1, { memory, side: 0, local, description });
+  send({ type: "session", port: port2, memory, local, description });
+  return carrier;
+}
+
+/** The main thread ends the worker; if it does not, because it is busy, the system does. */
+function stop(graceSeconds: number): void {
+  const graceMs = graceSeconds * 1000;
+  send({ type: "stop", graceMs });
+  const atMs = performance.now() + graceMs + STOP_GRACE_MS;
+  if (atMs >= killAtMs) return;
+  killAtMs = atMs;
+  clearTimeout(kill);
+  const delayMs = graceMs + STOP_GRACE_MS;
+  if (delayMs > MAX_TIMER_MS) return;
+  kill = setTimeout(() => {
+    print(2, `merino: worker ${process.pid} did not stop within ${Math.round(delayMs)} ms and is killed\n`);
+    process.kill(process.pid, "SIGKILL");
+  }, delayMs);
+}
+
+async function serve(): Promise<GrpcListener> {
+  const { host, port, controlPath, channel, maxBatchBytes, activity } = init;
+  const grpc = await loadGrpc();
+  // The library reports on stderr what is returned as an error here, or is a peer's affair.
+  if (process.env.GRPC_VERBOSITY === undefined && process.env.GRPC_NODE_VERBOSITY === undefined) {
+    grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+  }
+  const guard = new StreamGuard({
+    maxStreams: MAX_SESSIONS + 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
+    greetingMs: GREETING_MS,
+  });
+  return listenGrpc({
+    host,
+    port,
+    controlPath,
+    channel,
+    maxBatchBytes,
+    handlers: {
+      session: (stream, peer) => {
+        if (guard.admit(stream)) relaySession(stream, connect(peer), { maxBatchBytes });
+      },
+      dispatch: (stream, peer) => {
+        if (guard.admit(stream)) relayDispatch(stream, connect(peer), () => new grpc.Metadata());
+      },
+      idleSeconds: () => idleMsIn(activity) / 1000,
+      describe: () => record.promise,
+      stop,
+    },
+  });
+}
+
+function print(descriptor: 1 | 2, text: string | Uint8Array): void {
+  try {
+    if (typeof text === "string") writeSync(descriptor, text);
+    else writeSync(descriptor, text);
+  } catch {
+    // The pipe is full, or its reader has gone.
+  }
+}
+
+// A thread's own streams go through the main thread, and stand still while that is busy.
+for (const [descriptor, stream] of [
+  [1, process.stdout],
+  [2, process.stderr],
+] as const) {
+  stream.write = (chunk: string | Uint8Array) => {
+    print(descriptor, chunk);
+    return true;
+  };
+}
+
+const listening = serve();
+main.on("message", (message: MainMessage) => {
+  if (message.type === "record") {
+    record.resolve(message.record);
+    return;
+  }
+  void listening
+    .then((listener) => listener.close(message.graceMs))
+    .catch(() => {}) // reported below
+    .finally(() => {
+      clearTimeout(kill);
+      send({ type: "closed" });
+      main.close();
+    });
+});
+listening.then(
+  ({ host, port }) => send({ type: "listening", host, port }),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const option =
+      error instanceof InvalidOptionError
+        ? { name: error.option, value: error.value, expected: error.expected }
+        : undefined;
+    send({ type: "failed", message, ...(option && { option }) });
+    main.close();
+  },
+);

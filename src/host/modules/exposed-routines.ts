@@ -1,0 +1,117 @@
+/**
+ * Which routines a worker's callers may call when they may not cause imports: those declared in the modules it
+ * was started with, and those that these modules export. It decides by identity, imports nothing for a caller,
+ * and never mentions a routine outside of the set.
+ */
+import { portableByPrototype } from "../../codec/portable-registry.ts";
+import { moduleOf } from "../../identity/call-site.ts";
+import { allRoutines, definitionOf, findRoutine, nearMisses } from "../../identity/registry.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import { findMethodRoutine } from "../../routine/method-routine.ts";
+
+/** Suggestions in one refusal. */
+const MAX_SUGGESTIONS = 3;
+
+/** The routines of some modules. */
+export class ExposedRoutines {
+  readonly #modules = new Set<string>();
+  /** Identities of what the modules export, wherever it was declared. */
+  readonly #exported = new Set<string>();
+
+  /**
+   * Exposes what a module declares, also later, and what it exports now: routines, the method routines of
+   * classes, and whatever of these a namespace that it re-exports holds.
+   *
+   * @param moduleUrl `file:` URL.
+   * @param namespace What importing it gave; absent for one whose import does not come to its end.
+   * @returns How many routines callers can reach through this module.
+   */
+  add(moduleUrl: string, namespace: object | undefined): number {
+    const module = moduleOf(moduleUrl) ?? moduleUrl;
+    const exported = new Set<string>();
+    if (namespace !== undefined) collectFromNamespace(namespace, exported, new Set());
+    for (const id of exported) this.#exported.add(id);
+    this.#modules.add(module);
+    for (const definition of allRoutines()) {
+      if (definition.module === module) exported.add(definition.id);
+    }
+    return exported.size;
+  }
+
+  /** The routine of this identity, if it is exposed. */
+  find(id: string): RoutineDefinition | undefined {
+    const definition = findRoutine(id) ?? findMethodRoutine(id);
+    return definition !== undefined && this.#includes(definition) ? definition : undefined;
+  }
+
+  /** Exposed identities much like this one, the nearest first. */
+  suggest(id: string): readonly string[] {
+    return nearMisses(id, Number.POSITIVE_INFINITY)
+      .filter((near) => this.find(near) !== undefined)
+      .slice(0, MAX_SUGGESTIONS);
+  }
+
+  #includes(definition: RoutineDefinition): boolean {
+    // By identity, not by callable: a module evaluated again has replaced the callable that was exported.
+    return this.#exported.has(definition.id) || this.#modules.has(definition.module ?? "");
+  }
+}
+
+function collectFromNamespace(namespace: object, into: Set<string>, seen: Set<object>): void {
+  if (seen.has(namespace)) return;
+  seen.add(namespace);
+  for (const name of Object.keys(namespace)) {
+    const value = read(namespace, name);
+    if (typeof value === "function") collectFromFunction(value, into);
+    // `export * as jobs`; and what a CommonJS module exports, which is its default.
+    else if (isNamespace(value) || (isObject(value) && (name === "default" || name === "module.exports")))
+      collectFromNamespace(value, into, seen);
+  }
+}
+
+/** A routine, or a class with routines for methods, its own and those it inherits. */
+function collectFromFunction(exported: object, into: Set<string>): void {
+  const definition = definitionOf(exported);
+  if (definition !== undefined) {
+    into.add(definition.id);
+    return;
+  }
+  for (let Class: object | null = exported; isClass(Class); Class = Object.getPrototypeOf(Class)) {
+    for (const method of ownValues(Class)) {
+      const statical = isObject(method) ? definitionOf(method) : undefined;
+      if (statical !== undefined) into.add(statical.id);
+    }
+    const owner = portableByPrototype(Class.prototype);
+    if (owner === undefined) continue;
+    for (const name of Object.getOwnPropertyNames(Class.prototype)) {
+      const method = findMethodRoutine(`${owner.id}.${name}`);
+      if (method !== undefined) into.add(method.id);
+    }
+  }
+}
+
+function isClass(value: unknown): value is { readonly prototype: object } {
+  return typeof value === "function" && isObject(read(value, "prototype"));
+}
+
+function isNamespace(value: unknown): value is object {
+  return isObject(value) && Object.prototype.toString.call(value) === "[object Module]";
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" || typeof value === "function") && value !== null;
+}
+
+/** Values of data properties; a getter may do anything, and is left alone. */
+function ownValues(object: object): readonly unknown[] {
+  return Object.values(Object.getOwnPropertyDescriptors(object)).map((descriptor) => descriptor.value);
+}
+
+/** An export may be unreadable yet, in a cycle of modules; then it is no routine either. */
+function read(object: object, name: string): unknown {
+  try {
+    return (object as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
+}

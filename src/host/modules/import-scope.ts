@@ -1,0 +1,29 @@
+/**
+ * Marks code that runs because a worker imports a module: its top level, what that calls, and whatever
+ * continues from there. A running body is outside of every such scope. Nothing is decided here.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { processWide } from "../../internal/process-wide.ts";
+
+/** The import that the current code belongs to. */
+export interface ImportScope {
+  /** `file:` URL of the module that the worker asked for; the code may be that of a module it imports. */
+  readonly module: string;
+}
+
+const storage = processWide("host.import-scope", () => new AsyncLocalStorage<ImportScope | undefined>());
+
+/** Runs a function, and all that follows from it, as part of an import. */
+export function runInImportScope<T>(scope: ImportScope, run: () => T): T {
+  return storage.run(scope, run);
+}
+
+/** Runs a function as part of no import, whoever calls it. */
+export function leaveImportScope<T>(run: () => T): T {
+  return storage.run(undefined, run);
+}
+
+/** The import that the caller belongs to, or `undefined` outside of all. */
+export function importScope(): ImportScope | undefined {
+  return storage.getStore();
+}

@@ -1,0 +1,33 @@
+/**
+ * References by the names that callers use where those differ from this worker's own by their directory: see
+ * `identity-map.ts`. It concerns what arrives; what leaves bears the worker's own names.
+ */
+import type { References } from "../../codec/references.ts";
+import { findRoutine } from "../../identity/registry.ts";
+import { type IdentityMapping, mappedIdentities } from "./identity-map.ts";
+
+/** Wraps references so that an unknown identity is looked up under those equated with it. */
+export function mapReferences(references: References, mappings: readonly IdentityMapping[]): References {
+  if (mappings.length === 0) return references;
+  return {
+    describeRoutine: (candidate) => references.describeRoutine(candidate),
+    resolveRoutine(reference) {
+      const known =
+        findRoutine(reference.id) === undefined
+          ? mappedIdentities(reference.id, mappings).find((id) => findRoutine(id) !== undefined)
+          : undefined;
+      return references.resolveRoutine(known === undefined ? reference : { ...reference, id: known });
+    },
+    portableByPrototype: (prototype) => references.portableByPrototype(prototype),
+    portableByConstructor: (constructor) => references.portableByConstructor(constructor),
+    portableById(id) {
+      const exact = references.portableById(id);
+      if (exact !== undefined) return exact;
+      for (const other of mappedIdentities(id, mappings)) {
+        const found = references.portableById(other);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * Imports the modules that declare routines, in a worker. It knows how far each import has come, and tells
+ * what a pool may do that is opened there. Which modules may be imported at all is decided by the caller.
+ *
+ * A module is imported at most once. The program's entry module counts as imported far enough when it opens
+ * a pool, because from there on it is the caller's program, and stays suspended. What continues from an
+ * import belongs to it for good: a program that starts itself from a module other than the entry, and opens
+ * its pool only after some `await`, would otherwise start workers without end.
+ */
+import { moduleOf, modulesOnStack } from "../../identity/call-site.ts";
+import { createDeferred, type Deferred } from "../../internal/deferred.ts";
+import { importScope, runInImportScope } from "./import-scope.ts";
+import { ensureTypeScript } from "./typescript-support.ts";
+
+/** How far the import of a module has come. */
+export type ModuleState =
+  /** Never asked for. */
+  | "unknown"
+  | "loading"
+  /** It is the entry and has opened a pool; what it declares below that is never reached. */
+  | "suspended"
+  | "loaded"
+  /** Its import was rejected; see `failure()`. What it declared before that exists. */
+  | "failed";
+
+/** What opening a pool comes to, by where it was called from. */
+export type OpenVerdict =
+  /** Not part of an import: a running body. */
+  | "allowed"
+  /** The program's entry: the pool returns a promise that never settles. */
+  | "suspend"
+  /** Another module that is being imported: the pool throws `PoolInWorkerError`. */
+  | "refuse";
+
+/** Imports modules for one worker. */
+export interface ModuleLoader {
+  /**
+   * Imports a module, or waits until it has been imported far enough for its routines to run: until its import
+   * has settled, or until it has opened a pool if it is the entry. Callers share one import.
+   *
+   * @param moduleUrl `file:` URL.
+   * @param isRegistered Tells whether what the caller needs has been declared. It decides when the import was
+   *   rejected or cannot get any further: declared is good enough.
+   * @throws Error whose `cause` is the import's error; or saying that the import takes too long, for instance
+   *   because a top-level `await` never settles.
+   */
+  load(moduleUrl: string, isRegistered?: () => boolean): Promise<void>;
+  /** Decides about a pool that is being opened, and if it suspends the entry, lets those who wait for it go on. */
+  onOpen(): OpenVerdict;
+  state(moduleUrl: string): ModuleState;
+  /** Why a module's import was rejected; `undefined` if it was not. */
+  failure(moduleUrl: string): unknown;
+}
+
+/** What a loader is made with. */
+export interface ModuleLoaderOptions {
+  /** `file:` URL of the entry module of the program that started the worker, if it has one. */
+  readonly entry: string | undefined;
+  /** Milliseconds an import may take. Default 30 000. */
+  readonly importTimeoutMs?: number | undefined;
+}
+
+interface ImportRecord {
+  state: ModuleState;
+  failure: unknown;
+  /** Whether it waits for the suspended entry, and so will never settle. */
+  blocked: boolean;
+  /** Resolved once routines of the module can run or its import was rejected; rejected when waiting is given up. */
+  readonly reached: Deferred<void>;
+}
+
+const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;
+
+/** How long the modules around a suspended entry may take to finish, before they count as waiting for it. */
+const SUSPENSION_GRACE_MS = 1_000;
+
+/** Makes the loader of a worker. It holds timers only while imports are under way. */
+export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
+  const { importTimeoutMs = DEFAULT_IMPORT_TIMEOUT_MS } = options;
+  const entry = moduleOf(options.entry);
+  const records = new Map<string, ImportRecord>();
+
+  function begin(module: string): ImportRecord {
+    const record = createRecord("loading");
+    records.set(module, record);
+    const timer = setTimeout(
+      () => record.reached.reject(tooLong(module, importTimeoutMs, suspended())),
+      importTimeoutMs,
+    );
+    const settle = (state: "loaded" | "failed", failure?: unknown): void => {
+      clearTimeout(timer);
+      // A suspended CommonJS entry does get to its end, without having done what it was written for.
+      if (record.state === "loading") record.state = state;
+      record.failure = failure;
+      record.reached.resolve();
+    };
+    void importModule(module).then(
+      () => settle("loaded"),
+      (error: unknown) => settle("failed", error),
+    );
+    void record.reached.promise.finally(() => clearTimeout(timer)).catch(() => {});
+    return record;
+  }
+
+  /** The entry, if it is suspended. */
+  function suspended(): string | undefined {
+    return entry !== undefined && records.get(entry)?.state === "suspended" ? entry : undefined;
+  }
+
+  function suspend(module: string, importing: string): void {
+    const record = records.get(module) ?? createRecord("suspended");
+    records.set(module, record);
+    record.state = "suspended";
+    record.reached.resolve();
+    // A module that imports the entry waits for ever, if the entry awaits the pool at its top level.
+    const outer = records.get(importing);
+    if (outer === undefined || outer === record || outer.state !== "loading") return;
+    const timer = setTimeout(() => {
+      outer.blocked = true;
+      outer.reached.reject(waitsForEntry(importing, module));
+    }, SUSPENSION_GRACE_MS);
+    void outer.reached.promise.finally(() => clearTimeout(timer)).catch(() => {});
+  }
+
+  const loader: ModuleLoader = {
+    async load(moduleUrl, isRegistered = () => false) {
+      const module = moduleOf(moduleUrl);
+      if (module === undefined) throw new Error(`Cannot import '${moduleUrl}': it is not the URL of a file`);
+      const record = records.get(module) ?? begin(module);
+      try {
+        await record.reached.promise;
+      } catch (error) {
+        // Once given up, an import may still come to its end; a blocked one has declared all it ever will.
+        if (record.state === "loading" && !(record.blocked && isRegistered())) throw error;
+      }
+      if (record.state === "failed" && !isRegistered()) throw importFailed(module, record.failure);
+    },
+    onOpen() {
+      const scope = importScope();
+      if (scope === undefined) return "allowed";
+      if (entry === undefined) return "refuse";
+      if (scope.module !== entry && !modulesOnStack(loader.onOpen).includes(entry)) return "refuse";
+      suspend(entry, scope.module);
+      return "suspend";
+    },
+    state: (moduleUrl) => records.get(moduleOf(moduleUrl) ?? "")?.state ?? "unknown",
+    failure: (moduleUrl) => records.get(moduleOf(moduleUrl) ?? "")?.failure,
+  };
+  return loader;
+}
+
+async function importModule(module: string): Promise<unknown> {
+  await ensureTypeScript(module);
+  return runInImportScope({ module }, () => import(module));
+}
+
+function createRecord(state: ModuleState): ImportRecord {
+  const reached = createDeferred();
+  // Whoever calls load() sees the rejection; there may be nobody at the moment.
+  reached.promise.catch(() => {});
+  return { state, failure: undefined, blocked: false, reached };
+}
+
+function importFailed(module: string, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`Cannot import '${module}': ${why}`, { cause });
+}
+
+function tooLong(module: string, timeoutMs: number, entry: string | undefined): Error {
+  const hint =
+    entry === undefined || entry === module
+      ? "a top-level await in it, or in a module it imports, does not settle"
+      : `a top-level await does not settle, or it imports '${entry}', which has opened a pool and is suspended here`;
+  return new Error(`Cannot import '${module}': it has not finished within ${timeoutMs} ms; ${hint}`);
+}
+
+function waitsForEntry(module: string, entry: string): Error {
+  return new Error(
+    `Cannot import '${module}': it imports '${entry}', which opens a pool at its top level and is suspended in ` +
+      "workers; declare routines in a module that does not import the program's entry",
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * Makes this process able to import TypeScript where its parent could by means that a child does not
+ * inherit: a test runner's own transform, or a loader that was registered by code. It uses the `tsx` that is
+ * installed beside the module; it brings none. It acts before the first import of a TypeScript file, since
+ * Node remembers a failed one.
+ */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { isMainThread } from "node:worker_threads";
+import { processWide } from "../../internal/process-wide.ts";
+
+/** Loaders that take TypeScript, as they appear in `--import`, `--loader` and `--require`. */
+const LOADERS =
+  /(?:^|[\\/=@\s"])(?:tsx|ts-node|swc-node|esbuild-register|oxc-node|jiti|sucrase|amaro)(?:[\\/@"\s]|$)/;
+
+const support = processWide("host.typescript", (): { registered?: Promise<void> } => ({}));
+
+/**
+ * Prepares the import of a module, if it is TypeScript that this process cannot take yet. Concurrent callers
+ * share one preparation; a failed one is tried again for the next module, which may have tsx at hand.
+ *
+ * @param moduleUrl `file:` URL of the module.
+ * @throws Error saying what to install, if nothing can load the file.
+ */
+export async function ensureTypeScript(moduleUrl: string): Promise<void> {
+  if (!/\.[cm]?tsx?$/.test(new URL(moduleUrl).pathname) || hasLoader()) return;
+  const node = canStripTypes(moduleUrl);
+  // Vitest and Jest also resolve './x.js' to x.ts and take enums, which Node's own stripping does not.
+  if (node && process.env.VITEST === undefined && process.env.JEST_WORKER_ID === undefined) return;
+  const tsx = findTsx(moduleUrl);
+  if (tsx !== undefined) {
+    support.registered ??= register(tsx).catch((error: unknown) => {
+      delete support.registered;
+      throw error;
+    });
+    await support.registered;
+  } else if (!node && support.registered === undefined) {
+    throw new Error(
+      `Cannot import '${moduleUrl}': this worker runs on Node ${process.version}, which does not take this file ` +
+        "as it is; install tsx beside it (npm install --save-dev tsx), or build it to JavaScript",
+    );
+  }
+}
+
+function hasLoader(): boolean {
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((text) => LOADERS.test(text));
+}
+
+/** Node's own stripping takes neither JSX nor anything in `node_modules`. */
+function canStripTypes(moduleUrl: string): boolean {
+  const { typescript } = process.features as { readonly typescript?: unknown };
+  const stripping = typescript === "strip" || typescript === "transform";
+  return stripping && !moduleUrl.endsWith("x") && !moduleUrl.includes("/node_modules/");
+}
+
+/** The directory of the tsx that the module's package, or the program, has installed. */
+function findTsx(moduleUrl: string): string | undefined {
+  for (const base of [() => moduleUrl, () => pathToFileURL(join(process.cwd(), "program.js"))]) {
+    try {
+      return dirname(createRequire(base()).resolve("tsx/package.json"));
+    } catch {
+      // Not installed there, or the current directory has been removed.
+    }
+  }
+  return undefined;
+}
+
+async function register(directory: string): Promise<void> {
+  const load = (path: string): Promise<unknown> => import(pathToFileURL(join(directory, path)).href);
+  if (isMainThread) {
+    await load(loaderOf(directory));
+    return;
+  }
+  // In a thread the loader above has no effect on Node 20; these entry points have, in this form only.
+  const apis = await Promise.all([load("dist/cjs/api/index.mjs"), load("dist/esm/api/index.mjs")]);
+  for (const api of apis) (api as { register(): unknown }).register();
+}
+
+/** What `--import tsx` would load. */
+function loaderOf(directory: string): string {
+  const require = createRequire(join(directory, "package.json"));
+  const { exports } = require("./package.json") as { exports?: Record<string, unknown> };
+  const main = exports?.["."];
+  return typeof main === "string" ? main : "dist/loader.mjs";
+}

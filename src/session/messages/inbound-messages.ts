@@ -1,0 +1,68 @@
+/**
+ * The unfinished messages of one connection: those whose head has come and whose parts have not all. It
+ * does not judge the streams they belong to. A stream has at most one, and no more begin than allowed.
+ */
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import type { BatchReader } from "../../wire/batch/reader.ts";
+import { FrameKind } from "../../wire/frame-kind.ts";
+import type { Limits } from "../../wire/frames.ts";
+import { TaskFlag } from "../../wire/task/flags.ts";
+import { InboundMessage } from "./message-assembly.ts";
+
+/** The receiving side of all streams. */
+export class InboundMessages {
+  readonly #limits: Limits;
+  readonly #messages = new Map<number, InboundMessage>();
+  /** Messages of which a part has begun to arrive. */
+  #begun = 0;
+
+  /** @param limits What this side has announced that it takes. */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  has(stream: number): boolean {
+    return this.#messages.size > 0 && this.#messages.has(stream);
+  }
+
+  /** Begins the message of which the reader holds the head. */
+  open(reader: BatchReader): void {
+    const detached =
+      reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
+    const { kind, stream, bodyUs, bytes, payloadStart, payloadEnd, parts } = reader;
+    const message = new InboundMessage(
+      { kind, stream, bodyUs, detached, bytes, payloadStart, payloadEnd, parts },
+      this.#limits.maxMessage,
+    );
+    this.#messages.set(stream, message);
+  }
+
+  /**
+   * The message that a chunk is for; from its first chunk on it counts among the unfinished ones.
+   *
+   * @returns `undefined` for a message refused, or a stream ended meanwhile.
+   * @throws {@link ProtocolError} when more are unfinished than this side has allowed.
+   */
+  begun(stream: number): InboundMessage | undefined {
+    const message = this.#messages.get(stream);
+    if (message === undefined || message.begun) return message;
+    const { maxOpenMessages } = this.#limits;
+    if (this.#begun >= maxOpenMessages)
+      throw new ProtocolError(`More than ${maxOpenMessages} unfinished messages at a time`);
+    message.begun = true;
+    this.#begun += 1;
+    return message;
+  }
+
+  /** Forgets the parts that have come of a stream's unfinished message; those still to come are dropped. */
+  drop(stream: number): void {
+    const message = this.#messages.size > 0 ? this.#messages.get(stream) : undefined;
+    if (message === undefined) return;
+    if (message.begun) this.#begun -= 1;
+    this.#messages.delete(stream);
+  }
+
+  clear(): void {
+    this.#messages.clear();
+  }
+}

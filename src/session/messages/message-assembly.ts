@@ -1,0 +1,106 @@
+/** A message whose parts arrive in chunks: collects them in order, within what the peer announced. */
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import type { FrameKind } from "../../wire/frame-kind.ts";
+import type { Payload } from "./payload.ts";
+
+/** Memory set aside at once for a part, whatever total the peer claims. */
+const FIRST_ALLOCATION = 1024 * 1024;
+
+/** One message under way. */
+export class InboundMessage {
+  readonly kind: FrameKind;
+  readonly stream: number;
+  readonly bodyUs: number;
+  /** Whether a chunk has come: from then on it counts among the unfinished messages. */
+  begun = false;
+  readonly #detached: boolean;
+  /** The inline payload. */
+  readonly #bytes: Uint8Array;
+  readonly #parts: Uint8Array[] = [];
+  readonly #expected: number;
+  readonly #maxBytes: number;
+  #sizeBytes: number;
+  #current: Uint8Array | undefined;
+  #filled = 0;
+  #total = 0;
+
+  constructor(
+    frame: {
+      readonly kind: FrameKind;
+      readonly stream: number;
+      readonly bodyUs: number;
+      readonly detached: boolean;
+      readonly bytes: Uint8Array;
+      readonly payloadStart: number;
+      readonly payloadEnd: number;
+      readonly parts: number;
+    },
+    maxBytes: number,
+  ) {
+    this.kind = frame.kind;
+    this.stream = frame.stream;
+    this.bodyUs = frame.bodyUs;
+    this.#detached = frame.detached;
+    // Kept until the last part has come, while the batch's memory may be used again.
+    this.#bytes = new Uint8Array(frame.bytes.subarray(frame.payloadStart, frame.payloadEnd));
+    this.#expected = frame.parts;
+    this.#maxBytes = maxBytes;
+    this.#sizeBytes = frame.payloadEnd - frame.payloadStart;
+  }
+
+  /** What the complete message holds: the first part takes the place of a payload that was detached. */
+  get payload(): Payload {
+    if (!this.#detached) return { bytes: this.#bytes, start: 0, end: this.#bytes.length, parts: this.#parts };
+    const [bytes = this.#bytes, ...parts] = this.#parts;
+    return { bytes, start: 0, end: bytes.length, parts };
+  }
+
+  /**
+   * Takes one chunk.
+   *
+   * @returns Whether the message is complete.
+   * @throws {@link ProtocolError} for a chunk out of order, of a wrong size, or beyond the limit.
+   */
+  add(
+    chunk: { part: number; total: number; last: boolean },
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    if (chunk.part !== this.#parts.length) {
+      throw new ProtocolError(
+        `Expected a chunk of part ${this.#parts.length}, got one of part ${chunk.part}`,
+      );
+    }
+    if (this.#current === undefined) {
+      this.#total = chunk.total;
+      this.#sizeBytes += chunk.total;
+      if (this.#sizeBytes > this.#maxBytes) {
+        throw new ProtocolError(
+          `A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`,
+        );
+      }
+      this.#current = new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
+      this.#filled = 0;
+    } else if (chunk.total !== this.#total && chunk.total !== 0) {
+      throw new ProtocolError("A part changed its size between two chunks");
+    }
+    const needed = this.#filled + (end - start);
+    if (needed > this.#total) throw new ProtocolError("A part is longer than it was announced to be");
+    if (needed > this.#current.length) {
+      const grown = new Uint8Array(Math.min(this.#total, Math.max(needed, this.#current.length * 2)));
+      grown.set(this.#current.subarray(0, this.#filled));
+      this.#current = grown;
+    }
+    this.#current.set(bytes.subarray(start, end), this.#filled);
+    this.#filled = needed;
+    if (!chunk.last) {
+      if (end === start) throw new ProtocolError("An empty chunk that is not the last one");
+      return false;
+    }
+    if (needed !== this.#total) throw new ProtocolError("A part is shorter than it was announced to be");
+    this.#parts.push(this.#current);
+    this.#current = undefined;
+    return this.#parts.length === this.#expected;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * One call of a gRPC method as its client sees it: whole messages in both directions, and exactly one end.
+ * It owns the stream and nothing of the connection beneath.
+ */
+import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from "node:http2";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { GRPC_PREFIX_BYTES, GrpcMessageReader } from "./message-reader.ts";
+import { type GrpcEnd, GrpcStatus, toGrpcStatus } from "./status.ts";
+
+/** What a call tells its owner. */
+export interface GrpcCallEvents {
+  /** One whole message; its memory is not used again. */
+  message(bytes: Uint8Array, start: number, end: number): void;
+  /** There is room again after `send` returned false. */
+  drain(): void;
+  /** The call is over. Called exactly once, never within a call of this side's. */
+  ended(end: GrpcEnd): void;
+}
+
+/** How the connection beneath a call is doing. */
+export interface GrpcCallConnection {
+  /** Whether it has ended. */
+  readonly ended: boolean;
+  /** Why, if it was not in good order. */
+  readonly error: Error | undefined;
+}
+
+/** HTTP/2's codes for resetting a stream. */
+const NO_ERROR = 0;
+const CANCEL = 8;
+/** Up to here one copy is cheaper than writing two pieces. */
+const COPIED_BYTES = 4_096;
+const MAX_DETAILS = 1_000;
+
+/** One call. */
+export class GrpcCall {
+  readonly #stream: ClientHttp2Stream;
+  readonly #connection: GrpcCallConnection;
+  readonly #events: GrpcCallEvents;
+  readonly #reader: GrpcMessageReader;
+  #headers: (IncomingHttpHeaders & IncomingHttpStatusHeader) | undefined;
+  #trailers: IncomingHttpHeaders | undefined;
+  /** Why this side ended it. */
+  #verdict: GrpcEnd | undefined;
+
+  constructor(
+    stream: ClientHttp2Stream,
+    options: {
+      readonly connection: GrpcCallConnection;
+      readonly maxMessageBytes: number;
+      readonly events: GrpcCallEvents;
+    },
+  ) {
+    this.#stream = stream;
+    this.#connection = options.connection;
+    this.#events = options.events;
+    this.#reader = new GrpcMessageReader(options.maxMessageBytes, (bytes, start, end) => {
+      if (this.#verdict === undefined) this.#events.message(bytes, start, end);
+    });
+    stream.on("response", (headers) => {
+      this.#headers = headers;
+    });
+    stream.on("trailers", (trailers) => {
+      this.#trailers = trailers;
+    });
+    stream.on("data", (chunk: Buffer) => this.#read(chunk));
+    stream.on("drain", () => this.#events.drain());
+    // The status has come or never will: what this side still has to say, nobody reads.
+    // Where it has said all, the stream is over by itself: a reset for every call would exceed what servers bear.
+    stream.on("end", () => {
+      if (!stream.writableEnded) stream.close(NO_ERROR);
+    });
+    // What went wrong shows in the stream's code and in the connection.
+    stream.on("error", () => {});
+    stream.on("close", () => this.#events.ended(this.#end()));
+  }
+
+  /**
+   * Sends one message made of the pieces in their order. They must not change until they have left.
+   *
+   * @returns False when the caller should wait for `drain`.
+   */
+  send(first: Uint8Array, second?: Uint8Array): boolean {
+    const stream = this.#stream;
+    if (!stream.writable) return true; // its end is on the way; the owner is told there
+    const length = first.length + (second?.length ?? 0);
+    if (length <= COPIED_BYTES) {
+      const message = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + length);
+      writePrefix(message, length);
+      message.set(first, GRPC_PREFIX_BYTES);
+      if (second !== undefined) message.set(second, GRPC_PREFIX_BYTES + first.length);
+      return stream.write(message);
+    }
+    const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
+    writePrefix(prefix, length);
+    stream.cork();
+    stream.write(prefix);
+    let more = stream.write(first);
+    if (second !== undefined) more = stream.write(second);
+    stream.uncork();
+    return more;
+  }
+
+  /** Says that nothing more will be sent. What was sent leaves first. */
+  halfClose(): void {
+    if (this.#stream.writable) this.#stream.end();
+  }
+
+  /** Ends the call at once. */
+  cancel(error?: Error): void {
+    this.#give({ kind: "cancelled", error });
+  }
+
+  #give(verdict: GrpcEnd): void {
+    this.#verdict ??= verdict;
+    this.#stream.close(CANCEL);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#verdict !== undefined || this.#foreignAnswer() !== undefined) return;
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#give({ kind: "malformed", error });
+    }
+  }
+
+  #end(): GrpcEnd {
+    if (this.#verdict !== undefined) return this.#verdict;
+    const foreign = this.#foreignAnswer();
+    if (foreign !== undefined) return { kind: "foreign", details: foreign };
+    const last = this.#trailers ?? this.#headers;
+    const status = last?.["grpc-status"];
+    if (status !== undefined) {
+      const code = toGrpcStatus(Number(status));
+      if (code === GrpcStatus.OK && !this.#reader.complete) {
+        return { kind: "malformed", error: new ProtocolError("Cannot read a gRPC message: it is cut off") };
+      }
+      return { kind: "status", code, details: decodeDetails(last?.["grpc-message"]) };
+    }
+    if (this.#connection.ended) return { kind: "connection", cause: this.#connection.error };
+    const { rstCode } = this.#stream;
+    if (rstCode !== NO_ERROR) return { kind: "reset", rstCode };
+    return { kind: "foreign", details: "it ended the call without a status" };
+  }
+
+  /** What is wrong with the answer's head, if it is not gRPC's. */
+  #foreignAnswer(): string | undefined {
+    if (this.#headers === undefined) return undefined;
+    const { ":status": httpStatus, "content-type": type } = this.#headers;
+    if (httpStatus !== 200) return `it answers with HTTP status ${httpStatus}, not with gRPC`;
+    if (type === undefined || !type.startsWith("application/grpc"))
+      return "it answers with HTTP, not with gRPC";
+    return undefined;
+  }
+}
+
+function writePrefix(bytes: Buffer, length: number): void {
+  bytes[0] = 0; // not compressed
+  bytes.writeUInt32BE(length, 1);
+}
+
+/** Percent-encoded UTF-8, and whatever a peer takes for it. */
+function decodeDetails(value: string | string[] | undefined): string {
+  const text = Array.isArray(value) ? value.join(", ") : (value ?? "");
+  try {
+    return decodeURIComponent(text).slice(0, MAX_DETAILS);
+  } catch {
+    return text.slice(0, MAX_DETAILS);
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * A connection over which gRPC's methods can be called: one HTTP/2 session on one socket, probed while it is
+ * silent. It retries nothing, resolves nothing a second time and never keeps the process alive by itself:
+ * when to connect again, and what for, is its owner's business.
+ */
+import type { ClientHttp2Session } from "node:http2";
+import { connect as connectSocket, type Socket } from "node:net";
+import { HandshakeError } from "../../errors/handshake-error.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
+import { version } from "../../wire/version.ts";
+import type { GrpcAddress } from "./address.ts";
+import { GrpcCall, type GrpcCallConnection, type GrpcCallEvents } from "./call.ts";
+import type { GrpcMethod } from "./service.ts";
+
+/** How a channel is made. */
+export interface GrpcChannelOptions {
+  /** Silence after which the peer is probed, in milliseconds. Default 30 000; Unix sockets need no probes. */
+  readonly keepaliveTimeMs?: number | undefined;
+  /** How long a probe may stay unanswered, in milliseconds. Default 10 000. */
+  readonly keepaliveTimeoutMs?: number | undefined;
+  /** How long the peer has to take the connection and to greet, in milliseconds. Default 5 000. */
+  readonly connectTimeoutMs?: number | undefined;
+}
+
+/** How one call is made. */
+export interface GrpcCallOptions {
+  /** Longest message taken from the peer, in bytes. */
+  readonly maxMessageBytes: number;
+  /** What the peer is told of how long the answer is waited for, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  readonly events: GrpcCallEvents;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** What a peer may have on its way to this side; as much as a session returns in one piece. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+/** gRPC takes at most eight digits. */
+const MAX_GRPC_TIMEOUT = 99_999_999;
+
+/** One connection to a gRPC server. */
+export class GrpcChannel implements GrpcCallConnection {
+  /** Resolves when the connection has ended and its descriptor is free. */
+  readonly closed: Promise<void>;
+  readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
+  readonly #address: GrpcAddress;
+  readonly #keepalive: { readonly timeMs: number; readonly timeoutMs: number };
+  #error: Error | undefined;
+  #ended = false;
+  #leaving = false;
+  /** The next probe, or the end of the wait for the answer to one. */
+  #probe: DeadlineEntry | undefined;
+
+  private constructor(
+    session: ClientHttp2Session,
+    socket: Socket,
+    address: GrpcAddress,
+    options: GrpcChannelOptions,
+  ) {
+    this.#session = session;
+    this.#socket = socket;
+    this.#address = address;
+    this.#keepalive = {
+      timeMs: options.keepaliveTimeMs ?? DEFAULT_CHANNEL_OPTIONS.keepaliveTime,
+      timeoutMs: options.keepaliveTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.keepaliveTimeout,
+    };
+    session.on("goaway", () => {
+      this.#leaving = true;
+    });
+    const fail = (error: Error): void => {
+      this.#error ??= error;
+    };
+    socket.on("error", fail);
+    session.on("error", fail);
+    session.on("close", () => {
+      this.#ended = true;
+      if (this.#probe !== undefined) deadlines.cancel(this.#probe);
+    });
+    this.closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        this.#ended = true;
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Connects, and waits until the peer has shown that it speaks HTTP/2.
+   *
+   * @throws {@link HandshakeError} when nobody listens there, or nobody who does, in time.
+   */
+  static async connect(address: GrpcAddress, options: GrpcChannelOptions = {}): Promise<GrpcChannel> {
+    // Loaded on first use: a program with local workers only never needs it.
+    const http2 = await import("node:http2");
+    const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+    const socket = connectSocket(address.socket);
+    socket.setNoDelay(true);
+    const session = http2.connect(`http://${address.authority}`, {
+      createConnection: () => socket,
+      // The peer's own windows bound it; beyond its limit Node's behaviour degrades.
+      maxSessionMemory: Number.MAX_SAFE_INTEGER,
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+    });
+    session.unref();
+    const channel = new GrpcChannel(session, socket, address, options);
+    await new Promise<void>((resolve, reject) => {
+      let timedOut = false;
+      const timeout = deadlines.add(deadlines.now() + connectTimeoutMs, () => {
+        timedOut = true;
+        channel.destroy();
+      });
+      session.once("remoteSettings", () => {
+        deadlines.cancel(timeout);
+        resolve();
+      });
+      socket.once("close", () => {
+        deadlines.cancel(timeout);
+        const why = timedOut
+          ? `no greeting within ${connectTimeoutMs} ms`
+          : (explain(channel.error) ?? "the other side closed the connection; it is no gRPC server");
+        reject(
+          new HandshakeError(
+            `Cannot connect to '${formatAddress(address)}': ${why}`,
+            channel.error === undefined ? undefined : { cause: channel.error },
+          ),
+        );
+      });
+    });
+    if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
+    channel.#scheduleProbe();
+    return channel;
+  }
+
+  /** Whether the connection has ended. */
+  get ended(): boolean {
+    return this.#ended || this.#session.destroyed || this.#socket.destroyed;
+  }
+
+  /** Why it ended, if it was not in good order. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /** Whether new calls may be made: it is there, and the peer has not announced its end. */
+  get usable(): boolean {
+    return !this.#leaving && !this.ended && !this.#session.closed;
+  }
+
+  /**
+   * Calls a method.
+   *
+   * @throws {@link HandshakeError} when the connection has ended meanwhile.
+   */
+  call(method: GrpcMethod, options: GrpcCallOptions): GrpcCall {
+    const { maxMessageBytes, timeoutMs, events } = options;
+    try {
+      const stream = this.#session.request(
+        {
+          ":method": "POST",
+          ":path": method.path,
+          ":authority": this.#address.authority,
+          "content-type": "application/grpc",
+          te: "trailers",
+          "user-agent": `merino/${version}`,
+          ...(timeoutMs === undefined
+            ? undefined
+            : { "grpc-timeout": `${Math.min(MAX_GRPC_TIMEOUT, Math.ceil(timeoutMs))}m` }),
+        },
+        { endStream: false },
+      );
+      return new GrpcCall(stream, { connection: this, maxMessageBytes, events });
+    } catch (error) {
+      throw new HandshakeError(`Cannot call '${formatAddress(this.#address)}': the connection has ended`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Ends the connection at once, and every call on it. Idempotent. */
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  #scheduleProbe(): void {
+    if (this.#address.local || this.ended) return;
+    const { timeMs, timeoutMs } = this.#keepalive;
+    this.#probe = deadlines.add(deadlines.now() + timeMs, () => {
+      if (this.ended) return;
+      this.#probe = deadlines.add(deadlines.now() + timeoutMs, () => {
+        this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));
+      });
+      const unanswered = this.#probe;
+      // Refused while the connection is closing; then its end comes anyway, or the deadline.
+      this.#session.ping((error) => {
+        if (error !== null) return;
+        deadlines.cancel(unanswered);
+        this.#scheduleProbe();
+      });
+    });
+  }
+}
+
+function formatAddress({ socket, authority }: GrpcAddress): string {
+  return "path" in socket ? `unix:${socket.path}` : authority;
+}
+
+/** What an error of the system says; several attempts to connect fail with one error that says nothing. */
+function explain(error: Error | undefined): string | undefined {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return error.errors.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
+  }
+  return error?.message;
+}

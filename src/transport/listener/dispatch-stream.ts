@@ -1,0 +1,60 @@
+/**
+ * Joins one gRPC `dispatch` stream with the relay that translates it and the carrier to the thread that runs its
+ * task. It sees to back-pressure and to the ends; what is said is the relay's affair.
+ */
+import type { Metadata } from "@grpc/grpc-js";
+import { CARRIER_HEADROOM } from "../../session/carrier.ts";
+import { DispatchRelay } from "./dispatch-relay.ts";
+import type { GrpcServerStream } from "./listen.ts";
+import type { PortCarrier } from "./port-carrier.ts";
+
+const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
+
+/**
+ * Connects a stream with a carrier, until either ends.
+ *
+ * @param createMetadata Makes empty trailers.
+ */
+export function relayDispatch(
+  stream: GrpcServerStream,
+  carrier: PortCarrier,
+  createMetadata: () => Metadata,
+): void {
+  const relay = new DispatchRelay(
+    {
+      send: (batch) => {
+        if (!carrier.send(NO_HEAD, batch)) stream.pause();
+      },
+      close: () => carrier.close(),
+    },
+    {
+      response: (bytes) => {
+        if (!stream.write(bytes)) carrier.hold();
+      },
+      end: (status) => {
+        if (status === undefined) {
+          stream.end();
+          return;
+        }
+        const { code, details } = status;
+        const metadata = createMetadata();
+        for (const [name, value] of Object.entries(status.metadata ?? {})) metadata.set(name, value);
+        // How a status other than OK is given; `destroy` would drop what was written.
+        stream.emit("error", { code, details, metadata });
+      },
+    },
+  );
+  carrier.events = {
+    batch: (bytes, start, end) => relay.batch(bytes, start, end),
+    drain: () => stream.resume(),
+    closed: (error) => relay.closed(error),
+  };
+  stream.on("drain", () => carrier.release());
+  stream.on("data", (message: Buffer) => relay.request(message));
+  stream.on("end", () => relay.halfClosed());
+  stream.on("cancelled", () => {
+    // Nobody reads any more: what still comes must not be waited for.
+    carrier.release();
+    relay.cancelled();
+  });
+}

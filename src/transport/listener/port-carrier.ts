@@ -1,0 +1,166 @@
+/**
+ * The carrier between two threads of one process: batches over a MessagePort. A port queues without limit, so
+ * each direction has a window of bytes that both ends count in shared memory. What a batch says, and whom the
+ * other thread speaks for, it does not know.
+ */
+import type { MessagePort } from "node:worker_threads";
+import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+
+/** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
+const DEFAULT_WINDOW_BYTES = 1024 * 1024;
+
+/** What a batch counts at least: a queued message takes about this much memory besides its bytes, and may have none. */
+const MIN_COUNTED_BYTES = 256;
+
+/** What an end posts when the other one waits for the window; anything else is a batch. */
+const DRAINED = 0;
+
+/** Words of each end in the shared memory: bytes it has taken, whether it waits, and what the other must have taken then. */
+const TAKEN = 0;
+const WAITING = 1;
+const WAKE_AT = 2;
+const WORDS = 3;
+
+/** The two ends of a port carrier. */
+export type PortSide = 0 | 1;
+
+/** How a port carrier is made. */
+export interface PortCarrierOptions {
+  /** The memory that both ends count in, from {@link createPortMemory}. */
+  readonly memory: SharedArrayBuffer;
+  /** Which end this is; the other must be given the other number. */
+  readonly side: PortSide;
+  /** Whether the peer behind the port is on this host and this user's. */
+  readonly local: boolean;
+  /** What to call it in messages. */
+  readonly description: string;
+  /** Bytes that may be under way before `send` returns false; one batch of any size always may. Default 1 MiB. */
+  readonly windowBytes?: number;
+}
+
+/** Makes the memory for one pair of ends. */
+export function createPortMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(2 * WORDS * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** Batches over one end of a message channel, which it owns from here on. */
+export class PortCarrier implements Carrier {
+  readonly local: boolean;
+  /** Every batch comes in memory of its own. */
+  readonly volatile = false;
+  readonly description: string;
+  events: CarrierEvents | undefined;
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #own: number;
+  readonly #peer: number;
+  readonly #windowBytes: number;
+  /** Bytes ever sent, modulo 2³² like every count here. */
+  #sent = 0;
+  #holding = false;
+  #heldBytes = 0;
+  #ended = false;
+  #error: Error | undefined;
+
+  constructor(port: MessagePort, options: PortCarrierOptions) {
+    const { memory, side, local, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
+    this.#port = port;
+    this.#words = new Int32Array(memory);
+    this.#own = side * WORDS;
+    this.#peer = (1 - side) * WORDS;
+    this.#windowBytes = windowBytes;
+    this.local = local;
+    this.description = description;
+    port.on("message", (message: unknown) => this.#receive(message));
+    port.on("close", () => this.#closed());
+  }
+
+  send(batch: Uint8Array, tail?: Uint8Array): boolean {
+    if (this.#ended) return true; // its end is on the way; the session is told there
+    const head = batch.length - CARRIER_HEADROOM;
+    const length = head + (tail?.length ?? 0);
+    // Memory of exactly this size: it changes hands, and the batch's own is used on here.
+    const bytes = Buffer.allocUnsafeSlow(length);
+    bytes.set(head === batch.length ? batch : batch.subarray(CARRIER_HEADROOM));
+    if (tail !== undefined) bytes.set(tail, head);
+    this.#port.postMessage(bytes, [bytes.buffer]);
+    this.#sent = (this.#sent + counted(length)) | 0;
+    return this.#hasRoom();
+  }
+
+  /**
+   * Stops giving back what is received, until {@link release}: the peer comes to rest once the window is
+   * full. What is under way is still delivered.
+   */
+  hold(): void {
+    this.#holding = true;
+  }
+
+  /** Gives back what has been received since {@link hold}. */
+  release(): void {
+    if (!this.#holding) return;
+    this.#holding = false;
+    const bytes = this.#heldBytes;
+    this.#heldBytes = 0;
+    this.#take(bytes);
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // What was posted before arrives before the other end hears of this.
+    this.#port.close();
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.close();
+  }
+
+  #receive(message: unknown): void {
+    if (this.#ended) return;
+    if (message instanceof Uint8Array) {
+      this.events?.batch(message, 0, message.length);
+      if (this.#holding) this.#heldBytes += counted(message.length);
+      else this.#take(counted(message.length));
+    } else if (message === DRAINED) {
+      this.events?.drain();
+    }
+  }
+
+  /** Counts bytes as taken, and wakes the other end if it waits for that. */
+  #take(bytes: number): void {
+    const words = this.#words;
+    const taken = (Atomics.add(words, this.#own + TAKEN, bytes) + bytes) | 0;
+    if (Atomics.load(words, this.#peer + WAITING) === 0) return;
+    if (((taken - Atomics.load(words, this.#peer + WAKE_AT)) | 0) < 0) return;
+    // Either this end or the one that waits takes the mark back, never both.
+    if (Atomics.compareExchange(words, this.#peer + WAITING, 1, 0) === 1) this.#port.postMessage(DRAINED);
+  }
+
+  /** Whether the window has room; if not, the other end wakes this one when half of it has been taken. */
+  #hasRoom(): boolean {
+    const words = this.#words;
+    if (Atomics.load(words, this.#own + WAITING) === 1) return false;
+    const taken = Atomics.load(words, this.#peer + TAKEN);
+    if (((this.#sent - taken) | 0) <= this.#windowBytes) return true;
+    const wakeAt = (this.#sent - (this.#windowBytes >>> 1)) | 0;
+    Atomics.store(words, this.#own + WAKE_AT, wakeAt);
+    Atomics.store(words, this.#own + WAITING, 1);
+    // It may have taken the rest just before the mark was there to see.
+    if (((Atomics.load(words, this.#peer + TAKEN) - wakeAt) | 0) < 0) return false;
+    return Atomics.compareExchange(words, this.#own + WAITING, 1, 0) === 1;
+  }
+
+  #closed(): void {
+    this.#ended = true;
+    const { events } = this;
+    this.events = undefined;
+    events?.closed(this.#error);
+  }
+}
+
+/** Bytes that a batch of this length takes of the window, by the count of both ends. */
+function counted(length: number): number {
+  return Math.max(length, MIN_COUNTED_BYTES);
+}

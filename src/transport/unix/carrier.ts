@@ -1,0 +1,158 @@
+/**
+ * The carrier over a Unix domain socket: each batch preceded by its length, four bytes, little-endian.
+ * It owns the socket and the cutting of the byte stream into batches; it bounds what a peer can make
+ * it hold.
+ */
+import type { Socket } from "node:net";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+
+const LENGTH_BYTES = 4;
+/** How long a closed connection waits for a peer that does not read what was written before. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** Batches over one socket. */
+export class UnixCarrier implements Carrier {
+  readonly local = true;
+  readonly volatile: boolean;
+  readonly description: string;
+  events: CarrierEvents | undefined;
+  readonly #socket: Socket;
+  readonly #maxBatchBytes: number;
+  /** Start of a batch whose end has not come yet. */
+  #partial: Buffer | undefined;
+  #partialBytes = 0;
+  #ended = false;
+  #error: Error | undefined;
+  #closeDeadline: DeadlineEntry | undefined;
+
+  /**
+   * @param options `volatile`: the socket reads into one buffer of its creator's, who hands it to `receive`.
+   */
+  constructor(
+    socket: Socket,
+    options: { readonly description: string; readonly maxBatchBytes: number; readonly volatile?: boolean },
+  ) {
+    this.#socket = socket;
+    this.volatile = options.volatile ?? false;
+    this.description = options.description;
+    this.#maxBatchBytes = options.maxBatchBytes;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("drain", () => this.events?.drain());
+    socket.on("error", (error) => {
+      this.#error ??= error;
+    });
+    // The peer's half-close ends the connection: both directions carry one conversation, and nobody is left to answer.
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => this.#close());
+  }
+
+  send(batch: Uint8Array, tail?: Uint8Array): boolean {
+    if (this.#ended || !this.#socket.writable) return true; // its end is on the way; the session is told there
+    const length = batch.length - CARRIER_HEADROOM + (tail?.length ?? 0);
+    batch[0] = length & 0xff;
+    batch[1] = (length >>> 8) & 0xff;
+    batch[2] = (length >>> 16) & 0xff;
+    batch[3] = length >>> 24;
+    if (tail === undefined) return this.#socket.write(batch);
+    this.#socket.cork();
+    this.#socket.write(batch);
+    const more = this.#socket.write(tail);
+    this.#socket.uncork();
+    return more;
+  }
+
+  close(): void {
+    this.#socket.end();
+    // A peer that never answers the end, or never reads, must not hold the descriptor.
+    this.#socket.destroySoon();
+    this.#closeDeadline ??= deadlines.add(deadlines.now() + CLOSE_GRACE_MS, () => this.#socket.destroy());
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  /**
+   * Takes what the socket has read into a buffer of its owner's; see `volatile`.
+   *
+   * @param length Bytes of it that are filled.
+   */
+  receive(buffer: Buffer, length: number): void {
+    this.#receive(length === buffer.length ? buffer : buffer.subarray(0, length));
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#partial !== undefined) {
+      const rest = this.#fill(chunk);
+      if (rest === chunk.length || this.#ended) return;
+      this.#cut(chunk, rest);
+      return;
+    }
+    this.#cut(chunk, 0);
+  }
+
+  /** Hands out the whole batches of `chunk` and keeps the rest. */
+  #cut(chunk: Buffer, from: number): void {
+    let offset = from;
+    while (chunk.length - offset >= LENGTH_BYTES) {
+      const length = chunk.readUInt32LE(offset);
+      if (!this.#admit(length)) return;
+      const end = offset + LENGTH_BYTES + length;
+      if (end > chunk.length) break;
+      this.events?.batch(chunk, offset + LENGTH_BYTES, end);
+      if (this.#ended || this.#socket.destroyed) return;
+      offset = end;
+    }
+    if (offset === chunk.length) return;
+    const known =
+      chunk.length - offset >= LENGTH_BYTES ? chunk.readUInt32LE(offset) + LENGTH_BYTES : LENGTH_BYTES;
+    this.#partial = Buffer.allocUnsafe(known);
+    this.#partialBytes = chunk.copy(this.#partial, 0, offset);
+  }
+
+  /** Completes the batch begun earlier, as far as `chunk` goes; returns where the next one begins. */
+  #fill(chunk: Buffer): number {
+    let partial = this.#partial as Buffer; // only called while there is one
+    let offset = 0;
+    if (this.#partialBytes < LENGTH_BYTES) {
+      offset = chunk.copy(partial, this.#partialBytes, 0, LENGTH_BYTES - this.#partialBytes);
+      this.#partialBytes += offset;
+      if (this.#partialBytes < LENGTH_BYTES) return chunk.length;
+      const length = partial.readUInt32LE(0);
+      if (!this.#admit(length)) return chunk.length;
+      const whole = Buffer.allocUnsafe(LENGTH_BYTES + length);
+      partial.copy(whole, 0, 0, LENGTH_BYTES);
+      this.#partial = partial = whole;
+    }
+    const copied = chunk.copy(partial, this.#partialBytes, offset);
+    this.#partialBytes += copied;
+    offset += copied;
+    if (this.#partialBytes === partial.length) {
+      this.#partial = undefined;
+      this.#partialBytes = 0;
+      this.events?.batch(partial, LENGTH_BYTES, partial.length);
+    }
+    return offset;
+  }
+
+  #admit(length: number): boolean {
+    if (length <= this.#maxBatchBytes) return true;
+    this.destroy(
+      new ProtocolError(
+        `A batch of ${length} bytes exceeds the limit of ${this.#maxBatchBytes}; the peer does not speak this protocol`,
+      ),
+    );
+    return false;
+  }
+
+  #close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#partial = undefined;
+    if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
+    this.events?.closed(this.#error);
+  }
+}

@@ -1,0 +1,59 @@
+/** Chunks: the pieces in which a large part crosses a connection, interleaved with other streams' frames. */
+import { Buffer } from "node:buffer";
+import { HEADROOM } from "../batch/buffer.ts";
+import { varintSize, writeVarint } from "../protobuf/varint.ts";
+
+/** Bytes of data in a full chunk. */
+export const CHUNK_SIZE = 65536;
+
+/**
+ * Encodes everything of a chunk's batch that comes before its data, so that a carrier can send head and
+ * data one after the other without copying the data.
+ *
+ * @param stream The stream whose message the part belongs to.
+ * @param part Number of the part, counted from 0.
+ * @param total Length of the whole part in bytes; the same in each of its chunks, or 0 after the first.
+ * @param last Whether this is the part's last chunk.
+ * @param dataLength Bytes of data that the caller sends behind the head.
+ * @returns {@link HEADROOM} free bytes, then the head.
+ */
+export function encodeChunkHead(
+  stream: number,
+  part: number,
+  total: number,
+  last: boolean,
+  dataLength: number,
+): Uint8Array {
+  const chunk =
+    (part === 0 ? 0 : 1 + varintSize(part)) +
+    (total === 0 ? 0 : 1 + varintSize(total)) +
+    (last ? 2 : 0) +
+    (1 + varintSize(dataLength) + dataLength);
+  const frame = (stream === 0 ? 0 : 1 + varintSize(stream)) + 1 + varintSize(chunk) + chunk;
+  const head = Buffer.alloc(HEADROOM + 1 + varintSize(frame) + frame - dataLength);
+  let at = HEADROOM;
+  head[at++] = 0x0a;
+  at = writeVarint(head, at, frame);
+  if (stream !== 0) {
+    head[at++] = 0x08;
+    at = writeVarint(head, at, stream);
+  }
+  head[at++] = 0x3a;
+  at = writeVarint(head, at, chunk);
+  if (part !== 0) {
+    head[at++] = 0x08;
+    at = writeVarint(head, at, part);
+  }
+  if (total !== 0) {
+    head[at++] = 0x10;
+    at = writeVarint(head, at, total);
+  }
+  if (last) {
+    head[at++] = 0x20;
+    head[at++] = 1;
+  }
+  // The data is written last although its number is lower, which protobuf allows.
+  head[at++] = 0x1a;
+  writeVarint(head, at, dataLength);
+  return head;
+}

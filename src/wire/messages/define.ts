@@ -1,0 +1,52 @@
+/** The Define message, which gives an index to what later frames name, as bytes. */
+
+import type { Define } from "../frames.ts";
+import { FieldScanner } from "../protobuf/field-scanner.ts";
+import { FieldWriter } from "../protobuf/field-writer.ts";
+
+/** Encodes the message, without a frame around it. */
+export function encodeDefine(define: Define): Uint8Array {
+  return new FieldWriter()
+    .uint(1, define.kind)
+    .uint(2, define.index)
+    .bytes(3, define.value)
+    .text(4, define.location)
+    .finish();
+}
+
+/**
+ * Decodes the message in the given range.
+ *
+ * @returns Its `value` is a copy, which the caller may keep.
+ * @throws ProtocolError if it is malformed.
+ */
+export function decodeDefine(bytes: Uint8Array, start: number, end: number): Define {
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, start, end);
+  const define = { kind: 0, index: 0, value: new Uint8Array(0), location: "" };
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    switch (tag) {
+      case 8:
+        define.kind = scanner.uint32();
+        break;
+      case 16:
+        define.index = scanner.uint32();
+        break;
+      case 26: {
+        const length = scanner.length();
+        // Not `slice`, which on a Buffer shares its memory.
+        define.value = new Uint8Array(length);
+        define.value.set(bytes.subarray(scanner.position, scanner.position + length));
+        scanner.position += length;
+        break;
+      }
+      case 34:
+        define.location = scanner.text();
+        break;
+      default:
+        scanner.skipUnknown(tag, 4);
+    }
+  }
+  scanner.assertIntact("Define");
+  return define;
+}

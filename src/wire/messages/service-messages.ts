@@ -1,0 +1,231 @@
+/**
+ * The messages of the unary calls of the `Worker` service as bytes: a worker's record, the request to stop,
+ * the time a worker has been idle. It checks that bytes are the message; whether a record that came from
+ * outside may be believed is for `parseWorkerMetadata` to say.
+ */
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../channel-options.ts";
+import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldWriter } from "../protobuf/field-writer.ts";
+import { WIRE_CODEC } from "../version.ts";
+import type { WorkerMetadata } from "../worker-metadata.ts";
+
+const MAX_INT32 = 0x7fffffff;
+
+/** Numbers of the record's fields; another wire type under one of them is an error, other numbers are later additions. */
+const METADATA_FIELDS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 100, 101, 103, 105]);
+const CHANNEL_FIELDS: ReadonlySet<number> = new Set([1, 2, 3, 4, 7]);
+
+type Mutable<T> = { -readonly [K in keyof T]?: T[K] };
+
+/**
+ * Encodes a worker's record.
+ *
+ * Channel options that the record leaves out are written with their defaults, since peers may take a 0 for
+ * a limit; a record without codecs is one of ours and is written with our codec.
+ */
+export function encodeWorkerMetadata(worker: WorkerMetadata): Uint8Array {
+  const writer = new FieldWriter()
+    .text(1, worker.uid)
+    .text(2, worker.address)
+    .uint(3, clampToInt32(worker.pid))
+    .text(4, worker.version);
+  for (const tag of worker.tags) writer.element(5, tag);
+  writer
+    .entries(6, worker.extra)
+    .flag(7, worker.secure)
+    .bytes(8, encodeChannelOptions(worker.options))
+    .text(100, worker.runtime ?? "");
+  for (const codec of worker.codecs ?? [WIRE_CODEC]) writer.element(101, codec);
+  return writer
+    .text(103, worker.socket ?? "")
+    .text(105, worker.hostId ?? "")
+    .finish();
+}
+
+/**
+ * Decodes a worker's record into plain data of the same shape, to be checked with `parseWorkerMetadata`.
+ *
+ * A record without codecs comes out with an empty list of them: only records given by code are taken to
+ * speak ours.
+ *
+ * @throws {@link ProtocolError} if the bytes are not the message.
+ */
+export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, 0, bytes.length);
+  const tags: string[] = [];
+  const codecs: string[] = [];
+  const extra = new Map<string, string>();
+  const options: Mutable<ChannelOptions> = {};
+  const record = { uid: "", address: "", pid: 0, version: "", secure: false };
+  const optional: { runtime?: string; socket?: string; hostId?: string } = {};
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    switch (tag) {
+      case 10:
+        record.uid = scanner.text();
+        break;
+      case 18:
+        record.address = scanner.text();
+        break;
+      case 24:
+        record.pid = scanner.int32();
+        break;
+      case 34:
+        record.version = scanner.text();
+        break;
+      case 42:
+        tags.push(scanner.text());
+        break;
+      case 50:
+        extra.set(...scanner.entry());
+        break;
+      case 56:
+        record.secure = scanner.flag();
+        break;
+      case 66: {
+        const outer = scanner.enter();
+        scanChannelOptions(scanner, options);
+        scanner.leave(outer);
+        break;
+      }
+      case 802:
+        optional.runtime = scanner.text();
+        break;
+      case 810:
+        codecs.push(scanner.text());
+        break;
+      case 826:
+        optional.socket = scanner.text();
+        break;
+      case 842:
+        optional.hostId = scanner.text();
+        break;
+      default:
+        skipOther(scanner, tag, METADATA_FIELDS);
+    }
+  }
+  scanner.assertIntact("WorkerMetadata");
+  return {
+    ...record,
+    tags,
+    // Defines own properties, also one called `__proto__`; assignment would not.
+    extra: Object.fromEntries(extra),
+    options,
+    codecs,
+    ...Object.fromEntries(Object.entries(optional).filter(([, text]) => text !== "")),
+  };
+}
+
+/** Encodes a request to stop: seconds granted to calls in flight, 0 for none, a negative number for no limit. */
+export function encodeStopRequest(seconds: number): Uint8Array {
+  return new FieldWriter().float(1, seconds).finish();
+}
+
+/**
+ * Decodes a request to stop.
+ *
+ * @returns Seconds granted to calls in flight, in single precision: 0 for none, a negative number or
+ *   `Infinity` for no limit. Never NaN.
+ * @throws {@link ProtocolError} if the bytes are not the message.
+ */
+export function decodeStopRequest(bytes: Uint8Array): number {
+  const seconds = scanNumber(bytes, 13, "StopRequest", (scanner) => scanner.float());
+  if (Number.isNaN(seconds))
+    throw new ProtocolError("Cannot read a StopRequest: its timeout is not a number");
+  return seconds;
+}
+
+/** Encodes for how many seconds a worker has had nothing to do. */
+export function encodeIdleTime(seconds: number): Uint8Array {
+  return new FieldWriter().double(1, seconds).finish();
+}
+
+/**
+ * Decodes for how long a worker has had nothing to do.
+ *
+ * @returns Seconds: finite, 0 or more.
+ * @throws {@link ProtocolError} if the bytes are not the message.
+ */
+export function decodeIdleTime(bytes: Uint8Array): number {
+  const seconds = scanNumber(bytes, 9, "IdleTime", (scanner) => scanner.double());
+  if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY)) {
+    throw new ProtocolError("Cannot read an IdleTime: its seconds are not a duration");
+  }
+  return seconds;
+}
+
+function encodeChannelOptions(stated: ChannelOptions): Uint8Array {
+  const options = { ...DEFAULT_CHANNEL_OPTIONS, ...stated };
+  return new FieldWriter()
+    .uint(1, clampToInt32(options.maxMessageSize))
+    .uint(2, clampToInt32(options.maxMessageSize))
+    .uint(3, clampToInt32(options.keepaliveTime))
+    .uint(4, clampToInt32(options.keepaliveTimeout))
+    .flag(5, true)
+    .uint(7, clampToInt32(options.maxConcurrentCalls))
+    .finish();
+}
+
+/** Reads what is stated; 0, and the negative numbers that gRPC has for "unlimited", state nothing. */
+function scanChannelOptions(scanner: FieldScanner, options: Mutable<ChannelOptions>): void {
+  let maxReceived = 0;
+  let maxSent = 0;
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    switch (tag) {
+      case 8:
+        maxReceived = scanner.int32();
+        break;
+      case 16:
+        maxSent = scanner.int32();
+        break;
+      case 24:
+        state(options, "keepaliveTime", scanner.int32());
+        break;
+      case 32:
+        state(options, "keepaliveTimeout", scanner.int32());
+        break;
+      case 56:
+        state(options, "maxConcurrentCalls", scanner.int32());
+        break;
+      default:
+        skipOther(scanner, tag, CHANNEL_FIELDS);
+    }
+  }
+  // One limit holds for both directions here: the lower one that the peer states.
+  const limits = [maxReceived, maxSent].filter((limit) => limit > 0);
+  if (limits.length > 0) options.maxMessageSize = Math.min(...limits);
+}
+
+function state(options: Mutable<ChannelOptions>, name: keyof ChannelOptions, value: number): void {
+  if (value > 0) options[name] = value;
+  else delete options[name];
+}
+
+/** Reads the one field, a number, of a message. */
+function scanNumber(
+  bytes: Uint8Array,
+  numberTag: number,
+  message: string,
+  read: (scanner: FieldScanner) => number,
+): number {
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, 0, bytes.length);
+  let value = 0;
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    if (tag === numberTag) value = read(scanner);
+    else scanner.skipUnknown(tag, 1);
+  }
+  scanner.assertIntact(message);
+  return value;
+}
+
+function skipOther(scanner: FieldScanner, tag: number, known: ReadonlySet<number>): void {
+  if (known.has(tag >>> 3)) scanner.fail(WRONG_TYPE);
+  else scanner.skip(tag);
+}
+
+/** The schema has no room for more, and nothing that is this large comes near its limit. */
+function clampToInt32(value: number): number {
+  return Math.min(value, MAX_INT32);
+}

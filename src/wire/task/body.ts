@@ -1,0 +1,146 @@
+/**
+ * Writes the fields of a Task straight into its batch. Measuring and writing are two functions over the
+ * same list of fields, in the order of their numbers; they must be changed together.
+ */
+import type { Buffer } from "node:buffer";
+import { type Caller, MAX_CALLERS, type TaskFields } from "../frames.ts";
+import { textSize, writeText } from "../protobuf/text.ts";
+import { varintSize, writeVarint } from "../protobuf/varint.ts";
+
+// Tags, `number << 3 | wire type`. From field 16 on a tag takes two bytes.
+const TAG = 0x22;
+const CALLABLE = 0x3a;
+const ARGS = 0x42;
+const BUDGET_US = 808;
+const ROUTINE_REF = 816;
+const PROXY_REF = 824;
+const FLAGS = 832;
+const CREDIT = 840;
+const PARTS = 848;
+const TRACE = 858;
+const CALLERS = 882;
+
+/**
+ * Measures the fields.
+ *
+ * @param argsLength Length of the arguments, which go inside the Task; 0: they travel as parts.
+ */
+export function taskSize(fields: TaskFields, argsLength: number): number {
+  let size = textFieldSize(fields.tag);
+  if (fields.routineRef > 0) size += 2 + varintSize(fields.routineRef);
+  else size += textFieldSize(fields.callable);
+  if (argsLength > 0) size += 1 + varintSize(argsLength) + argsLength;
+  if (fields.budgetUs > 0) size += 2 + varintSize(fields.budgetUs);
+  if (fields.proxyRef > 0) size += 2 + varintSize(fields.proxyRef);
+  if (fields.flags > 0) size += 2 + varintSize(fields.flags);
+  if (fields.credit > 0) size += 2 + varintSize(fields.credit);
+  if (fields.parts > 0) size += 2 + varintSize(fields.parts);
+  if (fields.trace !== undefined) {
+    for (const [name, value] of fields.trace) size += 2 + delimited(traceSize(name, value));
+  }
+  if (fields.callers !== undefined) {
+    for (let at = 0; at < fields.callers.length && at < MAX_CALLERS; at++) {
+      size += 2 + delimited(callerSize(fields.callers[at] as Caller));
+    }
+  }
+  return size;
+}
+
+/**
+ * Writes the fields and returns the position after them.
+ *
+ * @param bytes Where to write; must have room for {@link taskSize} bytes.
+ * @param args The bytes that hold the arguments, from `start` to `end`; an empty range writes none.
+ */
+export function writeTask(
+  bytes: Buffer,
+  position: number,
+  fields: TaskFields,
+  args: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let at = writeTextField(bytes, position, TAG, fields.tag);
+  if (!(fields.routineRef > 0)) at = writeTextField(bytes, at, CALLABLE, fields.callable);
+  if (end > start) {
+    bytes[at++] = ARGS;
+    at = writeVarint(bytes, at, end - start);
+    at = writeBytes(bytes, at, args, start, end);
+  }
+  if (fields.budgetUs > 0) at = writeNumberField(bytes, at, BUDGET_US, fields.budgetUs);
+  if (fields.routineRef > 0) at = writeNumberField(bytes, at, ROUTINE_REF, fields.routineRef);
+  if (fields.proxyRef > 0) at = writeNumberField(bytes, at, PROXY_REF, fields.proxyRef);
+  if (fields.flags > 0) at = writeNumberField(bytes, at, FLAGS, fields.flags);
+  if (fields.credit > 0) at = writeNumberField(bytes, at, CREDIT, fields.credit);
+  if (fields.parts > 0) at = writeNumberField(bytes, at, PARTS, fields.parts);
+  if (fields.trace !== undefined) {
+    for (const [name, value] of fields.trace) {
+      at = writeVarint(bytes, at, TRACE);
+      at = writeVarint(bytes, at, traceSize(name, value));
+      at = writeText(bytes, writeTextHead(bytes, at, 0x0a, name), name);
+      at = writeText(bytes, writeTextHead(bytes, at, 0x12, value), value);
+    }
+  }
+  if (fields.callers !== undefined) {
+    for (let index = 0; index < fields.callers.length && index < MAX_CALLERS; index++) {
+      const caller = fields.callers[index] as Caller;
+      at = writeVarint(bytes, at, CALLERS);
+      at = writeVarint(bytes, at, callerSize(caller));
+      at = writeTextField(bytes, at, 0x0a, caller.id);
+      at = writeTextField(bytes, at, 0x12, caller.routine);
+      at = writeTextField(bytes, at, 0x1a, caller.tag);
+    }
+  }
+  return at;
+}
+
+/** Copies a range and returns the position after the copy. Below 48 bytes a loop beats the native call. */
+export function writeBytes(
+  bytes: Uint8Array,
+  position: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (end - start > 48) {
+    bytes.set(source.subarray(start, end), position);
+    return position + end - start;
+  }
+  let at = position;
+  for (let from = start; from < end; from++) bytes[at++] = source[from] as number;
+  return at;
+}
+
+/** Writes a number below field 16 × 128; its two-byte tag included. */
+export function writeNumberField(bytes: Uint8Array, position: number, tag: number, value: number): number {
+  bytes[position] = (tag & 0x7f) | 0x80;
+  bytes[position + 1] = tag >>> 7;
+  return writeVarint(bytes, position + 2, value);
+}
+
+function callerSize(caller: Caller): number {
+  return textFieldSize(caller.id) + textFieldSize(caller.routine) + textFieldSize(caller.tag);
+}
+
+/** An entry of a map has both of its fields, also empty ones. */
+function traceSize(name: string, value: string): number {
+  return 2 + delimited(textSize(name)) + delimited(textSize(value));
+}
+
+function delimited(size: number): number {
+  return varintSize(size) + size;
+}
+
+function textFieldSize(text: string | undefined): number {
+  return text === undefined || text === "" ? 0 : 1 + delimited(textSize(text));
+}
+
+function writeTextField(bytes: Buffer, position: number, tag: number, text: string | undefined): number {
+  if (text === undefined || text === "") return position;
+  return writeText(bytes, writeTextHead(bytes, position, tag, text), text);
+}
+
+function writeTextHead(bytes: Buffer, position: number, tag: number, text: string): number {
+  bytes[position] = tag;
+  return writeVarint(bytes, position + 1, textSize(text));
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { PrefetchedValues } from "../../../../src/client/call/prefetched-values.ts";
+import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
+
+describe("PrefetchedValues", () => {
+  test("gives values out in the order in which they came", () => {
+    const ahead = new PrefetchedValues(4);
+    ahead.push("a", 1);
+    ahead.push(undefined, 2);
+
+    assert.deepEqual(ahead.shift(), { value: "a", sizeBytes: 1 });
+    assert.deepEqual(ahead.shift(), { value: undefined, sizeBytes: 2 });
+    assert.equal(ahead.shift(), undefined);
+  });
+
+  test("returns every credit in lots of half the prefetch, and owes less than that at any time", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 500 }), (credit, values) => {
+        const ahead = new PrefetchedValues(credit);
+        let returned = 0;
+        for (let n = 1; n <= values; n++) {
+          const lot = ahead.taken(1);
+          assert.ok(lot === 0 || lot * 2 >= credit);
+          returned += lot;
+          assert.ok((n - returned) * 2 < credit || n === returned);
+        }
+      }),
+    );
+  });
+
+  test("returns credit early for large values: the window in bytes is the nearer limit", () => {
+    const ahead = new PrefetchedValues(1_000);
+
+    assert.equal(ahead.taken(DEFAULT_LIMITS.streamWindow / 4), 0);
+    assert.equal(ahead.taken(DEFAULT_LIMITS.streamWindow / 4), 2);
+  });
+
+  test("drops values alone, or what is owed as well", () => {
+    const ahead = new PrefetchedValues(4);
+    ahead.push(1, 1);
+    ahead.taken(1);
+
+    ahead.clear();
+    assert.equal(ahead.shift(), undefined);
+    assert.equal(ahead.taken(1), 2);
+    ahead.taken(1);
+    ahead.reset();
+
+    assert.equal(ahead.taken(1), 0);
+  });
+});

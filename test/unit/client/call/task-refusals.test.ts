@@ -1,0 +1,64 @@
+/** What becomes of a call that every worker has refused. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { refusalError, TaskRefusals } from "../../../../src/client/call/task-refusals.ts";
+import type { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
+import type { VersionError } from "../../../../src/errors/version-error.ts";
+import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
+import type { Nack } from "../../../../src/wire/frames.ts";
+import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { version } from "../../../../src/wire/version.ts";
+
+const DEFINITION: RoutineDefinition = {
+  id: "a/b.ts#add",
+  name: "add",
+  module: undefined,
+  kind: "function",
+  body: () => undefined,
+  declaredIn: undefined,
+  timeoutMs: undefined,
+  routine: {},
+};
+
+function nackOf(code: number, workerVersion = "3.0.0"): Nack {
+  return { code, reason: "no", retryAfterMs: 0, version: workerVersion };
+}
+
+test("TaskRefusals makes a VersionError of both versions when the version was the only reason", () => {
+  const refusals = new TaskRefusals();
+  refusals.add("w1", nackOf(Refusal.VERSION, "2.0.0"));
+  refusals.add("w2", nackOf(Refusal.VERSION, "3.0.0"));
+
+  const error = refusals.toError(DEFINITION) as VersionError;
+
+  assert.equal(error.code, "ERR_MERINO_VERSION");
+  assert.deepEqual([error.local, error.remote], [version, "3.0.0"]);
+  assert.equal((error.cause as NoWorkersAvailableError).reasons.length, 2);
+});
+
+for (const codes of [
+  [Refusal.VERSION, Refusal.FULL],
+  [Refusal.FULL, Refusal.VERSION],
+  [Refusal.VERSION, Refusal.UNKNOWN_ROUTINE],
+]) {
+  test(`TaskRefusals lists every worker when the reasons are ${codes.join(" and ")}`, () => {
+    const refusals = new TaskRefusals();
+    codes.forEach((code, at) => {
+      refusals.add(`w${at}`, nackOf(code));
+    });
+
+    const error = refusals.toError(DEFINITION) as NoWorkersAvailableError;
+
+    assert.equal(error.code, "ERR_MERINO_NO_WORKERS");
+    assert.deepEqual(
+      error.reasons.map(({ uid }) => uid),
+      ["w0", "w1"],
+    );
+  });
+}
+
+test("refusalError of a refusal for the version is a VersionError", () => {
+  const error = refusalError(DEFINITION.id, nackOf(Refusal.VERSION, "2.0.0")) as VersionError;
+
+  assert.deepEqual([error.code, error.remote], ["ERR_MERINO_VERSION", "2.0.0"]);
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ActiveTasks } from "../../../../src/client/dispatch/active-tasks.ts";
+import { stubMember, stubTask } from "../../../support/client-stubs.ts";
+
+describe("ActiveTasks", () => {
+  test("tells when none is left, and at once when there is none", async () => {
+    const active = new ActiveTasks();
+    await active.none();
+    const task = stubTask("t");
+    active.add(task);
+    let none = false;
+    const waiting = active.none().then(() => {
+      none = true;
+    });
+
+    await Promise.resolve();
+    assert.equal(none, false);
+    active.delete(task);
+    active.delete(task);
+
+    await waiting;
+    assert.equal(active.size, 0);
+  });
+
+  test("ends all of them, each with a reason of its own", () => {
+    const active = new ActiveTasks();
+    const tasks = [stubTask("a"), stubTask("b")];
+    for (const task of tasks) active.add(task);
+
+    active.abortAll(() => new Error("over"));
+
+    const [first, second] = tasks.map(({ aborts }) => aborts);
+    assert.equal(first?.length, 1);
+    assert.equal(second?.length, 1);
+    assert.notEqual(first[0], second[0]);
+  });
+
+  test("knows whether a member is held by a running body, and by which task it will be next", () => {
+    const active = new ActiveTasks();
+    const [here, there] = [stubMember("a"), stubMember("b")];
+    const put = (stream: number, phase: "sent" | "running", reserved: boolean): void => {
+      active.add(Object.assign(stubTask(`t${stream}`), { member: here, stream, phase, reserved }));
+    };
+    assert.equal(active.firstWaiting(here), Number.POSITIVE_INFINITY);
+
+    put(3, "sent", true);
+    put(2, "sent", true);
+    put(1, "running", false);
+    assert.equal(active.occupies(here), false);
+    put(4, "running", true);
+
+    assert.equal(active.firstWaiting(here), 2);
+    assert.equal(active.occupies(here), true);
+    assert.equal(active.occupies(there), false);
+    assert.equal(active.firstWaiting(there), Number.POSITIVE_INFINITY);
+  });
+});

@@ -1,0 +1,626 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Balancer } from "../../../../src/balancer/balancer.ts";
+import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.ts";
+import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
+import { TaskDispatcher } from "../../../../src/client/dispatch/task-dispatcher.ts";
+import type { TaskEvent } from "../../../../src/client/dispatch/task-event.ts";
+import { Membership } from "../../../../src/client/members/membership.ts";
+import type { CallOptions } from "../../../../src/context/dispatcher.ts";
+import type { RunningTask } from "../../../../src/context/task.ts";
+import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
+import { RoutineNotFoundError } from "../../../../src/errors/routine-not-found-error.ts";
+import { TimeoutError } from "../../../../src/errors/timeout-error.ts";
+import { VersionError } from "../../../../src/errors/version-error.ts";
+import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
+import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { processReferences } from "../../../../src/routine/process-references.ts";
+import { ServerSession } from "../../../../src/session/server-session.ts";
+import type { Nack } from "../../../../src/wire/frames.ts";
+import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { type MemoryCarrier, memoryPair } from "../../../support/memory-pair.ts";
+import {
+  type Body,
+  batchOf,
+  helloWith,
+  TestWorker,
+  type TestWorkerOptions,
+} from "../../../support/protocol-peers.ts";
+import { workerMetadata } from "../../../support/worker-metadata.ts";
+
+/** What a test says about its dispatcher. */
+interface Wish {
+  readonly balancer?: Balancer;
+  readonly quorum?: number;
+  readonly waitTimeoutMs?: number;
+  readonly lastStartError?: Error;
+  /** Takes the events about calls. */
+  readonly events?: TaskEvent[];
+  /** What the connection to a worker waits for. */
+  readonly late?: Readonly<Record<string, Promise<void>>>;
+  /** Workers that take no task: what each answers. */
+  readonly refusing?: Readonly<Record<string, Nack>>;
+}
+
+/** A dispatcher whose workers are in memory. */
+function useDispatcher(wish: Wish = {}) {
+  const workers = new Map<string, TestWorker>();
+  const carriers = new Map<string, MemoryCarrier>();
+  const definitions = new Map<string, RoutineDefinition>();
+  const membership: Membership = new Membership({
+    rules: { version: "0.1.0", secure: false, hostId: "h", filter: undefined },
+    capacity: undefined,
+    reserved: 0,
+    connect: async ({ uid }) => {
+      await wish.late?.[uid];
+      const { client, server } = memoryPair();
+      carriers.set(uid, client);
+      const nack = wish.refusing?.[uid];
+      if (nack === undefined) workers.get(uid)?.tasks.serve(server);
+      else refuseAll(server, uid, nack);
+      return client;
+    },
+    hello: () => helloWith({ uid: "client" }),
+    connectTimeoutMs: 60_000,
+    changed: () => dispatcher.progress(),
+    events: {
+      ready: () => dispatcher.progress(),
+      progress: (member) => dispatcher.progress(member),
+      unreachable: () => dispatcher.progress(),
+      inadmissible() {},
+    },
+  });
+  const dispatcher: TaskDispatcher = new TaskDispatcher({
+    references: processReferences,
+    balancer: wish.balancer ?? new LeastBusyBalancer(),
+    members: membership,
+    quorumMet: () => membership.size >= (wish.quorum ?? 1),
+    waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
+    killGraceMs: 60_000,
+    descriptor: () => undefined,
+    reasons: () => membership.refusals(),
+    lastStartError: () => wish.lastStartError,
+    events:
+      wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },
+    memberDue: () => true,
+    describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
+    unresponsive() {},
+    inadmissible: (member, reason, detail) => membership.evict(member, reason, detail),
+  });
+  const define = (id: string): RoutineDefinition => {
+    let definition = definitions.get(id);
+    if (definition === undefined) {
+      const body = (): never => assert.fail("it ran here");
+      definition = {
+        id,
+        name: id,
+        module: undefined,
+        kind: "function",
+        body,
+        declaredIn: undefined,
+        timeoutMs: undefined,
+        routine: {},
+      };
+      definitions.set(id, definition);
+    }
+    return definition;
+  };
+  return {
+    dispatcher,
+    membership,
+    worker: (uid: string): TestWorker => workers.get(uid) ?? assert.fail(`no worker '${uid}'`),
+    carrier: (uid: string): MemoryCarrier => carriers.get(uid) ?? assert.fail(`no connection to '${uid}'`),
+    /** Adds a worker that knows these routines. */
+    add(uid: string, bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
+      workers.set(uid, new TestWorker(bodies, { ...options, hello: helloWith({ uid }) }));
+      const worker = workerMetadata({ uid, address: `unix:/${uid}`, codecs: helloWith().codecs });
+      membership.observe({ type: "worker-added", worker });
+    },
+    async ready(count: number) {
+      await eventually(() => membership.members.filter((member) => member.ready).length === count);
+    },
+    call: (id: string, parameters: readonly unknown[] = [], options?: CallOptions, parent?: RunningTask) =>
+      dispatcher.call({
+        definition: define(id),
+        receiver: undefined,
+        parameters,
+        options,
+        parent,
+      }),
+    async [Symbol.asyncDispose]() {
+      dispatcher.abortAll(() => new Error("the test is over"));
+      membership.close();
+      for (const worker of workers.values()) worker.tasks.close();
+      await eventually(() => [...carriers.values()].every((carrier) => carrier.over));
+    },
+  };
+}
+
+/** A task that makes calls; it is never cancelled. */
+function stubParent(): RunningTask {
+  return {
+    id: "parent",
+    caller: undefined,
+    tag: undefined,
+    routine: "parent",
+    signal: new AbortController().signal,
+    deadline: undefined,
+    cancelled: false,
+    lineage: () => [],
+    attach() {},
+    detach() {},
+  };
+}
+
+/** A worker that answers every task in the same way. */
+function refuseAll(carrier: MemoryCarrier, uid: string, nack: Nack): void {
+  const session = new ServerSession(carrier, helloWith({ uid, session: 0 }), {
+    opened() {},
+    accept: () => nack,
+    batchEnd: () => session.session.flush(),
+    beforeFlush() {},
+    flushed() {},
+    closed() {},
+  });
+}
+
+const add = (a: number, b: number): number => a + b;
+
+/** A body that ends when the test says so. */
+function useGate() {
+  const waiting: Array<() => void> = [];
+  return {
+    body: () => new Promise<string>((resolve) => waiting.push(() => resolve("through"))),
+    count: () => waiting.length,
+    open() {
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+  };
+}
+
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => assert.fail("it did not reject"),
+    (error: unknown) => error,
+  );
+}
+
+describe("TaskDispatcher", () => {
+  test("settles a call with the value of the worker, and counts it", async () => {
+    await using t = useDispatcher();
+    t.add("a", { add });
+
+    const sum = await t.call("add", [1, 2]);
+
+    assert.equal(sum, 3);
+    assert.equal(t.worker("a").starts, 1);
+    assert.deepEqual(t.dispatcher.counts, {
+      calls: 1,
+      completed: 1,
+      failed: 0,
+      cancelled: 0,
+      abandoned: 0,
+      redirected: 0,
+    });
+    assert.equal(t.dispatcher.unsettled, 0);
+  });
+
+  test("settles a call with the error of its routine", async () => {
+    await using t = useDispatcher();
+    t.add("a", {
+      fail: () => {
+        throw new TypeError("no");
+      },
+    });
+
+    const error = await rejection(t.call("fail"));
+
+    assert.ok(error instanceof TypeError);
+    assert.equal(t.dispatcher.counts.failed, 1);
+  });
+
+  test("keeps calls until as many members are there as the quorum wants", async () => {
+    await using t = useDispatcher({ quorum: 2 });
+    t.add("a", { add });
+    await t.ready(1);
+    const sum = t.call("add", [1, 2]);
+    assert.equal(t.dispatcher.queued, 1);
+
+    t.add("b", { add });
+
+    assert.equal(await sum, 3);
+    assert.equal(t.dispatcher.queued, 0);
+  });
+
+  test("fails calls that have waited too long for a first worker, with the last failure of a start", async () => {
+    const lastStartError = new Error("out of paper");
+    await using t = useDispatcher({ waitTimeoutMs: 20, lastStartError });
+
+    const errors = await Promise.all([rejection(t.call("add")), rejection(t.call("add"))]);
+
+    for (const error of errors) {
+      assert.ok(error instanceof NoWorkersAvailableError);
+      assert.equal(error.cause, lastStartError);
+    }
+    assert.equal(t.dispatcher.unsettled, 0);
+  });
+
+  test("sends one call of an unknown routine to each worker, and keeps the rest for whoever is free first", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    for (const uid of ["a", "b"]) t.add(uid, { wait: gate.body });
+    await t.ready(2);
+
+    const calls = Array.from({ length: 5 }, () => t.call("wait"));
+
+    assert.equal(t.dispatcher.queued, 3);
+    // Bodies that have suspended hold up nobody.
+    await eventually(() => gate.count() === 5);
+    assert.equal(t.dispatcher.queued, 0);
+    gate.open();
+    assert.deepEqual(
+      await Promise.all(calls),
+      Array.from({ length: 5 }, () => "through"),
+    );
+    assert.ok(t.worker("a").starts > 0 && t.worker("b").starts > 0);
+  });
+
+  test("starts calls in the order in which they were made", async () => {
+    await using t = useDispatcher();
+    const order: number[] = [];
+    t.add("a", { note: (n: number) => order.push(n) });
+
+    await Promise.all(Array.from({ length: 50 }, (_, n) => t.call("note", [n])));
+
+    assert.deepEqual(
+      order,
+      Array.from({ length: 50 }, (_, n) => n),
+    );
+  });
+
+  test("goes on to the next candidate when a worker does not know the routine", async () => {
+    await using t = useDispatcher();
+    t.add("a", {});
+    t.add("b", { add });
+    await t.ready(2);
+
+    const sums = await Promise.all(Array.from({ length: 6 }, (_, n) => t.call("add", [n, 1])));
+
+    assert.deepEqual(sums, [1, 2, 3, 4, 5, 6]);
+    assert.equal(t.worker("b").starts, 6);
+    assert.ok(t.dispatcher.counts.redirected > 0);
+  });
+
+  test("fails a call whose routine no worker knows", async () => {
+    await using t = useDispatcher();
+    for (const uid of ["a", "b"]) t.add(uid, {});
+    await t.ready(2);
+
+    const error = await rejection(t.call("add"));
+
+    assert.ok(error instanceof RoutineNotFoundError);
+    assert.equal(t.dispatcher.counts.failed, 1);
+  });
+
+  test("sends nothing new to a worker that drains", async () => {
+    await using t = useDispatcher();
+    for (const uid of ["a", "b"]) t.add(uid, { add });
+    await t.ready(2);
+    t.worker("a").tasks.drain();
+    await eventually(() => t.membership.get("a")?.draining);
+
+    await Promise.all(Array.from({ length: 10 }, () => t.call("add", [1, 2])));
+
+    assert.equal(t.worker("a").starts, 0);
+    assert.equal(t.worker("b").starts, 10);
+  });
+
+  test("still sends to a draining worker that spares this connection", async () => {
+    await using t = useDispatcher();
+    t.add("a", { add });
+    await t.ready(1);
+    const hello = t.membership.get("a")?.session?.session.hello;
+    assert.ok(hello !== undefined);
+    t.worker("a").tasks.drain({ client: hello.uid, session: hello.session });
+
+    assert.equal(await t.call("add", [1, 2]), 3);
+
+    t.worker("a").tasks.drain();
+    await eventually(() => t.membership.get("a")?.draining);
+  });
+
+  test("settles the calls of a lost connection with WorkerLostError and what is known of the worker", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    t.add("a", { wait: gate.body });
+    const call = rejection(t.call("wait"));
+    await eventually(() => gate.count() === 1);
+
+    t.carrier("a").cut();
+
+    const error = await call;
+    assert.ok(error instanceof WorkerLostError);
+    assert.deepEqual(error.worker, { uid: "a", exitCode: 7 });
+    assert.equal(t.worker("a").starts, 1);
+    assert.equal(t.dispatcher.unsettled, 0);
+  });
+
+  test("takes a cancelled call off the queue; its body never starts", async () => {
+    await using t = useDispatcher({ quorum: 1 });
+    const controller = new AbortController();
+    const call = rejection(t.call("add", [1, 2], { signal: controller.signal }));
+    const other = t.call("add", [3, 4]);
+
+    const reason = new Error("never mind");
+    controller.abort(reason);
+    t.add("a", { add });
+
+    assert.equal(await call, reason);
+    assert.equal(await other, 7);
+    assert.equal(t.worker("a").starts, 1);
+    assert.equal(t.dispatcher.counts.cancelled, 1);
+  });
+
+  test("names the phase of a call that runs out of time", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    const queued = await rejection(t.call("wait", [], { timeout: 10 }));
+    t.add("a", { wait: gate.body });
+    await t.ready(1);
+
+    const running = await rejection(t.call("wait", [], { timeout: 100 }));
+
+    assert.ok(queued instanceof TimeoutError && running instanceof TimeoutError);
+    assert.equal(queued.phase, "queued");
+    assert.equal(running.phase, "running");
+  });
+
+  test("refuses new calls when told to, and lets those under way settle", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    t.add("a", { wait: gate.body });
+    const call = t.call("wait");
+    await eventually(() => gate.count() === 1);
+    const reason = new Error("closing");
+
+    t.dispatcher.refuse(() => reason);
+    const settled = t.dispatcher.settled();
+    assert.equal(await rejection(t.call("wait")), reason);
+    gate.open();
+
+    assert.equal(await call, "through");
+    await settled;
+  });
+
+  test("ends every call when told to", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    t.add("a", { wait: gate.body });
+    const calls = Array.from({ length: 3 }, () => rejection(t.call("wait")));
+    await eventually(() => gate.count() === 3);
+    const reason = new Error("over");
+
+    t.dispatcher.abortAll(() => reason);
+
+    assert.deepEqual(await Promise.all(calls), [reason, reason, reason]);
+    await t.dispatcher.settled();
+  });
+
+  test("tells a balancer without a fast path of every outcome", async () => {
+    const heard: string[] = [];
+    const balancer: Balancer = {
+      *delegate() {
+        for (const uid of ["nobody", "a", "b"]) {
+          try {
+            const accepted = yield uid;
+            heard.push(`${uid} ${accepted === undefined ? "gone" : "accepted"}`);
+            if (accepted !== undefined) return;
+          } catch (error) {
+            heard.push(`${uid} ${error instanceof RoutineNotFoundError ? "failed" : String(error)}`);
+          }
+        }
+      },
+    };
+    await using t = useDispatcher({ balancer });
+    t.add("a", {});
+    t.add("b", { add });
+    await t.ready(2);
+
+    const sum = await t.call("add", [1, 2]);
+
+    assert.equal(sum, 3);
+    assert.deepEqual(heard, ["nobody gone", "a failed", "b accepted"]);
+  });
+
+  test("keeps calls of one tag on one worker, and lets others past those that wait for it", async () => {
+    await using t = useDispatcher({ balancer: new StickyBalancer() });
+    const gates = new Map(["a", "b"].map((uid) => [uid, useGate()]));
+    for (const uid of ["a", "b"]) {
+      const gate = gates.get(uid) ?? assert.fail();
+      // A body that suspends makes room; these hold their worker's place by never having been heard of.
+      t.add(uid, { home: () => uid, hold: gate.body });
+    }
+    await t.ready(2);
+    const tags = Array.from({ length: 40 }, (_, n) => `tag ${n}`);
+
+    const first = await Promise.all(tags.map((tag) => t.call("home", [], { tag })));
+    const second = await Promise.all(tags.map((tag) => t.call("home", [], { tag })));
+
+    assert.deepEqual(first, second);
+    assert.deepEqual(new Set(first), new Set(["a", "b"]));
+    const [tag = ""] = tags;
+    const home = String(first[0]);
+    const other = tags[first.findIndex((uid) => uid !== home)] ?? "";
+    t.carrier(home).hold();
+    const stuck = Array.from({ length: 3 }, () => t.call("hold", [], { tag }));
+    assert.equal(t.dispatcher.queued, 2); // an unknown routine: one is sent, the others wait for the same worker
+    assert.notEqual(await t.call("home", [], { tag: other }), home);
+    t.carrier(home).release();
+    await eventually(() => gates.get(home)?.count() === 3);
+    gates.get(home)?.open();
+    await Promise.all(stuck);
+  });
+
+  test("runs refused calls once that wait for one worker, and lets each wait until that has room", async () => {
+    const connected = createDeferred();
+    await using t = useDispatcher({ balancer: new StickyBalancer(), late: { b: connected.promise } });
+    const gate = useGate();
+    t.add("a", {});
+    t.add("b", { wait: gate.body, other: gate.body });
+    await t.ready(1);
+    const calls = ["wait", "wait", "other", "other"].map((id) => t.call(id, [], { tag: "x" }));
+    await eventually(() => t.dispatcher.counts.redirected === calls.length);
+
+    connected.resolve();
+
+    await eventually(() => gate.count() === calls.length);
+    gate.open();
+    assert.deepEqual(await Promise.all(calls), ["through", "through", "through", "through"]);
+    assert.equal(t.worker("b").starts, calls.length);
+    assert.equal(t.dispatcher.queued, 0);
+  });
+
+  test("sends a call that a full worker puts off for long to another one that comes meanwhile", async () => {
+    const full = { code: Refusal.FULL, reason: "", retryAfterMs: 10_000_000, version: "" };
+    await using t = useDispatcher({ refusing: { a: full } });
+    t.add("a", {});
+    await t.ready(1);
+    const sum = t.call("add", [1, 2]);
+    await eventually(() => t.dispatcher.counts.redirected === 1);
+
+    t.add("b", { add });
+
+    assert.equal(await sum, 3);
+  });
+
+  test("asks a full worker seldom, however many calls wait for it", async () => {
+    const count = 200;
+    await using t = useDispatcher();
+    const nap = async (): Promise<void> => {
+      await pause(20);
+    };
+    t.add("a", { nap }, { accept: ({ inFlight }) => inFlight < 4 });
+    await t.ready(1);
+
+    await Promise.all(Array.from({ length: count }, () => t.call("nap")));
+
+    assert.equal(t.worker("a").starts, count);
+    // With all of them asking at a time, it refuses each some fifty times.
+    assert.ok(t.dispatcher.counts.redirected < 25 * count, `asked ${t.dispatcher.counts.redirected} times`);
+  });
+
+  test("does not ask a worker again and again that takes no nested calls while it drains", async () => {
+    const draining = { code: Refusal.DRAINING, reason: "", retryAfterMs: 0, version: "" };
+    await using t = useDispatcher({ refusing: { a: draining }, waitTimeoutMs: 50 });
+    t.add("a", {});
+    await t.ready(1);
+
+    const error = await rejection(t.call("add", [1, 2], undefined, stubParent()));
+
+    assert.ok(error instanceof NoWorkersAvailableError);
+    assert.deepEqual(
+      error.reasons.map(({ uid, reason }) => `${uid} ${reason}`),
+      ["a draining"],
+    );
+    assert.ok(t.dispatcher.counts.redirected < 10, `asked ${t.dispatcher.counts.redirected} times`);
+  });
+
+  test("reports each step of a call, with the worker's version as its Ack said", async () => {
+    const events: TaskEvent[] = [];
+    await using t = useDispatcher({ events });
+    t.add("a", { add });
+    await t.ready(1);
+
+    await t.call("add", [1, 2], { tag: "mine", dispatchTimeout: 60_000 });
+
+    const { version } = helloWith();
+    const [{ id } = { id: undefined }] = events;
+    assert.match(String(id), /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    const common = {
+      type: "task",
+      id,
+      routine: "add",
+      tag: "mine",
+      nested: false,
+      worker: "a",
+      workerVersion: version,
+    };
+    assert.deepEqual(events, [
+      { ...common, phase: "sent" },
+      { ...common, phase: "accepted" },
+      { ...common, phase: "settled", outcome: "completed" },
+    ]);
+  });
+
+  test("reports every worker that a call was sent to, and how it ended", async () => {
+    const events: TaskEvent[] = [];
+    await using t = useDispatcher({ events });
+    for (const uid of ["a", "b"]) t.add(uid, {});
+    await t.ready(2);
+    const controller = new AbortController();
+
+    await rejection(t.call("add"));
+    const queued = rejection(t.call("add", [], { signal: controller.signal }));
+    controller.abort(new Error("never mind"));
+    await queued;
+
+    const told = events.map((event) =>
+      event.phase === "settled" ? event.outcome : `${event.phase} ${event.worker}`,
+    );
+    assert.deepEqual(told.slice(0, 2).sort(), ["sent a", "sent b"]);
+    assert.equal(told[2], "failed");
+    assert.equal(told.at(-1), "cancelled");
+  });
+
+  test("evicts a worker that refuses a task for its version, and tells the caller of both versions", async () => {
+    await using t = useDispatcher();
+    t.add("a", { add });
+    await t.ready(1);
+    t.carrier("a").hold();
+    const call = rejection(t.call("add", [1, 2]));
+    const nack = { code: Refusal.VERSION, reason: "another major", retryAfterMs: 0, version: "9.0.0" };
+
+    t.carrier("a").events?.batch(...wholeOf(batchOf((writer) => writer.nack(1, nack))));
+
+    const error = await call;
+    assert.ok(error instanceof VersionError);
+    assert.deepEqual([error.local, error.remote], [helloWith().version, "9.0.0"]);
+    assert.deepEqual(
+      t.membership.refusals().map(({ uid, reason }) => ({ uid, reason })),
+      [{ uid: "a", reason: "version" }],
+    );
+  });
+
+  test("shows a balancer without a fast path the room for its own call, whatever else is placed meanwhile", async () => {
+    const rooms: boolean[][] = [];
+    const balancer: Balancer = {
+      async *delegate(task, view) {
+        await Promise.resolve(); // others are placed while it thinks
+        rooms.push(view.map(({ room }) => room));
+        assert.equal(view.length, 1);
+        assert.equal(view[0]?.metadata.uid, view[0]?.uid);
+        for (const { uid, room } of view) if ((room || task.nested) && (yield uid) !== undefined) return;
+      },
+    };
+    await using t = useDispatcher({ balancer });
+    t.add("a", { add });
+    await t.ready(1);
+    t.carrier("a").hold();
+
+    const first = t.call("add", [1, 2]);
+    await eventually(() => t.membership.get("a")?.inFlight === 1);
+    const second = t.call("add", [3, 4]);
+    await eventually(() => rooms.length === 2);
+    t.carrier("a").release();
+
+    assert.deepEqual(await Promise.all([first, second]), [3, 7]);
+    assert.deepEqual(rooms, [[true], [false], [true]]);
+  });
+});
+
+function wholeOf(bytes: Uint8Array): [Uint8Array, number, number] {
+  return [bytes, 0, bytes.length];
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CancellationWatch, type CancelledTask } from "../../../../src/client/members/cancellation-watch.ts";
+import type { Member } from "../../../../src/client/members/member.ts";
+import { deadlines } from "../../../../src/internal/time/deadline-queue.ts";
+import { eventually } from "../../../support/eventually.ts";
+
+/** A member that counts pings and answers when it is told to. */
+function fakeMember(): { member: Member; pings: number; answer: () => void; stopped: number } {
+  const fake = {
+    pings: 0,
+    stopped: 0,
+    answer: (): void => {},
+    member: undefined as unknown as Member, // set below: it refers to the counters
+  };
+  const member = {
+    ready: true,
+    ping(onPong: () => void) {
+      fake.pings += 1;
+      fake.answer = onPong;
+      return () => {
+        fake.stopped += 1;
+      };
+    },
+  };
+  fake.member = member as unknown as Member; // what the watch uses of one
+  return fake;
+}
+
+function task(stream: number, phase: CancelledTask["phase"] = "sent", reserved = true): CancelledTask {
+  return { stream, phase, reserved, routine: `r${stream}`, probe: undefined };
+}
+
+/** A watch and what it has reported. */
+function startWatch(
+  firstWaiting = Number.POSITIVE_INFINITY,
+  occupied = false,
+): {
+  watch: CancellationWatch;
+  reports: string[];
+} {
+  const reports: string[] = [];
+  const watch = new CancellationWatch({
+    killGraceMs: 5,
+    firstWaiting: () => firstWaiting,
+    occupied: () => occupied,
+    abandoned: (tasks) => reports.push(`abandoned ${tasks}`),
+    unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`),
+  });
+  return { watch, reports };
+}
+
+test("CancellationWatch asks once for all cancellations of a turn", () => {
+  const fake = fakeMember();
+  const { watch } = startWatch();
+  const tasks = [task(1), task(2), task(3)];
+
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  assert.equal(fake.pings, 1);
+  for (const cancelled of tasks) watch.ended(cancelled);
+});
+
+test("CancellationWatch keeps no deadline and no question once its tasks have ended", () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  const before = deadlines.size;
+  const tasks = [task(1), task(2)];
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  for (const cancelled of tasks) watch.ended(cancelled);
+
+  assert.equal(deadlines.size, before);
+  assert.equal(fake.stopped, 1);
+  assert.deepEqual(reports, []);
+});
+
+test("CancellationWatch counts the tasks that go on although the worker answers", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  const tasks = [task(1, "running"), task(2, "running"), task(3, "running")];
+  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+
+  fake.answer();
+  watch.ended(task(4));
+  for (const ended of tasks.slice(2)) watch.ended(ended);
+  await eventually(() => reports.length > 0);
+
+  assert.deepEqual(reports, ["abandoned 2"]);
+});
+
+test("CancellationWatch names the running task when the worker does not answer", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  watch.add(task(1), fake.member);
+  watch.add(task(7, "running"), fake.member);
+
+  await eventually(() => reports.length > 0);
+
+  assert.deepEqual(reports, ["unresponsive r7"]);
+});
+
+test("CancellationWatch blames no task that waits behind one that was not cancelled", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(4);
+  const later = startWatch();
+  watch.add(task(5), fake.member);
+  await eventually(() => fake.stopped === 1);
+
+  later.watch.add(task(5), fake.member);
+  await eventually(() => later.reports.length > 0);
+
+  assert.deepEqual(reports, []);
+  assert.deepEqual(later.reports, ["unresponsive r5"]);
+});
+
+test("CancellationWatch blames no task that has suspended while another one is known to hold the thread", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
+  const suspended = task(1, "running", false);
+  watch.add(suspended, fake.member);
+
+  await eventually(() => suspended.probe === undefined, { withinMs: 5_000 });
+
+  assert.deepEqual(reports, []);
+});
+
+test("CancellationWatch blames the cancelled task that is known to hold the thread", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
+  watch.add(task(1, "running", false), fake.member);
+  watch.add(task(2, "running", true), fake.member);
+
+  await eventually(() => reports.length > 0, { withinMs: 5_000 });
+
+  assert.deepEqual(reports, ["unresponsive r2"]);
+});

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
+import { OutboundMessages } from "../../../../src/session/messages/outbound-messages.ts";
+import { NO_PARTS, type Payload } from "../../../../src/session/messages/payload.ts";
+import { OutboundBatch } from "../../../../src/session/outbound-batch.ts";
+import type { SessionHalf } from "../../../../src/session/session-half.ts";
+import { BatchReader } from "../../../../src/wire/batch/reader.ts";
+import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import type { Limits } from "../../../../src/wire/frames.ts";
+import { CHUNK_SIZE } from "../../../../src/wire/messages/chunk.ts";
+import { helloWith } from "../../../support/protocol-peers.ts";
+
+interface Recorded {
+  readonly messages: OutboundMessages;
+  readonly batch: OutboundBatch;
+  /** What `send` answers. */
+  takesMore: boolean;
+  /** Sends what is due and lists all frames so far, as `kind stream:bytes`. */
+  frames(): string[];
+  /** Sends a message as a result of its stream. */
+  result(stream: number, payload: Payload): void;
+}
+
+const KINDS: Readonly<Record<number, string>> = {
+  [FrameKind.Result]: "result",
+  [FrameKind.Chunk]: "chunk",
+  [FrameKind.Parked]: "parked",
+};
+
+function recorded(
+  peer: { readonly limits?: Partial<Limits>; readonly features?: readonly number[] } = {},
+): Recorded {
+  const sent: Uint8Array[] = [];
+  const carrier = {
+    send(batch: Uint8Array, tail: Uint8Array = new Uint8Array(0)) {
+      sent.push(Buffer.concat([batch.subarray(CARRIER_HEADROOM), tail]));
+      return state.takesMore;
+    },
+  } as Partial<Carrier> as Carrier; // nothing else of it is used
+  const half = { flushAfter: "tick", beforeFlush() {}, flushed() {} } as Partial<SessionHalf> as SessionHalf; // as above
+  const batch = new OutboundBatch(carrier, { half, turnSent() {} });
+  const messages = new OutboundMessages(carrier, batch);
+  messages.keepTo(helloWith(peer));
+  const state: Recorded = {
+    messages,
+    batch,
+    takesMore: true,
+    frames() {
+      batch.flush();
+      messages.pump();
+      const reader = new BatchReader();
+      return sent.flatMap((bytes) => {
+        const frames: string[] = [];
+        reader.reset(bytes, 0, bytes.length);
+        while (reader.next()) {
+          frames.push(`${KINDS[reader.kind]} ${reader.stream}:${reader.payloadEnd - reader.payloadStart}`);
+        }
+        return frames;
+      });
+    },
+    result(stream, payload) {
+      messages.send(stream, payload, (bytes, start, end, parts, detached) =>
+        batch.writer.result(stream, bytes, start, end, parts, detached, 0),
+      );
+    },
+  };
+  return state;
+}
+
+function payload(bytes: number, ...parts: readonly number[]): Payload {
+  return {
+    bytes: new Uint8Array(bytes),
+    start: 0,
+    end: bytes,
+    parts: parts.length === 0 ? NO_PARTS : parts.map((length) => new Uint8Array(length)),
+  };
+}
+
+test("OutboundMessages sends a small message in one frame, and a larger one as a head and chunks", () => {
+  const state = recorded();
+
+  state.result(1, payload(10));
+  state.result(2, payload(CHUNK_SIZE + 1));
+  state.result(3, payload(5, 7));
+
+  assert.deepEqual(state.frames().sort(), [
+    "chunk 2:1",
+    `chunk 2:${CHUNK_SIZE}`,
+    "chunk 3:7",
+    "result 1:10",
+    "result 2:0",
+    "result 3:5",
+  ]);
+});
+
+test("OutboundMessages sends a message of any size in one frame to a peer that takes no parts", () => {
+  const state = recorded({ features: [] });
+
+  state.result(1, payload(CHUNK_SIZE + 1));
+
+  assert.equal(state.messages.takesParts, false);
+  assert.deepEqual(state.frames(), [`result 1:${CHUNK_SIZE + 1}`]);
+});
+
+test("OutboundMessages sends chunks of several streams in turn", () => {
+  const state = recorded({ limits: { maxBatch: 40 } });
+
+  state.result(1, payload(0, 20));
+  state.result(2, payload(0, 20));
+
+  assert.deepEqual(
+    state.frames().filter((frame) => frame.startsWith("chunk")),
+    ["chunk 1:10", "chunk 2:10", "chunk 1:10", "chunk 2:10"],
+  );
+});
+
+test("OutboundMessages has no more messages under way than the peer allows, while heads go out", () => {
+  const state = recorded({ limits: { maxBatch: 40, maxOpenMessages: 1 } });
+
+  state.result(1, payload(0, 20));
+  state.result(2, payload(0, 10));
+
+  assert.deepEqual(state.frames(), ["result 1:0", "result 2:0", "chunk 1:10", "chunk 1:10", "chunk 2:10"]);
+});
+
+test("OutboundMessages lets nothing on a stream overtake the parts before it, and everything on another", () => {
+  const state = recorded();
+  state.takesMore = false;
+  state.result(1, payload(0, 10));
+  state.batch.flush(); // the carrier is full: parts wait
+
+  state.result(1, payload(3));
+  state.messages.inOrder(1, () => state.batch.writer.parked(1, 1));
+  state.result(2, payload(4));
+  const waiting = state.frames();
+  state.takesMore = true;
+  state.batch.drained();
+
+  assert.deepEqual(waiting, ["result 1:0", "result 2:4"]);
+  assert.deepEqual(state.frames().slice(2), ["chunk 1:10", "result 1:3", "parked 1:0"]);
+});
+
+test("OutboundMessages keeps order when what had to wait brings parts of its own", () => {
+  const state = recorded();
+  state.takesMore = false;
+  state.result(1, payload(0, 10));
+  state.batch.flush();
+  state.result(1, payload(1, 20));
+  state.result(1, payload(2));
+  state.takesMore = true;
+  state.batch.drained();
+
+  assert.deepEqual(state.frames(), ["result 1:0", "chunk 1:10", "result 1:1", "chunk 1:20", "result 1:2"]);
+});
+
+test("OutboundMessages stops at the peer's window and goes on when some of it is returned", () => {
+  const state = recorded({ limits: { maxBatch: 40, connectionWindow: 15 } });
+
+  state.result(1, payload(0, 40));
+  const first = state.frames().length;
+  const congested = state.messages.congested;
+  state.messages.windowReturned(10);
+  const second = state.frames().length;
+  state.messages.windowReturned(30);
+
+  assert.deepEqual([first, congested, second], [3, true, 4]); // the head and two chunks, one more
+  assert.equal(state.frames().length, 5);
+});
+
+test("OutboundMessages counts frames written by others against the window", () => {
+  const state = recorded({ limits: { connectionWindow: 100 } });
+
+  state.messages.countSent(99);
+  const before = state.messages.congested;
+  state.messages.countSent(1);
+
+  assert.deepEqual([before, state.messages.congested], [false, true]);
+});
+
+test("OutboundMessages refuses a peer that returns more than anybody can have sent", () => {
+  const { messages } = recorded();
+
+  assert.throws(() => messages.windowReturned(2 ** 41), { code: "ERR_MERINO_PROTOCOL" });
+});
+
+test("OutboundMessages drops a stream's parts, and what was to follow them", () => {
+  const state = recorded();
+  state.takesMore = false;
+  state.result(1, payload(0, 10));
+  state.result(2, payload(0, 20));
+  state.batch.flush();
+  state.result(1, payload(3));
+  state.messages.drop(1);
+  state.takesMore = true;
+  state.batch.drained();
+
+  assert.deepEqual(state.frames(), ["result 1:0", "result 2:0", "chunk 2:20"]);
+  assert.equal(state.messages.isPlain(1, payload(1)), true);
+});
+
+test("OutboundMessages calls a message plain that one frame holds, with nothing of its stream before it", () => {
+  const state = recorded();
+  state.takesMore = false;
+  state.result(1, payload(0, 10));
+  state.batch.flush();
+
+  assert.deepEqual(
+    [
+      state.messages.isPlain(2, payload(CHUNK_SIZE)),
+      state.messages.isPlain(2, payload(CHUNK_SIZE + 1)),
+      state.messages.isPlain(2, payload(1, 1)),
+      state.messages.isPlain(1, payload(1)),
+    ],
+    [true, false, false, false],
+  );
+});

@@ -1,0 +1,373 @@
+/** The carrier over real sockets: how the byte stream is cut into batches, and how a connection ends. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, statSync } from "node:fs";
+import { createConnection, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
+import {
+  connectUnix,
+  listenUnix,
+  MAX_SOCKET_PATH_BYTES,
+  type UnixListener,
+} from "../../../../src/transport/unix/connect.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { type LeakCheck, leakCheck } from "../../../support/leak-check.ts";
+
+const MAX_BATCH = 100_000;
+
+/** What one end has been told. */
+interface Seen {
+  readonly carrier: Carrier;
+  readonly batches: string[];
+  /** Bytes of all batches. */
+  bytes: number;
+  drains: number;
+  readonly ends: Array<Error | undefined>;
+}
+
+function watch(carrier: Carrier): Seen {
+  const seen: Seen = { carrier, batches: [], bytes: 0, drains: 0, ends: [] };
+  carrier.events = {
+    batch(bytes, start, end) {
+      seen.bytes += end - start;
+      const content = Buffer.from(bytes.subarray(start, end));
+      seen.batches.push(content.length < 100 ? content.toString() : digest(content));
+    },
+    drain() {
+      seen.drains += 1;
+    },
+    closed(error) {
+      seen.ends.push(error);
+    },
+  };
+  return seen;
+}
+
+function digest(content: Uint8Array): string {
+  return createHash("sha1").update(content).digest("hex");
+}
+
+/** A batch as carriers take it. */
+function batch(content: string | Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.alloc(CARRIER_HEADROOM), Buffer.from(content)]);
+}
+
+/** A batch as it is on the socket. */
+function framed(content: string | Uint8Array): Buffer {
+  const bytes = Buffer.from(content);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+interface Served extends AsyncDisposable {
+  readonly path: string;
+  readonly accepted: Seen[];
+  /** The end of the newest connection, once it is there. */
+  next(): Promise<Seen>;
+}
+
+async function serve(leaks: LeakCheck, name = "s"): Promise<Served> {
+  const path = join(leaks.runtimeRoot, name);
+  const accepted: Seen[] = [];
+  const listener: UnixListener = await listenUnix(path, { maxBatchBytes: MAX_BATCH }, (carrier) => {
+    accepted.push(watch(carrier));
+  });
+  let taken = 0;
+  return {
+    path,
+    accepted,
+    async next() {
+      await eventually(() => accepted.length > taken);
+      taken += 1;
+      return accepted[taken - 1] as Seen; // waited for
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { carrier } of accepted) carrier.destroy();
+      await listener.close();
+    },
+  };
+}
+
+async function connectRaw(path: string): Promise<Socket> {
+  const socket = createConnection({ path, allowHalfOpen: true });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Writes and waits until the system has the bytes. */
+function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+test("UnixCarrier puts batches together that arrive cut at any byte", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const expected = ["first", "", "second and longer", "x"];
+  const stream = Buffer.concat(expected.map(framed));
+
+  for (let at = 1; at < stream.length; at++) {
+    const socket = await connectRaw(served.path);
+    const seen = await served.next();
+    await write(socket, stream.subarray(0, at));
+    // What must have arrived with the first piece has arrived: the pieces are two.
+    let whole = 0;
+    for (let end = 0; whole < expected.length; whole++) {
+      end += framed(expected[whole] ?? "").length;
+      if (end > at) break;
+    }
+    await eventually(() => seen.batches.length === whole, { everyMs: 0 });
+    await write(socket, stream.subarray(at));
+    await eventually(() => seen.batches.length === expected.length, { everyMs: 0 });
+    socket.destroy();
+
+    assert.deepEqual(seen.batches, expected, `cut at ${at}`);
+  }
+});
+
+test("UnixCarrier puts batches together that arrive byte by byte", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+
+  for (const byte of Buffer.concat([framed("one"), framed(""), framed("three")])) {
+    await write(socket, Uint8Array.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await eventually(() => seen.batches.length === 3);
+  socket.destroy();
+
+  assert.deepEqual(seen.batches, ["one", "", "three"]);
+});
+
+test("UnixCarrier tells batches apart that arrive in one piece", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+  const expected = Array.from({ length: 2_000 }, (_, at) => "b".repeat(at % 90));
+
+  await write(socket, Buffer.concat(expected.map(framed)));
+  await eventually(() => seen.batches.length === expected.length);
+  socket.destroy();
+
+  assert.deepEqual(seen.batches, expected);
+});
+
+test("UnixCarrier sends a batch and its tail as one batch", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  const large = Buffer.alloc(90_000, "large");
+
+  client.carrier.send(batch("head "), Buffer.from("tail"));
+  client.carrier.send(batch(large.subarray(0, 10)), large.subarray(10));
+  client.carrier.send(batch(""));
+  await eventually(() => server.batches.length === 3);
+  server.carrier.send(batch("answer"));
+  await eventually(() => client.batches.length === 1);
+  client.carrier.close();
+  await eventually(() => client.ends.length > 0 && server.ends.length > 0);
+
+  assert.deepEqual(server.batches, ["head tail", digest(large), ""]);
+  assert.deepEqual(client.batches, ["answer"]);
+  assert.deepEqual([client.ends, server.ends], [[undefined], [undefined]]);
+});
+
+test("UnixCarrier ends a connection whose peer announces a batch beyond the limit", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const lengths = [MAX_BATCH + 1, 0x7fff_ffff, 0xffff_ffff];
+
+  for (const length of lengths) {
+    for (const cut of [1, 4]) {
+      const socket = await connectRaw(served.path);
+      const seen = await served.next();
+      const head = Buffer.alloc(4);
+      head.writeUInt32LE(length);
+      await write(socket, Buffer.concat([framed("before"), head.subarray(0, cut)]));
+      await eventually(() => seen.batches.length === 1);
+      if (cut < 4) await write(socket, head.subarray(cut));
+      await eventually(() => seen.ends.length > 0);
+      socket.destroy();
+
+      const [error] = seen.ends;
+      assert.equal(error instanceof Error && "code" in error && error.code, "ERR_MERINO_PROTOCOL");
+      assert.deepEqual(seen.batches, ["before"]);
+    }
+  }
+});
+
+test("UnixCarrier takes a batch of exactly the limit", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+  const content = Buffer.alloc(MAX_BATCH, "full");
+
+  await write(socket, framed(content));
+  await eventually(() => seen.batches.length === 1);
+  socket.destroy();
+
+  assert.deepEqual(seen.batches, [digest(content)]);
+});
+
+test("UnixCarrier ends with its peer's half-close, after what was sent before it", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+  const closed = once(socket, "close");
+
+  socket.resume();
+  socket.end(Buffer.concat([framed("last words"), framed("cut off").subarray(0, 6)]));
+  await eventually(() => seen.ends.length > 0);
+  await closed;
+
+  assert.deepEqual(seen.batches, ["last words"]);
+  assert.deepEqual(seen.ends, [undefined]);
+});
+
+test("UnixCarrier ends with a half-closed peer that reads nothing of what is written to it", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+  socket.pause();
+  while (seen.carrier.send(batch(Buffer.alloc(50_000))));
+
+  socket.end();
+  await eventually(() => seen.ends.length > 0);
+  socket.destroy();
+
+  assert.equal(seen.ends.length, 1);
+});
+
+test("UnixCarrier ends once, with the error given to destroy", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  const reason = new Error("no longer wanted");
+
+  client.carrier.destroy(reason);
+  client.carrier.destroy(new Error("again"));
+  client.carrier.close();
+  await eventually(() => client.ends.length > 0 && server.ends.length > 0);
+
+  assert.deepEqual(client.ends, [reason]);
+  assert.equal(server.ends.length, 1);
+});
+
+test("UnixCarrier close lets what was sent arrive first, however much it is", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  const content = Buffer.alloc(MAX_BATCH, 7);
+
+  for (let count = 0; count < 50; count++) client.carrier.send(batch(content));
+  client.carrier.close();
+  await eventually(() => client.ends.length > 0 && server.ends.length > 0);
+
+  assert.equal(server.batches.length, 50);
+  assert.equal(client.ends.length, 1);
+});
+
+test("UnixCarrier close ends although the peer reads nothing", async () => {
+  await using leaks = leakCheck({ withinMs: 5_000 });
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const seen = await served.next();
+  socket.pause();
+  while (seen.carrier.send(batch(Buffer.alloc(50_000))));
+
+  seen.carrier.close();
+  await eventually(() => seen.ends.length > 0, { withinMs: 10_000 });
+  socket.destroy();
+
+  assert.equal(seen.ends.length, 1);
+});
+
+test("UnixCarrier says when the peer is behind, and when there is room again", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  await served.next();
+  const raw = await connectRaw(served.path);
+  const server = await served.next();
+  raw.pause();
+
+  let sent = 0;
+  for (let more = true; more; sent++) more = server.carrier.send(batch(Buffer.alloc(50_000)));
+  const drainsBefore = server.drains;
+  raw.resume();
+  await eventually(() => server.drains > 0);
+  raw.destroy();
+  client.carrier.destroy();
+
+  assert.ok(sent >= 1 && sent < 1_000);
+  assert.equal(drainsBefore, 0);
+});
+
+test("UnixCarrier bears a peer that has vanished while it writes", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const raw = await connectRaw(served.path);
+  const seen = await served.next();
+  raw.destroy();
+
+  // Until the end has been noticed the system answers with EPIPE or ECONNRESET.
+  const bytes = Buffer.alloc(50_000);
+  await eventually(() => {
+    seen.carrier.send(batch(bytes));
+    return seen.ends.length > 0;
+  });
+  seen.carrier.send(batch("after the end"));
+
+  assert.equal(seen.ends.length, 1);
+});
+
+test("connectUnix refuses with HandshakeError where nobody listens", async () => {
+  await using leaks = leakCheck();
+
+  await assert.rejects(connectUnix(join(leaks.runtimeRoot, "nobody"), { maxBatchBytes: MAX_BATCH }), {
+    code: "ERR_MERINO_HANDSHAKE",
+  });
+});
+
+test("listenUnix serves a path of 103 bytes, which only its owner may open, and removes it", async () => {
+  await using leaks = leakCheck();
+  const name = "n".repeat(MAX_SOCKET_PATH_BYTES - Buffer.byteLength(join(leaks.runtimeRoot, "")) - 1);
+  const served = await serve(leaks, name);
+  const mode = statSync(served.path).mode & 0o777;
+
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  client.carrier.send(batch("hello"));
+  await eventually(() => server.batches.length === 1);
+  client.carrier.close();
+  await eventually(() => server.ends.length > 0);
+  await served[Symbol.asyncDispose]();
+
+  assert.equal(Buffer.byteLength(served.path), 103);
+  assert.equal(mode, 0o600);
+  assert.equal(existsSync(served.path), false);
+});
+
+test("listenUnix and connectUnix refuse a path of 104 bytes", async () => {
+  const path = `/tmp/${"ü".repeat(49)}x`;
+
+  assert.equal(Buffer.byteLength(path), 104);
+  const refusal = { code: "ERR_MERINO_INVALID_OPTION" };
+  await assert.rejects(async () => listenUnix(path, { maxBatchBytes: MAX_BATCH }, () => {}), refusal);
+  await assert.rejects(async () => connectUnix(path, { maxBatchBytes: MAX_BATCH }), refusal);
+});

@@ -1,0 +1,26 @@
+/** Refusal codes: their names, and which of them surface. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Refusal as GeneratedRefusal } from "../../../../src/wire/gen/wire_pb.ts";
+import { isFinalRefusal, Refusal, refusalName } from "../../../../src/wire/messages/nack-code.ts";
+
+test("Refusal has the schema's names and numbers", () => {
+  const generated = Object.entries(GeneratedRefusal).filter(([, code]) => typeof code === "number");
+
+  assert.deepEqual(Object.entries(Refusal), generated);
+});
+
+test("refusalName names known codes and takes others for unspecified", () => {
+  assert.equal(refusalName(Refusal.DRAINING), "DRAINING");
+  assert.deepEqual([refusalName(0), refusalName(99), refusalName(-1)], new Array(3).fill("UNSPECIFIED"));
+});
+
+test("isFinalRefusal holds for the codes that every worker would give", () => {
+  const final = Object.entries(Refusal).filter(([, code]) => isFinalRefusal(code));
+
+  assert.deepEqual(
+    final.map(([name]) => name),
+    ["NOT_EXPOSED", "FORBIDDEN", "BAD_PAYLOAD", "TOO_LARGE", "EXPIRED"],
+  );
+  assert.equal(isFinalRefusal(99), false);
+});

@@ -16,11 +16,22 @@ const MAX_CREDIT = 16;
 const PAUSE_WAITS = 32;
 const TRIAL_CREDIT = 4;
 
+/** The loop that is kept turning, and its time. */
+export interface SpunLoop {
+  /** Milliseconds, as those of `performance.now()`. */
+  now(): number;
+  /** Calls `run` in the loop's next turn. */
+  setImmediate(run: () => void): unknown;
+}
+
+const THIS_LOOP: SpunLoop = { now: () => performance.now(), setImmediate: (run) => setImmediate(run) };
+
 /** One thread's habit of waiting awake. */
 export class LoopSpinner {
   /** With one processor, the peer cannot run while this thread spins. */
   readonly #enabled: boolean;
   readonly #windowMs: number;
+  readonly #loop: SpunLoop;
   #credit = TRIAL_CREDIT;
   #skipped = 0;
   #waiting = false;
@@ -29,11 +40,14 @@ export class LoopSpinner {
 
   /**
    * @param options `windowMs`: how long one wait may spin, in milliseconds, default 0.08; `processors`: those that
-   *   this process may use.
+   *   this process may use; `loop`: a parameter so that tests can turn it.
    */
-  constructor(options: { readonly windowMs?: number; readonly processors?: number } = {}) {
-    const { windowMs = WINDOW_MS, processors = availableParallelism() } = options;
+  constructor(
+    options: { readonly windowMs?: number; readonly processors?: number; readonly loop?: SpunLoop } = {},
+  ) {
+    const { windowMs = WINDOW_MS, processors = availableParallelism(), loop = THIS_LOOP } = options;
     this.#windowMs = windowMs;
+    this.#loop = loop;
     this.#enabled = processors > 1;
   }
 
@@ -47,10 +61,10 @@ export class LoopSpinner {
       this.#credit = TRIAL_CREDIT;
     }
     this.#waiting = true;
-    this.#untilMs = performance.now() + this.#windowMs;
+    this.#untilMs = this.#loop.now() + this.#windowMs;
     if (this.#turning) return;
     this.#turning = true;
-    setImmediate(this.#turn);
+    this.#loop.setImmediate(this.#turn);
   }
 
   /** A message has come. */
@@ -61,8 +75,8 @@ export class LoopSpinner {
   }
 
   readonly #turn = (): void => {
-    if (this.#waiting && performance.now() < this.#untilMs) {
-      setImmediate(this.#turn);
+    if (this.#waiting && this.#loop.now() < this.#untilMs) {
+      this.#loop.setImmediate(this.#turn);
       return;
     }
     this.#turning = false;

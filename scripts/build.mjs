@@ -48,7 +48,7 @@ await build({
   sourcesContent: true,
 });
 // A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`. A worker
-// starts its front thread from one that it looks for from each of these folders; see `host/listener/network-listener.ts`.
+// starts its listener thread from one that it looks for from each of these folders; see `host/listener/network-listener.ts`.
 await assertNamed("./host/main.js", ["."]);
 await assertNamed("./host/listener.js", [".", "host", "cli"]);
 

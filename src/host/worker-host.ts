@@ -21,7 +21,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Activity, idleMsIn } from "../worker/activity.ts";
 import { TaskServer } from "../worker/task-server.ts";
 import { advertisedAddress } from "./listener/advertised-address.ts";
-import { NetworkFront } from "./listener/network-listener.ts";
+import { NetworkListener } from "./listener/network-listener.ts";
 import { loadAcceptHook } from "./modules/accept-module.ts";
 import { exposeModules } from "./modules/expose-modules.ts";
 import type { IdentityMapping } from "./modules/identity-map.ts";
@@ -118,15 +118,15 @@ export class WorkerHost {
     const serve = (carrier: Carrier): void => {
       tasks.serve(carrier);
     };
-    const listener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
+    const unixListener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
     const stopRequest = createDeferred<StopRequest>();
     let host: WorkerHost | undefined;
-    let front: NetworkFront | undefined;
+    let networkListener: NetworkListener | undefined;
     if (network !== undefined) {
       const controlPath = controlSocketPath(socketPath);
       removeAtExit(controlPath);
       try {
-        front = await NetworkFront.start({
+        networkListener = await NetworkListener.start({
           host: network.host,
           port: network.port,
           controlPath,
@@ -141,7 +141,7 @@ export class WorkerHost {
         });
       } catch (error) {
         forgetAtExit(controlPath);
-        const closing = listener.close();
+        const closing = unixListener.close();
         tasks.close();
         await closing;
         throw error;
@@ -149,21 +149,24 @@ export class WorkerHost {
     }
     const metadata: WorkerMetadata = {
       uid,
-      address: front === undefined ? `unix:${socketPath}` : advertisedAddress(front, network?.advertise),
+      address:
+        networkListener === undefined
+          ? `unix:${socketPath}`
+          : advertisedAddress(networkListener, network?.advertise),
       pid: process.pid,
       version,
       tags,
       extra,
       // Without credentials, whoever comes over the network is nobody in particular.
-      secure: front === undefined,
+      secure: networkListener === undefined,
       options: channel,
       runtime: "node",
       codecs: [WIRE_CODEC],
       socket: socketPath,
       hostId: hostId(),
     };
-    front?.announce(metadata);
-    const parts = { tasks, listener, nested, front, activity };
+    networkListener?.announce(metadata);
+    const parts = { tasks, unixListener, nested, networkListener, activity };
     host = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
     return host;
   }
@@ -235,9 +238,9 @@ export class WorkerHost {
   }
 
   async #stop(): Promise<void> {
-    const { tasks, listener, nested, front } = this.#parts;
+    const { tasks, unixListener, nested, networkListener } = this.#parts;
     // Closing takes until the last connection has gone, which is the server's to end: not awaited here.
-    const closing = listener.close();
+    const closing = unixListener.close();
     tasks.drain();
     tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
     await Promise.race([tasks.idle(), setTimeout(FAREWELL_MS)]);
@@ -245,16 +248,16 @@ export class WorkerHost {
     await Promise.race([tasks.caughtUp(), setTimeout(FAREWELL_MS, undefined, { ref: false })]);
     await nested.close();
     tasks.close();
-    await Promise.all([closing, front?.close(NETWORK_FAREWELL_MS)]);
-    if (front !== undefined) forgetAtExit(controlSocketPath(this.metadata.socket ?? ""));
+    await Promise.all([closing, networkListener?.close(NETWORK_FAREWELL_MS)]);
+    if (networkListener !== undefined) forgetAtExit(controlSocketPath(this.metadata.socket ?? ""));
   }
 }
 
 /** What a host closes when it ends. */
 interface HostParts {
   readonly tasks: TaskServer;
-  readonly listener: UnixListener;
+  readonly unixListener: UnixListener;
   readonly nested: NestedProxies;
-  readonly front: NetworkFront | undefined;
+  readonly networkListener: NetworkListener | undefined;
   readonly activity: Activity;
 }

@@ -1,4 +1,4 @@
-/** A gRPC server in the test's own process that stands in for a worker's front. */
+/** A gRPC server in the test's own process that stands in for a worker's listener. */
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
 import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";

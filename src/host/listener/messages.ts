@@ -1,9 +1,9 @@
-/** What the main thread of a worker and its front thread tell each other. Types only. */
+/** What the main thread of a worker and its listener thread tell each other. Types only. */
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 
-/** What the front thread is started with. */
-export interface FrontInit {
+/** What the listener thread is started with. */
+export interface ListenerInit {
   readonly host: string;
   readonly port: number;
   readonly controlPath: string;
@@ -13,8 +13,8 @@ export interface FrontInit {
   readonly activity: SharedArrayBuffer;
 }
 
-/** From the front thread. */
-export type FrontMessage =
+/** From the listener thread. */
+export type ListenerMessage =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | {
       readonly type: "failed";
@@ -35,7 +35,7 @@ export type FrontMessage =
   /** Every connection has ended. */
   | { readonly type: "closed" };
 
-/** To the front thread. */
+/** To the listener thread. */
 export type MainMessage =
   /** The worker's record, for `describe`. */
   | { readonly type: "record"; readonly record: Uint8Array }

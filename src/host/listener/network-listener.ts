@@ -1,5 +1,5 @@
 /**
- * The main thread's side of a worker's front thread: starts it, serves the sessions it hands over, and ends it.
+ * The main thread's side of a worker's listener thread: starts it, serves the sessions it hands over, and ends it.
  * What the thread does is in `thread.ts`.
  */
 import { createRequire } from "node:module";
@@ -12,13 +12,13 @@ import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/listener/port-carrier.ts";
 import { encodeWorkerMetadata } from "../../wire/messages/service-messages.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { FrontInit, FrontMessage, MainMessage } from "./messages.ts";
+import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
 /** How long the thread may take to end, beyond the time granted to its connections. */
 const TERMINATION_GRACE_MS = 1_000;
 
 /** The thread's entry module: beside this one in the source; in the build, which has no folder for every chunk, in `host`. */
-const FRONT_URL = new URL(
+const THREAD_URL = new URL(
   import.meta.url.endsWith(".ts")
     ? "./thread.ts"
     : /\/(?:host|cli)\/[^/]+$/.test(import.meta.url)
@@ -27,23 +27,23 @@ const FRONT_URL = new URL(
   import.meta.url,
 );
 
-/** What a front needs of its worker. */
-export interface NetworkFrontOptions extends FrontInit {
+/** What a listener needs of its worker. */
+export interface NetworkListenerOptions extends ListenerInit {
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
   /** The worker has been told to stop: `graceMs` for calls in flight, `Infinity` for no limit. */
   readonly stop: (graceMs: number) => void;
 }
 
-/** A front thread that listens. */
-export class NetworkFront {
+/** A running listener thread. */
+export class NetworkListener {
   /** The address bound. */
   readonly host: string;
   readonly port: number;
   readonly #thread: Worker;
   readonly #exited: Promise<void>;
   readonly #closed: Promise<void>;
-  readonly #state: FrontState;
+  readonly #state: ListenerState;
   #closing: Promise<void> | undefined;
 
   /**
@@ -51,14 +51,14 @@ export class NetworkFront {
    *
    * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host` or `port`) if it cannot listen there.
    */
-  static async start(options: NetworkFrontOptions): Promise<NetworkFront> {
+  static async start(options: NetworkListenerOptions): Promise<NetworkListener> {
     const { serve, stop, ...init } = options;
     const thread = startThread(init);
-    const state: FrontState = { closing: false };
+    const state: ListenerState = { closing: false };
     const listening = createDeferred<{ readonly host: string; readonly port: number }>();
     const closed = createDeferred<void>();
     const exited = createDeferred<void>();
-    thread.on("message", (message: FrontMessage) => {
+    thread.on("message", (message: ListenerMessage) => {
       switch (message.type) {
         case "listening":
           listening.resolve(message);
@@ -81,7 +81,7 @@ export class NetworkFront {
     });
     thread.once("exit", () => {
       exited.resolve();
-      listening.reject(new Error("Cannot listen on the network: the front thread has ended"));
+      listening.reject(new Error("Cannot listen on the network: the listener thread has ended"));
     });
     thread.once("error", (error) => {
       listening.reject(error);
@@ -91,7 +91,14 @@ export class NetworkFront {
     try {
       const { host, port } = await listening.promise;
       state.listening = true;
-      return new NetworkFront({ host, port, thread, state, closed: closed.promise, exited: exited.promise });
+      return new NetworkListener({
+        host,
+        port,
+        thread,
+        state,
+        closed: closed.promise,
+        exited: exited.promise,
+      });
     } catch (error) {
       await thread.terminate();
       throw error;
@@ -102,7 +109,7 @@ export class NetworkFront {
     readonly host: string;
     readonly port: number;
     readonly thread: Worker;
-    readonly state: FrontState;
+    readonly state: ListenerState;
     readonly closed: Promise<void>;
     readonly exited: Promise<void>;
   }) {
@@ -144,24 +151,24 @@ export class NetworkFront {
   }
 }
 
-interface FrontState {
+interface ListenerState {
   listening?: boolean;
   closing: boolean;
 }
 
-function startThread(front: FrontInit): Worker {
+function startThread(init: ListenerInit): Worker {
   const { NODE_OPTIONS: _, ...env } = process.env;
   // Loaders and preloaded modules of the program are none of this thread's business, and would cost their time again.
-  const options = { name: "merino front", execArgv: [], env };
-  if (!FRONT_URL.pathname.endsWith(".ts"))
-    return new Worker(FRONT_URL, { ...options, workerData: { front } });
+  const options = { name: "merino listener", execArgv: [], env };
+  if (!THREAD_URL.pathname.endsWith(".ts"))
+    return new Worker(THREAD_URL, { ...options, workerData: { init } });
   // From source, as in this library's own tests: threads of Node 20 take a loader only by its own call.
   const tsx = dirname(createRequire(import.meta.url).resolve("tsx/package.json"));
   const loader = pathToFileURL(join(tsx, "dist/esm/api/index.mjs")).href;
   return new Worker(START_FROM_SOURCE, {
     ...options,
     eval: true,
-    workerData: { front, loader, entry: FRONT_URL.href },
+    workerData: { init, loader, entry: THREAD_URL.href },
   });
 }
 
@@ -170,7 +177,7 @@ const { loader, entry } = require("node:worker_threads").workerData;
 import(loader).then(({ register }) => { register(); return import(entry); });
 `;
 
-function explainFailure(failure: Extract<FrontMessage, { readonly type: "failed" }>): Error {
+function explainFailure(failure: Extract<ListenerMessage, { readonly type: "failed" }>): Error {
   const { option, message } = failure;
   return option === undefined ? new Error(message) : new InvalidOptionError(option.name, option);
 }

@@ -1,5 +1,5 @@
 /**
- * What the front thread of a network worker runs: it holds the connections, answers `idle`, `stop` and
+ * What the listener thread of a network worker runs: it holds the connections, answers `idle`, `stop` and
  * `describe` by itself, and relays everything else to the main thread, so that a routine that keeps that
  * thread busy neither drops a connection nor makes the worker unreachable. It loads nothing of the user's.
  */
@@ -16,7 +16,7 @@ import { relaySession } from "../../transport/listener/session-relay.ts";
 import { StreamGuard } from "../../transport/listener/stream-guard.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { idleMsIn } from "../../worker/activity.ts";
-import type { FrontInit, FrontMessage, MainMessage } from "./messages.ts";
+import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
 /** How long the main thread may take to end the worker, beyond the time granted to calls. */
 const STOP_GRACE_MS = 5_000;
@@ -28,14 +28,14 @@ const MAX_SESSIONS = 4_096;
 const GREETING_MS = 10_000;
 
 const main = parentPort;
-if (main === null) throw new Error("The front thread is started by a worker, never by hand");
+if (main === null) throw new Error("The listener thread is started by a worker, never by hand");
 
-const { front: init } = workerData as { readonly front: FrontInit };
+const { init } = workerData as { readonly init: ListenerInit };
 const record = createDeferred<Uint8Array>();
 let killAtMs = Number.POSITIVE_INFINITY;
 let kill: NodeJS.Timeout | undefined;
 
-function send(message: FrontMessage): void {
+function send(message: ListenerMessage): void {
   if (message.type === "session") main?.postMessage(message, [message.port]);
   else main?.postMessage(message);
 }

@@ -1,4 +1,4 @@
-/** Calls to a worker over TCP: the whole path through its front thread, both ways. */
+/** Calls to a worker over TCP: the whole path through its listener thread, both ways. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
@@ -60,7 +60,7 @@ test("an error thrown on a network worker arrives with its class and cause", asy
   assert.equal((error.cause as Error).message, "because");
 });
 
-test("large values pass through a front thread both ways, unchanged, several at a time", async () => {
+test("large values pass through a listener thread both ways, unchanged, several at a time", async () => {
   await using _leaks = leakCheck();
   await using started = await startNetworkWorker();
   await using proxy = await WorkerProxy.open({ workers: [started.remote] });

@@ -15,7 +15,7 @@ import type { Balancer } from "../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../src/balancer/least-busy-balancer.ts";
 import { RoundRobinBalancer } from "../src/balancer/round-robin-balancer.ts";
 import { StickyBalancer } from "../src/balancer/sticky-balancer.ts";
-import { TaskDispatcher } from "../src/client/dispatch/task-dispatcher.ts";
+import { CallDispatcher } from "../src/client/dispatch/call-dispatcher.ts";
 import { Membership } from "../src/client/members/membership.ts";
 import type { RoutineDefinition } from "../src/identity/routine-definition.ts";
 import { processReferences } from "../src/routine/process-references.ts";
@@ -68,7 +68,7 @@ function anyone(): Balancer {
 /** Simulated workers and what calls them. */
 class Fleet {
   readonly size: number;
-  readonly dispatcher: TaskDispatcher;
+  readonly dispatcher: CallDispatcher;
   readonly #membership: Membership;
   readonly #workers: SimulatedWorker[] = [];
   readonly #tagged: boolean;
@@ -104,7 +104,7 @@ class Fleet {
         inadmissible: (member, reason, error) => this.#membership.evict(member, reason, error.message),
       },
     });
-    this.dispatcher = new TaskDispatcher({
+    this.dispatcher = new CallDispatcher({
       references: processReferences,
       balancer: policy.create(),
       members: this.#membership,

@@ -16,8 +16,8 @@ import type { Definable } from "../session/outbound-definitions.ts";
 import { hostId } from "../transport/unix/runtime-directory.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { type DispatchCounts, TaskDispatcher } from "./dispatch/task-dispatcher.ts";
-import type { TaskEventSink } from "./dispatch/task-reporter.ts";
+import { CallDispatcher, type DispatchCounts } from "./dispatch/call-dispatcher.ts";
+import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import { isOfPool } from "./members/admission.ts";
 import { connectWorker, makeHello } from "./members/connect-worker.ts";
 import { type Explanation, explainMember, explainNotChosen } from "./members/explanation.ts";
@@ -56,7 +56,7 @@ export class WorkerProxy implements CallTarget {
   readonly #options: ResolvedWorkerProxyOptions;
   readonly #surroundings: ProxySurroundings;
   readonly #membership: Membership;
-  readonly #dispatcher: TaskDispatcher;
+  readonly #dispatcher: CallDispatcher;
   readonly #abort = new AbortController();
   readonly #descriptor: Definable | undefined;
   #state: "created" | "open" | "closed" = "created";
@@ -124,7 +124,7 @@ export class WorkerProxy implements CallTarget {
       killGraceMs,
     });
     this.#descriptor = { value, location: "" };
-    this.#dispatcher = new TaskDispatcher({
+    this.#dispatcher = new CallDispatcher({
       references: processReferences,
       balancer,
       members: this.#membership,

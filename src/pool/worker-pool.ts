@@ -3,8 +3,8 @@
  * workers' processes and one proxy; everything it starts, it ends.
  */
 import { randomUUID } from "node:crypto";
+import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
-import type { TaskEventSink } from "../client/dispatch/task-reporter.ts";
 import { labelOfPool } from "../client/members/admission.ts";
 import type { Explanation } from "../client/members/explanation.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";

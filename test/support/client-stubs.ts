@@ -1,22 +1,22 @@
-/** Stand-ins for tasks and members, with no more than the small classes of the client look at. */
+/** Stand-ins for calls and members, with no more than the small classes of the client look at. */
 
-import type { OutgoingTask } from "../../src/client/call/outgoing-task.ts";
-import type { TaskRefusals } from "../../src/client/call/task-refusals.ts";
+import type { Call } from "../../src/client/call/call.ts";
+import type { CallRefusals } from "../../src/client/call/call-refusals.ts";
 import type { Member } from "../../src/client/members/member.ts";
 import { ReadyMembers } from "../../src/client/members/ready-members.ts";
 
-/** What a test may say about a task. */
-export interface TaskWish {
+/** What a test may say about a call. */
+export interface CallWish {
   readonly nested?: boolean;
   readonly tag?: string;
   readonly us?: number | undefined;
 }
 
-/** A task of which nothing is real but what is asked for here. */
-export function stubTask(name: string, wish: TaskWish = {}) {
+/** A call of which nothing is real but what is asked for here. */
+export function stubCall(name: string, wish: CallWish = {}) {
   const failures: unknown[] = [];
   const aborts: unknown[] = [];
-  const task = {
+  const call = {
     name,
     nested: wish.nested ?? false,
     tag: wish.tag,
@@ -29,7 +29,7 @@ export function stubTask(name: string, wish: TaskWish = {}) {
     member: undefined as Member | undefined,
     node: undefined,
     queue: undefined,
-    refusals: undefined as TaskRefusals | undefined,
+    refusals: undefined as CallRefusals | undefined,
     reserved: false,
     reservedUs: 0,
     permit: false,
@@ -40,18 +40,18 @@ export function stubTask(name: string, wish: TaskWish = {}) {
     aborts,
     prepare() {},
     sent(member: Member, stream: number) {
-      task.member = member;
-      task.stream = stream;
-      task.phase = "sent";
+      call.member = member;
+      call.stream = stream;
+      call.phase = "sent";
     },
     fail: (error: unknown) => failures.push(error),
     abort: (reason: unknown) => aborts.push(reason),
   };
-  // The classes under test know tasks by this type and touch no other field.
-  return task as typeof task & OutgoingTask;
+  // The classes under test know calls by this type and touch no other field.
+  return call as typeof call & Call;
 }
 
-/** A member whose room the test decides. It keeps what a task takes up. */
+/** A member whose room the test decides. It keeps what a call takes up. */
 export function stubMember(uid: string, ready: ReadyMembers<Member> = new ReadyMembers()) {
   const opened: unknown[] = [];
   const member = {
@@ -71,7 +71,7 @@ export function stubMember(uid: string, ready: ReadyMembers<Member> = new ReadyM
     session: {
       routineRef: () => 1,
       proxyRef: () => 0,
-      openStream: (task: unknown) => opened.push(task),
+      openStream: (call: unknown) => opened.push(call),
     },
     get room(): boolean {
       return ready.hasRoom(member as unknown as Member);

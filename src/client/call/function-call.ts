@@ -2,16 +2,16 @@
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { hold, release } from "../../internal/liveness.ts";
-import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
+import { Call, type CallOwner } from "./call.ts";
 
 /** A call and its promise. */
-export class FunctionCall extends OutgoingTask {
+export class FunctionCall extends Call {
   readonly promise: Promise<unknown>;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(carrier: TaskCarrier, request: CallRequest) {
-    super(carrier, request, 0);
+  constructor(owner: CallOwner, request: CallRequest) {
+    super(owner, request, 0);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -26,7 +26,7 @@ export class FunctionCall extends OutgoingTask {
 
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
-    this.carrier.over(this);
+    this.owner.over(this);
     if (this.settled) return;
     let value: unknown;
     try {
@@ -38,7 +38,7 @@ export class FunctionCall extends OutgoingTask {
     this.settle();
     this.#resolve(value);
     release();
-    this.carrier.answered(this, "completed");
+    this.owner.answered(this, "completed");
   }
 
   exception(
@@ -49,7 +49,7 @@ export class FunctionCall extends OutgoingTask {
     bodyUs: number,
   ): void {
     this.responded(bodyUs);
-    this.carrier.over(this);
+    this.owner.over(this);
     if (this.settled || this.late()) return;
     try {
       this.fail(this.decode(bytes, start, end, parts));

@@ -1,7 +1,7 @@
 /**
  * The call of a routine that answers with a stream: which steps go to the worker, and how the stream ends.
  * The generator that the consumer holds is a thin front of it, so that a generator dropped without a
- * word can be noticed and its task ended.
+ * word can be noticed and its call ended.
  */
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
@@ -9,28 +9,28 @@ import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Member } from "../members/member.ts";
-import { OutgoingTask, type TaskCarrier } from "./outgoing-task.ts";
+import { Call, type CallOwner } from "./call.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
 import { type Ask, afterEnd, NEXT, StepRequests } from "./step-requests.ts";
 
 /** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
 const RETURN_GRACE_MS = 5_000;
 
-/** What the dispatcher does for a stream, beyond any task. */
-export interface StreamCarrier extends TaskCarrier {
-  /** Sends the task to a worker, or queues it. */
-  submit(task: OutgoingTask): void;
+/** What the dispatcher does for a generator, beyond any call. */
+export interface GeneratorCallOwner extends CallOwner {
+  /** Sends the call to a worker, or queues it. */
+  submit(call: Call): void;
   /** The generator is suspended and nobody waits for it: it holds no permit. */
-  suspended(task: OutgoingTask): void;
-  resumed(task: OutgoingTask): void;
+  suspended(call: Call): void;
+  resumed(call: Call): void;
 }
 
 /** How the stream ended: with a value, or with an error. */
 type End = { readonly value: unknown } | { readonly error: unknown };
 
 /** A remote generator's stream. */
-export class GeneratorCall extends OutgoingTask {
-  readonly #streamCarrier: StreamCarrier;
+export class GeneratorCall extends Call {
+  readonly #generatorOwner: GeneratorCallOwner;
   #state: "fresh" | "open" | "over" = "fresh";
   readonly #requests = new StepRequests();
   /** Values that came ahead of the consumer; absent without prefetch. */
@@ -44,9 +44,9 @@ export class GeneratorCall extends OutgoingTask {
   readonly #returnGraceMs: number;
   #grace: DeadlineEntry | undefined;
 
-  constructor(carrier: StreamCarrier, request: CallRequest) {
-    super(carrier, request, TaskFlag.Generator);
-    this.#streamCarrier = carrier;
+  constructor(owner: GeneratorCallOwner, request: CallRequest) {
+    super(owner, request, TaskFlag.Generator);
+    this.#generatorOwner = owner;
     this.#prefetched = this.credit > 0 ? new PrefetchedValues(this.credit) : undefined;
     this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
   }
@@ -78,7 +78,7 @@ export class GeneratorCall extends OutgoingTask {
     try {
       const { bytes, start, end, parts } = encodeValue(argument, {
         root: "value",
-        references: this.carrier.references,
+        references: this.owner.references,
       });
       return this.#request(NEXT, () => this.member?.session?.send(this.stream, { bytes, start, end, parts }));
     } catch (error) {
@@ -100,7 +100,7 @@ export class GeneratorCall extends OutgoingTask {
     }
     const { bytes, start, end, parts } = encodeThrown(error, {
       root: "error",
-      references: this.carrier.references,
+      references: this.owner.references,
     });
     this.#discardAhead();
     return this.#request({ kind: "throw", value: error }, () =>
@@ -119,7 +119,7 @@ export class GeneratorCall extends OutgoingTask {
     try {
       const { bytes, start, end, parts } = encodeValue(value, {
         root: "value",
-        references: this.carrier.references,
+        references: this.owner.references,
       });
       write = () => this.member?.session?.return(this.stream, { bytes, start, end, parts });
     } catch (error) {
@@ -165,7 +165,7 @@ export class GeneratorCall extends OutgoingTask {
 
   result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
-    this.carrier.released(this);
+    this.owner.released(this);
     if (this.settled) return;
     if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;
@@ -205,14 +205,14 @@ export class GeneratorCall extends OutgoingTask {
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
     this.#resume();
-    this.carrier.over(this);
+    this.owner.over(this);
     if (this.settled) return;
     try {
       this.#complete({ value: this.decode(bytes, start, end, parts) });
-      this.carrier.answered(this, "completed");
+      this.owner.answered(this, "completed");
     } catch (error) {
       this.#complete({ error });
-      this.carrier.answered(this, "failed");
+      this.owner.answered(this, "failed");
     }
   }
 
@@ -225,14 +225,14 @@ export class GeneratorCall extends OutgoingTask {
   ): void {
     this.responded(bodyUs);
     this.#resume();
-    this.carrier.over(this);
+    this.owner.over(this);
     if (this.settled || this.late()) return;
     try {
       this.#complete({ error: this.decode(bytes, start, end, parts) });
     } catch (error) {
       this.#complete({ error });
     }
-    this.carrier.answered(this, "failed");
+    this.owner.answered(this, "failed");
   }
 
   protected reject(error: unknown): void {
@@ -252,7 +252,7 @@ export class GeneratorCall extends OutgoingTask {
       this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
       if (this.#state === "fresh") {
         this.#state = "open";
-        if (this.start()) this.#streamCarrier.submit(this); // its first step is implied by the task
+        if (this.start()) this.#generatorOwner.submit(this); // the Task implies its first step
         return;
       }
       this.#resume();
@@ -309,7 +309,7 @@ export class GeneratorCall extends OutgoingTask {
     if (this.#requests.size > 0) return;
     if (!this.#idle) {
       this.#idle = true;
-      this.#streamCarrier.suspended(this);
+      this.#generatorOwner.suspended(this);
     }
     if (this.#dropped) this.abandon();
   }
@@ -317,7 +317,7 @@ export class GeneratorCall extends OutgoingTask {
   #resume(): void {
     if (!this.#idle) return;
     this.#idle = false;
-    this.#streamCarrier.resumed(this);
+    this.#generatorOwner.resumed(this);
   }
 
   /** The stream has ended: pending steps are answered, what came ahead is still handed out first. */
@@ -342,7 +342,7 @@ export class GeneratorCall extends OutgoingTask {
     return Promise.resolve({ value: end.value, done: true });
   }
 
-  /** The remote `finally` takes too long: the task is cancelled, and the consumer goes on. */
+  /** The remote `finally` takes too long: the call is cancelled, and the consumer goes on. */
   #giveUp(): void {
     this.#grace = undefined;
     if (this.settled) return;

@@ -1,7 +1,7 @@
 /**
  * The steps of a remote generator that its consumer waits for, in the order of asking, which is the order of
  * the answers. While there is one, the process is kept alive. Whether and when a step goes to the worker is
- * decided by the call; those it puts off until the task has left are kept here.
+ * decided by the call; those it puts off until the call has left are kept here.
  */
 import { hold, release } from "../../internal/liveness.ts";
 
@@ -26,7 +26,7 @@ export interface StepRequest {
 /** Steps not answered yet. */
 export class StepRequests {
   readonly #requests: StepRequest[] = [];
-  /** Steps asked for before the task was sent. */
+  /** Steps asked for before the call was sent. */
   #early: Array<() => void> = [];
 
   get size(): number {
@@ -72,7 +72,7 @@ export class StepRequests {
     return requests;
   }
 
-  /** Keeps a step until the task has left. */
+  /** Keeps a step until the call has left. */
   postpone(step: () => void): void {
     this.#early.push(step);
   }
@@ -84,7 +84,7 @@ export class StepRequests {
     return early;
   }
 
-  /** The task starts anew: the first step goes with it again, the others went to a worker that did not start it. */
+  /** The call starts anew: the first step goes with it again, the others went to a worker that did not start it. */
   restart(): void {
     this.#early = this.#requests
       .slice(1)

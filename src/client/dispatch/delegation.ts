@@ -1,34 +1,34 @@
 /**
- * Drives a balancer that has no fast path: offers a task to one worker after the other, as the balancer names
+ * Drives a balancer that has no fast path: offers a call to one worker after the other, as the balancer names
  * them, and tells it what each made of the offer. Once a worker has accepted, nothing that the balancer does
  * can end the call.
  */
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 
-/** What a delegation does with the task it has been given. */
+/** What a delegation does with the call it has been given. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
   /** The member with this uid, if it is one. */
   readonly member: (uid: string) => Member | undefined;
-  readonly send: (task: OutgoingTask, member: Member) => void;
+  readonly send: (call: Call, member: Member) => void;
   /** The balancer knows nobody for now, but somebody may have room, or be back, in a moment. */
-  readonly wait: (task: OutgoingTask) => void;
-  /** The balancer knows nobody who has not refused the task. */
-  readonly giveUp: (task: OutgoingTask) => void;
+  readonly wait: (call: Call) => void;
+  /** The balancer knows nobody who has not refused the call. */
+  readonly giveUp: (call: Call) => void;
 }
 
-/** Finds the task a worker, step by step. It ends up sent, waiting or failed; the errors of a balancer fail it. */
-export function delegateTask(task: OutgoingTask, view: readonly Member[], options: DelegationOptions): void {
-  drive(task, view, options).catch((error: unknown) => {
-    if (task.phase === "queued") {
-      task.fail(error);
+/** Finds the call a worker, step by step. It ends up sent, waiting or failed; the errors of a balancer fail it. */
+export function delegateCall(call: Call, view: readonly Member[], options: DelegationOptions): void {
+  drive(call, view, options).catch((error: unknown) => {
+    if (call.phase === "queued") {
+      call.fail(error);
       return;
     }
-    // Some worker has the task: the call goes on, whatever the balancer makes of that.
+    // Some worker has accepted: the call goes on, whatever the balancer makes of that.
     process.emitWarning(`A balancer failed after a worker had accepted: ${String(error)}`, {
       type: "MerinoWarning",
       code: "MERINO_BALANCER_FAILED",
@@ -36,17 +36,17 @@ export function delegateTask(task: OutgoingTask, view: readonly Member[], option
   });
 }
 
-async function drive(task: OutgoingTask, view: readonly Member[], options: DelegationOptions): Promise<void> {
-  const candidates = view.map((member) => new DelegatedCandidate(task, member));
-  const generator = options.balancer.delegate(task, candidates);
+async function drive(call: Call, view: readonly Member[], options: DelegationOptions): Promise<void> {
+  const candidates = view.map((member) => new DelegatedCandidate(call, member));
+  const generator = options.balancer.delegate(call, candidates);
   let lost = false;
   try {
     let step = await generator.next();
-    while (!task.settled) {
+    while (!call.settled) {
       if (step.done === true) {
-        const busy = task.refusals?.stand !== true && candidates.some(({ room }) => !room);
-        if (busy || lost) options.wait(task);
-        else options.giveUp(task);
+        const busy = call.refusals?.stand !== true && candidates.some(({ room }) => !room);
+        if (busy || lost) options.wait(call);
+        else options.giveUp(call);
         return;
       }
       const uid = step.value;
@@ -56,9 +56,9 @@ async function drive(task: OutgoingTask, view: readonly Member[], options: Deleg
         continue;
       }
       const outcome = new Promise<{ accepted: boolean; error: Error | undefined }>((resolve) => {
-        task.onOutcome = (accepted, error) => resolve({ accepted, error });
+        call.onOutcome = (accepted, error) => resolve({ accepted, error });
       });
-      options.send(task, member);
+      options.send(call, member);
       const { accepted, error } = await outcome;
       if (accepted) {
         await generator.next(uid);
@@ -75,11 +75,11 @@ async function drive(task: OutgoingTask, view: readonly Member[], options: Deleg
 
 /** A member as the balancer sees it for one call, whatever other calls are placed while it thinks. */
 class DelegatedCandidate implements Candidate {
-  readonly #task: OutgoingTask;
+  readonly #call: Call;
   readonly #member: Member;
 
-  constructor(task: OutgoingTask, member: Member) {
-    this.#task = task;
+  constructor(call: Call, member: Member) {
+    this.#call = call;
     this.#member = member;
   }
 
@@ -96,7 +96,7 @@ class DelegatedCandidate implements Candidate {
   }
 
   get room(): boolean {
-    const { nested, estimate } = this.#task;
+    const { nested, estimate } = this.#call;
     return this.#member.ready && (nested || this.#member.hasRoom(estimate.us));
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Chooses a member for a task, with the balancer, and sends the task there. A root task goes only where there
+ * Chooses a member for a call, with the balancer, and sends the call there. A root call goes only where there
  * is room, a nested one to any member that is ready: it is never parked behind a gate that one of its
- * ancestors may hold. What becomes of a task that cannot be placed is not decided here.
+ * ancestors may hold. What becomes of a call that cannot be placed is not decided here.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";
-import { type DelegationOptions, delegateTask } from "./delegation.ts";
+import { type DelegationOptions, delegateCall } from "./delegation.ts";
 import { occupy } from "./occupancy.ts";
 
 /** The members of a proxy, as calls see them. */
@@ -19,7 +19,7 @@ export interface Members {
   get(uid: string): Member | undefined;
 }
 
-/** What a placement chooses from, and what it does with tasks that find nobody after all. */
+/** What a placement chooses from, and what it does with calls that find nobody after all. */
 export interface PlacementOptions {
   readonly balancer: Balancer;
   readonly members: Members;
@@ -27,17 +27,17 @@ export interface PlacementOptions {
   readonly quorumMet: () => boolean;
   /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
   readonly descriptor: () => Definable | undefined;
-  /** Lets the task wait until members have changed or have room. */
-  readonly wait: (task: OutgoingTask) => void;
-  /** Lets the task wait until this member has room, or has gone. */
-  readonly waitFor: (task: OutgoingTask, member: Member) => void;
-  /** The task has been written to its member. */
-  readonly sent: (task: OutgoingTask, member: Member) => void;
-  /** Fails a task that nobody takes. */
-  readonly giveUp: (task: OutgoingTask) => void;
+  /** Lets the call wait until members have changed or have room. */
+  readonly wait: (call: Call) => void;
+  /** Lets the call wait until this member has room, or has gone. */
+  readonly waitFor: (call: Call, member: Member) => void;
+  /** The call has been written to its member. */
+  readonly sent: (call: Call, member: Member) => void;
+  /** Fails a call that nobody takes. */
+  readonly giveUp: (call: Call) => void;
 }
 
-/** Places tasks on members. */
+/** Places calls on members. */
 export class Placement {
   readonly #options: PlacementOptions;
   readonly #delegation: DelegationOptions;
@@ -48,7 +48,7 @@ export class Placement {
     this.#delegation = {
       balancer,
       member: (uid) => members.get(uid),
-      send: (task, member) => this.#send(task, member),
+      send: (call, member) => this.#send(call, member),
       wait,
       giveUp,
     };
@@ -59,74 +59,74 @@ export class Placement {
     return this.#options.quorumMet() && this.#options.members.ready.view.some(({ draining }) => !draining);
   }
 
-  /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
-  untried(task: OutgoingTask, among: "all" | "ready"): boolean {
+  /** Whether a member, or a ready one, is left that has not refused the call and may still take it. */
+  untried(call: Call, among: "all" | "ready"): boolean {
     return this.#options.members.members.some(
       (member) =>
-        task.refusals?.has(member.uid) !== true &&
+        call.refusals?.has(member.uid) !== true &&
         member.state.kind !== "gone" &&
-        (task.nested || !member.draining) &&
+        (call.nested || !member.draining) &&
         (among === "all" || member.ready),
     );
   }
 
-  /** Sends the task if some member can take it now, or has it wait for one in particular. False: it must wait. */
-  place(task: OutgoingTask): boolean {
+  /** Sends the call if some member can take it now, or has it wait for one in particular. False: it must wait. */
+  place(call: Call): boolean {
     const { members, balancer, quorumMet, waitFor } = this.#options;
     const { ready } = members;
     if (ready.view.length === 0 || !quorumMet()) return false;
     let { view, index } = ready;
-    if (task.refusals?.stand === true) {
-      view = view.filter((member) => task.refusals?.has(member.uid) !== true);
+    if (call.refusals?.stand === true) {
+      view = view.filter((member) => call.refusals?.has(member.uid) !== true);
       if (view.length === 0) return false;
       index = undefined;
     }
     if (balancer.pick === undefined) {
-      delegateTask(task, view, this.#delegation);
+      delegateCall(call, view, this.#delegation);
       return true;
     }
-    ready.placing(task);
-    const chosen = balancer.pick(task, view, index);
+    ready.placing(call);
+    const chosen = balancer.pick(call, view, index);
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
     let member = chosen === -1 ? undefined : view[chosen];
     if (member?.draining === true) {
       // It will have no room any more: whoever insists on it chooses among the others. A nested call goes to one
       // that takes its leave rather than nowhere.
       const staying = view.filter(({ draining }) => !draining);
-      const other = staying[balancer.pick(task, staying)];
-      if (other !== undefined || !task.nested) member = other;
+      const other = staying[balancer.pick(call, staying)];
+      if (other !== undefined || !call.nested) member = other;
     }
     if (member === undefined) return false;
-    if (member.room) this.#send(task, member);
-    else waitFor(task, member);
+    if (member.room) this.#send(call, member);
+    else waitFor(call, member);
     return true;
   }
 
-  #send(task: OutgoingTask, member: Member): void {
+  #send(call: Call, member: Member): void {
     const { session } = member;
     if (session === undefined) {
-      this.#options.wait(task);
+      this.#options.wait(call);
       return;
     }
-    const { definition } = task;
-    task.routineRef = session.routineRef(definition, () => ({
+    const { definition } = call;
+    call.routineRef = session.routineRef(definition, () => ({
       value: Buffer.from(definition.id),
       location: definition.module ?? "",
     }));
-    task.callable = task.routineRef === 0 ? definition.id : undefined;
+    call.callable = call.routineRef === 0 ? definition.id : undefined;
     const descriptor = this.#options.descriptor();
-    task.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
-    task.prepare();
+    call.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
+    call.prepare();
     let stream: number;
     try {
-      stream = session.openStream(task, task, task.payload);
+      stream = session.openStream(call, call, call.payload);
     } catch (error) {
-      task.fail(error); // larger than the worker accepts: nothing was written
+      call.fail(error); // larger than the worker accepts: nothing was written
       return;
     }
-    task.lastUid = member.uid;
-    occupy(task, member);
-    task.sent(member, stream);
-    this.#options.sent(task, member);
+    call.lastUid = member.uid;
+    occupy(call, member);
+    call.sent(member, stream);
+    this.#options.sent(call, member);
   }
 }

@@ -5,7 +5,7 @@
 
 import { Fifo } from "../../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import type { Call } from "../call/call.ts";
 
 /** Longest pause that a worker's word puts a call off for: others may have come, or have room, meanwhile. */
 const MAX_PAUSE_MS = 1_000;
@@ -13,36 +13,36 @@ const MAX_PAUSE_MS = 1_000;
 const MIN_OFFERED = 16;
 
 /** What it takes to offer calls again. */
-export interface PutOffTasksOptions {
+export interface RetryQueueOptions {
   /** Calls that the workers have in hand: as many may end until the next offer, and twice as many are offered. */
   readonly inFlight: () => number;
-  /** Offers a task to whoever has room; it may be put off again. */
-  readonly offer: (task: OutgoingTask) => void;
+  /** Offers a call to whoever has room; it may be put off again. */
+  readonly offer: (call: Call) => void;
 }
 
 /** Calls that are put off. */
-export class PutOffTasks {
-  readonly #options: PutOffTasksOptions;
-  readonly #tasks = new Fifo<OutgoingTask>();
+export class RetryQueue {
+  readonly #options: RetryQueueOptions;
+  readonly #calls = new Fifo<Call>();
   #pauseMs = 1;
   #next: { readonly atMs: number; readonly entry: DeadlineEntry } | undefined;
 
-  constructor(options: PutOffTasksOptions) {
+  constructor(options: RetryQueueOptions) {
     this.#options = options;
   }
 
   get size(): number {
-    return this.#tasks.size;
+    return this.#calls.size;
   }
 
   /**
-   * Puts a task off, behind the others. A task that has been settled is taken out by its own queue and node.
+   * Puts a call off, behind the others. A call that has been settled is taken out by its own queue and node.
    *
    * @param pauseMs How long, in milliseconds, as the worker wishes.
    */
-  add(task: OutgoingTask, pauseMs: number): void {
-    task.queue = this.#tasks;
-    task.node = this.#tasks.push(task);
+  add(call: Call, pauseMs: number): void {
+    call.queue = this.#calls;
+    call.node = this.#calls.push(call);
     this.#pauseMs = Math.min(Math.max(1, pauseMs), MAX_PAUSE_MS);
     this.#arm();
   }
@@ -58,12 +58,12 @@ export class PutOffTasks {
     this.#next = undefined;
     const { inFlight, offer } = this.#options;
     for (let left = Math.max(MIN_OFFERED, 2 * inFlight()); left > 0; left--) {
-      const task = this.#tasks.shift();
-      if (task === undefined) return;
-      task.node = undefined;
-      task.queue = undefined;
-      if (!task.settled) offer(task);
+      const call = this.#calls.shift();
+      if (call === undefined) return;
+      call.node = undefined;
+      call.queue = undefined;
+      if (!call.settled) offer(call);
     }
-    if (this.#tasks.size > 0) this.#arm();
+    if (this.#calls.size > 0) this.#arm();
   }
 }

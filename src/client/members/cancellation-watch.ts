@@ -1,14 +1,14 @@
 /**
- * Watches cancelled tasks that their worker has not given up yet. The worker is asked for a sign of life,
+ * Watches cancelled calls that their worker has not given up yet. The worker is asked for a sign of life,
  * once for all cancellations of a turn: silence means that some body blocks its thread, an answer that
  * the body merely ignores its signal. Decides nothing about the worker itself.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Member } from "./member.ts";
 
-/** A cancelled task, as it is watched. */
-export interface CancelledTask {
-  /** Its number on the connection; workers begin tasks in this order. */
+/** A cancelled call, as it is watched. */
+export interface CancelledCall {
+  /** Its number on the connection; workers begin calls in this order. */
   readonly stream: number;
   readonly phase: "queued" | "sent" | "running";
   /** Whether it is known to hold the worker's thread, or will once it starts: it has not suspended. */
@@ -19,10 +19,10 @@ export interface CancelledTask {
   probe: CancellationProbe | undefined;
 }
 
-/** One question to one worker, and the tasks it was asked for. */
+/** One question to one worker, and the calls it was asked for. */
 export interface CancellationProbe {
   readonly member: Member;
-  readonly tasks: Set<CancelledTask>;
+  readonly calls: Set<CancelledCall>;
   answered: boolean;
   stop: () => void;
   due: DeadlineEntry | undefined;
@@ -32,12 +32,12 @@ export interface CancellationProbe {
 export interface CancellationWatchOptions {
   /** How long a worker may leave the question unanswered, in milliseconds. */
   readonly killGraceMs: number;
-  /** The lowest stream on the member whose task is not cancelled and has not been heard of; `Infinity` if there is none. */
+  /** The lowest stream on the member whose call is not cancelled and has not been heard of; `Infinity` if there is none. */
   readonly firstWaiting: (member: Member) => number;
-  /** Whether a task that is not cancelled is known to hold the member's thread. */
+  /** Whether a call that is not cancelled is known to hold the member's thread. */
   readonly occupied: (member: Member) => boolean;
   /** So many bodies go on although their worker answers. */
-  readonly abandoned: (tasks: number) => void;
+  readonly abandoned: (calls: number) => void;
   readonly unresponsive: (member: Member, culprit: string) => void;
 }
 
@@ -51,20 +51,20 @@ export class CancellationWatch {
     this.#options = options;
   }
 
-  /** Watches a task on a member until it has ended there. */
-  add(task: CancelledTask, member: Member): void {
+  /** Watches a call on a member until it has ended there. */
+  add(call: CancelledCall, member: Member): void {
     const probe = this.#fresh.get(member) ?? this.#ask(member);
-    probe.tasks.add(task);
-    task.probe = probe;
+    probe.calls.add(call);
+    call.probe = probe;
   }
 
-  /** The task is over on its worker. */
-  ended(task: CancelledTask): void {
-    const { probe } = task;
+  /** The call is over on its worker. */
+  ended(call: CancelledCall): void {
+    const { probe } = call;
     if (probe === undefined) return;
-    task.probe = undefined;
-    probe.tasks.delete(task);
-    if (probe.tasks.size > 0) return;
+    call.probe = undefined;
+    probe.calls.delete(call);
+    if (probe.calls.size > 0) return;
     this.#fresh.delete(probe.member);
     if (probe.due !== undefined) deadlines.cancel(probe.due);
     probe.stop();
@@ -73,7 +73,7 @@ export class CancellationWatch {
   #ask(member: Member): CancellationProbe {
     const probe: CancellationProbe = {
       member,
-      tasks: new Set(),
+      calls: new Set(),
       answered: false,
       stop: () => {},
       due: undefined,
@@ -92,36 +92,36 @@ export class CancellationWatch {
   }
 
   #judge(probe: CancellationProbe): void {
-    const { member, tasks } = probe;
+    const { member, calls } = probe;
     probe.stop();
-    for (const task of tasks) task.probe = undefined;
-    if (tasks.size === 0) return;
+    for (const call of calls) call.probe = undefined;
+    if (calls.size === 0) return;
     if (probe.answered) {
-      this.#options.abandoned(tasks.size);
+      this.#options.abandoned(calls.size);
       return;
     }
     if (!member.ready) return;
-    const culprit = findCulprit(tasks, this.#options.firstWaiting(member), this.#options.occupied(member));
+    const culprit = findCulprit(calls, this.#options.firstWaiting(member), this.#options.occupied(member));
     if (culprit !== undefined) this.#options.unresponsive(member, culprit.routine);
   }
 }
 
 /**
- * Finds the cancelled task that blocks the worker. One that has not been heard of and has others before it
+ * Finds the cancelled call that blocks the worker. One that has not been heard of and has others before it
  * is waiting behind them, and one that has suspended is waiting behind whatever holds the thread: both are
  * blameless.
  */
 function findCulprit(
-  tasks: ReadonlySet<CancelledTask>,
+  calls: ReadonlySet<CancelledCall>,
   firstWaiting: number,
   occupied: boolean,
-): CancelledTask | undefined {
-  let culprit: CancelledTask | undefined;
-  for (const task of tasks) {
-    if (task.phase === "running" && task.reserved) return task;
+): CancelledCall | undefined {
+  let culprit: CancelledCall | undefined;
+  for (const call of calls) {
+    if (call.phase === "running" && call.reserved) return call;
     if (occupied) continue;
-    if (task.phase === "running") return task;
-    if (task.stream < firstWaiting && (culprit === undefined || task.stream < culprit.stream)) culprit = task;
+    if (call.phase === "running") return call;
+    if (call.stream < firstWaiting && (culprit === undefined || call.stream < culprit.stream)) culprit = call;
   }
   return culprit;
 }

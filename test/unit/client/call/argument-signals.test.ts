@@ -29,7 +29,7 @@ function useSignals(count: number) {
 }
 
 describe("ArgumentSignals", () => {
-  test("numbers signals in order, and watches none before the task is sent", () => {
+  test("numbers signals in order, and watches none before the call is sent", () => {
     const t = useSignals(2);
 
     assert.deepEqual(
@@ -74,7 +74,7 @@ describe("ArgumentSignals", () => {
     assert.equal(t.listeners(), 0);
   });
 
-  test("is watched anew for a task that is sent elsewhere", () => {
+  test("is watched anew for a call that is sent elsewhere", () => {
     const t = useSignals(1);
     for (const { signal } of t.controllers) t.signals.add(signal);
     t.forward(7);

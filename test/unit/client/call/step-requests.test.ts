@@ -56,7 +56,7 @@ describe("StepRequests", () => {
     requests.drain();
   });
 
-  test("keeps early steps until the task has left, and those after the first again if it starts anew", () => {
+  test("keeps early steps until the call has left, and those after the first again if it starts anew", () => {
     const requests = new StepRequests();
     const done: string[] = [];
     const step = (name: string) => () => void done.push(name);

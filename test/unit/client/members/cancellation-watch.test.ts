@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CancellationWatch, type CancelledTask } from "../../../../src/client/members/cancellation-watch.ts";
+import { CancellationWatch, type CancelledCall } from "../../../../src/client/members/cancellation-watch.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { deadlines } from "../../../../src/internal/time/deadline-queue.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -27,7 +27,7 @@ function fakeMember(): { member: Member; pings: number; answer: () => void; stop
   return fake;
 }
 
-function task(stream: number, phase: CancelledTask["phase"] = "sent", reserved = true): CancelledTask {
+function call(stream: number, phase: CancelledCall["phase"] = "sent", reserved = true): CancelledCall {
   return { stream, phase, reserved, routine: `r${stream}`, probe: undefined };
 }
 
@@ -44,7 +44,7 @@ function startWatch(
     killGraceMs: 5,
     firstWaiting: () => firstWaiting,
     occupied: () => occupied,
-    abandoned: (tasks) => reports.push(`abandoned ${tasks}`),
+    abandoned: (calls) => reports.push(`abandoned ${calls}`),
     unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`),
   });
   return { watch, reports };
@@ -53,71 +53,71 @@ function startWatch(
 test("CancellationWatch asks once for all cancellations of a turn", () => {
   const fake = fakeMember();
   const { watch } = startWatch();
-  const tasks = [task(1), task(2), task(3)];
+  const calls = [call(1), call(2), call(3)];
 
-  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+  for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   assert.equal(fake.pings, 1);
-  for (const cancelled of tasks) watch.ended(cancelled);
+  for (const cancelled of calls) watch.ended(cancelled);
 });
 
-test("CancellationWatch keeps no deadline and no question once its tasks have ended", () => {
+test("CancellationWatch keeps no deadline and no question once its calls have ended", () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
   const before = deadlines.size;
-  const tasks = [task(1), task(2)];
-  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+  const calls = [call(1), call(2)];
+  for (const cancelled of calls) watch.add(cancelled, fake.member);
 
-  for (const cancelled of tasks) watch.ended(cancelled);
+  for (const cancelled of calls) watch.ended(cancelled);
 
   assert.equal(deadlines.size, before);
   assert.equal(fake.stopped, 1);
   assert.deepEqual(reports, []);
 });
 
-test("CancellationWatch counts the tasks that go on although the worker answers", async () => {
+test("CancellationWatch counts the calls that go on although the worker answers", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
-  const tasks = [task(1, "running"), task(2, "running"), task(3, "running")];
-  for (const cancelled of tasks) watch.add(cancelled, fake.member);
+  const calls = [call(1, "running"), call(2, "running"), call(3, "running")];
+  for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   fake.answer();
-  watch.ended(task(4));
-  for (const ended of tasks.slice(2)) watch.ended(ended);
+  watch.ended(call(4));
+  for (const ended of calls.slice(2)) watch.ended(ended);
   await eventually(() => reports.length > 0);
 
   assert.deepEqual(reports, ["abandoned 2"]);
 });
 
-test("CancellationWatch names the running task when the worker does not answer", async () => {
+test("CancellationWatch names the running call when the worker does not answer", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
-  watch.add(task(1), fake.member);
-  watch.add(task(7, "running"), fake.member);
+  watch.add(call(1), fake.member);
+  watch.add(call(7, "running"), fake.member);
 
   await eventually(() => reports.length > 0);
 
   assert.deepEqual(reports, ["unresponsive r7"]);
 });
 
-test("CancellationWatch blames no task that waits behind one that was not cancelled", async () => {
+test("CancellationWatch blames no call that waits behind one that was not cancelled", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(4);
   const later = startWatch();
-  watch.add(task(5), fake.member);
+  watch.add(call(5), fake.member);
   await eventually(() => fake.stopped === 1);
 
-  later.watch.add(task(5), fake.member);
+  later.watch.add(call(5), fake.member);
   await eventually(() => later.reports.length > 0);
 
   assert.deepEqual(reports, []);
   assert.deepEqual(later.reports, ["unresponsive r5"]);
 });
 
-test("CancellationWatch blames no task that has suspended while another one is known to hold the thread", async () => {
+test("CancellationWatch blames no call that has suspended while another one is known to hold the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
-  const suspended = task(1, "running", false);
+  const suspended = call(1, "running", false);
   watch.add(suspended, fake.member);
 
   await eventually(() => suspended.probe === undefined, { withinMs: 5_000 });
@@ -125,11 +125,11 @@ test("CancellationWatch blames no task that has suspended while another one is k
   assert.deepEqual(reports, []);
 });
 
-test("CancellationWatch blames the cancelled task that is known to hold the thread", async () => {
+test("CancellationWatch blames the cancelled call that is known to hold the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
-  watch.add(task(1, "running", false), fake.member);
-  watch.add(task(2, "running", true), fake.member);
+  watch.add(call(1, "running", false), fake.member);
+  watch.add(call(2, "running", true), fake.member);
 
   await eventually(() => reports.length > 0, { withinMs: 5_000 });
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ActiveTasks } from "../../../../src/client/dispatch/active-tasks.ts";
-import { stubMember, stubTask } from "../../../support/client-stubs.ts";
+import { ActiveCalls } from "../../../../src/client/dispatch/active-calls.ts";
+import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 
-describe("ActiveTasks", () => {
+describe("ActiveCalls", () => {
   test("tells when none is left, and at once when there is none", async () => {
-    const active = new ActiveTasks();
+    const active = new ActiveCalls();
     await active.none();
-    const task = stubTask("t");
-    active.add(task);
+    const call = stubCall("t");
+    active.add(call);
     let none = false;
     const waiting = active.none().then(() => {
       none = true;
@@ -16,31 +16,31 @@ describe("ActiveTasks", () => {
 
     await Promise.resolve();
     assert.equal(none, false);
-    active.delete(task);
-    active.delete(task);
+    active.delete(call);
+    active.delete(call);
 
     await waiting;
     assert.equal(active.size, 0);
   });
 
   test("ends all of them, each with a reason of its own", () => {
-    const active = new ActiveTasks();
-    const tasks = [stubTask("a"), stubTask("b")];
-    for (const task of tasks) active.add(task);
+    const active = new ActiveCalls();
+    const calls = [stubCall("a"), stubCall("b")];
+    for (const call of calls) active.add(call);
 
     active.abortAll(() => new Error("over"));
 
-    const [first, second] = tasks.map(({ aborts }) => aborts);
+    const [first, second] = calls.map(({ aborts }) => aborts);
     assert.equal(first?.length, 1);
     assert.equal(second?.length, 1);
     assert.notEqual(first[0], second[0]);
   });
 
-  test("knows whether a member is held by a running body, and by which task it will be next", () => {
-    const active = new ActiveTasks();
+  test("knows whether a member is held by a running body, and by which call it will be next", () => {
+    const active = new ActiveCalls();
     const [here, there] = [stubMember("a"), stubMember("b")];
     const put = (stream: number, phase: "sent" | "running", reserved: boolean): void => {
-      active.add(Object.assign(stubTask(`t${stream}`), { member: here, stream, phase, reserved }));
+      active.add(Object.assign(stubCall(`t${stream}`), { member: here, stream, phase, reserved }));
     };
     assert.equal(active.firstWaiting(here), Number.POSITIVE_INFINITY);
 

@@ -1,9 +1,9 @@
 /**
  * Makes the events about calls. While nobody listens nothing is computed and nothing kept; a call that was
- * sent before is reported with what its task still knows.
+ * sent before is reported with what its call still knows.
  */
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { TaskEvent } from "./task-event.ts";
 
@@ -22,9 +22,9 @@ interface Sent {
 }
 
 /** Reports the calls of one dispatcher. */
-export class TaskReporter {
+export class CallReporter {
   readonly #sink: TaskEventSink;
-  readonly #sent = new WeakMap<OutgoingTask, Sent>();
+  readonly #sent = new WeakMap<Call, Sent>();
   /** Derived from the uid of this process, which is the same on every connection. */
   #prefix: { readonly uid: string; readonly text: string } | undefined;
 
@@ -32,30 +32,30 @@ export class TaskReporter {
     this.#sink = sink;
   }
 
-  sent(task: OutgoingTask, member: Member): void {
+  sent(call: Call, member: Member): void {
     if (!this.#sink.wanted) return;
-    this.#sent.delete(task); // sent before, to a worker that did not take it
-    this.#remember(task, member);
-    this.#sink.publish({ ...this.#fields(task), phase: "sent" });
+    this.#sent.delete(call); // sent before, to a worker that did not take it
+    this.#remember(call, member);
+    this.#sink.publish({ ...this.#fields(call), phase: "sent" });
   }
 
   /** @param version The worker's, as its Ack said; absent where the first response implied the Ack. */
-  accepted(task: OutgoingTask, version: string | undefined): void {
+  accepted(call: Call, version: string | undefined): void {
     if (!this.#sink.wanted) return;
-    const known = task.member === undefined ? undefined : this.#remember(task, task.member);
+    const known = call.member === undefined ? undefined : this.#remember(call, call.member);
     if (known !== undefined && version !== undefined && version !== "") known.workerVersion = version;
-    this.#sink.publish({ ...this.#fields(task), phase: "accepted" });
+    this.#sink.publish({ ...this.#fields(call), phase: "accepted" });
   }
 
-  settled(task: OutgoingTask, outcome: "completed" | "failed" | "cancelled"): void {
+  settled(call: Call, outcome: "completed" | "failed" | "cancelled"): void {
     if (!this.#sink.wanted) return;
-    this.#sink.publish({ ...this.#fields(task), phase: "settled", outcome });
-    this.#sent.delete(task);
+    this.#sink.publish({ ...this.#fields(call), phase: "settled", outcome });
+    this.#sent.delete(call);
   }
 
-  #fields(task: OutgoingTask): Omit<TaskEvent, "phase" | "outcome"> {
-    const { routine, tag, nested, lastUid } = task;
-    const known = this.#sent.get(task);
+  #fields(call: Call): Omit<TaskEvent, "phase" | "outcome"> {
+    const { routine, tag, nested, lastUid } = call;
+    const known = this.#sent.get(call);
     return {
       type: "task",
       id: known?.id,
@@ -67,18 +67,18 @@ export class TaskReporter {
     };
   }
 
-  #remember(task: OutgoingTask, member: Member): Sent | undefined {
+  #remember(call: Call, member: Member): Sent | undefined {
     const { session } = member;
-    const known = this.#sent.get(task);
+    const known = this.#sent.get(call);
     if (known !== undefined || session === undefined) return known;
     const { uid, session: number } = session.session.hello;
     if (this.#prefix?.uid !== uid) this.#prefix = { uid, text: taskIdPrefix(uid) };
     const sent: Sent = {
-      id: formatTaskId(this.#prefix.text, number, task.stream),
+      id: formatTaskId(this.#prefix.text, number, call.stream),
       worker: member.uid,
       workerVersion: member.peer?.version ?? member.metadata.version,
     };
-    this.#sent.set(task, sent);
+    this.#sent.set(call, sent);
     return sent;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What workers have said to one task that they would not take: who has been asked, and what becomes of the
- * call if nobody is left to ask. Where the task goes next is decided elsewhere. Each worker has one entry,
+ * What workers have said that would not take one call: who has been asked, and what becomes of it if nobody is
+ * left to ask. Where it goes next is decided elsewhere. Each worker has one entry,
  * however often it has refused.
  */
 import {
@@ -23,8 +23,8 @@ const REASONS: Readonly<Record<number, WorkerRefusal["reason"]>> = {
   [Refusal.CODEC]: "codec",
 };
 
-/** The refusals of one task that say nothing about the call itself. */
-export class TaskRefusals {
+/** The refusals of one call, as far as they say nothing about the call itself. */
+export class CallRefusals {
   #reasons: readonly WorkerRefusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();

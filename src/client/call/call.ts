@@ -1,5 +1,5 @@
 /**
- * One task on the caller's side, whatever its result looks like: its encoded arguments, its budget, its
+ * One call on the caller's side, whatever its result looks like: its encoded arguments, its budget, its
  * signal, and how far it has come. It settles exactly once; its stream ends separately, when the worker
  * says so.
  */
@@ -18,40 +18,40 @@ import type { ClientStream } from "../../session/client-session.ts";
 import type { Payload } from "../../session/messages/payload.ts";
 import type { Nack, TaskFields } from "../../wire/frames.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
-import type { CancellationProbe, CancelledTask } from "../members/cancellation-watch.ts";
+import type { CancellationProbe, CancelledCall } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { encodeCall } from "./call-payload.ts";
-import type { TaskRefusals } from "./task-refusals.ts";
+import type { CallRefusals } from "./call-refusals.ts";
 
-/** What a task needs of the dispatcher that carries it. */
-export interface TaskCarrier {
+/** What a call asks of the dispatcher that carries it, and tells it. */
+export interface CallOwner {
   readonly references: References;
   estimate(definition: RoutineDefinition): HoldEstimate;
   /** The call was cancelled before it was made. */
   stillborn(): void;
-  /** The task is settled for its caller and was never sent: take it off the queue. */
-  withdraw(task: OutgoingTask): void;
+  /** The call is settled for its caller and was never sent: take it off the queue. */
+  withdraw(call: Call): void;
   /** The caller has gone; the worker may still be running it. */
-  cancelled(task: OutgoingTask): void;
-  /** The task no longer holds up others on its worker: it has suspended or ended. */
-  released(task: OutgoingTask): void;
+  cancelled(call: Call): void;
+  /** The call no longer holds up others on its worker: it has suspended or ended. */
+  released(call: Call): void;
   /** The call is settled for its caller by an answer, not by its own signal. */
-  answered(task: OutgoingTask, outcome: "completed" | "failed"): void;
-  /** A worker has taken the task; `version` is what its Ack said, where there was one. */
-  accepted(task: OutgoingTask, version: string | undefined): void;
+  answered(call: Call, outcome: "completed" | "failed"): void;
+  /** A worker has taken the call; `version` is what its Ack said, where there was one. */
+  accepted(call: Call, version: string | undefined): void;
   /** The stream has ended. */
-  over(task: OutgoingTask): void;
+  over(call: Call): void;
   /** The worker did not start it. */
-  refused(task: OutgoingTask, nack: Nack): void;
+  refused(call: Call, nack: Nack): void;
   /** The connection ended under it. */
-  lost(task: OutgoingTask, error: Error | undefined, started: boolean): void;
+  lost(call: Call, error: Error | undefined, started: boolean): void;
 }
 
 /** A call under way. */
-export abstract class OutgoingTask
-  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledTask, TimedCall
+export abstract class Call
+  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledCall, TimedCall
 {
   // What travels in the task's head; see TaskFields.
   routineRef = 0;
@@ -71,8 +71,8 @@ export abstract class OutgoingTask
   readonly estimate: HoldEstimate;
   phase: CallPhase = "queued";
   /** Its place in the queue while it waits, and which queue that is. */
-  node: FifoNode<OutgoingTask> | undefined;
-  queue: Fifo<OutgoingTask> | undefined;
+  node: FifoNode<Call> | undefined;
+  queue: Fifo<Call> | undefined;
   /** When it began to wait for a worker that has not refused it; meaningful in that queue only. */
   refusedMs = 0;
   /** Set from its cancellation until it has ended on its worker. */
@@ -88,10 +88,10 @@ export abstract class OutgoingTask
   /** The worker it was last sent to. */
   lastUid = "";
   /** What workers that would not take it have said. */
-  refusals: TaskRefusals | undefined;
-  /** For a balancer driven step by step: told whether the worker took the task. */
+  refusals: CallRefusals | undefined;
+  /** For a balancer driven step by step: told whether the worker took the call. */
   onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
-  protected readonly carrier: TaskCarrier;
+  protected readonly owner: CallOwner;
   #settled = false;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
@@ -101,12 +101,12 @@ export abstract class OutgoingTask
   /** Absent when the arguments hold none. */
   #argumentSignals: ArgumentSignals | undefined;
 
-  constructor(carrier: TaskCarrier, request: CallRequest, kindFlag: number) {
+  constructor(owner: CallOwner, request: CallRequest, kindFlag: number) {
     const { definition, options, parent, receiver } = request;
-    this.carrier = carrier;
+    this.owner = owner;
     this.definition = definition;
     this.parent = parent;
-    this.estimate = carrier.estimate(definition);
+    this.estimate = owner.estimate(definition);
     this.tag = options?.tag;
     this.credit = options?.prefetch ?? 0;
     this.callers = parent?.lineage();
@@ -120,7 +120,7 @@ export abstract class OutgoingTask
     this.flags = flags;
     const encoding = {
       root: "args",
-      references: carrier.references,
+      references: owner.references,
       signals: this,
       copy: options?.copy ?? false,
     };
@@ -149,12 +149,12 @@ export abstract class OutgoingTask
 
   /** Takes up an abort signal among the arguments. */
   add(signal: AbortSignal): number {
-    this.#argumentSignals ??= new ArgumentSignals(this.carrier.references);
+    this.#argumentSignals ??= new ArgumentSignals(this.owner.references);
     return this.#argumentSignals.add(signal);
   }
 
   /**
-   * Starts the clock and ties the task to its signal and its parent.
+   * Starts the clock and ties the call to its signal and its parent.
    *
    * @returns False when it was over before it began; it is settled then.
    */
@@ -162,7 +162,7 @@ export abstract class OutgoingTask
     if (this.#signal?.aborted === true) {
       this.#settled = true;
       this.reject(this.#signal.reason);
-      this.carrier.stillborn();
+      this.owner.stillborn();
       return false;
     }
     const timeoutMs = this.#timeoutMs;
@@ -176,12 +176,12 @@ export abstract class OutgoingTask
     return true;
   }
 
-  /** Fills in what is only known when the task leaves. */
+  /** Fills in what is known only when it leaves. */
   prepare(): void {
     if (this.#clock !== undefined) this.budgetUs = this.#clock.remainingUs;
   }
 
-  /** The task has been written to a worker. */
+  /** The call has been written to a worker. */
   sent(member: Member, stream: number): void {
     this.member = member;
     this.stream = stream;
@@ -191,7 +191,7 @@ export abstract class OutgoingTask
     }
   }
 
-  /** The task goes back to be sent elsewhere: it provably did not start. */
+  /** The call goes back to be sent elsewhere: it provably did not start. */
   unsent(): void {
     this.#argumentSignals?.drop();
     this.member = undefined;
@@ -205,15 +205,15 @@ export abstract class OutgoingTask
     this.reject(reason);
     this.#reportUnaccepted();
     if (this.phase === "queued") {
-      this.carrier.withdraw(this);
+      this.owner.withdraw(this);
       return;
     }
     const { member, stream } = this;
     if (member?.session?.open === true && stream !== 0) {
-      const payload = encodeThrown(reason, { root: "reason", references: this.carrier.references });
+      const payload = encodeThrown(reason, { root: "reason", references: this.owner.references });
       member.session.cancel(stream, payload);
     }
-    this.carrier.cancelled(this);
+    this.owner.cancelled(this);
   }
 
   expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void {
@@ -226,7 +226,7 @@ export abstract class OutgoingTask
     this.settle();
     this.reject(error);
     this.#reportUnaccepted();
-    this.carrier.answered(this, "failed");
+    this.owner.answered(this, "failed");
   }
 
   accepted(version: string): void {
@@ -238,7 +238,7 @@ export abstract class OutgoingTask
   parked(bodyUs: number): void {
     if (bodyUs > 0) this.estimate.add(bodyUs);
     this.#started();
-    this.carrier.released(this);
+    this.owner.released(this);
   }
 
   abstract result(
@@ -264,21 +264,21 @@ export abstract class OutgoingTask
   ): void;
 
   refused(nack: Nack): void {
-    this.carrier.over(this);
-    if (!this.#settled && !this.late()) this.carrier.refused(this, nack);
+    this.owner.over(this);
+    if (!this.#settled && !this.late()) this.owner.refused(this, nack);
   }
 
   failed(error: Error): void {
-    this.carrier.over(this);
+    this.owner.over(this);
     this.fail(error);
   }
 
   lost(error: Error | undefined, started: boolean): void {
     const { member } = this;
-    this.carrier.over(this);
+    this.owner.over(this);
     if (this.#settled) return;
     this.member = member; // the carrier needs to know which worker it was
-    this.carrier.lost(this, error, started);
+    this.owner.lost(this, error, started);
   }
 
   /** Rejects the caller's promise, or the generator's pending step. */
@@ -293,7 +293,7 @@ export abstract class OutgoingTask
   protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
     return start === end
       ? undefined
-      : decodeValue(bytes, start, end, parts, { references: this.carrier.references });
+      : decodeValue(bytes, start, end, parts, { references: this.owner.references });
   }
 
   /**
@@ -319,7 +319,7 @@ export abstract class OutgoingTask
   #started(version?: string): void {
     if (this.phase === "running") return;
     this.phase = "running";
-    this.carrier.accepted(this, version);
+    this.owner.accepted(this, version);
     this.#clock?.accepted();
     const { onOutcome } = this;
     this.onOutcome = undefined;
@@ -327,7 +327,7 @@ export abstract class OutgoingTask
   }
 
   /**
-   * The worker has not taken the task: tells the balancer that waits for the outcome, which names the next.
+   * The worker has not taken the call: tells the balancer that waits for the outcome, which names the next.
    *
    * @returns False if no balancer waits.
    */

@@ -1,56 +1,56 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { OutgoingTask } from "../../../../src/client/call/outgoing-task.ts";
-import { WaitingTasks } from "../../../../src/client/dispatch/waiting-tasks.ts";
-import { stubMember, stubTask } from "../../../support/client-stubs.ts";
+import type { Call } from "../../../../src/client/call/call.ts";
+import { WaitingCalls } from "../../../../src/client/dispatch/waiting-calls.ts";
+import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";
 
-/** Waiting tasks whose members the test plays. */
+/** Waiting calls whose members the test plays. */
 function useWaiting(timeoutMs = 60_000) {
   const members = new Map([stubMember("a"), stubMember("b")].map((member) => [member.uid, member]));
   const world = { takes: 0, anyTaker: true, memberDue: true, untried: true };
   const placed: string[] = [];
   const expired: string[][] = [];
   const givenUp: string[] = [];
-  const place = (task: OutgoingTask): boolean => {
+  const place = (call: Call): boolean => {
     if (world.takes === 0) return false;
     world.takes -= 1;
-    placed.push(task.routine);
+    placed.push(call.routine);
     return true;
   };
-  const waiting = new WaitingTasks({
+  const waiting = new WaitingCalls({
     timeoutMs,
     anyTaker: () => world.anyTaker,
     memberDue: () => world.memberDue,
     untried: () => world.untried,
     member: (uid) => members.get(uid),
     place,
-    giveUp: (task) => givenUp.push(task.routine),
-    expire: (tasks) => expired.push(tasks.map(({ routine }) => routine)),
+    giveUp: (call) => givenUp.push(call.routine),
+    expire: (calls) => expired.push(calls.map(({ routine }) => routine)),
   });
   const a = members.get("a") ?? assert.fail();
   return { waiting, world, members, a, placed, expired, givenUp };
 }
 
-describe("WaitingTasks", () => {
-  test("hands tasks out first come, first served, and no more than are taken", () => {
+describe("WaitingCalls", () => {
+  test("hands calls out first come, first served, and no more than are taken", () => {
     const { waiting, world, placed } = useWaiting();
-    for (const name of ["1", "2", "3"]) waiting.add(stubTask(name));
+    for (const name of ["1", "2", "3"]) waiting.add(stubCall(name));
 
     world.takes = 2;
     waiting.drain();
 
     assert.deepEqual(placed, ["1", "2"]);
     assert.equal(waiting.size, 1);
-    assert.equal(waiting.precede(stubTask("4")), true);
-    assert.equal(waiting.precede(stubTask("5", { nested: true })), false);
+    assert.equal(waiting.precede(stubCall("4")), true);
+    assert.equal(waiting.precede(stubCall("5", { nested: true })), false);
   });
 
-  test("lets nested tasks go past root tasks, and one that comes back go first", async () => {
+  test("lets nested calls go past root calls, and one that comes back go first", async () => {
     const { waiting, world, placed } = useWaiting();
-    waiting.add(stubTask("root"));
-    waiting.add(stubTask("nested", { nested: true }));
-    waiting.addFirst(stubTask("back"));
+    waiting.add(stubCall("root"));
+    waiting.add(stubCall("nested", { nested: true }));
+    waiting.addFirst(stubCall("back"));
 
     world.takes = 3;
 
@@ -58,11 +58,11 @@ describe("WaitingTasks", () => {
     assert.deepEqual(placed, ["nested", "back", "root"]);
   });
 
-  test("forgets a task that is withdrawn, and skips one that has settled", () => {
+  test("forgets a call that is withdrawn, and skips one that has settled", () => {
     const { waiting, world, placed } = useWaiting();
-    const [gone, settled, kept] = ["gone", "settled", "kept"].map((name) => stubTask(name));
+    const [gone, settled, kept] = ["gone", "settled", "kept"].map((name) => stubCall(name));
     assert.ok(gone !== undefined && settled !== undefined && kept !== undefined);
-    for (const task of [gone, settled, kept]) waiting.add(task);
+    for (const call of [gone, settled, kept]) waiting.add(call);
 
     waiting.withdraw(gone);
     waiting.withdraw(gone);
@@ -74,12 +74,12 @@ describe("WaitingTasks", () => {
     assert.equal(waiting.size, 0);
   });
 
-  test("lets others past a task that waits for one member, until that has room", () => {
+  test("lets others past a call that waits for one member, until that has room", () => {
     const { waiting, world, members, a, placed } = useWaiting();
     a.free = false;
-    waiting.addBound(stubTask("bound 1"), a);
-    waiting.addBound(stubTask("bound 2"), a);
-    waiting.add(stubTask("other"));
+    waiting.addBound(stubCall("bound 1"), a);
+    waiting.addBound(stubCall("bound 2"), a);
+    waiting.add(stubCall("other"));
 
     world.takes = 5;
     waiting.drain();
@@ -93,13 +93,13 @@ describe("WaitingTasks", () => {
     assert.equal(waiting.size, 0);
   });
 
-  test("finds another place for tasks that wait for a member that has gone, or drains", () => {
+  test("finds another place for calls that wait for a member that has gone, or drains", () => {
     const { waiting, world, members, a, placed } = useWaiting();
     const b = members.get("b") ?? assert.fail();
     a.free = false;
     b.free = false;
-    waiting.addBound(stubTask("for a"), a);
-    waiting.addBound(stubTask("for b"), b);
+    waiting.addBound(stubCall("for a"), a);
+    waiting.addBound(stubCall("for b"), b);
 
     members.delete("a");
     world.takes = 1;
@@ -110,19 +110,19 @@ describe("WaitingTasks", () => {
 
     // Nobody takes it: it waits with the others, who are served first come, first served.
     assert.deepEqual(placed, ["for a"]);
-    assert.equal(waiting.precede(stubTask("next")), true);
+    assert.equal(waiting.precede(stubCall("next")), true);
     world.takes = 1;
     waiting.drain();
     assert.deepEqual(placed, ["for a", "for b"]);
   });
 
-  test("withdraws a task that waits for one member", () => {
+  test("withdraws a call that waits for one member", () => {
     const { waiting, world, a, placed } = useWaiting();
     a.free = false;
-    const task = stubTask("bound");
-    waiting.addBound(task, a);
+    const call = stubCall("bound");
+    waiting.addBound(call, a);
 
-    waiting.withdraw(task);
+    waiting.withdraw(call);
     a.free = true;
     world.takes = 1;
     waiting.drain();
@@ -134,9 +134,9 @@ describe("WaitingTasks", () => {
   test("fails all who wait for members together, those too that came later", async () => {
     const { waiting, world, expired } = useWaiting(40);
     world.anyTaker = false;
-    waiting.add(stubTask("1"));
-    waiting.add(stubTask("2", { nested: true }));
-    setImmediate(() => waiting.add(stubTask("3")));
+    waiting.add(stubCall("1"));
+    waiting.add(stubCall("2", { nested: true }));
+    setImmediate(() => waiting.add(stubCall("3")));
 
     await eventually(() => expired.length > 0);
 
@@ -147,7 +147,7 @@ describe("WaitingTasks", () => {
   test("fails at once those for whom nobody can come any more", async () => {
     const { waiting, world, expired } = useWaiting();
     world.anyTaker = false;
-    waiting.add(stubTask("1"));
+    waiting.add(stubCall("1"));
 
     world.memberDue = false;
     waiting.drain();
@@ -156,10 +156,10 @@ describe("WaitingTasks", () => {
     assert.deepEqual(expired, [["1"]]);
   });
 
-  test("gives a refused task up when nobody is left who has not refused it", () => {
+  test("gives a refused call up when nobody is left who has not refused it", () => {
     const { waiting, world, givenUp, placed } = useWaiting();
-    waiting.addRefused(stubTask("1"));
-    waiting.addRefused(stubTask("2"));
+    waiting.addRefused(stubCall("1"));
+    waiting.addRefused(stubCall("2"));
 
     waiting.drain();
     assert.deepEqual(givenUp, []);

@@ -1,5 +1,5 @@
 /**
- * The tasks that wait for a member: root calls in one queue, first come, first served; beside it nested calls
+ * The calls that wait for a member: root calls in one queue, first come, first served; beside it nested calls
  * that found no worker at all, calls that wait for one member in particular, and calls that some worker has
  * refused and that wait for one not asked yet.
  * Nobody waits behind another's gate, and nobody waits for ever for members that are not there. It chooses
@@ -8,46 +8,46 @@
 
 import { Fifo } from "../../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 
 /** What waiting needs to know about the members, and what ends it. */
-export interface WaitingTasksOptions {
-  /** How long tasks wait for a member when there is none for them, in milliseconds. */
+export interface WaitingCallsOptions {
+  /** How long calls wait for a member when there is none for them, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether a member is there that takes root calls, now or when it has room. */
   readonly anyTaker: () => boolean;
   /** Whether a member may still come. If not, there is nothing to wait for. */
   readonly memberDue: () => boolean;
-  /** Whether a member, or a ready one, is left that has not refused the task and may still take it. */
-  readonly untried: (task: OutgoingTask, among: "all" | "ready") => boolean;
+  /** Whether a member, or a ready one, is left that has not refused the call and may still take it. */
+  readonly untried: (call: Call, among: "all" | "ready") => boolean;
   /** The member with this uid, if it is one. */
   readonly member: (uid: string) => Member | undefined;
-  /** Sends the task if some member can take it now, or has it wait for one in particular. False: it goes on waiting. */
-  readonly place: (task: OutgoingTask) => boolean;
-  /** Fails a refused task for which no member is left. */
-  readonly giveUp: (task: OutgoingTask) => void;
-  /** Fails tasks for which no member has come in time. */
-  readonly expire: (tasks: readonly OutgoingTask[]) => void;
+  /** Sends the call if some member can take it now, or has it wait for one in particular. False: it goes on waiting. */
+  readonly place: (call: Call) => boolean;
+  /** Fails a refused call for which no member is left. */
+  readonly giveUp: (call: Call) => void;
+  /** Fails calls for which no member has come in time. */
+  readonly expire: (calls: readonly Call[]) => void;
 }
 
-/** Tasks that wait. */
-export class WaitingTasks {
-  readonly #options: WaitingTasksOptions;
-  readonly #root = new Fifo<OutgoingTask>();
-  /** Never behind root tasks, which may wait for room. */
-  readonly #nested = new Fifo<OutgoingTask>();
+/** Calls that wait. */
+export class WaitingCalls {
+  readonly #options: WaitingCallsOptions;
+  readonly #root = new Fifo<Call>();
+  /** Never behind root calls, which may wait for room. */
+  readonly #nested = new Fifo<Call>();
   /** Each waits for itself: for a member that has not refused it. */
-  readonly #refused = new Fifo<OutgoingTask>();
+  readonly #refused = new Fifo<Call>();
   /** By uid of the member that each waits for. */
-  readonly #bound = new Map<string, Fifo<OutgoingTask>>();
+  readonly #bound = new Map<string, Fifo<Call>>();
   /** When those that are not refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   /** When the first of the refused has waited long enough. */
   #refusedCheck: DeadlineEntry | undefined;
   #drainPending = false;
 
-  constructor(options: WaitingTasksOptions) {
+  constructor(options: WaitingCallsOptions) {
     this.#options = options;
   }
 
@@ -57,49 +57,49 @@ export class WaitingTasks {
     return this.#root.size + this.#nested.size + this.#refused.size + bound;
   }
 
-  /** Whether a new task has to wait behind others. */
-  precede(task: OutgoingTask): boolean {
-    return !task.nested && this.#root.size > 0;
+  /** Whether a new call has to wait behind others. */
+  precede(call: Call): boolean {
+    return !call.nested && this.#root.size > 0;
   }
 
-  /** Adds a task behind the others. */
-  add(task: OutgoingTask): void {
-    task.queue = task.nested ? this.#nested : this.#root;
-    task.node = task.queue.push(task);
+  /** Adds a call behind the others. */
+  add(call: Call): void {
+    call.queue = call.nested ? this.#nested : this.#root;
+    call.node = call.queue.push(call);
     this.#expectMembers();
   }
 
-  /** Adds a task that has had its turn before: it is the next. */
-  addFirst(task: OutgoingTask): void {
-    task.queue = task.nested ? this.#nested : this.#root;
-    task.node = task.queue.unshift(task);
+  /** Adds a call that has had its turn before: it is the next. */
+  addFirst(call: Call): void {
+    call.queue = call.nested ? this.#nested : this.#root;
+    call.node = call.queue.unshift(call);
     this.#expectMembers();
     this.#drainSoon();
   }
 
-  /** Adds a task that some member has refused and that another one, without room or connecting, may take. */
-  addRefused(task: OutgoingTask): void {
+  /** Adds a call that some member has refused and that another one, without room or connecting, may take. */
+  addRefused(call: Call): void {
     const { timeoutMs } = this.#options;
-    task.refusedMs = deadlines.now();
-    task.queue = this.#refused;
-    task.node = task.queue.push(task);
-    this.#refusedCheck ??= deadlines.add(task.refusedMs + timeoutMs, () => this.#checkRefused());
+    call.refusedMs = deadlines.now();
+    call.queue = this.#refused;
+    call.node = call.queue.push(call);
+    this.#refusedCheck ??= deadlines.add(call.refusedMs + timeoutMs, () => this.#checkRefused());
   }
 
-  /** Adds a task that waits for room on one member; others go past it. */
-  addBound(task: OutgoingTask, member: Member): void {
+  /** Adds a call that waits for room on one member; others go past it. */
+  addBound(call: Call, member: Member): void {
     let queue = this.#bound.get(member.uid);
     if (queue === undefined) {
       queue = new Fifo();
       this.#bound.set(member.uid, queue);
     }
-    task.queue = queue;
-    task.node = queue.push(task);
+    call.queue = queue;
+    call.node = queue.push(call);
   }
 
-  /** Takes out a task that has been settled; one that is not here does no harm. */
-  withdraw(task: OutgoingTask): void {
-    this.#remove(task);
+  /** Takes out a call that has been settled; one that is not here does no harm. */
+  withdraw(call: Call): void {
+    this.#remove(call);
     if (this.size === 0) this.#stopExpecting();
   }
 
@@ -118,10 +118,10 @@ export class WaitingTasks {
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
   }
 
-  #remove(task: OutgoingTask): void {
-    if (task.node !== undefined) task.queue?.remove(task.node);
-    task.node = undefined;
-    task.queue = undefined;
+  #remove(call: Call): void {
+    if (call.node !== undefined) call.queue?.remove(call.node);
+    call.node = undefined;
+    call.queue = undefined;
     this.#stopChecking();
   }
 
@@ -140,28 +140,28 @@ export class WaitingTasks {
     });
   }
 
-  /** A member that is there and has no room is waited for. Without it, each task finds another. */
+  /** A member that is there and has no room is waited for. Without it, each call finds another. */
   #drainBound(uid: string): void {
     const queue = this.#bound.get(uid);
     if (queue === undefined) return;
     const { member, place } = this.#options;
     for (let left = queue.size; left > 0; left--) {
-      const task = queue.peek();
-      if (task === undefined) break;
+      const call = queue.peek();
+      if (call === undefined) break;
       const wanted = member(uid);
-      if (wanted?.ready === true && !wanted.draining && !wanted.hasRoom(task.estimate.us)) return;
-      this.#remove(task);
-      if (!task.settled && !place(task)) this.add(task);
+      if (wanted?.ready === true && !wanted.draining && !wanted.hasRoom(call.estimate.us)) return;
+      this.#remove(call);
+      if (!call.settled && !place(call)) this.add(call);
     }
     if (queue.size === 0) this.#bound.delete(uid);
   }
 
-  #drainInOrder(queue: Fifo<OutgoingTask>): void {
-    for (let task = queue.peek(); task !== undefined; task = queue.peek()) {
-      const { node } = task;
-      if (!task.settled && !this.#options.place(task)) break;
+  #drainInOrder(queue: Fifo<Call>): void {
+    for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
+      const { node } = call;
+      if (!call.settled && !this.#options.place(call)) break;
       if (node !== undefined) queue.remove(node);
-      if (task.node === node) this.#remove(task);
+      if (call.node === node) this.#remove(call);
     }
     if (this.size === 0 || this.#options.anyTaker()) this.#stopExpecting();
     else this.#expectMembers();
@@ -170,35 +170,35 @@ export class WaitingTasks {
   /** Each for itself: what one waits for says nothing about the next. */
   #drainRefused(): void {
     const { place, untried, giveUp } = this.#options;
-    for (const task of this.#refused) {
-      const { node } = task;
-      if (task.settled || place(task)) {
+    for (const call of this.#refused) {
+      const { node } = call;
+      if (call.settled || place(call)) {
         // It may wait elsewhere by now, for one member in particular: that is not to be undone.
         if (node !== undefined) this.#refused.remove(node);
-        if (task.node === node) this.#remove(task);
-      } else if (!untried(task, "all")) {
-        this.#remove(task);
-        giveUp(task);
+        if (call.node === node) this.#remove(call);
+      } else if (!untried(call, "all")) {
+        this.#remove(call);
+        giveUp(call);
       }
     }
     this.#stopChecking();
   }
 
-  /** Ends the wait of refused tasks for members that are not there. One that is, and busy, is waited for. */
+  /** Ends the wait of refused calls for members that are not there. One that is, and busy, is waited for. */
   #checkRefused(): void {
     const now = deadlines.now();
     const { timeoutMs, untried, giveUp } = this.#options;
     let nextMs = now + timeoutMs;
     this.#refusedCheck = undefined;
-    for (const task of this.#refused) {
-      const dueMs = task.refusedMs + timeoutMs;
+    for (const call of this.#refused) {
+      const dueMs = call.refusedMs + timeoutMs;
       if (dueMs > now) {
         nextMs = Math.min(nextMs, dueMs);
         break;
       }
-      if (untried(task, "ready")) continue;
-      this.#remove(task);
-      giveUp(task);
+      if (untried(call, "ready")) continue;
+      this.#remove(call);
+      giveUp(call);
     }
     if (this.#refused.size > 0) this.#refusedCheck = deadlines.add(nextMs, () => this.#checkRefused());
   }
@@ -213,12 +213,12 @@ export class WaitingTasks {
     this.#expiry = deadlines.add(deadlines.now() + (hopeless ? 0 : timeoutMs), () => {
       this.#expiry = undefined;
       if (anyTaker()) return;
-      const tasks = [...this.#nested.drain(), ...this.#root.drain()];
-      for (const task of tasks) {
-        task.node = undefined;
-        task.queue = undefined;
+      const calls = [...this.#nested.drain(), ...this.#root.drain()];
+      for (const call of calls) {
+        call.node = undefined;
+        call.queue = undefined;
       }
-      expire(tasks);
+      expire(calls);
     });
   }
 

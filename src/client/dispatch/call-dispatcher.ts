@@ -1,6 +1,6 @@
 /**
- * Carries calls to members and decides what the end of each stream means: a task whose start is disproved
- * goes to the next candidate; any other end settles its call. Which member takes a task, and which task waits
+ * Carries calls to members and decides what the end of each stream means: a call whose start is disproved
+ * goes to the next candidate; any other end settles it. Which member takes a call, and which call waits
  * for one, is up to its placement and its queues.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
@@ -16,20 +16,20 @@ import { HoldEstimate } from "../../internal/hold-estimate.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { Refusal } from "../../wire/messages/nack-code.ts";
+import type { Call } from "../call/call.ts";
+import { CallRefusals, refusalError } from "../call/call-refusals.ts";
 import { FunctionCall } from "../call/function-call.ts";
-import { GeneratorCall, type StreamCarrier } from "../call/generator-call.ts";
-import type { OutgoingTask } from "../call/outgoing-task.ts";
+import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
-import { refusalError, TaskRefusals } from "../call/task-refusals.ts";
 import { CancellationWatch } from "../members/cancellation-watch.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Eviction, Member } from "../members/member.ts";
-import { ActiveTasks } from "./active-tasks.ts";
+import { ActiveCalls } from "./active-calls.ts";
+import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { releaseShare, resumePermit, vacate, yieldPermit } from "./occupancy.ts";
 import { type Members, Placement } from "./placement.ts";
-import { PutOffTasks } from "./retry-queue.ts";
-import { type TaskEventSink, TaskReporter } from "./task-reporter.ts";
-import { WaitingTasks } from "./waiting-tasks.ts";
+import { RetryQueue } from "./retry-queue.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 /** Counters of a dispatcher since it was made. */
 export interface DispatchCounts {
@@ -43,12 +43,12 @@ export interface DispatchCounts {
   cancelled: number;
   /** Cancelled calls whose body went on although its worker answers. */
   abandoned: number;
-  /** Tasks that went on to another worker because the first had provably not started them. */
+  /** Calls that went on to another worker because the first had provably not started them. */
   redirected: number;
 }
 
 /** What the dispatcher needs to know from the proxy around it. */
-export interface TaskDispatcherOptions {
+export interface CallDispatcherOptions {
   readonly references: References;
   readonly balancer: Balancer;
   readonly members: Members;
@@ -68,7 +68,7 @@ export interface TaskDispatcherOptions {
   readonly memberDue: () => boolean;
   /** What is known about a lost worker, within a short time. */
   readonly describeLoss: (member: Member) => Promise<LostWorker>;
-  /** A worker does not answer after a task on it was cancelled. */
+  /** A worker does not answer after a call on it was cancelled. */
   readonly unresponsive: (member: Member, culprit: string) => void;
   /** A worker has said of itself that it breaks a rule of the gate. */
   readonly inadmissible: (member: Member, reason: Eviction, detail: string) => void;
@@ -77,7 +77,7 @@ export interface TaskDispatcherOptions {
 }
 
 /** Carries calls to members. */
-export class TaskDispatcher implements Dispatcher, StreamCarrier {
+export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   readonly references: References;
   readonly counts: DispatchCounts = {
     calls: 0,
@@ -87,61 +87,61 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     abandoned: 0,
     redirected: 0,
   };
-  readonly #options: TaskDispatcherOptions;
+  readonly #options: CallDispatcherOptions;
   readonly #placement: Placement;
-  readonly #waiting: WaitingTasks;
-  readonly #putOff: PutOffTasks;
-  readonly #active = new ActiveTasks();
+  readonly #waiting: WaitingCalls;
+  readonly #retries: RetryQueue;
+  readonly #active = new ActiveCalls();
   readonly #cancelled: CancellationWatch;
   /** Absent when nobody can listen. */
-  readonly #reporter: TaskReporter | undefined;
+  readonly #reporter: CallReporter | undefined;
   readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
 
-  constructor(options: TaskDispatcherOptions) {
+  constructor(options: CallDispatcherOptions) {
     this.#options = options;
     this.references = options.references;
-    this.#reporter = options.events === undefined ? undefined : new TaskReporter(options.events);
+    this.#reporter = options.events === undefined ? undefined : new CallReporter(options.events);
     this.#placement = new Placement({
       balancer: options.balancer,
       members: options.members,
       quorumMet: options.quorumMet,
       descriptor: options.descriptor,
-      wait: (task) => this.#waiting.add(task),
-      waitFor: (task, member) => this.#waiting.addBound(task, member),
-      sent: (task, member) => this.#reporter?.sent(task, member),
-      giveUp: (task) => this.#giveUp(task),
+      wait: (call) => this.#waiting.add(call),
+      waitFor: (call, member) => this.#waiting.addBound(call, member),
+      sent: (call, member) => this.#reporter?.sent(call, member),
+      giveUp: (call) => this.#giveUp(call),
     });
-    this.#waiting = new WaitingTasks({
+    this.#waiting = new WaitingCalls({
       timeoutMs: options.waitTimeoutMs,
       anyTaker: () => this.#placement.anyTaker,
       memberDue: options.memberDue,
-      untried: (task, among) => this.#placement.untried(task, among),
+      untried: (call, among) => this.#placement.untried(call, among),
       member: (uid) => options.members.get(uid),
-      place: (task) => this.#placement.place(task),
-      giveUp: (task) => this.#giveUp(task),
-      expire: (tasks) => {
+      place: (call) => this.#placement.place(call),
+      giveUp: (call) => this.#giveUp(call),
+      expire: (calls) => {
         const cause = options.lastStartError();
         const reasons = options.reasons();
-        for (const task of tasks) {
-          task.fail(new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) }));
+        for (const call of calls) {
+          call.fail(new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) }));
         }
       },
     });
-    this.#putOff = new PutOffTasks({
+    this.#retries = new RetryQueue({
       inFlight: () => options.members.members.reduce((sum, member) => sum + member.inFlight, 0),
-      offer: (task) => {
-        task.refusals?.forgive();
-        if (!this.#placement.place(task)) this.#waiting.addFirst(task);
+      offer: (call) => {
+        call.refusals?.forgive();
+        if (!this.#placement.place(call)) this.#waiting.addFirst(call);
       },
     });
     this.#cancelled = new CancellationWatch({
       killGraceMs: options.killGraceMs,
       firstWaiting: (member) => this.#active.firstWaiting(member),
       occupied: (member) => this.#active.occupies(member),
-      abandoned: (tasks) => {
-        this.counts.abandoned += tasks;
+      abandoned: (calls) => {
+        this.counts.abandoned += calls;
       },
       unresponsive: options.unresponsive,
     });
@@ -149,7 +149,7 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#waiting.size + this.#putOff.size;
+    return this.#waiting.size + this.#retries.size;
   }
 
   /** Generators that are suspended and that nobody waits for. */
@@ -189,15 +189,15 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     this.#active.abortAll(makeReason);
   }
 
-  submit(task: OutgoingTask): void {
-    if (!this.#active.has(task)) this.counts.calls += 1;
-    if (this.#refuseWith !== undefined && !task.nested) {
-      task.fail(this.#refuseWith());
-      this.#active.delete(task);
+  submit(call: Call): void {
+    if (!this.#active.has(call)) this.counts.calls += 1;
+    if (this.#refuseWith !== undefined && !call.nested) {
+      call.fail(this.#refuseWith());
+      this.#active.delete(call);
       return;
     }
-    this.#active.add(task);
-    if (this.#waiting.precede(task) || !this.#placement.place(task)) this.#waiting.add(task);
+    this.#active.add(call);
+    if (this.#waiting.precede(call) || !this.#placement.place(call)) this.#waiting.add(call);
   }
 
   stillborn(): void {
@@ -223,74 +223,74 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
     return estimate;
   }
 
-  withdraw(task: OutgoingTask): void {
-    this.#waiting.withdraw(task);
+  withdraw(call: Call): void {
+    this.#waiting.withdraw(call);
     this.counts.cancelled += 1;
-    this.#active.delete(task);
-    this.#reporter?.settled(task, "cancelled");
+    this.#active.delete(call);
+    this.#reporter?.settled(call, "cancelled");
   }
 
-  cancelled(task: OutgoingTask): void {
+  cancelled(call: Call): void {
     this.counts.cancelled += 1;
-    this.#active.delete(task);
-    this.#reporter?.settled(task, "cancelled");
-    if (task.member !== undefined) this.#cancelled.add(task, task.member);
+    this.#active.delete(call);
+    this.#reporter?.settled(call, "cancelled");
+    if (call.member !== undefined) this.#cancelled.add(call, call.member);
   }
 
-  released(task: OutgoingTask): void {
-    releaseShare(task);
+  released(call: Call): void {
+    releaseShare(call);
   }
 
-  over(task: OutgoingTask): void {
-    const { member } = task;
+  over(call: Call): void {
+    const { member } = call;
     if (member === undefined) return;
-    vacate(task, member);
-    if (task.probe !== undefined) this.#cancelled.ended(task);
+    vacate(call, member);
+    if (call.probe !== undefined) this.#cancelled.ended(call);
   }
 
   /** A call has been settled for its caller by an answer. */
-  answered(task: OutgoingTask, outcome: "completed" | "failed"): void {
+  answered(call: Call, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
-    this.#active.delete(task);
-    this.#reporter?.settled(task, outcome);
+    this.#active.delete(call);
+    this.#reporter?.settled(call, outcome);
   }
 
-  accepted(task: OutgoingTask, version: string | undefined): void {
-    this.#reporter?.accepted(task, version);
+  accepted(call: Call, version: string | undefined): void {
+    this.#reporter?.accepted(call, version);
   }
 
-  refused(task: OutgoingTask, nack: Nack): void {
+  refused(call: Call, nack: Nack): void {
     const failure = classifyRefusal(nack.code);
     const measure = FAILURE_POLICY[failure];
     if (measure.call === "surface") {
-      task.fail(refusalError(task.routine, nack));
+      call.fail(refusalError(call.routine, nack));
       return;
     }
-    const uid = task.lastUid;
+    const uid = call.lastUid;
     const member = this.#options.members.get(uid);
     // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
     if (failure === "refused-draining" && member !== undefined) member.draining = true;
     if (measure.member === "version" || measure.member === "codec") {
       if (member !== undefined) this.#options.inadmissible(member, measure.member, nack.reason);
     }
-    task.refusals ??= new TaskRefusals();
-    task.refusals.add(uid, nack);
-    this.#redirect(task, nack);
+    call.refusals ??= new CallRefusals();
+    call.refusals.add(uid, nack);
+    this.#redirect(call, nack);
   }
 
-  lost(task: OutgoingTask, error: Error | undefined, started: boolean): void {
+  lost(call: Call, error: Error | undefined, started: boolean): void {
     if (!started) {
       this.counts.redirected += 1;
-      task.unsent();
-      if (!task.reportRefused(error ?? new WorkerLostError("its connection ended", { uid: task.lastUid }))) {
-        this.#waiting.addFirst(task);
+      call.unsent();
+      if (!call.reportRefused(error ?? new WorkerLostError("its connection ended", { uid: call.lastUid }))) {
+        this.#waiting.addFirst(call);
       }
       return;
     }
-    const { member } = task;
-    task.member = undefined;
+    const { member } = call;
+    call.member = undefined;
     if (member === undefined) {
-      task.fail(error ?? new WorkerLostError("its connection ended", { uid: "unknown" }));
+      call.fail(error ?? new WorkerLostError("its connection ended", { uid: "unknown" }));
       return;
     }
     this.#options.describeLoss(member).then(
@@ -299,53 +299,53 @@ export class TaskDispatcher implements Dispatcher, StreamCarrier {
           worker.culprit !== undefined
             ? `it was replaced, because '${worker.culprit}' went on after it was cancelled and blocked the worker`
             : (error?.message ?? "its connection ended");
-        task.fail(
-          new WorkerLostError(`${why}; the call to '${task.definition.id}' may have run`, worker, {
+        call.fail(
+          new WorkerLostError(`${why}; the call to '${call.definition.id}' may have run`, worker, {
             ...(error === undefined ? {} : { cause: error }),
           }),
         );
       },
-      (failure: unknown) => task.fail(failure),
+      (failure: unknown) => call.fail(failure),
     );
   }
 
-  suspended(task: OutgoingTask): void {
+  suspended(call: Call): void {
     this.#suspendedStreams += 1;
-    const { member } = task;
-    if (yieldPermit(task)) this.progress(member);
+    const { member } = call;
+    if (yieldPermit(call)) this.progress(member);
   }
 
-  resumed(task: OutgoingTask): void {
+  resumed(call: Call): void {
     this.#suspendedStreams -= 1;
-    resumePermit(task);
+    resumePermit(call);
   }
 
-  /** Finds another member for a task that one has refused. */
-  #redirect(task: OutgoingTask, nack: Nack): void {
+  /** Finds another member for a call that one has refused. */
+  #redirect(call: Call, nack: Nack): void {
     this.counts.redirected += 1;
-    task.unsent();
-    if (task.reportRefused(refusalError(task.routine, nack))) return;
-    if (this.#placement.place(task)) return;
-    if (nack.code === Refusal.FULL && !task.nested && !this.#placement.untried(task, "ready")) {
-      this.#putOff.add(task, nack.retryAfterMs); // everybody is busy with others' calls: again in a moment
+    call.unsent();
+    if (call.reportRefused(refusalError(call.routine, nack))) return;
+    if (this.#placement.place(call)) return;
+    if (nack.code === Refusal.FULL && !call.nested && !this.#placement.untried(call, "ready")) {
+      this.#retries.add(call, nack.retryAfterMs); // everybody is busy with others' calls: again in a moment
       return;
     }
-    if (this.#placement.untried(task, "all")) {
-      this.#waiting.addRefused(task); // a member without room, or one that is still connecting
+    if (this.#placement.untried(call, "all")) {
+      this.#waiting.addRefused(call); // a member without room, or one that is still connecting
       return;
     }
     // A nested call would be sent to the same worker again, draining or not, and so without end.
-    if (nack.code === Refusal.DRAINING && !task.nested) {
-      task.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
-      this.#waiting.addFirst(task);
+    if (nack.code === Refusal.DRAINING && !call.nested) {
+      call.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
+      this.#waiting.addFirst(call);
       return;
     }
-    this.#giveUp(task);
+    this.#giveUp(call);
   }
 
-  #giveUp(task: OutgoingTask): void {
-    task.fail(
-      task.refusals?.toError(task.definition) ?? new NoWorkersAvailableError(this.#options.reasons()),
+  #giveUp(call: Call): void {
+    call.fail(
+      call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(this.#options.reasons()),
     );
   }
 }

@@ -1,7 +1,7 @@
 /** What becomes of a call that every worker has refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { refusalError, TaskRefusals } from "../../../../src/client/call/task-refusals.ts";
+import { CallRefusals, refusalError } from "../../../../src/client/call/call-refusals.ts";
 import type { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import type { VersionError } from "../../../../src/errors/version-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
@@ -24,8 +24,8 @@ function nackOf(code: number, workerVersion = "3.0.0"): Nack {
   return { code, reason: "no", retryAfterMs: 0, version: workerVersion };
 }
 
-test("TaskRefusals makes a VersionError of both versions when the version was the only reason", () => {
-  const refusals = new TaskRefusals();
+test("CallRefusals makes a VersionError of both versions when the version was the only reason", () => {
+  const refusals = new CallRefusals();
   refusals.add("w1", nackOf(Refusal.VERSION, "2.0.0"));
   refusals.add("w2", nackOf(Refusal.VERSION, "3.0.0"));
 
@@ -41,8 +41,8 @@ for (const codes of [
   [Refusal.FULL, Refusal.VERSION],
   [Refusal.VERSION, Refusal.UNKNOWN_ROUTINE],
 ]) {
-  test(`TaskRefusals lists every worker when the reasons are ${codes.join(" and ")}`, () => {
-    const refusals = new TaskRefusals();
+  test(`CallRefusals lists every worker when the reasons are ${codes.join(" and ")}`, () => {
+    const refusals = new CallRefusals();
     codes.forEach((code, at) => {
       refusals.add(`w${at}`, nackOf(code));
     });

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Balancer } from "../../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.ts";
 import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
-import { TaskDispatcher } from "../../../../src/client/dispatch/task-dispatcher.ts";
+import { CallDispatcher } from "../../../../src/client/dispatch/call-dispatcher.ts";
 import type { TaskEvent } from "../../../../src/client/dispatch/task-event.ts";
 import { Membership } from "../../../../src/client/members/membership.ts";
 import type { CallOptions } from "../../../../src/context/dispatcher.ts";
@@ -73,7 +73,7 @@ function useDispatcher(wish: Wish = {}) {
       inadmissible() {},
     },
   });
-  const dispatcher: TaskDispatcher = new TaskDispatcher({
+  const dispatcher: CallDispatcher = new CallDispatcher({
     references: processReferences,
     balancer: wish.balancer ?? new LeastBusyBalancer(),
     members: membership,
@@ -188,7 +188,7 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe("TaskDispatcher", () => {
+describe("CallDispatcher", () => {
   test("settles a call with the value of the worker, and counts it", async () => {
     await using t = useDispatcher();
     t.add("a", { add });
@@ -575,7 +575,7 @@ describe("TaskDispatcher", () => {
     assert.equal(told.at(-1), "cancelled");
   });
 
-  test("evicts a worker that refuses a task for its version, and tells the caller of both versions", async () => {
+  test("evicts a worker that refuses a call for its version, and tells the caller of both versions", async () => {
     await using t = useDispatcher();
     t.add("a", { add });
     await t.ready(1);

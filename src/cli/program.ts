@@ -1,7 +1,7 @@
 /** The `merino` command as a whole: its subcommands, and how its endings become exit codes. It never ends the process. */
 import { Command, CommanderError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
-import { hold, release } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
 import { version } from "../wire/version.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { lsCommand } from "./ls-command.ts";
@@ -52,14 +52,14 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
   const program = createProgram(terminal, (code) => {
     exitCode = code;
   });
-  hold(); // the library's own connections and timers keep no process alive
+  keepAlive(); // the library's own connections and timers keep no process alive
   try {
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
     return report(error, terminal);
   } finally {
-    release();
+    letExit();
   }
 }
 

@@ -8,7 +8,7 @@ import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
-import { hold, release } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
 import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
 import { parseGrpcAddress } from "../transport/grpc/address.ts";
 import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc/unary.ts";
@@ -102,11 +102,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    */
   async describe(): Promise<WorkerMetadata> {
     this.#assertOpen("describe the worker");
-    hold();
+    keepAlive();
     try {
       return await this.#describe(this.#unaryOptions());
     } finally {
-      release();
+      letExit();
     }
   }
 

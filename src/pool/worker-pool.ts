@@ -21,7 +21,7 @@ import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { EventStream } from "../internal/event-stream.ts";
-import { hold, release } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { workerRole } from "../internal/worker-role.ts";
@@ -396,7 +396,7 @@ export class WorkerPool implements CallTarget {
   async #closePublisher(): Promise<void> {
     if (this.#publisher === undefined) return;
     const late = createDeferred<void>();
-    hold();
+    keepAlive();
     const enough = deadlines.add(deadlines.now() + RETRACT_TIMEOUT_MS, () =>
       late.reject(new Error(`its publisher has not closed within ${RETRACT_TIMEOUT_MS} ms`)),
     );
@@ -404,22 +404,22 @@ export class WorkerPool implements CallTarget {
       await Promise.race([this.#publisher.close(), late.promise]);
     } finally {
       deadlines.cancel(enough);
-      release();
+      letExit();
     }
   }
 
   /** The first calls find all workers ready, and so spread over them. */
   async #awaitConnections(): Promise<void> {
-    hold();
+    keepAlive();
     const enough = deadlines.add(deadlines.now() + CONNECTED_TIMEOUT_MS, () => this.#allConnected.resolve());
     await this.#allConnected.promise;
     deadlines.cancel(enough);
-    release();
+    letExit();
   }
 
   /** Waits for the calls under way, at most for the grace; says so when only idle generators are left. */
   async #awaitCalls(graceMs: number): Promise<void> {
-    hold();
+    keepAlive();
     const over = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
     const notice = deadlines.add(deadlines.now() + IDLE_NOTICE_MS, () => {
       const idle = this.proxy.suspendedStreams;
@@ -434,7 +434,7 @@ export class WorkerPool implements CallTarget {
     } finally {
       deadlines.cancel(over);
       deadlines.cancel(notice);
-      release();
+      letExit();
     }
   }
 

@@ -7,7 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
-import { hold, release } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { controlSocketPath } from "../transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -127,11 +127,11 @@ export class ProcessWorker implements Worker {
   }
 
   async #awaitExit(): Promise<WorkerExit> {
-    hold();
+    keepAlive();
     try {
       return await this.exited;
     } finally {
-      release();
+      letExit();
     }
   }
 
@@ -143,7 +143,7 @@ export class ProcessWorker implements Worker {
       this.#startFailure ??= `it was not ready within ${timeoutMs} ms`;
       this.#ladder.climb(0);
     });
-    hold();
+    keepAlive();
     try {
       await this.#launchChild();
       const metadata = await this.#readiness.promise;
@@ -152,7 +152,7 @@ export class ProcessWorker implements Worker {
       throw new WorkerStartError(this.#startFailure ?? `it ${explainExit(exit)} before it was ready`, exit);
     } finally {
       deadlines.cancel(timeout);
-      release();
+      letExit();
     }
   }
 

@@ -10,8 +10,8 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
-import type { HoldEstimate } from "../internal/hold-estimate.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { NO_PARTS, type Payload } from "../session/messages/payload.ts";
 import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
@@ -25,7 +25,7 @@ export interface ExecutionHost extends TaskHost {
   readonly queue: RunQueue;
   /** Marks remote stacks, for example `worker 4711`. */
   readonly origin: string;
-  estimate(definition: RoutineDefinition): HoldEstimate;
+  readonly bodyTimes: BodyTimeEstimates;
   /** Completes an error of a body with what the worker knows about its module. */
   explainError(definition: RoutineDefinition, error: unknown): unknown;
   /** The body was started and has not settled at once. */
@@ -60,7 +60,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   permit = false;
   protected readonly host: ExecutionHost;
   #definition: RoutineDefinition | undefined;
-  #estimate: HoldEstimate | undefined;
+  #estimate: BodyTimeEstimate | undefined;
   #phase: ExecutionPhase = "receiving";
   #bytes: Uint8Array = EMPTY;
   #start = 0;
@@ -146,7 +146,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     if (this.#phase === "over") return;
     this.#definition = definition;
     this.task.routine = definition.id;
-    this.#estimate = this.host.estimate(definition);
+    this.#estimate = this.host.bodyTimes.of(definition);
     if (this.#phase === "ready") this.host.runnable(this);
   }
 

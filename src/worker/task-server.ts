@@ -6,7 +6,7 @@ import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { HoldEstimate } from "../internal/hold-estimate.ts";
+import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -60,13 +60,13 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly queue: RunQueue;
   readonly references: References;
   readonly origin: string;
+  readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
   readonly #running = new Set<Execution>();
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<Execution>();
   readonly #gate: AcceptGate | undefined;
-  readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   readonly #prefixes = new WeakMap<ServerSession, string>();
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: Execution[] = [];
@@ -227,15 +227,6 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   dispatcher({ session, proxyRef }: IncomingTask): Dispatcher | undefined {
     const define = session.session.definition(DefineKind.Proxy, proxyRef);
     return this.#options.nestedDispatcher(define?.value, session.session.carrier);
-  }
-
-  estimate(definition: RoutineDefinition): HoldEstimate {
-    let estimate = this.#estimates.get(definition);
-    if (estimate === undefined) {
-      estimate = new HoldEstimate();
-      this.#estimates.set(definition, estimate);
-    }
-    return estimate;
   }
 
   suspended(execution: Execution): void {

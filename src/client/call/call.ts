@@ -11,8 +11,8 @@ import type { CallRequest } from "../../context/dispatcher.ts";
 import type { Abortable, LineageEntry, RunningTask } from "../../context/task.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Fifo, FifoNode } from "../../internal/fifo.ts";
-import type { HoldEstimate } from "../../internal/hold-estimate.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { ClientStream } from "../../session/client-session.ts";
 import type { Payload } from "../../session/messages/payload.ts";
@@ -28,7 +28,7 @@ import type { CallRefusals } from "./call-refusals.ts";
 /** What a call asks of the dispatcher that carries it, and tells it. */
 export interface CallOwner {
   readonly references: References;
-  estimate(definition: RoutineDefinition): HoldEstimate;
+  readonly bodyTimes: BodyTimeEstimates;
   /** The call was cancelled before it was made. */
   stillborn(): void;
   /** The call is settled for its caller and was never sent: take it off the queue. */
@@ -68,7 +68,7 @@ export abstract class Call
   readonly definition: RoutineDefinition;
   readonly parent: RunningTask | undefined;
   readonly payload: Payload;
-  readonly estimate: HoldEstimate;
+  readonly estimate: BodyTimeEstimate;
   phase: CallPhase = "queued";
   /** Its place in the queue while it waits, and which queue that is. */
   node: FifoNode<Call> | undefined;
@@ -106,7 +106,7 @@ export abstract class Call
     this.owner = owner;
     this.definition = definition;
     this.parent = parent;
-    this.estimate = owner.estimate(definition);
+    this.estimate = owner.bodyTimes.of(definition);
     this.tag = options?.tag;
     this.credit = options?.prefetch ?? 0;
     this.callers = parent?.lineage();

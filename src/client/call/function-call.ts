@@ -1,7 +1,7 @@
 /** The call of a routine that answers once: a promise. */
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
-import { hold, release } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/liveness.ts";
 import { Call, type CallOwner } from "./call.ts";
 
 /** A call and its promise. */
@@ -16,7 +16,7 @@ export class FunctionCall extends Call {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    hold();
+    keepAlive();
   }
 
   result(): void {
@@ -37,7 +37,7 @@ export class FunctionCall extends Call {
     }
     this.settle();
     this.#resolve(value);
-    release();
+    letExit();
     this.owner.answered(this, "completed");
   }
 
@@ -62,6 +62,6 @@ export class FunctionCall extends Call {
     // A task that is being cancelled may never come to await the calls it made: their end is then nobody's surprise.
     if (this.parent?.cancelled === true) this.promise.catch(() => {});
     this.#reject(error);
-    release();
+    letExit();
   }
 }

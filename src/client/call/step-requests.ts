@@ -3,7 +3,7 @@
  * the answers. While there is one, the process is kept alive. Whether and when a step goes to the worker is
  * decided by the call; those it puts off until the call has left are kept here.
  */
-import { hold, release } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/liveness.ts";
 
 /** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
 export type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
@@ -49,26 +49,26 @@ export class StepRequests {
   }
 
   push(request: StepRequest): void {
-    if (this.#requests.length === 0) hold();
+    if (this.#requests.length === 0) keepAlive();
     this.#requests.push(request);
   }
 
   /** Takes out the one to be answered next. */
   shift(): StepRequest | undefined {
     const request = this.#requests.shift();
-    if (request !== undefined && this.#requests.length === 0) release();
+    if (request !== undefined && this.#requests.length === 0) letExit();
     return request;
   }
 
   /** Takes out the youngest: it is no step after all. */
   pop(): void {
-    if (this.#requests.pop() !== undefined && this.#requests.length === 0) release();
+    if (this.#requests.pop() !== undefined && this.#requests.length === 0) letExit();
   }
 
   /** Takes out all, the oldest first. */
   drain(): StepRequest[] {
     const requests = this.#requests.splice(0);
-    if (requests.length > 0) release();
+    if (requests.length > 0) letExit();
     return requests;
   }
 

@@ -11,8 +11,7 @@ import {
   type Refusal as WorkerRefusal,
 } from "../../errors/no-workers-available-error.ts";
 import { type LostWorker, WorkerLostError } from "../../errors/worker-lost-error.ts";
-import type { RoutineDefinition } from "../../identity/routine-definition.ts";
-import { HoldEstimate } from "../../internal/hold-estimate.ts";
+import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { Refusal } from "../../wire/messages/nack-code.ts";
@@ -87,6 +86,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     abandoned: 0,
     redirected: 0,
   };
+  readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #options: CallDispatcherOptions;
   readonly #placement: Placement;
   readonly #waiting: WaitingCalls;
@@ -95,7 +95,6 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   readonly #cancelled: CancellationWatch;
   /** Absent when nobody can listen. */
   readonly #reporter: CallReporter | undefined;
-  readonly #estimates = new WeakMap<RoutineDefinition, HoldEstimate>();
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
 
@@ -212,15 +211,6 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
    */
   progress(member?: Member): void {
     this.#waiting.drain(member);
-  }
-
-  estimate(definition: RoutineDefinition): HoldEstimate {
-    let estimate = this.#estimates.get(definition);
-    if (estimate === undefined) {
-      estimate = new HoldEstimate();
-      this.#estimates.set(definition, estimate);
-    }
-    return estimate;
   }
 
   withdraw(call: Call): void {

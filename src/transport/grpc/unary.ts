@@ -5,7 +5,7 @@
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
-import { hold, release } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/liveness.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import {
@@ -119,12 +119,12 @@ async function callUnary(
       call.halfClose();
     })
     .catch(answer.reject);
-  if (!background) hold();
+  if (!background) keepAlive();
   try {
     return await answer.promise;
   } finally {
     over = true;
-    if (!background) release();
+    if (!background) letExit();
     deadlines.cancel(timeout);
     signal?.removeEventListener("abort", onAbort);
     cleanUp();

@@ -1,7 +1,7 @@
 /** Worker processes for tests, and proof that they have gone. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { hold, holdCount, release } from "../../../src/internal/liveness.ts";
+import { keepAlive, keepAliveCount, letExit } from "../../../src/internal/liveness.ts";
 import { ProcessWorker } from "../../../src/process/process-worker.ts";
 import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
 import type { Worker, WorkerContext } from "../../../src/process/worker.ts";
@@ -46,11 +46,11 @@ export function pids(workers: readonly Worker[]): number[] {
 
 /** Waits for something that by itself keeps no process alive. */
 export async function held<T>(promise: Promise<T>): Promise<T> {
-  hold();
+  keepAlive();
   try {
     return await promise;
   } finally {
-    release();
+    letExit();
   }
 }
 
@@ -97,7 +97,7 @@ export function useWorkers(): AsyncDisposable & { create(wish?: WorkerWish): Wor
 /** What a worker of this process might leave behind in it. */
 function holdings(): Readonly<Record<string, number>> {
   return {
-    holds: holdCount(),
+    keptAlive: keepAliveCount(),
     descriptors: process.platform === "linux" ? readdirSync("/proc/self/fd").length : 0,
     listeners: process.stdout.listenerCount("error") + process.stderr.listenerCount("error"),
     exitListeners: process.listenerCount("exit") + process.listenerCount("SIGTERM"),

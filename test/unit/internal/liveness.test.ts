@@ -1,39 +1,39 @@
-/** Holds on the process: one referenced handle while any is in place. */
+/** What keeps the process alive: one referenced handle while anything is under way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hold, holdCount, release } from "../../../src/internal/liveness.ts";
+import { keepAlive, keepAliveCount, letExit } from "../../../src/internal/liveness.ts";
 
 function referencedTimers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
 }
 
-test("hold keeps exactly one handle referenced, however many holds there are", () => {
+test("keepAlive keeps exactly one handle referenced, however often it is called", () => {
   const before = referencedTimers();
 
-  hold();
-  hold();
-  hold();
+  keepAlive();
+  keepAlive();
+  keepAlive();
   assert.equal(referencedTimers(), before + 1);
-  release();
-  release();
+  letExit();
+  letExit();
   assert.equal(referencedTimers(), before + 1);
-  release();
+  letExit();
 
   assert.equal(referencedTimers(), before);
-  assert.equal(holdCount(), 0);
+  assert.equal(keepAliveCount(), 0);
 });
 
-test("hold works again after everything was released", () => {
+test("keepAlive works again after everything was taken back", () => {
   const before = referencedTimers();
   for (let n = 0; n < 3; n++) {
-    hold();
+    keepAlive();
     assert.equal(referencedTimers(), before + 1);
-    release();
+    letExit();
     assert.equal(referencedTimers(), before);
   }
 });
 
-test("release throws when nothing is held", () => {
-  assert.throws(() => release(), /nothing holds it/);
-  assert.equal(holdCount(), 0);
+test("letExit throws when there is nothing to take back", () => {
+  assert.throws(() => letExit(), /nothing keeps it alive/);
+  assert.equal(keepAliveCount(), 0);
 });

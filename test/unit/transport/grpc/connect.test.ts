@@ -366,12 +366,12 @@ test("GrpcCarrier does not keep the process alive, and connecting loads no gRPC 
   const program = `
     import { createRequire } from "node:module";
     import { connectGrpc } from ${JSON.stringify(sourceOf("transport/grpc/connect.ts"))};
-    import { hold, release } from ${JSON.stringify(sourceOf("internal/liveness.ts"))};
-    hold();
+    import { keepAlive, letExit } from ${JSON.stringify(sourceOf("internal/liveness.ts"))};
+    keepAlive();
     const carrier = await connectGrpc(${JSON.stringify(served.address)});
     carrier.events = { batch() {}, drain() {}, closed() {} };
     carrier.send(Buffer.from("....hello"));
-    release();
+    letExit();
     const loaded = Object.keys(createRequire(import.meta.url).cache).filter((file) => file.includes("grpc-js"));
     console.log(JSON.stringify(loaded));
   `;

@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { holdCount } from "../../../../src/internal/liveness.ts";
+import { keepAliveCount } from "../../../../src/internal/liveness.ts";
 import { grpcChannels } from "../../../../src/transport/grpc/channel-pool.ts";
 import { describeWorker, requestStop, workerIdleTime } from "../../../../src/transport/grpc/unary.ts";
 import {
@@ -139,7 +139,7 @@ test("the unary calls give up after their timeout, on a silent server and on a s
   for (const socket of sockets) socket.destroy();
   silent.close();
 
-  assert.equal(holdCount(), 0);
+  assert.equal(keepAliveCount(), 0);
 });
 
 test("the unary calls reject with the reason of their signal and leave no listener", async () => {
@@ -188,15 +188,15 @@ test("the unary calls share a connection, and make a new one after it was cut", 
   assert.equal(await workerIdleTime(again.address), 2_000);
 });
 
-test("the unary calls hold the process while they wait, unless they are in the background", async () => {
+test("the unary calls keep the process alive while they wait, unless they are in the background", async () => {
   await using _leaks = leakCheck();
   await using served = await serve({ describe: NEVER });
 
   const held = describeWorker(served.address, { timeoutMs: 100 });
-  const holdsWhile = holdCount();
+  const countWhile = keepAliveCount();
   const background = describeWorker(served.address, { timeoutMs: 100, background: true });
-  const holdsWithBoth = holdCount();
+  const countWithBoth = keepAliveCount();
   await Promise.allSettled([held, background]);
 
-  assert.deepEqual([holdsWhile, holdsWithBoth, holdCount()], [1, 1, 0]);
+  assert.deepEqual([countWhile, countWithBoth, keepAliveCount()], [1, 1, 0]);
 });

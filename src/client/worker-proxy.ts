@@ -239,7 +239,7 @@ export class WorkerProxy implements CallTarget {
 
   /** How a worker knows the connection of this proxy to it; `undefined` while there is none. */
   connectionTo(uid: string): ConnectionId | undefined {
-    const hello = this.#membership.get(uid)?.session?.session.hello;
+    const hello = this.#membership.get(uid)?.session?.connection.hello;
     return hello === undefined ? undefined : { client: hello.uid, session: hello.session };
   }
 

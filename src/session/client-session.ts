@@ -12,9 +12,9 @@ import { CHUNK_SIZE } from "../wire/messages/chunk.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { Carrier } from "./carrier.ts";
+import { Connection } from "./connection.ts";
 import type { Payload } from "./messages/payload.ts";
 import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
-import { Session } from "./session.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
 
@@ -75,7 +75,7 @@ const networkSpinner = new LoopSpinner({ windowMs: 0.4 });
 /** The client's end of one connection. */
 export class ClientSession implements SessionHalf {
   readonly flushAfter = "tick" as const;
-  readonly session: Session;
+  readonly connection: Connection;
   readonly #events: ClientSessionEvents;
   readonly #streams = new Map<number, ClientStream>();
   readonly #numbers = new StreamNumbers();
@@ -86,8 +86,8 @@ export class ClientSession implements SessionHalf {
   constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
     this.#events = events;
     this.#spinner = carrier.local ? localSpinner : networkSpinner;
-    this.session = new Session(carrier, hello, this);
-    this.#definitions = new OutboundDefinitions(this.session.writer);
+    this.connection = new Connection(carrier, hello, this);
+    this.#definitions = new OutboundDefinitions(this.connection.writer);
   }
 
   /** Streams without a terminal frame. */
@@ -96,7 +96,7 @@ export class ClientSession implements SessionHalf {
   }
 
   get open(): boolean {
-    return this.session.open;
+    return this.connection.open;
   }
 
   /**
@@ -124,29 +124,29 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "arguments");
     const stream = this.#numbers.take(this.#streams);
     this.#streams.set(stream, sink);
-    if (this.session.outbound.isPlain(stream, payload)) {
+    if (this.connection.outbound.isPlain(stream, payload)) {
       // The hot path: one frame, no closure.
-      this.session.writer.task(stream, fields, payload.bytes, payload.start, payload.end);
-      this.session.outbound.countSent(payload.end - payload.start);
-      this.session.scheduleFlush();
+      this.connection.writer.task(stream, fields, payload.bytes, payload.start, payload.end);
+      this.connection.outbound.countSent(payload.end - payload.start);
+      this.connection.scheduleFlush();
     } else {
-      this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) => {
+      this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) => {
         const head = { ...fields, parts, flags: detached ? fields.flags | TaskFlag.Detached : fields.flags };
-        this.session.writer.task(stream, head, bytes, start, end);
+        this.connection.writer.task(stream, head, bytes, start, end);
       });
     }
     return stream;
   }
 
   next(stream: number): void {
-    this.#write(stream, () => this.session.writer.next(stream));
+    this.#write(stream, () => this.connection.writer.next(stream));
   }
 
   send(stream: number, payload: Payload): void {
     this.#assertSize(payload, "value sent to the generator");
     if (!this.#streams.has(stream)) return; // it has ended meanwhile
-    const { writer } = this.session;
-    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+    const { writer } = this.connection;
+    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.send(stream, bytes, start, end, parts, detached),
     );
   }
@@ -154,8 +154,8 @@ export class ClientSession implements SessionHalf {
   throw(stream: number, payload: Payload): void {
     this.#assertSize(payload, "error thrown into the generator");
     if (!this.#streams.has(stream)) return;
-    const { writer } = this.session;
-    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+    const { writer } = this.connection;
+    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.throw(stream, bytes, start, end, parts, detached),
     );
   }
@@ -163,35 +163,35 @@ export class ClientSession implements SessionHalf {
   return(stream: number, payload: Payload): void {
     this.#assertSize(payload, "value returned to the generator");
     if (!this.#streams.has(stream)) return;
-    const { writer } = this.session;
-    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+    const { writer } = this.connection;
+    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.return(stream, bytes, start, end, parts, detached),
     );
   }
 
   credit(stream: number, values: number): void {
-    this.session.writer.credit(stream, values);
-    this.session.scheduleFlush();
+    this.connection.writer.credit(stream, values);
+    this.connection.scheduleFlush();
   }
 
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
   cancel(stream: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
-    this.session.outbound.drop(stream);
-    this.session.writer.cancel(stream, reason.bytes, reason.start, endOfReason(reason));
-    this.session.scheduleFlush();
+    this.connection.outbound.drop(stream);
+    this.connection.writer.cancel(stream, reason.bytes, reason.start, endOfReason(reason));
+    this.connection.scheduleFlush();
   }
 
   /** Tells the worker that an `AbortSignal` among the arguments has fired. */
   signal(stream: number, index: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
-    this.session.writer.signal(stream, index, reason.bytes, reason.start, endOfReason(reason));
-    this.session.scheduleFlush();
+    this.connection.writer.signal(stream, index, reason.bytes, reason.start, endOfReason(reason));
+    this.connection.scheduleFlush();
   }
 
   ping(token: number): void {
-    this.session.writer.ping(token);
-    this.session.scheduleFlush();
+    this.connection.writer.ping(token);
+    this.connection.scheduleFlush();
   }
 
   ready(hello: Hello): void {
@@ -240,7 +240,7 @@ export class ClientSession implements SessionHalf {
       case FrameKind.Ack: {
         const ack = this.#read(stream, () => reader.ack());
         if (ack === undefined) return;
-        const { peer } = this.session;
+        const { peer } = this.connection;
         return sink.accepted(ack.version || (peer?.version ?? ""), ack.uid || (peer?.uid ?? ""));
       }
       case FrameKind.Nack: {
@@ -274,8 +274,8 @@ export class ClientSession implements SessionHalf {
     const sink = this.#streams.get(stream);
     if (sink === undefined) return;
     // The worker still holds the number: it is told to stop, and whatever it answers is late.
-    this.session.writer.reset(stream, 0, problem.slice(0, 200));
-    this.session.scheduleFlush();
+    this.connection.writer.reset(stream, 0, problem.slice(0, 200));
+    this.connection.scheduleFlush();
     this.#finish(stream);
     sink.failed(new ProtocolError(`The worker sent a frame that breaks the protocol: ${problem}`));
   }
@@ -328,23 +328,23 @@ export class ClientSession implements SessionHalf {
   }
 
   #write(stream: number, write: () => void): void {
-    this.session.outbound.inOrder(stream, write);
-    this.session.scheduleFlush();
+    this.connection.outbound.inOrder(stream, write);
+    this.connection.scheduleFlush();
   }
 
   #finish(stream: number): void {
     this.#streams.delete(stream);
-    this.session.dropTransfers(stream);
+    this.connection.dropTransfers(stream);
   }
 
   #assertSize(payload: Payload, what: string): void {
-    if (payload.parts.length > 0 && this.open && !this.session.outbound.takesParts) {
+    if (payload.parts.length > 0 && this.open && !this.connection.outbound.takesParts) {
       throw new TaskRefusedError(
         "TOO_LARGE",
         `Cannot send the ${what}: it holds binary of 64 KiB or more, and this worker does not take binary beside a message; send less at a time, or call workers of a newer version`,
       );
     }
-    const excess = this.session.excess(payload);
+    const excess = this.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
         "TOO_LARGE",

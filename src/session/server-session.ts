@@ -7,10 +7,10 @@ import type { BatchReader } from "../wire/batch/reader.ts";
 import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
-import { Refusal } from "../wire/messages/nack-code.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
 import type { Carrier } from "./carrier.ts";
+import { Connection } from "./connection.ts";
 import { NO_PARTS, type Payload } from "./messages/payload.ts";
-import { Session } from "./session.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
@@ -61,7 +61,7 @@ const RELEASED_AT_A_TIME = 16;
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
-  readonly session: Session;
+  readonly connection: Connection;
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
   /** The highest number that a task has come on; clients number upwards. */
@@ -75,7 +75,7 @@ export class ServerSession implements SessionHalf {
 
   constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
     this.#acceptor = acceptor;
-    this.session = new Session(carrier, hello, this);
+    this.connection = new Connection(carrier, hello, this);
   }
 
   /** Tasks without a terminal frame. */
@@ -85,8 +85,8 @@ export class ServerSession implements SessionHalf {
 
   /** Tells the client to send no more tasks. Those that it has sent before it reads this still come. */
   drain(detail: string, graceMs: number): void {
-    this.session.writer.goAway({ lastStream: LAST_STREAM, code: Refusal.DRAINING, detail, graceMs });
-    this.session.scheduleFlush();
+    this.connection.writer.goAway({ lastStream: LAST_STREAM, code: NackCode.DRAINING, detail, graceMs });
+    this.connection.scheduleFlush();
   }
 
   /**
@@ -94,16 +94,16 @@ export class ServerSession implements SessionHalf {
    * Resolves also when the connection has ended.
    */
   caughtUp(): Promise<void> {
-    if (!this.session.open) return Promise.resolve();
+    if (!this.connection.open) return Promise.resolve();
     const token = this.#nextPing++;
-    this.session.writer.ping(token);
-    this.session.scheduleFlush();
+    this.connection.writer.ping(token);
+    this.connection.scheduleFlush();
     return new Promise((resolve) => this.#pings.set(token, resolve));
   }
 
   /** Whether the client takes binary beside a message. */
   get takesParts(): boolean {
-    return this.session.outbound.takesParts;
+    return this.connection.outbound.takesParts;
   }
 
   /** Whether the client knows the whole grammar of a call; see `Feature.Grammar`. */
@@ -116,7 +116,7 @@ export class ServerSession implements SessionHalf {
    * held back. A client on this host is one's own, and is never made to wait for itself.
    */
   get isOverfull(): boolean {
-    return !this.session.carrier.local && this.session.congested;
+    return !this.connection.carrier.local && this.connection.congested;
   }
 
   /** Has the work released, once, when the client takes more again. */
@@ -135,54 +135,54 @@ export class ServerSession implements SessionHalf {
   }
 
   ack(stream: number): void {
-    const { version, uid } = this.session.hello;
-    this.session.writer.ack(stream, version, uid);
-    this.session.scheduleFlush();
+    const { version, uid } = this.connection.hello;
+    this.connection.writer.ack(stream, version, uid);
+    this.connection.scheduleFlush();
   }
 
   parked(stream: number, bodyUs: number): void {
-    this.session.writer.parked(stream, bodyUs);
-    this.session.scheduleFlush();
+    this.connection.writer.parked(stream, bodyUs);
+    this.connection.scheduleFlush();
   }
 
   result(stream: number, payload: Payload, bodyUs: number): void {
-    const { writer } = this.session;
-    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+    const { writer } = this.connection;
+    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.result(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
 
   done(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
-    this.session.inbound.drop(stream);
-    const { session } = this;
-    if (session.outbound.isPlain(stream, payload)) {
+    this.connection.inbound.drop(stream);
+    const { connection } = this;
+    if (connection.outbound.isPlain(stream, payload)) {
       // The hot path: one frame, no closure.
-      session.writer.done(stream, payload.bytes, payload.start, payload.end, 0, false, bodyUs);
-      session.outbound.countSent(payload.end - payload.start);
-      session.scheduleFlush();
+      connection.writer.done(stream, payload.bytes, payload.start, payload.end, 0, false, bodyUs);
+      connection.outbound.countSent(payload.end - payload.start);
+      connection.scheduleFlush();
       return;
     }
-    session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      session.writer.done(stream, bytes, start, end, parts, detached, bodyUs),
+    connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+      connection.writer.done(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
 
   exception(stream: number, payload: Payload, bodyUs: number): void {
     this.#streams.delete(stream);
-    this.session.inbound.drop(stream);
-    const { writer } = this.session;
-    this.session.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
+    this.connection.inbound.drop(stream);
+    const { writer } = this.connection;
+    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
       writer.exception(stream, bytes, start, end, parts, detached, bodyUs),
     );
   }
 
   nack(stream: number, nack: Nack): void {
     this.#streams.delete(stream);
-    this.session.dropTransfers(stream);
-    const { version } = this.session.hello;
-    this.session.writer.nack(stream, nack.version === "" ? { ...nack, version } : nack);
-    this.session.scheduleFlush();
+    this.connection.dropTransfers(stream);
+    const { version } = this.connection.hello;
+    this.connection.writer.nack(stream, nack.version === "" ? { ...nack, version } : nack);
+    this.connection.scheduleFlush();
   }
 
   ready(hello: Hello): void {
@@ -203,10 +203,13 @@ export class ServerSession implements SessionHalf {
     if (this.#streams.has(stream))
       throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
     if (stream > this.#lastStream) this.#lastStream = stream;
-    if (this.#streams.size >= this.session.hello.limits.maxStreams) {
+    if (this.#streams.size >= this.connection.hello.limits.maxStreams) {
       this.nack(
         stream,
-        refusal(Refusal.FULL, `more than ${this.session.hello.limits.maxStreams} tasks on one connection`),
+        refusal(
+          NackCode.FULL,
+          `more than ${this.connection.hello.limits.maxStreams} tasks on one connection`,
+        ),
       );
       return;
     }
@@ -219,7 +222,7 @@ export class ServerSession implements SessionHalf {
     if (!complete) return;
     const { bytes, payloadStart, payloadEnd } = reader;
     // The arguments wait for their turn; see `Carrier.volatile`.
-    if (this.session.carrier.volatile) {
+    if (this.connection.carrier.volatile) {
       accepted.payload(
         new Uint8Array(bytes.subarray(payloadStart, payloadEnd)),
         0,
@@ -268,7 +271,7 @@ export class ServerSession implements SessionHalf {
     const { stream } = reader;
     if (!this.isOpen(stream)) {
       // Late: the stream has ended here. A client that resets it does not want the rest of its result either.
-      if (reader.kind === FrameKind.Reset) this.session.outbound.drop(stream);
+      if (reader.kind === FrameKind.Reset) this.connection.outbound.drop(stream);
       return;
     }
     const target = this.#streams.get(stream) as ServerStream; // it is open
@@ -281,11 +284,11 @@ export class ServerSession implements SessionHalf {
         return target.signalFired(reader.count, reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Cancel:
         // What is on its way to the client still arrives whole: its terminal frame comes behind it.
-        this.session.inbound.drop(stream);
+        this.connection.inbound.drop(stream);
         return target.cancel(reader.bytes, reader.payloadStart, reader.payloadEnd);
       case FrameKind.Reset:
         this.#streams.delete(stream);
-        this.session.dropTransfers(stream);
+        this.connection.dropTransfers(stream);
         return target.lost("the client reset the stream");
       default:
         return this.broken(stream, "a response frame sent by a client");
@@ -296,9 +299,9 @@ export class ServerSession implements SessionHalf {
     const target = this.#streams.get(stream);
     this.#streams.delete(stream);
     if (stream > this.#lastStream) this.#lastStream = stream; // it may have been its task that was malformed
-    this.session.dropTransfers(stream);
-    this.session.writer.reset(stream, Refusal.UNSPECIFIED, problem.slice(0, 200));
-    this.session.scheduleFlush();
+    this.connection.dropTransfers(stream);
+    this.connection.writer.reset(stream, NackCode.UNSPECIFIED, problem.slice(0, 200));
+    this.connection.scheduleFlush();
     target?.lost(`the client broke the protocol: ${problem}`);
   }
 
@@ -322,12 +325,12 @@ export class ServerSession implements SessionHalf {
 
   flushed(): void {
     // Over a network the next call takes longer than waiting awake for it pays, and another thread wants the time.
-    if (this.session.carrier.local) this.#acceptor.flushed();
+    if (this.connection.carrier.local) this.#acceptor.flushed();
   }
 
   drained(): void {
     // Results wait in the writer and leave with the next flush.
-    this.session.scheduleFlush();
+    this.connection.scheduleFlush();
     this.#release();
   }
 
@@ -345,7 +348,7 @@ export class ServerSession implements SessionHalf {
     if (this.#held.size === 0 || this.#releasing) return;
     let released = 0;
     for (const work of this.#held) {
-      if (this.session.congested) return; // it drains again
+      if (this.connection.congested) return; // it drains again
       if (released++ === RELEASED_AT_A_TIME) break;
       this.#held.delete(work);
       work.released();

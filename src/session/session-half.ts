@@ -1,5 +1,5 @@
 /**
- * The port between a session and the half of the protocol that uses it. The session checks and sorts what
+ * The port between a connection and the half of the session that uses it. The connection checks and sorts what
  * arrives; the half alone knows the streams and what their frames mean.
  */
 import type { BatchReader } from "../wire/batch/reader.ts";

@@ -78,7 +78,7 @@ export interface Hello {
 export interface GoAway {
   /** Streams above it were not started. */
   readonly lastStream: number;
-  /** A `Refusal`, or a number that a newer peer knows. */
+  /** A `NackCode`, or a number that a newer peer knows. */
   readonly code: number;
   readonly detail: string;
   /** Time granted to streams in flight, in milliseconds. */
@@ -87,7 +87,7 @@ export interface GoAway {
 
 /** The task was not started. */
 export interface Nack {
-  /** A `Refusal`, or a number that a newer peer knows. */
+  /** A `NackCode`, or a number that a newer peer knows. */
   readonly code: number;
   /** For people. */
   readonly reason: string;
@@ -109,7 +109,7 @@ export interface Define {
 
 /** Why one stream was ended without a result. */
 export interface Reset {
-  /** A `Refusal`, or a number that a newer peer knows. */
+  /** A `NackCode`, or a number that a newer peer knows. */
   readonly code: number;
   /** For people. */
   readonly detail: string;

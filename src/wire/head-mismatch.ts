@@ -2,12 +2,12 @@
  * Decides by the head of a Task whether its caller and a worker understand each other at all: the version
  * rule and the payload codec, before any payload is looked at.
  */
-import { Refusal } from "./messages/nack-code.ts";
+import { NackCode } from "./messages/nack-code.ts";
 import { isVersionCompatible } from "./version.ts";
 
 /** Why a task is refused. */
 export interface HeadMismatch {
-  readonly code: Refusal;
+  readonly code: NackCode;
   /** For people. */
   readonly reason: string;
 }
@@ -31,13 +31,13 @@ export function headMismatch(
   const { version, codec } = task;
   if (version !== undefined && !isVersionCompatible(worker.version, version)) {
     return {
-      code: Refusal.VERSION,
+      code: NackCode.VERSION,
       reason: `the task is of version '${quotable(version)}', and this worker of '${worker.version}': only versions of the same major are compatible`,
     };
   }
   if (codec !== undefined && !worker.codecs.includes(codec)) {
     return {
-      code: Refusal.CODEC,
+      code: NackCode.CODEC,
       reason: `the task's payloads are in codec '${quotable(codec)}', and this worker reads '${worker.codecs.join("', '")}'; name the codec in Task.codec`,
     };
   }

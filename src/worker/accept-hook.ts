@@ -8,7 +8,7 @@ import type { TaskCaller } from "../context/task.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import type { Nack } from "../wire/frames.ts";
-import { Refusal } from "../wire/messages/nack-code.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
 /** A task that asks to be accepted, as far as its head tells. */
@@ -78,7 +78,7 @@ export class AcceptGate {
     if (verdict === true) return undefined;
     if (verdict === false) {
       return {
-        code: Refusal.FULL,
+        code: NackCode.FULL,
         reason: `the worker's accept hook takes no more, at ${inFlight} in flight`,
         retryAfterMs: RETRY_AFTER_MS,
         version: "",
@@ -98,7 +98,7 @@ export class AcceptGate {
     this.#warn("hook", "");
     // No code says "this worker is broken"; one without a meaning sends the call on and is not waited out.
     return {
-      code: Refusal.UNSPECIFIED,
+      code: NackCode.UNSPECIFIED,
       reason: "the worker's accept hook failed; the worker's own warnings say how",
       retryAfterMs: 0,
       version: "",

@@ -15,7 +15,7 @@ import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { NO_PARTS, type Payload } from "../session/messages/payload.ts";
 import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
-import { Refusal, refusalName } from "../wire/messages/nack-code.ts";
+import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
@@ -182,7 +182,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   abort(reason: unknown): void {
     if (this.#phase === "over" || this.task.cancelled) return;
     if (this.#phase !== "running") {
-      this.refuse(Refusal.EXPIRED, "the call was cancelled before it started");
+      this.refuse(NackCode.EXPIRED, "the call was cancelled before it started");
       return;
     }
     this.task.cancel(reason);
@@ -245,7 +245,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     const definition = this.#definition as RoutineDefinition; // bound before it was queued
     const { deadline } = this.task;
     if (deadline !== undefined && performance.now() >= deadline) {
-      this.refuse(Refusal.EXPIRED, "the budget ran out before the task started");
+      this.refuse(NackCode.EXPIRED, "the budget ran out before the task started");
       return;
     }
     let receiver: unknown;
@@ -255,7 +255,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
     } catch (error) {
       this.refuse(
-        Refusal.BAD_PAYLOAD,
+        NackCode.BAD_PAYLOAD,
         isMerinoError(error) ? error.message : "the arguments could not be decoded",
       );
       return;
@@ -299,7 +299,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
       inline: !this.session.takesParts,
       fault: "routine",
     });
-    const excess = this.session.session.excess(payload);
+    const excess = this.session.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
         "TOO_LARGE",
@@ -342,7 +342,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     } catch (problem) {
       payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
     }
-    const excess = this.session.session.excess(payload);
+    const excess = this.session.connection.excess(payload);
     if (excess !== undefined) {
       const { name, message } = error instanceof Error ? error : { name: "a value", message: "" };
       const refusal = new TaskRefusedError(
@@ -360,7 +360,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   #encodeRefusal(code: number, reason: string): EncodedPayload {
     const why = `Cannot run '${this.task.routine}': ${reason}`;
     const error =
-      code === Refusal.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
+      code === NackCode.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
     return encodeThrown(error, { root: "error", references: this.host.references, inline: true });
   }
 

@@ -112,7 +112,7 @@ export class GeneratorExecution extends Execution {
   #runAhead(): void {
     if (this.#window === undefined || this.phase !== "running" || this.#stepRunning || this.queued) return;
     if (this.#steps.length > 0) return;
-    if (!this.#window.hasRoom(this.session.session.peer?.limits.streamWindow ?? 0)) return;
+    if (!this.#window.hasRoom(this.session.connection.peer?.limits.streamWindow ?? 0)) return;
     this.#steps.push(NEXT);
     this.#enqueueStep();
   }

@@ -16,7 +16,7 @@ import type { BatchReader } from "../wire/batch/reader.ts";
 import type { Define, Hello, Nack } from "../wire/frames.ts";
 import { headMismatch } from "../wire/head-mismatch.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
-import { Refusal } from "../wire/messages/nack-code.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
 import { readText } from "../wire/protobuf/text.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
@@ -109,7 +109,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#draining && announced === undefined) return;
     for (const session of this.#sessions) {
       // Who has not said who it is may be the one that is spared; it is told when it has.
-      if (session.session.peer === undefined) continue;
+      if (session.connection.peer === undefined) continue;
       const told = this.#draining && !isConnection(session, announced);
       if (!told && !isConnection(session, except)) session.drain(SHUTTING_DOWN, 0);
     }
@@ -140,7 +140,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   close(): void {
     this.#draining = true;
     this.#spared = undefined;
-    for (const session of [...this.#sessions]) session.session.close();
+    for (const session of [...this.#sessions]) session.connection.close();
   }
 
   opened(session: ServerSession): void {
@@ -152,18 +152,18 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (foreign !== undefined) return foreign;
     const nested = (reader.flags & TaskFlag.Nested) !== 0;
     if (this.#draining && !nested && !isConnection(session, this.#spared))
-      return refusal(Refusal.DRAINING, SHUTTING_DOWN);
+      return refusal(NackCode.DRAINING, SHUTTING_DOWN);
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
-      return refusal(Refusal.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
+      return refusal(NackCode.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
     // Anybody on the network can call a call nested; those are bounded like all others, only later.
-    if (nested && !session.session.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
-      return refusal(Refusal.FULL, `the worker already has ${this.#running.size} calls`, 10);
+    if (nested && !session.connection.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
+      return refusal(NackCode.FULL, `the worker already has ${this.#running.size} calls`, 10);
     }
     const request = routineRequest(session, reader);
     if (request === undefined) {
       return refusal(
-        Refusal.UNKNOWN_ROUTINE,
+        NackCode.UNKNOWN_ROUTINE,
         "the task names its routine by an index that was never defined",
       );
     }
@@ -175,7 +175,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const execution = this.#execution(task, definition);
     if (definition !== undefined) {
       const mismatch = kindMismatch(definition, task);
-      if (mismatch !== undefined) return refusal(Refusal.BAD_PAYLOAD, mismatch);
+      if (mismatch !== undefined) return refusal(NackCode.BAD_PAYLOAD, mismatch);
       execution.bind(definition);
     }
     const inFlight = this.#running.size + this.#orphans.size;
@@ -215,7 +215,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   taskId({ session, stream }: IncomingTask): string {
-    const client = session.session.peer;
+    const client = session.connection.peer;
     let prefix = this.#prefixes.get(session);
     if (prefix === undefined) {
       prefix = taskIdPrefix(client?.uid ?? "");
@@ -225,13 +225,13 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   dispatcher({ session, proxyRef }: IncomingTask): Dispatcher | undefined {
-    const define = session.session.definition(DefineKind.Proxy, proxyRef);
-    return this.#options.nestedDispatcher(define?.value, session.session.carrier);
+    const define = session.connection.definition(DefineKind.Proxy, proxyRef);
+    return this.#options.nestedDispatcher(define?.value, session.connection.carrier);
   }
 
   suspended(execution: Execution): void {
     this.#suspended.push(execution);
-    execution.session.session.scheduleFlush();
+    execution.session.connection.scheduleFlush();
   }
 
   suspendedAtYield(execution: Execution): void {
@@ -292,7 +292,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     }
     if (reader.hasKeywords) {
       return refusal(
-        Refusal.BAD_PAYLOAD,
+        NackCode.BAD_PAYLOAD,
         "the task has arguments by name, which routines do not take; pass an object",
       );
     }
@@ -325,27 +325,27 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       (definition) => {
         const mismatch = kindMismatch(definition, execution.task);
         if (mismatch === undefined) this.#fit(execution, definition).bind(definition);
-        else execution.refuse(Refusal.BAD_PAYLOAD, mismatch);
+        else execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
       },
       (error: unknown) => {
         const reason = isMerinoError(error) || error instanceof Error ? error.message : String(error);
-        execution.refuse(Refusal.UNKNOWN_ROUTINE, reason);
+        execution.refuse(NackCode.UNKNOWN_ROUTINE, reason);
       },
     );
   }
 
   #flushAll(): void {
-    for (const session of this.#sessions) session.session.flush();
+    for (const session of this.#sessions) session.connection.flush();
   }
 }
 
 function routineRequest(session: ServerSession, reader: BatchReader): RoutineRequest | undefined {
-  const mayImport = session.session.carrier.local;
+  const mayImport = session.connection.carrier.local;
   if (reader.routineRef === 0) {
     const id = reader.callable();
     return id === undefined ? undefined : { id, location: "", mayImport };
   }
-  const define: Define | undefined = session.session.definition(DefineKind.Routine, reader.routineRef);
+  const define: Define | undefined = session.connection.definition(DefineKind.Routine, reader.routineRef);
   if (define === undefined) return undefined;
   let request = requests.get(define);
   if (request === undefined) {
@@ -356,7 +356,7 @@ function routineRequest(session: ServerSession, reader: BatchReader): RoutineReq
 }
 
 function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {
-  const { peer } = session.session;
+  const { peer } = session.connection;
   return id !== undefined && peer?.uid === id.client && peer.session === id.session;
 }
 

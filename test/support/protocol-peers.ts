@@ -315,7 +315,7 @@ export async function connect(
     worker,
     carriers,
     async [Symbol.asyncDispose]() {
-      client.session.session.close();
+      client.session.connection.close();
       await eventually(() => carriers.server.over && carriers.client.over);
       worker.tasks.abortAll(new Error("the test is over"));
     },

@@ -3,29 +3,26 @@
  * left to ask. Where it goes next is decided elsewhere. Each worker has one entry,
  * however often it has refused.
  */
-import {
-  NoWorkersAvailableError,
-  type Refusal as WorkerRefusal,
-} from "../../errors/no-workers-available-error.ts";
+import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { RoutineNotFoundError } from "../../errors/routine-not-found-error.ts";
 import { TaskRefusedError } from "../../errors/task-refused-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { Nack } from "../../wire/frames.ts";
-import { Refusal, refusalName } from "../../wire/messages/nack-code.ts";
+import { NackCode, refusalName } from "../../wire/messages/nack-code.ts";
 import { version } from "../../wire/version.ts";
 
 /** Refusals that have a reason of their own. */
-const REASONS: Readonly<Record<number, WorkerRefusal["reason"]>> = {
-  [Refusal.DRAINING]: "draining",
-  [Refusal.VERSION]: "version",
-  [Refusal.CODEC]: "codec",
+const REASONS: Readonly<Record<number, Refusal["reason"]>> = {
+  [NackCode.DRAINING]: "draining",
+  [NackCode.VERSION]: "version",
+  [NackCode.CODEC]: "codec",
 };
 
 /** The refusals of one call, as far as they say nothing about the call itself. */
 export class CallRefusals {
-  #reasons: readonly WorkerRefusal[] = [];
+  #reasons: readonly Refusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();
   /** Whether every refusal so far was for want of the routine, and what the last such one said. */
@@ -48,11 +45,11 @@ export class CallRefusals {
   add(uid: string, nack: Nack): void {
     this.#standing.add(uid);
     const reason = REASONS[nack.code] ?? "refused";
-    const refusal: WorkerRefusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
+    const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
-    if (nack.code === Refusal.VERSION) this.#otherVersion = nack.version;
+    if (nack.code === NackCode.VERSION) this.#otherVersion = nack.version;
     else this.#onlyVersion = false;
-    if (nack.code === Refusal.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
+    if (nack.code === NackCode.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
     else this.#onlyUnknown = false;
   }
 
@@ -82,11 +79,11 @@ export class CallRefusals {
 /** One refusal, as an error. */
 export function refusalError(routine: string, nack: Nack): Error {
   switch (nack.code) {
-    case Refusal.BAD_PAYLOAD:
+    case NackCode.BAD_PAYLOAD:
       return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
-    case Refusal.VERSION:
+    case NackCode.VERSION:
       return new VersionError(version, nack.version);
-    case Refusal.UNKNOWN_ROUTINE:
+    case NackCode.UNKNOWN_ROUTINE:
       return new RoutineNotFoundError(routine, nack.reason);
     default:
       return new TaskRefusedError(

@@ -6,15 +6,12 @@
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
-import {
-  NoWorkersAvailableError,
-  type Refusal as WorkerRefusal,
-} from "../../errors/no-workers-available-error.ts";
+import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
 import { type LostWorker, WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
-import { Refusal } from "../../wire/messages/nack-code.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { Call } from "../call/call.ts";
 import { CallRefusals, refusalError } from "../call/call-refusals.ts";
 import { FunctionCall } from "../call/function-call.ts";
@@ -60,7 +57,7 @@ export interface CallDispatcherOptions {
   /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
   readonly descriptor: () => Definable | undefined;
   /** Every worker seen and what became of it. */
-  readonly reasons: () => readonly WorkerRefusal[];
+  readonly reasons: () => readonly Refusal[];
   /** The last reason why a worker of the pool's own could not be started. */
   readonly lastStartError: () => Error | undefined;
   /** Whether a member may still come: from a discovery, or as a replacement. */
@@ -316,7 +313,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     call.unsent();
     if (call.reportRefused(refusalError(call.routine, nack))) return;
     if (this.#placement.place(call)) return;
-    if (nack.code === Refusal.FULL && !call.nested && !this.#placement.untried(call, "ready")) {
+    if (nack.code === NackCode.FULL && !call.nested && !this.#placement.untried(call, "ready")) {
       this.#retries.add(call, nack.retryAfterMs); // everybody is busy with others' calls: again in a moment
       return;
     }
@@ -325,7 +322,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
       return;
     }
     // A nested call would be sent to the same worker again, draining or not, and so without end.
-    if (nack.code === Refusal.DRAINING && !call.nested) {
+    if (nack.code === NackCode.DRAINING && !call.nested) {
       call.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
       this.#waiting.addFirst(call);
       return;

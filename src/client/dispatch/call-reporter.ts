@@ -71,7 +71,7 @@ export class CallReporter {
     const { session } = member;
     const known = this.#sent.get(call);
     if (known !== undefined || session === undefined) return known;
-    const { uid, session: number } = session.session.hello;
+    const { uid, session: number } = session.connection.hello;
     if (this.#prefix?.uid !== uid) this.#prefix = { uid, text: taskIdPrefix(uid) };
     const sent: Sent = {
       id: formatTaskId(this.#prefix.text, number, call.stream),

@@ -9,7 +9,7 @@
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
-import { isFinalRefusal, Refusal } from "../../wire/messages/nack-code.ts";
+import { isFinalRefusal, NackCode } from "../../wire/messages/nack-code.ts";
 
 /** What is done about a failure. */
 export interface FailureMeasure {
@@ -60,11 +60,11 @@ export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Obj
 /** Which failure a Nack is. Codes of later versions say nothing about the call. */
 export function classifyRefusal(code: number): FailureKind {
   switch (code) {
-    case Refusal.VERSION:
+    case NackCode.VERSION:
       return "refused-version";
-    case Refusal.CODEC:
+    case NackCode.CODEC:
       return "refused-codec";
-    case Refusal.DRAINING:
+    case NackCode.DRAINING:
       return "refused-draining";
     default:
       return isFinalRefusal(code) ? "refused-for-good" : "refused";

@@ -13,7 +13,7 @@ import type { Carrier } from "../../session/carrier.ts";
 import { ClientSession, type ClientSessionEvents } from "../../session/client-session.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import type { GoAway, Hello } from "../../wire/frames.ts";
-import { Refusal } from "../../wire/messages/nack-code.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
 import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
@@ -125,7 +125,7 @@ export class Member implements Candidate, ReadyMember {
 
   hasRoom(expectedUs: number | undefined): boolean {
     const { state } = this;
-    if (state.kind !== "ready" || this.draining || state.session.session.congested) return false;
+    if (state.kind !== "ready" || this.draining || state.session.connection.congested) return false;
     if (
       this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls)
     )
@@ -191,8 +191,8 @@ export class Member implements Candidate, ReadyMember {
     if (state.kind === "connecting") this.#stopConnecting?.();
     if (state.kind === "backing-off") deadlines.cancel(state.retry);
     if (state.kind !== "ready") return;
-    if (error === undefined) state.session.session.close();
-    else state.session.session.destroy(error);
+    if (error === undefined) state.session.connection.close();
+    else state.session.connection.destroy(error);
   }
 
   #connect(attempt: number): void {
@@ -206,11 +206,11 @@ export class Member implements Candidate, ReadyMember {
         `Cannot connect to worker '${this.uid}' at '${this.metadata.address}': no greeting within ${this.#options.connectTimeoutMs} ms`,
       );
       if (opened === undefined) this.#backOff(attempt, error);
-      else opened.session.destroy(error);
+      else opened.connection.destroy(error);
     });
     this.#stopConnecting = () => {
       deadlines.cancel(timeout);
-      opened?.session.close();
+      opened?.connection.close();
     };
     // A connection serves many tasks: it must not belong to the one that happened to need it first.
     runOutsideScope(() => this.#options.connect(this.metadata)).then(
@@ -244,11 +244,11 @@ export class Member implements Candidate, ReadyMember {
         const session = opened();
         if (session === undefined) return;
         if (this.state !== connecting) {
-          session.session.close();
+          session.connection.close();
           return;
         }
         if (hello.uid !== this.uid) {
-          session.session.destroy(
+          session.connection.destroy(
             new HandshakeError(
               `Expected worker '${this.uid}' at '${this.metadata.address}', found '${hello.uid}': the record is stale or forged`,
             ),
@@ -295,19 +295,19 @@ export class Member implements Candidate, ReadyMember {
   #farewell: Error | undefined;
 
   #goAway(frame: GoAway, session: ClientSession | undefined): void {
-    if (frame.code === Refusal.DRAINING) {
+    if (frame.code === NackCode.DRAINING) {
       this.draining = true;
       this.#options.events.progress(this);
       return;
     }
-    if (frame.code === Refusal.VERSION) {
-      const { peer, hello } = session?.session ?? {};
+    if (frame.code === NackCode.VERSION) {
+      const { peer, hello } = session?.connection ?? {};
       this.#farewell = new VersionError(hello?.version ?? "", peer?.version ?? this.metadata.version, {
         cause: new HandshakeError(frame.detail),
       });
       return;
     }
-    if (frame.code === Refusal.CODEC) {
+    if (frame.code === NackCode.CODEC) {
       this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`, {
         refusal: "CODEC",
       });

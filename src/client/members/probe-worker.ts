@@ -39,7 +39,7 @@ export function probeWorker(
       over = true;
       deadlines.cancel(timeout);
       signal.removeEventListener("abort", onAbort);
-      session?.session.close();
+      session?.connection.close();
       settle();
     };
     const fail = (error: unknown): void => end(() => reject(error));

@@ -7,7 +7,7 @@ import { findRoutine, nearMisses } from "../../identity/registry.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { findMethodRoutine } from "../../routine/method-routine.ts";
 import type { Nack } from "../../wire/frames.ts";
-import { Refusal } from "../../wire/messages/nack-code.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { RoutineRequest, RoutineResolver } from "../../worker/routine-resolver.ts";
 import { ExposedRoutines } from "./exposed-routines.ts";
 import { type IdentityMapping, mappedIdentities } from "./identity-map.ts";
@@ -40,13 +40,13 @@ export function createRoutineLoader(
     const fault = identityFault(request.id);
     if (fault !== undefined) {
       return refuse(
-        held ? Refusal.NOT_EXPOSED : Refusal.UNKNOWN_ROUTINE,
+        held ? NackCode.NOT_EXPOSED : NackCode.UNKNOWN_ROUTINE,
         `no routine can be called so: ${fault}`,
       );
     }
     if (!held) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
-    if (definition === undefined) return refuse(Refusal.NOT_EXPOSED, explainHidden(exposed, request.id));
+    if (definition === undefined) return refuse(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
     resolved.set(request, definition);
     return definition;
   }

@@ -7,12 +7,12 @@ import type { BatchReader } from "../../wire/batch/reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import type { Limits } from "../../wire/frames.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
-import { InboundMessage } from "./message-assembly.ts";
+import { MessageAssembly } from "./message-assembly.ts";
 
 /** The receiving side of all streams. */
 export class InboundMessages {
   readonly #limits: Limits;
-  readonly #messages = new Map<number, InboundMessage>();
+  readonly #messages = new Map<number, MessageAssembly>();
   /** Messages of which a part has begun to arrive. */
   #begun = 0;
 
@@ -30,7 +30,7 @@ export class InboundMessages {
     const detached =
       reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
     const { kind, stream, bodyUs, bytes, payloadStart, payloadEnd, parts } = reader;
-    const message = new InboundMessage(
+    const message = new MessageAssembly(
       { kind, stream, bodyUs, detached, bytes, payloadStart, payloadEnd, parts },
       this.#limits.maxMessage,
     );
@@ -43,7 +43,7 @@ export class InboundMessages {
    * @returns `undefined` for a message refused, or a stream ended meanwhile.
    * @throws {@link ProtocolError} when more are unfinished than this side has allowed.
    */
-  begun(stream: number): InboundMessage | undefined {
+  begun(stream: number): MessageAssembly | undefined {
     const message = this.#messages.get(stream);
     if (message === undefined || message.begun) return message;
     const { maxOpenMessages } = this.#limits;

@@ -7,7 +7,7 @@ import type { Payload } from "./payload.ts";
 const FIRST_ALLOCATION = 1024 * 1024;
 
 /** One message under way. */
-export class InboundMessage {
+export class MessageAssembly {
   readonly kind: FrameKind;
   readonly stream: number;
   readonly bodyUs: number;

@@ -1,7 +1,7 @@
 /** Why a worker did not start a task, and which of the reasons another worker would judge alike. */
 
-/** The wire's refusal codes; the numbers travel and never change. */
-export const Refusal = {
+/** The codes of a Nack, `Refusal` in the schema; the numbers travel and never change. */
+export const NackCode = {
   UNSPECIFIED: 0,
   VERSION: 1,
   CODEC: 2,
@@ -14,10 +14,10 @@ export const Refusal = {
   TOO_LARGE: 9,
   EXPIRED: 10,
 } as const;
-export type Refusal = (typeof Refusal)[keyof typeof Refusal];
+export type NackCode = (typeof NackCode)[keyof typeof NackCode];
 
 const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(Refusal).map(([name, code]) => [code, name]),
+  Object.entries(NackCode).map(([name, code]) => [code, name]),
 );
 
 /**
@@ -38,11 +38,11 @@ export function refusalName(code: number): string {
  */
 export function isFinalRefusal(code: number): boolean {
   switch (code) {
-    case Refusal.NOT_EXPOSED:
-    case Refusal.FORBIDDEN:
-    case Refusal.BAD_PAYLOAD:
-    case Refusal.TOO_LARGE:
-    case Refusal.EXPIRED:
+    case NackCode.NOT_EXPOSED:
+    case NackCode.FORBIDDEN:
+    case NackCode.BAD_PAYLOAD:
+    case NackCode.TOO_LARGE:
+    case NackCode.EXPIRED:
       return true;
     default:
       return false;

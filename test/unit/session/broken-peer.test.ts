@@ -354,7 +354,7 @@ for (const { title, frame } of [
     server.inject(batchOf((writer) => writer.pong(3)));
     await eventually(() => caller.pongs.length > 0);
     assert.equal(broken.outcomes.length, 1);
-    caller.session.session.close();
+    caller.session.connection.close();
   });
 }
 

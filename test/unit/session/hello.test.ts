@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ServerSession } from "../../../src/session/server-session.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import type { Hello } from "../../../src/wire/frames.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
 import { batchOf, connect, helloWith, TestClient, TestWorker } from "../../support/protocol-peers.ts";
@@ -57,19 +57,19 @@ for (const { title, hello, code, refusal } of [
     title: "of another major",
     hello: helloWith({ version: "9.0.0" }),
     code: "ERR_MERINO_VERSION",
-    refusal: Refusal.VERSION,
+    refusal: NackCode.VERSION,
   },
   {
     title: "whose version cannot be parsed",
     hello: helloWith({ version: "unknown" }),
     code: "ERR_MERINO_VERSION",
-    refusal: Refusal.VERSION,
+    refusal: NackCode.VERSION,
   },
   {
     title: "without a common codec",
     hello: helloWith({ codecs: ["pickle"] }),
     code: "ERR_MERINO_PROTOCOL",
-    refusal: Refusal.CODEC,
+    refusal: NackCode.CODEC,
   },
 ]) {
   test(`ClientSession ends a connection to a worker ${title}`, async () => {
@@ -148,12 +148,12 @@ test("ClientSession hands a GoAway to its owner that comes instead of a Hello", 
   server.events = { batch: () => {}, drain: () => {}, closed: () => {} };
 
   server.inject(
-    batchOf((writer) => writer.goAway({ lastStream: 0, code: Refusal.VERSION, detail: "no", graceMs: 0 })),
+    batchOf((writer) => writer.goAway({ lastStream: 0, code: NackCode.VERSION, detail: "no", graceMs: 0 })),
   );
   await eventually(() => caller.goAways.length > 0);
 
-  assert.equal(caller.goAways[0]?.code, Refusal.VERSION);
-  caller.session.session.close();
+  assert.equal(caller.goAways[0]?.code, NackCode.VERSION);
+  caller.session.connection.close();
 });
 
 test("ClientSession refuses what exceeds the worker's maxMessage before anything is sent", async () => {
@@ -210,7 +210,7 @@ test("ServerSession refuses the tasks beyond its maxStreams with FULL and serves
 
   assert.deepEqual(
     refused.map((outcome) => outcome.kind === "refused" && outcome.nack.code),
-    [Refusal.FULL, Refusal.FULL],
+    [NackCode.FULL, NackCode.FULL],
   );
   assert.deepEqual(
     served.map((outcome) => outcome.kind),
@@ -258,9 +258,9 @@ test("ClientSession takes limits that a worker does not state for its own", asyn
   caller.call("size", [new Uint8Array(300_000)]);
   await eventually(() => client.sentBytes > 300_000);
 
-  assert.equal(caller.session.session.congested, false);
+  assert.equal(caller.session.connection.congested, false);
   assert.equal(framesOf(client.sent).filter((frame) => frame.kind === FrameKind.Define).length, 1);
-  caller.session.session.close();
+  caller.session.connection.close();
 });
 
 test("RoutineRequest may cause an import over a local carrier only", async () => {

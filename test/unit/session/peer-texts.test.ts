@@ -36,7 +36,7 @@ test("ClientSession keeps no long name and no long list of a worker's", async ()
   const hello = await caller.hello;
 
   assert.ok(hello.uid.length < 200 && hello.runtime.length < 200 && hello.features.length < 1_000);
-  caller.session.session.close();
+  caller.session.connection.close();
 });
 
 test("ClientSession hands out explanations of a bounded length", async () => {

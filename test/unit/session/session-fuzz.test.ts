@@ -168,7 +168,7 @@ test("TaskServer survives clients that send tampered frames", async (context) =>
       sent.push(mutate(spoken[draw(spoken.length)] ?? [], all, draw));
     }
     for (const batch of sent) {
-      if (session.session.ended) break;
+      if (session.connection.ended) break;
       client.arrivesAtPeer(batch);
       tasks += countTasks(batch);
       mutations += 1;
@@ -192,7 +192,7 @@ test("TaskServer survives clients that send tampered frames", async (context) =>
   const fresh = new TestClient(client);
   await fresh.hello;
   assert.equal(await fresh.call("add", [1, 2]).value(), 3);
-  fresh.session.session.close();
+  fresh.session.connection.close();
   await nextTurn();
   assert.deepEqual(escaped(), []);
 });
@@ -215,7 +215,7 @@ test("ClientSession settles every call on workers that send tampered frames", as
     const caller = new TestClient(client, helloWith());
     server.arrivesAtPeer(hello);
     const calls: RecordedCall[] = [];
-    for (let count = 0; count < 40 && !caller.session.session.ended; count++) {
+    for (let count = 0; count < 40 && !caller.session.connection.ended; count++) {
       if (count % 8 === 0) calls.push(...converse(caller));
       server.arrivesAtPeer(mutate(spoken[draw(spoken.length)] ?? [], all, draw));
       mutations += 1;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier } from "../../support/memory-pair.ts";
 import { type Connected, connect, payloadOf, type RecordedCall } from "../../support/protocol-peers.ts";
@@ -396,7 +396,7 @@ test("Execution never starts a task that is cancelled while its routine is being
   find();
   const sum = await client.call("add", [3, 4]).value();
 
-  assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.EXPIRED);
+  assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.EXPIRED);
   assert.equal(sum, 7);
   assert.equal(worker.starts, 1);
 });

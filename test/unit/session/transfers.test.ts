@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import { CHUNK_SIZE } from "../../../src/wire/messages/chunk.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf } from "../../support/memory-pair.ts";
 import { connect, helloWith, payloadOf } from "../../support/protocol-peers.ts";
@@ -132,14 +132,14 @@ test("Session keeps what is on its way within the peer's window and one message"
   const other = client.call("size", [new Uint8Array(20 * MIB)]);
   await eventually(() => framesOf(carriers.client.sent).some((frame) => frame.stream === other.stream));
   const inFlight = carriers.client.sentBytes - before;
-  const congested = client.session.session.congested;
+  const congested = client.session.connection.congested;
   carriers.client.release();
   const sizes = await Promise.all([call.value(), other.value()]);
 
   assert.ok(inFlight <= connectionWindow + 2 * CHUNK_SIZE, `${inFlight} bytes`);
   assert.equal(congested, true);
   assert.deepEqual(sizes, [20 * MIB, 20 * MIB]);
-  assert.equal(client.session.session.congested, false);
+  assert.equal(client.session.connection.congested, false);
 });
 
 test("Session carries a message that is larger than the peer's window", async () => {
@@ -236,7 +236,7 @@ test("Session stops the chunks of a task that is refused by its head", async () 
   const outcome = await call.outcome;
   const sum = await client.call("add", [1, 2]).value();
 
-  assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.UNKNOWN_ROUTINE);
+  assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.UNKNOWN_ROUTINE);
   assert.ok(chunksOf(carriers.client.sent, call.stream) < (60 * MIB) / CHUNK_SIZE / 2);
   assert.equal(sum, 3);
   assert.equal(worker.starts, 1);
@@ -254,7 +254,7 @@ test("Session bears more refused and cancelled large tasks than messages may be 
     carriers.client.hold();
     const refused = client.call("no-such-routine", [new Uint8Array(3 * MIB)]);
     const cancelled = client.call("size", [new Uint8Array(3 * MIB)]);
-    await eventually(() => client.session.session.congested);
+    await eventually(() => client.session.connection.congested);
     client.session.cancel(cancelled.stream, payloadOf(undefined));
     carriers.client.release();
     const outcomes = [await refused.outcome, await cancelled.outcome];
@@ -295,7 +295,7 @@ test("ClientSession stops sending the arguments of a task that it cancels, and t
   const outcome = await call.outcome;
   const sum = await client.call("add", [1, 2]).value();
 
-  assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.EXPIRED);
+  assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.EXPIRED);
   assert.ok(chunksOf(carriers.client.sent, call.stream) < (60 * MIB) / CHUNK_SIZE);
   assert.equal(sum, 3);
   assert.equal(worker.starts, 1);
@@ -355,7 +355,7 @@ test("ServerSession forgets a large value that reaches a generator after its end
     carriers.server.hold();
     client.session.next(call.stream);
     client.session.send(call.stream, payloadOf(new Uint8Array(MIB)));
-    await eventually(() => client.session.session.congested);
+    await eventually(() => client.session.connection.congested);
     carriers.server.release();
     const outcome = await call.outcome;
     assert.equal(outcome.kind, "done");
@@ -386,7 +386,7 @@ test("ClientSession counts a task as sent that leaves with its farewell", async 
   const { client, worker } = pair;
 
   const call = client.call("add", [1, 2]);
-  client.session.session.close();
+  client.session.connection.close();
   const outcome = await call.outcome;
   await eventually(() => worker.starts === 1);
 

@@ -8,7 +8,7 @@ import { BatchReader } from "../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import type { Nack } from "../../../src/wire/frames.ts";
 import { BatchSchema, type TaskSchema } from "../../../src/wire/gen/wire_pb.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { WIRE_CODEC } from "../../../src/wire/version.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -60,7 +60,7 @@ async function attempt(clientVersion: string, workerVersion: string) {
     const value = await caller.call("add", [1, 2]).value();
     return { error: undefined, starts: worker.starts, goAways: caller.goAways, value };
   } finally {
-    caller.session.session.close();
+    caller.session.connection.close();
     await eventually(() => server.over && client.over);
   }
 }
@@ -115,7 +115,7 @@ test("ServerSession tells a client of another major so before it ends the connec
   client.inject(batchOf((writer) => writer.hello(helloWith({ version: "2.9.0" }))));
   await eventually(() => server.over);
 
-  assert.equal(last?.code, Refusal.VERSION);
+  assert.equal(last?.code, NackCode.VERSION);
   assert.equal(last?.lastStream, 0);
   assert.ok(last?.detail.includes("2.9.0") && last.detail.includes("3.1.0"));
 });
@@ -191,7 +191,7 @@ test("TaskServer refuses a Task of another major, or of none, with both versions
     fc.asyncProperty(versions, async ([taskVersion, workerVersion]) => {
       const { nack, starts } = await submit({ version: taskVersion }, workerVersion, workerVersion);
 
-      assert.equal(nack?.code, Refusal.VERSION);
+      assert.equal(nack?.code, NackCode.VERSION);
       assert.equal(nack?.version, workerVersion);
       assert.ok(nack?.reason.includes(`'${taskVersion.slice(0, 64)}`), nack?.reason);
       assert.ok(nack?.reason.includes(`'${workerVersion}'`), nack?.reason);
@@ -209,8 +209,8 @@ test("TaskServer takes a Task without a version for one of its client's Hello", 
 
 for (const [codec, refused] of [
   [WIRE_CODEC, undefined],
-  ["pickle", Refusal.CODEC],
-  ["merino-2", Refusal.CODEC],
+  ["pickle", NackCode.CODEC],
+  ["merino-2", NackCode.CODEC],
 ] as const) {
   test(`TaskServer ${refused === undefined ? "takes" : "refuses"} a Task whose payloads are in '${codec}'`, async () => {
     const { nack, starts } = await submit({ codec }, "0.3.0", "0.3.0");
@@ -235,9 +235,9 @@ test("TaskServer states its version in every refusal", async () => {
       (outcome) => outcome.kind === "refused" && [outcome.nack.code, outcome.nack.version],
     ),
     [
-      [Refusal.FULL, "0.6.0"],
-      [Refusal.DRAINING, "0.6.0"],
-      [Refusal.UNKNOWN_ROUTINE, "0.6.0"],
+      [NackCode.FULL, "0.6.0"],
+      [NackCode.DRAINING, "0.6.0"],
+      [NackCode.UNKNOWN_ROUTINE, "0.6.0"],
     ],
   );
 });
@@ -286,5 +286,5 @@ async function ackedBy(answer: (server: MemoryCarrier) => void) {
   const call = caller.call("add", [1, 2], { heldBack: true });
   answer(server);
   await eventually(() => call.acks > 0 || call.outcomes.length > 0);
-  return { call, close: () => caller.session.session.close() };
+  return { call, close: () => caller.session.connection.close() };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createDeferred, type Deferred } from "../../../src/internal/deferred.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import type { AcceptHook, AcceptTask } from "../../../src/worker/accept-hook.ts";
 import { eventually } from "../../support/eventually.ts";
 import { memoryPair } from "../../support/memory-pair.ts";
@@ -63,8 +63,8 @@ test("AcceptHook that takes two never has more bodies running, and never refuses
   world.end();
   const served = await Promise.all([burst[1] as RecordedCall, third].map(codeOf));
 
-  assert.deepEqual(refused, [Refusal.FULL, Refusal.FULL, Refusal.FULL, Refusal.FULL]);
-  assert.equal(full, Refusal.FULL);
+  assert.deepEqual(refused, [NackCode.FULL, NackCode.FULL, NackCode.FULL, NackCode.FULL]);
+  assert.equal(full, NackCode.FULL);
   assert.deepEqual(served, ["done", "done"]);
   assert.equal(world.most, 2);
 });
@@ -112,14 +112,14 @@ test("AcceptHook counts over all connections, and bodies whose callers have gone
   pair.client.call("wait");
   await eventually(() => world.running.length === 2);
 
-  other.session.session.close();
+  other.session.connection.close();
   await eventually(() => second.server.over);
   const whileItRuns = await codeOf(pair.client.call("wait"));
   world.end();
   await eventually(() => world.running.length === 0);
   const afterwards = await codeOf(pair.client.call("add", [1, 2]));
 
-  assert.equal(whileItRuns, Refusal.FULL);
+  assert.equal(whileItRuns, NackCode.FULL);
   assert.equal(afterwards, "done");
   assert.equal(world.most, 2);
 });
@@ -135,10 +135,10 @@ test("AcceptHook counts a suspended generator until it has been closed, also by 
   await stream.yielded(1);
 
   const whileOpen = await codeOf(pair.client.call("add", [1, 2]));
-  other.session.session.close();
+  other.session.connection.close();
   await eventually(async () => (await codeOf(pair.client.call("add", [1, 2]))) === "done");
 
-  assert.equal(whileOpen, Refusal.FULL);
+  assert.equal(whileOpen, NackCode.FULL);
 });
 
 test("AcceptHook is asked before the routine is found and the arguments are decoded, with what the head says", async () => {
@@ -159,7 +159,7 @@ test("AcceptHook is asked before the routine is found and the arguments are deco
   found.resolve();
   const value = await taken.value();
 
-  assert.equal(code, Refusal.FULL);
+  assert.equal(code, NackCode.FULL);
   assert.equal(value, 3);
   assert.deepEqual(
     asked.map(({ inFlight, task }) => ({ inFlight, ...task, id: typeof task.id })),
@@ -190,7 +190,7 @@ test("AcceptHook is not asked about tasks that are refused anyway", async () => 
   const draining = await codeOf(pair.client.call("add", [1, 2]));
   world.end();
 
-  assert.deepEqual([full, mismatch, draining], [Refusal.FULL, Refusal.BAD_PAYLOAD, Refusal.DRAINING]);
+  assert.deepEqual([full, mismatch, draining], [NackCode.FULL, NackCode.BAD_PAYLOAD, NackCode.DRAINING]);
   assert.equal(asked, 1);
 });
 
@@ -226,7 +226,7 @@ for (const [what, hook] of Object.entries(faulty)) {
     await eventually(() => warnings.codes.length > 0);
 
     for (const outcome of outcomes) {
-      assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.UNSPECIFIED);
+      assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.UNSPECIFIED);
       assert.doesNotMatch(outcome.kind === "refused" ? outcome.nack.reason : "", /secret/);
     }
     assert.deepEqual(warnings.codes, ["MERINO_ACCEPT_HOOK"]);

@@ -24,7 +24,7 @@ for (const [what, settle] of Object.entries({
     });
     pair.client.call("numbers", [], { generator: true });
     await eventually(() => started);
-    pair.client.session.session.close();
+    pair.client.session.connection.close();
     await eventually(() => pair.carriers.server.over);
 
     settle(yielded);

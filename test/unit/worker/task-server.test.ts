@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentTask } from "../../../src/context/scope.ts";
-import { Refusal } from "../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { memoryPair } from "../../support/memory-pair.ts";
 import {
@@ -67,9 +67,9 @@ test("TaskServer announces that it drains, refuses root tasks, and takes nested 
 
   assert.deepEqual(
     client.goAways.map(({ code }) => code),
-    [Refusal.DRAINING],
+    [NackCode.DRAINING],
   );
-  assert.equal(root, Refusal.DRAINING);
+  assert.equal(root, NackCode.DRAINING);
   assert.equal(nested, "done");
   assert.equal(idleBefore, false);
   assert.equal(await running.value(), "released");
@@ -94,7 +94,7 @@ test("TaskServer has caught up once what crossed its announcement has been answe
 
   assert.equal(before, false);
   assert.equal(crossing.outcomes.length, 0); // its refusal is on its way
-  assert.equal(await codeOf(crossing), Refusal.DRAINING);
+  assert.equal(await codeOf(crossing), NackCode.DRAINING);
 });
 
 test("TaskServer has caught up with a client that goes without an answer", async () => {
@@ -120,9 +120,9 @@ test("TaskServer spares a client that says who it is only after draining has beg
   await eventually(() => other.goAways.length > 0);
   const outcomes = await Promise.all([owner, other].map((client) => codeOf(client.call("add"))));
 
-  assert.deepEqual(outcomes, ["done", Refusal.DRAINING]);
+  assert.deepEqual(outcomes, ["done", NackCode.DRAINING]);
   assert.deepEqual(owner.goAways, []);
-  for (const client of [owner, other]) client.session.session.close();
+  for (const client of [owner, other]) client.session.connection.close();
 });
 
 test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones never, and has room again", async () => {
@@ -138,7 +138,7 @@ test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones ne
   const served = await Promise.all(calls.slice(0, 3).map(codeOf));
   const later = await codeOf(client.call("add"));
 
-  assert.deepEqual(refused, [Refusal.FULL, Refusal.FULL]);
+  assert.deepEqual(refused, [NackCode.FULL, NackCode.FULL]);
   assert.equal(nestedOutcome, "done");
   assert.deepEqual(served, ["done", "done", "done"]);
   assert.equal(later, "done");
@@ -159,9 +159,9 @@ test("TaskServer counts its ceiling over all connections", async () => {
   await first.outcome;
   const taken = await codeOf(other.call("add"));
 
-  assert.equal(refused, Refusal.FULL);
+  assert.equal(refused, NackCode.FULL);
   assert.equal(taken, "done");
-  other.session.session.close();
+  other.session.connection.close();
 });
 
 test("TaskServer never starts a task whose budget ran out while it waited", async () => {
@@ -176,7 +176,7 @@ test("TaskServer never starts a task whose budget ran out while it waited", asyn
   const late = client.call("add", [], { budgetUs: 1_000 });
   const outcomes = [await codeOf(first), await codeOf(late)];
 
-  assert.deepEqual(outcomes, ["done", Refusal.EXPIRED]);
+  assert.deepEqual(outcomes, ["done", NackCode.EXPIRED]);
   assert.equal(worker.starts, 1);
 });
 
@@ -219,7 +219,7 @@ test("TaskServer never starts tasks that are cancelled in the batch that brings 
   for (const call of calls.slice(0, 49)) client.session.cancel(call.stream, reason);
   const outcomes = await Promise.all(calls.map(codeOf));
 
-  assert.deepEqual(outcomes, [...Array.from({ length: 49 }, () => Refusal.EXPIRED), "done"]);
+  assert.deepEqual(outcomes, [...Array.from({ length: 49 }, () => NackCode.EXPIRED), "done"]);
   assert.equal(worker.starts, 1);
 });
 
@@ -237,7 +237,7 @@ test("TaskServer abortAll refuses what waits and fires the signals of what runs"
   const fired = signals[0]?.reason;
   open();
 
-  assert.equal(refused, Refusal.EXPIRED);
+  assert.equal(refused, NackCode.EXPIRED);
   assert.equal(fired, reason);
   assert.equal(await codeOf(running), "done");
   await worker.tasks.idle();
@@ -296,6 +296,6 @@ test("TaskServer refuses arguments that it cannot read, and starts nothing", asy
 
   const outcome = await client.callWith("add", Uint8Array.of(0xff, 0xff)).outcome;
 
-  assert.equal(outcome.kind === "refused" && outcome.nack.code, Refusal.BAD_PAYLOAD);
+  assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.BAD_PAYLOAD);
   assert.equal(worker.starts, 0);
 });

@@ -6,7 +6,7 @@ import type { NoWorkersAvailableError } from "../../../../src/errors/no-workers-
 import type { VersionError } from "../../../../src/errors/version-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
 import type { Nack } from "../../../../src/wire/frames.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { version } from "../../../../src/wire/version.ts";
 
 const DEFINITION: RoutineDefinition = {
@@ -26,8 +26,8 @@ function nackOf(code: number, workerVersion = "3.0.0"): Nack {
 
 test("CallRefusals makes a VersionError of both versions when the version was the only reason", () => {
   const refusals = new CallRefusals();
-  refusals.add("w1", nackOf(Refusal.VERSION, "2.0.0"));
-  refusals.add("w2", nackOf(Refusal.VERSION, "3.0.0"));
+  refusals.add("w1", nackOf(NackCode.VERSION, "2.0.0"));
+  refusals.add("w2", nackOf(NackCode.VERSION, "3.0.0"));
 
   const error = refusals.toError(DEFINITION) as VersionError;
 
@@ -37,9 +37,9 @@ test("CallRefusals makes a VersionError of both versions when the version was th
 });
 
 for (const codes of [
-  [Refusal.VERSION, Refusal.FULL],
-  [Refusal.FULL, Refusal.VERSION],
-  [Refusal.VERSION, Refusal.UNKNOWN_ROUTINE],
+  [NackCode.VERSION, NackCode.FULL],
+  [NackCode.FULL, NackCode.VERSION],
+  [NackCode.VERSION, NackCode.UNKNOWN_ROUTINE],
 ]) {
   test(`CallRefusals lists every worker when the reasons are ${codes.join(" and ")}`, () => {
     const refusals = new CallRefusals();
@@ -58,7 +58,7 @@ for (const codes of [
 }
 
 test("refusalError of a refusal for the version is a VersionError", () => {
-  const error = refusalError(DEFINITION.id, nackOf(Refusal.VERSION, "2.0.0")) as VersionError;
+  const error = refusalError(DEFINITION.id, nackOf(NackCode.VERSION, "2.0.0")) as VersionError;
 
   assert.deepEqual([error.code, error.remote], ["ERR_MERINO_VERSION", "2.0.0"]);
 });

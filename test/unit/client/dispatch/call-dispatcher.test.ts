@@ -19,7 +19,7 @@ import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
 import { ServerSession } from "../../../../src/session/server-session.ts";
 import type { Nack } from "../../../../src/wire/frames.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../../support/memory-pair.ts";
 import {
@@ -160,7 +160,7 @@ function refuseAll(carrier: MemoryCarrier, uid: string, nack: Nack): void {
   const session = new ServerSession(carrier, helloWith({ uid, session: 0 }), {
     opened() {},
     accept: () => nack,
-    batchEnd: () => session.session.flush(),
+    batchEnd: () => session.connection.flush(),
     beforeFlush() {},
     flushed() {},
     closed() {},
@@ -322,7 +322,7 @@ describe("CallDispatcher", () => {
     await using t = useDispatcher();
     t.add("a", { add });
     await t.ready(1);
-    const hello = t.membership.get("a")?.session?.session.hello;
+    const hello = t.membership.get("a")?.session?.connection.hello;
     assert.ok(hello !== undefined);
     t.worker("a").tasks.drain({ client: hello.uid, session: hello.session });
 
@@ -484,7 +484,7 @@ describe("CallDispatcher", () => {
   });
 
   test("sends a call that a full worker puts off for long to another one that comes meanwhile", async () => {
-    const full = { code: Refusal.FULL, reason: "", retryAfterMs: 10_000_000, version: "" };
+    const full = { code: NackCode.FULL, reason: "", retryAfterMs: 10_000_000, version: "" };
     await using t = useDispatcher({ refusing: { a: full } });
     t.add("a", {});
     await t.ready(1);
@@ -513,7 +513,7 @@ describe("CallDispatcher", () => {
   });
 
   test("does not ask a worker again and again that takes no nested calls while it drains", async () => {
-    const draining = { code: Refusal.DRAINING, reason: "", retryAfterMs: 0, version: "" };
+    const draining = { code: NackCode.DRAINING, reason: "", retryAfterMs: 0, version: "" };
     await using t = useDispatcher({ refusing: { a: draining }, waitTimeoutMs: 50 });
     t.add("a", {});
     await t.ready(1);
@@ -581,7 +581,7 @@ describe("CallDispatcher", () => {
     await t.ready(1);
     t.carrier("a").hold();
     const call = rejection(t.call("add", [1, 2]));
-    const nack = { code: Refusal.VERSION, reason: "another major", retryAfterMs: 0, version: "9.0.0" };
+    const nack = { code: NackCode.VERSION, reason: "another major", retryAfterMs: 0, version: "9.0.0" };
 
     t.carrier("a").events?.batch(...wholeOf(batchOf((writer) => writer.nack(1, nack))));
 

@@ -7,7 +7,7 @@ import { CallRefusals } from "../../../../src/client/call/call-refusals.ts";
 import { Placement } from "../../../../src/client/dispatch/placement.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 
 function usePlacement(
@@ -75,10 +75,10 @@ describe("Placement", () => {
     const call = stubCall("a");
     const refusals = new CallRefusals();
     call.refusals = refusals;
-    refusals.add("w0", { code: Refusal.FULL, reason: "", retryAfterMs: 0, version: "" });
+    refusals.add("w0", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
 
     placement.place(call);
-    refusals.add("w1", { code: Refusal.FULL, reason: "", retryAfterMs: 0, version: "" });
+    refusals.add("w1", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
 
     assert.equal(placement.place(call), false);
     assert.deepEqual(log, ["a to w1"]);

@@ -8,7 +8,7 @@ import {
 import { HandshakeError } from "../../../../src/errors/handshake-error.ts";
 import { ProtocolError } from "../../../../src/errors/protocol-error.ts";
 import { VersionError } from "../../../../src/errors/version-error.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 
 describe("FAILURE_POLICY", () => {
   test("evicts for a broken protocol or rule of the gate, and for nothing else", () => {
@@ -22,7 +22,7 @@ describe("FAILURE_POLICY", () => {
 
   test("decides every refusal there is, and sends the call on for one it does not know", () => {
     const calls = Object.fromEntries(
-      Object.entries(Refusal).map(([name, code]) => [name, FAILURE_POLICY[classifyRefusal(code)].call]),
+      Object.entries(NackCode).map(([name, code]) => [name, FAILURE_POLICY[classifyRefusal(code)].call]),
     );
 
     assert.deepEqual(calls, {

@@ -11,7 +11,7 @@ import {
 } from "../../../../src/host/modules/routine-loader.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
 import type { Nack } from "../../../../src/wire/frames.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import type { RoutineResolver } from "../../../../src/worker/routine-resolver.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../../support/temporary-package.ts";
 
@@ -102,7 +102,7 @@ import "./lib.js";`,
   const misspelt = refusalOf(ask(resolver, `${name}/jobs.js#secret`));
   const unheardOf = refusalOf(ask(resolver, `${name}/lib.js#sacred`));
 
-  assert.equal(hidden.code, Refusal.NOT_EXPOSED);
+  assert.equal(hidden.code, NackCode.NOT_EXPOSED);
   assert.match(misspelt.reason, new RegExp(`'${name}/jobs.js#secrets'`));
   for (const { reason } of [hidden, misspelt, unheardOf]) assert.doesNotMatch(reason, /lib\.js|shared/);
   // Whether it exists cannot be told from the answer.
@@ -120,7 +120,7 @@ test("createRoutineLoader imports nothing for a network caller, whatever locatio
   const found = ask(resolver, `${name}/other.js#sub`, false, fixtures.url("other.js"));
   const request = { id: `${name}/other.js#sub`, location: fixtures.url("other.js"), mayImport: false };
 
-  assert.equal(refusalOf(found).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(found).code, NackCode.NOT_EXPOSED);
   await assert.rejects(resolver.resolve(request));
   assert.equal("otherWasImported" in globalThis, false);
 });
@@ -140,10 +140,10 @@ test("createRoutineLoader imports for a local caller, unless the worker imports 
   const imported = await open.resolve(request);
   const stillRefused = strict.lookup({ ...request });
 
-  assert.equal(refusalOf(refused).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(refused).code, NackCode.NOT_EXPOSED);
   assert.equal(before, undefined);
   assert.equal(imported.id, request.id);
-  assert.equal(refusalOf(stillRefused).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(stillRefused).code, NackCode.NOT_EXPOSED);
 });
 
 test("ExposedRoutines include methods of exported classes, inherited ones too, and those of no others", async () => {
@@ -191,7 +191,7 @@ test("ExposedRoutines look through namespaces that a module exports, and through
 
   assert.equal(idOf(ask(namespaced, `${name}/lib.js#secret`)), `${name}/lib.js#secret`);
   assert.equal(idOf(ask(byDefault, `${name}/lib.js#secret`)), `${name}/lib.js#secret`);
-  assert.equal(refusalOf(ask(byDefault, `${name}/lib.js#shared`)).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(ask(byDefault, `${name}/lib.js#shared`)).code, NackCode.NOT_EXPOSED);
 });
 
 for (const module of [
@@ -209,8 +209,8 @@ for (const module of [
     const network = ask(resolver, `${module}#name`);
     const local = ask(resolver, `${module}#name`, true, world.fixtures.url("jobs.js"));
 
-    assert.equal(refusalOf(network).code, Refusal.NOT_EXPOSED);
-    assert.equal(refusalOf(local).code, Refusal.UNKNOWN_ROUTINE);
+    assert.equal(refusalOf(network).code, NackCode.NOT_EXPOSED);
+    assert.equal(refusalOf(local).code, NackCode.UNKNOWN_ROUTINE);
   });
 }
 
@@ -239,7 +239,7 @@ test("createRoutineLoader with a mapping serves callers that name another direct
 
   assert.equal(idOf(ask(mapped, `${name}/src/jobs.ts#add`)), `${name}/dist/jobs.js#add`);
   assert.equal(idOf(ask(mapped, `${name}/dist/tools.js#sub`)), `${name}/src/tools.js#sub`);
-  assert.equal(refusalOf(ask(plain, `${name}/src/jobs.ts#add`)).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(ask(plain, `${name}/src/jobs.ts#add`)).code, NackCode.NOT_EXPOSED);
 });
 
 test("createRoutineLoader with a mapping does not expose what is not exposed under its own name", async () => {
@@ -253,7 +253,7 @@ test("createRoutineLoader with a mapping does not expose what is not exposed und
 
   const found = ask(resolver, `${world.name}/src/lib.ts#secret`);
 
-  assert.equal(refusalOf(found).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(found).code, NackCode.NOT_EXPOSED);
 });
 
 test("createRoutineLoader without modules gives network callers nothing", async () => {
@@ -262,5 +262,5 @@ test("createRoutineLoader without modules gives network callers nothing", async 
 
   const found = ask(createRoutineLoader(world.loader), `${world.name}/jobs.js#add`);
 
-  assert.equal(refusalOf(found).code, Refusal.NOT_EXPOSED);
+  assert.equal(refusalOf(found).code, NackCode.NOT_EXPOSED);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { InboundMessage } from "../../../../src/session/messages/message-assembly.ts";
+import { MessageAssembly } from "../../../../src/session/messages/message-assembly.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };
@@ -10,9 +10,9 @@ const MIB = 1024 * 1024;
 function messageWith(
   fields: { readonly parts?: number; readonly detached?: boolean } = {},
   maxBytes = 1000,
-): InboundMessage {
+): MessageAssembly {
   const bytes = Uint8Array.of(0, 10, 11, 0);
-  const message = new InboundMessage(
+  const message = new MessageAssembly(
     {
       kind: FrameKind.Result,
       stream: 5,
@@ -31,7 +31,7 @@ function messageWith(
 }
 
 function add(
-  message: InboundMessage,
+  message: MessageAssembly,
   chunk: { part: number; total: number; last: boolean },
   data: readonly number[],
 ): boolean {
@@ -41,7 +41,7 @@ function add(
   return complete;
 }
 
-test("InboundMessage puts its parts together beside the inline payload, in memory of its own", () => {
+test("MessageAssembly puts its parts together beside the inline payload, in memory of its own", () => {
   const message = messageWith({ parts: 2 });
 
   const completed = [
@@ -59,7 +59,7 @@ test("InboundMessage puts its parts together beside the inline payload, in memor
   );
 });
 
-test("InboundMessage takes its first part for the payload where that is detached", () => {
+test("MessageAssembly takes its first part for the payload where that is detached", () => {
   const message = messageWith({ parts: 2, detached: true });
   add(message, { part: 0, total: 2, last: true }, [1, 2]);
   add(message, { part: 1, total: 1, last: true }, [3]);
@@ -73,7 +73,7 @@ test("InboundMessage takes its first part for the payload where that is detached
   );
 });
 
-test("InboundMessage accepts a total that is stated in the first chunk only", () => {
+test("MessageAssembly accepts a total that is stated in the first chunk only", () => {
   const message = messageWith();
   add(message, { part: 0, total: 2, last: false }, [1]);
 
@@ -99,7 +99,7 @@ const BROKEN: readonly (readonly [
 ];
 
 for (const [what, chunks] of BROKEN) {
-  test(`InboundMessage refuses a chunk ${what}`, () => {
+  test(`MessageAssembly refuses a chunk ${what}`, () => {
     const message = messageWith();
     const [last, ...before] = [...chunks].reverse();
     for (const [chunk, data] of before.reverse()) add(message, chunk, data);
@@ -109,7 +109,7 @@ for (const [what, chunks] of BROKEN) {
   });
 }
 
-test("InboundMessage does not set aside what a peer merely announces", () => {
+test("MessageAssembly does not set aside what a peer merely announces", () => {
   const before = process.memoryUsage().arrayBuffers;
   const messages = Array.from({ length: 100 }, () => messageWith({}, 200 * MIB));
 

@@ -15,7 +15,7 @@ import {
   type Response,
   ResponseSchema,
 } from "../../../../src/wire/gen/wire_pb.ts";
-import { Refusal } from "../../../../src/wire/messages/nack-code.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../../../src/wire/version.ts";
 import {
@@ -430,15 +430,15 @@ test("DispatchRelay keeps a long stream going beyond the worker's window", async
 // Refusals.
 
 for (const [what, fields, code] of [
-  ["another major", { version: "9.0.0" }, Refusal.VERSION],
-  ["a version that does not parse", { version: "unknown" }, Refusal.VERSION],
-  ["no version", { version: "" }, Refusal.VERSION],
-  ["another codec", { codec: "pickle" }, Refusal.CODEC],
-  ["no codec", { codec: "" }, Refusal.CODEC],
-  ["keyword arguments", { kwargs: Uint8Array.of(0x80) }, Refusal.BAD_PAYLOAD],
-  ["a routine that the worker does not have", { callable: Buffer.from("nowhere") }, Refusal.UNKNOWN_ROUTINE],
-  ["a routine by an index", { callable: Buffer.of(), routineRef: 3 }, Refusal.UNKNOWN_ROUTINE],
-  ["the wrong kind", { flags: TaskFlag.Generator }, Refusal.BAD_PAYLOAD],
+  ["another major", { version: "9.0.0" }, NackCode.VERSION],
+  ["a version that does not parse", { version: "unknown" }, NackCode.VERSION],
+  ["no version", { version: "" }, NackCode.VERSION],
+  ["another codec", { codec: "pickle" }, NackCode.CODEC],
+  ["no codec", { codec: "" }, NackCode.CODEC],
+  ["keyword arguments", { kwargs: Uint8Array.of(0x80) }, NackCode.BAD_PAYLOAD],
+  ["a routine that the worker does not have", { callable: Buffer.from("nowhere") }, NackCode.UNKNOWN_ROUTINE],
+  ["a routine by an index", { callable: Buffer.of(), routineRef: 3 }, NackCode.UNKNOWN_ROUTINE],
+  ["the wrong kind", { flags: TaskFlag.Generator }, NackCode.BAD_PAYLOAD],
 ] as const) {
   test(`DispatchRelay answers a task with ${what} with a lone Nack that names the worker's version`, async () => {
     await using stream = useDispatch({ add });
@@ -452,7 +452,7 @@ for (const [what, fields, code] of [
     assert.equal(nack.version, version);
     assert.equal(stream.sink.code, Status.OK);
     assert.equal(stream.worker.starts, 0);
-    if (code === Refusal.VERSION) {
+    if (code === NackCode.VERSION) {
       assert.ok(nack.reason.includes(`'${fields.version}'`) && nack.reason.includes(`'${version}'`));
     }
   });

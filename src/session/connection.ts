@@ -9,14 +9,14 @@ import { BatchReader } from "../wire/batch/reader.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
-import { Refusal } from "../wire/messages/nack-code.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundDefinitions } from "./inbound-definitions.ts";
 import { completeLimits } from "./limits.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
-import type { InboundMessage } from "./messages/message-assembly.ts";
+import type { MessageAssembly } from "./messages/message-assembly.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
 import { NO_PARTS, type Payload, payloadSize } from "./messages/payload.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
@@ -37,7 +37,7 @@ const MESSAGE_KINDS: ReadonlySet<FrameKind> = new Set<FrameKind>([
 ]);
 
 /** One connection, either half. */
-export class Session implements CarrierEvents {
+export class Connection implements CarrierEvents {
   readonly carrier: Carrier;
   readonly hello: Hello;
   /** Writes into the turn's batch; `scheduleFlush` sees to it that it leaves. */
@@ -117,7 +117,7 @@ export class Session implements CarrierEvents {
   }
 
   /** Ends the connection, telling the peer why. */
-  fail(error: ProtocolError | VersionError, code: number = Refusal.UNSPECIFIED): void {
+  fail(error: ProtocolError | VersionError, code: number = NackCode.UNSPECIFIED): void {
     if (this.#state === "closed") return;
     // Before the greeting nothing can have started; after it, anything may have.
     const lastStream = this.#state === "greeting" ? 0 : LAST_STREAM;
@@ -261,7 +261,7 @@ export class Session implements CarrierEvents {
       throw new ProtocolError("The first frame of a connection must be a Hello");
     const hello = reader.hello();
     if (!isVersionCompatible(this.hello.version, hello.version)) {
-      this.fail(new VersionError(this.hello.version, hello.version), Refusal.VERSION);
+      this.fail(new VersionError(this.hello.version, hello.version), NackCode.VERSION);
       return;
     }
     if (!hello.codecs.some((codec) => this.hello.codecs.includes(codec))) {
@@ -270,7 +270,7 @@ export class Session implements CarrierEvents {
           `No payload codec in common: the peer names [${hello.codecs.join(", ").slice(0, 500)}]`,
           { refusal: "CODEC" },
         ),
-        Refusal.CODEC,
+        NackCode.CODEC,
       );
       return;
     }
@@ -305,7 +305,7 @@ export class Session implements CarrierEvents {
     this.#deliver(message);
   }
 
-  #deliver(message: InboundMessage): void {
+  #deliver(message: MessageAssembly): void {
     const { kind, stream, bodyUs } = message;
     const { bytes, start, end, parts } = message.payload;
     if (kind === FrameKind.Task) this.#half.taskPayload(stream, bytes, start, end, parts);

@@ -2,6 +2,7 @@
  * A proxy: turns a stream of discovery events into members and carries calls to them. It spawns nothing;
  * a pool that does hands its workers over with `adopt`.
  */
+
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { checkedEvents } from "../discovery/checked-events.ts";
@@ -10,6 +11,7 @@ import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
+import { warn } from "../internal/warn.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
@@ -78,12 +80,9 @@ export class WorkerProxy implements CallTarget {
     this.#surroundings = surroundings ?? {};
     this.id = surroundings?.id ?? randomUUID();
     const { lease, tags, killGraceMs, balancer, discovery } = this.#options;
-    const warn = createThrottle(
+    const warnUnreachable = createThrottle(
       (text, suppressed) =>
-        process.emitWarning(suppressed === 0 ? text : `${text} (${suppressed} like it before)`, {
-          type: "MerinoWarning",
-          code: "MERINO_WORKER_UNREACHABLE",
-        }),
+        warn("MERINO_WORKER_UNREACHABLE", suppressed === 0 ? text : `${text} (${suppressed} like it before)`),
       { intervalMs: WARNING_INTERVAL_MS },
     );
     this.#membership = new Membership({
@@ -108,7 +107,7 @@ export class WorkerProxy implements CallTarget {
         progress: (member) => this.#dispatcher.progress(member),
         unreachable: (member, error) => {
           // A worker of the pool's own is watched as a process, which says more.
-          if (!member.own) warn(member.uid, error.message);
+          if (!member.own) warnUnreachable(member.uid, error.message);
           this.#dispatcher.progress();
         },
         inadmissible: (member, reason, error) => this.#membership.evict(member, reason, error.message),
@@ -290,10 +289,7 @@ export class WorkerProxy implements CallTarget {
     } catch (error) {
       // The members there are go on serving; what is missing is said when a call finds none.
       this.#discoveryError = error instanceof Error ? error : new Error(String(error));
-      process.emitWarning(`The discovery of a pool has failed: ${this.#discoveryError.message}`, {
-        type: "MerinoWarning",
-        code: "MERINO_DISCOVERY_FAILED",
-      });
+      warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
     } finally {
       this.#discoveryOver = true;
       this.#dispatcher.progress(); // calls that wait for members to be found wait in vain

@@ -4,8 +4,10 @@
  *
  * It judges form only. Who becomes a member is for the reader to decide.
  */
+
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { warn } from "../internal/warn.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Discovery, DiscoveryEvent } from "./discovery.ts";
@@ -55,7 +57,11 @@ export async function* checkedEvents(
       const { done, value } = result as Partial<IteratorResult<unknown>>;
       if (done === true) {
         ended = true;
-        if (!signal.aborted) warn("A discovery has ended its subscription: no further workers will be found");
+        if (!signal.aborted)
+          warn(
+            "MERINO_DISCOVERY",
+            "A discovery has ended its subscription: no further workers will be found",
+          );
         return;
       }
       const event = parseEvent(value, known, options);
@@ -160,13 +166,9 @@ function createComplaints(): (value: unknown) => void {
     said.add(uid ?? "");
     const whom = uid === undefined ? "" : ` of worker '${uid}'`;
     warn(
+      "MERINO_BAD_ADVERTISEMENT",
       `Ignoring what a discovery reported${whom}: expected { type, worker } with a type 'worker-added', ` +
         "'worker-updated' or 'worker-dropped' and a complete worker record",
-      "MERINO_BAD_ADVERTISEMENT",
     );
   };
-}
-
-function warn(message: string, code = "MERINO_DISCOVERY"): void {
-  process.emitWarning(message, { type: "MerinoWarning", code });
 }

@@ -2,6 +2,7 @@
  * A pool: spawns workers, publishes them, and carries calls to them and to those it discovers. It owns its
  * workers' processes and one proxy; everything it starts, it ends.
  */
+
 import { randomUUID } from "node:crypto";
 import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
@@ -24,6 +25,7 @@ import { EventStream } from "../internal/event-stream.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
+import { warn } from "../internal/warn.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "../process/launch/entry-module.ts";
 import { privateNamespace } from "../transport/unix/leftovers.ts";
@@ -424,9 +426,9 @@ export class WorkerPool implements CallTarget {
     const notice = deadlines.add(deadlines.now() + IDLE_NOTICE_MS, () => {
       const idle = this.proxy.suspendedStreams;
       if (idle === 0 || idle < this.proxy.unsettled) return;
-      process.emitWarning(
+      warn(
+        "MERINO_CLOSE_WAITS",
         `A pool that is closing waits up to ${graceMs} ms for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
-        { type: "MerinoWarning", code: "MERINO_CLOSE_WAITS" },
       );
     });
     try {
@@ -503,8 +505,5 @@ class TaskEvents implements TaskEventSink {
 }
 
 function warnUnpublished(what: string, error: unknown): void {
-  process.emitWarning(`Cannot ${what}: ${error instanceof Error ? error.message : String(error)}`, {
-    type: "MerinoWarning",
-    code: "MERINO_PUBLISH_FAILED",
-  });
+  warn("MERINO_PUBLISH_FAILED", `Cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
 }

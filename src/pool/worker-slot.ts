@@ -3,6 +3,7 @@
  * It never gives up by itself; a crash loop is reported, and calls that wait meanwhile have a bound of
  * their own.
  */
+
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
@@ -10,6 +11,7 @@ import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
+import { warn } from "../internal/warn.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -182,9 +184,9 @@ export class WorkerSlot {
     const delayMs = Math.round(backoffDelayMs(attempt, policy, Math.random));
     // Said again each time the count has doubled: often enough for a log, seldom enough for a reader.
     if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
-      process.emitWarning(
+      warn(
+        "MERINO_CRASH_LOOP",
         `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.#lastWords}`,
-        { type: "MerinoWarning", code: "MERINO_CRASH_LOOP" },
       );
     }
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
@@ -207,8 +209,5 @@ function notice(): Promise<undefined> {
 }
 
 function reportBug(error: unknown): void {
-  process.emitWarning(`A pool could not handle the end of a worker: ${String(error)}`, {
-    type: "MerinoWarning",
-    code: "MERINO_BUG",
-  });
+  warn("MERINO_BUG", `A pool could not handle the end of a worker: ${String(error)}`);
 }

@@ -3,10 +3,12 @@
  * one more. It is asked last, by the head alone, and a task it lets in is in: nothing decides between its
  * answer and the next question, so that counting is exact.
  */
+
 import { inspect } from "node:util";
 import type { TaskCaller } from "../context/task.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
+import { warn } from "../internal/warn.ts";
 import type { Nack } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import type { IncomingTask } from "./incoming-task.ts";
@@ -52,7 +54,7 @@ const WARNING_INTERVAL_MS = 60_000;
 export class AcceptGate {
   readonly #hook: AcceptHook;
   // One text for all faults: what the hook says may differ with every task, and tasks come from peers.
-  readonly #warn = createThrottle((_text, suppressed) => emitWarning(this.#describe(), suppressed), {
+  readonly #warn = createThrottle((_text, suppressed) => warnOf(this.#describe(), suppressed), {
     intervalMs: WARNING_INTERVAL_MS,
   });
   #describe: () => string = () => "";
@@ -133,10 +135,10 @@ class AskingTask implements AcceptTask {
   }
 }
 
-function emitWarning(fault: string, suppressed: number): void {
+function warnOf(fault: string, suppressed: number): void {
   const more = suppressed === 0 ? "" : ` (${suppressed} more since the last warning)`;
-  process.emitWarning(`The worker's accept hook fails, and its tasks are refused for it: ${fault}${more}`, {
-    type: "MerinoWarning",
-    code: "MERINO_ACCEPT_HOOK",
-  });
+  warn(
+    "MERINO_ACCEPT_HOOK",
+    `The worker's accept hook fails, and its tasks are refused for it: ${fault}${more}`,
+  );
 }

@@ -3,8 +3,10 @@
  * them, and tells it what each made of the offer. Once a worker has accepted, nothing that the balancer does
  * can end the call.
  */
+
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
@@ -29,10 +31,7 @@ export function delegateCall(call: Call, view: readonly Member[], options: Deleg
       return;
     }
     // Some worker has accepted: the call goes on, whatever the balancer makes of that.
-    process.emitWarning(`A balancer failed after a worker had accepted: ${String(error)}`, {
-      type: "MerinoWarning",
-      code: "MERINO_BALANCER_FAILED",
-    });
+    warn("MERINO_BALANCER_FAILED", `A balancer failed after a worker had accepted: ${String(error)}`);
   });
 }
 

@@ -4,11 +4,13 @@
  * DNS says where to look, a description says who is there. A worker is reported under the address at which it
  * was found, once, however many addresses lead to it. Nothing that DNS or an address says ends the watch.
  */
+
 import { setMaxListeners } from "node:events";
 import { createDeferred } from "../../internal/deferred.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import type { Clock } from "../../internal/time/clock.ts";
+import { type WarningCode, warn } from "../../internal/warn.ts";
 import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
@@ -276,21 +278,22 @@ export class DnsWatch {
     this.#said.delete("dns");
     if (addresses.length === 0 && !this.#answered) {
       warn(
+        "MERINO_DISCOVERY",
         `DNS knows no addresses of '${name}' yet; the name must be complete: search domains are not applied`,
       );
     }
     this.#answered = true;
   }
 
-  #sayOf(place: Place, why: string, code?: string): void {
+  #sayOf(place: Place, why: string, code?: WarningCode): void {
     if (this.#said.size >= MAX_NAMED) return;
     this.#say(place, `No worker at '${place.address}' of '${this.#sought.name}', trying again: ${why}`, code);
   }
 
-  #say(subject: Place | "dns" | "too many", text: string, code?: string): void {
+  #say(subject: Place | "dns" | "too many", text: string, code: WarningCode = "MERINO_DISCOVERY"): void {
     if (this.#said.has(subject)) return;
     this.#said.add(subject);
-    warn(text, code);
+    warn(code, text);
   }
 }
 
@@ -310,8 +313,4 @@ function asError(reason: unknown): Error {
 
 function first<T>(set: ReadonlySet<T> | undefined): T | undefined {
   return set?.values().next().value;
-}
-
-function warn(message: string, code = "MERINO_DISCOVERY"): void {
-  process.emitWarning(message, { type: "MerinoWarning", code });
 }

@@ -3,8 +3,10 @@
  * itself before records lapse, and takes back what is gone. Every announcement goes out by every interface, under
  * the addresses of that interface.
  */
+
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
+import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { AnnouncementMedium } from "../create-publisher.ts";
 import { createAdvertisement, type LanAdvertisement, recordsOf } from "./advertisement.ts";
@@ -297,10 +299,10 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   #warnOfLoopback({ uid, endpoint: { loopback } }: LanAdvertisement, { face }: Endpoint): void {
     if (this.#loopbackTold || !loopback || face.internal || this.#options.advertise !== undefined) return;
     this.#loopbackTold = true;
-    process.emitWarning(
+    warn(
+      "MERINO_LOOPBACK_ADVERTISED",
       `Worker '${uid}' is announced on '${face.name}' under a loopback address, which leads every other host to ` +
         "itself; have workers listen on '0.0.0.0', or give LanDiscovery the option 'advertise'",
-      { type: "MerinoWarning", code: "MERINO_LOOPBACK_ADVERTISED" },
     );
   }
 

@@ -6,6 +6,7 @@
 import { processWide } from "../../internal/process-wide.ts";
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
+import { type WarningCode, warn } from "../../internal/warn.ts";
 
 /** Why something is complained about. */
 export interface Complaint {
@@ -25,9 +26,9 @@ export type Complain = (complaint: Complaint) => void;
 const INTERVAL_MS = 60_000;
 const MAX_PER_INTERVAL = 20;
 
-/** Makes a limit in front of `warn`. */
+/** Makes a limit in front of `emit`. */
 export function createComplaints(
-  warn: (message: string, code: string) => void,
+  emit: (code: WarningCode, message: string) => void,
   clock: Pick<Clock, "now"> = systemClock,
 ): Complain {
   let current: Complaint | undefined;
@@ -46,7 +47,7 @@ export function createComplaints(
       const detail = current.detail === undefined ? "" : ` (${current.detail})`;
       const more = suppressed === 0 ? "" : `; ${suppressed} more like this since the last`;
       const last = said < MAX_PER_INTERVAL ? "" : "; what else there is within a minute is not told";
-      warn(`${text}${detail}${more}${last}`, current.code);
+      emit(current.code, `${text}${detail}${more}${last}`);
     },
     { intervalMs: INTERVAL_MS, clock },
   );
@@ -60,8 +61,6 @@ export function createComplaints(
 /** The process's own: however many publishers and watches there are, a trouble is told once. */
 export function complain(complaint: Complaint): void {
   processWide("lan-complaints", () => ({
-    complain: createComplaints((message, code) =>
-      process.emitWarning(message, { type: "MerinoWarning", code }),
-    ),
+    complain: createComplaints(warn),
   })).complain(complaint);
 }

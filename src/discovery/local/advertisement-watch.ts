@@ -4,11 +4,13 @@
  *
  * Files are whatever somebody put there: what is no advertisement is named once in a warning and skipped.
  */
+
 import { lstatSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
+import { warn } from "../../internal/warn.ts";
 import { controlSocketPath, hostId, socketDirectory } from "../../transport/unix/runtime-directory.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
@@ -42,7 +44,9 @@ export class AdvertisementWatch {
   readonly #reported = new Map<string, WorkerMetadata>();
   #callsMade = 0;
   /** What may go wrong at every poll. */
-  readonly #complain = createThrottle((text) => warn(text), { intervalMs: COMPLAINT_INTERVAL_MS });
+  readonly #complain = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
+    intervalMs: COMPLAINT_INTERVAL_MS,
+  });
 
   /** @param namespace Checked by the caller. */
   constructor(namespace: string, report: (event: DiscoveryEvent) => void) {
@@ -146,8 +150,8 @@ export class AdvertisementWatch {
 
   #warnOf(uid: string): void {
     warn(
-      `Ignoring '${uid}.json' in '${this.#directory.path}': it is not a worker's advertisement`,
       "MERINO_BAD_ADVERTISEMENT",
+      `Ignoring '${uid}.json' in '${this.#directory.path}': it is not a worker's advertisement`,
     );
   }
 
@@ -200,8 +204,4 @@ function isProcessGone(pid: number): boolean {
   } catch (error) {
     return hasCode(error, "ESRCH");
   }
-}
-
-function warn(message: string, code = "MERINO_DISCOVERY"): void {
-  process.emitWarning(message, { type: "MerinoWarning", code });
 }

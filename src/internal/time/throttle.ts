@@ -29,9 +29,9 @@ interface Utterance {
  * @param emit Receives what goes out, and how many identical messages of the key were held back since the last.
  * @returns Offers a message; tells whether it went out.
  * @example
- * const warn = createThrottle((text) => process.emitWarning(text), { intervalMs: 60_000 });
- * warn(worker.uid, "cannot connect"); // goes out
- * warn(worker.uid, "cannot connect"); // does not
+ * const offer = createThrottle((text) => warn("MERINO_DISCOVERY", text), { intervalMs: 60_000 });
+ * offer(worker.uid, "cannot connect"); // goes out
+ * offer(worker.uid, "cannot connect"); // does not
  */
 export function createThrottle(
   emit: (text: string, suppressed: number) => void,

@@ -12,7 +12,7 @@ function complaint(about: string, detail?: string): Complaint {
 test("createComplaints says a thing once a minute, with what differs of the first", async () => {
   using clock = useFakeClock();
   const said: string[] = [];
-  const complain = createComplaints((message) => said.push(message), clock);
+  const complain = createComplaints((_code, message) => said.push(message), clock);
 
   for (let number = 0; number < 100; number++) complain(complaint("10.0.0.1", `the first is ${number}`));
   await clock.advance(60_000);
@@ -27,7 +27,7 @@ test("createComplaints says a thing once a minute, with what differs of the firs
 test("createComplaints says only so much a minute, however many there are to complain of", async () => {
   using clock = useFakeClock();
   const said: string[] = [];
-  const complain = createComplaints((message) => said.push(message), clock);
+  const complain = createComplaints((_code, message) => said.push(message), clock);
 
   for (let number = 0; number < 5_000; number++) complain(complaint(`host ${number}`));
   assert.equal(said.length, 20);

@@ -1,0 +1,28 @@
+/**
+ * Warnings for whoever runs the program: what goes wrong without concerning a call in particular.
+ *
+ * Limits nothing: where a peer can cause a warning again and again, the caller puts a throttle in front.
+ */
+
+/** The code of a warning, by which programs tell warnings apart. `docs/failures.md` says what each means. */
+export type WarningCode =
+  | "MERINO_ACCEPT_HOOK"
+  | "MERINO_BAD_ADVERTISEMENT"
+  | "MERINO_BALANCER_FAILED"
+  | "MERINO_BUG"
+  | "MERINO_CLOSE_WAITS"
+  | "MERINO_CRASH_LOOP"
+  | "MERINO_DISCOVERY"
+  | "MERINO_DISCOVERY_FAILED"
+  | "MERINO_LOOPBACK_ADVERTISED"
+  | "MERINO_PUBLISH_FAILED"
+  | "MERINO_WORKER_UNREACHABLE";
+
+/**
+ * Emits a warning of the process; Node prints it unless the program listens for it.
+ *
+ * @param message A sentence for people: what happened and, where there is something to be done, what.
+ */
+export function warn(code: WarningCode, message: string): void {
+  process.emitWarning(message, { type: "MerinoWarning", code });
+}

@@ -35,7 +35,10 @@ export interface WorkerPoolOptions {
   readonly balancer?: Balancer | undefined;
   /** Members admitted before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
-  /** Milliseconds that calls wait for a worker while there is none. Default 60 000. */
+  /**
+   * Milliseconds, from 0, that calls wait for a worker while there is none; also what a spawned worker may take
+   * to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
+   */
   readonly quorumTimeout?: number | undefined;
   /** Milliseconds, from 0, that `close()` lets calls finish. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;

@@ -45,9 +45,6 @@ const EVENTS_OPTIONS: Readonly<Record<"signal" | "tasks", true>> = { signal: tru
 /** How long a closing pool waits for generators that nobody reads before it says so. */
 const IDLE_NOTICE_MS = 1_000;
 
-/** How long a worker may take to start, unless its factory says otherwise. */
-const START_TIMEOUT_MS = 60_000;
-
 /** How long `open()` waits for connections to workers that serve; calls wait for them in any case. */
 const CONNECTED_TIMEOUT_MS = 2_000;
 
@@ -294,7 +291,7 @@ export class WorkerPool implements CallTarget {
   readonly #graceOver = createDeferred();
 
   async #start(): Promise<this> {
-    const { size, worker, tags, respawn } = this.#options;
+    const { size, worker, tags, respawn, proxy } = this.#options;
     const role = workerRole();
     // In a worker, this process's own entry is the host; the program is its parent's.
     const entry = role === undefined ? entryModule() : role.entry;
@@ -308,7 +305,7 @@ export class WorkerPool implements CallTarget {
           tags,
           extra: labelOfPool(this.id),
           entry,
-          startTimeoutMs: START_TIMEOUT_MS,
+          startTimeoutMs: proxy.quorumTimeoutMs,
           respawn,
           ready: (metadata) => this.#admit(metadata),
           gone: (uid, metadata) => this.#drop(uid, metadata),

@@ -21,7 +21,7 @@ export interface ProcessWorkerOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /**
    * Milliseconds in which the worker must be ready; after that it is killed and its start has failed.
-   * Default: what the pool asks for, which is 60 000 unless it says otherwise.
+   * Default: the `quorumTimeout` of its pool.
    */
   readonly startTimeout?: number;
   /** Milliseconds that the import of one routine's module may take. Default 30 000. */

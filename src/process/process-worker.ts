@@ -140,7 +140,7 @@ export class ProcessWorker implements Worker {
     this.#phase = "starting";
     const timeoutMs = this.#startTimeoutMs;
     const timeout = deadlines.add(deadlines.now() + timeoutMs, () => {
-      this.#startFailure ??= `it was not ready within ${timeoutMs} ms`;
+      this.#startFailure ??= `it was not ready within ${timeoutMs} ms; ProcessWorker.factory({ startTimeout }) gives it longer`;
       this.#ladder.climb(0);
     });
     keepAlive();

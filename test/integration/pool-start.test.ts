@@ -78,11 +78,15 @@ describe("WorkerPool.open", () => {
 
   test("fails for a worker that is not ready in time, and kills it", async () => {
     await using _ = leakCheck();
-    const worker = ProcessWorker.factory({ execArgv: preload("for (;;);"), startTimeout: 300 });
+    const busy = { execArgv: preload("for (;;);") };
+    const limited = ProcessWorker.factory({ ...busy, startTimeout: 300 });
+    const unlimited = ProcessWorker.factory(busy);
 
-    const [error] = await startErrors(new WorkerPool({ size: 1, worker }));
+    const [byFactory] = await startErrors(new WorkerPool({ size: 1, worker: limited }));
+    const [byPool] = await startErrors(new WorkerPool({ size: 1, worker: unlimited, quorumTimeout: 300 }));
 
-    assert.equal(error?.signal, "SIGKILL");
+    assert.equal(byFactory?.signal, "SIGKILL");
+    assert.equal(byPool?.signal, "SIGKILL");
   });
 
   test("ends the workers that did come up when another did not", async () => {

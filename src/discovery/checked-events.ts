@@ -47,7 +47,7 @@ export async function* checkedEvents(
   if (signal.aborted) return;
   const iterator = iterate(discovery, signal);
   const known = new Map<string, WorkerMetadata>();
-  const complain = createComplaints();
+  const warnOf = createWarnings();
   let ended = false;
   try {
     for (;;) {
@@ -66,7 +66,7 @@ export async function* checkedEvents(
       }
       const event = parseEvent(value, known, options);
       if (event === undefined) {
-        complain(value);
+        warnOf(value);
         continue;
       }
       if (event.type === "worker-dropped") known.delete(event.worker.uid);
@@ -157,7 +157,7 @@ function uidOf(record: unknown): string | undefined {
 }
 
 /** Says what was skipped: once for each worker, once for what names none. */
-function createComplaints(): (value: unknown) => void {
+function createWarnings(): (value: unknown) => void {
   const said = new Set<string>();
   return (value) => {
     const uid =

@@ -63,11 +63,11 @@ export function createAdvertisement(
  */
 export function recordsOf(
   advertisement: LanAdvertisement,
-  face: LanInterface,
+  lanInterface: LanInterface,
   ttlS: number,
 ): readonly LanRecord[] {
   const { service, instance, target, endpoint, text } = advertisement;
-  const addresses = addressesOf(advertisement, face);
+  const addresses = addressesOf(advertisement, lanInterface);
   if (addresses.length === 0 && endpoint.host.kind !== "name") return [];
   return [
     // Of the service there are many, so nobody's cache is flushed for this one.
@@ -80,10 +80,13 @@ export function recordsOf(
   ];
 }
 
-function addressesOf({ endpoint: { host } }: LanAdvertisement, face: LanInterface): readonly string[] {
+function addressesOf(
+  { endpoint: { host } }: LanAdvertisement,
+  { ipv4, ipv6 }: LanInterface,
+): readonly string[] {
   switch (host.kind) {
     case "interface":
-      return [...(host.ipv4 ? face.ipv4 : []), ...(host.ipv6 ? face.ipv6 : [])];
+      return [...(host.ipv4 ? ipv4 : []), ...(host.ipv6 ? ipv6 : [])];
     case "address":
       return [host.address];
     case "name":

@@ -14,7 +14,7 @@ import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
 import { type Link, type LinkListener, sendQuietly } from "./multicast/link.ts";
 import { type LanPacket, type LanQuestion, type LanRecord, packRecords } from "./multicast/packet.ts";
 import { isSameName, SERVICE_ENUMERATION } from "./service.ts";
-import { complain } from "./warnings.ts";
+import { warnOnLan } from "./warnings.ts";
 
 /** What a publisher announces with. */
 export interface AnnouncerOptions {
@@ -180,8 +180,8 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
     const ttlS = this.#options.lifetimeMs / 1_000;
     const now = this.#clock.now();
     const groups = advertisements.map((advertisement) => {
-      this.#announced.get(advertisement.uid)?.sentMs.set(endpoint.face.key, now);
-      const records = recordsOf(advertisement, endpoint.face, ttlS);
+      this.#announced.get(advertisement.uid)?.sentMs.set(endpoint.interface.key, now);
+      const records = recordsOf(advertisement, endpoint.interface, ttlS);
       if (records.length === 0) this.#warnOfFamily(advertisement, endpoint);
       this.#warnOfLoopback(advertisement, endpoint);
       return records;
@@ -193,7 +193,7 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
     const endpoints = [...(this.#link?.endpoints ?? [])];
     await Promise.all(
       endpoints.map((endpoint) =>
-        transmit(endpoint, packRecords(advertisements.map((one) => recordsOf(one, endpoint.face, 0)))),
+        transmit(endpoint, packRecords(advertisements.map((one) => recordsOf(one, endpoint.interface, 0)))),
       ),
     );
   }
@@ -237,7 +237,7 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
       return;
     }
     const now = this.#clock.now();
-    const sentMs = asked.map(({ uid }) => this.#announced.get(uid)?.sentMs.get(endpoint.face.key));
+    const sentMs = asked.map(({ uid }) => this.#announced.get(uid)?.sentMs.get(endpoint.interface.key));
     const earliest = Math.max(...sentMs.map((ms = Number.NEGATIVE_INFINITY) => ms)) + ANSWER_INTERVAL_MS;
     const delayMs = ANSWER_DELAY_MS.least + this.#random() * (ANSWER_DELAY_MS.most - ANSWER_DELAY_MS.least);
     const timer = this.#clock.setTimeout(
@@ -260,7 +260,10 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
     asked: readonly LanAdvertisement[],
   ): void {
     const groups = asked.map((advertisement) =>
-      recordsOf(advertisement, endpoint.face, UNICAST_TTL_S).map((record) => ({ ...record, flush: false })),
+      recordsOf(advertisement, endpoint.interface, UNICAST_TTL_S).map((record) => ({
+        ...record,
+        flush: false,
+      })),
     );
     const [answers] = packRecords(groups);
     if (answers === undefined) return;
@@ -296,21 +299,23 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
     this.#timers.add(timer);
   }
 
-  #warnOfLoopback({ uid, endpoint: { loopback } }: LanAdvertisement, { face }: Endpoint): void {
-    if (this.#loopbackTold || !loopback || face.internal || this.#options.advertise !== undefined) return;
+  #warnOfLoopback({ uid, endpoint: { loopback } }: LanAdvertisement, endpoint: Endpoint): void {
+    const { name, internal } = endpoint.interface;
+    if (this.#loopbackTold || !loopback || internal || this.#options.advertise !== undefined) return;
     this.#loopbackTold = true;
     warn(
       "MERINO_LOOPBACK_ADVERTISED",
-      `Worker '${uid}' is announced on '${face.name}' under a loopback address, which leads every other host to ` +
+      `Worker '${uid}' is announced on '${name}' under a loopback address, which leads every other host to ` +
         "itself; have workers listen on '0.0.0.0', or give LanDiscovery the option 'advertise'",
     );
   }
 
-  #warnOfFamily({ uid }: LanAdvertisement, { face }: Endpoint): void {
-    complain({
+  #warnOfFamily({ uid }: LanAdvertisement, endpoint: Endpoint): void {
+    const { name } = endpoint.interface;
+    warnOnLan({
       code: "MERINO_DISCOVERY",
-      about: `addresses of ${face.name}`,
-      text: `Workers that listen on '0.0.0.0' are not announced on '${face.name}', which has no IPv4 address; have them listen on '::'`,
+      about: `addresses of ${name}`,
+      text: `Workers that listen on '0.0.0.0' are not announced on '${name}', which has no IPv4 address; have them listen on '::'`,
       detail: `the first is '${uid}'`,
     });
   }

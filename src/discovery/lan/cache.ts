@@ -2,8 +2,8 @@
  * What has been heard of the workers of one namespace, and how long it counts. Makes records into workers, reports
  * what becomes of them, and says what to ask for. Opens nothing and sets no timer.
  *
- * Everything in it comes from a network on which anybody may say anything: what is no worker's record is complained
- * of and skipped, a worker's records are believed from those hosts only that have announced them as they stand, and
+ * Everything in it comes from a network on which anybody may say anything: what is no worker's record is skipped with a
+ * warning, a worker's records are believed from those hosts only that have announced them as they stand, and
  * all that is kept is bounded.
  */
 import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
@@ -13,13 +13,13 @@ import type { AnyRecord, LanQuestion } from "./multicast/packet.ts";
 import { instanceName, isHostName, serviceType, uidOfInstance } from "./service.ts";
 import { LanTargets } from "./targets.ts";
 import { decodeLanText, type LanText } from "./text.ts";
-import type { Complain } from "./warnings.ts";
+import type { WarnOnLan } from "./warnings.ts";
 
 /** What the cache works with. */
 export interface LanCacheOptions {
   readonly namespace: string;
   readonly report: (event: DiscoveryEvent) => void;
-  readonly complain: Complain;
+  readonly warn: WarnOnLan;
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number;
   /** Which of two addresses to connect to: the lower rank. */
@@ -289,7 +289,7 @@ export class LanCache {
     const founder = source.address;
     const share = this.#perHost.get(founder) ?? 0;
     if (share >= MAX_INSTANCES_PER_HOST || this.#instances.size >= MAX_INSTANCES) {
-      this.#options.complain({
+      this.#options.warn({
         code: "MERINO_BAD_ADVERTISEMENT",
         about: founder,
         text: `Ignoring further announcements from ${founder}: it has announced ${share} workers, and ${this.#instances.size} are known in all`,
@@ -397,7 +397,7 @@ export class LanCache {
   }
 
   #malformed({ address }: { readonly address: string }, detail: string): void {
-    this.#options.complain({
+    this.#options.warn({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `records of ${address}`,
       text: `Ignoring announcements from ${address} that are not workers' records`,
@@ -406,7 +406,7 @@ export class LanCache {
   }
 
   #contested(uid: string, address: string): void {
-    this.#options.complain({
+    this.#options.warn({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `claims of ${address}`,
       text: `Ignoring announcements from ${address} about workers that another host has announced otherwise`,

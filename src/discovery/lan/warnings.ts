@@ -8,30 +8,30 @@ import { type Clock, systemClock } from "../../internal/time/clock.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { type WarningCode, warn } from "../../internal/warn.ts";
 
-/** Why something is complained about. */
-export interface Complaint {
+/** One trouble. */
+export interface LanWarning {
   /** Code of the warning. */
   readonly code: "MERINO_DISCOVERY" | "MERINO_BAD_ADVERTISEMENT";
-  /** Who or what is at fault, for example an address; complaints are limited for each. */
+  /** Who or what is at fault, for example an address; warnings are limited for each. */
   readonly about: string;
-  /** The same for every complaint of its kind about the same; no words of a peer's. */
+  /** The same for every warning of its kind about the same; no words of a peer's. */
   readonly text: string;
   /** What differs from one to the next, such as a uid: said of the first only. */
   readonly detail?: string;
 }
 
-/** Offers a complaint. */
-export type Complain = (complaint: Complaint) => void;
+/** Emits a warning unless there have been too many. */
+export type WarnOnLan = (warning: LanWarning) => void;
 
 const INTERVAL_MS = 60_000;
 const MAX_PER_INTERVAL = 20;
 
 /** Makes a limit in front of `emit`. */
-export function createComplaints(
+export function createLanWarnings(
   emit: (code: WarningCode, message: string) => void,
   clock: Pick<Clock, "now"> = systemClock,
-): Complain {
-  let current: Complaint | undefined;
+): WarnOnLan {
+  let current: LanWarning | undefined;
   let said = 0;
   let sinceMs = Number.NEGATIVE_INFINITY;
   const offer = createThrottle(
@@ -51,16 +51,14 @@ export function createComplaints(
     },
     { intervalMs: INTERVAL_MS, clock },
   );
-  return (complaint) => {
-    current = complaint;
-    offer(`${complaint.code} ${complaint.about}`, complaint.text);
+  return (warning) => {
+    current = warning;
+    offer(`${warning.code} ${warning.about}`, warning.text);
     current = undefined;
   };
 }
 
 /** The process's own: however many publishers and watches there are, a trouble is told once. */
-export function complain(complaint: Complaint): void {
-  processWide("lan-complaints", () => ({
-    complain: createComplaints(warn),
-  })).complain(complaint);
+export function warnOnLan(warning: LanWarning): void {
+  processWide("lan-warnings", () => ({ warn: createLanWarnings(warn) })).warn(warning);
 }

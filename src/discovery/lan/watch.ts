@@ -11,7 +11,7 @@ import { isLinkLocal } from "./multicast/interface.ts";
 import { type Link, type LinkListener, sendQuietly } from "./multicast/link.ts";
 import type { LanPacket, LanQuestion } from "./multicast/packet.ts";
 import { serviceType } from "./service.ts";
-import { complain } from "./warnings.ts";
+import { warnOnLan } from "./warnings.ts";
 
 /** RFC 6762, section 5.2: intervals between questions at least double. Publishers of ours repeat themselves anyway. */
 const FIRST_INTERVAL_MS = 1_000;
@@ -52,7 +52,7 @@ export class LanWatch implements LinkListener {
     this.#cache = new LanCache({
       namespace: options.namespace,
       report,
-      complain,
+      warn: warnOnLan,
       now: () => this.#clock.now(),
       rank: (address) => rankOf(address, this.#link.endpoints),
     });
@@ -86,7 +86,7 @@ export class LanWatch implements LinkListener {
     if (packet.type !== "response") return;
     this.#cache.accept([...packet.answers, ...packet.additionals], {
       address: source.address,
-      interfaceName: endpoint.face.name,
+      interfaceName: endpoint.interface.name,
     });
     if (!this.#timers.has("soon")) {
       this.#set("soon", TICK_SOON_MS, () => {
@@ -132,15 +132,15 @@ export class LanWatch implements LinkListener {
  * Orders the addresses of a worker by how sure they lead to it: those of a network this host is on before those
  * behind a router, and of the latter those of a family this host has at all.
  */
-export function rankOf(address: string, endpoints: Iterable<Pick<Endpoint, "face">>): number {
+export function rankOf(address: string, endpoints: Iterable<Pick<Endpoint, "interface">>): number {
   const ipv4 = isIPv4(address);
-  const faces = Array.from(endpoints, ({ face }) => face);
-  if (faces.some((face) => face.isOnLink(address))) {
+  const interfaces = Array.from(endpoints, (endpoint) => endpoint.interface);
+  if (interfaces.some((one) => one.isOnLink(address))) {
     if (ipv4) return 0;
     return isLinkLocal(address) ? 2 : 1;
   }
-  const reachable = faces.some((face) =>
-    ipv4 ? face.ipv4.length > 0 : face.ipv6.some((own) => !isLinkLocal(own)),
+  const reachable = interfaces.some((one) =>
+    ipv4 ? one.ipv4.length > 0 : one.ipv6.some((own) => !isLinkLocal(own)),
   );
   if (!reachable) return 5;
   return ipv4 ? 3 : 4;

@@ -26,7 +26,7 @@ const POLL_INTERVAL_MS = 2_000;
  */
 const CALLS_PER_POLL = 16;
 
-const COMPLAINT_INTERVAL_MS = 60_000;
+const WARNING_INTERVAL_MS = 60_000;
 
 interface Entry {
   readonly advertisement: Advertisement;
@@ -44,8 +44,8 @@ export class AdvertisementWatch {
   readonly #reported = new Map<string, WorkerMetadata>();
   #callsMade = 0;
   /** What may go wrong at every poll. */
-  readonly #complain = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
-    intervalMs: COMPLAINT_INTERVAL_MS,
+  readonly #warn = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
+    intervalMs: WARNING_INTERVAL_MS,
   });
 
   /** @param namespace Checked by the caller. */
@@ -74,7 +74,7 @@ export class AdvertisementWatch {
         } catch (error) {
           // Not ours any more: waiting does not cure that. Anything else (no descriptors, say) may pass.
           if (isMerinoError(error)) throw error;
-          this.#complain("scan", `Cannot read '${this.#directory.path}', trying again: ${String(error)}`);
+          this.#warn("scan", `Cannot read '${this.#directory.path}', trying again: ${String(error)}`);
         }
       }
     } finally {
@@ -108,7 +108,7 @@ export class AdvertisementWatch {
         alarm.ring("change");
         return;
       }
-      this.#complain("watch", `Cannot watch '${this.#directory.path}', polling it: ${String(error)}`);
+      this.#warn("watch", `Cannot watch '${this.#directory.path}', polling it: ${String(error)}`);
     }
   }
 

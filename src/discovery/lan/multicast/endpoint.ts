@@ -35,7 +35,7 @@ export interface EndpointListener {
 
 /** Sends to one network. */
 export interface Endpoint {
-  readonly face: LanInterface;
+  readonly interface: LanInterface;
   /**
    * Sends to all, or to one.
    *
@@ -52,13 +52,13 @@ const HOP_LIMIT = 255;
 
 /** An open socket. It does not keep the process alive. */
 export class LanEndpoint implements Endpoint {
-  readonly face: LanInterface;
+  readonly interface: LanInterface;
   readonly #mdns: MulticastDns;
   readonly #listener: EndpointListener;
   #closed: Promise<void> | undefined;
 
-  private constructor(face: LanInterface, mdns: MulticastDns, listener: EndpointListener) {
-    this.face = face;
+  private constructor(lanInterface: LanInterface, mdns: MulticastDns, listener: EndpointListener) {
+    this.interface = lanInterface;
     this.#mdns = mdns;
     this.#listener = listener;
   }
@@ -70,11 +70,12 @@ export class LanEndpoint implements Endpoint {
    */
   static async open(
     create: typeof createMulticastDns,
-    face: LanInterface,
+    lanInterface: LanInterface,
     { port, listener }: { readonly port: number; readonly listener: EndpointListener },
   ): Promise<LanEndpoint> {
-    const ipv4 = face.family === 4;
-    const [group, local] = ipv4 ? [GROUP_IPV4, face.ipv4[0] ?? ""] : [GROUP_IPV6, `::%${face.name}`];
+    const { name } = lanInterface;
+    const ipv4 = lanInterface.family === 4;
+    const [group, local] = ipv4 ? [GROUP_IPV4, lanInterface.ipv4[0] ?? ""] : [GROUP_IPV6, `::%${name}`];
     const socket = createSocket(
       ipv4 ? { type: "udp4", reuseAddr: true } : { type: "udp6", reuseAddr: true, ipv6Only: true },
     );
@@ -88,13 +89,13 @@ export class LanEndpoint implements Endpoint {
       socket,
       port,
       type: ipv4 ? "udp4" : "udp6",
-      ip: ipv4 ? group : `${group}%${face.name}`,
+      ip: ipv4 ? group : `${group}%${name}`,
       interface: local,
       bind: ipv4 ? "0.0.0.0" : "::",
       // Its own membership is for one address in all and keeps the process alive.
       multicast: false,
     });
-    const endpoint = new LanEndpoint(face, mdns, listener);
+    const endpoint = new LanEndpoint(lanInterface, mdns, listener);
     // From here on no error is without a listener, however late it comes.
     mdns.on("error", (error: Error) => listener.failed(error));
     try {
@@ -142,7 +143,7 @@ export class LanEndpoint implements Endpoint {
 
   #receive(last: () => LanSource | undefined): void {
     const pass = (packet: LanPacket, from: RemoteInfo): void => {
-      if (this.#closed !== undefined || !this.face.isOnLink(from.address)) return;
+      if (this.#closed !== undefined || !this.interface.isOnLink(from.address)) return;
       this.#listener.packet(packet, from);
     };
     this.#mdns.on("query", (message, from) => pass({ ...contentOf(message), type: "query" }, from));
@@ -151,7 +152,7 @@ export class LanEndpoint implements Endpoint {
       if (this.#closed !== undefined) return;
       const from = last();
       if (error.syscall !== undefined || from === undefined) this.#listener.failed(error);
-      else if (this.face.isOnLink(from.address)) this.#listener.garbage(from);
+      else if (this.interface.isOnLink(from.address)) this.#listener.garbage(from);
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { type Clock, systemClock } from "../../../internal/time/clock.ts";
-import { complain } from "../warnings.ts";
+import { warnOnLan } from "../warnings.ts";
 import { type Endpoint, LanEndpoint, type LanSource } from "./endpoint.ts";
 import { type LanInterface, selectInterfaces } from "./interface.ts";
 import type { LanPacket } from "./packet.ts";
@@ -80,9 +80,11 @@ export class LanLink implements Link {
   }
 
   async #bringInLine(): Promise<void> {
-    const faces = this.#interfaces();
-    const wanted = new Set(faces.map(({ key }) => key));
-    const opening = faces.filter(({ key }) => !this.#endpoints.has(key)).map((face) => this.#openOne(face));
+    const interfaces = this.#interfaces();
+    const wanted = new Set(interfaces.map(({ key }) => key));
+    const opening = interfaces
+      .filter(({ key }) => !this.#endpoints.has(key))
+      .map((lanInterface) => this.#openOne(lanInterface));
     const closing = Array.from(this.#endpoints, async ([key, endpoint]) => {
       if (wanted.has(key)) return;
       this.#endpoints.delete(key);
@@ -92,67 +94,67 @@ export class LanLink implements Link {
   }
 
   #interfaces(): readonly LanInterface[] {
-    const { interfaces } = this.#options;
+    const wanted = this.#options.interfaces;
     try {
-      const faces = selectInterfaces(networkInterfaces(), interfaces);
-      if (faces.length === 0) {
-        this.#say(
+      const interfaces = selectInterfaces(networkInterfaces(), wanted);
+      if (interfaces.length === 0) {
+        this.#warn(
           "interfaces",
-          interfaces === undefined
+          wanted === undefined
             ? "There is no network: nobody is found and nobody finds this host until there is one"
-            : `There is no interface '${interfaces.join("', '")}' now: nobody is found on it until there is`,
+            : `There is no interface '${wanted.join("', '")}' now: nobody is found on it until there is`,
         );
       }
-      return faces;
+      return interfaces;
     } catch (error) {
       // Out of descriptors, say. What is open stays open.
-      this.#say("interfaces", `Cannot list the network interfaces, trying again: ${String(error)}`);
-      return Array.from(this.#endpoints.values(), ({ face }) => face);
+      this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${String(error)}`);
+      return Array.from(this.#endpoints.values(), (endpoint) => endpoint.interface);
     }
   }
 
-  async #openOne(face: LanInterface): Promise<void> {
+  async #openOne(lanInterface: LanInterface): Promise<void> {
     const { port } = this.#options;
     try {
       const multicastDns = await import("multicast-dns");
-      const endpoint = await LanEndpoint.open(multicastDns.default, face, {
+      const endpoint = await LanEndpoint.open(multicastDns.default, lanInterface, {
         port,
         listener: {
           packet: (packet, source) => this.#listener.packet(packet, endpoint, source),
           garbage: (source) => this.#garbage(source),
-          failed: (error) => this.#failed(face, error),
+          failed: (error) => this.#failed(lanInterface, error),
         },
       });
-      this.#endpoints.set(face.key, endpoint);
+      this.#endpoints.set(lanInterface.key, endpoint);
       this.#listener.up(endpoint);
     } catch (error) {
-      this.#failed(face, error);
+      this.#failed(lanInterface, error);
     }
   }
 
   /** Also of a socket that has worked so far: it is opened afresh at the next look. */
-  #failed(face: LanInterface, error: unknown): void {
+  #failed({ name, family, key }: LanInterface, error: unknown): void {
     const { port } = this.#options;
-    this.#say(
-      `${face.name}/${face.family}`,
-      `Cannot use multicast DNS on '${face.name}' (IPv${face.family}, port ${port}), trying again: ${String(error)}`,
+    this.#warn(
+      `${name}/${family}`,
+      `Cannot use multicast DNS on '${name}' (IPv${family}, port ${port}), trying again: ${String(error)}`,
     );
-    const endpoint = this.#endpoints.get(face.key);
+    const endpoint = this.#endpoints.get(key);
     if (endpoint === undefined) return;
-    this.#endpoints.delete(face.key);
+    this.#endpoints.delete(key);
     void endpoint.close();
   }
 
   #garbage({ address }: LanSource): void {
-    complain({
+    warnOnLan({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `packets of ${address}`,
       text: `Ignoring packets from ${address} on the port of multicast DNS that are no DNS messages`,
     });
   }
 
-  #say(about: string, text: string): void {
-    complain({ code: "MERINO_DISCOVERY", about, text });
+  #warn(about: string, text: string): void {
+    warnOnLan({ code: "MERINO_DISCOVERY", about, text });
   }
 }
 
@@ -161,10 +163,11 @@ export async function sendQuietly(endpoint: Endpoint, ...args: Parameters<Endpoi
   try {
     await endpoint.send(...args);
   } catch (error) {
-    complain({
+    const { name, family } = endpoint.interface;
+    warnOnLan({
       code: "MERINO_DISCOVERY",
-      about: `sending by ${endpoint.face.name}`,
-      text: `Cannot send by '${endpoint.face.name}' (IPv${endpoint.face.family}), trying again: ${String(error)}`,
+      about: `sending by ${name}`,
+      text: `Cannot send by '${name}' (IPv${family}), trying again: ${String(error)}`,
     });
   }
 }

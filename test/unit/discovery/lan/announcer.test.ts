@@ -19,7 +19,7 @@ const SERVICE = serviceType("thumbs");
 const ASKER: LanSource = { address: "10.0.0.9", port: 5_353 };
 const STRANGER: LanSource = { address: "10.0.0.9", port: 40_000 };
 
-function face(name: string, ipv4: string): LanInterface {
+function lanInterface(name: string, ipv4: string): LanInterface {
   const addresses = { ipv4: [ipv4], ipv6: ["fd00::1"] };
   return { name, family: 4, key: name, internal: false, ...addresses, isOnLink: () => true };
 }
@@ -31,14 +31,14 @@ interface Sent {
 }
 
 /** An announcer on some networks; what it sends is noted. */
-function useAnnouncer(faces: readonly LanInterface[] = [face("eth0", "10.0.0.1")]) {
+function useAnnouncer(interfaces: readonly LanInterface[] = [lanInterface("eth0", "10.0.0.1")]) {
   const clock = useFakeClock();
   const sent: Sent[] = [];
   let listener: LinkListener | undefined;
   let open = 0;
-  const endpoints = faces.map(
+  const endpoints = interfaces.map(
     (one): Endpoint => ({
-      face: one,
+      interface: one,
       send: async (packet, to) => void sent.push({ by: one.name, packet, to }),
     }),
   );
@@ -102,7 +102,7 @@ test("LanAnnouncer announces at once, again after a second, and then thrice in e
 });
 
 test("LanAnnouncer announces by every interface, under the addresses of that interface", async () => {
-  using use = useAnnouncer([face("eth0", "10.0.0.1"), face("wlan0", "192.168.1.1")]);
+  using use = useAnnouncer([lanInterface("eth0", "10.0.0.1"), lanInterface("wlan0", "192.168.1.1")]);
 
   await use.announcer.announce({ ...A, address: "[::]:50051" });
 

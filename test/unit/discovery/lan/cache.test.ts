@@ -7,7 +7,7 @@ import { LanCache, MAX_LIFETIME_MS } from "../../../../src/discovery/lan/cache.t
 import type { AnyRecord } from "../../../../src/discovery/lan/multicast/packet.ts";
 import { serviceType } from "../../../../src/discovery/lan/service.ts";
 import { encodeLanText } from "../../../../src/discovery/lan/text.ts";
-import type { Complaint } from "../../../../src/discovery/lan/warnings.ts";
+import type { LanWarning } from "../../../../src/discovery/lan/warnings.ts";
 import { collidingNamespaces } from "../../../support/namespaces.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
@@ -17,19 +17,19 @@ const HOST = "10.0.0.1";
 /** A cache whose time is moved by hand. */
 function useCache(namespace = "thumbs", rank: (address: string) => number = () => 0) {
   const events: DiscoveryEvent[] = [];
-  const complaints: Complaint[] = [];
+  const warnings: LanWarning[] = [];
   const time = { ms: 0 };
   const cache = new LanCache({
     namespace,
     report: (event) => void events.push(event),
-    complain: (complaint) => void complaints.push(complaint),
+    warn: (warning) => void warnings.push(warning),
     now: () => time.ms,
     rank,
   });
   return {
     cache,
     events,
-    complaints,
+    warnings,
     time,
     log: () => events.map(({ type, worker }) => `${type.slice("worker-".length)} ${worker.uid}`),
     hear: (records: readonly AnyRecord[], address = HOST) =>
@@ -218,7 +218,7 @@ test("LanCache gives a link-local address the zone of the interface by which it 
 });
 
 test("LanCache takes another address of the same host for that host", () => {
-  const { hear, log, complaints } = useCache();
+  const { hear, log, warnings } = useCache();
 
   hear(announcement("a"), "10.0.0.1");
   hear(announcement("a"), "fe80::1%eth0");
@@ -226,11 +226,11 @@ test("LanCache takes another address of the same host for that host", () => {
   hear([pointer("a", 0)], "10.0.0.1");
 
   assert.deepEqual(log(), ["added a", "updated a", "dropped a"]);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(warnings, []);
 });
 
 test("LanCache believes nobody else about a worker", () => {
-  const { hear, log, complaints, events } = useCache();
+  const { hear, log, warnings, events } = useCache();
   hear(announcement("a"));
 
   hear(announcement("a", { tags: ["stolen"] }), "10.0.0.66");
@@ -242,7 +242,7 @@ test("LanCache believes nobody else about a worker", () => {
 
   assert.deepEqual(log(), ["added a"]);
   assert.equal(events[0]?.worker.address, "10.0.0.1:50051");
-  assert.deepEqual(new Set(complaints.map(({ about }) => about)), new Set(["claims of 10.0.0.66"]));
+  assert.deepEqual(new Set(warnings.map(({ about }) => about)), new Set(["claims of 10.0.0.66"]));
 });
 
 test("LanCache is not kept from a worker by one who has told half of it before", () => {
@@ -271,7 +271,7 @@ test("LanCache does not go back to what was said before a change, whichever is r
 });
 
 test("LanCache does not have a worker back by what was said before it was taken back", () => {
-  const { hear, log, complaints } = useCache();
+  const { hear, log, warnings } = useCache();
   const goodbye = announcement("a", { revision: 1, ttl: 0 });
 
   for (const address of ["10.0.0.1", "fe80::1%eth0"]) hear(announcement("a", { revision: 1 }), address);
@@ -283,7 +283,7 @@ test("LanCache does not have a worker back by what was said before it was taken 
   hear(announcement("a", { revision: 2 }), "10.0.0.1");
   hear(goodbye, "fe80::1%eth0");
   assert.deepEqual(log(), ["added a", "dropped a", "added a"]);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(warnings, []);
 });
 
 test("LanCache has a worker back that lapsed and is announced as before", () => {
@@ -299,7 +299,7 @@ test("LanCache has a worker back that lapsed and is announced as before", () => 
 
 test("LanCache passes over a worker of another namespace in silence", () => {
   const [mine, foreign] = collidingNamespaces();
-  const { cache, log, complaints } = useCache(mine);
+  const { cache, log, warnings } = useCache(mine);
   const uid = "a";
   const records = announcement(uid, { namespace: foreign }).map((record) => {
     return JSON.parse(JSON.stringify(record).replaceAll(SERVICE, serviceType(mine)), (_key, value) =>
@@ -311,12 +311,12 @@ test("LanCache passes over a worker of another namespace in silence", () => {
 
   assert.equal(cache.size, 1);
   assert.deepEqual(log(), []);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(warnings, []);
   assert.deepEqual(cache.tick(), []);
 });
 
 test("LanCache drops a worker whose record has become unreadable, and has it back", () => {
-  const { hear, log, complaints } = useCache();
+  const { hear, log, warnings } = useCache();
   hear(announcement("a"));
 
   hear([{ type: "TXT", name: `a.${SERVICE}`, ttl: 60, data: [Buffer.from("pid=none")] }]);
@@ -324,20 +324,20 @@ test("LanCache drops a worker whose record has become unreadable, and has it bac
 
   assert.deepEqual(log(), ["added a", "dropped a", "added a"]);
   assert.deepEqual(
-    complaints.map(({ code }) => code),
+    warnings.map(({ code }) => code),
     ["MERINO_BAD_ADVERTISEMENT"],
   );
 });
 
 test("LanCache takes only so many workers from one host, and still hears the others", () => {
-  const { hear, cache, log, complaints } = useCache();
+  const { hear, cache, log, warnings } = useCache();
 
   for (let number = 0; number < 5_000; number++) hear([pointer(`flood-${number}`)], "10.0.0.66");
   hear(announcement("a"));
 
   assert.equal(cache.size, 1_025);
   assert.deepEqual(log(), ["added a"]);
-  assert.ok(complaints.length > 0);
+  assert.ok(warnings.length > 0);
   assert.ok(cache.tick().length <= 128);
 });
 

@@ -11,7 +11,7 @@ import { useFakeClock } from "../../../support/use-fake-clock.ts";
 
 const SERVICE = serviceType("thumbs");
 
-function faces(...cidrs: readonly string[]): readonly LanInterface[] {
+function interfaces(...cidrs: readonly string[]): readonly LanInterface[] {
   const addresses = cidrs.map((cidr) => {
     const [address = ""] = cidr.split("/");
     const common = { address, netmask: "", mac: "", internal: false, cidr };
@@ -29,10 +29,10 @@ function useWatch() {
   const events: DiscoveryEvent[] = [];
   const controller = new AbortController();
   let listener: LinkListener | undefined;
-  const [face] = faces("10.0.0.9/24");
-  assert.ok(face);
+  const [eth0] = interfaces("10.0.0.9/24");
+  assert.ok(eth0);
   const endpoint: Endpoint = {
-    face,
+    interface: eth0,
     send: async (packet) => void asked.push({ atMs: clock.now(), packet }),
   };
   const watch = new LanWatch(
@@ -138,7 +138,7 @@ test("LanWatch does not take what is in questions for answers", async () => {
 
 test("rankOf prefers what is on a network of this host, then what is of a family it has", () => {
   const order = (addresses: readonly string[], ...cidrs: readonly string[]) => {
-    const endpoints = faces(...cidrs).map((face) => ({ face }));
+    const endpoints = interfaces(...cidrs).map((one) => ({ interface: one }));
     return [...addresses].sort((one, other) => rankOf(one, endpoints) - rankOf(other, endpoints));
   };
   const all = ["203.0.113.7", "fe80::7%eth0", "2001:db8::7", "fd00::7", "10.0.0.7"];

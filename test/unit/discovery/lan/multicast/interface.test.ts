@@ -37,10 +37,10 @@ test("selectInterfaces takes those named by name or address, and none in place o
 });
 
 test("selectInterfaces names link-local addresses only where there are no others", () => {
-  const faces = selectInterfaces(LISTING);
+  const interfaces = selectInterfaces(LISTING);
 
-  assert.deepEqual(faces.find(({ name }) => name === "eth0")?.ipv6, ["fd00::5"]);
-  assert.deepEqual(faces.find(({ name }) => name === "wlan0")?.ipv6, ["fe80::6"]);
+  assert.deepEqual(interfaces.find(({ name }) => name === "eth0")?.ipv6, ["fd00::5"]);
+  assert.deepEqual(interfaces.find(({ name }) => name === "wlan0")?.ipv6, ["fe80::6"]);
 });
 
 test("selectInterfaces tells an interface with other addresses from the one before", () => {

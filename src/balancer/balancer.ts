@@ -25,7 +25,7 @@ export interface Candidate {
 
 /**
  * The same view, put in order: answers without a walk through all of it. It comes with a view that is never
- * changed in place, so that what was learnt about one view holds for as long as that view is given.
+ * changed in place, so that what was learnt about one view stays true for as long as that view is given.
  */
 export interface CandidateIndex {
   /** Where the first candidate with room and the fewest calls in flight stands, from `start` on and around; −1 if none has room. */

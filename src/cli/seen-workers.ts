@@ -6,7 +6,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
  * Listens to a discovery for a while.
  *
  * @param waitMs How long, in milliseconds.
- * @param enough Ends the wait early once it holds for a worker.
+ * @param enough Ends the wait early once it is true of a worker.
  * @returns The workers present at the end, by uid.
  * @throws What ends the discovery, such as a runtime directory that is not this user's own.
  */

@@ -61,15 +61,15 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
     await Promise.race([retract(publisher, terminal), signals.second]);
     return early.exitCode;
   }
-  const host = await starting;
-  terminal.out(`${host.metadata.address}\n`);
+  const worker = await starting;
+  terminal.out(`${worker.metadata.address}\n`);
 
-  const ending = await endOf(host, options, signals);
+  const ending = await endOf(worker, options, signals);
   terminal.err(`merino: ${ending.why}; ending, with at most ${ending.graceMs} ms for calls under way\n`);
-  const ended = end(host, publisher, ending, terminal);
+  const ended = end(worker, publisher, ending, terminal);
   const hurried = await Promise.race([ended, signals.second]);
   if (hurried === undefined) return ExitCode.OK;
-  host.cutShort(0);
+  worker.cutShort(0);
   await Promise.race([ended, after(HURRY_MS)]);
   return hurried.exitCode;
 }
@@ -78,11 +78,11 @@ async function startWorker(
   options: WorkerServiceOptions,
   publisher: Publisher | undefined,
 ): Promise<WorkerHost> {
-  let host: WorkerHost | undefined;
+  let worker: WorkerHost | undefined;
   try {
     const path = socketPath();
     removeAtExit(path); // it may end while it starts, or be in a hurry
-    host = await WorkerHost.start({
+    worker = await WorkerHost.start({
       uid: randomUUID(),
       socketPath: path,
       tags: options.tags,
@@ -99,10 +99,10 @@ async function startWorker(
       // A worker that serves anybody has no right to end another one; whoever owns that one has its own watch.
       unresponsive: () => {},
     });
-    await publisher?.publish({ type: "worker-added", worker: host.metadata });
-    return host;
+    await publisher?.publish({ type: "worker-added", worker: worker.metadata });
+    return worker;
   } catch (error) {
-    await host?.stop();
+    await worker?.stop();
     await publisher?.close().catch(() => {}); // the first failure is the one to tell
     throw new CommandFailure(explain(error), { exitCode: ExitCode.FAILED, cause: error });
   }
@@ -110,18 +110,18 @@ async function startWorker(
 
 /** Resolves when the worker is to end. */
 async function endOf(
-  host: WorkerHost,
+  worker: WorkerHost,
   { graceMs, idleTimeoutMs }: WorkerServiceOptions,
   signals: SignalListener,
 ): Promise<Ending> {
   const over = new AbortController();
   const ways = [
     signals.first.then(({ name }) => ({ why: name, graceMs })),
-    host.stopRequested.then((request) => ({ why: "asked to stop", graceMs: request.graceMs })),
+    worker.stopRequested.then((request) => ({ why: "asked to stop", graceMs: request.graceMs })),
   ];
   if (idleTimeoutMs !== undefined) {
     ways.push(
-      idleFor(host, idleTimeoutMs, over.signal).then(() => ({
+      idleFor(worker, idleTimeoutMs, over.signal).then(() => ({
         why: `no calls for ${idleTimeoutMs} ms`,
         graceMs,
       })),
@@ -135,11 +135,11 @@ async function endOf(
 }
 
 /** Resolves once the worker has been idle for so long; never, once the signal has fired. */
-function idleFor(host: WorkerHost, timeoutMs: number, signal: AbortSignal): Promise<void> {
+function idleFor(worker: WorkerHost, timeoutMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     let timer = setTimeout(check, timeoutMs);
     function check(): void {
-      const leftMs = timeoutMs - host.idleMs;
+      const leftMs = timeoutMs - worker.idleMs;
       if (leftMs <= 0) resolve();
       else timer = setTimeout(check, Math.ceil(leftMs));
     }
@@ -149,13 +149,13 @@ function idleFor(host: WorkerHost, timeoutMs: number, signal: AbortSignal): Prom
 
 /** Lets callers find others first, then refuses new calls, then waits for those under way. */
 async function end(
-  host: WorkerHost,
+  worker: WorkerHost,
   publisher: Publisher | undefined,
   { graceMs }: Ending,
   terminal: Terminal,
 ): Promise<undefined> {
   await retract(publisher, terminal);
-  await host.shutDown({ graceMs });
+  await worker.shutDown({ graceMs });
   return undefined;
 }
 

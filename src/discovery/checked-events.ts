@@ -122,7 +122,7 @@ function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> 
   });
 }
 
-/** Lets the iterator close what it holds. One that never does is not waited for. */
+/** Lets the iterator close what it has opened. One that never does is not waited for. */
 async function end(iterator: LooseIterator): Promise<void> {
   const over = createDeferred();
   const timer = setTimeout(over.resolve, END_WITHIN_MS);

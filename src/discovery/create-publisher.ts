@@ -16,7 +16,7 @@ export interface AnnouncementMedium {
   announce(worker: WorkerMetadata, type: "worker-added" | "worker-updated"): Promise<void> | void;
   /** Makes it unknown; one that is not known is left at that. */
   retract(worker: WorkerMetadata): Promise<void> | void;
-  /** Gives back what the publisher held. Called once, after everything has been retracted. */
+  /** Closes what the publisher has opened. Called once, after everything has been retracted. */
   close?(): Promise<void> | void;
 }
 

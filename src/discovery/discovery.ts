@@ -29,7 +29,7 @@ export interface Publisher {
 
 /** How to narrow and end a subscription. */
 export interface SubscribeOptions {
-  /** Only workers for which this holds are reported; one that stops passing is reported as dropped, and the reverse. */
+  /** Only workers for which this returns true are reported; one that stops passing is reported as dropped, and the reverse. */
   readonly filter?: (worker: WorkerMetadata) => boolean;
   /** Ends the subscription; the iteration then finishes without an error. */
   readonly signal?: AbortSignal;

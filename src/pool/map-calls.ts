@@ -48,13 +48,13 @@ export async function* mapCalls<T, R>(
   /** In the order in which results are handed out: of the items, or of completion. */
   const line: Array<MappedCall<R>> = [];
   /** Items read whose results have not been taken. */
-  let held = 0;
+  let underWay = 0;
   let reading = false;
   let exhausted = false;
   let sourceFailure: { readonly error: unknown } | undefined;
 
   const start = (item: T): void => {
-    held += 1;
+    underWay += 1;
     const mapped: MappedCall<R> = { outcome: undefined };
     if (ordered) line.push(mapped);
     const settle = (outcome: NonNullable<MappedCall<R>["outcome"]>): void => {
@@ -71,7 +71,7 @@ export async function* mapCalls<T, R>(
   const read = async (): Promise<void> => {
     reading = true;
     try {
-      while (held < concurrency && !controller.signal.aborted) {
+      while (underWay < concurrency && !controller.signal.aborted) {
         const next = await source.next();
         exhausted = next.done === true;
         if (next.done === true || controller.signal.aborted) break;
@@ -88,16 +88,16 @@ export async function* mapCalls<T, R>(
   try {
     for (;;) {
       controller.signal.throwIfAborted();
-      if (!reading && !exhausted && held < concurrency) void read();
+      if (!reading && !exhausted && underWay < concurrency) void read();
       const outcome = line[0]?.outcome;
       if (outcome !== undefined) {
         line.shift();
-        held -= 1;
+        underWay -= 1;
         if ("error" in outcome) throw outcome.error;
         yield outcome.value;
         continue;
       }
-      if (exhausted && held === 0) {
+      if (exhausted && underWay === 0) {
         if (sourceFailure !== undefined) throw sourceFailure.error;
         return;
       }

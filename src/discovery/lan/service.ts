@@ -25,7 +25,7 @@ export function instanceName(uid: string, service: string): string {
   return `${uid}.${service}`;
 }
 
-/** Reads the uid out of such a name; undefined if the name is of another service or holds none. */
+/** Reads the uid out of such a name; undefined if the name is of another service or contains none. */
 export function uidOfInstance(name: string, service: string): string | undefined {
   const split = name.indexOf(".");
   if (split < 1 || !isSameName(name.slice(split + 1), service)) return undefined;

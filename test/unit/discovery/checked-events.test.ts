@@ -246,7 +246,7 @@ test("checkedEvents ends by its signal though the discovery ignores it", async (
   assert.equal(getEventListeners(reading.signal, "abort").length, 0);
 });
 
-test("checkedEvents waits until the discovery has closed what it held", async () => {
+test("checkedEvents waits until the discovery has closed what it had opened", async () => {
   let closed = false;
   const reading = read(
     discoveryOf(async function* (signal) {

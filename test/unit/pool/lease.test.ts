@@ -1,4 +1,4 @@
-/** The lease from the options of a pool to the workers its proxy holds, in each mode. Nothing is started but discovery. */
+/** The lease from the options of a pool to the workers that its proxy admits, in each mode. Nothing is started but discovery. */
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { describe, test } from "node:test";
@@ -112,7 +112,7 @@ describe("the lease of a pool", () => {
 });
 
 describe("a proxy with a lease", () => {
-  test("holds two of three, takes news of those it holds, and fills a place that becomes free", async () => {
+  test("admits two of three, takes news of those, and fills a place that becomes free", async () => {
     const source = new MemoryDiscovery();
     const publisher = source.publisher();
     await using proxy = await WorkerProxy.open({ discovery: source, lease: 2, lazy: false });
@@ -133,7 +133,7 @@ describe("a proxy with a lease", () => {
     await publisher.close();
   });
 
-  test("holds all three without one", async () => {
+  test("admits all three without one", async () => {
     const source = new MemoryDiscovery();
     const publisher = source.publisher();
     await using proxy = await WorkerProxy.open({ discovery: source, lazy: false });

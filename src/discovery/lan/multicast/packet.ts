@@ -23,7 +23,7 @@ export type LanRecord = { readonly name: string; readonly ttl: number; readonly 
   | { readonly type: "TXT"; readonly data: readonly Buffer[] }
 );
 
-/** What a packet can hold on Ethernet without being cut: 1 500 less the headers of IPv6 and UDP, and of DNS. */
+/** What a packet has room for on Ethernet without being cut up: 1 500 less the headers of IPv6 and UDP, and of DNS. */
 const PACKET_BYTES: number = 1_500 - 40 - 8 - 12;
 
 /** Deals records that belong together out to packets, in order. A group larger than a packet gets one of its own. */

@@ -4,8 +4,9 @@
  */
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from "node:http2";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import type { GrpcEnd } from "./call-end.ts";
 import { GRPC_PREFIX_BYTES, GrpcMessageReader } from "./message-reader.ts";
-import { type GrpcEnd, GrpcStatus, toGrpcStatus } from "./status.ts";
+import { GrpcStatus, toGrpcStatus } from "./status.ts";
 
 /** What a call tells its owner. */
 export interface GrpcCallEvents {

@@ -13,6 +13,7 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
+import { GrpcStatus } from "../grpc/status.ts";
 import { MAX_SOCKET_PATH_BYTES } from "../unix/connect.ts";
 
 /** One `session` or `dispatch` call. */
@@ -150,12 +151,12 @@ function createServer(
     describe: (_call: Unary, reply: Reply) => {
       handlers.describe().then(
         (record) => reply(null, record),
-        (error: unknown) => reply({ code: grpc.status.UNAVAILABLE, details: messageOf(error) }),
+        (error: unknown) => reply({ code: GrpcStatus.UNAVAILABLE, details: messageOf(error) }),
       );
     },
     stop: (call: Unary, reply: Reply) => {
       if (!local) {
-        reply({ code: grpc.status.PERMISSION_DENIED, details: NO_STOP });
+        reply({ code: GrpcStatus.PERMISSION_DENIED, details: NO_STOP });
         return;
       }
       let seconds: number;
@@ -163,7 +164,7 @@ function createServer(
         seconds = decodeStopRequest(call.request);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
-        reply({ code: grpc.status.INVALID_ARGUMENT, details: error.message });
+        reply({ code: GrpcStatus.INVALID_ARGUMENT, details: error.message });
         return;
       }
       reply(null, EMPTY);

@@ -8,11 +8,9 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { CARRIER_HEADROOM } from "../../session/carrier.ts";
 import { BatchReader } from "../../wire/batch/reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
+import { GrpcStatus } from "../grpc/status.ts";
 import type { GrpcServerStream } from "./listen.ts";
 import type { PortCarrier } from "./port-carrier.ts";
-
-/** Codes of gRPC's statuses that a session ends with. */
-const Status = { OK: 0, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9 } as const;
 
 /** A GoAway that ends a connection is small; what is larger cannot be one. */
 const MAX_FAREWELL_BYTES = 4 * 1024;
@@ -46,7 +44,7 @@ export function relaySession(
     if (over) return;
     over = true;
     // An error is how a status other than OK is given; `emit`, since `destroy` would drop what was written.
-    if (status.code === Status.OK) stream.end();
+    if (status.code === GrpcStatus.OK) stream.end();
     else stream.emit("error", status);
   };
 
@@ -74,7 +72,7 @@ export function relaySession(
     if (over) return;
     if (message.length > options.maxBatchBytes) {
       end({
-        code: Status.RESOURCE_EXHAUSTED,
+        code: GrpcStatus.RESOURCE_EXHAUSTED,
         details: `A batch of ${message.length} bytes exceeds the limit of ${options.maxBatchBytes}`,
       });
       carrier.close();
@@ -94,7 +92,7 @@ export function relaySession(
 
 /** The status for the end of a session: why it turned the client away, if that is what it did. */
 function farewell(last: Uint8Array | undefined): Partial<StatusObject> {
-  if (last === undefined) return { code: Status.OK };
+  if (last === undefined) return { code: GrpcStatus.OK };
   const reader = new BatchReader();
   try {
     reader.reset(last, 0, last.length);
@@ -102,10 +100,10 @@ function farewell(last: Uint8Array | undefined): Partial<StatusObject> {
       if (reader.kind !== FrameKind.GoAway) continue;
       const { lastStream, detail } = reader.goAway();
       // Nothing at all was taken: the two never came to terms.
-      if (lastStream === 0) return { code: Status.FAILED_PRECONDITION, details: detail };
+      if (lastStream === 0) return { code: GrpcStatus.FAILED_PRECONDITION, details: detail };
     }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
   }
-  return { code: Status.OK };
+  return { code: GrpcStatus.OK };
 }

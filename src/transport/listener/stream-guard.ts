@@ -2,10 +2,8 @@
  * Bounds what callers can keep open without calling anything: so many streams in all, and each must begin to
  * speak in time. It judges nothing that is said.
  */
+import { GrpcStatus } from "../grpc/status.ts";
 import type { GrpcServerStream } from "./listen.ts";
-
-/** Codes of gRPC's statuses that a refused stream ends with. */
-const Status = { DEADLINE_EXCEEDED: 4, RESOURCE_EXHAUSTED: 8 } as const;
 
 /** What a guard allows. */
 export interface StreamGuardOptions {
@@ -39,13 +37,13 @@ export class StreamGuard {
     const { maxStreams, greetingMs } = this.#options;
     if (this.#open >= maxStreams) {
       const details = `This worker already has ${maxStreams} streams; nothing was started. Try again later, or another worker`;
-      stream.emit("error", { code: Status.RESOURCE_EXHAUSTED, details });
+      stream.emit("error", { code: GrpcStatus.RESOURCE_EXHAUSTED, details });
       return false;
     }
     this.#open += 1;
     const silence = setTimeout(() => {
       const details = `No message within ${greetingMs} ms`;
-      stream.emit("error", { code: Status.DEADLINE_EXCEEDED, details });
+      stream.emit("error", { code: GrpcStatus.DEADLINE_EXCEEDED, details });
     }, greetingMs);
     stream.once("data", () => clearTimeout(silence));
     stream.once("close", () => {

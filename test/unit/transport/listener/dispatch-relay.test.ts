@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { currentTask } from "../../../../src/context/scope.ts";
 import type { TaskCaller } from "../../../../src/context/task.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { GrpcStatus } from "../../../../src/transport/grpc/status.ts";
 import { DispatchRelay } from "../../../../src/transport/listener/dispatch-relay.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
@@ -32,14 +33,6 @@ import { batchOf, helloWith } from "../../../support/protocol-peers.ts";
 import { GOLDEN_ACK, GOLDEN_REQUESTS, GOLDEN_RESPONSES } from "../golden-dispatch.ts";
 
 const GRAMMAR = { features: [1] };
-const Status = {
-  OK: 0,
-  INVALID_ARGUMENT: 3,
-  EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-};
 
 function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replaceAll(/\s/g, ""), "hex"));
@@ -163,7 +156,7 @@ test("DispatchRelay runs a function: Ack, then its value as a Result, then the e
   assert.equal(startedBeforeStep, 0);
   assert.deepEqual(stream.sink.kinds, ["ack", "result"]);
   assert.deepEqual(stream.sink.values, [3]);
-  assert.equal(stream.sink.code, Status.OK);
+  assert.equal(stream.sink.code, GrpcStatus.OK);
   await eventually(() => stream.carriers.server.over);
 });
 
@@ -200,7 +193,7 @@ test("DispatchRelay runs a generator step by step, whatever its caller knows of 
 
     assert.deepEqual(stream.sink.kinds, ["ack", "result", "result"]);
     assert.deepEqual(stream.sink.values, ["ready", "one"]);
-    assert.equal(stream.sink.code, Status.OK);
+    assert.equal(stream.sink.code, GrpcStatus.OK);
   }
 });
 
@@ -221,7 +214,7 @@ test("DispatchRelay runs a routine that is found late, with a step that came bef
     assert.deepEqual(stream.sink.values, values);
     stream.relay.halfClosed();
     await stream.sink.ended();
-    assert.equal(stream.sink.code, Status.OK);
+    assert.equal(stream.sink.code, GrpcStatus.OK);
     assert.equal(stream.worker.starts, 1);
     assert.equal(stream.worker.tasks.inFlight, 0);
   }
@@ -273,7 +266,7 @@ test("DispatchRelay hands over what a body throws as an Exception, with status O
 
   assert.deepEqual(stream.sink.kinds, ["ack", "exception"]);
   assert.ok(stream.sink.values[0] instanceof TypeError);
-  assert.equal(stream.sink.code, Status.OK);
+  assert.equal(stream.sink.code, GrpcStatus.OK);
 });
 
 test("DispatchRelay puts the Ack before an answer that implies it", async () => {
@@ -314,7 +307,7 @@ test("DispatchRelay closes a generator whose caller half-closes after its last a
   await stream.sink.ended();
 
   assert.deepEqual(stream.sink.kinds, ["ack", "result"]);
-  assert.equal(stream.sink.code, Status.OK);
+  assert.equal(stream.sink.code, GrpcStatus.OK);
   assert.deepEqual(log, ["finally"]);
 });
 
@@ -424,7 +417,7 @@ test("DispatchRelay keeps a long stream going beyond the worker's window", async
   await stream.sink.ended();
 
   assert.equal(stream.sink.responses.length, 41);
-  assert.equal(stream.sink.code, Status.OK);
+  assert.equal(stream.sink.code, GrpcStatus.OK);
 });
 
 // Refusals.
@@ -450,7 +443,7 @@ for (const [what, fields, code] of [
     const nack = nackOf(stream.sink.messages[0]);
     assert.equal(nack.code, code);
     assert.equal(nack.version, version);
-    assert.equal(stream.sink.code, Status.OK);
+    assert.equal(stream.sink.code, GrpcStatus.OK);
     assert.equal(stream.worker.starts, 0);
     if (code === NackCode.VERSION) {
       assert.ok(nack.reason.includes(`'${fields.version}'`) && nack.reason.includes(`'${version}'`));
@@ -492,7 +485,7 @@ for (const [what, first] of [
     stream.relay.request(first);
     await stream.sink.ended();
 
-    assert.equal(stream.sink.code, Status.FAILED_PRECONDITION);
+    assert.equal(stream.sink.code, GrpcStatus.FAILED_PRECONDITION);
     assert.equal(stream.sink.responses.length, 0);
     await eventually(() => stream.carriers.server.over);
     assert.equal(stream.worker.starts, 0);
@@ -505,7 +498,7 @@ test("DispatchRelay ends a stream without any message with FAILED_PRECONDITION",
   stream.relay.halfClosed();
   await stream.sink.ended();
 
-  assert.equal(stream.sink.code, Status.FAILED_PRECONDITION);
+  assert.equal(stream.sink.code, GrpcStatus.FAILED_PRECONDITION);
 });
 
 for (const [what, broken] of [
@@ -530,7 +523,7 @@ for (const [what, broken] of [
     await stream.sink.ended();
     await eventually(() => stream.carriers.server.over);
 
-    assert.equal(stream.sink.code, Status.INVALID_ARGUMENT);
+    assert.equal(stream.sink.code, GrpcStatus.INVALID_ARGUMENT);
     assert.equal(signal?.aborted, true);
     assert.equal(stream.worker.tasks.inFlight, 0);
   });
@@ -542,7 +535,7 @@ test("DispatchRelay refuses a Task that announces parts", async () => {
   stream.relay.request(taskOf("add", [], { parts: 1 }));
   await stream.sink.ended();
 
-  assert.equal(stream.sink.code, Status.INVALID_ARGUMENT);
+  assert.equal(stream.sink.code, GrpcStatus.INVALID_ARGUMENT);
 });
 
 test("DispatchRelay bounds what it holds back before the worker has introduced itself", () => {
@@ -553,7 +546,7 @@ test("DispatchRelay bounds what it holds back before the worker has introduced i
   relay.request(taskOf("add"));
   for (let n = 0; n < 2000; n++) relay.request(NEXT);
 
-  assert.equal(sink.code, Status.EXHAUSTED);
+  assert.equal(sink.code, GrpcStatus.RESOURCE_EXHAUSTED);
   assert.equal(channel.closes, 1);
   assert.equal(channel.batches.length, 0);
 });
@@ -570,7 +563,7 @@ test("DispatchRelay proves that a task was not started when the worker is gone b
 
   assert.deepEqual(
     sink.ends.map((end) => end !== "ok" && [end.code, end.metadata]),
-    [[Status.UNAVAILABLE, { "merino-not-started": "1" }]],
+    [[GrpcStatus.UNAVAILABLE, { "merino-not-started": "1" }]],
   );
   assert.equal(channel.batches.length, 0);
 });
@@ -582,7 +575,7 @@ test("DispatchRelay does not claim that a task was not started once it has been 
 
   assert.deepEqual(
     sink.ends.map((end) => end !== "ok" && [end.code, end.metadata]),
-    [[Status.UNAVAILABLE, undefined]],
+    [[GrpcStatus.UNAVAILABLE, undefined]],
   );
 });
 
@@ -611,7 +604,7 @@ test("DispatchRelay takes no GoAway of the greeting for a word about its task", 
   relay.batch(greeting, 0, greeting.length);
   relay.closed(undefined);
 
-  assert.equal(sink.code, Status.UNAVAILABLE);
+  assert.equal(sink.code, GrpcStatus.UNAVAILABLE);
   assert.deepEqual(
     sink.ends.map((end) => end !== "ok" && end.metadata),
     [undefined],
@@ -631,7 +624,7 @@ for (const [what, batch] of [
     play(batch);
     play(batch);
 
-    assert.equal(sink.code, Status.INTERNAL);
+    assert.equal(sink.code, GrpcStatus.INTERNAL);
     assert.equal(sink.ends.length, 1);
     assert.equal(channel.closes, 1);
   });

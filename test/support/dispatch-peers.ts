@@ -3,12 +3,9 @@ import assert from "node:assert/strict";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { decodeValue } from "../../src/codec/decode/decoder.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
-import {
-  DispatchRelay,
-  type RelayChannel,
-  type RelaySink,
-  type RelayStatus,
-} from "../../src/transport/listener/dispatch-relay.ts";
+import type { RelaySink, RelayStatus } from "../../src/transport/listener/dispatch-answers.ts";
+import { DispatchRelay } from "../../src/transport/listener/dispatch-relay.ts";
+import type { RelayChannel } from "../../src/transport/listener/dispatch-session.ts";
 import { RequestSchema, type Response, ResponseSchema, type TaskSchema } from "../../src/wire/gen/wire_pb.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import { eventually } from "./eventually.ts";

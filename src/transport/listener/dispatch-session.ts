@@ -1,0 +1,130 @@
+/**
+ * The session of a dispatch relay with the worker's main thread, as far as it is the same whatever the task: its
+ * Hello, what waits for the worker's, the window that is given back, the cancellation and the end. It reads
+ * nothing; what the worker says comes to the relay.
+ */
+import { randomUUID } from "node:crypto";
+import { DEFAULT_LIMITS } from "../../session/limits.ts";
+import { Feature } from "../../wire/features.ts";
+import { encodeHello } from "../../wire/messages/hello.ts";
+import { FieldWriter } from "../../wire/protobuf/field-writer.ts";
+import { connectionFrame, FrameTag, requestFrame, STREAM } from "./dispatch-bytes.ts";
+import type { DispatchCaller } from "./dispatch-requests.ts";
+
+/** Where the relay sends the batches of its session. */
+export interface RelayChannel {
+  /** @param batch A whole batch in memory of its own, which the relay does not touch again. */
+  send(batch: Uint8Array): void;
+  /** Ends the session; called once, as the relay's last act on it. */
+  close(): void;
+}
+
+/** What a caller may send behind its Task while the worker's thread is too busy to introduce itself. */
+const MAX_EARLY_REQUESTS = 1000;
+const MAX_EARLY_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of responses after which the worker gets its window back. */
+const WINDOW_STEP = 1024 * 1024;
+
+/** A Cancel without a reason. */
+const CANCEL: Uint8Array = Uint8Array.of(0xaa, 0x06, 0x00);
+
+/** A session of one stream. */
+export class DispatchSession {
+  readonly #channel: RelayChannel;
+  #state: "greeting" | "open" | "closed" = "greeting";
+  /** Requests that wait for the worker's Hello; the Task first. */
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  #cancelled = false;
+  #unreturnedBytes = 0;
+
+  constructor(channel: RelayChannel) {
+    this.#channel = channel;
+  }
+
+  /** `greeting` until {@link open}; `open` until the task's terminal frame; then `closed`. */
+  get state(): "greeting" | "open" | "closed" {
+    return this.#state;
+  }
+
+  /** The task has been told to end, and not by its caller's word: what it says to that is nobody's answer. */
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  /** Takes the frame with the Task, to be sent once the session is open. */
+  begin(task: Uint8Array): void {
+    this.#early.push(task);
+  }
+
+  /**
+   * Sends a frame to the worker, behind those that wait for its Hello.
+   *
+   * @returns Whether no more of them wait than may.
+   */
+  forward(frame: Uint8Array): boolean {
+    if (this.#state === "closed") return true;
+    if (this.#state === "open") {
+      this.#channel.send(frame);
+      return true;
+    }
+    this.#early.push(frame);
+    this.#earlyBytes += frame.length;
+    return this.#early.length <= MAX_EARLY_REQUESTS && this.#earlyBytes <= MAX_EARLY_BYTES;
+  }
+
+  /** Introduces the caller to the worker, and sends what has waited for that. */
+  open(caller: DispatchCaller): void {
+    this.#state = "open";
+    const hello = encodeHello({
+      session: STREAM,
+      version: caller.version,
+      uid: randomUUID(),
+      runtime: "dispatch",
+      codecs: [caller.codec],
+      // Not Parts, whatever the caller lists: a dispatch has no frames for them.
+      features: caller.knowsGrammar ? [Feature.Grammar] : [],
+      limits: DEFAULT_LIMITS,
+    });
+    this.#channel.send(connectionFrame(FrameTag.HELLO, hello));
+    const early = this.#early;
+    this.#early = [];
+    for (const frame of early) this.#channel.send(frame);
+  }
+
+  /** Counts envelopes as well, which the worker does not: a few bytes more than it has sent do no harm. */
+  returnWindow(bytes: number): void {
+    this.#unreturnedBytes += bytes;
+    if (this.#unreturnedBytes < WINDOW_STEP) return;
+    const window = new FieldWriter().uint(1, this.#unreturnedBytes).finish();
+    this.#channel.send(connectionFrame(FrameTag.WINDOW, window));
+    this.#unreturnedBytes = 0;
+  }
+
+  /** Nobody listens any more. What has been started keeps its session until its terminal frame. */
+  abandon(): void {
+    if (this.#state === "open") this.cancel();
+    else this.close();
+  }
+
+  /** Tells the task to end. Idempotent. */
+  cancel(): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    this.#channel.send(requestFrame(CANCEL));
+  }
+
+  /** Closes the channel: the task is over, or nothing can be heard of it any more. Idempotent. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.lost();
+    this.#channel.close();
+  }
+
+  /** The channel has ended by itself. */
+  lost(): void {
+    this.#state = "closed";
+    this.#early = [];
+  }
+}

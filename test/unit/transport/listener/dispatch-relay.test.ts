@@ -323,7 +323,7 @@ test("DispatchRelay cancels the task of a caller that is gone and keeps its plac
   await using stream = useDispatch({ wait });
   stream.relay.request(taskOf("wait"));
   stream.relay.request(NEXT);
-  await eventually(() => signal !== undefined);
+  await eventually(() => signal !== undefined && stream.sink.kinds.length > 0);
 
   stream.relay.cancelled();
   await eventually(() => signal?.aborted === true);

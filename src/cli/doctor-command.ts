@@ -1,6 +1,7 @@
 /** `merino doctor`: what this side is, and what it would make of each worker it sees. It only looks. */
 import { Command } from "commander";
 import { judgeAdmission } from "../client/members/admission.ts";
+import { errorText } from "../internal/error-text.ts";
 import {
   hostId,
   runtimeDirectory,
@@ -118,7 +119,7 @@ function attempt(name: string, find: () => string): Check {
   try {
     return { name, ok: true, detail: find() };
   } catch (error) {
-    return { name, ok: false, detail: messageOf(error) };
+    return { name, ok: false, detail: errorText(error) };
   }
 }
 
@@ -131,13 +132,13 @@ async function look(
     const detail = `${text}: ${seen.length === 0 ? "no worker" : seen.length} seen within ${waitMs} ms`;
     return { check: { name: "discovery", ok: seen.length > 0, detail }, seen };
   } catch (error) {
-    return { check: { name: "discovery", ok: false, detail: `${text}: ${messageOf(error)}` }, seen: [] };
+    return { check: { name: "discovery", ok: false, detail: `${text}: ${errorText(error)}` }, seen: [] };
   }
 }
 
 async function examine(worker: WorkerMetadata): Promise<WorkerDiagnosis> {
   const refusal = judgeAdmission(worker, { version, secure: false, hostId: hostId(), filter: undefined });
-  const problem = await greetWorker(worker, GREETING_MS).then(() => null, messageOf);
+  const problem = await greetWorker(worker, GREETING_MS).then(() => null, errorText);
   return {
     uid: worker.uid,
     address: worker.address,
@@ -163,8 +164,4 @@ function describe({ checks, workers, ...side }: Diagnosis): string {
 
 function mark(ok: boolean): string {
   return ok ? "ok  " : "FAIL";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** The `merino` command as a whole: its subcommands, and how its endings become exit codes. It never ends the process. */
 import { Command, CommanderError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
+import { asError, errorText } from "../internal/error-text.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { version } from "../wire/version.ts";
 import { doctorCommand } from "./doctor-command.ts";
@@ -74,6 +75,6 @@ function report(error: unknown, terminal: Terminal): number {
     terminal.err(`merino: ${error.message}\n`);
     return error.code === "ERR_MERINO_INVALID_OPTION" ? ExitCode.USAGE : ExitCode.FAILED;
   }
-  terminal.err(`merino: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  terminal.err(`merino: ${asError(error).stack ?? errorText(error)}\n`);
   return ExitCode.FAILED;
 }

@@ -1,5 +1,6 @@
 /** `merino stop`: asks one worker to end in order. Which one is found by its uid, or the beginning of it. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { errorText } from "../internal/error-text.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { parseDuration } from "./arguments.ts";
 import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
@@ -46,8 +47,7 @@ export function stopCommand(terminal: Terminal): Command {
       try {
         await stopWorker(worker, grace);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new CommandFailure(`Cannot stop worker '${worker.uid}': ${why}`, {
+        throw new CommandFailure(`Cannot stop worker '${worker.uid}': ${errorText(error)}`, {
           exitCode: ExitCode.FAILED,
           cause: error,
         });

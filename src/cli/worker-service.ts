@@ -9,6 +9,7 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import type { IdentityMapping } from "../host/modules/identity-map.ts";
 import { explainStartFailure } from "../host/start-failure.ts";
 import { WorkerHost } from "../host/worker-host.ts";
+import { errorText } from "../internal/error-text.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../process/network-options.ts";
 import { socketPath } from "../transport/unix/runtime-directory.ts";
@@ -163,7 +164,7 @@ async function end(
 async function retract(publisher: Publisher | undefined, terminal: Terminal): Promise<void> {
   if (publisher === undefined) return;
   const retracted = publisher.close().catch((error: unknown) => {
-    terminal.err(`merino: cannot retract the worker from discovery: ${String(error)}\n`);
+    terminal.err(`merino: cannot retract the worker from discovery: ${errorText(error)}\n`);
   });
   await Promise.race([retracted, after(RETRACT_MS)]);
 }
@@ -177,7 +178,7 @@ function after(ms: number): Promise<void> {
 
 /** What kept the worker from serving: for a module's own error, with the place in it. */
 function explain(error: unknown): string {
-  if (!(error instanceof Error)) return `Cannot serve: ${String(error)}`;
+  if (!(error instanceof Error)) return `Cannot serve: ${errorText(error)}`;
   if ("syscall" in error) return `Cannot serve: ${explainStartFailure(error)}`;
   if (isMerinoError(error) || !(error.cause instanceof Error)) return error.message;
   return `${error.message}\n${error.cause.stack ?? ""}`;

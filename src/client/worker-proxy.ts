@@ -10,6 +10,7 @@ import type { DiscoveryEvent } from "../discovery/discovery.ts";
 import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { asError } from "../internal/error-text.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";
 import { processReferences } from "../routine/process-references.ts";
@@ -288,7 +289,7 @@ export class WorkerProxy implements CallTarget {
       for await (const event of events) this.#membership.observe(event);
     } catch (error) {
       // The members there are go on serving; what is missing is said when a call finds none.
-      this.#discoveryError = error instanceof Error ? error : new Error(String(error));
+      this.#discoveryError = asError(error);
       warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
     } finally {
       this.#discoveryOver = true;

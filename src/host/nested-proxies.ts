@@ -11,6 +11,7 @@ import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/registered-kinds.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
+import { errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** Pools whose tasks one worker can serve with nested calls at a time. */
@@ -97,13 +98,13 @@ export class NestedProxies {
       // A stranger who learns the id of a pool must not get at its proxy, hence at its workers.
       key = local ? `local ${descriptor.id}` : `network ${canonicalText(descriptor)}`;
     } catch (error) {
-      return refusing(messageOf(error));
+      return refusing(errorText(error));
     }
     const target = (request: CallRequest): Dispatcher => {
       try {
         return this.#restore(key, { descriptor, local });
       } catch (error) {
-        throw refuse(request, messageOf(error));
+        throw refuse(request, errorText(error));
       }
     };
     return {
@@ -210,8 +211,4 @@ function canonicalText(value: unknown): string {
       ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
       : field,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -21,6 +21,7 @@ import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { errorText } from "../internal/error-text.ts";
 import { EventStream } from "../internal/event-stream.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
@@ -327,7 +328,7 @@ export class WorkerPool implements CallTarget {
       const [first] = errors;
       throw new AggregateError(
         errors,
-        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${first instanceof Error ? first.message : String(first)}`,
+        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${errorText(first)}`,
       );
     }
     if (size > 0 && this.#closing === undefined) await this.#awaitConnections();
@@ -502,5 +503,5 @@ class TaskEvents implements TaskEventSink {
 }
 
 function warnUnpublished(what: string, error: unknown): void {
-  warn("MERINO_PUBLISH_FAILED", `Cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+  warn("MERINO_PUBLISH_FAILED", `Cannot ${what}: ${errorText(error)}`);
 }

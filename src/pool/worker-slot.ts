@@ -6,8 +6,10 @@
 
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
+import { inspect } from "node:util";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
+import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
@@ -152,7 +154,7 @@ export class WorkerSlot {
   }
 
   #failed(uid: string, error: unknown): void {
-    this.lastError = error instanceof Error ? error : new WorkerStartError(String(error));
+    this.lastError = error instanceof Error ? error : new WorkerStartError(errorText(error));
     this.#lastWords = this.lastError.message;
     this.#options.event({ type: "worker-failed", uid, error: this.lastError });
   }
@@ -209,5 +211,5 @@ function notice(): Promise<undefined> {
 }
 
 function reportBug(error: unknown): void {
-  warn("MERINO_BUG", `A pool could not handle the end of a worker: ${String(error)}`);
+  warn("MERINO_BUG", `A pool could not handle the end of a worker: ${inspect(error)}`); // with its stack
 }

@@ -4,9 +4,9 @@
  */
 import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
-import { isMerinoError } from "../errors/merino-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
+import { errorText } from "../internal/error-text.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -328,8 +328,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
         else execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
       },
       (error: unknown) => {
-        const reason = isMerinoError(error) || error instanceof Error ? error.message : String(error);
-        execution.refuse(NackCode.UNKNOWN_ROUTINE, reason);
+        execution.refuse(NackCode.UNKNOWN_ROUTINE, errorText(error));
       },
     );
   }

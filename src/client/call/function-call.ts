@@ -1,6 +1,7 @@
 /** The call of a routine that answers once: a promise. */
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { keepAlive, letExit } from "../../internal/liveness.ts";
 import { Call, type CallOwner } from "./call.ts";
 
@@ -54,7 +55,7 @@ export class FunctionCall extends Call {
     try {
       this.fail(this.decode(bytes, start, end, parts));
     } catch (error) {
-      this.fail(error instanceof Error ? error : new ProtocolError(String(error)));
+      this.fail(error instanceof Error ? error : new ProtocolError(errorText(error)));
     }
   }
 

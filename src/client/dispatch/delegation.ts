@@ -6,6 +6,7 @@
 
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Call } from "../call/call.ts";
@@ -31,7 +32,7 @@ export function delegateCall(call: Call, view: readonly Member[], options: Deleg
       return;
     }
     // Some worker has accepted: the call goes on, whatever the balancer makes of that.
-    warn("MERINO_BALANCER_FAILED", `A balancer failed after a worker had accepted: ${String(error)}`);
+    warn("MERINO_BALANCER_FAILED", `A balancer failed after a worker had accepted: ${errorText(error)}`);
   });
 }
 

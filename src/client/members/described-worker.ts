@@ -5,6 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { createPublisher } from "../../discovery/create-publisher.ts";
 import type { Discovery, DiscoveryEvent, Publisher, SubscribeOptions } from "../../discovery/discovery.ts";
+import { asError } from "../../internal/error-text.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
@@ -33,7 +34,7 @@ export class DescribedWorker implements Discovery {
       try {
         worker = await this.#describe(signal);
       } catch (error) {
-        this.lastError = error instanceof Error ? error : new Error(String(error));
+        this.lastError = asError(error);
       }
       if (worker !== undefined) {
         yield { type: "worker-added", worker };

@@ -3,6 +3,7 @@
  * returns or sits out a longer one. Whether there is a place for one that returns is not decided here.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -148,7 +149,7 @@ export class EvictedWorkers {
       },
       (error: unknown) => {
         if (this.#evicted.get(worker.uid) !== evicted) return;
-        const answer = error instanceof Error ? error.message : String(error);
+        const answer = errorText(error);
         const options = { own, broke: true, asked: true, strikes: strikes + 1, answer };
         this.#sitOut(evicted.worker, refusal, options);
       },

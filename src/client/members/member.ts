@@ -7,6 +7,7 @@ import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -228,7 +229,7 @@ export class Member implements Candidate, ReadyMember {
       (error: unknown) => {
         deadlines.cancel(timeout);
         if (stillWanted())
-          this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(String(error)));
+          this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(errorText(error)));
       },
     );
   }

@@ -5,6 +5,7 @@
  * and takes nothing away from what was known before.
  */
 
+import { asError } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import type { ResolvedDnsDiscovery } from "./dns-discovery-options.ts";
 
@@ -119,6 +120,6 @@ async function answersTo<T>(ask: () => Promise<readonly T[]>): Promise<Answers<T
     return { records: await ask(), failure: undefined };
   } catch (error) {
     if (hasCode(error, "ENOTFOUND") || hasCode(error, "ENODATA")) return { records: [], failure: undefined };
-    return { records: [], failure: error instanceof Error ? error : new Error(String(error)) };
+    return { records: [], failure: asError(error) };
   }
 }

@@ -7,6 +7,7 @@
 
 import { setMaxListeners } from "node:events";
 import { createDeferred } from "../../internal/deferred.ts";
+import { asError } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import type { Clock } from "../../internal/time/clock.ts";
@@ -305,10 +306,6 @@ function parseDescription(description: unknown, address: string): WorkerMetadata
   // Reached over the network, it is no neighbour, whatever it says. One that names no codec is not taken for ours.
   const { hostId: _, socket: __, ...rest } = worker;
   return Object.freeze({ ...rest, codecs: worker.codecs ?? Object.freeze([]) });
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function first<T>(set: ReadonlySet<T> | undefined): T | undefined {

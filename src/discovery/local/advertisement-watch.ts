@@ -8,6 +8,7 @@
 import { lstatSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { isMerinoError } from "../../errors/merino-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { warn } from "../../internal/warn.ts";
@@ -74,7 +75,7 @@ export class AdvertisementWatch {
         } catch (error) {
           // Not ours any more: waiting does not cure that. Anything else (no descriptors, say) may pass.
           if (isMerinoError(error)) throw error;
-          this.#warn("scan", `Cannot read '${this.#directory.path}', trying again: ${String(error)}`);
+          this.#warn("scan", `Cannot read '${this.#directory.path}', trying again: ${errorText(error)}`);
         }
       }
     } finally {
@@ -108,7 +109,7 @@ export class AdvertisementWatch {
         alarm.ring("change");
         return;
       }
-      this.#warn("watch", `Cannot watch '${this.#directory.path}', polling it: ${String(error)}`);
+      this.#warn("watch", `Cannot watch '${this.#directory.path}', polling it: ${errorText(error)}`);
     }
   }
 

@@ -7,6 +7,7 @@ import { writeSync } from "node:fs";
 import { MessageChannel, parentPort, workerData } from "node:worker_threads";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { MAX_TIMER_MS } from "../../internal/time/clock.ts";
 import { loadGrpc } from "../../transport/grpc/service.ts";
 import { relayDispatch } from "../../transport/listener/dispatch-stream.ts";
@@ -135,7 +136,7 @@ main.on("message", (message: MainMessage) => {
 listening.then(
   ({ host, port }) => send({ type: "listening", host, port }),
   (error: unknown) => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     const option =
       error instanceof InvalidOptionError
         ? { name: error.option, value: error.value, expected: error.expected }

@@ -9,6 +9,7 @@
  */
 import { moduleOf, modulesOnStack } from "../../identity/call-site.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { ensureTypeScript } from "./typescript-support.ts";
 
@@ -162,8 +163,7 @@ function createRecord(state: ModuleState): ImportRecord {
 }
 
 function importFailed(module: string, cause: unknown): Error {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`Cannot import '${module}': ${why}`, { cause });
+  return new Error(`Cannot import '${module}': ${errorText(cause)}`, { cause });
 }
 
 function tooLong(module: string, timeoutMs: number, entry: string | undefined): Error {

@@ -6,6 +6,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import { HandshakeError } from "../../errors/handshake-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { version } from "../../wire/version.ts";
@@ -118,7 +119,9 @@ export class GrpcChannel implements GrpcCallConnection {
         deadlines.cancel(timeout);
         const why = timedOut
           ? `no greeting within ${connectTimeoutMs} ms`
-          : (explain(channel.error) ?? "the other side closed the connection; it is no gRPC server");
+          : channel.error === undefined
+            ? "the other side closed the connection; it is no gRPC server"
+            : errorText(channel.error);
         reject(
           new HandshakeError(
             `Cannot connect to '${formatAddress(address)}': ${why}`,
@@ -205,12 +208,4 @@ export class GrpcChannel implements GrpcCallConnection {
 
 function formatAddress({ socket, authority }: GrpcAddress): string {
   return "path" in socket ? `unix:${socket.path}` : authority;
-}
-
-/** What an error of the system says; several attempts to connect fail with one error that says nothing. */
-function explain(error: Error | undefined): string | undefined {
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    return error.errors.map((one) => (one instanceof Error ? one.message : String(one))).join("; ");
-  }
-  return error?.message;
 }

@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
@@ -151,7 +152,7 @@ function createServer(
     describe: (_call: Unary, reply: Reply) => {
       handlers.describe().then(
         (record) => reply(null, record),
-        (error: unknown) => reply({ code: GrpcStatus.UNAVAILABLE, details: messageOf(error) }),
+        (error: unknown) => reply({ code: GrpcStatus.UNAVAILABLE, details: errorText(error) }),
       );
     },
     stop: (call: Unary, reply: Reply) => {
@@ -220,7 +221,7 @@ function explainBindError(
   error: unknown,
   { host, port }: { readonly host: string; readonly port: number },
 ): unknown {
-  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL|EINVAL)\b/.exec(messageOf(error))?.[1];
+  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL|EINVAL)\b/.exec(errorText(error))?.[1];
   switch (code) {
     case "EADDRINUSE":
       return new InvalidOptionError("port", {
@@ -238,8 +239,4 @@ function explainBindError(
     default:
       return error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

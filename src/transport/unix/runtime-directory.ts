@@ -9,6 +9,7 @@ import { lstatSync, mkdirSync, readFileSync, type Stats } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { processWide } from "../../internal/process-wide.ts";
 import { MAX_SOCKET_PATH_BYTES } from "../../wire/parse-worker-metadata.ts";
 import { ownerName, sweepLeftovers } from "./leftovers.ts";
@@ -125,12 +126,11 @@ function makeDirectory(directory: string): Stats | undefined {
 }
 
 function notMade(directory: string, cause: unknown): InvalidOptionError {
-  const said = cause instanceof Error ? cause.message : String(cause);
   return new InvalidOptionError(
     "runtimeDirectory",
     {
       value: directory,
-      expected: `a path at which a directory can be made (${said}); make room or give this user the right to write there, or set XDG_RUNTIME_DIR to a private directory that can be written to`,
+      expected: `a path at which a directory can be made (${errorText(cause)}); make room or give this user the right to write there, or set XDG_RUNTIME_DIR to a private directory that can be written to`,
     },
     { cause },
   );

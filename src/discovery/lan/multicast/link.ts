@@ -3,6 +3,7 @@
  * No trouble with one of them ends it; it says so and tries again.
  */
 import { networkInterfaces } from "node:os";
+import { errorText } from "../../../internal/error-text.ts";
 import { type Clock, systemClock } from "../../../internal/time/clock.ts";
 import { warnOnLan } from "../warnings.ts";
 import { type Endpoint, LanEndpoint, type LanSource } from "./endpoint.ts";
@@ -108,7 +109,7 @@ export class LanLink implements Link {
       return interfaces;
     } catch (error) {
       // Out of descriptors, say. What is open stays open.
-      this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${String(error)}`);
+      this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${errorText(error)}`);
       return Array.from(this.#endpoints.values(), (endpoint) => endpoint.interface);
     }
   }
@@ -137,7 +138,7 @@ export class LanLink implements Link {
     const { port } = this.#options;
     this.#warn(
       `${name}/${family}`,
-      `Cannot use multicast DNS on '${name}' (IPv${family}, port ${port}), trying again: ${String(error)}`,
+      `Cannot use multicast DNS on '${name}' (IPv${family}, port ${port}), trying again: ${errorText(error)}`,
     );
     const endpoint = this.#endpoints.get(key);
     if (endpoint === undefined) return;
@@ -167,7 +168,7 @@ export async function sendQuietly(endpoint: Endpoint, ...args: Parameters<Endpoi
     warnOnLan({
       code: "MERINO_DISCOVERY",
       about: `sending by ${name}`,
-      text: `Cannot send by '${name}' (IPv${family}), trying again: ${String(error)}`,
+      text: `Cannot send by '${name}' (IPv${family}), trying again: ${errorText(error)}`,
     });
   }
 }

@@ -1,41 +1,74 @@
-/** Merino: any function or generator becomes a routine that runs on a pool of workers. The public door; no logic. */
+/**
+ * Merino: any function or generator becomes a routine that runs on a pool of workers.
+ *
+ * The public door: names, no logic. First what every program uses, then what stands behind it, last the
+ * interfaces to implement for a discovery, balancer or worker of one's own. The blank line after each heading
+ * keeps the formatter from sorting across it.
+ */
 
-export type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer/balancer.ts";
-export { LeastBusyBalancer } from "./balancer/least-busy-balancer.ts";
-export { RoundRobinBalancer } from "./balancer/round-robin-balancer.ts";
-export { StickyBalancer } from "./balancer/sticky-balancer.ts";
+// Routines and their calls: docs/routines.md, docs/streaming.md, docs/cancellation.md
+
+export type { CallOptions } from "./context/dispatcher.ts";
+export { currentTask } from "./context/scope.ts";
+export type { Task, TaskCaller } from "./context/task.ts";
+export { routine } from "./routine/routine.ts";
+export type {
+  Routine,
+  RoutineBody,
+  RoutineCall,
+  RoutineMembers,
+  RoutineOptions,
+} from "./routine/routine-types.ts";
+
+// Pools, and what can be seen of them: docs/pools.md
+
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
 export type { ExplainedMember, Explanation } from "./client/members/explanation.ts";
+export { WorkerProxy } from "./client/worker-proxy.ts";
+export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
+export type { MapOptions } from "./pool/map-calls.ts";
+export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
+export { WorkerPool } from "./pool/worker-pool.ts";
+export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
+export { isMain } from "./process/is-main.ts";
+
+// Workers: docs/workers.md
+
 export {
   type StopWorkerOptions,
   WorkerConnection,
   type WorkerConnectionOptions,
 } from "./client/worker-connection.ts";
-export { WorkerProxy } from "./client/worker-proxy.ts";
-export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
+export { ProcessWorker } from "./process/process-worker.ts";
+export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
+export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-options.ts";
+export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
+export type { WorkerMetadata } from "./wire/worker-metadata.ts";
+export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";
 
-// Values
-export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
-export type { CallOptions, CallRequest, CallTarget, Dispatcher } from "./context/dispatcher.ts";
-export { currentTask } from "./context/scope.ts";
-export type { Task, TaskCaller } from "./context/task.ts";
-// Discovery and balancing
-export type {
-  Discovery,
-  DiscoveryDescriptor,
-  DiscoveryEvent,
-  Publisher,
-  SubscribeOptions,
-} from "./discovery/discovery.ts";
+// Where workers are found: docs/discovery.md
+
 export { DnsDiscovery } from "./discovery/dns/dns-discovery.ts";
 export type { DnsDiscoveryOptions } from "./discovery/dns/dns-discovery-options.ts";
 export { LanDiscovery } from "./discovery/lan/lan-discovery.ts";
 export type { LanDiscoveryOptions } from "./discovery/lan/lan-discovery-options.ts";
 export { LocalDiscovery } from "./discovery/local/local-discovery.ts";
 export { StaticDiscovery } from "./discovery/static-discovery.ts";
+
+// How calls are spread over them: docs/pools.md
+
+export { LeastBusyBalancer } from "./balancer/least-busy-balancer.ts";
+export { RoundRobinBalancer } from "./balancer/round-robin-balancer.ts";
+export { StickyBalancer } from "./balancer/sticky-balancer.ts";
+
+// Values: docs/values.md
+
+export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
+
+// Errors: docs/errors.md
+
 export { HandshakeError } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";
-// Errors
 export { type Fault, isMerinoError, MerinoError, type MerinoErrorLike } from "./errors/merino-error.ts";
 export { NoActivePoolError } from "./errors/no-active-pool-error.ts";
 export { NoWorkersAvailableError, type Refusal } from "./errors/no-workers-available-error.ts";
@@ -52,15 +85,18 @@ export { type CallPhase, TimeoutError } from "./errors/timeout-error.ts";
 export { VersionError } from "./errors/version-error.ts";
 export { type LostWorker, WorkerLostError } from "./errors/worker-lost-error.ts";
 export { type FailedStart, WorkerStartError } from "./errors/worker-start-error.ts";
-export type { MapOptions } from "./pool/map-calls.ts";
-export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
-// Pools
-export { WorkerPool } from "./pool/worker-pool.ts";
-export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
-export { isMain } from "./process/is-main.ts";
-// Workers
-export { ProcessWorker } from "./process/process-worker.ts";
-export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
+
+// Of one's own: interfaces of discoveries, balancers, workers, and what carries calls
+
+export type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer/balancer.ts";
+export type { CallRequest, CallTarget, Dispatcher } from "./context/dispatcher.ts";
+export type {
+  Discovery,
+  DiscoveryDescriptor,
+  DiscoveryEvent,
+  Publisher,
+  SubscribeOptions,
+} from "./discovery/discovery.ts";
 export type {
   ChildMessage,
   ParentMessage,
@@ -69,17 +105,3 @@ export type {
   WorkerExit,
   WorkerFactory,
 } from "./process/worker.ts";
-// Routines
-export { routine } from "./routine/routine.ts";
-export type {
-  Routine,
-  RoutineBody,
-  RoutineCall,
-  RoutineMembers,
-  RoutineOptions,
-} from "./routine/routine-types.ts";
-export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-options.ts";
-// Versions
-export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
-export type { WorkerMetadata } from "./wire/worker-metadata.ts";
-export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";

@@ -279,7 +279,7 @@ export class WorkerPool implements CallTarget {
     if (this.#closing === undefined) {
       this.#closing = this.#close(graceMs);
     } else if (options.grace !== undefined) {
-      deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
+      deadlines.after(graceMs, () => this.#graceOver.resolve());
     }
     return this.#closing;
   }
@@ -397,7 +397,7 @@ export class WorkerPool implements CallTarget {
     if (this.#publisher === undefined) return;
     const late = createDeferred<void>();
     keepAlive();
-    const enough = deadlines.add(deadlines.now() + RETRACT_TIMEOUT_MS, () =>
+    const enough = deadlines.after(RETRACT_TIMEOUT_MS, () =>
       late.reject(new Error(`its publisher has not closed within ${RETRACT_TIMEOUT_MS} ms`)),
     );
     try {
@@ -411,7 +411,7 @@ export class WorkerPool implements CallTarget {
   /** The first calls find all workers ready, and so spread over them. */
   async #awaitConnections(): Promise<void> {
     keepAlive();
-    const enough = deadlines.add(deadlines.now() + CONNECTED_TIMEOUT_MS, () => this.#allConnected.resolve());
+    const enough = deadlines.after(CONNECTED_TIMEOUT_MS, () => this.#allConnected.resolve());
     await this.#allConnected.promise;
     deadlines.cancel(enough);
     letExit();
@@ -420,8 +420,8 @@ export class WorkerPool implements CallTarget {
   /** Waits for the calls under way, at most for the grace; says so when only idle generators are left. */
   async #awaitCalls(graceMs: number): Promise<void> {
     keepAlive();
-    const over = deadlines.add(deadlines.now() + graceMs, () => this.#graceOver.resolve());
-    const notice = deadlines.add(deadlines.now() + IDLE_NOTICE_MS, () => {
+    const over = deadlines.after(graceMs, () => this.#graceOver.resolve());
+    const notice = deadlines.after(IDLE_NOTICE_MS, () => {
       const idle = this.proxy.suspendedStreams;
       if (idle === 0 || idle < this.proxy.unsettled) return;
       warn(

@@ -192,7 +192,7 @@ export class WorkerSlot {
       );
     }
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
-    this.#respawnAt = deadlines.add(deadlines.now() + delayMs, () => {
+    this.#respawnAt = deadlines.after(delayMs, () => {
       this.#respawnAt = undefined;
       // A start that fails ends in `exited`, which schedules the next one.
       this.#spawn().catch(() => {});
@@ -206,7 +206,7 @@ export class WorkerSlot {
 
 function notice(): Promise<undefined> {
   return new Promise((resolve) => {
-    deadlines.add(deadlines.now() + EXIT_NOTICE_MS, () => resolve(undefined));
+    deadlines.after(EXIT_NOTICE_MS, () => resolve(undefined));
   });
 }
 

@@ -139,7 +139,7 @@ export class ProcessWorker implements Worker {
     if (this.#phase !== "created") throw new WorkerStartError("it was stopped before it was started");
     this.#phase = "starting";
     const timeoutMs = this.#startTimeoutMs;
-    const timeout = deadlines.add(deadlines.now() + timeoutMs, () => {
+    const timeout = deadlines.after(timeoutMs, () => {
       this.#startFailure ??= `it was not ready within ${timeoutMs} ms; ProcessWorker.factory({ startTimeout }) gives it longer`;
       this.#ladder.climb(0);
     });

@@ -128,7 +128,7 @@ export class GeneratorCall extends Call {
     this.#discardAhead();
     const answered = this.#request({ kind: "return", value }, write);
     if (this.#requests.returning) {
-      this.#grace ??= deadlines.add(deadlines.now() + this.#returnGraceMs, () => this.#giveUp());
+      this.#grace ??= deadlines.after(this.#returnGraceMs, () => this.#giveUp());
     }
     return answered;
   }

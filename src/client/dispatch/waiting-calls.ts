@@ -210,7 +210,7 @@ export class WaitingCalls {
     const hopeless = !memberDue();
     if (this.#expiry !== undefined && !hopeless) return;
     this.#stopExpecting();
-    this.#expiry = deadlines.add(deadlines.now() + (hopeless ? 0 : timeoutMs), () => {
+    this.#expiry = deadlines.after(hopeless ? 0 : timeoutMs, () => {
       this.#expiry = undefined;
       if (anyTaker()) return;
       const calls = [...this.#nested.drain(), ...this.#root.drain()];

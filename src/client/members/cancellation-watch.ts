@@ -81,7 +81,7 @@ export class CancellationWatch {
     probe.stop = member.ping(() => {
       probe.answered = true;
     });
-    probe.due = deadlines.add(deadlines.now() + this.#options.killGraceMs, () => {
+    probe.due = deadlines.after(this.#options.killGraceMs, () => {
       probe.due = undefined;
       // If it was this process that did not get round to it, the answer is waiting to be read.
       setImmediate(() => this.#judge(probe));

@@ -136,7 +136,7 @@ export class EvictedWorkers {
     const { own, broke, asked, strikes, answer = "" } = options;
     const abort = new AbortController();
     const delayMs = backoffDelayMs(strikes, this.#options.coolDown, Math.random);
-    const due = asked ? deadlines.add(deadlines.now() + delayMs, () => this.#probe(evicted)) : undefined;
+    const due = asked ? deadlines.after(delayMs, () => this.#probe(evicted)) : undefined;
     const evicted: Evicted = { worker, own, refusal, answer, broke, strikes, due, abort };
     this.#evicted.set(worker.uid, evicted);
   }

@@ -202,7 +202,7 @@ export class Member implements Candidate, ReadyMember {
     this.draining = false;
     const stillWanted = (): boolean => this.#state === state;
     let opened: ClientSession | undefined;
-    const timeout = deadlines.add(deadlines.now() + this.#options.connectTimeoutMs, () => {
+    const timeout = deadlines.after(this.#options.connectTimeoutMs, () => {
       const error = new HandshakeError(
         `Cannot connect to worker '${this.uid}' at '${this.metadata.address}': no greeting within ${this.#options.connectTimeoutMs} ms`,
       );
@@ -319,7 +319,7 @@ export class Member implements Candidate, ReadyMember {
 
   #backOff(attempt: number, error: Error): void {
     const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
-    const retry = deadlines.add(deadlines.now() + delayMs, () => this.#connect(attempt + 1));
+    const retry = deadlines.after(delayMs, () => this.#connect(attempt + 1));
     this.#enter({ kind: "backing-off", attempt, error, retry });
     this.#options.events.unreachable(this, error);
   }

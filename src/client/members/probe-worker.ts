@@ -44,7 +44,7 @@ export function probeWorker(
     };
     const fail = (error: unknown): void => end(() => reject(error));
     const onAbort = (): void => fail(signal.reason);
-    const timeout = deadlines.add(deadlines.now() + options.connectTimeoutMs, () =>
+    const timeout = deadlines.after(options.connectTimeoutMs, () =>
       fail(
         new HandshakeError(
           `Cannot connect to worker '${uid}' at '${address}': no greeting within ${options.connectTimeoutMs} ms`,

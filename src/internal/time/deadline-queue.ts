@@ -35,7 +35,7 @@ export class DeadlineEntry {
  * Runs callbacks when their time has come, any number of them on a single timer.
  *
  * @example
- * const entry = deadlines.add(deadlines.now() + 250, () => giveUp());
+ * const entry = deadlines.after(250, () => giveUp());
  * deadlines.cancel(entry);
  */
 export class DeadlineQueue {
@@ -75,6 +75,15 @@ export class DeadlineQueue {
     this.#rise(entry, heap.length - 1);
     if (atMs < this.#timerAtMs) this.#arm(atMs);
     return entry;
+  }
+
+  /**
+   * Calls `run` once `delayMs` has passed from now, by the rules of {@link add}.
+   *
+   * @param delayMs Milliseconds, not NaN; `Infinity` never comes.
+   */
+  after(delayMs: number, run: () => void): DeadlineEntry {
+    return this.add(this.#clock.now() + delayMs, run);
   }
 
   /** Makes sure that an entry of this queue does not run. Returns whether it was still to come. */

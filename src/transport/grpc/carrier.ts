@@ -54,7 +54,7 @@ export class GrpcCarrier implements Carrier, GrpcCallEvents {
     this.#closing = true;
     this.#call.halfClose();
     // A peer that never answers the end, or never reads, must not hold the connection.
-    this.#closeDeadline = deadlines.add(deadlines.now() + CLOSE_GRACE_MS, () => this.#channel.destroy());
+    this.#closeDeadline = deadlines.after(CLOSE_GRACE_MS, () => this.#channel.destroy());
   }
 
   destroy(error?: Error): void {

@@ -91,7 +91,7 @@ export class GrpcChannelPool<Channel extends PooledChannel> {
         // Forgotten while it was in use: nobody else will find it.
         if (this.#entries.get(name) !== used) channel.destroy();
         else {
-          used.expiry = this.#deadlines.add(this.#deadlines.now() + IDLE_MS, () => {
+          used.expiry = this.#deadlines.after(IDLE_MS, () => {
             this.#forget(name, used);
             channel.destroy();
           });

@@ -107,7 +107,7 @@ export class GrpcChannel implements GrpcCallConnection {
     const channel = new GrpcChannel(session, socket, address, options);
     await new Promise<void>((resolve, reject) => {
       let timedOut = false;
-      const timeout = deadlines.add(deadlines.now() + connectTimeoutMs, () => {
+      const timeout = deadlines.after(connectTimeoutMs, () => {
         timedOut = true;
         channel.destroy();
       });
@@ -190,9 +190,9 @@ export class GrpcChannel implements GrpcCallConnection {
   #scheduleProbe(): void {
     if (this.#address.local || this.ended) return;
     const { timeMs, timeoutMs } = this.#keepalive;
-    this.#probe = deadlines.add(deadlines.now() + timeMs, () => {
+    this.#probe = deadlines.after(timeMs, () => {
       if (this.ended) return;
-      this.#probe = deadlines.add(deadlines.now() + timeoutMs, () => {
+      this.#probe = deadlines.after(timeoutMs, () => {
         this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));
       });
       const unanswered = this.#probe;

@@ -67,7 +67,7 @@ export class UnixCarrier implements Carrier {
     this.#socket.end();
     // A peer that never answers the end, or never reads, must not hold the descriptor.
     this.#socket.destroySoon();
-    this.#closeDeadline ??= deadlines.add(deadlines.now() + CLOSE_GRACE_MS, () => this.#socket.destroy());
+    this.#closeDeadline ??= deadlines.after(CLOSE_GRACE_MS, () => this.#socket.destroy());
   }
 
   destroy(error?: Error): void {

@@ -35,6 +35,23 @@ test("DeadlineQueue runs deadlines of one instant in the order in which they wer
   assert.deepEqual(log, [...new Array(20).keys()]);
 });
 
+test("DeadlineQueue counts the time of `after` from when it is called", async () => {
+  using clock = useFakeClock(500);
+  const queue = new DeadlineQueue(clock);
+  const log: string[] = [];
+  const cancelled = queue.after(20, () => log.push("cancelled"));
+  const entry = queue.after(30, () => log.push("after"));
+  queue.add(529, () => log.push("at"));
+
+  queue.cancel(cancelled);
+  await clock.advance(29);
+  const before = [...log];
+  await clock.advance(1);
+
+  assert.equal(entry.atMs, 530);
+  assert.deepEqual([before, log], [["at"], ["at", "after"]]);
+});
+
 test("DeadlineQueue never runs a deadline synchronously, also one that has passed", async () => {
   using clock = useFakeClock(100);
   const queue = new DeadlineQueue(clock);

@@ -1,9 +1,9 @@
 /**
- * The classes registered as portable in this process, by identity, constructor and prototype. The
- * registry lives on `globalThis`, because two copies of the package in a process must share it; the
- * codec reaches it only through its `References`.
+ * The classes registered as portable in this process, by identity, constructor and prototype: one registry
+ * for all copies of the package. The codec reaches it only through its `References`.
  */
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import { processWide } from "../internal/process-wide.ts";
 import type { PortableClass } from "./references.ts";
 
 type Constructor = PortableClass["constructor"];
@@ -14,13 +14,10 @@ interface Registry {
   readonly byObject: WeakMap<object, PortableClass>;
 }
 
-const KEY = Symbol.for("merino.portable-classes");
-const home = globalThis as unknown as Record<symbol, Registry | undefined>;
-
-function registry(): Registry {
-  home[KEY] ??= { byId: new Map(), byObject: new WeakMap() };
-  return home[KEY];
-}
+const registry = processWide(
+  "portable-classes",
+  (): Registry => ({ byId: new Map(), byObject: new WeakMap() }),
+);
 
 /**
  * Registers a class under its identity. The same declaration evaluated again replaces the class.
@@ -29,7 +26,7 @@ function registry(): Registry {
  */
 export function registerPortable(portable: PortableClass): void {
   const { id, constructor } = portable;
-  const { byId, byObject } = registry();
+  const { byId, byObject } = registry;
   const known = byId.get(id);
   if (
     known !== undefined &&
@@ -47,22 +44,17 @@ export function registerPortable(portable: PortableClass): void {
 
 /** The registration of a class itself; subclasses have none unless registered too. */
 export function portableByConstructor(constructor: object): PortableClass | undefined {
-  return registry().byObject.get(constructor);
+  return registry.byObject.get(constructor);
 }
 
 /** The registration of the class with exactly this prototype. */
 export function portableByPrototype(prototype: object): PortableClass | undefined {
-  return registry().byObject.get(prototype);
+  return registry.byObject.get(prototype);
 }
 
 /** The class registered under an identity. */
 export function portableById(id: string): PortableClass | undefined {
-  return registry().byId.get(id);
-}
-
-/** Every class registered, for listings and near misses. */
-export function portableClasses(): Iterable<PortableClass> {
-  return registry().byId.values();
+  return registry.byId.get(id);
 }
 
 function sourceOf(constructor: Constructor): string {

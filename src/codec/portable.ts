@@ -6,7 +6,7 @@ import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts"
 import { declarationSite } from "../identity/call-site.ts";
 import { declaredName } from "../identity/declared-name.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
-import { portableByConstructor, registerPortable } from "./portable-registry.ts";
+import { registerPortable } from "./portable-registry.ts";
 import type { PortableClass } from "./references.ts";
 
 /** Names the static method that turns an instance into a value which can be sent: `static [encode](instance)`. Comes with {@link decode}. */
@@ -94,11 +94,6 @@ export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorC
   refuseOpaque(Class);
   registerPortable(describe(options.id ?? identityOf(Class, options), Class));
   return Class;
-}
-
-/** The registration of a class, or `undefined` if it is not portable. */
-export function portableClassOf(constructor: object): PortableClass | undefined {
-  return portableByConstructor(constructor);
 }
 
 function describe(id: string, constructor: AnyClass): PortableClass {

@@ -3,6 +3,7 @@
  * `AsyncLocalStorage` for the whole process, shared by all copies of the package.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { processWide } from "../internal/process-wide.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { RunningTask, Task } from "./task.ts";
 
@@ -19,10 +20,10 @@ interface ScopeState {
   readonly ambient: Dispatcher[];
 }
 
-const KEY = Symbol.for("merino.context.scope");
-const holder = globalThis as { [KEY]?: ScopeState };
-holder[KEY] ??= { storage: new AsyncLocalStorage<Scope>(), ambient: [] };
-const state: ScopeState = holder[KEY];
+const state = processWide(
+  "context.scope",
+  (): ScopeState => ({ storage: new AsyncLocalStorage<Scope>(), ambient: [] }),
+);
 
 /** Returns the scope of the running code, or `undefined` outside any. */
 export function currentScope(): Scope | undefined {

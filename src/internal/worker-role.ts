@@ -2,7 +2,13 @@
 import { processWide } from "./process-wide.ts";
 
 /** What opening a pool comes to, by where it was called from. */
-export type OpenVerdict = "allowed" | "suspend" | "refuse";
+export type OpenVerdict =
+  /** Not part of an import: a running body. */
+  | "allowed"
+  /** The program's entry: the pool returns a promise that never settles. */
+  | "suspend"
+  /** Another module that is being imported: the pool throws `PoolInWorkerError`. */
+  | "refuse";
 
 /** The worker that this process is. */
 export interface WorkerRole {

@@ -159,13 +159,6 @@ export class Member implements Candidate, ReadyMember {
     this.#connect(1);
   }
 
-  /** Connects now, if it was waiting to. */
-  retryNow(): void {
-    if (this.state.kind !== "backing-off") return;
-    deadlines.cancel(this.state.retry);
-    this.#connect(this.state.attempt + 1);
-  }
-
   /** Ends the membership once its calls in flight have ended there. It gets no new ones. */
   retire(): void {
     this.#retired = true;

@@ -11,16 +11,11 @@ export interface ImportScope {
   readonly module: string;
 }
 
-const storage = processWide("host.import-scope", () => new AsyncLocalStorage<ImportScope | undefined>());
+const storage = processWide("host.import-scope", () => new AsyncLocalStorage<ImportScope>());
 
 /** Runs a function, and all that follows from it, as part of an import. */
 export function runInImportScope<T>(scope: ImportScope, run: () => T): T {
   return storage.run(scope, run);
-}
-
-/** Runs a function as part of no import, whoever calls it. */
-export function leaveImportScope<T>(run: () => T): T {
-  return storage.run(undefined, run);
 }
 
 /** The import that the caller belongs to, or `undefined` outside of all. */

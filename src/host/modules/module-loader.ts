@@ -10,6 +10,7 @@
 import { moduleOf, modulesOnStack } from "../../identity/call-site.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
+import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { ensureTypeScript } from "./typescript-support.ts";
 
@@ -23,15 +24,6 @@ export type ModuleState =
   | "loaded"
   /** Its import was rejected; see `failure()`. What it declared before that exists. */
   | "failed";
-
-/** What opening a pool comes to, by where it was called from. */
-export type OpenVerdict =
-  /** Not part of an import: a running body. */
-  | "allowed"
-  /** The program's entry: the pool returns a promise that never settles. */
-  | "suspend"
-  /** Another module that is being imported: the pool throws `PoolInWorkerError`. */
-  | "refuse";
 
 /** Imports modules for one worker. */
 export interface ModuleLoader {

@@ -1,12 +1,9 @@
 /** How far a worker imports modules, and what it answers to a pool that is opened on the way. */
 import assert from "node:assert/strict";
+import { AsyncResource } from "node:async_hooks";
 import { test } from "node:test";
-import { leaveImportScope } from "../../../../src/host/modules/import-scope.ts";
-import {
-  createModuleLoader,
-  type ModuleLoader,
-  type OpenVerdict,
-} from "../../../../src/host/modules/module-loader.ts";
+import { createModuleLoader, type ModuleLoader } from "../../../../src/host/modules/module-loader.ts";
+import type { OpenVerdict } from "../../../../src/internal/worker-role.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../../support/temporary-package.ts";
 
@@ -199,7 +196,7 @@ test("onOpen refuses what continues from the import of a module other than the e
 test("onOpen allows a pool in a body that runs after the import, and in one called by imported code", async () => {
   using world = setUp({ "jobs.mjs": `${OPEN_ESM}export const body = () => open(); driver.inside(body);` });
   const url = world.fixtures.url("jobs.mjs");
-  Object.assign(world, { inside: (body: () => unknown) => leaveImportScope(body) });
+  Object.assign(world, { inside: AsyncResource.bind((body: () => unknown) => body()) });
 
   await world.loader.load(url);
   const { body } = (await import(url)) as { body(): unknown };

@@ -8,22 +8,23 @@ import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
-import type { Abortable, LineageEntry, RunningTask } from "../../context/task.ts";
+import type { Abortable, RunningTask } from "../../context/task.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Fifo, FifoNode } from "../../internal/fifo.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
-import type { ClientStream } from "../../session/client-session.ts";
+import type { ClientSession, ClientStream } from "../../session/client-session.ts";
 import type { Payload } from "../../session/messages/payload.ts";
-import type { Nack, TaskFields } from "../../wire/frames.ts";
-import { TaskFlag } from "../../wire/task/flags.ts";
+import type { Definable } from "../../session/outbound-definitions.ts";
+import type { Nack } from "../../wire/frames.ts";
 import type { CancellationProbe, CancelledCall } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { encodeCall } from "./call-payload.ts";
-import type { CallRefusals } from "./call-refusals.ts";
+import { CallRefusals } from "./call-refusals.ts";
+import { TaskHead } from "./task-head.ts";
 
 /** What a call asks of the dispatcher that carries it, and tells it. */
 export interface CallOwner {
@@ -51,22 +52,11 @@ export interface CallOwner {
 
 /** A call under way. */
 export abstract class Call
-  implements ClientStream, Abortable, TaskFields, SignalSink, BalancedTask, CancelledCall, TimedCall
+  implements ClientStream, Abortable, SignalSink, BalancedTask, CancelledCall, TimedCall
 {
-  // What travels in the task's head; see TaskFields.
-  routineRef = 0;
-  callable: string | undefined;
-  proxyRef = 0;
-  flags: number;
-  budgetUs = 0;
-  readonly credit: number;
-  readonly parts = 0;
-  readonly tag: string | undefined;
-  readonly callers: readonly LineageEntry[] | undefined;
-  readonly trace: undefined;
-
   readonly definition: RoutineDefinition;
   readonly parent: RunningTask | undefined;
+  readonly head: TaskHead;
   readonly payload: Payload;
   readonly estimate: BodyTimeEstimate;
   phase: CallPhase = "queued";
@@ -87,8 +77,7 @@ export abstract class Call
   permit = false;
   /** The worker it was last sent to. */
   lastUid = "";
-  /** What workers that would not take it have said. */
-  refusals: CallRefusals | undefined;
+  #refusals: CallRefusals | undefined;
   /** For a balancer driven step by step: told whether the worker took the call. */
   onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
   protected readonly owner: CallOwner;
@@ -101,23 +90,16 @@ export abstract class Call
   /** Absent when the arguments hold none. */
   #argumentSignals: ArgumentSignals | undefined;
 
-  constructor(owner: CallOwner, request: CallRequest, kindFlag: number) {
-    const { definition, options, parent, receiver } = request;
+  constructor(owner: CallOwner, request: CallRequest, kind: number) {
+    const { definition, options, parent } = request;
     this.owner = owner;
     this.definition = definition;
     this.parent = parent;
     this.estimate = owner.bodyTimes.of(definition);
-    this.tag = options?.tag;
-    this.credit = options?.prefetch ?? 0;
-    this.callers = parent?.lineage();
+    this.head = new TaskHead(request, kind);
     this.#signal = options?.signal;
     this.#timeoutMs = options?.timeout ?? definition.timeoutMs;
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
-    let flags = kindFlag;
-    if (this.#dispatchTimeoutMs === undefined) flags |= TaskFlag.NextImplied;
-    if (parent !== undefined) flags |= TaskFlag.Nested;
-    if (receiver !== undefined) flags |= TaskFlag.Receiver;
-    this.flags = flags;
     const encoding = {
       root: "args",
       references: owner.references,
@@ -133,6 +115,10 @@ export abstract class Call
     return this.definition.id;
   }
 
+  get tag(): string | undefined {
+    return this.head.tag;
+  }
+
   /** Whether the caller is itself a task. */
   get nested(): boolean {
     return this.parent !== undefined;
@@ -142,9 +128,15 @@ export abstract class Call
     return this.#settled;
   }
 
-  /** Whether the worker must accept before the body may start. */
-  get heldBack(): boolean {
-    return (this.flags & TaskFlag.NextImplied) === 0;
+  /** What workers that would not take it have said; absent while none has. */
+  get refusals(): CallRefusals | undefined {
+    return this.#refusals;
+  }
+
+  /** Notes that the worker it was last sent to would not take it. */
+  noteRefusal(nack: Nack): void {
+    this.#refusals ??= new CallRefusals();
+    this.#refusals.add(this.lastUid, nack);
   }
 
   /** Takes up an abort signal among the arguments. */
@@ -176,9 +168,14 @@ export abstract class Call
     return true;
   }
 
-  /** Fills in what is known only when it leaves. */
-  prepare(): void {
-    if (this.#clock !== undefined) this.budgetUs = this.#clock.remainingUs;
+  /**
+   * Fills in the head with what is known only when it leaves.
+   *
+   * @param descriptor Travels with the task for calls nested in it; absent: none does.
+   */
+  prepare(session: ClientSession, descriptor: Definable | undefined): void {
+    this.head.addressTo(session, this.definition, descriptor);
+    if (this.#clock !== undefined) this.head.budgetUs = this.#clock.remainingUs;
   }
 
   /** The call has been written to a worker. */
@@ -232,7 +229,7 @@ export abstract class Call
   accepted(version: string): void {
     const first = this.phase !== "running";
     this.#started(version);
-    if (first && this.heldBack && !this.#settled) this.member?.session?.next(this.stream);
+    if (first && this.head.awaitsAck && !this.#settled) this.member?.session?.next(this.stream);
   }
 
   parked(bodyUs: number): void {

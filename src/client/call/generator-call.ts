@@ -47,7 +47,7 @@ export class GeneratorCall extends Call {
   constructor(owner: GeneratorCallOwner, request: CallRequest) {
     super(owner, request, TaskFlag.Generator);
     this.#generatorOwner = owner;
-    this.#prefetched = this.credit > 0 ? new PrefetchedValues(this.credit) : undefined;
+    this.#prefetched = this.head.credit > 0 ? new PrefetchedValues(this.head.credit) : undefined;
     this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
   }
 
@@ -58,7 +58,7 @@ export class GeneratorCall extends Call {
       if (argument !== undefined) {
         return Promise.reject(
           new InvalidOptionError("prefetch", {
-            value: this.credit,
+            value: this.head.credit,
             expected: "0 to talk to the generator: with prefetch it runs ahead, so next() takes no value",
           }),
         );
@@ -145,7 +145,7 @@ export class GeneratorCall extends Call {
 
   override sent(member: Member, stream: number): void {
     super.sent(member, stream);
-    if (this.heldBack) return; // the steps follow once the worker has accepted
+    if (this.head.awaitsAck) return; // the steps follow once the worker has accepted
     this.#sendEarly();
   }
 
@@ -160,7 +160,7 @@ export class GeneratorCall extends Call {
       return;
     }
     super.accepted(version);
-    if (this.heldBack) this.#sendEarly();
+    if (this.head.awaitsAck) this.#sendEarly();
   }
 
   result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
@@ -246,7 +246,7 @@ export class GeneratorCall extends Call {
   #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
       const deferred =
-        this.credit > 0 &&
+        this.head.credit > 0 &&
         ((ask.kind === "throw" && this.#requests.size > 0) ||
           (step !== undefined && this.#requests.deferring));
       this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
@@ -257,7 +257,8 @@ export class GeneratorCall extends Call {
       }
       this.#resume();
       if (step === undefined || deferred) return;
-      if (this.phase === "queued" || (this.heldBack && this.phase === "sent")) this.#requests.postpone(step);
+      if (this.phase === "queued" || (this.head.awaitsAck && this.phase === "sent"))
+        this.#requests.postpone(step);
       else this.#sendNow(step, ask, reject);
     });
   }
@@ -267,7 +268,7 @@ export class GeneratorCall extends Call {
     try {
       step();
     } catch (error) {
-      if (this.credit > 0 && ask.kind !== "next") {
+      if (this.head.credit > 0 && ask.kind !== "next") {
         this.abort(error); // what came ahead has been discarded for its sake
         return;
       }

@@ -13,7 +13,7 @@ import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { Call } from "../call/call.ts";
-import { CallRefusals, refusalError } from "../call/call-refusals.ts";
+import { refusalError } from "../call/call-refusals.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
@@ -260,8 +260,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     if (measure.member === "version" || measure.member === "codec") {
       if (member !== undefined) this.#options.inadmissible(member, measure.member, nack.reason);
     }
-    call.refusals ??= new CallRefusals();
-    call.refusals.add(uid, nack);
+    call.noteRefusal(nack);
     this.#redirect(call, nack);
   }
 

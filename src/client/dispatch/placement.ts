@@ -108,18 +108,10 @@ export class Placement {
       this.#options.wait(call);
       return;
     }
-    const { definition } = call;
-    call.routineRef = session.routineRef(definition, () => ({
-      value: Buffer.from(definition.id),
-      location: definition.module ?? "",
-    }));
-    call.callable = call.routineRef === 0 ? definition.id : undefined;
-    const descriptor = this.#options.descriptor();
-    call.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
-    call.prepare();
+    call.prepare(session, this.#options.descriptor());
     let stream: number;
     try {
-      stream = session.openStream(call, call, call.payload);
+      stream = session.openStream(call, call.head, call.payload);
     } catch (error) {
       call.fail(error); // larger than the worker accepts: nothing was written
       return;

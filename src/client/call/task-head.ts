@@ -1,0 +1,59 @@
+/**
+ * The head of the Task that a call sends: what a worker decides by before it decodes the arguments, and what
+ * the task is told about its call. Most is known from the start; what depends on the connection is filled in
+ * when the Task leaves, each time that it does. It holds no arguments.
+ */
+import type { CallRequest } from "../../context/dispatcher.ts";
+import type { LineageEntry } from "../../context/task.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { ClientSession } from "../../session/client-session.ts";
+import type { Definable } from "../../session/outbound-definitions.ts";
+import type { TaskFields } from "../../wire/frames.ts";
+import { TaskFlag } from "../../wire/task/flags.ts";
+
+/** The fields of one Task. */
+export class TaskHead implements TaskFields {
+  routineRef = 0;
+  callable: string | undefined;
+  proxyRef = 0;
+  readonly flags: number;
+  /** Written by the call, which has the clock. */
+  budgetUs = 0;
+  readonly credit: number;
+  readonly parts = 0;
+  readonly tag: string | undefined;
+  readonly callers: readonly LineageEntry[] | undefined;
+  readonly trace: undefined;
+
+  /** @param kind `TaskFlag.Generator` or 0. */
+  constructor(request: CallRequest, kind: number) {
+    const { options, parent, receiver } = request;
+    let flags = kind;
+    if (options?.dispatchTimeout === undefined) flags |= TaskFlag.NextImplied;
+    if (parent !== undefined) flags |= TaskFlag.Nested;
+    if (receiver !== undefined) flags |= TaskFlag.Receiver;
+    this.flags = flags;
+    this.credit = options?.prefetch ?? 0;
+    this.tag = options?.tag;
+    this.callers = parent?.lineage();
+  }
+
+  /** Whether the body starts only once the caller has seen that the worker has accepted. */
+  get awaitsAck(): boolean {
+    return (this.flags & TaskFlag.NextImplied) === 0;
+  }
+
+  /**
+   * Names the routine, and the descriptor for calls nested in the task, as this connection knows them.
+   *
+   * @param descriptor Absent: none travels.
+   */
+  addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
+    this.routineRef = session.routineRef(definition, () => ({
+      value: Buffer.from(definition.id),
+      location: definition.module ?? "",
+    }));
+    this.callable = this.routineRef === 0 ? definition.id : undefined;
+    this.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
+  }
+}

@@ -3,6 +3,7 @@
 import type { Call } from "../../src/client/call/call.ts";
 import type { CallRefusals } from "../../src/client/call/call-refusals.ts";
 import type { Member } from "../../src/client/members/member.ts";
+import { Occupancy } from "../../src/client/members/occupancy.ts";
 import { ReadyMembers } from "../../src/client/members/ready-members.ts";
 
 /** What a test may say about a call. */
@@ -30,17 +31,14 @@ export function stubCall(name: string, wish: CallWish = {}) {
     node: undefined,
     queue: undefined,
     refusals: undefined as CallRefusals | undefined,
-    reserved: false,
-    reservedUs: 0,
-    permit: false,
+    occupiesThread: false,
     lastUid: "",
-    proxyRef: 0,
-    routineRef: 0,
     failures,
     aborts,
     prepare() {},
     sent(member: Member, stream: number) {
       call.member = member;
+      new Occupancy(call, member);
       call.stream = stream;
       call.phase = "sent";
     },

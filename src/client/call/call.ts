@@ -20,11 +20,19 @@ import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { CancellationProbe, CancelledCall } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
+import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { encodeCall } from "./call-payload.ts";
 import { CallRefusals } from "./call-refusals.ts";
 import { TaskHead } from "./task-head.ts";
+
+/** How the connection under a call has ended. */
+export interface CallLoss {
+  readonly error: Error | undefined;
+  /** False if the Task provably never reached the worker. */
+  readonly started: boolean;
+}
 
 /** What a call asks of the dispatcher that carries it, and tells it. */
 export interface CallOwner {
@@ -32,22 +40,16 @@ export interface CallOwner {
   readonly bodyTimes: BodyTimeEstimates;
   /** The call was cancelled before it was made. */
   stillborn(): void;
-  /** The call is settled for its caller and was never sent: take it off the queue. */
-  withdraw(call: Call): void;
-  /** The caller has gone; the worker may still be running it. */
+  /** The call is settled for its caller by its own signal or clock; its worker may still be running it. */
   cancelled(call: Call): void;
-  /** The call no longer holds up others on its worker: it has suspended or ended. */
-  released(call: Call): void;
-  /** The call is settled for its caller by an answer, not by its own signal. */
+  /** The call is settled for its caller by an answer. */
   answered(call: Call, outcome: "completed" | "failed"): void;
   /** A worker has taken the call; `version` is what its Ack said, where there was one. */
   accepted(call: Call, version: string | undefined): void;
-  /** The stream has ended. */
-  over(call: Call): void;
   /** The worker did not start it. */
   refused(call: Call, nack: Nack): void;
-  /** The connection ended under it. */
-  lost(call: Call, error: Error | undefined, started: boolean): void;
+  /** The connection to the member has ended under it. */
+  lost(call: Call, member: Member | undefined, loss: CallLoss): void;
 }
 
 /** A call under way. */
@@ -67,15 +69,10 @@ export abstract class Call
   refusedMs = 0;
   /** Set from its cancellation until it has ended on its worker. */
   probe: CancellationProbe | undefined;
-  /** Where it was sent. */
-  member: Member | undefined;
+  /** What it takes up where it was sent; absent before that, and once its stream has ended. */
+  occupancy: Occupancy | undefined;
   stream = 0;
-  /** Microseconds of the worker's time set aside for it; 0 once released. */
-  reservedUs = 0;
-  reserved = false;
-  /** Whether it counts against the worker's gate. */
-  permit = false;
-  /** The worker it was last sent to. */
+  /** The worker it was last sent to; "" before. */
   lastUid = "";
   #refusals: CallRefusals | undefined;
   /** For a balancer driven step by step: told whether the worker took the call. */
@@ -126,6 +123,15 @@ export abstract class Call
 
   get settled(): boolean {
     return this.#settled;
+  }
+
+  /** Where it was sent, until its stream ends. */
+  get member(): Member | undefined {
+    return this.occupancy?.member;
+  }
+
+  get occupiesThread(): boolean {
+    return this.occupancy?.occupiesThread === true;
   }
 
   /** What workers that would not take it have said; absent while none has. */
@@ -180,8 +186,9 @@ export abstract class Call
 
   /** The call has been written to a worker. */
   sent(member: Member, stream: number): void {
-    this.member = member;
+    this.occupancy = new Occupancy(this, member);
     this.stream = stream;
+    this.lastUid = member.uid;
     this.phase = "sent";
     if (this.#argumentSignals !== undefined && member.session !== undefined) {
       this.#argumentSignals.forward(member.session, stream);
@@ -191,7 +198,6 @@ export abstract class Call
   /** The call goes back to be sent elsewhere: it provably did not start. */
   unsent(): void {
     this.#argumentSignals?.drop();
-    this.member = undefined;
     this.stream = 0;
     this.phase = "queued";
   }
@@ -201,10 +207,6 @@ export abstract class Call
     this.settle();
     this.reject(reason);
     this.#reportUnaccepted();
-    if (this.phase === "queued") {
-      this.owner.withdraw(this);
-      return;
-    }
     const { member, stream } = this;
     if (member?.session?.open === true && stream !== 0) {
       const payload = encodeThrown(reason, { root: "reason", references: this.owner.references });
@@ -233,9 +235,8 @@ export abstract class Call
   }
 
   parked(bodyUs: number): void {
-    if (bodyUs > 0) this.estimate.add(bodyUs);
-    this.#started();
-    this.owner.released(this);
+    this.responded(bodyUs);
+    this.occupancy?.releaseShare();
   }
 
   abstract result(
@@ -261,21 +262,19 @@ export abstract class Call
   ): void;
 
   refused(nack: Nack): void {
-    this.owner.over(this);
+    this.over();
     if (!this.#settled && !this.late()) this.owner.refused(this, nack);
   }
 
   failed(error: Error): void {
-    this.owner.over(this);
+    this.over();
     this.fail(error);
   }
 
   lost(error: Error | undefined, started: boolean): void {
     const { member } = this;
-    this.owner.over(this);
-    if (this.#settled) return;
-    this.member = member; // the carrier needs to know which worker it was
-    this.owner.lost(this, error, started);
+    this.over();
+    if (!this.#settled) this.owner.lost(this, member, { error, started });
   }
 
   /** Rejects the caller's promise, or the generator's pending step. */
@@ -285,6 +284,14 @@ export abstract class Call
   protected responded(bodyUs: number): void {
     if (bodyUs > 0) this.estimate.add(bodyUs);
     this.#started();
+  }
+
+  /** Its stream has ended: nothing of it is left on its worker. */
+  protected over(): void {
+    const { occupancy, probe } = this;
+    this.occupancy = undefined;
+    occupancy?.vacate();
+    probe?.ended(this);
   }
 
   protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {

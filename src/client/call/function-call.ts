@@ -27,7 +27,7 @@ export class FunctionCall extends Call {
 
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
-    this.owner.over(this);
+    this.over();
     if (this.settled) return;
     let value: unknown;
     try {
@@ -50,7 +50,7 @@ export class FunctionCall extends Call {
     bodyUs: number,
   ): void {
     this.responded(bodyUs);
-    this.owner.over(this);
+    this.over();
     if (this.settled || this.late()) return;
     try {
       this.fail(this.decode(bytes, start, end, parts));

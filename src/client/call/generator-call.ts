@@ -165,7 +165,7 @@ export class GeneratorCall extends Call {
 
   result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
-    this.owner.released(this);
+    this.occupancy?.releaseShare();
     if (this.settled) return;
     if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;
@@ -205,7 +205,7 @@ export class GeneratorCall extends Call {
   done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
     this.responded(bodyUs);
     this.#resume();
-    this.owner.over(this);
+    this.over();
     if (this.settled) return;
     try {
       this.#complete({ value: this.decode(bytes, start, end, parts) });
@@ -225,7 +225,7 @@ export class GeneratorCall extends Call {
   ): void {
     this.responded(bodyUs);
     this.#resume();
-    this.owner.over(this);
+    this.over();
     if (this.settled || this.late()) return;
     try {
       this.#complete({ error: this.decode(bytes, start, end, parts) });

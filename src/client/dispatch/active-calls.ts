@@ -42,10 +42,10 @@ export class ActiveCalls {
     for (const call of [...this.#calls]) call.abort(makeReason());
   }
 
-  /** Whether one is known to hold the member's thread. */
+  /** Whether one is known to have the member's thread. */
   occupies(member: Member): boolean {
     for (const call of this.#calls) {
-      if (call.member === member && call.phase === "running" && call.reserved) return true;
+      if (call.member === member && call.phase === "running" && call.occupiesThread) return true;
     }
     return false;
   }

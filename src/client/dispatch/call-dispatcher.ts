@@ -12,7 +12,7 @@ import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
-import type { Call } from "../call/call.ts";
+import type { Call, CallLoss } from "../call/call.ts";
 import { refusalError } from "../call/call-refusals.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
@@ -22,7 +22,6 @@ import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Eviction, Member } from "../members/member.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
-import { releaseShare, resumePermit, vacate, yieldPermit } from "./occupancy.ts";
 import { type Members, Placement } from "./placement.ts";
 import { RetryQueue } from "./retry-queue.ts";
 import { WaitingCalls } from "./waiting-calls.ts";
@@ -210,32 +209,14 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     this.#waiting.drain(member);
   }
 
-  withdraw(call: Call): void {
-    this.#waiting.withdraw(call);
-    this.counts.cancelled += 1;
-    this.#active.delete(call);
-    this.#reporter?.settled(call, "cancelled");
-  }
-
   cancelled(call: Call): void {
     this.counts.cancelled += 1;
     this.#active.delete(call);
     this.#reporter?.settled(call, "cancelled");
-    if (call.member !== undefined) this.#cancelled.add(call, call.member);
+    if (call.phase === "queued") this.#waiting.withdraw(call);
+    else if (call.member !== undefined) this.#cancelled.add(call, call.member);
   }
 
-  released(call: Call): void {
-    releaseShare(call);
-  }
-
-  over(call: Call): void {
-    const { member } = call;
-    if (member === undefined) return;
-    vacate(call, member);
-    if (call.probe !== undefined) this.#cancelled.ended(call);
-  }
-
-  /** A call has been settled for its caller by an answer. */
   answered(call: Call, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
     this.#active.delete(call);
@@ -264,7 +245,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     this.#redirect(call, nack);
   }
 
-  lost(call: Call, error: Error | undefined, started: boolean): void {
+  lost(call: Call, member: Member | undefined, { error, started }: CallLoss): void {
     if (!started) {
       this.counts.redirected += 1;
       call.unsent();
@@ -273,10 +254,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
       }
       return;
     }
-    const { member } = call;
-    call.member = undefined;
     if (member === undefined) {
-      call.fail(error ?? new WorkerLostError("its connection ended", { uid: "unknown" }));
+      call.fail(error ?? new WorkerLostError("its connection ended", { uid: call.lastUid }));
       return;
     }
     this.#options.describeLoss(member).then(
@@ -297,13 +276,12 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
 
   suspended(call: Call): void {
     this.#suspendedStreams += 1;
-    const { member } = call;
-    if (yieldPermit(call)) this.progress(member);
+    if (call.occupancy?.yieldPermit() === true) this.progress(call.member);
   }
 
   resumed(call: Call): void {
     this.#suspendedStreams -= 1;
-    resumePermit(call);
+    call.occupancy?.resumePermit();
   }
 
   /** Finds another member for a call that one has refused. */

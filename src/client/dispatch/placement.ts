@@ -9,7 +9,6 @@ import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";
 import { type DelegationOptions, delegateCall } from "./delegation.ts";
-import { occupy } from "./occupancy.ts";
 
 /** The members of a proxy, as calls see them. */
 export interface Members {
@@ -116,8 +115,6 @@ export class Placement {
       call.fail(error); // larger than the worker accepts: nothing was written
       return;
     }
-    call.lastUid = member.uid;
-    occupy(call, member);
     call.sent(member, stream);
     this.#options.sent(call, member);
   }

@@ -8,24 +8,15 @@ import type { Member } from "./member.ts";
 
 /** A cancelled call, as it is watched. */
 export interface CancelledCall {
-  /** Its number on the connection; workers begin calls in this order. */
+  /** Its number on the connection; workers begin tasks in this order. */
   readonly stream: number;
   readonly phase: "queued" | "sent" | "running";
-  /** Whether it is known to hold the worker's thread, or will once it starts: it has not suspended. */
-  readonly reserved: boolean;
+  /** Whether it is known to have the worker's thread, or will once it starts: it has not suspended. */
+  readonly occupiesThread: boolean;
   /** Identity of the routine. */
   readonly routine: string;
-  /** What it is watched by; see {@link CancellationWatch.ended}. */
+  /** What it is watched by, from its cancellation until it has ended on its worker. Written here only. */
   probe: CancellationProbe | undefined;
-}
-
-/** One question to one worker, and the calls it was asked for. */
-export interface CancellationProbe {
-  readonly member: Member;
-  readonly calls: Set<CancelledCall>;
-  answered: boolean;
-  stop: () => void;
-  due: DeadlineEntry | undefined;
 }
 
 /** What a watch needs of the dispatcher around it. */
@@ -34,7 +25,7 @@ export interface CancellationWatchOptions {
   readonly killGraceMs: number;
   /** The lowest stream on the member whose call is not cancelled and has not been heard of; `Infinity` if there is none. */
   readonly firstWaiting: (member: Member) => number;
-  /** Whether a call that is not cancelled is known to hold the member's thread. */
+  /** Whether a call that is not cancelled is known to have the member's thread. */
   readonly occupied: (member: Member) => boolean;
   /** So many bodies go on although their worker answers. */
   readonly abandoned: (calls: number) => void;
@@ -51,64 +42,87 @@ export class CancellationWatch {
     this.#options = options;
   }
 
-  /** Watches a call on a member until it has ended there. */
+  /** Watches a call on a member until it has ended there, of which its probe is to be told. */
   add(call: CancelledCall, member: Member): void {
-    const probe = this.#fresh.get(member) ?? this.#ask(member);
-    probe.calls.add(call);
-    call.probe = probe;
-  }
-
-  /** The call is over on its worker. */
-  ended(call: CancelledCall): void {
-    const { probe } = call;
-    if (probe === undefined) return;
-    call.probe = undefined;
-    probe.calls.delete(call);
-    if (probe.calls.size > 0) return;
-    this.#fresh.delete(probe.member);
-    if (probe.due !== undefined) deadlines.cancel(probe.due);
-    probe.stop();
+    const probe = this.#fresh.get(member);
+    if (probe?.over === false) probe.add(call);
+    else this.#ask(member).add(call);
   }
 
   #ask(member: Member): CancellationProbe {
-    const probe: CancellationProbe = {
-      member,
-      calls: new Set(),
-      answered: false,
-      stop: () => {},
-      due: undefined,
-    };
-    probe.stop = member.ping(() => {
-      probe.answered = true;
-    });
-    probe.due = deadlines.after(this.#options.killGraceMs, () => {
-      probe.due = undefined;
-      // If it was this process that did not get round to it, the answer is waiting to be read.
-      setImmediate(() => this.#judge(probe));
-    });
+    const probe = new CancellationProbe(member, this.#options);
     if (this.#fresh.size === 0) setImmediate(() => this.#fresh.clear());
     this.#fresh.set(member, probe);
     return probe;
   }
+}
 
-  #judge(probe: CancellationProbe): void {
-    const { member, calls } = probe;
-    probe.stop();
-    for (const call of calls) call.probe = undefined;
-    if (calls.size === 0) return;
-    if (probe.answered) {
-      this.#options.abandoned(calls.size);
+/** One question to one worker, and the calls it was asked for. */
+export class CancellationProbe {
+  readonly #member: Member;
+  readonly #options: CancellationWatchOptions;
+  readonly #calls = new Set<CancelledCall>();
+  readonly #stopAsking: () => void;
+  #answered = false;
+  #due: DeadlineEntry | undefined;
+  #over = false;
+
+  constructor(member: Member, options: CancellationWatchOptions) {
+    this.#member = member;
+    this.#options = options;
+    this.#stopAsking = member.ping(() => {
+      this.#answered = true;
+    });
+    this.#due = deadlines.after(options.killGraceMs, () => {
+      this.#due = undefined;
+      // If it was this process that did not get round to it, the answer is waiting to be read.
+      setImmediate(() => this.#judge());
+    });
+  }
+
+  /** Whether nobody needs the answer any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  add(call: CancelledCall): void {
+    this.#calls.add(call);
+    call.probe = this;
+  }
+
+  /** The call has ended on its worker. */
+  ended(call: CancelledCall): void {
+    call.probe = undefined;
+    this.#calls.delete(call);
+    if (this.#calls.size > 0) return;
+    if (this.#due !== undefined) deadlines.cancel(this.#due);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#stopAsking();
+  }
+
+  #judge(): void {
+    if (this.#over) return;
+    this.#stop();
+    for (const call of this.#calls) call.probe = undefined;
+    const { firstWaiting, occupied, abandoned, unresponsive } = this.#options;
+    if (this.#answered) {
+      abandoned(this.#calls.size);
       return;
     }
+    const member = this.#member;
     if (!member.ready) return;
-    const culprit = findCulprit(calls, this.#options.firstWaiting(member), this.#options.occupied(member));
-    if (culprit !== undefined) this.#options.unresponsive(member, culprit.routine);
+    const culprit = findCulprit(this.#calls, firstWaiting(member), occupied(member));
+    if (culprit !== undefined) unresponsive(member, culprit.routine);
   }
 }
 
 /**
  * Finds the cancelled call that blocks the worker. One that has not been heard of and has others before it
- * is waiting behind them, and one that has suspended is waiting behind whatever holds the thread: both are
+ * is waiting behind them, and one that has suspended is waiting behind whatever has the thread: both are
  * blameless.
  */
 function findCulprit(
@@ -118,7 +132,7 @@ function findCulprit(
 ): CancelledCall | undefined {
   let culprit: CancelledCall | undefined;
   for (const call of calls) {
-    if (call.phase === "running" && call.reserved) return call;
+    if (call.phase === "running" && call.occupiesThread) return call;
     if (occupied) continue;
     if (call.phase === "running") return call;
     if (call.stream < firstWaiting && (culprit === undefined || call.stream < culprit.stream)) culprit = call;

@@ -36,11 +36,11 @@ describe("ActiveCalls", () => {
     assert.notEqual(first[0], second[0]);
   });
 
-  test("knows whether a member is held by a running body, and by which call it will be next", () => {
+  test("knows whether a running body occupies a member, and by which call it will be next", () => {
     const active = new ActiveCalls();
     const [here, there] = [stubMember("a"), stubMember("b")];
-    const put = (stream: number, phase: "sent" | "running", reserved: boolean): void => {
-      active.add(Object.assign(stubCall(`t${stream}`), { member: here, stream, phase, reserved }));
+    const put = (stream: number, phase: "sent" | "running", occupiesThread: boolean): void => {
+      active.add(Object.assign(stubCall(`t${stream}`), { member: here, stream, phase, occupiesThread }));
     };
     assert.equal(active.firstWaiting(here), Number.POSITIVE_INFINITY);
 

@@ -27,8 +27,8 @@ function fakeMember(): { member: Member; pings: number; answer: () => void; stop
   return fake;
 }
 
-function call(stream: number, phase: CancelledCall["phase"] = "sent", reserved = true): CancelledCall {
-  return { stream, phase, reserved, routine: `r${stream}`, probe: undefined };
+function call(stream: number, phase: CancelledCall["phase"] = "sent", occupiesThread = true): CancelledCall {
+  return { stream, phase, occupiesThread, routine: `r${stream}`, probe: undefined };
 }
 
 /** A watch and what it has reported. */
@@ -58,7 +58,7 @@ test("CancellationWatch asks once for all cancellations of a turn", () => {
   for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   assert.equal(fake.pings, 1);
-  for (const cancelled of calls) watch.ended(cancelled);
+  for (const cancelled of calls) cancelled.probe?.ended(cancelled);
 });
 
 test("CancellationWatch keeps no deadline and no question once its calls have ended", () => {
@@ -68,7 +68,7 @@ test("CancellationWatch keeps no deadline and no question once its calls have en
   const calls = [call(1), call(2)];
   for (const cancelled of calls) watch.add(cancelled, fake.member);
 
-  for (const cancelled of calls) watch.ended(cancelled);
+  for (const cancelled of calls) cancelled.probe?.ended(cancelled);
 
   assert.equal(deadlines.size, before);
   assert.equal(fake.stopped, 1);
@@ -82,8 +82,7 @@ test("CancellationWatch counts the calls that go on although the worker answers"
   for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   fake.answer();
-  watch.ended(call(4));
-  for (const ended of calls.slice(2)) watch.ended(ended);
+  for (const ended of calls.slice(2)) ended.probe?.ended(ended);
   await eventually(() => reports.length > 0);
 
   assert.deepEqual(reports, ["abandoned 2"]);
@@ -114,7 +113,7 @@ test("CancellationWatch blames no call that waits behind one that was not cancel
   assert.deepEqual(later.reports, ["unresponsive r5"]);
 });
 
-test("CancellationWatch blames no call that has suspended while another one is known to hold the thread", async () => {
+test("CancellationWatch blames no call that has suspended while another one is known to have the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
   const suspended = call(1, "running", false);
@@ -125,7 +124,7 @@ test("CancellationWatch blames no call that has suspended while another one is k
   assert.deepEqual(reports, []);
 });
 
-test("CancellationWatch blames the cancelled call that is known to hold the thread", async () => {
+test("CancellationWatch blames the cancelled call that is known to have the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
   watch.add(call(1, "running", false), fake.member);

@@ -2,12 +2,9 @@
 import { Command } from "commander";
 import { judgeAdmission } from "../client/members/admission.ts";
 import { errorText } from "../internal/error-text.ts";
-import {
-  hostId,
-  runtimeDirectory,
-  socketDirectory,
-  socketPath,
-} from "../transport/unix/runtime-directory.ts";
+import { hostId } from "../transport/unix/host-id.ts";
+import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-directory.ts";
+import { socketPath } from "../transport/unix/socket-path.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";

@@ -12,7 +12,7 @@ import { WorkerHost } from "../host/worker-host.ts";
 import { errorText } from "../internal/error-text.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../process/network-options.ts";
-import { socketPath } from "../transport/unix/runtime-directory.ts";
+import { socketPath } from "../transport/unix/socket-path.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type SignalListener } from "./signals.ts";
 import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";

@@ -16,7 +16,7 @@ import { warn } from "../internal/warn.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/outbound-definitions.ts";
-import { hostId } from "../transport/unix/runtime-directory.ts";
+import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { CallDispatcher, type DispatchCounts } from "./dispatch/call-dispatcher.ts";

@@ -17,7 +17,7 @@ import { warn } from "../internal/warn.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import { socketPath } from "../transport/unix/runtime-directory.ts";
+import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 

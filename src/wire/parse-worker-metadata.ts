@@ -2,6 +2,7 @@
  * Turns data from outside into a worker's record, or refuses it. Bounds every size, keeps only known fields,
  * and never lets a socket path through from a source that is not trusted with one.
  */
+import { MAX_SOCKET_PATH_BYTES } from "../internal/socket-path-limit.ts";
 import { CHANNEL_OPTION_NAMES, type ChannelOptions } from "./channel-options.ts";
 import type { WorkerMetadata } from "./worker-metadata.ts";
 
@@ -13,9 +14,6 @@ export interface ParseWorkerMetadataOptions {
    */
   readonly unix: boolean;
 }
-
-/** Longest path of a Unix socket, in bytes. Longer ones are cut off silently by some versions of Node. */
-export const MAX_SOCKET_PATH_BYTES = 103;
 
 const UID = /^[A-Za-z0-9_-]{1,64}$/;
 const HOST_AND_PORT =

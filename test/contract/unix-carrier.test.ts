@@ -1,7 +1,8 @@
 /** UnixCarrier keeps the carrier contract. */
 import { join } from "node:path";
 import type { Carrier } from "../../src/session/carrier.ts";
-import { connectUnix, listenUnix } from "../../src/transport/unix/connect.ts";
+import { connectUnix } from "../../src/transport/unix/connect.ts";
+import { listenUnix } from "../../src/transport/unix/listen.ts";
 import { carrierContract } from "./carrier.ts";
 
 const MAX_BATCH = 1_000_000;

@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ProcessWorker } from "../../src/process/process-worker.ts";
-import { socketPath } from "../../src/transport/unix/runtime-directory.ts";
+import { socketPath } from "../../src/transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { usePythonModule, useTool } from "../support/debian-tool.ts";
 import { type LeakCheck, leakCheck } from "../support/leak-check.ts";

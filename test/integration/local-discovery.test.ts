@@ -10,12 +10,9 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { AdvertisementDirectory } from "../../src/discovery/local/advertisement-directory.ts";
 import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
-import {
-  controlSocketPath,
-  hostId,
-  runtimeDirectory,
-  socketPath,
-} from "../../src/transport/unix/runtime-directory.ts";
+import { hostId } from "../../src/transport/unix/host-id.ts";
+import { runtimeDirectory } from "../../src/transport/unix/runtime-directory.ts";
+import { controlSocketPath, socketPath } from "../../src/transport/unix/socket-path.ts";
 import { eventually } from "../support/eventually.ts";
 import { follow } from "../support/follow.ts";
 import { leakCheck } from "../support/leak-check.ts";

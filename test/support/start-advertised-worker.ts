@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
-import { hostId, socketPath } from "../../src/transport/unix/runtime-directory.ts";
+import { hostId } from "../../src/transport/unix/host-id.ts";
+import { socketPath } from "../../src/transport/unix/socket-path.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 
 /** Such a process as its parent sees it. Disposing kills it. */

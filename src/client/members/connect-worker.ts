@@ -5,7 +5,7 @@ import { processWide } from "../../internal/process-wide.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../session/limits.ts";
 import { connectUnix } from "../../transport/unix/connect.ts";
-import { hostId } from "../../transport/unix/runtime-directory.ts";
+import { hostId } from "../../transport/unix/host-id.ts";
 import type { Hello } from "../../wire/frames.ts";
 import { version, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";

@@ -18,7 +18,8 @@ import {
 import { rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
-import { hostId, privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
+import { hostId } from "../../transport/unix/host-id.ts";
+import { privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 

@@ -1,6 +1,6 @@
 /** The address of a worker as the system's sockets and HTTP/2 want it. */
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
-import { MAX_SOCKET_PATH_BYTES } from "../unix/connect.ts";
+import { MAX_SOCKET_PATH_BYTES } from "../../internal/socket-path-limit.ts";
 
 /** Where to connect to. */
 export interface GrpcAddress {

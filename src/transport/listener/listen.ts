@@ -15,7 +15,7 @@ import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status.ts";
-import { MAX_SOCKET_PATH_BYTES } from "../unix/connect.ts";
+import { assertSocketPath } from "../unix/socket-path.ts";
 
 /** One `session` or `dispatch` call. */
 export type GrpcServerStream = ServerDuplexStream<Buffer, Uint8Array>;
@@ -90,12 +90,7 @@ const NO_STOP =
  */
 export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListener> {
   const { host, port, controlPath } = options;
-  if (Buffer.byteLength(controlPath) > MAX_SOCKET_PATH_BYTES) {
-    throw new InvalidOptionError("socket path", {
-      value: controlPath,
-      expected: `at most ${MAX_SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR or TMPDIR to a shorter directory`,
-    });
-  }
+  assertSocketPath(controlPath);
   const address = await resolveHost(host);
   const grpc = await loadGrpc();
   const network = createServer(grpc, options, { local: false });

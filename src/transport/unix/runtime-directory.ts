@@ -1,18 +1,14 @@
 /**
- * The per-user directory that holds sockets and local advertisements, and the identity of this host.
+ * The per-user directory that holds sockets and local advertisements.
  *
  * Node cannot see who is at the other end of a Unix socket, so this directory is the security boundary: it
  * belongs to this user, has mode 0700 and is no symbolic link, and that is checked each time it is asked for.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readFileSync, type Stats } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { lstatSync, mkdirSync, type Stats } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { processWide } from "../../internal/process-wide.ts";
-import { MAX_SOCKET_PATH_BYTES } from "../../wire/parse-worker-metadata.ts";
-import { ownerName, sweepLeftovers } from "./leftovers.ts";
 
 const MAKING_ATTEMPTS = 10;
 
@@ -36,62 +32,6 @@ export function runtimeDirectory(): string {
 /** Returns the directory of this user's sockets, making and checking it like {@link runtimeDirectory}. */
 export function socketDirectory(): string {
   return privateDirectory(join(runtimeDirectory(), "s"));
-}
-
-/**
- * Makes up a path for a worker's Unix socket. Each call gives another one; none is ever given twice. The
- * file itself is its server's to create and to remove; its name tells which process asked for it.
- *
- * @returns An absolute path of at most 103 bytes, also with the ending of {@link controlSocketPath}.
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the directory's own
- *   path is too long for that.
- */
-export function socketPath(): string {
-  const directory = socketDirectory();
-  sweepLeftovers(runtimeDirectory());
-  const path = join(directory, `${ownerName()}-${randomBytes(8).toString("base64url")}`);
-  const longest = controlSocketPath(path);
-  if (Buffer.byteLength(longest) > MAX_SOCKET_PATH_BYTES) {
-    throw new InvalidOptionError("socketPath", {
-      value: longest,
-      expected: `at most ${MAX_SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR or TMPDIR to a directory with a shorter path`,
-    });
-  }
-  return path;
-}
-
-/** Path of the socket at which a network worker takes requests to stop, beside the one on which it serves calls. */
-export function controlSocketPath(socketPath: string): string {
-  return `${socketPath}.g`;
-}
-
-/**
- * Identifies this host between two boots, so that peers know whether they share sockets. The same in every
- * process of the host, as far as the host tells; it reveals nothing about the identifiers it is made of.
- */
-export function hostId(): string {
-  const cache = processWide("host-id", (): { value: string | undefined } => ({ value: undefined }));
-  cache.value ??= computeHostId();
-  return cache.value;
-}
-
-function computeHostId(): string {
-  const bootId = contentOf("/proc/sys/kernel/random/boot_id");
-  const machineId = contentOf("/etc/machine-id") ?? contentOf("/var/lib/dbus/machine-id");
-  const parts = bootId === undefined && machineId === undefined ? [hostname()] : [bootId, machineId];
-  return createHash("sha256")
-    .update(`merino host\n${parts.join("\n")}`)
-    .digest("hex")
-    .slice(0, 24);
-}
-
-function contentOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trim() || undefined;
-  } catch {
-    // Absent or not for us: other systems, hardened containers. The rest still identifies the host.
-    return undefined;
-  }
 }
 
 /**

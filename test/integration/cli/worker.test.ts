@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { seenWorkers } from "../../../src/cli/seen-workers.ts";
 import { WorkerConnection } from "../../../src/client/worker-connection.ts";
 import { LocalDiscovery, TaskRefusedError, WorkerPool } from "../../../src/index.ts";
-import { socketPath } from "../../../src/transport/unix/runtime-directory.ts";
+import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { runNode } from "../../support/run-node.ts";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { WorkerProxy } from "../../../src/index.ts";
 import { connectGrpc } from "../../../src/transport/grpc/connect.ts";
 import { describeWorker, requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
-import { controlSocketPath } from "../../../src/transport/unix/runtime-directory.ts";
+import { controlSocketPath } from "../../../src/transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";

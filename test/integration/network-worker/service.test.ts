@@ -6,7 +6,7 @@ import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { WorkerProxy } from "../../../src/index.ts";
 import { GRPC_METHODS, type GrpcMethod, loadGrpc } from "../../../src/transport/grpc/service.ts";
 import { requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
-import { controlSocketPath } from "../../../src/transport/unix/runtime-directory.ts";
+import { controlSocketPath } from "../../../src/transport/unix/socket-path.ts";
 import { decodeWorkerMetadata, encodeStopRequest } from "../../../src/wire/messages/service-messages.ts";
 import { version } from "../../../src/wire/version.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { ProcessWorker } from "../../../src/process/process-worker.ts";
 import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
 import type { Worker, WorkerExit } from "../../../src/process/worker.ts";
-import { socketPath } from "../../../src/transport/unix/runtime-directory.ts";
+import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 
 const ROUTINES = new URL("./fixtures/network-routines.ts", import.meta.url);

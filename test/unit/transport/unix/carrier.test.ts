@@ -6,13 +6,10 @@ import { existsSync, statSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { MAX_SOCKET_PATH_BYTES } from "../../../../src/internal/socket-path-limit.ts";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
-import {
-  connectUnix,
-  listenUnix,
-  MAX_SOCKET_PATH_BYTES,
-  type UnixListener,
-} from "../../../../src/transport/unix/connect.ts";
+import { connectUnix } from "../../../../src/transport/unix/connect.ts";
+import { listenUnix, type UnixListener } from "../../../../src/transport/unix/listen.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type LeakCheck, leakCheck } from "../../../support/leak-check.ts";
 

@@ -1,39 +1,11 @@
-/** The per-user directory, socket paths and the host's identity. */
+/** The per-user directory. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import type { InvalidOptionError } from "../../../../src/errors/invalid-option-error.ts";
-import { ownerName } from "../../../../src/transport/unix/leftovers.ts";
-import {
-  hostId,
-  runtimeDirectory,
-  socketDirectory,
-  socketPath,
-} from "../../../../src/transport/unix/runtime-directory.ts";
-
-/** Sets environment variables, and gives a directory, until disposed. */
-function useEnvironment(): Disposable & { readonly root: string; set(name: string, value?: string): void } {
-  const root = mkdtempSync(join(tmpdir(), "merino-test-"));
-  const before = new Map<string, string | undefined>();
-  const assign = (name: string, value: string | undefined): void => {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  };
-  return {
-    root,
-    set(name, value) {
-      if (!before.has(name)) before.set(name, process.env[name]);
-      assign(name, value);
-    },
-    [Symbol.dispose]() {
-      for (const [name, value] of before) assign(name, value);
-      rmSync(root, { recursive: true });
-    },
-  };
-}
+import { runtimeDirectory } from "../../../../src/transport/unix/runtime-directory.ts";
+import { useEnvironment } from "../../../support/use-environment.ts";
 
 const REFUSED = { code: "ERR_MERINO_INVALID_OPTION", option: "runtimeDirectory" };
 
@@ -101,43 +73,4 @@ test("runtimeDirectory refuses a place where none can be made, and says what the
     assert.ok(error.expected.includes((error.cause as Error).message), error.expected);
     return true;
   });
-});
-
-test("socketPath gives a short path of its own for each call", () => {
-  using environment = useEnvironment();
-  environment.set("XDG_RUNTIME_DIR", environment.root);
-
-  const paths = Array.from({ length: 100 }, () => socketPath());
-
-  assert.equal(new Set(paths).size, paths.length);
-  for (const path of paths) {
-    assert.ok(path.startsWith(`${socketDirectory()}/${ownerName()}-`), path);
-    assert.ok(Buffer.byteLength(path) <= Buffer.byteLength(socketDirectory()) + 32, path);
-  }
-});
-
-test("socketPath refuses a directory whose path leaves no room", () => {
-  using environment = useEnvironment();
-  const long = join(environment.root, "é".repeat(40));
-  mkdirSync(long, { mode: 0o700 });
-  environment.set("XDG_RUNTIME_DIR", long);
-
-  assert.throws(() => socketPath(), { code: "ERR_MERINO_INVALID_OPTION", option: "socketPath" });
-});
-
-test("hostId is the same in another process", () => {
-  const module = new URL("../../../../src/transport/unix/runtime-directory.ts", import.meta.url).href;
-  const program = `process.stdout.write((await import(${JSON.stringify(module)})).hostId())`;
-
-  const other = execFileSync(
-    process.execPath,
-    ["--import", "tsx", "--input-type=module", "--eval", program],
-    {
-      cwd: new URL("../../../..", import.meta.url),
-      encoding: "utf8",
-    },
-  );
-
-  assert.equal(other, hostId());
-  assert.match(other, /^[0-9a-f]{24}$/);
 });

@@ -10,8 +10,9 @@ import type { Hello } from "../../wire/frames.ts";
 import type { HeadMismatch } from "../../wire/head-mismatch.ts";
 import { encodeAck } from "../../wire/messages/ack.ts";
 import { encodeNack } from "../../wire/messages/nack.ts";
+import { ResponseTag } from "../../wire/tags.ts";
 import type { GrpcStatus } from "../grpc/status.ts";
-import { type ResponseCursor, ResponseTag, responseOf } from "./dispatch-bytes.ts";
+import { type ResponseCursor, responseOf } from "./dispatch-bytes.ts";
 import type { DispatchCaller } from "./dispatch-requests.ts";
 
 /** How a `dispatch` stream ends when not with status OK. */
@@ -64,14 +65,14 @@ export class DispatchAnswers {
   /** The two do not understand each other: a Nack in place of the worker's. */
   mismatch(mismatch: HeadMismatch, worker: Hello): void {
     const nack = encodeNack({ ...mismatch, retryAfterMs: 0, version: worker.version });
-    this.#say(responseOf(ResponseTag.NACK, nack));
+    this.#say(responseOf(ResponseTag.Nack, nack));
   }
 
   /** The Ack comes before everything but a Nack, also where the session has left it out. */
   acknowledge(): void {
     if (this.#acked || this.#ack === undefined) return;
     this.#acked = true;
-    this.#say(responseOf(ResponseTag.ACK, this.#ack));
+    this.#say(responseOf(ResponseTag.Ack, this.#ack));
   }
 
   /** The worker's Ack. The first is replaced by ours; a later one is a barrier, of which only some callers know. */
@@ -95,7 +96,7 @@ export class DispatchAnswers {
   done(response: ResponseCursor): void {
     this.acknowledge();
     if (this.#caller?.knowsGrammar === true) this.#say(response.whole);
-    else if (response.contentStart < response.contentEnd) this.#say(response.retagged(ResponseTag.RESULT));
+    else if (response.contentStart < response.contentEnd) this.#say(response.retagged(ResponseTag.Result));
   }
 
   /** Ends the stream, unless it has ended. */

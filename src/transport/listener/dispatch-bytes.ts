@@ -5,34 +5,20 @@
  */
 import { FieldScanner } from "../../wire/protobuf/field-scanner.ts";
 import { varintSize, writeVarint } from "../../wire/protobuf/varint.ts";
+import { BatchTag, FrameTag, ResponseTag } from "../../wire/tags.ts";
 
 /** The relay's session has this one stream. */
 export const STREAM = 1;
 
-/** Tags, `number << 3 | wire type`, of a Batch's one field and of a Frame's. */
-export const FrameTag = {
-  FRAME: 0x0a,
-  STREAM: 0x08,
-  REQUEST: 0x12,
-  RESPONSE: 0x1a,
-  HELLO: 0x22,
-  GO_AWAY: 0x2a,
-  WINDOW: 0x32,
-  CHUNK: 0x3a,
-  RESET: 0x5a,
-} as const;
-
-/** Tags of a Response's payloads. */
-export const ResponseTag = {
-  ACK: 0x0a,
-  NACK: 0x12,
-  RESULT: 0x1a,
-  EXCEPTION: 0x22,
-  DONE: 802,
-  PARKED: 810,
-} as const;
-
-const PAYLOADS: ReadonlySet<number> = new Set(Object.values(ResponseTag));
+/** What a Response may hold; its other fields are no payload. */
+const PAYLOADS: ReadonlySet<number> = new Set<number>([
+  ResponseTag.Ack,
+  ResponseTag.Nack,
+  ResponseTag.Result,
+  ResponseTag.Exception,
+  ResponseTag.Done,
+  ResponseTag.Parked,
+]);
 
 const NOTHING = new Uint8Array(0);
 
@@ -66,7 +52,7 @@ export class FrameCursor {
     const scanner = this.#scanner;
     scanner.reset(this.#bytes, this.#position, this.#end);
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag !== FrameTag.FRAME) {
+      if (tag !== BatchTag.Frames) {
         scanner.skip(tag);
         continue;
       }
@@ -89,7 +75,7 @@ export class FrameCursor {
     this.bodyStart = end;
     this.bodyEnd = end;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === FrameTag.STREAM) {
+      if (tag === FrameTag.Stream) {
         this.stream = scanner.uint32();
       } else if ((tag & 7) === 2) {
         const length = scanner.length();
@@ -165,16 +151,16 @@ export class ResponseCursor {
 
 /** A batch with one frame of the task's stream around a request's bytes as they are. */
 export function requestFrame(request: Uint8Array): Uint8Array {
-  const body = fieldHead(FrameTag.REQUEST, request.length);
+  const body = fieldHead(FrameTag.Request, request.length);
   const length = 2 + body.length + request.length;
-  const stream = Uint8Array.of(FrameTag.STREAM, STREAM);
-  return joined(fieldHead(FrameTag.FRAME, length), stream, body, request);
+  const stream = Uint8Array.of(FrameTag.Stream, STREAM);
+  return joined(fieldHead(BatchTag.Frames, length), stream, body, request);
 }
 
 /** A batch with one frame of the connection around a message's bytes. */
 export function connectionFrame(tag: number, content: Uint8Array): Uint8Array {
   const body = fieldHead(tag, content.length);
-  return joined(fieldHead(FrameTag.FRAME, body.length + content.length), body, content);
+  return joined(fieldHead(BatchTag.Frames, body.length + content.length), body, content);
 }
 
 /** A response around one payload's bytes. */
@@ -182,11 +168,10 @@ export function responseOf(tag: number, content: Uint8Array): Uint8Array {
   return joined(fieldHead(tag, content.length), content);
 }
 
-/** What comes before the content of a field of bytes whose tag takes one byte. */
-function fieldHead(tag: number, length: number): Uint8Array {
-  const head = new Uint8Array(1 + varintSize(length));
-  head[0] = tag;
-  writeVarint(head, 1, length);
+/** What comes before the content of a field of bytes. */
+export function fieldHead(tag: number, length: number): Uint8Array {
+  const head = new Uint8Array(varintSize(tag) + varintSize(length));
+  writeVarint(head, writeVarint(head, 0, tag), length);
   return head;
 }
 

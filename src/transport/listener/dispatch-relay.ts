@@ -11,22 +11,16 @@ import { decodeGoAway } from "../../wire/messages/go-away.ts";
 import { decodeHello } from "../../wire/messages/hello.ts";
 import { refusalName } from "../../wire/messages/nack-code.ts";
 import { decodeReset } from "../../wire/messages/reset.ts";
+import { FrameTag, RequestTag, ResponseTag } from "../../wire/tags.ts";
 import { NOT_STARTED_TRAILER } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status.ts";
 import { DispatchAnswers, type RelaySink, type RelayStatus } from "./dispatch-answers.ts";
-import {
-  FrameCursor,
-  FrameTag,
-  ResponseCursor,
-  ResponseTag,
-  requestFrame,
-  STREAM,
-} from "./dispatch-bytes.ts";
+import { FrameCursor, fieldHead, ResponseCursor, requestFrame, STREAM } from "./dispatch-bytes.ts";
 import { DispatchRequests } from "./dispatch-requests.ts";
 import { DispatchSession, type RelayChannel } from "./dispatch-session.ts";
 
 /** A Next, as a caller would have sent it. */
-const NEXT: Uint8Array = Uint8Array.of(0x12, 0x00);
+const NEXT: Uint8Array = fieldHead(RequestTag.Next, 0);
 
 /**
  * One `dispatch` stream.
@@ -177,22 +171,22 @@ export class DispatchRelay {
   #frame(bytes: Uint8Array): void {
     const { stream, body, bodyStart, bodyEnd } = this.#frames;
     if (this.#session.state === "greeting") {
-      if (body === FrameTag.HELLO) {
+      if (body === FrameTag.Hello) {
         this.#worker = decodeHello(bytes, bodyStart, bodyEnd);
         this.#introduce();
       }
       return;
     }
-    if (body === FrameTag.GO_AWAY) {
+    if (body === FrameTag.Goaway) {
       if (decodeGoAway(bytes, bodyStart, bodyEnd).lastStream < STREAM) this.#disowned = true;
     } else if (stream !== STREAM) {
       return; // the connection's own affairs
-    } else if (body === FrameTag.RESPONSE) {
+    } else if (body === FrameTag.Response) {
       this.#response(bytes, bodyStart, bodyEnd);
-    } else if (body === FrameTag.RESET) {
+    } else if (body === FrameTag.Reset) {
       const { code, detail } = decodeReset(bytes, bodyStart, bodyEnd);
       this.#fail(`The worker reset the stream (${refusalName(code)}): ${detail}`);
-    } else if (body === FrameTag.CHUNK) {
+    } else if (body === FrameTag.Chunk) {
       this.#fail("The worker sent a chunk, which a dispatch has no frames for");
     }
   }
@@ -203,28 +197,28 @@ export class DispatchRelay {
     response.reset(bytes, start, end);
     this.#session.returnWindow(end - start);
     switch (response.tag) {
-      case ResponseTag.ACK:
+      case ResponseTag.Ack:
         answers.ack(response);
         return;
-      case ResponseTag.NACK:
+      case ResponseTag.Nack:
         answers.nack(response);
         this.#finish();
         return;
-      case ResponseTag.RESULT:
+      case ResponseTag.Result:
         if (this.#awaited > 0) this.#awaited -= 1; // values that run ahead answer no step
         answers.pass(response);
         this.#closeIfAnswered();
         return;
-      case ResponseTag.EXCEPTION:
+      case ResponseTag.Exception:
         if (this.#session.cancelled) answers.acknowledge();
         else answers.pass(response);
         this.#finish();
         return;
-      case ResponseTag.DONE:
+      case ResponseTag.Done:
         answers.done(response);
         this.#finish();
         return;
-      case ResponseTag.PARKED:
+      case ResponseTag.Parked:
         answers.acknowledge(); // it has started; when its thread is free concerns callers of many tasks
         return;
       default:

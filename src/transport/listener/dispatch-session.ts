@@ -8,7 +8,8 @@ import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import { Feature } from "../../wire/features.ts";
 import { encodeHello } from "../../wire/messages/hello.ts";
 import { FieldWriter } from "../../wire/protobuf/field-writer.ts";
-import { connectionFrame, FrameTag, requestFrame, STREAM } from "./dispatch-bytes.ts";
+import { FrameTag, RequestTag, WindowTag } from "../../wire/tags.ts";
+import { connectionFrame, fieldHead, requestFrame, STREAM } from "./dispatch-bytes.ts";
 import type { DispatchCaller } from "./dispatch-requests.ts";
 
 /** Where the relay sends the batches of its session. */
@@ -27,7 +28,7 @@ const MAX_EARLY_BYTES = 16 * 1024 * 1024;
 const WINDOW_STEP = 1024 * 1024;
 
 /** A Cancel without a reason. */
-const CANCEL: Uint8Array = Uint8Array.of(0xaa, 0x06, 0x00);
+const CANCEL: Uint8Array = fieldHead(RequestTag.Cancel, 0);
 
 /** A session of one stream. */
 export class DispatchSession {
@@ -87,7 +88,7 @@ export class DispatchSession {
       features: caller.knowsGrammar ? [Feature.Grammar] : [],
       limits: DEFAULT_LIMITS,
     });
-    this.#channel.send(connectionFrame(FrameTag.HELLO, hello));
+    this.#channel.send(connectionFrame(FrameTag.Hello, hello));
     const early = this.#early;
     this.#early = [];
     for (const frame of early) this.#channel.send(frame);
@@ -97,8 +98,8 @@ export class DispatchSession {
   returnWindow(bytes: number): void {
     this.#unreturnedBytes += bytes;
     if (this.#unreturnedBytes < WINDOW_STEP) return;
-    const window = new FieldWriter().uint(1, this.#unreturnedBytes).finish();
-    this.#channel.send(connectionFrame(FrameTag.WINDOW, window));
+    const window = new FieldWriter().uint(WindowTag.Bytes, this.#unreturnedBytes).finish();
+    this.#channel.send(connectionFrame(FrameTag.Window, window));
     this.#unreturnedBytes = 0;
   }
 

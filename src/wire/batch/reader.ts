@@ -17,27 +17,34 @@ import { decodeGoAway } from "../messages/go-away.ts";
 import { decodeHello } from "../messages/hello.ts";
 import { decodeNack } from "../messages/nack.ts";
 import { decodeReset } from "../messages/reset.ts";
-import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
+import {
+  BatchTag,
+  CancelTag,
+  ChunkTag,
+  FrameTag,
+  MessageTag,
+  PingTag,
+  RequestTag,
+  ResponseTag,
+  SignalFiredTag,
+  WindowTag,
+} from "../tags.ts";
 import { TaskReader } from "../task/reader.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const TWICE = "a message occurs twice";
 
-/** Kinds of the bodies that are a message of their own, by field number of Frame. */
-const BODY_KINDS: readonly FrameKind[] = [
-  FrameKind.Unknown,
-  FrameKind.Unknown,
-  FrameKind.Unknown,
-  FrameKind.Unknown,
-  FrameKind.Hello,
-  FrameKind.GoAway,
-  FrameKind.Window,
-  FrameKind.Chunk,
-  FrameKind.Define,
-  FrameKind.Ping,
-  FrameKind.Pong,
-  FrameKind.Reset,
-];
+const BATCH_FIELDS = fieldNumbers(BatchTag);
+const FRAME_FIELDS = fieldNumbers(FrameTag);
+const REQUEST_FIELDS = fieldNumbers(RequestTag);
+const RESPONSE_FIELDS = fieldNumbers(ResponseTag);
+const MESSAGE_FIELDS = fieldNumbers(MessageTag);
+const CANCEL_FIELDS = fieldNumbers(CancelTag);
+const SIGNAL_FIELDS = fieldNumbers(SignalFiredTag);
+const CHUNK_FIELDS = fieldNumbers(ChunkTag);
+const WINDOW_FIELDS = fieldNumbers(WindowTag);
+const PING_FIELDS = fieldNumbers(PingTag);
 
 /**
  * A cursor over the frames of one batch after another.
@@ -107,7 +114,7 @@ export class BatchReader {
     this.#clear();
     scanner.reset(this.bytes, this.#position, this.#end);
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === 10) {
+      if (tag === BatchTag.Frames) {
         const length = scanner.length();
         if (scanner.problem !== "") break;
         const start = scanner.position;
@@ -115,7 +122,7 @@ export class BatchReader {
         this.#readFrame(start, this.#position);
         return true;
       }
-      scanner.skipUnknown(tag, 1);
+      scanner.skipUnknown(tag, BATCH_FIELDS);
     }
     this.#position = this.#end;
     if (scanner.problem !== "") throw new ProtocolError(`Cannot read a batch: ${scanner.problem}`);
@@ -242,24 +249,24 @@ export class BatchReader {
     // The stream is looked for in the whole frame first, so that a broken body can be answered on it.
     scanner.position = start;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === 8) {
+      if (tag === FrameTag.Stream) {
         this.stream = scanner.uint32();
-      } else if ((tag & 7) === 2 && tag >= 18 && tag <= 90) {
+      } else if ((tag & 7) === 2 && tag >= FrameTag.Request && tag <= FrameTag.Reset) {
         if (body !== 0) scanner.fail(TWICE);
-        body = tag >>> 3;
+        body = tag;
         const length = scanner.length();
         bodyStart = scanner.position;
         bodyEnd = bodyStart + length;
         scanner.position = bodyEnd;
       } else {
-        scanner.skipUnknown(tag, 11);
+        scanner.skipUnknown(tag, FRAME_FIELDS);
       }
     }
     if (scanner.problem === "" && body !== 0) {
       scanner.position = bodyStart;
       scanner.end = bodyEnd;
-      if (body === 3) this.#readResponse(scanner);
-      else if (body === 2) this.#readRequest(scanner);
+      if (body === FrameTag.Response) this.#readResponse(scanner);
+      else if (body === FrameTag.Request) this.#readRequest(scanner);
       else this.#readBody(scanner, body);
     }
     if (scanner.problem !== "") this.#spoil(scanner.problem);
@@ -268,41 +275,40 @@ export class BatchReader {
   #readRequest(scanner: FieldScanner): void {
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
       switch (tag) {
-        case 10:
+        case RequestTag.Task:
           this.#become(scanner, FrameKind.Task);
           this.#readTask(scanner);
           break;
-        case 18:
+        case RequestTag.Next:
           this.#become(scanner, FrameKind.Next);
           scanner.skip(tag);
           break;
-        case 26:
+        case RequestTag.Send:
           this.#become(scanner, FrameKind.Send);
           this.#readMessage(scanner);
           break;
-        case 34:
+        case RequestTag.Throw:
           this.#become(scanner, FrameKind.Throw);
           this.#readMessage(scanner);
           break;
-        case 802:
+        case RequestTag.Return:
           this.#become(scanner, FrameKind.Return);
           this.#readMessage(scanner);
           break;
-        case 810:
+        case RequestTag.Cancel:
           this.#become(scanner, FrameKind.Cancel);
-          this.#readReason(scanner, 10);
+          this.#readCancel(scanner);
           break;
-        case 816:
+        case RequestTag.Credit:
           if (this.kind !== FrameKind.Credit) this.#become(scanner, FrameKind.Credit);
           this.count = scanner.uint32();
           break;
-        case 826:
+        case RequestTag.Signal:
           this.#become(scanner, FrameKind.Signal);
-          this.#readReason(scanner, 18);
+          this.#readSignal(scanner);
           break;
         default:
-          if (tag >>> 3 <= 4 || (tag >>> 3 >= 100 && tag >>> 3 <= 103)) scanner.fail(WRONG_TYPE);
-          else scanner.skip(tag);
+          scanner.skipUnknown(tag, REQUEST_FIELDS);
       }
     }
   }
@@ -310,71 +316,100 @@ export class BatchReader {
   #readResponse(scanner: FieldScanner): void {
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
       switch (tag) {
-        case 10:
+        case ResponseTag.Ack:
           this.#become(scanner, FrameKind.Ack);
           this.#readContent(scanner);
           break;
-        case 18:
+        case ResponseTag.Nack:
           this.#become(scanner, FrameKind.Nack);
           this.#readContent(scanner);
           break;
-        case 26:
+        case ResponseTag.Result:
           this.#become(scanner, FrameKind.Result);
           this.#readMessage(scanner);
           break;
-        case 34:
+        case ResponseTag.Exception:
           this.#become(scanner, FrameKind.Exception);
           this.#readMessage(scanner);
           break;
-        case 802:
+        case ResponseTag.Done:
           this.#become(scanner, FrameKind.Done);
           this.#readMessage(scanner);
           break;
-        case 810:
+        case ResponseTag.Parked:
           this.#become(scanner, FrameKind.Parked);
           scanner.skip(tag);
           break;
-        case 816:
+        case ResponseTag.BodyUs:
           this.bodyUs = scanner.uint32();
           break;
         default:
-          if (tag >>> 3 <= 4 || (tag >>> 3 >= 100 && tag >>> 3 <= 102)) scanner.fail(WRONG_TYPE);
-          else scanner.skip(tag);
+          scanner.skipUnknown(tag, RESPONSE_FIELDS);
       }
     }
   }
 
   /** Reads the body of a frame that is neither Request nor Response. */
   #readBody(scanner: FieldScanner, body: number): void {
-    this.kind = BODY_KINDS[body] ?? FrameKind.Unknown;
     this.#contentStart = scanner.position;
     this.#contentEnd = scanner.end;
-    if (this.kind === FrameKind.Chunk) this.#readChunk(scanner);
-    else if (this.kind === FrameKind.Window || this.kind === FrameKind.Ping || this.kind === FrameKind.Pong) {
-      for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-        if (tag === 8) this.count = scanner.uint53();
-        else scanner.skipUnknown(tag, 1);
-      }
+    switch (body) {
+      case FrameTag.Hello:
+        this.kind = FrameKind.Hello;
+        break;
+      case FrameTag.Goaway:
+        this.kind = FrameKind.GoAway;
+        break;
+      case FrameTag.Define:
+        this.kind = FrameKind.Define;
+        break;
+      case FrameTag.Reset:
+        this.kind = FrameKind.Reset;
+        break;
+      case FrameTag.Chunk:
+        this.kind = FrameKind.Chunk;
+        this.#readChunk(scanner);
+        break;
+      case FrameTag.Window:
+        this.kind = FrameKind.Window;
+        this.#readCount(scanner, WindowTag.Bytes, WINDOW_FIELDS);
+        break;
+      case FrameTag.Ping:
+        this.kind = FrameKind.Ping;
+        this.#readCount(scanner, PingTag.Token, PING_FIELDS);
+        break;
+      case FrameTag.Pong:
+        this.kind = FrameKind.Pong;
+        this.#readCount(scanner, PingTag.Token, PING_FIELDS);
+        break;
+    }
+  }
+
+  /** Reads a message of one number. */
+  #readCount(scanner: FieldScanner, countTag: number, known: ReadonlySet<number>): void {
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      if (tag === countTag) this.count = scanner.uint53();
+      else scanner.skipUnknown(tag, known);
     }
   }
 
   #readChunk(scanner: FieldScanner): void {
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
       switch (tag) {
-        case 8:
+        case ChunkTag.Part:
           this.chunkPart = scanner.uint32();
           break;
-        case 16:
+        case ChunkTag.Total:
           this.chunkTotal = scanner.uint53();
           break;
-        case 26:
+        case ChunkTag.Data:
           this.#readPayload(scanner);
           break;
-        case 32:
+        case ChunkTag.Last:
           this.chunkLast = scanner.flag();
           break;
         default:
-          scanner.skipUnknown(tag, 4);
+          scanner.skipUnknown(tag, CHUNK_FIELDS);
       }
     }
   }
@@ -389,31 +424,39 @@ export class BatchReader {
   #readMessage(scanner: FieldScanner): void {
     const outer = scanner.enter();
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === 10) this.#readPayload(scanner);
-      else if (tag === 800) this.parts = scanner.uint32();
-      else if (tag === 808) this.detached = scanner.flag();
-      else if (tag >>> 3 === 1 || tag >>> 3 === 100 || tag >>> 3 === 101) scanner.fail(WRONG_TYPE);
-      else scanner.skip(tag);
+      if (tag === MessageTag.Dump) this.#readPayload(scanner);
+      else if (tag === MessageTag.Parts) this.parts = scanner.uint32();
+      else if (tag === MessageTag.Detached) this.detached = scanner.flag();
+      else scanner.skipUnknown(tag, MESSAGE_FIELDS);
     }
     scanner.leave(outer);
   }
 
-  /** Reads a Cancel or a SignalFired, whose reason has the given tag. */
-  #readReason(scanner: FieldScanner, reasonTag: number): void {
+  #readCancel(scanner: FieldScanner): void {
     const outer = scanner.enter();
-    let seen = false;
+    let reasons = 0;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === reasonTag) {
-        if (seen) scanner.fail(TWICE);
-        seen = true;
-        this.#readMessage(scanner);
-      } else if (tag === 8 && reasonTag !== 10) {
-        this.count = scanner.uint32();
-      } else {
-        scanner.skipUnknown(tag, reasonTag >>> 3);
-      }
+      if (tag === CancelTag.Reason) this.#readReason(scanner, reasons++);
+      else scanner.skipUnknown(tag, CANCEL_FIELDS);
     }
     scanner.leave(outer);
+  }
+
+  #readSignal(scanner: FieldScanner): void {
+    const outer = scanner.enter();
+    let reasons = 0;
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      if (tag === SignalFiredTag.Index) this.count = scanner.uint32();
+      else if (tag === SignalFiredTag.Reason) this.#readReason(scanner, reasons++);
+      else scanner.skipUnknown(tag, SIGNAL_FIELDS);
+    }
+    scanner.leave(outer);
+  }
+
+  /** @param before How many reasons the message has had already. */
+  #readReason(scanner: FieldScanner, before: number): void {
+    if (before > 0) scanner.fail(TWICE);
+    this.#readMessage(scanner);
   }
 
   #readPayload(scanner: FieldScanner): void {

@@ -12,42 +12,20 @@ import { encodeHello } from "../messages/hello.ts";
 import { encodeNack } from "../messages/nack.ts";
 import { encodeReset } from "../messages/reset.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
+import {
+  BatchTag,
+  CancelTag,
+  FrameTag,
+  MessageTag,
+  PingTag,
+  RequestTag,
+  ResponseTag,
+  SignalFiredTag,
+  WindowTag,
+} from "../tags.ts";
 import { taskSize, writeBytes, writeNumberField, writeTask } from "../task/body.ts";
 import { TaskFlag } from "../task/flags.ts";
 import { BatchBuffer, HEADROOM } from "./buffer.ts";
-
-// Tags, `number << 3 | wire type`: of Batch and Frame …
-const FRAME = 0x0a;
-const STREAM = 0x08;
-const REQUEST = 0x12;
-const RESPONSE = 0x1a;
-const HELLO = 0x22;
-const GO_AWAY = 0x2a;
-const WINDOW = 0x32;
-const DEFINE = 0x42;
-const PING = 0x4a;
-const PONG = 0x52;
-const RESET = 0x5a;
-// … of the first field of most messages, as a number and as bytes …
-const NUMBER_1 = 0x08;
-const BYTES_1 = 0x0a;
-const BYTES_2 = 0x12;
-// … of Request and Response …
-const NEXT = 0x12;
-const SEND = 0x1a;
-const THROW = 0x22;
-const ACK = 0x0a;
-const NACK = 0x12;
-const RESULT = 0x1a;
-const EXCEPTION = 0x22;
-const RETURN_OR_DONE = 802;
-const CANCEL_OR_PARKED = 810;
-const CREDIT = 816;
-const SIGNAL = 826;
-const BODY_US = 816;
-// … and of Message.
-const PARTS = 800;
-const DETACHED = 808;
 
 /**
  * Appends frames to the batch of the current turn.
@@ -85,17 +63,17 @@ export class BatchWriter {
     const last = (fields.flags & TaskFlag.Detached) === 0 ? end : start;
     const task = taskSize(fields, last - start);
     const request = 1 + varintSize(task) + task;
-    let at = this.#frame(stream, REQUEST, request);
+    let at = this.#frame(stream, FrameTag.Request, request);
     const out = this.#out.bytes;
-    out[at++] = BYTES_1;
+    out[at++] = RequestTag.Task;
     at = writeVarint(out, at, task);
     writeTask(out, at, fields, bytes, start, last);
   }
 
   next(stream: number): void {
-    const at = this.#frame(stream, REQUEST, 2);
+    const at = this.#frame(stream, FrameTag.Request, 2);
     const out = this.#out.bytes;
-    out[at] = NEXT;
+    out[at] = RequestTag.Next;
     out[at + 1] = 0;
   }
 
@@ -107,7 +85,7 @@ export class BatchWriter {
     parts: number,
     detached: boolean,
   ): void {
-    this.#message(stream, REQUEST, SEND, bytes, start, end, parts, detached, 0);
+    this.#message(stream, FrameTag.Request, RequestTag.Send, bytes, start, end, parts, detached, 0);
   }
 
   throw(
@@ -118,7 +96,7 @@ export class BatchWriter {
     parts: number,
     detached: boolean,
   ): void {
-    this.#message(stream, REQUEST, THROW, bytes, start, end, parts, detached, 0);
+    this.#message(stream, FrameTag.Request, RequestTag.Throw, bytes, start, end, parts, detached, 0);
   }
 
   return(
@@ -129,42 +107,47 @@ export class BatchWriter {
     parts: number,
     detached: boolean,
   ): void {
-    this.#message(stream, REQUEST, RETURN_OR_DONE, bytes, start, end, parts, detached, 0);
+    this.#message(stream, FrameTag.Request, RequestTag.Return, bytes, start, end, parts, detached, 0);
   }
 
   /** An empty range cancels without a reason. */
   cancel(stream: number, bytes: Uint8Array, start: number, end: number): void {
     const reason = reasonSize(end - start);
-    let at = this.#frame(stream, REQUEST, 2 + varintSize(reason) + reason);
-    at = writeNumberField(this.#out.bytes, at, CANCEL_OR_PARKED, reason);
-    this.#reason(at, BYTES_1, bytes, start, end);
+    let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(reason) + reason);
+    at = writeNumberField(this.#out.bytes, at, RequestTag.Cancel, reason);
+    this.#reason(at, CancelTag.Reason, bytes, start, end);
   }
 
   /** Grants `count` more values. */
   credit(stream: number, count: number): void {
-    const at = this.#frame(stream, REQUEST, 2 + varintSize(count));
-    writeNumberField(this.#out.bytes, at, CREDIT, count);
+    const at = this.#frame(stream, FrameTag.Request, 2 + varintSize(count));
+    writeNumberField(this.#out.bytes, at, RequestTag.Credit, count);
   }
 
   /** An empty range fires the signal without a reason. */
   signal(stream: number, index: number, bytes: Uint8Array, start: number, end: number): void {
     const fired = (index === 0 ? 0 : 1 + varintSize(index)) + reasonSize(end - start);
-    let at = this.#frame(stream, REQUEST, 2 + varintSize(fired) + fired);
+    let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(fired) + fired);
     const out = this.#out.bytes;
-    at = writeNumberField(out, at, SIGNAL, fired);
+    at = writeNumberField(out, at, RequestTag.Signal, fired);
     if (index !== 0) {
-      out[at++] = NUMBER_1;
+      out[at++] = SignalFiredTag.Index;
       at = writeVarint(out, at, index);
     }
-    this.#reason(at, BYTES_2, bytes, start, end);
+    this.#reason(at, SignalFiredTag.Reason, bytes, start, end);
   }
 
   ack(stream: number, version: string, uid: string): void {
-    this.#nested(stream, RESPONSE, ACK, encodeAck({ version, uid, codec: "", features: [] }));
+    this.#nested(
+      stream,
+      FrameTag.Response,
+      ResponseTag.Ack,
+      encodeAck({ version, uid, codec: "", features: [] }),
+    );
   }
 
   nack(stream: number, nack: Nack): void {
-    this.#nested(stream, RESPONSE, NACK, encodeNack(nack));
+    this.#nested(stream, FrameTag.Response, ResponseTag.Nack, encodeNack(nack));
   }
 
   /** `bodyUs`: how long the body held the thread, in microseconds; 0: not stated. */
@@ -177,7 +160,7 @@ export class BatchWriter {
     detached: boolean,
     bodyUs: number,
   ): void {
-    this.#message(stream, RESPONSE, RESULT, bytes, start, end, parts, detached, bodyUs);
+    this.#message(stream, FrameTag.Response, ResponseTag.Result, bytes, start, end, parts, detached, bodyUs);
   }
 
   exception(
@@ -189,7 +172,17 @@ export class BatchWriter {
     detached: boolean,
     bodyUs: number,
   ): void {
-    this.#message(stream, RESPONSE, EXCEPTION, bytes, start, end, parts, detached, bodyUs);
+    this.#message(
+      stream,
+      FrameTag.Response,
+      ResponseTag.Exception,
+      bytes,
+      start,
+      end,
+      parts,
+      detached,
+      bodyUs,
+    );
   }
 
   done(
@@ -201,43 +194,43 @@ export class BatchWriter {
     detached: boolean,
     bodyUs: number,
   ): void {
-    this.#message(stream, RESPONSE, RETURN_OR_DONE, bytes, start, end, parts, detached, bodyUs);
+    this.#message(stream, FrameTag.Response, ResponseTag.Done, bytes, start, end, parts, detached, bodyUs);
   }
 
   parked(stream: number, bodyUs: number): void {
-    let at = this.#frame(stream, RESPONSE, 3 + bodySize(bodyUs));
+    let at = this.#frame(stream, FrameTag.Response, 3 + bodySize(bodyUs));
     const out = this.#out.bytes;
-    at = writeNumberField(out, at, CANCEL_OR_PARKED, 0);
-    if (bodyUs > 0) writeNumberField(out, at, BODY_US, bodyUs);
+    at = writeNumberField(out, at, ResponseTag.Parked, 0);
+    if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
   }
 
   hello(hello: Hello): void {
-    this.#whole(0, HELLO, encodeHello(hello));
+    this.#whole(0, FrameTag.Hello, encodeHello(hello));
   }
 
   goAway(goAway: GoAway): void {
-    this.#whole(0, GO_AWAY, encodeGoAway(goAway));
+    this.#whole(0, FrameTag.Goaway, encodeGoAway(goAway));
   }
 
   /** Grants `bytes` more on the stream; on stream 0, on the connection. */
   window(stream: number, bytes: number): void {
-    this.#number(stream, WINDOW, bytes);
+    this.#number(stream, FrameTag.Window, WindowTag.Bytes, bytes);
   }
 
   define(define: Define): void {
-    this.#whole(0, DEFINE, encodeDefine(define));
+    this.#whole(0, FrameTag.Define, encodeDefine(define));
   }
 
   ping(token: number): void {
-    this.#number(0, PING, token);
+    this.#number(0, FrameTag.Ping, PingTag.Token, token);
   }
 
   pong(token: number): void {
-    this.#number(0, PONG, token);
+    this.#number(0, FrameTag.Pong, PingTag.Token, token);
   }
 
   reset(stream: number, code: number, detail: string): void {
-    this.#whole(stream, RESET, encodeReset({ code, detail }));
+    this.#whole(stream, FrameTag.Reset, encodeReset({ code, detail }));
   }
 
   /** Writes the frame's head for a body of the given size and returns where the body's content begins. */
@@ -246,10 +239,10 @@ export class BatchWriter {
     const frame = head + 1 + varintSize(size) + size;
     let at = this.#out.reserve(1 + varintSize(frame) + frame);
     const out = this.#out.bytes;
-    out[at++] = FRAME;
+    out[at++] = BatchTag.Frames;
     at = writeVarint(out, at, frame);
     if (stream !== 0) {
-      out[at++] = STREAM;
+      out[at++] = FrameTag.Stream;
       at = writeVarint(out, at, stream);
     }
     out[at++] = bodyTag;
@@ -278,13 +271,13 @@ export class BatchWriter {
     at = writeVarint(out, at, tag);
     at = writeVarint(out, at, message);
     if (dump !== 0) {
-      out[at++] = BYTES_1;
+      out[at++] = MessageTag.Dump;
       at = writeVarint(out, at, dump);
       at = writeBytes(out, at, bytes, start, end);
     }
-    if (parts > 0) at = writeNumberField(out, at, PARTS, parts);
-    if (detached) at = writeNumberField(out, at, DETACHED, 1);
-    if (bodyUs > 0) writeNumberField(out, at, BODY_US, bodyUs);
+    if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
+    if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
+    if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
   }
 
   /** Writes `tag` and a Message that holds the range; nothing for an empty range. */
@@ -295,16 +288,16 @@ export class BatchWriter {
     let at = position;
     out[at++] = tag;
     at = writeVarint(out, at, 1 + varintSize(dump) + dump);
-    out[at++] = BYTES_1;
+    out[at++] = MessageTag.Dump;
     at = writeVarint(out, at, dump);
     writeBytes(out, at, bytes, start, end);
   }
 
   /** Writes a frame whose body holds one number. */
-  #number(stream: number, bodyTag: number, value: number): void {
+  #number(stream: number, bodyTag: number, tag: number, value: number): void {
     const at = this.#frame(stream, bodyTag, value === 0 ? 0 : 1 + varintSize(value));
     if (value === 0) return;
-    this.#out.bytes[at] = NUMBER_1;
+    this.#out.bytes[at] = tag;
     writeVarint(this.#out.bytes, at + 1, value);
   }
 

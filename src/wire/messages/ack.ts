@@ -1,8 +1,11 @@
 /** The Ack message, with which a worker accepts a task, as bytes. */
 
 import { MAX_LISTED, MAX_NAME_BYTES } from "../frames.ts";
-import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { AckTag } from "../tags.ts";
+
+const FIELDS = fieldNumbers(AckTag);
 
 /** What an Ack says about the worker; `""` or empty: not stated. */
 export interface Ack {
@@ -16,9 +19,9 @@ export interface Ack {
 
 /** Encodes the message, without a frame around it. */
 export function encodeAck(ack: Ack): Uint8Array {
-  const writer = new FieldWriter().text(1, ack.version);
-  if (ack.features.length > 0) writer.packed(100, ack.features);
-  return writer.text(101, ack.uid).text(102, ack.codec).finish();
+  const writer = new FieldWriter().text(AckTag.Version, ack.version);
+  if (ack.features.length > 0) writer.packed(AckTag.Features, ack.features);
+  return writer.text(AckTag.Uid, ack.uid).text(AckTag.Codec, ack.codec).finish();
 }
 
 /**
@@ -33,27 +36,26 @@ export function decodeAck(bytes: Uint8Array, start: number, end: number): Ack {
   const ack = { version: "", uid: "", codec: "", features };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 10:
+      case AckTag.Version:
         ack.version = scanner.text(MAX_NAME_BYTES);
         break;
-      case 800:
+      case AckTag.FeaturesUnpacked:
         list(features, scanner.uint32());
         break;
-      case 802: {
+      case AckTag.Features: {
         const outer = scanner.enter();
         while (scanner.position < scanner.end) list(features, scanner.uint32());
         scanner.leave(outer);
         break;
       }
-      case 810:
+      case AckTag.Uid:
         ack.uid = scanner.text(MAX_NAME_BYTES);
         break;
-      case 818:
+      case AckTag.Codec:
         ack.codec = scanner.text(MAX_NAME_BYTES);
         break;
       default:
-        if (tag >>> 3 >= 100 && tag >>> 3 <= 102) scanner.fail(WRONG_TYPE);
-        else scanner.skipUnknown(tag, 1);
+        scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("Ack");

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { HEADROOM } from "../batch/buffer.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
+import { BatchTag, ChunkTag, FrameTag } from "../tags.ts";
 
 /** Bytes of data in a full chunk. */
 export const CHUNK_SIZE = 65536;
@@ -32,28 +33,28 @@ export function encodeChunkHead(
   const frame = (stream === 0 ? 0 : 1 + varintSize(stream)) + 1 + varintSize(chunk) + chunk;
   const head = Buffer.alloc(HEADROOM + 1 + varintSize(frame) + frame - dataLength);
   let at = HEADROOM;
-  head[at++] = 0x0a;
+  head[at++] = BatchTag.Frames;
   at = writeVarint(head, at, frame);
   if (stream !== 0) {
-    head[at++] = 0x08;
+    head[at++] = FrameTag.Stream;
     at = writeVarint(head, at, stream);
   }
-  head[at++] = 0x3a;
+  head[at++] = FrameTag.Chunk;
   at = writeVarint(head, at, chunk);
   if (part !== 0) {
-    head[at++] = 0x08;
+    head[at++] = ChunkTag.Part;
     at = writeVarint(head, at, part);
   }
   if (total !== 0) {
-    head[at++] = 0x10;
+    head[at++] = ChunkTag.Total;
     at = writeVarint(head, at, total);
   }
   if (last) {
-    head[at++] = 0x20;
+    head[at++] = ChunkTag.Last;
     head[at++] = 1;
   }
   // The data is written last although its number is lower, which protobuf allows.
-  head[at++] = 0x1a;
+  head[at++] = ChunkTag.Data;
   writeVarint(head, at, dataLength);
   return head;
 }

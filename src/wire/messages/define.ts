@@ -1,16 +1,19 @@
 /** The Define message, which gives an index to what later frames name, as bytes. */
 
 import type { Define } from "../frames.ts";
-import { FieldScanner } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { DefineTag } from "../tags.ts";
+
+const FIELDS = fieldNumbers(DefineTag);
 
 /** Encodes the message, without a frame around it. */
 export function encodeDefine(define: Define): Uint8Array {
   return new FieldWriter()
-    .uint(1, define.kind)
-    .uint(2, define.index)
-    .bytes(3, define.value)
-    .text(4, define.location)
+    .uint(DefineTag.Kind, define.kind)
+    .uint(DefineTag.Index, define.index)
+    .bytes(DefineTag.Value, define.value)
+    .text(DefineTag.Location, define.location)
     .finish();
 }
 
@@ -26,13 +29,13 @@ export function decodeDefine(bytes: Uint8Array, start: number, end: number): Def
   const define = { kind: 0, index: 0, value: new Uint8Array(0), location: "" };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 8:
+      case DefineTag.Kind:
         define.kind = scanner.uint32();
         break;
-      case 16:
+      case DefineTag.Index:
         define.index = scanner.uint32();
         break;
-      case 26: {
+      case DefineTag.Value: {
         const length = scanner.length();
         // Not `slice`, which on a Buffer shares its memory.
         define.value = new Uint8Array(length);
@@ -40,11 +43,11 @@ export function decodeDefine(bytes: Uint8Array, start: number, end: number): Def
         scanner.position += length;
         break;
       }
-      case 34:
+      case DefineTag.Location:
         define.location = scanner.text();
         break;
       default:
-        scanner.skipUnknown(tag, 4);
+        scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("Define");

@@ -1,16 +1,19 @@
 /** The GoAway message, after which a connection takes no new streams, as bytes. */
 
 import { type GoAway, MAX_EXPLANATION_BYTES } from "../frames.ts";
-import { FieldScanner } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { GoAwayTag } from "../tags.ts";
+
+const FIELDS = fieldNumbers(GoAwayTag);
 
 /** Encodes the message, without a frame around it. */
 export function encodeGoAway(goAway: GoAway): Uint8Array {
   return new FieldWriter()
-    .uint(1, goAway.lastStream)
-    .uint(2, goAway.code)
-    .text(3, goAway.detail)
-    .uint(4, goAway.graceMs)
+    .uint(GoAwayTag.LastStream, goAway.lastStream)
+    .uint(GoAwayTag.Code, goAway.code)
+    .text(GoAwayTag.Detail, goAway.detail)
+    .uint(GoAwayTag.GraceMs, goAway.graceMs)
     .finish();
 }
 
@@ -25,20 +28,20 @@ export function decodeGoAway(bytes: Uint8Array, start: number, end: number): GoA
   const goAway = { lastStream: 0, code: 0, detail: "", graceMs: 0 };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 8:
+      case GoAwayTag.LastStream:
         goAway.lastStream = scanner.uint32();
         break;
-      case 16:
+      case GoAwayTag.Code:
         goAway.code = scanner.enumeration();
         break;
-      case 26:
+      case GoAwayTag.Detail:
         goAway.detail = scanner.text(MAX_EXPLANATION_BYTES);
         break;
-      case 32:
+      case GoAwayTag.GraceMs:
         goAway.graceMs = scanner.uint53();
         break;
       default:
-        scanner.skipUnknown(tag, 4);
+        scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("GoAway");

@@ -1,20 +1,27 @@
 /** The Hello message, with which each side introduces itself, as bytes. */
 
 import { type Hello, type Limits, MAX_LISTED, MAX_NAME_BYTES } from "../frames.ts";
-import { FieldScanner } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { HelloTag, LimitsTag } from "../tags.ts";
+
+const FIELDS = fieldNumbers(HelloTag);
+const LIMITS_FIELDS = fieldNumbers(LimitsTag);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Encodes the message, without a frame around it. */
 export function encodeHello(hello: Hello): Uint8Array {
   const writer = new FieldWriter()
-    .uint(1, hello.session)
-    .text(2, hello.version)
-    .text(3, hello.uid)
-    .text(4, hello.runtime);
-  for (const codec of hello.codecs) writer.element(5, codec);
-  return writer.packed(6, hello.features).bytes(7, encodeLimits(hello.limits)).finish();
+    .uint(HelloTag.Session, hello.session)
+    .text(HelloTag.Version, hello.version)
+    .text(HelloTag.Uid, hello.uid)
+    .text(HelloTag.Runtime, hello.runtime);
+  for (const codec of hello.codecs) writer.element(HelloTag.Codecs, codec);
+  return writer
+    .packed(HelloTag.Features, hello.features)
+    .bytes(HelloTag.Limits, encodeLimits(hello.limits))
+    .finish();
 }
 
 /**
@@ -40,39 +47,39 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
   const hello = { session: 0, version: "", uid: "", runtime: "", codecs, features, limits };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 8:
+      case HelloTag.Session:
         hello.session = scanner.uint32();
         break;
-      case 18:
+      case HelloTag.Version:
         hello.version = scanner.text(MAX_NAME_BYTES);
         break;
-      case 26:
+      case HelloTag.Uid:
         hello.uid = scanner.text(MAX_NAME_BYTES);
         break;
-      case 34:
+      case HelloTag.Runtime:
         hello.runtime = scanner.text(MAX_NAME_BYTES);
         break;
-      case 42:
+      case HelloTag.Codecs:
         if (codecs.length < MAX_LISTED) codecs.push(scanner.text(MAX_NAME_BYTES));
         else scanner.skipText();
         break;
-      case 48:
+      case HelloTag.FeaturesUnpacked:
         list(features, scanner.uint32());
         break;
-      case 50: {
+      case HelloTag.Features: {
         const outer = scanner.enter();
         while (scanner.position < scanner.end) list(features, scanner.uint32());
         scanner.leave(outer);
         break;
       }
-      case 58: {
+      case HelloTag.Limits: {
         const outer = scanner.enter();
         scanLimits(scanner, limits);
         scanner.leave(outer);
         break;
       }
       default:
-        scanner.skipUnknown(tag, 7);
+        scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("Hello");
@@ -85,46 +92,46 @@ function list(numbers: number[], value: number): void {
 
 function encodeLimits(limits: Limits): Uint8Array {
   return new FieldWriter()
-    .uint(1, limits.maxBatch)
-    .uint(2, limits.maxMessage)
-    .uint(3, limits.maxStreams)
-    .uint(4, limits.streamWindow)
-    .uint(5, limits.connectionWindow)
-    .uint(6, limits.maxDefines)
-    .uint(7, limits.maxOpenMessages)
-    .uint(8, limits.maxDepth)
+    .uint(LimitsTag.MaxBatch, limits.maxBatch)
+    .uint(LimitsTag.MaxMessage, limits.maxMessage)
+    .uint(LimitsTag.MaxStreams, limits.maxStreams)
+    .uint(LimitsTag.StreamWindow, limits.streamWindow)
+    .uint(LimitsTag.ConnectionWindow, limits.connectionWindow)
+    .uint(LimitsTag.MaxDefines, limits.maxDefines)
+    .uint(LimitsTag.MaxOpenMessages, limits.maxOpenMessages)
+    .uint(LimitsTag.MaxDepth, limits.maxDepth)
     .finish();
 }
 
 function scanLimits(scanner: FieldScanner, limits: Mutable<Limits>): void {
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 8:
+      case LimitsTag.MaxBatch:
         limits.maxBatch = scanner.uint32();
         break;
-      case 16:
+      case LimitsTag.MaxMessage:
         limits.maxMessage = scanner.uint53();
         break;
-      case 24:
+      case LimitsTag.MaxStreams:
         limits.maxStreams = scanner.uint32();
         break;
-      case 32:
+      case LimitsTag.StreamWindow:
         limits.streamWindow = scanner.uint53();
         break;
-      case 40:
+      case LimitsTag.ConnectionWindow:
         limits.connectionWindow = scanner.uint53();
         break;
-      case 48:
+      case LimitsTag.MaxDefines:
         limits.maxDefines = scanner.uint32();
         break;
-      case 56:
+      case LimitsTag.MaxOpenMessages:
         limits.maxOpenMessages = scanner.uint32();
         break;
-      case 64:
+      case LimitsTag.MaxDepth:
         limits.maxDepth = scanner.uint32();
         break;
       default:
-        scanner.skipUnknown(tag, 8);
+        scanner.skipUnknown(tag, LIMITS_FIELDS);
     }
   }
 }

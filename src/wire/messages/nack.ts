@@ -4,16 +4,19 @@
  */
 
 import { MAX_EXPLANATION_BYTES, MAX_NAME_BYTES, type Nack } from "../frames.ts";
-import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { NackTag } from "../tags.ts";
+
+const FIELDS = fieldNumbers(NackTag);
 
 /** Encodes the message, without a frame around it. */
 export function encodeNack(nack: Nack): Uint8Array {
   return new FieldWriter()
-    .text(100, nack.reason)
-    .uint(101, nack.code)
-    .uint(102, nack.retryAfterMs)
-    .text(103, nack.version)
+    .text(NackTag.Reason, nack.reason)
+    .uint(NackTag.Code, nack.code)
+    .uint(NackTag.RetryAfterMs, nack.retryAfterMs)
+    .text(NackTag.Version, nack.version)
     .finish();
 }
 
@@ -28,21 +31,20 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
   const nack = { code: 0, reason: "", retryAfterMs: 0, version: "" };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 802:
+      case NackTag.Reason:
         nack.reason = scanner.text(MAX_EXPLANATION_BYTES);
         break;
-      case 808:
+      case NackTag.Code:
         nack.code = scanner.enumeration();
         break;
-      case 816:
+      case NackTag.RetryAfterMs:
         nack.retryAfterMs = scanner.uint53();
         break;
-      case 826:
+      case NackTag.Version:
         nack.version = scanner.text(MAX_NAME_BYTES);
         break;
       default:
-        if (tag >>> 3 >= 100 && tag >>> 3 <= 103) scanner.fail(WRONG_TYPE);
-        else scanner.skip(tag);
+        scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("Nack");

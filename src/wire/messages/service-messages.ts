@@ -5,16 +5,18 @@
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../channel-options.ts";
-import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
+import { ChannelOptionsTag, IdleTimeTag, StopRequestTag, WorkerMetadataTag } from "../tags.ts";
 import { WIRE_CODEC } from "../version.ts";
 import type { WorkerMetadata } from "../worker-metadata.ts";
 
 const MAX_INT32 = 0x7fffffff;
 
-/** Numbers of the record's fields; another wire type under one of them is an error, other numbers are later additions. */
-const METADATA_FIELDS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 100, 101, 103, 105]);
-const CHANNEL_FIELDS: ReadonlySet<number> = new Set([1, 2, 3, 4, 7]);
+const METADATA_FIELDS = fieldNumbers(WorkerMetadataTag);
+// Written for clients of other libraries, and not read.
+const { KeepalivePermitWithoutCalls: _, ...readOptions } = ChannelOptionsTag;
+const CHANNEL_FIELDS = fieldNumbers(readOptions);
 
 type Mutable<T> = { -readonly [K in keyof T]?: T[K] };
 
@@ -26,20 +28,20 @@ type Mutable<T> = { -readonly [K in keyof T]?: T[K] };
  */
 export function encodeWorkerMetadata(worker: WorkerMetadata): Uint8Array {
   const writer = new FieldWriter()
-    .text(1, worker.uid)
-    .text(2, worker.address)
-    .uint(3, clampToInt32(worker.pid))
-    .text(4, worker.version);
-  for (const tag of worker.tags) writer.element(5, tag);
+    .text(WorkerMetadataTag.Uid, worker.uid)
+    .text(WorkerMetadataTag.Address, worker.address)
+    .uint(WorkerMetadataTag.Pid, clampToInt32(worker.pid))
+    .text(WorkerMetadataTag.Version, worker.version);
+  for (const tag of worker.tags) writer.element(WorkerMetadataTag.Tags, tag);
   writer
-    .entries(6, worker.extra)
-    .flag(7, worker.secure)
-    .bytes(8, encodeChannelOptions(worker.options))
-    .text(100, worker.runtime ?? "");
-  for (const codec of worker.codecs ?? [WIRE_CODEC]) writer.element(101, codec);
+    .entries(WorkerMetadataTag.Extra, worker.extra)
+    .flag(WorkerMetadataTag.Secure, worker.secure)
+    .bytes(WorkerMetadataTag.Connection, encodeChannelOptions(worker.options))
+    .text(WorkerMetadataTag.Runtime, worker.runtime ?? "");
+  for (const codec of worker.codecs ?? [WIRE_CODEC]) writer.element(WorkerMetadataTag.Codecs, codec);
   return writer
-    .text(103, worker.socket ?? "")
-    .text(105, worker.hostId ?? "")
+    .text(WorkerMetadataTag.Socket, worker.socket ?? "")
+    .text(WorkerMetadataTag.HostId, worker.hostId ?? "")
     .finish();
 }
 
@@ -62,47 +64,47 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
   const optional: { runtime?: string; socket?: string; hostId?: string } = {};
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 10:
+      case WorkerMetadataTag.Uid:
         record.uid = scanner.text();
         break;
-      case 18:
+      case WorkerMetadataTag.Address:
         record.address = scanner.text();
         break;
-      case 24:
+      case WorkerMetadataTag.Pid:
         record.pid = scanner.int32();
         break;
-      case 34:
+      case WorkerMetadataTag.Version:
         record.version = scanner.text();
         break;
-      case 42:
+      case WorkerMetadataTag.Tags:
         tags.push(scanner.text());
         break;
-      case 50:
+      case WorkerMetadataTag.Extra:
         extra.set(...scanner.entry());
         break;
-      case 56:
+      case WorkerMetadataTag.Secure:
         record.secure = scanner.flag();
         break;
-      case 66: {
+      case WorkerMetadataTag.Connection: {
         const outer = scanner.enter();
         scanChannelOptions(scanner, options);
         scanner.leave(outer);
         break;
       }
-      case 802:
+      case WorkerMetadataTag.Runtime:
         optional.runtime = scanner.text();
         break;
-      case 810:
+      case WorkerMetadataTag.Codecs:
         codecs.push(scanner.text());
         break;
-      case 826:
+      case WorkerMetadataTag.Socket:
         optional.socket = scanner.text();
         break;
-      case 842:
+      case WorkerMetadataTag.HostId:
         optional.hostId = scanner.text();
         break;
       default:
-        skipOther(scanner, tag, METADATA_FIELDS);
+        scanner.skipUnknown(tag, METADATA_FIELDS);
     }
   }
   scanner.assertIntact("WorkerMetadata");
@@ -119,7 +121,7 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
 
 /** Encodes a request to stop: seconds granted to calls in flight, 0 for none, a negative number for no limit. */
 export function encodeStopRequest(seconds: number): Uint8Array {
-  return new FieldWriter().float(1, seconds).finish();
+  return new FieldWriter().float(StopRequestTag.Timeout, seconds).finish();
 }
 
 /**
@@ -130,7 +132,7 @@ export function encodeStopRequest(seconds: number): Uint8Array {
  * @throws {@link ProtocolError} if the bytes are not the message.
  */
 export function decodeStopRequest(bytes: Uint8Array): number {
-  const seconds = scanNumber(bytes, 13, "StopRequest", (scanner) => scanner.float());
+  const seconds = scanNumber(bytes, StopRequestTag.Timeout, "StopRequest", (scanner) => scanner.float());
   if (Number.isNaN(seconds))
     throw new ProtocolError("Cannot read a StopRequest: its timeout is not a number");
   return seconds;
@@ -138,7 +140,7 @@ export function decodeStopRequest(bytes: Uint8Array): number {
 
 /** Encodes for how many seconds a worker has had nothing to do. */
 export function encodeIdleTime(seconds: number): Uint8Array {
-  return new FieldWriter().double(1, seconds).finish();
+  return new FieldWriter().double(IdleTimeTag.Seconds, seconds).finish();
 }
 
 /**
@@ -148,7 +150,7 @@ export function encodeIdleTime(seconds: number): Uint8Array {
  * @throws {@link ProtocolError} if the bytes are not the message.
  */
 export function decodeIdleTime(bytes: Uint8Array): number {
-  const seconds = scanNumber(bytes, 9, "IdleTime", (scanner) => scanner.double());
+  const seconds = scanNumber(bytes, IdleTimeTag.Seconds, "IdleTime", (scanner) => scanner.double());
   if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY)) {
     throw new ProtocolError("Cannot read an IdleTime: its seconds are not a duration");
   }
@@ -158,12 +160,12 @@ export function decodeIdleTime(bytes: Uint8Array): number {
 function encodeChannelOptions(stated: ChannelOptions): Uint8Array {
   const options = { ...DEFAULT_CHANNEL_OPTIONS, ...stated };
   return new FieldWriter()
-    .uint(1, clampToInt32(options.maxMessageSize))
-    .uint(2, clampToInt32(options.maxMessageSize))
-    .uint(3, clampToInt32(options.keepaliveTime))
-    .uint(4, clampToInt32(options.keepaliveTimeout))
-    .flag(5, true)
-    .uint(7, clampToInt32(options.maxConcurrentCalls))
+    .uint(ChannelOptionsTag.MaxReceiveMessageLength, clampToInt32(options.maxMessageSize))
+    .uint(ChannelOptionsTag.MaxSendMessageLength, clampToInt32(options.maxMessageSize))
+    .uint(ChannelOptionsTag.KeepaliveTimeMs, clampToInt32(options.keepaliveTime))
+    .uint(ChannelOptionsTag.KeepaliveTimeoutMs, clampToInt32(options.keepaliveTimeout))
+    .flag(ChannelOptionsTag.KeepalivePermitWithoutCalls, true)
+    .uint(ChannelOptionsTag.MaxConcurrentStreams, clampToInt32(options.maxConcurrentCalls))
     .finish();
 }
 
@@ -173,23 +175,23 @@ function scanChannelOptions(scanner: FieldScanner, options: Mutable<ChannelOptio
   let maxSent = 0;
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
-      case 8:
+      case ChannelOptionsTag.MaxReceiveMessageLength:
         maxReceived = scanner.int32();
         break;
-      case 16:
+      case ChannelOptionsTag.MaxSendMessageLength:
         maxSent = scanner.int32();
         break;
-      case 24:
+      case ChannelOptionsTag.KeepaliveTimeMs:
         state(options, "keepaliveTime", scanner.int32());
         break;
-      case 32:
+      case ChannelOptionsTag.KeepaliveTimeoutMs:
         state(options, "keepaliveTimeout", scanner.int32());
         break;
-      case 56:
+      case ChannelOptionsTag.MaxConcurrentStreams:
         state(options, "maxConcurrentCalls", scanner.int32());
         break;
       default:
-        skipOther(scanner, tag, CHANNEL_FIELDS);
+        scanner.skipUnknown(tag, CHANNEL_FIELDS);
     }
   }
   // One limit holds for both directions here: the lower one that the peer states.
@@ -211,18 +213,14 @@ function scanNumber(
 ): number {
   const scanner = new FieldScanner();
   scanner.reset(bytes, 0, bytes.length);
+  const known = fieldNumbers({ numberTag });
   let value = 0;
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     if (tag === numberTag) value = read(scanner);
-    else scanner.skipUnknown(tag, 1);
+    else scanner.skipUnknown(tag, known);
   }
   scanner.assertIntact(message);
   return value;
-}
-
-function skipOther(scanner: FieldScanner, tag: number, known: ReadonlySet<number>): void {
-  if (known.has(tag >>> 3)) scanner.fail(WRONG_TYPE);
-  else scanner.skip(tag);
 }
 
 /** The schema has no room for more, and nothing that is this large comes near its limit. */

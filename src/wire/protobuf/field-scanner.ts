@@ -4,9 +4,11 @@
  * It knows the encoding only; which fields a message has is its reader's business.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { EntryTag } from "./entry-tag.ts";
 import { isText, readText } from "./text.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
+const ENTRY_FIELDS = fieldNumbers(EntryTag);
 /** The problem of a known field that is encoded as another type. */
 export const WRONG_TYPE = "a known field has the wrong wire type";
 const CUT_OFF = "a number is cut off";
@@ -127,9 +129,9 @@ export class FieldScanner {
     const entry: [string, string] = ["", ""];
     const outer = this.enter();
     for (let tag = this.tag(); tag !== 0; tag = this.tag()) {
-      if (tag === 10) entry[0] = this.text();
-      else if (tag === 18) entry[1] = this.text();
-      else this.skipUnknown(tag, 2);
+      if (tag === EntryTag.Key) entry[0] = this.text();
+      else if (tag === EntryTag.Value) entry[1] = this.text();
+      else this.skipUnknown(tag, ENTRY_FIELDS);
     }
     this.leave(outer);
     return entry;
@@ -180,10 +182,10 @@ export class FieldScanner {
   /**
    * Skips a field that the reader does not know.
    *
-   * @param lastKnown The message's highest known number; a field up to it came with the wrong wire type.
+   * @param known Numbers of the fields that it reads: one of them has come with the wrong wire type.
    */
-  skipUnknown(tag: number, lastKnown: number): void {
-    if (tag >>> 3 <= lastKnown) this.fail(WRONG_TYPE);
+  skipUnknown(tag: number, known: ReadonlySet<number>): void {
+    if (known.has(tag >>> 3)) this.fail(WRONG_TYPE);
     else this.skip(tag);
   }
 
@@ -279,4 +281,9 @@ export class FieldScanner {
     this.fail(TOO_LONG);
     return 0;
   }
+}
+
+/** The numbers of the fields in a table of tags; other numbers are later additions to the message. */
+export function fieldNumbers(tags: Readonly<Record<string, number>>): ReadonlySet<number> {
+  return new Set(Object.values(tags).map((tag) => tag >>> 3));
 }

@@ -4,24 +4,13 @@
  */
 import type { Buffer } from "node:buffer";
 import { type Caller, MAX_CALLERS, type TaskFields } from "../frames.ts";
+import { EntryTag } from "../protobuf/entry-tag.ts";
 import { textSize, writeText } from "../protobuf/text.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
-
-// Tags, `number << 3 | wire type`. From field 16 on a tag takes two bytes.
-const TAG = 0x22;
-const CALLABLE = 0x3a;
-const ARGS = 0x42;
-const BUDGET_US = 808;
-const ROUTINE_REF = 816;
-const PROXY_REF = 824;
-const FLAGS = 832;
-const CREDIT = 840;
-const PARTS = 848;
-const TRACE = 858;
-const CALLERS = 882;
+import { CallerTag, TaskTag } from "../tags.ts";
 
 /**
- * Measures the fields.
+ * Measures the fields. From field 16 on a tag takes two bytes.
  *
  * @param argsLength Length of the arguments, which go inside the Task; 0: they travel as parts.
  */
@@ -60,35 +49,35 @@ export function writeTask(
   start: number,
   end: number,
 ): number {
-  let at = writeTextField(bytes, position, TAG, fields.tag);
-  if (!(fields.routineRef > 0)) at = writeTextField(bytes, at, CALLABLE, fields.callable);
+  let at = writeTextField(bytes, position, TaskTag.Tag, fields.tag);
+  if (!(fields.routineRef > 0)) at = writeTextField(bytes, at, TaskTag.Callable, fields.callable);
   if (end > start) {
-    bytes[at++] = ARGS;
+    bytes[at++] = TaskTag.Args;
     at = writeVarint(bytes, at, end - start);
     at = writeBytes(bytes, at, args, start, end);
   }
-  if (fields.budgetUs > 0) at = writeNumberField(bytes, at, BUDGET_US, fields.budgetUs);
-  if (fields.routineRef > 0) at = writeNumberField(bytes, at, ROUTINE_REF, fields.routineRef);
-  if (fields.proxyRef > 0) at = writeNumberField(bytes, at, PROXY_REF, fields.proxyRef);
-  if (fields.flags > 0) at = writeNumberField(bytes, at, FLAGS, fields.flags);
-  if (fields.credit > 0) at = writeNumberField(bytes, at, CREDIT, fields.credit);
-  if (fields.parts > 0) at = writeNumberField(bytes, at, PARTS, fields.parts);
+  if (fields.budgetUs > 0) at = writeNumberField(bytes, at, TaskTag.BudgetUs, fields.budgetUs);
+  if (fields.routineRef > 0) at = writeNumberField(bytes, at, TaskTag.RoutineRef, fields.routineRef);
+  if (fields.proxyRef > 0) at = writeNumberField(bytes, at, TaskTag.ProxyRef, fields.proxyRef);
+  if (fields.flags > 0) at = writeNumberField(bytes, at, TaskTag.Flags, fields.flags);
+  if (fields.credit > 0) at = writeNumberField(bytes, at, TaskTag.Credit, fields.credit);
+  if (fields.parts > 0) at = writeNumberField(bytes, at, TaskTag.Parts, fields.parts);
   if (fields.trace !== undefined) {
     for (const [name, value] of fields.trace) {
-      at = writeVarint(bytes, at, TRACE);
+      at = writeVarint(bytes, at, TaskTag.Trace);
       at = writeVarint(bytes, at, traceSize(name, value));
-      at = writeText(bytes, writeTextHead(bytes, at, 0x0a, name), name);
-      at = writeText(bytes, writeTextHead(bytes, at, 0x12, value), value);
+      at = writeText(bytes, writeTextHead(bytes, at, EntryTag.Key, name), name);
+      at = writeText(bytes, writeTextHead(bytes, at, EntryTag.Value, value), value);
     }
   }
   if (fields.callers !== undefined) {
     for (let index = 0; index < fields.callers.length && index < MAX_CALLERS; index++) {
       const caller = fields.callers[index] as Caller;
-      at = writeVarint(bytes, at, CALLERS);
+      at = writeVarint(bytes, at, TaskTag.Callers);
       at = writeVarint(bytes, at, callerSize(caller));
-      at = writeTextField(bytes, at, 0x0a, caller.id);
-      at = writeTextField(bytes, at, 0x12, caller.routine);
-      at = writeTextField(bytes, at, 0x1a, caller.tag);
+      at = writeTextField(bytes, at, CallerTag.Id, caller.id);
+      at = writeTextField(bytes, at, CallerTag.Routine, caller.routine);
+      at = writeTextField(bytes, at, CallerTag.Tag, caller.tag);
     }
   }
   return at;

@@ -4,27 +4,20 @@
  */
 
 import { type Caller, MAX_CALLERS } from "../frames.ts";
-import { FieldScanner } from "../protobuf/field-scanner.ts";
-
-/** Tag of a Caller in a Task. */
-export const CALLER_TAG = 882;
-/** Tag of an entry of the trace context in a Task. */
-export const TRACE_TAG = 858;
-/** Tag of one feature in a Task … */
-export const FEATURE_TAG = 872;
-/** … and of several, packed. */
-export const FEATURES_TAG = 874;
+import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { CallerTag, TaskTag } from "../tags.ts";
 
 /**
  * Skips a message that has nothing but strings, numbered from 1, once they are known to be valid.
  *
- * @param lastField Its highest field number.
+ * @param lastTag Tag of its highest field.
  */
-export function skipStrings(scanner: FieldScanner, lastField: number): void {
+export function skipStrings(scanner: FieldScanner, lastTag: number): void {
   const outer = scanner.enter();
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if ((tag & 7) === 2 && tag >>> 3 <= lastField) scanner.skipText();
-    else scanner.skipUnknown(tag, lastField);
+    if ((tag & 7) === 2 && tag <= lastTag) scanner.skipText();
+    else if (tag >>> 3 <= lastTag >>> 3) scanner.fail(WRONG_TYPE);
+    else scanner.skip(tag);
   }
   scanner.leave(outer);
 }
@@ -35,7 +28,7 @@ export function readCallers(bytes: Uint8Array, start: number, end: number): read
   const scanner = new FieldScanner();
   scanner.reset(bytes, start, end);
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag !== CALLER_TAG || callers.length === MAX_CALLERS) scanner.skip(tag);
+    if (tag !== TaskTag.Callers || callers.length === MAX_CALLERS) scanner.skip(tag);
     else callers.push(readCaller(scanner));
   }
   return callers;
@@ -47,12 +40,8 @@ export function readTrace(bytes: Uint8Array, start: number, end: number): Readon
   const scanner = new FieldScanner();
   scanner.reset(bytes, start, end);
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag !== TRACE_TAG) {
-      scanner.skip(tag);
-      continue;
-    }
-    const [name, value] = readStrings(scanner);
-    trace.set(name, value);
+    if (tag === TaskTag.Trace) trace.set(...scanner.entry());
+    else scanner.skip(tag);
   }
   return trace;
 }
@@ -63,9 +52,9 @@ export function readFeatures(bytes: Uint8Array, start: number, end: number): rea
   const scanner = new FieldScanner();
   scanner.reset(bytes, start, end);
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag === FEATURE_TAG) {
+    if (tag === TaskTag.FeaturesUnpacked) {
       features.push(scanner.uint32());
-    } else if (tag === FEATURES_TAG) {
+    } else if (tag === TaskTag.Features) {
       const outer = scanner.enter();
       while (scanner.position < scanner.end) features.push(scanner.uint32());
       scanner.leave(outer);
@@ -77,20 +66,16 @@ export function readFeatures(bytes: Uint8Array, start: number, end: number): rea
 }
 
 function readCaller(scanner: FieldScanner): Caller {
-  const [id, routine, tag] = readStrings(scanner);
-  return { id, routine, tag: tag === "" ? undefined : tag };
-}
-
-/** Reads the fields 1 to 3 of a message. */
-function readStrings(scanner: FieldScanner): [string, string, string] {
-  const texts: [string, string, string] = ["", "", ""];
+  let id = "";
+  let routine = "";
+  let callerTag = "";
   const outer = scanner.enter();
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag === 10) texts[0] = scanner.text();
-    else if (tag === 18) texts[1] = scanner.text();
-    else if (tag === 26) texts[2] = scanner.text();
+    if (tag === CallerTag.Id) id = scanner.text();
+    else if (tag === CallerTag.Routine) routine = scanner.text();
+    else if (tag === CallerTag.Tag) callerTag = scanner.text();
     else scanner.skip(tag);
   }
   scanner.leave(outer);
-  return texts;
+  return { id, routine, tag: callerTag === "" ? undefined : callerTag };
 }

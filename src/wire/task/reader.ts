@@ -4,18 +4,13 @@
  */
 
 import type { Caller } from "../frames.ts";
-import { type FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { EntryTag } from "../protobuf/entry-tag.ts";
+import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { readText } from "../protobuf/text.ts";
-import {
-  CALLER_TAG,
-  FEATURE_TAG,
-  FEATURES_TAG,
-  readCallers,
-  readFeatures,
-  readTrace,
-  skipStrings,
-  TRACE_TAG,
-} from "./lists.ts";
+import { CallerTag, TaskTag } from "../tags.ts";
+import { readCallers, readFeatures, readTrace, skipStrings } from "./lists.ts";
+
+const FIELDS = fieldNumbers(TaskTag);
 
 /** The Task of the reader's current frame; everything is absent when that is of another kind. */
 export class TaskReader {
@@ -55,92 +50,91 @@ export class TaskReader {
     this.#end = scanner.end;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
       switch (tag) {
-        case 10:
+        case TaskTag.Version:
           scanner.skipText();
           this.#versionStart = scanner.textStart;
           this.#versionEnd = scanner.position;
           break;
-        case 18:
+        case TaskTag.Id:
           scanner.skipText();
           this.#idStart = scanner.textStart;
           this.#idEnd = scanner.position;
           break;
-        case 26:
+        case TaskTag.Caller:
           scanner.skipText();
           this.#callerStart = scanner.textStart;
           this.#callerEnd = scanner.position;
           break;
-        case 34:
+        case TaskTag.Tag:
           scanner.skipText();
           this.#tagStart = scanner.textStart;
           this.#tagEnd = scanner.position;
           break;
-        case 58:
+        case TaskTag.Callable:
           scanner.skipText();
           this.#callableStart = scanner.textStart;
           this.#callableEnd = scanner.position;
           break;
-        case 66: {
+        case TaskTag.Args: {
           const length = scanner.length();
           this.argsStart = length === 0 ? 0 : scanner.position;
           this.argsEnd = length === 0 ? 0 : scanner.position + length;
           scanner.position += length;
           break;
         }
-        case 74: {
+        case TaskTag.Kwargs: {
           const length = scanner.length();
           this.hasKeywords = length > 0;
           scanner.position += length;
           break;
         }
-        case 80:
+        case TaskTag.Timeout:
           this.#timeoutS = scanner.enumeration(); // a negative number limits nothing
           break;
-        case 802:
+        case TaskTag.Codec:
           scanner.skipText();
           this.#codecStart = scanner.textStart;
           this.#codecEnd = scanner.position;
           break;
-        case 808:
+        case TaskTag.BudgetUs:
           this.budgetUs = scanner.uint53();
           break;
-        case 816:
+        case TaskTag.RoutineRef:
           this.routineRef = scanner.uint32();
           break;
-        case 824:
+        case TaskTag.ProxyRef:
           this.proxyRef = scanner.uint32();
           break;
-        case 832:
+        case TaskTag.Flags:
           this.flags = scanner.uint32();
           break;
-        case 840:
+        case TaskTag.Credit:
           this.credit = scanner.uint32();
           break;
-        case 848:
+        case TaskTag.Parts:
           this.parts = scanner.uint32();
           break;
-        case FEATURE_TAG:
+        case TaskTag.FeaturesUnpacked:
           this.#hasFeatures = true;
           scanner.uint32();
           break;
-        case FEATURES_TAG: {
+        case TaskTag.Features: {
           this.#hasFeatures = true;
           const enclosing = scanner.enter();
           while (scanner.position < scanner.end) scanner.uint32();
           scanner.leave(enclosing);
           break;
         }
-        case TRACE_TAG:
+        case TaskTag.Trace:
           this.#hasTrace = true;
-          skipStrings(scanner, 2);
+          skipStrings(scanner, EntryTag.Value);
           break;
-        case CALLER_TAG:
+        case TaskTag.Callers:
           this.#hasCallers = true;
-          skipStrings(scanner, 3);
+          skipStrings(scanner, CallerTag.Tag);
           break;
         default:
-          if (isRead(tag >>> 3)) scanner.fail(WRONG_TYPE);
-          else scanner.skip(tag);
+          scanner.skipUnknown(tag, FIELDS);
       }
     }
     scanner.leave(outer);
@@ -215,23 +209,4 @@ export class TaskReader {
 
 function decode(bytes: Uint8Array, start: number, end: number): string | undefined {
   return end > start ? readText(bytes, start, end) : undefined;
-}
-
-/** Whether the reader reads the field, so that it must have the wire type that it expects. */
-function isRead(field: number): boolean {
-  switch (field) {
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 7:
-    case 8:
-    case 9:
-    case 10:
-    case 109:
-    case 110:
-      return true;
-    default:
-      return field >= 100 && field <= 107;
-  }
 }

@@ -3,10 +3,10 @@ import { chdir } from "node:process";
 import { connectParent } from "./parent-link.ts";
 import { WorkerHost } from "./worker-host.ts";
 
-let host: Promise<WorkerHost> | undefined;
+let worker: Promise<WorkerHost> | undefined;
 
 const link = connectParent({
-  drain: (except) => host?.then((started) => started.drain(except)).catch(ignoreFailedStart),
+  drain: (except) => worker?.then((started) => started.drain(except)).catch(ignoreFailedStart),
   stop: () => end(stop()),
 });
 
@@ -18,7 +18,7 @@ function end(stopped: Promise<void>): void {
 }
 
 async function stop(): Promise<void> {
-  const started = await host?.catch(ignoreFailedStart);
+  const started = await worker?.catch(ignoreFailedStart);
   await started?.stop();
 }
 
@@ -26,7 +26,7 @@ async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
   const { network, modules, accept } = link.init;
   if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
-  host = WorkerHost.start({
+  worker = WorkerHost.start({
     uid,
     socketPath,
     tags,
@@ -39,9 +39,9 @@ async function start(): Promise<void> {
     accept,
     importOnDemand: true,
     discoveries: [],
-    unresponsive: (worker, culprit) => link.unresponsive(worker, culprit),
+    unresponsive: (uid, culprit) => link.unresponsive(uid, culprit),
   });
-  const started = await host;
+  const started = await worker;
   // Told so by somebody else on this host: the parent sees a worker that ends by itself.
   void started.stopRequested.then((request) => end(started.shutDown(request)));
   link.ready(started.metadata);

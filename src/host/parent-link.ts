@@ -1,18 +1,18 @@
 /**
- * The child's end of the channel between a worker process and its parent: what the host was told to be,
+ * The child's end of the channel between a worker process and its parent: what the worker was told to be,
  * what it reports, and that it ends with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
-import { type HostInit, takeHostInit } from "../process/launch/host-init.ts";
+import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { explainStartFailure } from "./start-failure.ts";
 
-/** How long output and last words may take when the host ends itself. */
+/** How long output and last words may take when the worker ends itself. */
 const FLUSH_MS = 1_000;
 
-/** What the parent may ask for. Either may come at any time, also before the host is ready. */
+/** What the parent may ask for. Either may come at any time, also before the worker is ready. */
 export interface ParentRequests {
   /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void;
@@ -20,9 +20,9 @@ export interface ParentRequests {
   stop(): void;
 }
 
-/** The host's line to its parent. */
+/** The worker's line to its parent. */
 export interface ParentLink {
-  readonly init: HostInit;
+  readonly init: WorkerInit;
   /** Tells that the worker serves. */
   ready(metadata: WorkerMetadata): void;
   /** Tells why it cannot, and ends the process with exit code 1. */
@@ -34,7 +34,7 @@ export interface ParentLink {
 }
 
 /**
- * Connects the host with its parent. Called once, before any module of the user is imported.
+ * Connects the worker with its parent. Called once, before any module of the user is imported.
  *
  * From then on the process ends as soon as the parent's end of the channel closes, and leaves SIGINT to its
  * parent: Ctrl-C reaches the whole group of processes, and the parent decides how its workers end.
@@ -42,7 +42,7 @@ export interface ParentLink {
  * @throws Error if this process was not forked by a Merino parent.
  */
 export function connectParent(requests: ParentRequests): ParentLink {
-  const init = takeHostInit(process.env);
+  const init = takeWorkerInit(process.env);
   process.on("SIGINT", () => {});
   // Nobody is left to serve, to report to, or to end this process later.
   process.on("disconnect", () => process.exit(0));

@@ -1,4 +1,4 @@
-/** Puts into words why a host could not start, for its parent's error. Pure. */
+/** Puts into words why a worker could not start, for its parent's error. Pure. */
 import { inspect } from "node:util";
 import { isMerinoError } from "../errors/merino-error.ts";
 

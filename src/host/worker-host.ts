@@ -84,7 +84,7 @@ export class WorkerHost {
    * owns the worker answers it with {@link shutDown}; if the process does not end in time, it is killed.
    */
   readonly stopRequested: Promise<StopRequest>;
-  readonly #parts: HostParts;
+  readonly #parts: WorkerParts;
   #stopping: Promise<void> | undefined;
   #shutDown: { endAtMs: number; readonly cutShort: () => void; readonly done: Promise<void> } | undefined;
 
@@ -121,7 +121,7 @@ export class WorkerHost {
     };
     const unixListener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
     const stopRequest = createDeferred<StopRequest>();
-    let host: WorkerHost | undefined;
+    let worker: WorkerHost | undefined;
     let networkListener: NetworkListener | undefined;
     if (network !== undefined) {
       const controlPath = controlSocketPath(socketPath);
@@ -137,7 +137,7 @@ export class WorkerHost {
           serve,
           stop: (graceMs) => {
             stopRequest.resolve({ graceMs });
-            host?.cutShort(graceMs);
+            worker?.cutShort(graceMs);
           },
         });
       } catch (error) {
@@ -168,13 +168,13 @@ export class WorkerHost {
     };
     networkListener?.announce(metadata);
     const parts = { tasks, unixListener, nested, networkListener, activity };
-    host = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
-    return host;
+    worker = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
+    return worker;
   }
 
   private constructor(
     metadata: WorkerMetadata,
-    inside: { readonly parts: HostParts; readonly stopRequested: Promise<StopRequest> },
+    inside: { readonly parts: WorkerParts; readonly stopRequested: Promise<StopRequest> },
   ) {
     this.metadata = metadata;
     this.#parts = inside.parts;
@@ -254,8 +254,8 @@ export class WorkerHost {
   }
 }
 
-/** What a host closes when it ends. */
-interface HostParts {
+/** What a worker closes when it ends. */
+interface WorkerParts {
   readonly tasks: TaskServer;
   readonly unixListener: UnixListener;
   readonly nested: NestedProxies;

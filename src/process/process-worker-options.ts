@@ -79,7 +79,7 @@ export interface ResolvedProcessWorkerOptions {
   readonly accept: string | undefined;
 }
 
-const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "hostUrl", true>> = {
+const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl", true>> = {
   execArgv: true,
   env: true,
   startTimeout: true,
@@ -94,7 +94,7 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "hostUrl", t
   insecure: true,
   modules: true,
   accept: true,
-  hostUrl: true,
+  programUrl: true,
 };
 
 const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;

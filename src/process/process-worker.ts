@@ -14,7 +14,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ChildOutput } from "./child-output.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
 import { currentDirectory } from "./launch/directory.ts";
-import { type HostLaunch, prepareHost } from "./launch/fork-host.ts";
+import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
 import { StopLadder } from "./stop-ladder.ts";
@@ -27,11 +27,11 @@ import type {
   WorkerFactory,
 } from "./worker.ts";
 
-/** How long each step of ending a host that reported its own failure may take; it ends by itself as a rule. */
+/** How long each step of ending a process that reported its own failure may take; it ends by itself as a rule. */
 const FAREWELL_MS = 1_000;
 
-/** The host's entry module, where it lies in the source and in the build. Named here, never imported. */
-const HOST_URL = new URL(
+/** What the process runs, where it lies in the source and in the build. Named here, never imported. */
+const PROGRAM_URL = new URL(
   import.meta.url.endsWith(".ts") ? "../host/main.ts" : "./host/main.js",
   import.meta.url,
 );
@@ -44,7 +44,7 @@ export class ProcessWorker implements Worker {
   readonly exited: Promise<WorkerExit>;
   onMessage: ((message: ChildMessage) => void) | undefined = undefined;
 
-  readonly #launch: HostLaunch;
+  readonly #launch: WorkerLaunch;
   readonly #startTimeoutMs: number;
   readonly #exit = createDeferred<WorkerExit>();
   /** Undefined where the worker has gone without having become ready. */
@@ -61,16 +61,16 @@ export class ProcessWorker implements Worker {
   /**
    * Makes the factory that a pool takes as its `worker` option.
    *
-   * @param options How the processes are started and what they advertise; `hostUrl` replaces the program
-   *   that they run, for hosts of another kind.
+   * @param options How the processes are started and what they advertise; `programUrl` replaces the
+   *   module that they run.
    * @throws {@link InvalidOptionError} for an option that cannot be accepted.
    * @example
    * const worker = ProcessWorker.factory({ execArgv: ["--max-old-space-size=512"] });
    * await using pool = await WorkerPool.open({ size: 2, worker });
    */
-  static factory(options: ProcessWorkerOptions & { readonly hostUrl?: URL } = {}): WorkerFactory {
+  static factory(options: ProcessWorkerOptions & { readonly programUrl?: URL } = {}): WorkerFactory {
     const resolved = resolveProcessWorkerOptions(options);
-    const hostUrl = options.hostUrl ?? HOST_URL; // after the options have been checked
+    const programUrl = options.programUrl ?? PROGRAM_URL; // after the options have been checked
     return (context) => {
       const init = {
         uid: context.uid,
@@ -85,11 +85,11 @@ export class ProcessWorker implements Worker {
         modules: resolved.modules,
         accept: resolved.accept,
       };
-      return new ProcessWorker({ hostUrl, init, options: resolved }, context);
+      return new ProcessWorker({ programUrl, init, options: resolved }, context);
     };
   }
 
-  private constructor(launch: HostLaunch, context: WorkerContext) {
+  private constructor(launch: WorkerLaunch, context: WorkerContext) {
     this.uid = context.uid;
     this.exited = this.#exit.promise;
     this.#launch = launch;
@@ -158,10 +158,10 @@ export class ProcessWorker implements Worker {
 
   async #launchChild(): Promise<void> {
     try {
-      const host = await prepareHost(this.#launch);
+      const prepared = await prepareWorker(this.#launch);
       // Stopped, or out of time, meanwhile.
       if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
-      this.#adopt(host.fork(), host.guardian);
+      this.#adopt(prepared.fork(), prepared.guardian);
     } catch (error) {
       this.#startFailure ??= `its process ${explainSpawnError(error)}`;
       this.#gone(NEVER_STARTED);

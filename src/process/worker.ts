@@ -28,18 +28,18 @@ export interface Worker {
   stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
   /** Resolves once, when the process has gone, for whatever reason. Never rejects. */
   readonly exited: Promise<WorkerExit>;
-  /** Sends a message to the host inside; a worker that has gone ignores it. */
+  /** Sends the process a message; a worker that has gone ignores it. */
   notify(message: ParentMessage): void;
-  /** Called for each message from the host inside, other than its life-cycle ones. */
+  /** Called for each message of the process, other than its life-cycle ones. */
   onMessage: ((message: ChildMessage) => void) | undefined;
 }
 
-/** What the parent tells the host inside a worker. */
+/** What the parent tells a worker process. */
 export type ParentMessage =
   /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
   { readonly type: "merino:drain"; readonly except?: ConnectionId } | { readonly type: "merino:stop" };
 
-/** What the host tells its parent. */
+/** What a worker process tells its parent. */
 export type ChildMessage =
   | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
   | { readonly type: "merino:failed"; readonly error: string }

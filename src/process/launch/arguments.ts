@@ -29,7 +29,7 @@ type Arity = "alone" | "with-value";
 
 /**
  * Options that a worker does not inherit. Left as they are, the first group makes it run another program
- * than the host (`--eval`: itself, without end), and the others would have it watch, test, or miss a file.
+ * than the worker (`--eval`: itself, without end), and the others would have it watch, test, or miss a file.
  */
 const NOT_INHERITED: Readonly<Record<string, Arity>> = {
   "--eval": "with-value",
@@ -130,7 +130,7 @@ function inheritedOptions(args: readonly string[]): string[] {
 }
 
 function arityIfDropped(arg: string): Arity | undefined {
-  // Standard input as the program, and the end of options: either would shift the host's own path.
+  // Standard input as the program, and the end of options: either would shift the path of the worker's module.
   if (arg === "-" || arg === "--") return "alone";
   const name = optionName(arg);
   // Unknown members of this family come with new versions of Node; those known without a value are listed.
@@ -148,7 +148,7 @@ function optionName(arg: string): string {
   return name.startsWith("--") ? name.replaceAll("_", "-") : name;
 }
 
-/** `--inspect` on any free port of the host asked for last, if the parent has any option that opens one. */
+/** `--inspect` on any free port of the address asked for last, if the parent has any option that opens one. */
 function inspectorOption(args: readonly string[]): string | undefined {
   let host: string | undefined;
   for (const arg of args) {

@@ -1,7 +1,7 @@
 /**
  * The directory in which this process loaded the library, which is where its children are started:
  * relative loader options (`--import ./hooks.js`, `--require`) were meant for it, and a later
- * `process.chdir()` would break them. The host changes to the current directory once it is loaded.
+ * `process.chdir()` would break them. The worker changes to the current directory once it is loaded.
  */
 import { existsSync } from "node:fs";
 import { processWide } from "../../internal/process-wide.ts";

@@ -21,15 +21,15 @@ describe("a loader without any TypeScript loader around it", () => {
 
   /** Loads a module in a plain process, or in a thread of one. */
   async function load(moduleUrl: string, options: { readonly thread?: boolean } = {}): Promise<RunResult> {
-    using host = temporaryPackage({
-      "host.mjs": `
+    using program = temporaryPackage({
+      "program.mjs": `
         import { Worker, isMainThread } from "node:worker_threads";
-        const { createModuleLoader } = await import(${JSON.stringify(compiled.url("host/module-loader.js"))});
+        const { createModuleLoader } = await import(${JSON.stringify(compiled.url("host/modules/module-loader.js"))});
         const loader = createModuleLoader({ entry: undefined });
         if (${options.thread === true} && isMainThread) new Worker(new URL(import.meta.url));
         else await loader.load(${JSON.stringify(moduleUrl)}).catch((error) => console.log(error.message));`,
     });
-    return await runNode([host.path("host.mjs")], { cwd: host.directory, env: { VITEST: "true" } });
+    return await runNode([program.path("program.mjs")], { cwd: program.directory, env: { VITEST: "true" } });
   }
 
   test("ensureTypeScript uses the tsx installed beside the module", async () => {

@@ -1,14 +1,14 @@
-/** The two ends of the channel between parent and host, together. */
+/** The two ends of the channel between parent and worker, together. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { allGone, runProgram } from "./programs.ts";
 import { held, useWorkers } from "./workers.ts";
 
-const hostUrl = new URL("./fixtures/linked-host.ts", import.meta.url);
+const programUrl = new URL("./fixtures/linked-worker.ts", import.meta.url);
 
-test("connectParent gives the host what its parent said, and takes it out of the environment", async () => {
+test("connectParent gives the worker what its parent said, and takes it out of the environment", async () => {
   await using workers = useWorkers();
-  const worker = workers.create({ hostUrl, maxMessageSize: 9 });
+  const worker = workers.create({ programUrl, maxMessageSize: 9 });
 
   const metadata = await worker.start();
 
@@ -18,9 +18,9 @@ test("connectParent gives the host what its parent said, and takes it out of the
   assert.equal(metadata.extra.left, "[]");
 });
 
-test("connectParent passes requests on, and the host's reports back", async () => {
+test("connectParent passes requests on, and the worker's reports back", async () => {
   await using workers = useWorkers();
-  const worker = workers.create({ hostUrl });
+  const worker = workers.create({ programUrl });
   const reported = new Promise((resolve) => {
     worker.onMessage = resolve;
   });
@@ -37,7 +37,7 @@ test("connectParent passes requests on, and the host's reports back", async () =
 
 test("ParentLink.failed rejects the start with the error, its cause included", async () => {
   await using workers = useWorkers();
-  const worker = workers.create({ hostUrl, extra: { mode: "fails" } });
+  const worker = workers.create({ programUrl, extra: { mode: "fails" } });
 
   await assert.rejects(worker.start(), {
     code: "ERR_MERINO_WORKER_START",
@@ -47,7 +47,7 @@ test("ParentLink.failed rejects the start with the error, its cause included", a
 });
 
 test("ParentLink.exit ends the process with all its output written", async () => {
-  await using program = runProgram("stops a linked host");
+  await using program = runProgram("stops a linked worker");
 
   const { exitCode, stderr } = (await program.told()) as {
     readonly exitCode: number;
@@ -63,7 +63,7 @@ test("ParentLink.exit ends the process with all its output written", async () =>
 
 test("connectParent leaves SIGINT to the parent", async () => {
   await using workers = useWorkers();
-  const worker = workers.create({ hostUrl });
+  const worker = workers.create({ programUrl });
   const reported = new Promise((resolve) => {
     worker.onMessage = resolve;
   });
@@ -79,8 +79,8 @@ test("connectParent leaves SIGINT to the parent", async () => {
   });
 });
 
-test("connectParent ends the host when its parent has gone, without the kernel's or a guardian's help", async () => {
-  await using program = runProgram("abandons a linked host");
+test("connectParent ends the worker when its parent has gone, without the kernel's or a guardian's help", async () => {
+  await using program = runProgram("abandons a linked worker");
   const workers = (await program.told()) as number[];
 
   await allGone(workers);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isAlive, useWorkers } from "./workers.ts";
 
-test("ProcessWorker starts a host and resolves with the description that it gives of itself", async () => {
+test("ProcessWorker starts a process and resolves with the description that it gives of itself", async () => {
   await using workers = useWorkers();
   const worker = workers.create({ maxConcurrentCalls: 3 });
   assert.equal(worker.pid, undefined);
@@ -17,7 +17,7 @@ test("ProcessWorker starts a host and resolves with the description that it give
   assert.deepEqual(metadata.options, { maxConcurrentCalls: 3 });
 });
 
-test("ProcessWorker tells the host what it is to be, out of sight of its children", async () => {
+test("ProcessWorker tells the process what it is to be, out of sight of its children", async () => {
   await using workers = useWorkers();
   const worker = workers.create({
     importTimeout: 1_234,
@@ -38,7 +38,7 @@ test("ProcessWorker tells the host what it is to be, out of sight of its childre
     options: { maxMessageSize: 4_096 },
     modules: [],
   });
-  assert.equal(JSON.parse(extra.env ?? "").MERINO_HOST_INIT, undefined);
+  assert.equal(JSON.parse(extra.env ?? "").MERINO_WORKER_INIT, undefined);
 });
 
 test("ProcessWorker hands on arguments, and merges environment and Node options", async () => {
@@ -106,7 +106,7 @@ test("ProcessWorker.start rejects with the trace of an error that the process di
   await assert.rejects(worker.start(), (error: { readonly exitCode: number; readonly stderr: string }) => {
     assert.equal(error.exitCode, 1);
     assert.match(error.stderr, /Error: not my day/);
-    assert.match(error.stderr, /stand-in-host\.mjs/);
+    assert.match(error.stderr, /stand-in-worker\.mjs/);
     return true;
   });
 });
@@ -146,14 +146,14 @@ test("ProcessWorker.start rejects with the signal that ended the process", async
   });
 });
 
-test("ProcessWorker.start rejects with the host's own account of its failure", async () => {
+test("ProcessWorker.start rejects with the process's own account of its failure", async () => {
   await using workers = useWorkers();
   const worker = workers.create({ extra: { mode: "fails", text: "and more" } });
 
   await assert.rejects(worker.start(), { exitCode: 1, stderr: "and more\n", message: /no leg to stand on/ });
 });
 
-test("ProcessWorker.start ends a host that reported its failure and stays", async () => {
+test("ProcessWorker.start ends a process that reported its failure and stays", async () => {
   await using workers = useWorkers();
   const worker = workers.create({ extra: { mode: "failsAndStays" } });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { held, isAlive, useWorkers } from "./workers.ts";
 
-test("ProcessWorker.stop asks first, and a willing host exits by itself", async () => {
+test("ProcessWorker.stop asks first, and a willing process exits by itself", async () => {
   await using workers = useWorkers();
   const worker = workers.create();
   await worker.start();
@@ -22,7 +22,7 @@ const DEGREES: readonly (readonly [string, number, string])[] = [
 ];
 
 for (const [mode, killAfter, signal] of DEGREES) {
-  test(`ProcessWorker.stop ends a host that is ${mode} by ${signal} when a step may take ${killAfter} ms`, async () => {
+  test(`ProcessWorker.stop ends a process that is ${mode} by ${signal} when a step may take ${killAfter} ms`, async () => {
     await using workers = useWorkers();
     const worker = workers.create({ extra: { mode } });
     await worker.start();

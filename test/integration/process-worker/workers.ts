@@ -9,21 +9,21 @@ import { eventually } from "../../support/eventually.ts";
 
 /** What a test says about the workers it wants. */
 export interface WorkerWish extends ProcessWorkerOptions {
-  /** Read by the stand-in host; `mode` is what it does. */
+  /** Read by the stand-in; `mode` is what it does. */
   readonly extra?: Readonly<Record<string, string>>;
   readonly context?: Partial<WorkerContext>;
-  readonly hostUrl?: URL;
+  readonly programUrl?: URL;
 }
 
-const STAND_IN_HOST = new URL("./fixtures/stand-in-host.mjs", import.meta.url);
+const STAND_IN_WORKER = new URL("./fixtures/stand-in-worker.mjs", import.meta.url);
 let created = 0;
 
 /** Makes a worker that has not been started. */
 export function createWorker(wish: WorkerWish = {}): Worker {
-  const { extra = {}, context = {}, hostUrl = STAND_IN_HOST, ...options } = wish;
+  const { extra = {}, context = {}, programUrl = STAND_IN_WORKER, ...options } = wish;
   created += 1;
   const uid = `w-${process.pid}-${created}`;
-  return ProcessWorker.factory({ ...options, hostUrl })({
+  return ProcessWorker.factory({ ...options, programUrl })({
     uid,
     socketPath: `/nowhere/${uid}`,
     tags: ["t"],

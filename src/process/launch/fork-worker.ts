@@ -6,19 +6,19 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";
 import { launchArguments } from "./arguments.ts";
 import { launchDirectory } from "./directory.ts";
-import { formatHostInit, HOST_INIT_VARIABLE, type HostInit } from "./host-init.ts";
 import { parentDeathCommand } from "./parent-death.ts";
+import { formatWorkerInit, WORKER_INIT_VARIABLE, type WorkerInit } from "./worker-init.ts";
 
-/** What a host is started with. */
-export interface HostLaunch {
-  /** The host's entry module. */
-  readonly hostUrl: URL;
-  readonly init: HostInit;
+/** What a worker process is started with. */
+export interface WorkerLaunch {
+  /** The module that it runs. */
+  readonly programUrl: URL;
+  readonly init: WorkerInit;
   readonly options: ResolvedProcessWorkerOptions;
 }
 
-/** A host that only needs to be forked. */
-export interface PreparedHost {
+/** A worker process that only needs to be forked. */
+export interface PreparedWorker {
   /**
    * Forks it, with an IPC channel and piped output.
    *
@@ -30,9 +30,9 @@ export interface PreparedHost {
   readonly guardian: boolean;
 }
 
-/** Finds out how to start a host such that it ends with this process, however that ends. */
-export async function prepareHost(launch: HostLaunch): Promise<PreparedHost> {
-  const { hostUrl, init, options } = launch;
+/** Finds out how to start a worker process such that it ends with this one, however that ends. */
+export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorker> {
+  const { programUrl, init, options } = launch;
   const { execArgv, env, argv } = process;
   const inherited = launchArguments({ execArgv, env, argv });
   // What the user adds is not filtered: it was written for the worker.
@@ -41,10 +41,10 @@ export async function prepareHost(launch: HostLaunch): Promise<PreparedHost> {
   return {
     guardian: command.guardian,
     fork: () =>
-      fork(hostUrl, argv.slice(2), {
+      fork(programUrl, argv.slice(2), {
         execPath: command.execPath,
         execArgv: command.execArgv,
-        env: { ...inherited.env, ...options.env, [HOST_INIT_VARIABLE]: formatHostInit(init) },
+        env: { ...inherited.env, ...options.env, [WORKER_INIT_VARIABLE]: formatWorkerInit(init) },
         ...(cwd === undefined ? {} : { cwd }),
         serialization: "json",
         // Standard input stays with this process: two readers would each get a part of it.

@@ -1,13 +1,13 @@
 /**
- * What a parent hands to the host it starts, and how that travels to a child process: as one environment
- * variable, which costs no round trip. The host takes the variable out of its environment before any
- * code of the user runs, so that what a routine starts in turn does not inherit it.
+ * What a parent tells a worker process that it starts, and how that travels: as one environment variable,
+ * which costs no round trip. The worker takes the variable out of its environment before any code of the
+ * user runs, so that what a routine starts in turn does not inherit it.
  */
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";
 
-/** Everything a host needs to know to serve as a worker of its parent's pool. Data only. */
-export interface HostInit {
+/** Everything a process needs to know to serve as a worker of its parent's pool. Data only. */
+export interface WorkerInit {
   /** The worker's uid, which it must present to its peers. */
   readonly uid: string;
   /** Path at which it creates its Unix socket; its directory exists and belongs to this user alone. */
@@ -16,7 +16,7 @@ export interface HostInit {
   readonly extra: Readonly<Record<string, string>>;
   /** URL of the parent's entry module, where there is one; see the one-file rule. */
   readonly entry?: string | undefined;
-  /** The parent's current directory, to which the host changes once it is loaded; absent when it has been removed. */
+  /** The parent's current directory, to which the worker changes once it is loaded; absent when it has been removed. */
   readonly cwd?: string | undefined;
   /** Most milliseconds the import of a routine's module may take. */
   readonly importTimeoutMs: number;
@@ -30,28 +30,28 @@ export interface HostInit {
   readonly accept?: string | undefined;
 }
 
-/** Name of the environment variable that carries a {@link HostInit} to a child process. */
-export const HOST_INIT_VARIABLE = "MERINO_HOST_INIT";
+/** Name of the environment variable that carries a {@link WorkerInit} to a child process. */
+export const WORKER_INIT_VARIABLE = "MERINO_WORKER_INIT";
 
-/** Writes a {@link HostInit} as the value of {@link HOST_INIT_VARIABLE}. */
-export function formatHostInit(init: HostInit): string {
+/** Writes a {@link WorkerInit} as the value of {@link WORKER_INIT_VARIABLE}. */
+export function formatWorkerInit(init: WorkerInit): string {
   return JSON.stringify(init);
 }
 
 /**
- * Takes the {@link HostInit} out of an environment and deletes the variable.
+ * Takes the {@link WorkerInit} out of an environment and deletes the variable.
  *
  * @param env Usually `process.env`; it is changed.
  * @throws Error if this process was not started by a Merino parent.
  */
-export function takeHostInit(env: NodeJS.ProcessEnv): HostInit {
-  const text = env[HOST_INIT_VARIABLE];
-  delete env[HOST_INIT_VARIABLE];
+export function takeWorkerInit(env: NodeJS.ProcessEnv): WorkerInit {
+  const text = env[WORKER_INIT_VARIABLE];
+  delete env[WORKER_INIT_VARIABLE];
   if (text === undefined) {
     throw new Error(
-      `Cannot start the host: ${HOST_INIT_VARIABLE} is not set; it is started by a pool, never by hand`,
+      `Cannot start the worker: ${WORKER_INIT_VARIABLE} is not set; it is started by a pool, never by hand`,
     );
   }
-  // Written by formatHostInit of the parent, which runs this very package.
-  return JSON.parse(text) as HostInit;
+  // Written by formatWorkerInit of the parent, which runs this very package.
+  return JSON.parse(text) as WorkerInit;
 }

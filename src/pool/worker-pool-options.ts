@@ -3,9 +3,9 @@ import { availableParallelism } from "node:os";
 import type { Balancer } from "../balancer/balancer.ts";
 import {
   assertInteger,
-  type ResolvedWorkerProxyOptions,
   resolveDuration,
   resolveWorkerProxyOptions,
+  type WorkerProxyOptions,
 } from "../client/worker-proxy-options.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
@@ -58,12 +58,14 @@ export interface WorkerPoolOptions {
 /** {@link WorkerPoolOptions} after validation. */
 export interface ResolvedWorkerPoolOptions {
   readonly size: number;
-  /** Total capacity handed to the proxy. */
-  readonly capacity: number | undefined;
-  readonly discovery: Discovery | undefined;
   readonly tags: readonly string[];
   readonly worker: WorkerFactory;
-  readonly proxy: ResolvedWorkerProxyOptions;
+  /** What its proxy is made with; the lease is that of own and found workers together. */
+  readonly proxy: WorkerProxyOptions;
+  /** What a worker may take to start, unless its factory says otherwise. */
+  readonly startTimeoutMs: number;
+  /** What each step of ending a worker may take. */
+  readonly killGraceMs: number;
   readonly shutdownTimeoutMs: number;
   readonly ambient: boolean;
   readonly respawn: boolean;
@@ -112,26 +114,24 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
       expected: `at most ${reachable}, all the workers this pool can have`,
     });
   }
-  const proxy = resolveWorkerProxyOptions(
-    {
-      discovery,
-      lease: capacity,
-      balancer: options.balancer,
-      quorum: options.quorum,
-      quorumTimeout: options.quorumTimeout,
-      tags: options.tags,
-      lazy: options.lazy,
-      killGrace: options.killGrace,
-    },
-    { sourceRequired: false },
-  );
+  const proxy: WorkerProxyOptions = {
+    discovery,
+    lease: capacity,
+    balancer: options.balancer,
+    quorum: options.quorum,
+    quorumTimeout: options.quorumTimeout,
+    tags: options.tags,
+    lazy: options.lazy,
+    killGrace: options.killGrace,
+  };
+  const { tags, quorumTimeoutMs, killGraceMs } = resolveWorkerProxyOptions(proxy, { sourceRequired: false });
   return {
     size,
-    capacity,
-    discovery,
-    tags: proxy.tags,
+    tags,
     worker: worker ?? ProcessWorker.factory(),
-    proxy,
+    proxy: { ...proxy, tags },
+    startTimeoutMs: quorumTimeoutMs,
+    killGraceMs,
     shutdownTimeoutMs: resolveDuration("shutdownTimeout", options.shutdownTimeout, 60_000),
     ambient,
     respawn,

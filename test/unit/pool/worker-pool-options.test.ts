@@ -100,12 +100,23 @@ describe("resolveWorkerPoolOptions", () => {
 
         const size = given.size ?? (given.discovery === undefined ? 0 : undefined);
         assert.equal(resolved.size, size === undefined ? 0 : size === 0 ? availableParallelism() : size);
-        assert.equal(resolved.capacity, given.lease === undefined ? undefined : resolved.size + given.lease);
+        assert.equal(
+          resolved.proxy.lease,
+          given.lease === undefined ? undefined : resolved.size + given.lease,
+        );
         assert.equal(resolved.shutdownTimeoutMs, given.shutdownTimeout ?? 60_000);
-        assert.equal(resolved.proxy.quorumTimeoutMs, given.quorumTimeout ?? 60_000);
-        assert.equal(resolved.proxy.killGraceMs, given.killGrace ?? 5_000);
-        assert.equal(resolved.proxy.quorum, given.quorum ?? 1);
-        assert.equal(resolved.proxy.lazy, given.lazy ?? true);
+        assert.equal(resolved.startTimeoutMs, given.quorumTimeout ?? 60_000);
+        assert.equal(resolved.killGraceMs, given.killGrace ?? 5_000);
+        assert.deepEqual(resolved.proxy, {
+          discovery: given.discovery,
+          lease: resolved.proxy.lease,
+          balancer: given.balancer,
+          quorum: given.quorum,
+          quorumTimeout: given.quorumTimeout,
+          tags: given.tags ?? [],
+          lazy: given.lazy,
+          killGrace: given.killGrace,
+        });
         assert.equal(resolved.ambient, given.ambient ?? true);
         assert.equal(resolved.respawn, given.respawn ?? true);
         assert.deepEqual(resolved.tags, given.tags ?? []);
@@ -123,9 +134,9 @@ describe("resolveWorkerPoolOptions", () => {
   });
 
   test("allows a lease of 0 only where workers are spawned", () => {
-    assert.equal(resolveWorkerPoolOptions({ size: 2, lease: 0 }).capacity, 2);
-    assert.equal(resolveWorkerPoolOptions({ size: 2, lease: 0, discovery }).capacity, 2);
-    assert.equal(resolveWorkerPoolOptions({ size: 0, lease: 0 }).capacity, availableParallelism());
+    assert.equal(resolveWorkerPoolOptions({ size: 2, lease: 0 }).proxy.lease, 2);
+    assert.equal(resolveWorkerPoolOptions({ size: 2, lease: 0, discovery }).proxy.lease, 2);
+    assert.equal(resolveWorkerPoolOptions({ size: 0, lease: 0 }).proxy.lease, availableParallelism());
     assert.equal(refusalOf({ lease: 0, discovery }).option, "lease");
   });
 

@@ -1,0 +1,88 @@
+/**
+ * What a pool announces of its own workers, and where: in the discovery it was given or, without one, in a private
+ * one, so that calls nested in its tasks find them. The pool can do without: what fails is told in a warning.
+ */
+import type { Discovery, DiscoveryDescriptor, Publisher } from "../discovery/discovery.ts";
+import { AdvertisementDirectory } from "../discovery/local/advertisement-directory.ts";
+import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { errorText } from "../internal/error-text.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
+import { warn } from "../internal/warn.ts";
+import { privateNamespace } from "../transport/unix/leftovers.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+
+/** How long a publisher may take to take back what it has announced: the pool's end cannot depend on a server's. */
+const RETRACT_TIMEOUT_MS = 5_000;
+
+/** The announcements of one pool. */
+export class Announcements {
+  readonly #discovery: Discovery;
+  /** The same discovery, if it is a private one. */
+  readonly #private: LocalDiscovery | undefined;
+  /** Where the announcements in it lie. */
+  #directory: string | undefined;
+  #publisher: Publisher | undefined;
+
+  /** @param discovery Absent: a private one is made. */
+  constructor(discovery: Discovery | undefined) {
+    if (discovery !== undefined) {
+      this.#discovery = discovery;
+      return;
+    }
+    this.#private = new LocalDiscovery(privateNamespace());
+    this.#discovery = this.#private;
+  }
+
+  /** What nested calls find the workers by; absent: the discovery works in this process only. */
+  get descriptor(): DiscoveryDescriptor | undefined {
+    return this.#discovery.descriptor;
+  }
+
+  /** Gets ready to announce. */
+  open(): void {
+    this.#publisher = this.#discovery.publisher();
+    if (this.#private === undefined) return;
+    this.#directory = new AdvertisementDirectory(this.#private.namespace).path;
+    removeAtExit(this.#directory);
+  }
+
+  /** Makes a change among the workers known. Never rejects. */
+  async announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): Promise<void> {
+    try {
+      // It may be anybody's: one that throws at once is no different from one that rejects.
+      await this.#publisher?.publish({ type, worker });
+    } catch (error) {
+      // The pool's own calls do not need it; calls nested in tasks and other pools do.
+      warn("MERINO_PUBLISH_FAILED", `Cannot publish a worker: ${errorText(error)}`);
+    }
+  }
+
+  /** Takes everything back. Never rejects. */
+  async retract(): Promise<void> {
+    try {
+      await this.#closePublisher();
+      if (this.#directory !== undefined) forgetAtExit(this.#directory);
+    } catch (error) {
+      // Whoever finds the record finds nobody behind it; the workers end all the same.
+      warn("MERINO_PUBLISH_FAILED", `Cannot retract the workers of a pool: ${errorText(error)}`);
+    }
+  }
+
+  async #closePublisher(): Promise<void> {
+    if (this.#publisher === undefined) return;
+    const late = createDeferred<void>();
+    keepAlive();
+    const enough = deadlines.after(RETRACT_TIMEOUT_MS, () =>
+      late.reject(new Error(`its publisher has not closed within ${RETRACT_TIMEOUT_MS} ms`)),
+    );
+    try {
+      await Promise.race([this.#publisher.close(), late.promise]);
+    } finally {
+      deadlines.cancel(enough);
+      letExit();
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The workers that a pool spawns: a fixed number of places, each with a worker in it or one on its way. Starts and
+ * ends them and answers questions about them; whether they are members, and who else knows of them, is the pool's.
+ */
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
+import type { ConnectionId } from "../session/connection-id.ts";
+import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
+
+/** How many workers, and what each place needs of the pool. */
+export interface OwnWorkersOptions extends Omit<WorkerSlotOptions, "entry" | "unresponsive"> {
+  readonly size: number;
+  /** How a worker knows the pool's connection to it; `undefined` while there is none. */
+  readonly connectionTo: (uid: string) => ConnectionId | undefined;
+}
+
+/** How long to wait for connections to workers that serve; calls wait for them in any case. */
+const CONNECTED_TIMEOUT_MS = 2_000;
+
+/** A pool's own workers. */
+export class OwnWorkers {
+  readonly #options: OwnWorkersOptions;
+  readonly #slots: WorkerSlot[] = [];
+  readonly #connected = new Set<string>();
+  readonly #allConnected = createDeferred();
+
+  constructor(options: OwnWorkersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts a worker in every place. Resolves when each is ready or has failed; never rejects.
+   *
+   * @param entry URL of the program's entry module, where there is one.
+   * @returns Why some did not come up.
+   */
+  async start(entry: string | undefined): Promise<readonly unknown[]> {
+    const { size, connectionTo: _, ...options } = this.#options;
+    for (let n = 0; n < size; n += 1) {
+      const unresponsive = (uid: string, culprit: string): void => this.kill(uid, culprit);
+      this.#slots.push(new WorkerSlot({ ...options, entry, unresponsive }));
+    }
+    const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
+    return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+  }
+
+  /** Whether there is a worker, or will be one. */
+  get due(): boolean {
+    return this.#options.respawn || this.#slots.some((slot) => slot.uid !== undefined);
+  }
+
+  /** Why the last start, or the last worker, in the first place where one failed did. */
+  get lastStartError(): Error | undefined {
+    return this.#slots.find((slot) => slot.lastError !== undefined)?.lastError;
+  }
+
+  /** What is known about the end of a worker; `undefined` if it never was one of these. */
+  async describeLoss(uid: string): Promise<LostWorker | undefined> {
+    for (const slot of this.#slots) {
+      const loss = await slot.describe(uid);
+      if (loss !== undefined) return loss;
+    }
+    return undefined;
+  }
+
+  /** Kills a worker that `culprit` blocks, so that it is replaced. */
+  kill(uid: string, culprit: string): void {
+    for (const slot of this.#slots) if (slot.kill(uid, culprit)) return;
+  }
+
+  /** Notes that calls can be sent to a worker. */
+  connected(uid: string): void {
+    if (this.#slotOf(uid) === undefined) return;
+    this.#connected.add(uid);
+    if (this.#connected.size >= this.#options.size) this.#allConnected.resolve();
+  }
+
+  /** Waits until calls can be sent to all of them, so that the first ones spread; not for long. */
+  async awaitConnections(): Promise<void> {
+    if (this.#options.size === 0) return;
+    keepAlive();
+    const enough = deadlines.after(CONNECTED_TIMEOUT_MS, () => this.#allConnected.resolve());
+    await this.#allConnected.promise;
+    deadlines.cancel(enough);
+    letExit();
+  }
+
+  /** Keeps the calls of others off a worker, or off all; one that is not connected yet is to be drained once it is. */
+  drain(uid?: string): void {
+    if (uid === undefined) {
+      for (const slot of this.#slots) if (slot.uid !== undefined) this.drain(slot.uid);
+      return;
+    }
+    const own = this.#options.connectionTo(uid);
+    if (own !== undefined) this.#slotOf(uid)?.drain(own);
+  }
+
+  /** Ends them for good. Resolves when their processes have gone. */
+  async stop(killAfterMs: number): Promise<void> {
+    this.#allConnected.resolve();
+    await Promise.all(this.#slots.map((slot) => slot.stop(killAfterMs)));
+  }
+
+  #slotOf(uid: string): WorkerSlot | undefined {
+    return this.#slots.find((slot) => slot.uid === uid);
+  }
+}

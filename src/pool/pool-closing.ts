@@ -1,0 +1,92 @@
+/**
+ * How a pool ends, step by step: new calls are refused, those under way awaited, its workers retracted, the calls
+ * that are left aborted, the workers stopped, the proxy closed. Each step has a bound, and none skips the next.
+ */
+import type { WorkerProxy } from "../client/worker-proxy.ts";
+import { removeAmbient } from "../context/scope.ts";
+import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
+import { warn } from "../internal/warn.ts";
+import type { Announcements } from "./announcements.ts";
+import type { OwnWorkers } from "./own-workers.ts";
+
+/** How long to wait for generators that nobody reads before it is said. */
+const IDLE_NOTICE_MS = 1_000;
+
+/** What of a pool is to be closed. */
+export interface PoolClosingOptions {
+  readonly proxy: WorkerProxy;
+  readonly workers: OwnWorkers;
+  readonly announcements: Announcements;
+  /** What each step of ending a worker may take. */
+  readonly killGraceMs: number;
+}
+
+/** The end of one pool. */
+export class PoolClosing {
+  readonly #options: PoolClosingOptions;
+  readonly #graceOver = createDeferred();
+  #draining = false;
+
+  constructor(options: PoolClosingOptions) {
+    this.#options = options;
+  }
+
+  /** Whether calls under way are being waited for. A worker that is replaced meanwhile serves them. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Goes all the way. Once. */
+  async run(graceMs: number): Promise<void> {
+    const { proxy, workers, announcements, killGraceMs } = this.#options;
+    proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
+    if (proxy.unsettled > 0 && graceMs > 0) await this.#drain(graceMs);
+    const retracted = announcements.retract();
+    // At once: a task that loses its nested calls to the retraction would fail with that, and not because the pool closes.
+    proxy.abortCalls(() => new PoolClosedError("Cannot complete the call: the pool has been closed"));
+    await retracted;
+    try {
+      await workers.stop(killGraceMs);
+    } finally {
+      removeAmbient(proxy.dispatcher);
+      await proxy.close();
+    }
+  }
+
+  /** Waits no longer than this for the calls under way. */
+  shorten(graceMs: number): void {
+    deadlines.after(graceMs, () => this.#graceOver.resolve());
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    this.#draining = true;
+    this.#options.workers.drain();
+    await this.#awaitCalls(graceMs);
+    this.#draining = false;
+  }
+
+  /** Waits for the calls under way, at most for the grace; says so when only idle generators are left. */
+  async #awaitCalls(graceMs: number): Promise<void> {
+    const { proxy } = this.#options;
+    keepAlive();
+    const over = deadlines.after(graceMs, () => this.#graceOver.resolve());
+    const notice = deadlines.after(IDLE_NOTICE_MS, () => {
+      const idle = proxy.suspendedStreams;
+      if (idle === 0 || idle < proxy.unsettled) return;
+      warn(
+        "MERINO_CLOSE_WAITS",
+        `A pool that is closing waits up to ${graceMs} ms for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
+      );
+    });
+    try {
+      await Promise.race([proxy.settled(), this.#graceOver.promise]);
+    } finally {
+      deadlines.cancel(over);
+      deadlines.cancel(notice);
+      letExit();
+    }
+  }
+}

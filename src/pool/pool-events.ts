@@ -1,0 +1,53 @@
+/**
+ * Who reads the events of a pool. There are two streams, so that calls cost nothing while nobody wants to know of
+ * them, however many read of workers.
+ */
+import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
+import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { EventStream } from "../internal/event-stream.ts";
+import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
+
+/** What to read, and until when. */
+export interface PoolEventsOptions {
+  readonly signal?: AbortSignal;
+  readonly tasks?: boolean;
+}
+
+const EVENTS_OPTIONS: Readonly<Record<keyof PoolEventsOptions, true>> = { signal: true, tasks: true };
+
+/** The events of one pool. */
+export class PoolEvents implements TaskEventSink {
+  readonly #all = new EventStream<PoolEvent>();
+  readonly #withoutTasks = new EventStream<WorkerEvent>();
+
+  /** Whether anybody reads of calls. */
+  get wanted(): boolean {
+    return this.#all.subscriberCount > 0;
+  }
+
+  publish(event: PoolEvent): void {
+    this.#all.publish(event);
+    if (event.type !== "task") this.#withoutTasks.publish(event);
+  }
+
+  /** @throws {@link InvalidOptionError} at once, for a bad option. */
+  subscribe(options: PoolEventsOptions): AsyncIterable<PoolEvent> {
+    assertKnownOptions(options, EVENTS_OPTIONS);
+    const { signal, tasks = true } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
+    }
+    if (typeof tasks !== "boolean") {
+      throw new InvalidOptionError("tasks", { value: tasks, expected: "a boolean" });
+    }
+    const subscription = signal === undefined ? {} : { signal };
+    return tasks ? this.#all.subscribe(subscription) : this.#withoutTasks.subscribe(subscription);
+  }
+
+  /** Ends every reading. */
+  close(): void {
+    this.#all.close();
+    this.#withoutTasks.close();
+  }
+}

@@ -225,7 +225,7 @@ export class WorkerHost {
 
   async #drainAndStop(cutShort: Promise<void>): Promise<void> {
     const { tasks } = this.#parts;
-    // Calls that came before the request may still be unread, behind a body that held the thread: they count.
+    // Calls that came before the request may still be unread, behind a body that kept the thread busy: they count.
     await Promise.race([setImmediate().then(() => setImmediate()), cutShort]);
     this.drain();
     const quiet = async (): Promise<void> => {

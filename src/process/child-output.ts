@@ -12,7 +12,7 @@ const TAIL_BYTES = 8 * 1024;
 
 /**
  * How long after the end of a process its output may take to end too. It is there already, except where
- * the process left children behind which hold its streams open.
+ * the process left children behind which keep its streams open.
  */
 const DRAIN_MS = 250;
 

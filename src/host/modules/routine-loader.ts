@@ -1,6 +1,6 @@
 /**
  * Finds the routine of a task in this process, importing its module when the caller may ask for that. A caller
- * that may not is held to the exposed routines, and is told at once, by the head of its task.
+ * that may not is restricted to the exposed routines, and is told at once, by the head of its task.
  */
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
 import { findRoutine, nearMisses } from "../../identity/registry.ts";
@@ -31,20 +31,20 @@ export function createRoutineLoader(
   const { exposed = new ExposedRoutines(), importOnDemand = true, mappings = [] } = options;
   /** Routines whose modules have been evaluated far enough, by the request that asked for them. */
   const resolved = new WeakMap<RoutineRequest, RoutineDefinition>();
-  const isHeld = ({ mayImport }: RoutineRequest): boolean => !mayImport || !importOnDemand;
+  const isRestricted = ({ mayImport }: RoutineRequest): boolean => !mayImport || !importOnDemand;
 
   function lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined {
     const known = resolved.get(request);
     if (known !== undefined) return known;
-    const held = isHeld(request);
+    const restricted = isRestricted(request);
     const fault = identityFault(request.id);
     if (fault !== undefined) {
       return refuse(
-        held ? NackCode.NOT_EXPOSED : NackCode.UNKNOWN_ROUTINE,
+        restricted ? NackCode.NOT_EXPOSED : NackCode.UNKNOWN_ROUTINE,
         `no routine can be called so: ${fault}`,
       );
     }
-    if (!held) return undefined;
+    if (!restricted) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
     if (definition === undefined) return refuse(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
     resolved.set(request, definition);
@@ -54,7 +54,7 @@ export function createRoutineLoader(
   return {
     lookup,
     async resolve(request) {
-      if (isHeld(request)) throw new Error(explainHidden(exposed, request.id)); // lookup has refused it
+      if (isRestricted(request)) throw new Error(explainHidden(exposed, request.id)); // lookup has refused it
       const definition = await load(loader, mappings, request);
       resolved.set(request, definition);
       return definition;

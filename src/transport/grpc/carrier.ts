@@ -53,7 +53,7 @@ export class GrpcCarrier implements Carrier, GrpcCallEvents {
     if (this.#closing) return;
     this.#closing = true;
     this.#call.halfClose();
-    // A peer that never answers the end, or never reads, must not hold the connection.
+    // A peer that never answers the end, or never reads, must not keep the connection open.
     this.#closeDeadline = deadlines.after(CLOSE_GRACE_MS, () => this.#channel.destroy());
   }
 

@@ -1,7 +1,7 @@
 /**
  * Cuts what a gRPC stream delivers into messages: a flag byte, a length of four bytes, big-endian, and the
  * message. It hands messages out in place where they arrive in one piece, and bounds what a peer can make it
- * hold.
+ * buffer.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 

@@ -29,7 +29,7 @@ export function relayDispatch(
     },
     {
       response: (bytes) => {
-        if (!stream.write(bytes)) carrier.hold();
+        if (!stream.write(bytes)) carrier.pauseCredit();
       },
       end: (status) => {
         if (status === undefined) {
@@ -49,12 +49,12 @@ export function relayDispatch(
     drain: () => stream.resume(),
     closed: (error) => relay.closed(error),
   };
-  stream.on("drain", () => carrier.release());
+  stream.on("drain", () => carrier.resumeCredit());
   stream.on("data", (message: Buffer) => relay.request(message));
   stream.on("end", () => relay.halfClosed());
   stream.on("cancelled", () => {
     // Nobody reads any more: what still comes must not be waited for.
-    carrier.release();
+    carrier.resumeCredit();
     relay.cancelled();
   });
 }

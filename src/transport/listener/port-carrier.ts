@@ -1,7 +1,6 @@
 /**
  * The carrier between two threads of one process: batches over a MessagePort. A port queues without limit, so
- * each direction has a window of bytes that both ends count in shared memory. What a batch says, and whom the
- * other thread speaks for, it does not know.
+ * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch.
  */
 import type { MessagePort } from "node:worker_threads";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
@@ -57,8 +56,9 @@ export class PortCarrier implements Carrier {
   readonly #windowBytes: number;
   /** Bytes ever sent, modulo 2³² like every count here. */
   #sent = 0;
-  #holding = false;
-  #heldBytes = 0;
+  #creditPaused = false;
+  /** Received while the credit was paused, and so not given back yet. */
+  #owedBytes = 0;
   #ended = false;
   #error: Error | undefined;
 
@@ -89,19 +89,19 @@ export class PortCarrier implements Carrier {
   }
 
   /**
-   * Stops giving back what is received, until {@link release}: the peer comes to rest once the window is
-   * full. What is under way is still delivered.
+   * Gives the peer no credit for what is received, until {@link resumeCredit}: it stops sending once the window
+   * is full. What is under way is still delivered.
    */
-  hold(): void {
-    this.#holding = true;
+  pauseCredit(): void {
+    this.#creditPaused = true;
   }
 
-  /** Gives back what has been received since {@link hold}. */
-  release(): void {
-    if (!this.#holding) return;
-    this.#holding = false;
-    const bytes = this.#heldBytes;
-    this.#heldBytes = 0;
+  /** Gives the peer credit again, also for what has been received since {@link pauseCredit}. */
+  resumeCredit(): void {
+    if (!this.#creditPaused) return;
+    this.#creditPaused = false;
+    const bytes = this.#owedBytes;
+    this.#owedBytes = 0;
     this.#take(bytes);
   }
 
@@ -121,7 +121,7 @@ export class PortCarrier implements Carrier {
     if (this.#ended) return;
     if (message instanceof Uint8Array) {
       this.events?.batch(message, 0, message.length);
-      if (this.#holding) this.#heldBytes += counted(message.length);
+      if (this.#creditPaused) this.#owedBytes += counted(message.length);
       else this.#take(counted(message.length));
     } else if (message === DRAINED) {
       this.events?.drain();

@@ -53,7 +53,7 @@ export function relaySession(
       if (over) return;
       last = bytes.length <= MAX_FAREWELL_BYTES ? bytes : undefined;
       if (stream.write(bytes)) return;
-      carrier.hold();
+      carrier.pauseCredit();
       unread += 1;
       if (unread > MAX_UNREAD_BATCHES) pace();
     },
@@ -65,7 +65,7 @@ export function relaySession(
   };
   stream.on("drain", () => {
     unread = 0;
-    carrier.release();
+    carrier.resumeCredit();
     pace();
   });
   stream.on("data", (message: Buffer) => {

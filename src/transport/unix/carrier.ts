@@ -1,7 +1,7 @@
 /**
  * The carrier over a Unix domain socket: each batch preceded by its length, four bytes, little-endian.
  * It owns the socket and the cutting of the byte stream into batches; it bounds what a peer can make
- * it hold.
+ * it buffer.
  */
 import type { Socket } from "node:net";
 import { ProtocolError } from "../../errors/protocol-error.ts";
@@ -65,7 +65,7 @@ export class UnixCarrier implements Carrier {
 
   close(): void {
     this.#socket.end();
-    // A peer that never answers the end, or never reads, must not hold the descriptor.
+    // A peer that never answers the end, or never reads, must not keep the descriptor open.
     this.#socket.destroySoon();
     this.#closeDeadline ??= deadlines.after(CLOSE_GRACE_MS, () => this.#socket.destroy());
   }

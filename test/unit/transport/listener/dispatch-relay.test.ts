@@ -538,7 +538,7 @@ test("DispatchRelay refuses a Task that announces parts", async () => {
   assert.equal(stream.sink.code, GrpcStatus.INVALID_ARGUMENT);
 });
 
-test("DispatchRelay bounds what it holds back before the worker has introduced itself", () => {
+test("DispatchRelay bounds what waits before the worker has introduced itself", () => {
   const channel = new RecordedChannel();
   const sink = new RecordedSink();
   const relay = new DispatchRelay(channel, sink);

@@ -89,19 +89,19 @@ test("PortCarrier takes a batch of any size when the window has room", async () 
   assert.equal(right.batches[0]?.length, 50 * WINDOW);
 });
 
-test("PortCarrier does not drain while its peer holds, and does when it releases", async () => {
+test("PortCarrier does not drain while its peer gives no credit, and does when it resumes", async () => {
   await using ends = connectedEnds();
   const { left, right } = ends;
-  right.carrier.hold();
+  right.carrier.pauseCredit();
 
   left.carrier.send(batch(2 * WINDOW));
   right.carrier.send(batch(1));
   await eventually(() => right.batches.length === 1 && left.batches.length === 1);
-  const drainsWhileHeld = left.drains;
-  right.carrier.release();
+  const drainsWhilePaused = left.drains;
+  right.carrier.resumeCredit();
   await eventually(() => left.drains === 1);
 
-  assert.equal(drainsWhileHeld, 0);
+  assert.equal(drainsWhilePaused, 0);
 });
 
 test("PortCarrier counts on beyond 2³¹ bytes", async () => {

@@ -1,6 +1,6 @@
 /**
- * What has been heard of the workers of one namespace, and how long it counts. Makes records into workers, reports
- * what becomes of them, and says what to ask for. Opens nothing and sets no timer.
+ * What has been heard of the workers of one namespace. Makes records into workers, reports what becomes of them, and
+ * says what to ask for. Opens nothing and sets no timer.
  *
  * Everything in it comes from a network on which anybody may say anything: what is no worker's record is skipped with a
  * warning, a worker's records are believed from those hosts only that have announced them as they stand, and
@@ -9,10 +9,13 @@
 import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
+import { LanDepartures } from "./departures.ts";
+import { LanInstance } from "./instance.ts";
 import type { AnyRecord, LanQuestion } from "./multicast/packet.ts";
-import { instanceName, isHostName, serviceType, uidOfInstance } from "./service.ts";
-import { LanTargets } from "./targets.ts";
-import { decodeLanText, type LanText } from "./text.ts";
+import { serviceType } from "./service.ts";
+import { type AddressStatement, type LanStatement, readStatements } from "./statement.ts";
+import { LanTargets, type RecordSource } from "./targets.ts";
+import type { LanText } from "./text.ts";
 import type { WarnOnLan } from "./warnings.ts";
 
 /** What the cache works with. */
@@ -26,74 +29,32 @@ export interface LanCacheOptions {
   readonly rank: (address: string) => number;
 }
 
-/** Who sent a packet, and over which interface it came. */
-export interface RecordSource {
-  readonly address: string;
-  readonly interfaceName: string;
-}
-
-/** A longer life than this is asked about again before it counts on. */
-export const MAX_LIFETIME_MS = 120_000;
-
-/** RFC 6762, section 5.2: parts of a record's life after which it is asked for again. */
-const REFRESH_AT: readonly number[] = [0.8, 0.9, 0.95];
-
-/** When to ask for what is missing of a worker, from when it was first heard of; after that, when it is heard of again. */
-const COMPLETE_AT_MS: readonly number[] = [0, 1_000, 3_000, 9_000];
-
-/** How long after a worker was taken back an older announcement may still be read. */
-const ECHO_MS = 5_000;
-
 const MAX_INSTANCES = 4_096;
 const MAX_INSTANCES_PER_HOST = 1_024;
-const MAX_SOURCES = 16;
-const MAX_TEXT_BYTES = 16_384;
 
 /** Of one look; the next goes on with the rest. */
 const MAX_QUESTIONS = 64;
 
-interface Life {
-  readonly sinceMs: number;
-  readonly lifetimeMs: number;
-}
-
-interface Instance {
-  readonly uid: string;
-  /** The host that was the first to speak of it; it counts against that one's share. */
-  readonly founder: string;
-  /** Hosts whose word about it is taken. */
-  readonly sources: Set<string>;
-  /** Since it was heard of without its records. */
-  pointer: Life;
-  service: (Life & { readonly target: string; readonly port: number }) | undefined;
-  text: (Life & { readonly bytes: Buffer; readonly content: LanText | undefined }) | undefined;
-  /** Questions asked in its present state. */
-  asked: number;
-  /** As reported last and not dropped since, with its text, to tell whether it has changed. */
-  reported: { readonly worker: WorkerMetadata; readonly json: string } | undefined;
-}
-
-/** What one packet says of a worker. */
-interface Statement {
-  gone: boolean;
-  lifetimeMs: number;
-  service: { readonly target: string; readonly port: number } | undefined;
-  text: { readonly bytes: Buffer; readonly content: LanText | undefined } | undefined;
+/** As reported last and not dropped since, with its text, to tell whether it has changed. */
+interface Reported {
+  readonly worker: WorkerMetadata;
+  readonly json: string;
 }
 
 /** Workers heard of. */
 export class LanCache {
   readonly #options: LanCacheOptions;
   readonly #service: string;
-  readonly #instances = new Map<string, Instance>();
-  /** Workers taken back a moment ago, oldest first. */
-  readonly #gone = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+  readonly #instances = new Map<string, LanInstance>();
+  readonly #reported = new Map<string, Reported>();
+  readonly #departures: LanDepartures;
   readonly #perHost = new Map<string, number>();
   readonly #targets: LanTargets;
 
   constructor(options: LanCacheOptions) {
     this.#options = options;
     this.#service = serviceType(options.namespace);
+    this.#departures = new LanDepartures(options.now);
     this.#targets = new LanTargets(options.now);
   }
 
@@ -104,29 +65,18 @@ export class LanCache {
 
   /** Takes in the records of one response. */
   accept(records: Iterable<AnyRecord>, source: RecordSource): void {
-    const said = new Map<string, Statement>();
-    const addresses: { readonly name: string; readonly address: string; readonly ttl: number }[] = [];
-    for (const record of records) {
-      if (!("ttl" in record)) continue;
-      if (record.type === "A" || record.type === "AAAA") {
-        const { name, data, ttl = 0 } = record;
-        if (typeof data === "string") addresses.push({ name, address: data, ttl });
-      } else {
-        this.#read(record, said, source);
-      }
-    }
-    const touched = new Set<Instance>();
-    for (const [uid, statement] of said) {
+    const { workers, addresses } = readStatements(records, {
+      service: this.#service,
+      textOf: (uid) => this.#instances.get(uid)?.text,
+      malformed: (detail) => this.#warnOfRecords(source.address, detail),
+    });
+    const touched = new Set<LanInstance>();
+    for (const [uid, statement] of workers) {
       const instance = this.#take(uid, statement, source);
       if (instance !== undefined) touched.add(instance);
     }
     // After the services, which say whose addresses are of interest.
-    const believed = new Map<string, boolean>();
-    for (const { name, address, ttl } of addresses) {
-      const known = believed.get(name) ?? this.#mayTell(name, source, touched);
-      believed.set(name, known);
-      if (known) this.#targets.set(name, address, { source, lifetimeMs: lifetimeOf(ttl) });
-    }
+    this.#takeAddresses(addresses, source, touched);
     for (const instance of touched) this.#evaluate(instance);
   }
 
@@ -138,155 +88,72 @@ export class LanCache {
   tick(): LanQuestion[] {
     const now = this.#options.now();
     const questions: LanQuestion[] = [];
-    for (const [uid, { untilMs }] of this.#gone) {
-      if (now >= untilMs) this.#gone.delete(uid);
-    }
-    for (const name of this.#targets.expire()) {
-      const instance = this.#instances.get(name);
+    this.#departures.expire();
+    for (const uid of this.#targets.expire()) {
+      const instance = this.#instances.get(uid);
       if (instance !== undefined) this.#evaluate(instance);
     }
     for (const instance of [...this.#instances.values()]) {
-      const { service, text } = instance;
-      if ((service !== undefined && isOver(service, now)) || (text !== undefined && isOver(text, now))) {
-        this.#forget(instance);
-      } else if ((service === undefined || text === undefined) && isOver(instance.pointer, now)) {
+      if (instance.isOver(now)) {
         this.#forget(instance);
       } else if (questions.length < MAX_QUESTIONS) {
-        questions.push(...this.#questionsOf(instance, now));
+        questions.push(...instance.questions(this.#service, now, () => this.#lacksAddress(instance)));
       }
     }
     return questions;
   }
 
-  /** Whether a host may tell addresses of a name. Adds the workers that these concern. */
-  #mayTell(name: string, source: RecordSource, touched: Set<Instance>): boolean {
-    const owners = this.#targets.uidsOf(name).flatMap((uid) => this.#instances.get(uid) ?? []);
-    if (!owners.some(({ sources }) => sources.has(source.address))) return false;
-    for (const owner of owners) touched.add(owner);
-    return true;
-  }
-
-  /** Notes what a record says, if it is sound. */
-  #read(
-    record: AnyRecord & { readonly ttl?: number | undefined },
-    said: Map<string, Statement>,
-    source: RecordSource,
-  ): void {
-    const { type, ttl = 0 } = record;
-    if (type !== "PTR" && type !== "SRV" && type !== "TXT") return;
-    if (type === "PTR" && record.name.toLowerCase() !== this.#service) return;
-    const uid = uidOfInstance(type === "PTR" ? record.data : record.name, this.#service);
-    if (uid === undefined) {
-      if (type === "PTR") this.#malformed(source, "a name without a uid");
-      return;
-    }
-    const statement = said.get(uid) ?? { gone: false, lifetimeMs: 0, service: undefined, text: undefined };
-    const lifetimeMs = lifetimeOf(ttl);
-    said.set(uid, statement);
-    statement.lifetimeMs = Math.max(statement.lifetimeMs, lifetimeMs);
-    if (lifetimeMs === 0) statement.gone = true;
-    // Of a text that is taken back, the revision is of interest.
-    if (type === "TXT") statement.text = this.#textIn(record.data, uid, source);
-    else if (type === "SRV" && lifetimeMs > 0) statement.service = this.#serviceIn(record.data, uid, source);
-  }
-
-  #serviceIn(data: unknown, uid: string, source: RecordSource): Statement["service"] {
-    const { target, port } = (data ?? {}) as { target?: unknown; port?: unknown };
-    if (typeof target === "string" && isHostName(target) && typeof port === "number" && port > 0) {
-      return { target, port };
-    }
-    this.#malformed(source, `the service of '${uid}'`);
-    return undefined;
-  }
-
-  #textIn(data: unknown, uid: string, source: RecordSource): Statement["text"] {
-    const entries = (Array.isArray(data) ? data : []).filter((entry) => entry instanceof Uint8Array);
-    // With lengths: the same bytes cut elsewhere are not the same. A copy: the packet they are in may be large.
-    const bytes = Buffer.concat(entries.flatMap((entry) => [Buffer.of(entry.length), entry]));
-    if (bytes.length <= MAX_TEXT_BYTES) {
-      const known = this.#instances.get(uid)?.text;
-      return { bytes, content: known?.bytes.equals(bytes) ? known.content : decodeLanText(entries) };
-    }
-    this.#malformed(source, `the text of '${uid}', which is too long`);
-    return undefined;
-  }
-
   /** Believes or disbelieves what a host has said of a worker. */
-  #take(uid: string, statement: Statement, source: RecordSource): Instance | undefined {
-    const { gone, lifetimeMs, text } = statement;
+  #take(uid: string, statement: LanStatement, source: RecordSource): LanInstance | undefined {
+    const { gone, service, text } = statement;
     const known = this.#instances.get(uid);
-    if (this.#isOutdated(uid, text?.content?.revision)) return undefined;
-    if (known !== undefined && !this.#isBelieved(known, statement, source)) return undefined;
+    const revision = text?.content?.revision;
+    if (revision !== undefined && this.#isOutdated(uid, revision)) return undefined;
+    const verdict = known?.judge(statement, source.address) ?? "believed";
+    if (verdict === "contested") this.#warnOfClaim(source.address, uid);
+    if (verdict !== "believed") return undefined;
     if (gone) {
-      if (known !== undefined) this.#takeBack(known, text?.content?.revision);
+      if (known === undefined) return undefined;
+      this.#forget(known);
+      if (revision !== undefined) this.#departures.add(uid, revision);
       return undefined;
     }
-    const instance = known ?? this.#create(uid, source);
+    const instance = known ?? this.#create(uid, source.address);
     if (instance === undefined) return undefined;
-    const life: Life = { sinceMs: this.#options.now(), lifetimeMs };
-    if (statement.service !== undefined) {
-      this.#targets.bind(uid, statement.service.target);
-      instance.service = { ...statement.service, ...life };
-      instance.asked = 0;
+    instance.take(statement, this.#options.now());
+    if (service !== undefined) this.#targets.bind(uid, service.target);
+    if (text !== undefined && text.content === undefined) {
+      this.#warnOfRecords(source.address, `the text of '${uid}'`);
     }
-    if (text !== undefined) {
-      if (text.content === undefined) this.#malformed(source, `the text of '${uid}'`);
-      instance.text = { ...text, ...life };
-      instance.asked = 0;
-    }
-    if (instance.service === undefined || instance.text === undefined) instance.pointer = life;
     return instance;
   }
 
   /** Whether something newer has been heard of the worker. */
-  #isOutdated(uid: string, revision: number | undefined): boolean {
-    if (revision === undefined) return false;
+  #isOutdated(uid: string, revision: number): boolean {
     const present = this.#instances.get(uid)?.text?.content?.revision;
-    if (present !== undefined) return revision < present;
-    const gone = this.#gone.get(uid);
-    return gone !== undefined && revision <= gone.revision && this.#options.now() < gone.untilMs;
+    return present === undefined ? this.#departures.isEcho(uid, revision) : revision < present;
   }
 
-  #takeBack(instance: Instance, revision: number | undefined): void {
-    this.#forget(instance);
-    if (revision === undefined) return;
-    this.#gone.delete(instance.uid);
-    this.#gone.set(instance.uid, { revision, untilMs: this.#options.now() + ECHO_MS });
-    const oldest = this.#gone.keys().next();
-    if (this.#gone.size > MAX_INSTANCES && !oldest.done) this.#gone.delete(oldest.value);
-  }
-
-  /**
-   * A host may change what it has announced itself. One that announces all of the same is another address of that
-   * host, and may change it from then on; one that announces something else is an impostor or a mistake.
-   */
-  #isBelieved(instance: Instance, statement: Statement, { address }: RecordSource): boolean {
-    const { uid, sources, service, text } = instance;
-    if (sources.has(address)) return true;
-    const said = statement;
-    if (service === undefined || text === undefined) {
-      // Half a worker is nobody's: whoever tells the whole has it.
-      if (said.gone) return false;
-      const whole = said.service !== undefined && said.text !== undefined;
-      if (!whole && (service !== undefined || text !== undefined)) return false;
-      if (whole) sources.clear();
-      if (sources.size < MAX_SOURCES) sources.add(address);
-      return true;
+  /** Takes over the addresses that the host may tell. Adds the workers that these concern. */
+  #takeAddresses(
+    addresses: readonly AddressStatement[],
+    source: RecordSource,
+    touched: Set<LanInstance>,
+  ): void {
+    const believed = new Map<string, boolean>();
+    for (const { name, address, lifetimeMs } of addresses) {
+      let believable = believed.get(name);
+      if (believable === undefined) {
+        const owners = this.#targets.uidsOf(name).flatMap((uid) => this.#instances.get(uid) ?? []);
+        believable = owners.some(({ sources }) => sources.has(source.address));
+        believed.set(name, believable);
+        if (believable) for (const owner of owners) touched.add(owner);
+      }
+      if (believable) this.#targets.set(name, address, { source, lifetimeMs });
     }
-    const sameService = said.service?.target === service.target && said.service.port === service.port;
-    const sameText = said.text?.bytes.equals(text.bytes) ?? false;
-    if (!said.gone && sameService && sameText) {
-      if (sources.size < MAX_SOURCES) sources.add(address);
-      return true;
-    }
-    const differs =
-      said.gone || (said.service !== undefined && !sameService) || (said.text !== undefined && !sameText);
-    if (differs) this.#contested(uid, address);
-    return false;
   }
 
-  #create(uid: string, source: RecordSource): Instance | undefined {
-    const founder = source.address;
+  #create(uid: string, founder: string): LanInstance | undefined {
     const share = this.#perHost.get(founder) ?? 0;
     if (share >= MAX_INSTANCES_PER_HOST || this.#instances.size >= MAX_INSTANCES) {
       this.#options.warn({
@@ -296,45 +163,50 @@ export class LanCache {
       });
       return undefined;
     }
-    const instance: Instance = {
-      uid,
-      founder,
-      sources: new Set([founder]),
-      pointer: { sinceMs: this.#options.now(), lifetimeMs: MAX_LIFETIME_MS },
-      service: undefined,
-      text: undefined,
-      asked: 0,
-      reported: undefined,
-    };
+    const instance = new LanInstance(uid, founder, this.#options.now());
     this.#instances.set(uid, instance);
     this.#perHost.set(founder, share + 1);
     return instance;
   }
 
+  #forget(instance: LanInstance): void {
+    const { uid, founder } = instance;
+    this.#instances.delete(uid);
+    this.#targets.unbind(uid);
+    const share = (this.#perHost.get(founder) ?? 1) - 1;
+    if (share > 0) this.#perHost.set(founder, share);
+    else this.#perHost.delete(founder);
+    this.#drop(uid);
+  }
+
   /** Brings what is reported in line with what is known. */
-  #evaluate(instance: Instance): void {
+  #evaluate(instance: LanInstance): void {
     const worker = this.#workerOf(instance);
-    const { reported } = instance;
     if (worker === undefined) {
-      if (reported === undefined) return;
-      instance.reported = undefined;
-      this.#options.report({ type: "worker-dropped", worker: reported.worker });
+      this.#drop(instance.uid);
       return;
     }
+    const reported = this.#reported.get(worker.uid);
     const json = JSON.stringify(worker);
     if (reported?.json === json) return;
-    instance.reported = { worker, json };
+    this.#reported.set(worker.uid, { worker, json });
     this.#options.report({ type: reported === undefined ? "worker-added" : "worker-updated", worker });
   }
 
-  #workerOf({ uid, service, text, sources, reported }: Instance): WorkerMetadata | undefined {
-    if (service === undefined || text?.content === undefined) return undefined;
-    if (!this.#isOurs(text.content)) return undefined;
-    const host = this.#hostOf(service.target, sources, reported?.worker.address);
+  #drop(uid: string): void {
+    const reported = this.#reported.get(uid);
+    if (reported === undefined) return;
+    this.#reported.delete(uid);
+    this.#options.report({ type: "worker-dropped", worker: reported.worker });
+  }
+
+  #workerOf({ uid, service, text, sources }: LanInstance): WorkerMetadata | undefined {
+    if (service === undefined || text?.content === undefined || !this.#isOurs(text.content)) return undefined;
+    const host = this.#hostOf(service.target, sources, this.#reported.get(uid)?.worker.address);
     if (host === undefined) return undefined;
     const address = `${host.includes(":") ? `[${host}]` : host}:${service.port}`;
     const worker = parseWorkerMetadata({ ...text.content.fields, uid, address }, { unix: false });
-    if (worker === undefined) this.#malformed({ address: [...sources][0] ?? "" }, `the record of '${uid}'`);
+    if (worker === undefined) this.#warnOfRecords([...sources][0] ?? "", `the record of '${uid}'`);
     return worker;
   }
 
@@ -349,34 +221,8 @@ export class LanCache {
     return equals.find((address) => present !== undefined && isAddressOf(present, address)) ?? equals[0];
   }
 
-  #questionsOf(instance: Instance, now: number): LanQuestion[] {
-    const { uid, service, text, asked } = instance;
-    const name = instanceName(uid, this.#service);
-    if (service === undefined || text === undefined) {
-      const dueMs = COMPLETE_AT_MS[asked];
-      if (dueMs === undefined || now < instance.pointer.sinceMs + dueMs) return [];
-      instance.asked += 1;
-      return [
-        { name, type: "SRV" },
-        { name, type: "TXT" },
-      ];
-    }
-    const life = endOf(service) < endOf(text) ? service : text;
-    const share = REFRESH_AT[asked];
-    const isLate = share !== undefined && now >= life.sinceMs + share * life.lifetimeMs;
-    if (!isLate && !(asked === 0 && this.#lacksAddress(instance))) return [];
-    instance.asked += 1;
-    const { target } = service;
-    return [
-      { name, type: "SRV" },
-      { name, type: "TXT" },
-      { name: target, type: "A" },
-      { name: target, type: "AAAA" },
-    ];
-  }
-
   /** Whether its host has been named, by a name of multicast DNS, but no address of it told. */
-  #lacksAddress({ service, text, sources }: Instance): boolean {
+  #lacksAddress({ service, text, sources }: LanInstance): boolean {
     if (service === undefined || text?.content === undefined || !this.#isOurs(text.content)) return false;
     return this.#hostOf(service.target, sources, undefined) === undefined;
   }
@@ -386,17 +232,7 @@ export class LanCache {
     return namespace === undefined || namespace === this.#options.namespace;
   }
 
-  #forget(instance: Instance): void {
-    const { uid, founder, reported } = instance;
-    this.#instances.delete(uid);
-    this.#targets.unbind(uid);
-    const share = (this.#perHost.get(founder) ?? 1) - 1;
-    if (share > 0) this.#perHost.set(founder, share);
-    else this.#perHost.delete(founder);
-    if (reported !== undefined) this.#options.report({ type: "worker-dropped", worker: reported.worker });
-  }
-
-  #malformed({ address }: { readonly address: string }, detail: string): void {
+  #warnOfRecords(address: string, detail: string): void {
     this.#options.warn({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `records of ${address}`,
@@ -405,7 +241,7 @@ export class LanCache {
     });
   }
 
-  #contested(uid: string, address: string): void {
+  #warnOfClaim(address: string, uid: string): void {
     this.#options.warn({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `claims of ${address}`,
@@ -413,18 +249,6 @@ export class LanCache {
       detail: `the first is '${uid}'`,
     });
   }
-}
-
-function lifetimeOf(ttlS: number): number {
-  return Math.min(ttlS * 1_000, MAX_LIFETIME_MS);
-}
-
-function endOf({ sinceMs, lifetimeMs }: Life): number {
-  return sinceMs + lifetimeMs;
-}
-
-function isOver(life: Life, now: number): boolean {
-  return now >= endOf(life);
 }
 
 function isAddressOf(address: string, host: string): boolean {

@@ -5,9 +5,15 @@
 import { isIP } from "node:net";
 import { isLinkLocal } from "./multicast/interface.ts";
 
+/** Who sent a packet, and over which interface it came. */
+export interface RecordSource {
+  readonly address: string;
+  readonly interfaceName: string;
+}
+
 /** Whose word an address is, and how long it counts. */
 export interface AddressClaim {
-  readonly source: { readonly address: string; readonly interfaceName: string };
+  readonly source: RecordSource;
   /** Milliseconds; 0 takes it back. */
   readonly lifetimeMs: number;
 }

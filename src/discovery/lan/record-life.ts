@@ -1,0 +1,25 @@
+/** How long a record counts. Pure; instants are milliseconds on a monotonic clock. */
+
+/** From when, and for how long. */
+export interface RecordLife {
+  readonly sinceMs: number;
+  readonly lifetimeMs: number;
+}
+
+/** A longer life than this is asked about again before it counts on. */
+export const MAX_LIFETIME_MS = 120_000;
+
+/** Reads the lifetime that a record asks for, in milliseconds; 0 takes it back. */
+export function lifetimeOf(ttlS: number): number {
+  return Math.min(ttlS * 1_000, MAX_LIFETIME_MS);
+}
+
+/** When it ceases to count. */
+export function endOf({ sinceMs, lifetimeMs }: RecordLife): number {
+  return sinceMs + lifetimeMs;
+}
+
+/** Tells whether it counts no more. */
+export function isOver(life: RecordLife, nowMs: number): boolean {
+  return nowMs >= endOf(life);
+}

@@ -1,0 +1,124 @@
+/**
+ * What one packet says: of workers, and of the addresses of hosts. Leaves out what is no worker's record, and
+ * believes nothing: that is for whoever knows what was said before.
+ */
+import type { AnyRecord } from "./multicast/packet.ts";
+import { lifetimeOf } from "./record-life.ts";
+import { isHostName, uidOfInstance } from "./service.ts";
+import { decodeLanText, type LanText } from "./text.ts";
+
+/** A text as it came, and what it says; undefined if that makes no sense. */
+export interface HeardText {
+  readonly bytes: Buffer;
+  readonly content: LanText | undefined;
+}
+
+/** What a packet says of one worker. */
+export interface LanStatement {
+  /** Whether one of its records is taken back. */
+  readonly gone: boolean;
+  readonly lifetimeMs: number;
+  readonly service: { readonly target: string; readonly port: number } | undefined;
+  readonly text: HeardText | undefined;
+}
+
+/** What a packet says of the host of that name. */
+export interface AddressStatement {
+  readonly name: string;
+  readonly address: string;
+  readonly lifetimeMs: number;
+}
+
+/** How to read a packet. */
+export interface StatementOptions {
+  /** Type of the service that is of interest. */
+  readonly service: string;
+  /** The text heard of a worker so far: the same bytes again are not decoded again. */
+  readonly textOf: (uid: string) => HeardText | undefined;
+  /** Told of each record that is left out although it claims to be of the service. */
+  readonly malformed: (detail: string) => void;
+}
+
+/** Longer texts are nobody's; ours are shorter by far. */
+const MAX_FOREIGN_TEXT_BYTES = 16_384;
+
+/** Reads the records of one packet. */
+export function readStatements(
+  records: Iterable<AnyRecord>,
+  options: StatementOptions,
+): {
+  readonly workers: ReadonlyMap<string, LanStatement>;
+  readonly addresses: readonly AddressStatement[];
+} {
+  const workers = new Map<string, LanStatement>();
+  const addresses: AddressStatement[] = [];
+  for (const record of records) {
+    if (!("ttl" in record)) continue;
+    const { ttl = 0 } = record;
+    if (record.type === "A" || record.type === "AAAA") {
+      const { name, data } = record;
+      if (typeof data === "string") addresses.push({ name, address: data, lifetimeMs: lifetimeOf(ttl) });
+      continue;
+    }
+    const uid = subjectOf(record, options);
+    if (uid === undefined) continue;
+    workers.set(uid, withRecord(workers.get(uid), record, { ...options, uid, lifetimeMs: lifetimeOf(ttl) }));
+  }
+  return { workers, addresses };
+}
+
+/** Whom a record is about; undefined: nobody of this service. */
+function subjectOf(record: AnyRecord, { service, malformed }: StatementOptions): string | undefined {
+  const { type } = record;
+  if (type === "SRV" || type === "TXT") return uidOfInstance(record.name, service);
+  if (type !== "PTR" || record.name.toLowerCase() !== service) return undefined;
+  const uid = uidOfInstance(record.data, service);
+  if (uid === undefined) malformed("a name without a uid");
+  return uid;
+}
+
+function withRecord(
+  said: LanStatement | undefined,
+  record: AnyRecord,
+  options: StatementOptions & { readonly uid: string; readonly lifetimeMs: number },
+): LanStatement {
+  const { lifetimeMs } = options;
+  const statement = {
+    gone: lifetimeMs === 0 || said?.gone === true,
+    lifetimeMs: Math.max(lifetimeMs, said?.lifetimeMs ?? 0),
+    service: said?.service,
+    text: said?.text,
+  };
+  // Of a text that is taken back, the revision is of interest.
+  if (record.type === "TXT") return { ...statement, text: textIn(record.data, options) };
+  if (record.type === "SRV" && lifetimeMs > 0)
+    return { ...statement, service: serviceIn(record.data, options) };
+  return statement;
+}
+
+function serviceIn(
+  data: unknown,
+  { uid, malformed }: StatementOptions & { readonly uid: string },
+): LanStatement["service"] {
+  const { target, port } = (data ?? {}) as { target?: unknown; port?: unknown };
+  if (typeof target === "string" && isHostName(target) && typeof port === "number" && port > 0) {
+    return { target, port };
+  }
+  malformed(`the service of '${uid}'`);
+  return undefined;
+}
+
+function textIn(
+  data: unknown,
+  { uid, textOf, malformed }: StatementOptions & { readonly uid: string },
+): HeardText | undefined {
+  const entries = (Array.isArray(data) ? data : []).filter((entry) => entry instanceof Uint8Array);
+  // With lengths: the same bytes cut elsewhere are not the same. A copy: the packet they are in may be large.
+  const bytes = Buffer.concat(entries.flatMap((entry) => [Buffer.of(entry.length), entry]));
+  if (bytes.length <= MAX_FOREIGN_TEXT_BYTES) {
+    const known = textOf(uid);
+    return { bytes, content: known?.bytes.equals(bytes) ? known.content : decodeLanText(entries) };
+  }
+  malformed(`the text of '${uid}', which is too long`);
+  return undefined;
+}

@@ -27,7 +27,7 @@ export interface Link {
 }
 
 /** Which networks. */
-export interface LinkOptions {
+export interface LanLinkOptions {
   readonly interfaces: readonly string[] | undefined;
   readonly port: number;
   readonly clock?: Clock;
@@ -38,7 +38,7 @@ const LOOK_INTERVAL_MS = 5_000;
 
 /** The networks of this host. */
 export class LanLink implements Link {
-  readonly #options: LinkOptions;
+  readonly #options: LanLinkOptions;
   readonly #clock: Clock;
   readonly #listener: LinkListener;
   readonly #endpoints = new Map<string, LanEndpoint>();
@@ -46,7 +46,7 @@ export class LanLink implements Link {
   #next: Disposable | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: LinkOptions, listener: LinkListener) {
+  constructor(options: LanLinkOptions, listener: LinkListener) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#listener = listener;

@@ -1,0 +1,178 @@
+/**
+ * The answers to questions of multicast DNS about what one publisher has announced: whom a question is about, when
+ * it is answered, and to whom. What is announced, and how it is sent to all, is the announcer's.
+ */
+import type { Clock } from "../../internal/time/clock.ts";
+import { type LanAdvertisement, recordsOf } from "./advertisement.ts";
+import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
+import { sendQuietly } from "./multicast/link.ts";
+import { type LanPacket, type LanQuestion, type LanRecord, packRecords } from "./multicast/packet.ts";
+import { isSameName, SERVICE_ENUMERATION } from "./service.ts";
+
+/** What the answers are made from. */
+export interface LanResponderOptions {
+  /** Of multicast DNS: who asks from another one is answered alone. */
+  readonly port: number;
+  readonly lifetimeMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** What is announced at present. */
+  readonly announced: () => readonly LanAdvertisement[];
+  /** When it went out last by this interface, on the clock; undefined: not yet. */
+  readonly sentMs: (uid: string, endpoint: Endpoint) => number | undefined;
+  /** Sends to all who are on the network; never rejects. */
+  readonly send: (endpoint: Endpoint, advertisements: readonly LanAdvertisement[]) => Promise<void>;
+}
+
+/** RFC 6762, section 6: answers that many may give wait for a random time, so that they do not come at once. */
+const ANSWER_DELAY_MS = { least: 20, most: 120 } as const;
+
+/**
+ * Least time between two sendings of a record by one interface, whoever asks. The RFC has a second; but a watch
+ * that starts just after an announcement would wait for it, and it is the limit that counts, not its size.
+ */
+const ANSWER_INTERVAL_MS = 250;
+
+/** RFC 6762, section 6.7: those who ask from another port do not listen to what is announced later. */
+const UNICAST_TTL_S = 10;
+
+/** An interface's answers that are due. */
+interface DueAnswers {
+  readonly uids: Set<string>;
+  readonly timer: Disposable;
+}
+
+/** Answers until it is closed. */
+export class LanResponder {
+  readonly #options: LanResponderOptions;
+  readonly #due = new Map<Endpoint, DueAnswers>();
+
+  constructor(options: LanResponderOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a question that came by an interface, or will. */
+  answer(packet: LanPacket, endpoint: Endpoint, source: LanSource): void {
+    const announced = this.#options.announced();
+    const service = announced[0]?.service;
+    const alone = source.port !== this.#options.port;
+    if (service !== undefined && packet.questions.some(isEnumeration)) {
+      this.#enumerate(service, packet, endpoint, alone ? source : undefined);
+    }
+    const known = this.#knownTo(packet);
+    const asked = announced.filter((advertisement) => isAsked(advertisement, packet.questions, known));
+    if (asked.length === 0) return;
+    if (alone) this.#answerAlone(packet, endpoint, source, asked);
+    else this.#answerLater(endpoint, asked);
+  }
+
+  /** Answers that are due are not given any more. */
+  close(): void {
+    for (const { timer } of this.#due.values()) timer[Symbol.dispose]();
+    this.#due.clear();
+  }
+
+  /** RFC 6762, section 7.1: what the asker has, with half its life before it, need not be told. */
+  #knownTo(packet: LanPacket): ReadonlySet<string> {
+    const halfS = this.#options.lifetimeMs / 2_000;
+    const known = new Set<string>();
+    for (const answer of packet.answers) {
+      if (answer.type === "PTR" && (answer.ttl ?? 0) >= halfS) known.add(answer.data.toLowerCase());
+    }
+    return known;
+  }
+
+  #answerLater(endpoint: Endpoint, asked: readonly LanAdvertisement[]): void {
+    const due = this.#due.get(endpoint);
+    if (due !== undefined) {
+      for (const { uid } of asked) due.uids.add(uid);
+      return;
+    }
+    const { clock, random, announced, sentMs, send } = this.#options;
+    const lastMs = asked.map(({ uid }) => sentMs(uid, endpoint) ?? Number.NEGATIVE_INFINITY);
+    const delayMs = ANSWER_DELAY_MS.least + random() * (ANSWER_DELAY_MS.most - ANSWER_DELAY_MS.least);
+    const uids = new Set(asked.map(({ uid }) => uid));
+    const timer = clock.setTimeout(
+      () => {
+        this.#due.delete(endpoint);
+        void send(
+          endpoint,
+          announced().filter(({ uid }) => uids.has(uid)),
+        );
+      },
+      Math.max(delayMs, Math.max(...lastMs) + ANSWER_INTERVAL_MS - clock.now()),
+    );
+    this.#due.set(endpoint, { uids, timer });
+  }
+
+  /** To one who asks from a port of its own: one packet, with what fits into it. */
+  #answerAlone(
+    { id, questions }: LanPacket,
+    endpoint: Endpoint,
+    source: LanSource,
+    asked: readonly LanAdvertisement[],
+  ): void {
+    const groups = asked.map((advertisement) =>
+      recordsOf(advertisement, endpoint.interface, UNICAST_TTL_S).map((record) => ({
+        ...record,
+        flush: false,
+      })),
+    );
+    const [answers] = packRecords(groups);
+    if (answers === undefined) return;
+    void sendQuietly(endpoint, { id, questions: repeated(questions, asked), answers }, source);
+  }
+
+  /** @param to Whom to answer alone; undefined: all. */
+  #enumerate(service: string, { id }: LanPacket, endpoint: Endpoint, to: LanSource | undefined): void {
+    const ttl = to === undefined ? this.#options.lifetimeMs / 1_000 : UNICAST_TTL_S;
+    const answers: LanRecord[] = [
+      { type: "PTR", name: SERVICE_ENUMERATION, ttl, flush: false, data: service },
+    ];
+    if (to === undefined) {
+      void sendQuietly(endpoint, { answers });
+      return;
+    }
+    const questions: LanQuestion[] = [{ name: SERVICE_ENUMERATION, type: "PTR" }];
+    void sendQuietly(endpoint, { id, questions, answers }, to);
+  }
+}
+
+/** Whether one of the questions is about it, and the asker does not know the answer. */
+function isAsked(
+  { service, instance, target }: LanAdvertisement,
+  questions: readonly LanQuestion[],
+  known: ReadonlySet<string>,
+): boolean {
+  return questions.some(({ name, type }) => {
+    // The library's types leave ANY out.
+    switch (type as string) {
+      case "PTR":
+        return isSameName(name, service) && !known.has(instance.toLowerCase());
+      case "SRV":
+      case "TXT":
+        return isSameName(name, instance);
+      case "A":
+      case "AAAA":
+        return isSameName(name, target);
+      case "ANY":
+        return [service, instance, target].some((own) => isSameName(name, own));
+      default:
+        return false;
+    }
+  });
+}
+
+function isEnumeration({ name, type }: LanQuestion): boolean {
+  return (type as string) === "PTR" && isSameName(name, SERVICE_ENUMERATION);
+}
+
+/** A stranger's question is repeated in the answer: one of those answered, in words that are known to be sound. */
+function repeated(
+  questions: readonly LanQuestion[],
+  asked: readonly LanAdvertisement[],
+): readonly LanQuestion[] {
+  const names = asked.flatMap(({ service, instance, target }) => [service, instance, target]);
+  const answered = questions.find(({ name }) => names.some((own) => isSameName(own, name)));
+  return answered === undefined ? [] : [{ name: answered.name, type: answered.type }];
+}

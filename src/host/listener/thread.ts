@@ -10,7 +10,7 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { MAX_TIMER_MS } from "../../internal/time/clock.ts";
 import { loadGrpc } from "../../transport/grpc/service.ts";
-import { relayDispatch } from "../../transport/listener/dispatch-stream.ts";
+import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, type GrpcPeer, listenGrpc } from "../../transport/listener/listen.ts";
 import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
 import { relaySession } from "../../transport/listener/session-relay.ts";

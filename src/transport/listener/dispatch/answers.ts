@@ -5,15 +5,16 @@
  * The grammar of callers without `Feature.Grammar` is the original's: Ack, Results, then an Exception or the
  * end. A function's Done becomes a Result, a generator's becomes the end alone.
  */
-import { Feature } from "../../wire/features.ts";
-import type { Hello } from "../../wire/frames.ts";
-import type { HeadMismatch } from "../../wire/head-mismatch.ts";
-import { encodeAck } from "../../wire/messages/ack.ts";
-import { encodeNack } from "../../wire/messages/nack.ts";
-import { ResponseTag } from "../../wire/tags.ts";
-import type { GrpcStatus } from "../grpc/status.ts";
-import { type ResponseCursor, responseOf } from "./dispatch-bytes.ts";
-import type { DispatchCaller } from "./dispatch-requests.ts";
+import { Feature } from "../../../wire/features.ts";
+import type { Hello } from "../../../wire/frames.ts";
+import type { HeadMismatch } from "../../../wire/head-mismatch.ts";
+import { encodeAck } from "../../../wire/messages/ack.ts";
+import { encodeNack } from "../../../wire/messages/nack.ts";
+import { ResponseTag } from "../../../wire/tags.ts";
+import type { GrpcStatus } from "../../grpc/status.ts";
+import { responseOf } from "./bytes.ts";
+import type { DispatchCaller } from "./requests.ts";
+import type { ResponseCursor } from "./response-cursor.ts";
 
 /** How a `dispatch` stream ends when not with status OK. */
 export interface RelayStatus {

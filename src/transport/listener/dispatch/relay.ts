@@ -4,20 +4,22 @@
  * nothing itself. Whatever happens on either side, the stream ends exactly once, and the channel is closed
  * as soon as the task has its terminal frame.
  */
-import { isMerinoError } from "../../errors/merino-error.ts";
-import type { Hello } from "../../wire/frames.ts";
-import { headMismatch } from "../../wire/head-mismatch.ts";
-import { decodeGoAway } from "../../wire/messages/go-away.ts";
-import { decodeHello } from "../../wire/messages/hello.ts";
-import { refusalName } from "../../wire/messages/nack-code.ts";
-import { decodeReset } from "../../wire/messages/reset.ts";
-import { FrameTag, RequestTag, ResponseTag } from "../../wire/tags.ts";
-import { NOT_STARTED_TRAILER } from "../grpc/service.ts";
-import { GrpcStatus } from "../grpc/status.ts";
-import { DispatchAnswers, type RelaySink, type RelayStatus } from "./dispatch-answers.ts";
-import { FrameCursor, fieldHead, ResponseCursor, requestFrame, STREAM } from "./dispatch-bytes.ts";
-import { DispatchRequests } from "./dispatch-requests.ts";
-import { DispatchSession, type RelayChannel } from "./dispatch-session.ts";
+import { isMerinoError } from "../../../errors/merino-error.ts";
+import type { Hello } from "../../../wire/frames.ts";
+import { headMismatch } from "../../../wire/head-mismatch.ts";
+import { decodeGoAway } from "../../../wire/messages/go-away.ts";
+import { decodeHello } from "../../../wire/messages/hello.ts";
+import { refusalName } from "../../../wire/messages/nack-code.ts";
+import { decodeReset } from "../../../wire/messages/reset.ts";
+import { FrameTag, RequestTag, ResponseTag } from "../../../wire/tags.ts";
+import { NOT_STARTED_TRAILER } from "../../grpc/service.ts";
+import { GrpcStatus } from "../../grpc/status.ts";
+import { DispatchAnswers, type RelaySink, type RelayStatus } from "./answers.ts";
+import { fieldHead, requestFrame, STREAM } from "./bytes.ts";
+import { FrameCursor } from "./frame-cursor.ts";
+import { DispatchRequests } from "./requests.ts";
+import { ResponseCursor } from "./response-cursor.ts";
+import { DispatchSession, type RelayChannel } from "./session.ts";
 
 /** A Next, as a caller would have sent it. */
 const NEXT: Uint8Array = fieldHead(RequestTag.Next, 0);
@@ -30,7 +32,7 @@ const NEXT: Uint8Array = fieldHead(RequestTag.Next, 0);
  *
  * - The task is sent once the worker's Hello has come: up to then it has provably not started, and a channel
  *   that ends is UNAVAILABLE with the trailer `merino-not-started: 1`.
- * - What a caller gets depends on the grammar that it knows; see `dispatch-answers.ts`.
+ * - What a caller gets depends on the grammar that it knows; see `answers.ts`.
  * - A caller that half-closes asks for nothing more. If it has asked for no step, one Next is asked for it;
  *   once every step is answered, a generator that is still there is closed, and the stream ends well.
  */

@@ -4,7 +4,7 @@
  * at the end.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { RequestSchema, ResponseSchema } from "../../../src/wire/gen/wire_pb.ts";
+import type { RequestSchema, ResponseSchema } from "../../../../../src/wire/gen/wire_pb.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const ADD = text("a/b.ts#add");

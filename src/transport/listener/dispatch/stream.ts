@@ -3,10 +3,10 @@
  * task. It sees to back-pressure and to the ends; what is said is the relay's affair.
  */
 import type { Metadata } from "@grpc/grpc-js";
-import { CARRIER_HEADROOM } from "../../session/carrier.ts";
-import { DispatchRelay } from "./dispatch-relay.ts";
-import type { GrpcServerStream } from "./listen.ts";
-import type { PortCarrier } from "./port-carrier.ts";
+import { CARRIER_HEADROOM } from "../../../session/carrier.ts";
+import type { GrpcServerStream } from "../listen.ts";
+import type { PortCarrier } from "../port-carrier.ts";
+import { DispatchRelay } from "./relay.ts";
 
 const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
 

@@ -2,12 +2,12 @@
  * Reads the requests of a `dispatch` stream as far as the relay must know them: who the caller is, which of them
  * ask for an answer, and what is wrong. Payloads stay as they are. What follows from it, the relay decides.
  */
-import { BatchReader } from "../../wire/batch/reader.ts";
-import { Feature } from "../../wire/features.ts";
-import { FrameKind } from "../../wire/frame-kind.ts";
-import { TaskFlag } from "../../wire/task/flags.ts";
-import { GrpcStatus } from "../grpc/status.ts";
-import { requestFrame } from "./dispatch-bytes.ts";
+import { BatchReader } from "../../../wire/batch/reader.ts";
+import { Feature } from "../../../wire/features.ts";
+import { FrameKind } from "../../../wire/frame-kind.ts";
+import { TaskFlag } from "../../../wire/task/flags.ts";
+import { GrpcStatus } from "../../grpc/status.ts";
+import { requestFrame } from "./bytes.ts";
 
 /** What the head of a Task says about its caller. */
 export interface DispatchCaller {

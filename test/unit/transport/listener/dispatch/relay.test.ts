@@ -3,22 +3,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { currentTask } from "../../../../src/context/scope.ts";
-import type { TaskCaller } from "../../../../src/context/task.ts";
-import { createDeferred } from "../../../../src/internal/deferred.ts";
-import { GrpcStatus } from "../../../../src/transport/grpc/status.ts";
-import { DispatchRelay } from "../../../../src/transport/listener/dispatch-relay.ts";
-import { BatchReader } from "../../../../src/wire/batch/reader.ts";
-import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { currentTask } from "../../../../../src/context/scope.ts";
+import type { TaskCaller } from "../../../../../src/context/task.ts";
+import { createDeferred } from "../../../../../src/internal/deferred.ts";
+import { GrpcStatus } from "../../../../../src/transport/grpc/status.ts";
+import { DispatchRelay } from "../../../../../src/transport/listener/dispatch/relay.ts";
+import { BatchReader } from "../../../../../src/wire/batch/reader.ts";
+import { FrameKind } from "../../../../../src/wire/frame-kind.ts";
 import {
   FrameSchema,
   RequestSchema,
   type Response,
   ResponseSchema,
-} from "../../../../src/wire/gen/wire_pb.ts";
-import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
-import { TaskFlag } from "../../../../src/wire/task/flags.ts";
-import { version, WIRE_CODEC } from "../../../../src/wire/version.ts";
+} from "../../../../../src/wire/gen/wire_pb.ts";
+import { NackCode } from "../../../../../src/wire/messages/nack-code.ts";
+import { TaskFlag } from "../../../../../src/wire/task/flags.ts";
+import { version, WIRE_CODEC } from "../../../../../src/wire/version.ts";
 import {
   NEXT,
   RecordedChannel,
@@ -27,10 +27,10 @@ import {
   stepOf,
   taskOf,
   useDispatch,
-} from "../../../support/dispatch-peers.ts";
-import { eventually } from "../../../support/eventually.ts";
-import { batchOf, helloWith } from "../../../support/protocol-peers.ts";
-import { GOLDEN_ACK, GOLDEN_REQUESTS, GOLDEN_RESPONSES } from "../golden-dispatch.ts";
+} from "../../../../support/dispatch-peers.ts";
+import { eventually } from "../../../../support/eventually.ts";
+import { batchOf, helloWith } from "../../../../support/protocol-peers.ts";
+import { GOLDEN_ACK, GOLDEN_REQUESTS, GOLDEN_RESPONSES } from "./golden-messages.ts";
 
 const GRAMMAR = { features: [1] };
 

@@ -4,13 +4,13 @@
  * nothing; what the worker says comes to the relay.
  */
 import { randomUUID } from "node:crypto";
-import { DEFAULT_LIMITS } from "../../session/limits.ts";
-import { Feature } from "../../wire/features.ts";
-import { encodeHello } from "../../wire/messages/hello.ts";
-import { FieldWriter } from "../../wire/protobuf/field-writer.ts";
-import { FrameTag, RequestTag, WindowTag } from "../../wire/tags.ts";
-import { connectionFrame, fieldHead, requestFrame, STREAM } from "./dispatch-bytes.ts";
-import type { DispatchCaller } from "./dispatch-requests.ts";
+import { DEFAULT_LIMITS } from "../../../session/limits.ts";
+import { Feature } from "../../../wire/features.ts";
+import { encodeHello } from "../../../wire/messages/hello.ts";
+import { FieldWriter } from "../../../wire/protobuf/field-writer.ts";
+import { FrameTag, RequestTag, WindowTag } from "../../../wire/tags.ts";
+import { connectionFrame, fieldHead, requestFrame, STREAM } from "./bytes.ts";
+import type { DispatchCaller } from "./requests.ts";
 
 /** Where the relay sends the batches of its session. */
 export interface RelayChannel {

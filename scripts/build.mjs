@@ -25,20 +25,22 @@ const common = {
   ignoreAnnotations: true,
   logLevel: "warning",
 };
-const core = await findCore(["src/host/main.ts"]);
+const entryPoints = {
+  index: "src/index.ts",
+  "host/main": "src/host/main.ts",
+  "cli/merino": "src/cli/merino.ts",
+};
+const entries = Object.values(entryPoints);
+const imports = await readImports(entries);
 await build({
   ...common,
-  entryPoints: {
-    index: "src/index.ts",
-    "host/main": "src/host/main.ts",
-    "cli/merino": "src/cli/merino.ts",
-  },
+  entryPoints,
   // What several doors need is one module, loaded once.
   splitting: true,
   chunkNames: "shared-[hash]",
   sourcemap: true,
   sourcesContent: true,
-  plugins: [oneCore(core)],
+  plugins: [oneCore(findCore(imports, entryPoints["host/main"]), findDoors(imports, entries))],
 });
 // A thread of its own shares nothing with the others, and should load little.
 await build({
@@ -67,42 +69,55 @@ async function assertNamed(name, folders) {
   process.exitCode = 1;
 }
 
-/** The modules that every worker loads, as absolute paths: whatever the entries import, except lazily. */
-async function findCore(entries) {
+/**
+ * Reads which modules import which.
+ *
+ * @returns {Promise<ReadonlyMap<string, readonly { path: string, kind: string }[]>>} By file, from the root.
+ */
+async function readImports(entries) {
   const { metafile } = await build({ ...common, entryPoints: entries, write: false, metafile: true });
-  const found = new Set();
-  const visit = (file) => {
-    for (const { path: imported, kind, external } of metafile.inputs[file].imports) {
-      if (external === true || kind !== "import-statement" || found.has(imported)) continue;
-      found.add(imported);
-      visit(imported);
+  const own = ({ external }) => external !== true;
+  return new Map(Object.entries(metafile.inputs).map(([file, { imports }]) => [file, imports.filter(own)]));
+}
+
+/** The modules that every worker loads, as absolute paths: whatever its entry imports, except lazily. */
+function findCore(imports, entry) {
+  const found = new Set([entry]);
+  // A set hands out what is added to it meanwhile.
+  for (const file of found) {
+    for (const { path: imported, kind } of imports.get(file)) {
+      if (kind === "import-statement") found.add(imported);
     }
-  };
-  for (const entry of entries) visit(entry);
-  return [...found].filter((file) => !entries.includes(file)).map((file) => path.join(ROOT, file));
+  }
+  found.delete(entry);
+  return [...found].map((file) => path.join(ROOT, file));
+}
+
+/** The entries, and the modules that are imported lazily from somewhere, as absolute paths. */
+function findDoors(imports, entries) {
+  const lazy = [...imports.values()].flat().filter(({ kind }) => kind === "dynamic-import");
+  return [...entries, ...lazy.map(({ path: file }) => file)].map((file) => path.join(ROOT, file));
 }
 
 /**
  * Keeps the core in one file. The bundler puts modules together that the same doors lead to, and everything that
- * is imported lazily is a door; so every door is made to lead to all of the core.
+ * is imported lazily is a door; so every door is made to lead to all of the core. Which these are is known
+ * beforehand: one may be loaded before the bundler comes upon the place that imports it lazily.
  */
-function oneCore(files) {
+function oneCore(core, doors) {
   return {
     name: "one core",
     setup({ onResolve, onLoad }) {
-      const doors = new Set();
-      onResolve({ filter: /./ }, ({ kind, path: specifier, resolveDir }) => {
-        if (kind === "entry-point" || (kind === "dynamic-import" && specifier.startsWith("."))) {
-          doors.add(path.resolve(resolveDir, specifier));
-        }
-        return specifier === "merino:core" ? { path: specifier, namespace: "core" } : undefined;
-      });
+      onResolve({ filter: /^merino:core$/ }, ({ path: specifier }) => ({
+        path: specifier,
+        namespace: "core",
+      }));
       onLoad({ filter: /^merino:core$/, namespace: "core" }, () => ({
-        contents: files.map((file) => `import ${JSON.stringify(file)};`).join("\n"),
+        contents: core.map((file) => `import ${JSON.stringify(file)};`).join("\n"),
         resolveDir: ROOT,
       }));
       onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
-        if (!doors.has(file)) return undefined;
+        if (!doors.includes(file)) return undefined;
         return { contents: `${await readFile(file, "utf8")}\nimport "merino:core";\n`, loader: "ts" };
       });
     },

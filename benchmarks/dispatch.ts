@@ -4,8 +4,11 @@
  * second with 100 in flight, and the wall time of an uneven CPU-bound job. Rounds are interleaved and start
  * with another contender each time, so that nobody always runs on the warm, or on the throttled, machine.
  *
- * Run with `npm run bench`, options `-- --quick --json --check`.
+ * Run with `npm run bench`, options `-- --quick --json --check`. With `--against REF` it compares the
+ * working tree with another commit; see `against/compare.ts`.
  */
+import { CALLS } from "./against/calls.ts";
+import { compareWithCommit } from "./against/compare.ts";
 import type { Contender } from "./contenders/contender.ts";
 import { WORKERS } from "./contenders/contender.ts";
 import { openEcho } from "./contenders/echo.ts";
@@ -14,7 +17,8 @@ import { openMerino } from "./contenders/merino.ts";
 import { openMerinoNetwork } from "./contenders/merino-network.ts";
 import { openPiscina } from "./contenders/piscina.ts";
 import { openTinypool } from "./contenders/tinypool.ts";
-import { type BenchmarkOptions, type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
+import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio, percentile, seededRandom } from "./support/statistics.ts";
 import { atLeast, atMost } from "./support/target.ts";
 
@@ -237,4 +241,4 @@ function summarize(
   };
 }
 
-await runBenchmark("dispatch", measureDispatch);
+await runBenchmark("dispatch", measureDispatch, (options) => compareWithCommit(CALLS, options));

@@ -2,10 +2,15 @@
  * Does anything pile up? A million calls, 100 in flight; the heaps of the caller and of both workers,
  * after a collection, may not have grown between the first tenth and the end by more than noise.
  *
- * Run with `npm run bench:memory`, options `-- --quick --json --check`.
+ * Run with `npm run bench:memory`, options `-- --quick --json --check`. With `--against REF` it compares the
+ * working tree with another commit; see `against/compare.ts`.
  */
+
+import { compareWithCommit } from "./against/compare.ts";
+import { MEMORY } from "./against/memory.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
 import { runProbe } from "./support/probe.ts";
-import { type BenchmarkOptions, type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { atMost } from "./support/target.ts";
 
 /** Heap bytes by pid, and of the caller. */
@@ -41,4 +46,4 @@ async function measureMemory({ quick }: BenchmarkOptions): Promise<BenchmarkResu
   };
 }
 
-await runBenchmark("memory", measureMemory);
+await runBenchmark("memory", measureMemory, (options) => compareWithCommit(MEMORY, options));

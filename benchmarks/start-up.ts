@@ -2,10 +2,15 @@
  * How long does a pool take to start, and what does an idle worker weigh? Both beside the floor: bare
  * Nodes forked in the same run, alternating, each in a fresh parent process that runs plain JavaScript.
  *
- * Run with `npm run bench:start-up`, options `-- --quick --json --check`.
+ * Run with `npm run bench:start-up`, options `-- --quick --json --check`. With `--against REF` it compares the
+ * working tree with another commit; see `against/compare.ts`.
  */
+
+import { compareWithCommit } from "./against/compare.ts";
+import { START_UP } from "./against/start-up.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
 import { runProbe } from "./support/probe.ts";
-import { type BenchmarkOptions, type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio } from "./support/statistics.ts";
 import { atMost } from "./support/target.ts";
 
@@ -55,4 +60,4 @@ async function measureStartUp({ quick }: BenchmarkOptions): Promise<BenchmarkRes
   };
 }
 
-await runBenchmark("start-up", measureStartUp);
+await runBenchmark("start-up", measureStartUp, (options) => compareWithCommit(START_UP, options));

@@ -3,6 +3,7 @@
  * nor what it measured before can touch the figure. A probe prints one line of JSON.
  */
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -10,13 +11,19 @@ export interface ProbeOptions {
   readonly args?: readonly string[];
   /** Options for Node itself. */
   readonly nodeOptions?: readonly string[];
+  /** Folder of the package whose copy of the probe is run, and which it measures. Default: this one. */
+  readonly folder?: string;
+  /** Ends the probe. */
+  readonly signal?: AbortSignal;
 }
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** @returns What the probe printed; `T` is the probe's promise, not checked. */
 export async function runProbe<T>(file: string, options: ProbeOptions = {}): Promise<T> {
-  const probe = fileURLToPath(new URL(`../probes/${file}`, import.meta.url));
+  const { args = [], nodeOptions = [], folder = ROOT, signal } = options;
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const args = [...(options.nodeOptions ?? []), probe, ...(options.args ?? [])];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+  const parameters = [...nodeOptions, join(folder, "benchmarks/probes", file), ...args];
+  const { stdout } = await promisify(execFile)(process.execPath, parameters, { env, signal });
   return JSON.parse(stdout) as T;
 }

@@ -1,19 +1,12 @@
 /**
- * What every benchmark's command line has in common: the options, the note on the machine, the output
- * as a table or as JSON, and the exit code. It measures nothing.
+ * What every benchmark's command line has in common: the note on the machine, the output as tables or as JSON,
+ * and the exit code. It measures nothing.
  */
 import { availableParallelism, cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { BenchmarkError } from "./benchmark-error.ts";
+import { type BenchmarkOptions, type ComparisonOptions, parseBenchmarkOptions } from "./options.ts";
+import { formatTable, type Table } from "./table.ts";
 import type { Target } from "./target.ts";
-
-export interface BenchmarkOptions {
-  /** Fewer and shorter rounds: shows that everything runs; the figures are rough. */
-  readonly quick: boolean;
-  /** One JSON document on standard output instead of tables. */
-  readonly json: boolean;
-  /** Exit with code 1 if a target is missed. */
-  readonly check: boolean;
-}
 
 /** What a benchmark found: data for `--json`, tables for people, targets for both. */
 export interface BenchmarkResult {
@@ -22,31 +15,37 @@ export interface BenchmarkResult {
   readonly targets: readonly Target[];
 }
 
-export interface Table {
-  readonly title: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
+/** What is printed in the end; a comparison with another commit, which has rows instead of targets, gives it as it is. */
+export interface Outcome {
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly tables: readonly Table[];
+  /** Whether `--check` is to fail. */
+  readonly failed: boolean;
 }
 
-/** Runs a benchmark as a program: reads the command line, prints what it found, sets the exit code. */
-export async function runBenchmark(
-  name: string,
-  measure: (options: BenchmarkOptions) => Promise<BenchmarkResult>,
-): Promise<void> {
-  const options = parseBenchmarkOptions(process.argv.slice(2));
-  if (options === undefined) return;
-  const { data, tables, targets } = await measure(options);
-  const machine = describeMachine();
-  if (options.json) {
-    console.log(
-      JSON.stringify({ benchmark: name, quick: options.quick, machine, ...data, targets }, null, 2),
-    );
-  } else {
-    console.log(`${name} on Node ${machine.node}, ${machine.cpu}, ${machine.processors} processors`);
-    for (const table of tables) console.log(`\n${formatTable(table)}`);
-    console.log(`\n${formatTable(targetTable(targets))}`);
+type Measure = (options: BenchmarkOptions) => Promise<BenchmarkResult>;
+type Compare = (options: ComparisonOptions) => Promise<Outcome>;
+
+/**
+ * Runs a benchmark as a program: reads the command line, prints what it found, sets the exit code. That is 1 if
+ * `--check` fails, and 2 if nothing could be measured.
+ *
+ * @param compare What `--against` does; without it, the benchmark refuses that option.
+ */
+export async function runBenchmark(name: string, measure: Measure, compare?: Compare): Promise<void> {
+  try {
+    const options = parseBenchmarkOptions(process.argv.slice(2), { comparable: compare !== undefined });
+    const result =
+      compare !== undefined && "ref" in options
+        ? await compare(options)
+        : withTargets(await measure(options));
+    print(name, options, result);
+    if (options.check && result.failed) process.exitCode = 1;
+  } catch (error) {
+    if (!(error instanceof BenchmarkError)) throw error;
+    note(error.message);
+    process.exitCode = error.exitCode;
   }
-  if (options.check && targets.some((target) => !target.met)) process.exitCode = 1;
 }
 
 /** Says on standard error what is being measured, so that standard output stays clean for the result. */
@@ -54,22 +53,22 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function parseBenchmarkOptions(args: string[]): BenchmarkOptions | undefined {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        quick: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        check: { type: "boolean", default: false },
-      },
-    });
-    return values;
-  } catch (error) {
-    note(`${error instanceof Error ? error.message : error}\nOptions: --quick --json --check`);
-    process.exitCode = 2;
-    return undefined;
+function withTargets({ data, tables, targets }: BenchmarkResult): Outcome {
+  return {
+    data: { ...data, targets },
+    tables: [...tables, targetTable(targets)],
+    failed: targets.some((target) => !target.met),
+  };
+}
+
+function print(name: string, { json, quick }: BenchmarkOptions, { data, tables }: Outcome): void {
+  const machine = describeMachine();
+  if (json) {
+    console.log(JSON.stringify({ benchmark: name, quick, machine, ...data }, null, 2));
+    return;
   }
+  console.log(`${name} on Node ${machine.node}, ${machine.cpu}, ${machine.processors} processors`);
+  for (const table of tables) console.log(`\n${formatTable(table)}`);
 }
 
 function describeMachine(): { node: string; cpu: string; processors: number; platform: string } {
@@ -92,22 +91,4 @@ function targetTable(targets: readonly Target[]): Table {
       target.met ? "met" : "MISSED",
     ]),
   };
-}
-
-/** First column to the left, the others to the right. */
-function formatTable({ title, head, rows }: Table): string {
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? cell.length;
-        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join("  ")
-      .trimEnd();
-  return [title, line(head), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(line)].join(
-    "\n",
-  );
 }

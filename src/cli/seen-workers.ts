@@ -1,5 +1,7 @@
 /** What a discovery knows, as far as it tells within a time: discoveries report changes for ever and never say "that was all". */
 import type { Discovery } from "../discovery/discovery.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /**
@@ -17,7 +19,8 @@ export async function seenWorkers(
 ): Promise<readonly WorkerMetadata[]> {
   const workers = new Map<string, WorkerMetadata>();
   const ended = new AbortController();
-  const timer = setTimeout(() => ended.abort(), waitMs);
+  keepAlive();
+  const end = deadlines.after(waitMs, () => ended.abort());
   try {
     for await (const { type, worker } of discovery.subscribe({ signal: ended.signal })) {
       if (type === "worker-dropped") workers.delete(worker.uid);
@@ -25,7 +28,8 @@ export async function seenWorkers(
       if (type !== "worker-dropped" && enough(worker)) break;
     }
   } finally {
-    clearTimeout(timer);
+    deadlines.cancel(end);
+    letExit();
     ended.abort();
   }
   return [...workers.values()].sort((one, other) => (one.uid < other.uid ? -1 : 1));

@@ -11,6 +11,7 @@ import { explainStartFailure } from "../host/start-failure.ts";
 import { WorkerHost } from "../host/worker-host.ts";
 import { errorText } from "../internal/error-text.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
+import { pause, waitAtMost } from "../internal/time/wait.ts";
 import type { NetworkOptions } from "../process/network-options.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
@@ -71,7 +72,7 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
   const hurried = await Promise.race([ended, signals.second]);
   if (hurried === undefined) return ExitCode.OK;
   worker.cutShort(0);
-  await Promise.race([ended, after(HURRY_MS)]);
+  await waitAtMost(HURRY_MS, ended);
   return hurried.exitCode;
 }
 
@@ -135,17 +136,11 @@ async function endOf(
   }
 }
 
-/** Resolves once the worker has been idle for so long; never, once the signal has fired. */
-function idleFor(worker: WorkerHost, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    let timer = setTimeout(check, timeoutMs);
-    function check(): void {
-      const leftMs = timeoutMs - worker.idleMs;
-      if (leftMs <= 0) resolve();
-      else timer = setTimeout(check, Math.ceil(leftMs));
-    }
-    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  });
+/** Resolves once the worker has been idle for so long, or the signal has fired. */
+async function idleFor(worker: WorkerHost, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  for (let leftMs = timeoutMs; leftMs > 0 && !signal.aborted; leftMs = timeoutMs - worker.idleMs) {
+    await pause(leftMs, signal);
+  }
 }
 
 /** Lets callers find others first, then refuses new calls, then waits for those under way. */
@@ -166,14 +161,7 @@ async function retract(publisher: Publisher | undefined, terminal: Terminal): Pr
   const retracted = publisher.close().catch((error: unknown) => {
     terminal.err(`merino: cannot retract the worker from discovery: ${errorText(error)}\n`);
   });
-  await Promise.race([retracted, after(RETRACT_MS)]);
-}
-
-/** Resolves later, without keeping the process for it. */
-function after(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
+  await waitAtMost(RETRACT_MS, retracted);
 }
 
 /** What kept the worker from serving: for a module's own error, with the place in it. */

@@ -6,7 +6,8 @@
  */
 
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { createDeferred } from "../internal/deferred.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -124,15 +125,14 @@ function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> 
 
 /** Lets the iterator close what it has opened. One that never does is not waited for. */
 async function end(iterator: LooseIterator): Promise<void> {
-  const over = createDeferred();
-  const timer = setTimeout(over.resolve, END_WITHIN_MS);
+  if (typeof iterator.return !== "function") return;
+  keepAlive();
   try {
-    const ending = typeof iterator.return === "function" ? iterator.return() : undefined;
-    await Promise.race([ending, over.promise]);
+    await waitAtMost(END_WITHIN_MS, Promise.resolve(iterator.return()));
   } catch {
-    // It was told to end, and how it failed to concerns nobody.
+    // It was told to end; how it failed to makes no difference.
   } finally {
-    clearTimeout(timer);
+    letExit();
   }
 }
 

@@ -70,6 +70,7 @@ function send(message: ChildMessage, sent: () => void = () => {}): void {
 /** Output goes through pipes, asynchronously: a plain `process.exit()` would lose what the parent has not read yet. */
 function exitFlushed(code: number): void {
   const exit = (): void => process.exit(code);
+  // biome-ignore lint/style/noRestrictedGlobals: this file loads nothing, and the process must stay until then
   setTimeout(exit, FLUSH_MS);
   process.stdout.write("", () => process.stderr.write("", exit));
 }

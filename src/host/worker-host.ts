@@ -2,11 +2,12 @@
  * The inside of a worker, whoever started the process: what serves it, what its tasks may reach, and how it
  * ends. It knows neither a parent nor a command line; those hand it its options and tell it when to stop.
  */
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import { processReferences } from "../routine/process-references.ts";
@@ -231,7 +232,7 @@ export class WorkerHost {
     const quiet = async (): Promise<void> => {
       await tasks.idle();
       // Calls that cross the announcement are refused, and go elsewhere; with the connection they would be lost.
-      await Promise.race([tasks.caughtUp(), setTimeout(CROSSING_MS, undefined, { ref: false })]);
+      await waitAtMost(CROSSING_MS, tasks.caughtUp());
       await tasks.idle();
     };
     await Promise.race([quiet(), cutShort]);
@@ -244,9 +245,9 @@ export class WorkerHost {
     const closing = unixListener.close();
     tasks.drain();
     tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
-    await Promise.race([tasks.idle(), setTimeout(FAREWELL_MS)]);
+    await waitAtMost(FAREWELL_MS, tasks.idle());
     // Others' calls that cross the announcement go elsewhere; with the connection they would be lost.
-    await Promise.race([tasks.caughtUp(), setTimeout(FAREWELL_MS, undefined, { ref: false })]);
+    await waitAtMost(FAREWELL_MS, tasks.caughtUp());
     await nested.close();
     tasks.close();
     await Promise.all([closing, networkListener?.close(NETWORK_FAREWELL_MS)]);

@@ -13,6 +13,7 @@ import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
@@ -85,7 +86,7 @@ export class WorkerSlot {
   async describe(uid: string): Promise<LostWorker | undefined> {
     if (this.#worker?.uid === uid) {
       const { exited, pid } = this.#worker;
-      const exit = await Promise.race([exited, notice()]);
+      const exit = await waitAtMost(EXIT_NOTICE_MS, exited);
       if (exit === undefined) return { uid, pid, culprit: this.#culpritOf(uid) };
     }
     return this.#last?.uid === uid ? this.#last.loss : undefined;
@@ -202,12 +203,6 @@ export class WorkerSlot {
   #culpritOf(uid: string): string | undefined {
     return this.#killed?.uid === uid ? this.#killed.culprit : undefined;
   }
-}
-
-function notice(): Promise<undefined> {
-  return new Promise((resolve) => {
-    deadlines.after(EXIT_NOTICE_MS, () => resolve(undefined));
-  });
 }
 
 function reportBug(error: unknown): void {

@@ -4,8 +4,11 @@
  * write; a full output pauses the worker's stream instead of filling memory. It goes through
  * `process.stdout.write`, so that output captured or redirected here includes the workers'.
  */
+
 import type { Readable, Writable } from "node:stream";
+import { keepAlive, letExit } from "../internal/liveness.ts";
 import { processWide } from "../internal/process-wide.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
 
 /** How much of standard error is remembered. */
 const TAIL_BYTES = 8 * 1024;
@@ -63,13 +66,11 @@ export class ChildOutput {
    */
   async drained(others?: Promise<unknown>): Promise<void> {
     const ended = Promise.all([others, ...this.#streams.map(endOf)]);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      // When the timer is due because this process was busy, one look at the streams is still owed.
-      timer = setTimeout(() => setImmediate(resolve), DRAIN_MS);
-    });
-    await Promise.race([ended, late]);
-    clearTimeout(timer);
+    keepAlive(); // the streams are unreferenced
+    const inTime = await waitAtMost(DRAIN_MS, ended);
+    // The limit may have been reached because this process was busy: one look at the streams is still owed.
+    if (inTime === undefined) await new Promise((resolve) => setImmediate(resolve));
+    letExit();
     for (const stream of this.#streams) stream.destroy();
   }
 }

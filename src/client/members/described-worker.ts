@@ -2,11 +2,11 @@
  * A discovery of the one worker at an address: asks it for its record until it answers. It lives within one
  * connection, so it has no descriptor; nested calls need the worker's record instead of its address.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import { createPublisher } from "../../discovery/create-publisher.ts";
 import type { Discovery, DiscoveryEvent, Publisher, SubscribeOptions } from "../../discovery/discovery.ts";
 import { asError } from "../../internal/error-text.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
+import { pause } from "../../internal/time/wait.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
 /** Quick at first: as a rule the worker is there, or about to be. */
@@ -41,9 +41,7 @@ export class DescribedWorker implements Discovery {
         await aborted(signal);
         return;
       }
-      await pause(backoffDelayMs(attempt, RETRY), undefined, { ref: false, ...(signal && { signal }) }).catch(
-        () => {},
-      );
+      await pause(backoffDelayMs(attempt, RETRY), signal);
     }
   }
 }

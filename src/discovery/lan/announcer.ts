@@ -4,8 +4,8 @@
  * interface. Questions are answered by the responder, from what is announced here.
  */
 
-import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
+import { pause } from "../../internal/time/wait.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { AnnouncementMedium } from "../create-publisher.ts";

@@ -3,7 +3,9 @@
  * asks for what is missing or about to lapse.
  */
 import { isIPv4 } from "node:net";
+import { keepAlive, letExit } from "../../internal/liveness.ts";
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
+import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
 import { LanCache } from "./cache.ts";
 import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
@@ -65,12 +67,13 @@ export class LanWatch implements LinkListener {
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
     // Otherwise nothing here keeps the process alive.
-    const replay = setTimeout(() => {}, REPLAY_MS);
+    keepAlive();
+    const replay = deadlines.after(REPLAY_MS, letExit);
     await this.#link.open();
     this.#askAgain(FIRST_INTERVAL_MS);
     this.#tickAgain();
     await aborted;
-    clearTimeout(replay);
+    if (deadlines.cancel(replay)) letExit();
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     await this.#link.close();
   }

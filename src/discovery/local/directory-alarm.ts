@@ -6,6 +6,7 @@
  */
 import { type FSWatcher, lstatSync, watch } from "node:fs";
 import { basename } from "node:path";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 
 /** Why to look: something changed, or the interval is over. */
 export type AlarmReason = "change" | "interval";
@@ -13,16 +14,20 @@ export type AlarmReason = "change" | "interval";
 /** An alarm clock for one directory and one sleeper. */
 export class DirectoryAlarm {
   readonly #path: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #intervalMs: number;
+  readonly #queue: DeadlineQueue;
+  #next: DeadlineEntry;
   #watcher: FSWatcher | undefined;
   #watchedInode: number | undefined;
   #rung: AlarmReason | undefined;
   #wake: ((reason: AlarmReason) => void) | undefined;
 
-  constructor(path: string, intervalMs: number) {
+  /** @param queue Where time comes from; the shared one unless a test gives another. */
+  constructor(path: string, intervalMs: number, queue: DeadlineQueue = deadlines) {
     this.#path = path;
-    this.#timer = setInterval(() => this.ring("interval"), intervalMs);
-    this.#timer.unref();
+    this.#intervalMs = intervalMs;
+    this.#queue = queue;
+    this.#next = queue.after(intervalMs, this.#intervalOver);
   }
 
   /**
@@ -69,9 +74,14 @@ export class DirectoryAlarm {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#queue.cancel(this.#next);
     this.#unwatch();
   }
+
+  readonly #intervalOver = (): void => {
+    this.#next = this.#queue.after(this.#intervalMs, this.#intervalOver);
+    this.ring("interval");
+  };
 
   #unwatch(): void {
     this.#watcher?.close();

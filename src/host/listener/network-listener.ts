@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
+import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/listener/port-carrier.ts";
 import { encodeWorkerMetadata } from "../../wire/messages/service-messages.ts";
@@ -139,10 +140,7 @@ export class NetworkListener {
   async #close(graceMs: number): Promise<void> {
     this.#state.closing = true;
     this.#send({ type: "close", graceMs });
-    const { promise: late, resolve } = createDeferred<void>();
-    const timer = setTimeout(resolve, graceMs + TERMINATION_GRACE_MS);
-    await Promise.race([this.#closed, this.#exited, late]);
-    clearTimeout(timer);
+    await waitAtMost(graceMs + TERMINATION_GRACE_MS, Promise.race([this.#closed, this.#exited]));
     await this.#thread.terminate();
   }
 

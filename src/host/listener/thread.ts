@@ -8,7 +8,7 @@ import { MessageChannel, parentPort, workerData } from "node:worker_threads";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { MAX_TIMER_MS } from "../../internal/time/clock.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { loadGrpc } from "../../transport/grpc/service.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, type GrpcPeer, listenGrpc } from "../../transport/listener/listen.ts";
@@ -33,8 +33,7 @@ if (main === null) throw new Error("The listener thread is started by a worker, 
 
 const { init } = workerData as { readonly init: ListenerInit };
 const record = createDeferred<Uint8Array>();
-let killAtMs = Number.POSITIVE_INFINITY;
-let kill: NodeJS.Timeout | undefined;
+let kill: DeadlineEntry | undefined;
 
 function send(message: ListenerMessage): void {
   if (message.type === "session") main?.postMessage(message, [message.port]);
@@ -55,16 +54,15 @@ function connect(peer: GrpcPeer): PortCarrier {
 function stop(graceSeconds: number): void {
   const graceMs = graceSeconds * 1000;
   send({ type: "stop", graceMs });
-  const atMs = performance.now() + graceMs + STOP_GRACE_MS;
-  if (atMs >= killAtMs) return;
-  killAtMs = atMs;
-  clearTimeout(kill);
   const delayMs = graceMs + STOP_GRACE_MS;
-  if (delayMs > MAX_TIMER_MS) return;
-  kill = setTimeout(() => {
+  if (kill !== undefined) {
+    if (deadlines.now() + delayMs >= kill.atMs) return;
+    deadlines.cancel(kill);
+  }
+  kill = deadlines.after(delayMs, () => {
     print(2, `merino: worker ${process.pid} did not stop within ${Math.round(delayMs)} ms and is killed\n`);
     process.kill(process.pid, "SIGKILL");
-  }, delayMs);
+  });
 }
 
 async function serve(): Promise<GrpcListener> {
@@ -128,7 +126,7 @@ main.on("message", (message: MainMessage) => {
     .then((listener) => listener.close(message.graceMs))
     .catch(() => {}) // reported below
     .finally(() => {
-      clearTimeout(kill);
+      if (kill !== undefined) deadlines.cancel(kill);
       send({ type: "closed" });
       main.close();
     });

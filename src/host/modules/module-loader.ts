@@ -10,6 +10,7 @@
 import { moduleOf, modulesOnStack } from "../../identity/call-site.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { ensureTypeScript } from "./typescript-support.ts";
@@ -51,6 +52,8 @@ export interface ModuleLoaderOptions {
   readonly entry: string | undefined;
   /** Milliseconds an import may take. Default 30 000. */
   readonly importTimeoutMs?: number | undefined;
+  /** Where time comes from; a parameter for tests. */
+  readonly queue?: DeadlineQueue;
 }
 
 interface ImportRecord {
@@ -67,21 +70,20 @@ const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;
 /** How long the modules around a suspended entry may take to finish, before they count as waiting for it. */
 const SUSPENSION_GRACE_MS = 1_000;
 
-/** Makes the loader of a worker. It holds timers only while imports are under way. */
+/** Makes the loader of a worker. It holds deadlines only while imports are under way. */
 export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
-  const { importTimeoutMs = DEFAULT_IMPORT_TIMEOUT_MS } = options;
+  const { importTimeoutMs = DEFAULT_IMPORT_TIMEOUT_MS, queue = deadlines } = options;
   const entry = moduleOf(options.entry);
   const records = new Map<string, ImportRecord>();
 
   function begin(module: string): ImportRecord {
     const record = createRecord("loading");
     records.set(module, record);
-    const timer = setTimeout(
-      () => record.reached.reject(tooLong(module, importTimeoutMs, suspended())),
-      importTimeoutMs,
+    const late = queue.after(importTimeoutMs, () =>
+      record.reached.reject(tooLong(module, importTimeoutMs, suspended())),
     );
     const settle = (state: "loaded" | "failed", failure?: unknown): void => {
-      clearTimeout(timer);
+      queue.cancel(late);
       // A suspended CommonJS entry does get to its end, without having done what it was written for.
       if (record.state === "loading") record.state = state;
       record.failure = failure;
@@ -91,7 +93,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       () => settle("loaded"),
       (error: unknown) => settle("failed", error),
     );
-    void record.reached.promise.finally(() => clearTimeout(timer)).catch(() => {});
+    void record.reached.promise.finally(() => queue.cancel(late)).catch(() => {});
     return record;
   }
 
@@ -108,11 +110,11 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     // A module that imports the entry waits for ever, if the entry awaits the pool at its top level.
     const outer = records.get(importing);
     if (outer === undefined || outer === record || outer.state !== "loading") return;
-    const timer = setTimeout(() => {
+    const late = queue.after(SUSPENSION_GRACE_MS, () => {
       outer.blocked = true;
       outer.reached.reject(waitsForEntry(importing, module));
-    }, SUSPENSION_GRACE_MS);
-    void outer.reached.promise.finally(() => clearTimeout(timer)).catch(() => {});
+    });
+    void outer.reached.promise.finally(() => queue.cancel(late)).catch(() => {});
   }
 
   const loader: ModuleLoader = {

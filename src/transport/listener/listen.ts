@@ -11,6 +11,7 @@ import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from 
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
@@ -189,9 +190,9 @@ function bind(grpc: Grpc, server: Server, target: string): Promise<number> {
 /** Ends a server: the calls under way first, then its connections. */
 function shutDown(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const force = setTimeout(() => server.forceShutdown(), graceMs);
+    const force = deadlines.after(graceMs, () => server.forceShutdown());
     server.tryShutdown(() => {
-      clearTimeout(force);
+      deadlines.cancel(force);
       resolve();
     });
   });

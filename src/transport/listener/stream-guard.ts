@@ -2,6 +2,8 @@
  * Bounds what callers can keep open without calling anything: so many streams in all, and each must begin to
  * speak in time. It judges nothing that is said.
  */
+
+import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import { GrpcStatus } from "../grpc/status.ts";
 import type { GrpcServerStream } from "./listen.ts";
 
@@ -16,10 +18,13 @@ export interface StreamGuardOptions {
 /** Lets streams in. One for a server. */
 export class StreamGuard {
   readonly #options: StreamGuardOptions;
+  readonly #queue: DeadlineQueue;
   #open = 0;
 
-  constructor(options: StreamGuardOptions) {
+  /** @param queue Where time comes from; the shared one unless a test gives another. */
+  constructor(options: StreamGuardOptions, queue: DeadlineQueue = deadlines) {
     this.#options = options;
+    this.#queue = queue;
   }
 
   /** Streams that are open. */
@@ -41,13 +46,13 @@ export class StreamGuard {
       return false;
     }
     this.#open += 1;
-    const silence = setTimeout(() => {
+    const silence = this.#queue.after(greetingMs, () => {
       const details = `No message within ${greetingMs} ms`;
       stream.emit("error", { code: GrpcStatus.DEADLINE_EXCEEDED, details });
-    }, greetingMs);
-    stream.once("data", () => clearTimeout(silence));
+    });
+    stream.once("data", () => this.#queue.cancel(silence));
     stream.once("close", () => {
-      clearTimeout(silence);
+      this.#queue.cancel(silence);
       this.#open -= 1;
     });
     return true;

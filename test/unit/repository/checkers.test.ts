@@ -40,6 +40,21 @@ test("linter finds a promise that nobody awaits", async () => {
   assert.match(output, /lint\/nursery\/noFloatingPromises/);
 });
 
+test("linter finds a timer that tests could not move", async () => {
+  await using project = await createProject({
+    "src/internal/timer.ts":
+      "export function later(run: () => void): void {\n  setTimeout(run, 5);\n  setInterval(run, 5);\n}",
+  });
+
+  const output = await project.run("node_modules/@biomejs/biome/bin/biome", [
+    "lint",
+    "--reporter=concise",
+    "src",
+  ]);
+
+  assert.equal(output.match(/lint\/style\/noRestrictedGlobals/g)?.length, 2, output);
+});
+
 test("type tests assert refusals as well as what is accepted", async () => {
   const files = (await listFiles()).filter((file) => /^test\/types\/.*\.ts$/.test(file));
   let refusals = 0;

@@ -5,15 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DirectoryAlarm } from "../../../../src/discovery/local/directory-alarm.ts";
+import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
+import { useFakeClock } from "../../../support/use-fake-clock.ts";
 
 const NEVER_MS = 3_600_000;
 
 /** An alarm for a fresh directory. The test's time limit stands for "it never rings". */
 function useAlarm(
   intervalMs: number,
+  queue?: DeadlineQueue,
 ): Disposable & { readonly alarm: DirectoryAlarm; readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), "merino-test-"));
-  const alarm = new DirectoryAlarm(path, intervalMs);
+  const alarm = new DirectoryAlarm(path, intervalMs, queue);
   // The alarm keeps no process alive; the test must.
   const alive = setInterval(() => {}, 1_000);
   return {
@@ -59,12 +62,23 @@ test("DirectoryAlarm rings again after its directory was removed and made anew",
   }
 });
 
-test("DirectoryAlarm rings once per interval without a change", { timeout: 5_000 }, async () => {
-  using setting = useAlarm(5);
-  setting.alarm.watch();
+test("DirectoryAlarm rings once per interval without a change, until it is closed", async () => {
+  using clock = useFakeClock();
+  const queue = new DeadlineQueue(clock);
+  using setting = useAlarm(100, queue);
+  const rings: string[] = [];
+  const listen = async (): Promise<void> => {
+    for (;;) rings.push(await setting.alarm.sleep());
+  };
+  void listen();
 
-  assert.equal(await setting.alarm.sleep(), "interval");
-  assert.equal(await setting.alarm.sleep(), "interval");
+  await clock.advance(99);
+  const early = rings.length;
+  await clock.advance(101);
+  setting.alarm.close();
+  await clock.advance(1_000);
+
+  assert.deepEqual([early, rings, queue.size], [0, ["interval", "interval"], 0]);
 });
 
 test("DirectoryAlarm keeps a ring for a sleeper that comes later, the interval's before a change's", async () => {

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
 import { test } from "node:test";
 import { createModuleLoader, type ModuleLoader } from "../../../../src/host/modules/module-loader.ts";
+import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../../../src/internal/worker-role.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../../support/temporary-package.ts";
+import { useFakeClock } from "../../../support/use-fake-clock.ts";
 
 interface Driver {
   loader: ModuleLoader;
@@ -39,11 +41,15 @@ function drive(loader: ModuleLoader): Driver {
 
 function setUp(
   files: Readonly<Record<string, string>>,
-  options: { readonly entry?: string; readonly importTimeoutMs?: number } = {},
+  options: {
+    readonly entry?: string;
+    readonly importTimeoutMs?: number;
+    readonly queue?: DeadlineQueue;
+  } = {},
 ): Driver & Disposable & { readonly fixtures: TemporaryPackage } {
   const fixtures = temporaryPackage({ "pool.mjs": POOL, ...files });
   const entry = options.entry === undefined ? undefined : fixtures.url(options.entry);
-  const driver = drive(createModuleLoader({ entry, importTimeoutMs: options.importTimeoutMs }));
+  const driver = drive(createModuleLoader({ ...options, entry }));
   return Object.assign(driver, { fixtures, [Symbol.dispose]: () => fixtures[Symbol.dispose]() });
 }
 
@@ -106,15 +112,19 @@ for (const url of ["data:text/javascript,1", "node:fs", "https://host/jobs.mjs",
 }
 
 test("load gives up on an import that takes too long, and takes it all the same if it ends", async () => {
-  using world = setUp({ "jobs.mjs": "await driver.released;" }, { importTimeoutMs: 50 });
+  using clock = useFakeClock();
+  const queue = new DeadlineQueue(clock);
+  using world = setUp({ "jobs.mjs": "await driver.released;" }, { importTimeoutMs: 50, queue });
   const url = world.fixtures.url("jobs.mjs");
 
-  await assert.rejects(
+  const refused = assert.rejects(
     world.loader.load(url, () => true),
     (error: Error) => {
       return error.message.includes(url) && error.message.includes("top-level await");
     },
   );
+  await clock.advance(50);
+  await refused;
   await assert.rejects(world.loader.load(url));
   world.release();
   await eventually(() => world.loader.state(url) === "loaded");
@@ -206,18 +216,22 @@ test("onOpen allows a pool in a body that runs after the import, and in one call
 });
 
 test("load tells of a module that waits for the suspended entry, which imports it in turn", async () => {
+  using clock = useFakeClock();
   using world = setUp(
     {
       "jobs.mjs": 'import "./main.mjs"; driver.log.push("registered");',
       "main.mjs": `${OPEN_ESM}import "./jobs.mjs"; await open();`,
     },
-    { entry: "main.mjs" },
+    { entry: "main.mjs", queue: new DeadlineQueue(clock) },
   );
 
-  await assert.rejects(
+  const refused = assert.rejects(
     world.loader.load(world.fixtures.url("jobs.mjs"), () => world.log.includes("registered")),
     (error: Error) => error.message.includes(world.fixtures.url("main.mjs")),
   );
+  await eventually(() => world.verdicts.length === 1);
+  await clock.advance(1_000);
+  await refused;
 
   assert.equal(world.loader.state(world.fixtures.url("main.mjs")), "suspended");
   await world.loader.load(world.fixtures.url("main.mjs"));

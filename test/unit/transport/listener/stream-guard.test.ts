@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
+import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import type { GrpcServerStream } from "../../../../src/transport/listener/listen.ts";
 import { StreamGuard } from "../../../../src/transport/listener/stream-guard.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { useFakeClock } from "../../../support/use-fake-clock.ts";
 
 /** A stream of which only the end is of interest. */
 class Stream extends EventEmitter {
@@ -35,7 +36,9 @@ test("StreamGuard lets so many streams in, and another one when one has closed",
 });
 
 test("StreamGuard ends a stream on which nothing is said, and no other", async () => {
-  const guard = new StreamGuard({ maxStreams: 9, greetingMs: 20 });
+  using clock = useFakeClock();
+  const queue = new DeadlineQueue(clock);
+  const guard = new StreamGuard({ maxStreams: 9, greetingMs: 20 }, queue);
   const silent = new Stream();
   const talking = new Stream();
   const gone = new Stream();
@@ -43,8 +46,11 @@ test("StreamGuard ends a stream on which nothing is said, and no other", async (
 
   talking.emit("data", Buffer.alloc(1));
   gone.emit("close");
-  await eventually(() => silent.codes.length > 0);
+  await clock.advance(19);
+  const early = silent.codes.length;
+  await clock.advance(1);
 
+  assert.equal(early, 0);
   assert.deepEqual([silent.codes, talking.codes, gone.codes], [[4], [], []]);
-  assert.equal(guard.open, 2);
+  assert.deepEqual([guard.open, queue.size], [2, 0]);
 });

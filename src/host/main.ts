@@ -42,7 +42,7 @@ async function start(): Promise<void> {
     unresponsive: (uid, culprit) => link.unresponsive(uid, culprit),
   });
   const started = await worker;
-  // Told so by somebody else on this host: the parent sees a worker that ends by itself.
+  // Asked to over its control socket and not by its parent, which sees a worker that ends by itself.
   void started.stopRequested.then((request) => end(started.shutDown(request)));
   link.ready(started.metadata);
 }

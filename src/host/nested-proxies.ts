@@ -1,7 +1,7 @@
 /**
  * The proxies through which tasks of this worker call further routines, one per pool they came from: restored
  * from the descriptor that came with the task, closed when nobody has used them for a while, and restored again.
- * A descriptor from the network is a stranger's: it may name only what the worker's owner allows, and shares
+ * A descriptor from the network is not trusted: it may name only what the worker's owner allows, and shares
  * nothing with what came from this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
@@ -95,7 +95,7 @@ export class NestedProxies {
       descriptor = decodeProxyDescriptor(bytes);
       const refusal = this.#judge(descriptor, local);
       if (refusal !== undefined) return refusing(refusal);
-      // A stranger who learns the id of a pool must not get at its proxy, hence at its workers.
+      // Who learns the id of a pool and calls over the network must not get its proxy, which reaches its workers.
       key = local ? `local ${descriptor.id}` : `network ${canonicalText(descriptor)}`;
     } catch (error) {
       return refusing(errorText(error));
@@ -147,7 +147,7 @@ export class NestedProxies {
         tags: descriptor.tags,
         killGrace: descriptor.killGraceMs,
       },
-      // On a stranger's word no worker is killed.
+      // No worker is killed because a caller from the network reports it.
       { id: descriptor.id, ...(local && { unresponsive: this.#unresponsive }) },
     );
     void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
@@ -156,7 +156,7 @@ export class NestedProxies {
     return proxy.dispatcher;
   }
 
-  /** Closes a proxy without calls if there are too many. Strangers make room among their own. */
+  /** Closes a proxy without calls if there are too many. Pools from the network make room among themselves. */
   #makeRoom(local: boolean): void {
     const limit = local ? MAX_PROXIES : MAX_NETWORK_PROXIES;
     const rivals = [...this.#restored].filter(([, restored]) => local || !restored.local);

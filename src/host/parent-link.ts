@@ -9,7 +9,7 @@ import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { explainStartFailure } from "./start-failure.ts";
 
-/** How long output and last words may take when the worker ends itself. */
+/** How long output and the last messages may take when the worker ends itself. */
 const FLUSH_MS = 1_000;
 
 /** What the parent may ask for. Either may come at any time, also before the worker is ready. */

@@ -159,7 +159,7 @@ export class WorkerHost {
       version,
       tags,
       extra,
-      // Without credentials, whoever comes over the network is nobody in particular.
+      // Without credentials, callers over the network are not identified.
       secure: networkListener === undefined,
       options: channel,
       runtime: "node",

@@ -31,7 +31,7 @@ export class ChildOutput {
   readonly #tail = new Tail(TAIL_BYTES);
 
   /**
-   * Starts to forward. The streams are unreferenced: an idle worker keeps nobody alive.
+   * Starts to forward. The streams are unreferenced: an idle worker does not keep this process alive.
    *
    * @param child A process whose output is piped; streams are missing where it could not be started.
    */
@@ -127,7 +127,7 @@ class Output {
     for (const source of sources) source.resume();
   };
 
-  /** Worker output that nobody reads any more is dropped; an error of anybody else's write stays theirs. */
+  /** Worker output that nobody reads any more is dropped; an error of another writer is left to that one. */
   readonly #onError = (error: Error): void => {
     if (this.#ours.has(error) || this.#destination.listenerCount("error") > 1) return;
     throw error;

@@ -192,7 +192,7 @@ export class ProcessWorker implements Worker {
   }
 
   #receive(message: unknown): void {
-    // Routines and tools use the channel too (`node --watch` does); what is not ours is none of our business.
+    // Routines and tools use the channel too (`node --watch` does); what is not ours is ignored.
     if (!isChildMessage(message)) return;
     switch (message.type) {
       case "merino:ready":

@@ -1,6 +1,6 @@
 /**
  * The order in which a worker is ended: it is asked, then told (SIGTERM), then forced (SIGKILL), each step
- * a fixed time after the one before. Owns the time between the steps, not the steps; never climbs down.
+ * a fixed time after the one before. Owns the time between the steps, not the steps; it never goes back a step.
  */
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 

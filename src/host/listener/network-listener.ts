@@ -86,7 +86,7 @@ export class NetworkListener {
     });
     thread.once("error", (error) => {
       listening.reject(error);
-      // Once it listens, the worker cannot do without it: nobody could reach it, or learn that.
+      // A worker that has lost its listener cannot be reached over the network, and could tell nobody: it ends.
       if (state.listening === true) throw error;
     });
     try {
@@ -156,7 +156,7 @@ interface ListenerState {
 
 function startThread(init: ListenerInit): Worker {
   const { NODE_OPTIONS: _, ...env } = process.env;
-  // Loaders and preloaded modules of the program are none of this thread's business, and would cost their time again.
+  // This thread runs none of the user's code: loaders and preloaded modules would only cost their time again.
   const options = { name: "merino listener", execArgv: [], env };
   if (!THREAD_URL.pathname.endsWith(".ts"))
     return new Worker(THREAD_URL, { ...options, workerData: { init } });

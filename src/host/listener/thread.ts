@@ -40,7 +40,7 @@ function send(message: ListenerMessage): void {
   else main?.postMessage(message);
 }
 
-/** Has a session of the main thread's at the other end. */
+/** Opens a port to a new session of the main thread. */
 function connect(peer: GrpcPeer): PortCarrier {
   const { port1, port2 } = new MessageChannel();
   const memory = createPortMemory();
@@ -50,7 +50,7 @@ function connect(peer: GrpcPeer): PortCarrier {
   return carrier;
 }
 
-/** The main thread ends the worker; if it does not, because it is busy, the system does. */
+/** The main thread ends the worker; if it is too busy to do so in time, the process is killed. */
 function stop(graceSeconds: number): void {
   const graceMs = graceSeconds * 1000;
   send({ type: "stop", graceMs });
@@ -68,7 +68,7 @@ function stop(graceSeconds: number): void {
 async function serve(): Promise<GrpcListener> {
   const { host, port, controlPath, channel, maxBatchBytes, activity } = init;
   const grpc = await loadGrpc();
-  // The library reports on stderr what is returned as an error here, or is a peer's affair.
+  // The library prints what it also returns as an error, and what concerns only a peer.
   if (process.env.GRPC_VERBOSITY === undefined && process.env.GRPC_NODE_VERBOSITY === undefined) {
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   }

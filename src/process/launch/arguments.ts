@@ -1,6 +1,6 @@
 /**
  * Decides which options and environment variables of this process its workers inherit. Loaders, limits and
- * permissions pass; what would make the child run something else, watch, test or fight for a port does not.
+ * permissions pass; what would make the child run something else, watch, test or compete for a port does not.
  * Pure: what the parent is comes in, what the child gets goes out.
  */
 import { devNull } from "node:os";

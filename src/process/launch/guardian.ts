@@ -1,7 +1,7 @@
 /**
  * A shell that outlives this process by a moment and kills the children it was told of: for systems where
  * the kernel does not. There is one per process, however many pools use it. It never keeps the process
- * alive, holds nothing but a pipe, and is gone when the last user has closed it.
+ * alive, owns nothing but a pipe, and is gone when the last user has closed it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";

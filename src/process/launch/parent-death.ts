@@ -17,7 +17,7 @@ export interface ParentDeathCommand {
   readonly guardian: boolean;
 }
 
-/** A tool that answers no sooner is as good as none. */
+/** A tool that takes longer counts as missing. */
 const PROBE_TIMEOUT_MS = 2_000;
 const USUAL_DIRECTORIES = ["/usr/bin", "/bin"];
 const OPTIONS = ["--pdeathsig", "KILL", "--"];
@@ -28,7 +28,7 @@ const probe = processWide("process.setpriv", (): { path?: Promise<string | undef
  * Wraps a command such that the kernel kills the process when the thread that started it has ended.
  *
  * The process keeps its pid, its file descriptors and its signals: the wrapper replaces itself. The kernel
- * forgets the wish if the executable itself is set-user-ID or has file capabilities.
+ * drops the request if the executable itself is set-user-ID or has file capabilities.
  *
  * @param execPath The executable of the child.
  * @param execArgv Its first arguments.

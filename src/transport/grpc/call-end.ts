@@ -2,7 +2,7 @@
  * How a gRPC call ends, and which error that makes. Total over the codes of gRPC and over the ways in which
  * a call ends without one.
  *
- * Only bytes that break the protocol make a `ProtocolError`, the error that speaks against a worker. A
+ * Only bytes that break the protocol make a `ProtocolError`, the error that counts against a worker. A
  * reset, a lost connection and a status never do, whatever code they come with: proxies, deadlines and
  * draining servers reset streams too.
  */

@@ -14,7 +14,7 @@ export interface GrpcCallEvents {
   message(bytes: Uint8Array, start: number, end: number): void;
   /** There is room again after `send` returned false. */
   drain(): void;
-  /** The call is over. Called exactly once, never within a call of this side's. */
+  /** The call is over. Called exactly once, and never from inside `send`, `halfClose` or `cancel`. */
   ended(end: GrpcEnd): void;
 }
 
@@ -66,8 +66,8 @@ export class GrpcCall {
     });
     stream.on("data", (chunk: Buffer) => this.#read(chunk));
     stream.on("drain", () => this.#events.drain());
-    // The status has come or never will: what this side still has to say, nobody reads.
-    // Where it has said all, the stream is over by itself: a reset for every call would exceed what servers bear.
+    // The status has come, or never will: the server reads nothing more. Where this side has sent all, the stream
+    // ends by itself; a reset for every call would be more than servers tolerate.
     stream.on("end", () => {
       if (!stream.writableEnded) stream.close(NO_ERROR);
     });

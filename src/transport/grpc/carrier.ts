@@ -1,7 +1,7 @@
 /**
  * The carrier over gRPC's `session` method: a message per batch, bytes as they are. It owns its connection,
  * which it shares with nobody: HTTP/2 has one window for all streams of a connection, so a worker that is too
- * busy to read its session would also be deaf to a `stop` beside it.
+ * busy to read its session would not get a `stop` on the same connection either.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
@@ -76,7 +76,7 @@ export class GrpcCarrier implements Carrier, GrpcCallEvents {
     if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.#channel.destroy();
     const error = classifyCarrierEnd(end, this.description, this.#greeted);
-    // Once this side has said that it is over, how the rest went concerns nobody, unless this side says so too.
+    // After `close` it does not matter how the connection ended, unless `destroy` has given an error.
     this.events?.closed(this.#closing && end.kind !== "cancelled" ? undefined : error);
   }
 }

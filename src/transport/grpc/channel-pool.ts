@@ -70,7 +70,7 @@ export class GrpcChannelPool<Channel extends PooledChannel> {
     let entry = this.#entries.get(name);
     if (entry?.channel !== undefined && !entry.channel.usable) {
       this.#forget(name, entry);
-      // A peer that has announced its end need not come to it: what nobody uses is not waited for.
+      // A peer that has announced its end may take its time; a connection without users is closed here.
       if (entry.users === 0) entry.channel.destroy();
       entry = undefined;
     }

@@ -34,14 +34,14 @@ export interface UnaryOptions {
   readonly background?: boolean | undefined;
 }
 
-/** What `requestStop` takes beside. */
+/** What `requestStop` takes in addition. */
 export interface StopOptions extends UnaryOptions {
   /** Milliseconds granted to calls in flight: 0 ends them at once, `Infinity` waits without limit. */
   readonly graceMs: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
-/** A record at the limits of what is accepted is well below. */
+/** Well above the largest record that is accepted. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 

@@ -1,6 +1,6 @@
 /**
  * Relays one gRPC `session` stream to the thread that serves it: each message is one batch, either way, and the
- * end of one side is the end of the other. It keeps no rule of the protocol; where the session turned the peer
+ * end of one side is the end of the other. It enforces no rule of the protocol; where the session turned the peer
  * away, it says so with a gRPC status as well.
  */
 import type { StatusObject } from "@grpc/grpc-js";
@@ -16,8 +16,8 @@ import type { PortCarrier } from "./port-carrier.ts";
 const MAX_FAREWELL_BYTES = 4 * 1024;
 
 /**
- * Batches that may wait for a client that does not read. Beyond them nothing is read from it either, since what
- * answers a ping or a refused task is no bulk, waits for no window, and would fill this thread's memory.
+ * Batches that may wait for a client that does not read. Beyond them nothing is read from it either, since the
+ * answers to pings and the refusals of tasks wait for no window and would fill this thread's memory.
  */
 const MAX_UNREAD_BATCHES = 256;
 
@@ -29,7 +29,7 @@ export function relaySession(
   carrier: PortCarrier,
   options: { readonly maxBatchBytes: number },
 ): void {
-  /** The last batch sent to the client, in case it is the session's last word. */
+  /** The last batch sent to the client, in case it is the GoAway that ends the session. */
   let last: Uint8Array | undefined;
   let over = false;
   /** Batches sent since the stream said that it is full. */
@@ -99,7 +99,7 @@ function farewell(last: Uint8Array | undefined): Partial<StatusObject> {
     while (reader.next()) {
       if (reader.kind !== FrameKind.GoAway) continue;
       const { lastStream, detail } = reader.goAway();
-      // Nothing at all was taken: the two never came to terms.
+      // Not one stream was taken: the handshake has failed.
       if (lastStream === 0) return { code: GrpcStatus.FAILED_PRECONDITION, details: detail };
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Bounds what callers can keep open without calling anything: so many streams in all, and each must begin to
- * speak in time. It judges nothing that is said.
+ * Bounds what callers can keep open without calling anything: so many streams in all, and each must send its
+ * first message in time. It does not look at what is sent.
  */
 
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";

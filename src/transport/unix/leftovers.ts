@@ -1,6 +1,6 @@
 /**
  * What processes leave in the runtime directory when they are killed, and how others tell: private names
- * bear the process that made them. Nothing else in the directory is touched.
+ * contain the process that made them. Nothing else in the directory is touched.
  */
 import { randomUUID } from "node:crypto";
 import { readdirSync, readlinkSync, rmSync } from "node:fs";
@@ -25,8 +25,8 @@ export function privateNamespace(): string {
 }
 
 /**
- * Removes sockets and private namespaces of processes that have died. Once per process: what dies later is
- * the next one's to sweep.
+ * Removes sockets and private namespaces of processes that have died. Once per process: the next one
+ * removes what is left later.
  *
  * @param runtimeDirectory Holds the sockets in `s` and the namespaces in `d`.
  */

@@ -29,7 +29,7 @@ export function listenUnix(
     server.once("error", reject);
     server.listen({ path, backlog: 511 }, () => {
       server.off("error", reject);
-      // A connection that could not be accepted is its client's loss, not the end of the worker.
+      // A connection that could not be accepted fails at its client; the worker goes on.
       server.on("error", () => {});
       // Besides the directory's own mode, which is the boundary.
       chmodSync(path, 0o600);

@@ -49,7 +49,7 @@ export class DispatchSession {
     return this.#state;
   }
 
-  /** The task has been told to end, and not by its caller's word: what it says to that is nobody's answer. */
+  /** Whether the relay has told the task to end: what the task answers to that is not for its caller. */
   get cancelled(): boolean {
     return this.#cancelled;
   }
@@ -62,7 +62,7 @@ export class DispatchSession {
   /**
    * Sends a frame to the worker, behind those that wait for its Hello.
    *
-   * @returns Whether no more of them wait than may.
+   * @returns False when more of them wait than may.
    */
   forward(frame: Uint8Array): boolean {
     if (this.#state === "closed") return true;

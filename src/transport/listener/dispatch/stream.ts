@@ -1,6 +1,6 @@
 /**
  * Joins one gRPC `dispatch` stream with the relay that translates it and the carrier to the thread that runs its
- * task. It sees to back-pressure and to the ends; what is said is the relay's affair.
+ * task. It handles back-pressure and how either side ends; what is said, the relay handles.
  */
 import type { Metadata } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM } from "../../../session/carrier.ts";
@@ -53,7 +53,7 @@ export function relayDispatch(
   stream.on("data", (message: Buffer) => relay.request(message));
   stream.on("end", () => relay.halfClosed());
   stream.on("cancelled", () => {
-    // Nobody reads any more: what still comes must not be waited for.
+    // What still comes is dropped, so it need not wait for a reader.
     carrier.resumeCredit();
     relay.cancelled();
   });

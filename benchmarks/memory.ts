@@ -5,7 +5,6 @@
  * Run with `npm run bench:memory`, options `-- --quick --json --check`. With `--against REF` it compares the
  * working tree with another commit; see `against/compare.ts`.
  */
-
 import { compareWithCommit } from "./against/compare.ts";
 import { MEMORY } from "./against/memory.ts";
 import type { BenchmarkOptions } from "./support/options.ts";

@@ -5,7 +5,6 @@
  * Run with `npm run bench:start-up`, options `-- --quick --json --check`. With `--against REF` it compares the
  * working tree with another commit; see `against/compare.ts`.
  */
-
 import { compareWithCommit } from "./against/compare.ts";
 import { START_UP } from "./against/start-up.ts";
 import type { BenchmarkOptions } from "./support/options.ts";

@@ -15,7 +15,7 @@ export interface BenchmarkResult {
   readonly targets: readonly Target[];
 }
 
-/** What is printed in the end; a comparison with another commit, which has rows instead of targets, gives it as it is. */
+/** What is printed in the end. A comparison with another commit has rows instead of targets, and gives this itself. */
 export interface Outcome {
   readonly data: Readonly<Record<string, unknown>>;
   readonly tables: readonly Table[];

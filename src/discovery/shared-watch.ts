@@ -8,6 +8,7 @@
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { Fifo } from "../internal/fifo.ts";
+import { isAbortSignal } from "../internal/is-abort-signal.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 import { FilterTransitions } from "./filter-transitions.ts";
@@ -98,7 +99,7 @@ function assertSubscribeOptions(options: SubscribeOptions): void {
       expected: "a function of a worker's record that tells whether to report it",
     });
   }
-  if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
   }
 }

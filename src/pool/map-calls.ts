@@ -1,6 +1,7 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { isAbortSignal } from "../internal/is-abort-signal.ts";
 
 /** How to map. */
 export interface MapOptions {
@@ -144,7 +145,7 @@ export function resolveMapOptions(
   }
   if (typeof ordered !== "boolean")
     throw new InvalidOptionError("ordered", { value: ordered, expected: "a boolean" });
-  if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
   }
   return { concurrency, ordered, signal };

@@ -6,6 +6,7 @@ import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { EventStream } from "../internal/event-stream.ts";
+import { isAbortSignal } from "../internal/is-abort-signal.ts";
 import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
 
 /** What to read, and until when. */
@@ -35,7 +36,7 @@ export class PoolEvents implements TaskEventSink {
   subscribe(options: PoolEventsOptions): AsyncIterable<PoolEvent> {
     assertKnownOptions(options, EVENTS_OPTIONS);
     const { signal, tasks = true } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    if (signal !== undefined && !isAbortSignal(signal)) {
       throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
     }
     if (typeof tasks !== "boolean") {

@@ -2,6 +2,7 @@
 import type { CallOptions } from "../context/dispatcher.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { isAbortSignal } from "../internal/is-abort-signal.ts";
 
 const MAX_PREFETCH = 1_000_000;
 
@@ -61,8 +62,4 @@ export function assertDuration(option: string, value: number | undefined): void 
       expected: `milliseconds above 0 and at most ${MAX_DURATION_MS}, or nothing for no limit`,
     });
   }
-}
-
-function isAbortSignal(value: unknown): value is AbortSignal {
-  return Object.prototype.toString.call(value) === "[object AbortSignal]";
 }

@@ -3,6 +3,7 @@
  * as itself. How the kinds are written is in the other `…-writer.ts` files.
  */
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import { isAbortSignal } from "../../internal/is-abort-signal.ts";
 import { brandOf, viewName } from "../brands.ts";
 import { className } from "../class-name.ts";
 import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
@@ -191,9 +192,10 @@ export class ValueWriter extends Encoding {
     this.closeExtension(extension);
   }
 
-  /** Instances of classes nobody registered: perhaps a routine that is an object, otherwise refused. */
+  /** Instances of classes nobody registered: a routine that is an object, another realm's signal, or refused. */
   #writeReferredObject(value: object, prototype: object): void {
     if (this.options.references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
+    if (isAbortSignal(value)) return this.#writeSignal(value);
     this.refuse(explainObject(value, prototype));
   }
 

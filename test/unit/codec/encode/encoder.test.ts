@@ -267,6 +267,23 @@ test("encodeValue announces each signal once and sends its index", () => {
   assert.deepEqual([first.signal, second, third], [arriving[0], arriving[1], arriving[0]]);
 });
 
+test("encodeValue sends a signal of another realm or a polyfill as a signal", () => {
+  class ForeignSignal {
+    readonly aborted = false;
+    addEventListener(): void {}
+    removeEventListener(): void {}
+  }
+  const foreign = new ForeignSignal();
+  const announced: unknown[] = [];
+  const signals = { add: (added: AbortSignal) => announced.push(added) - 1 };
+
+  const message = messageOf(encodeValue([foreign], { ...options, signals }));
+  const arriving = new AbortController().signal;
+
+  assert.deepEqual(receive(message, { get: () => arriving }), [arriving]);
+  assert.deepEqual(announced, [foreign]);
+});
+
 test("encodeValue refuses a signal where none may be", () => {
   assert.equal(refusal([{ signal: AbortSignal.abort() }]).path, "args[0].signal");
 });

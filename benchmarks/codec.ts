@@ -51,10 +51,7 @@ const merino: Codec = {
   name: "merino",
   encode: (value) => encodeValue(value, encodeOptions),
   message: (value) => ({ ...encodeValue(value, encodeOptions) }),
-  decode(message) {
-    const { bytes, start, end, parts } = message as Message;
-    return decodeValue(bytes, start, end, parts, decodeOptions);
-  },
+  decode: (message) => decodeValue(message as Message, decodeOptions),
 };
 
 function packr(name: string, options: ConstructorParameters<typeof Packr>[0]): Codec {

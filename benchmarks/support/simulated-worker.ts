@@ -7,12 +7,15 @@ import { DEFAULT_LIMITS } from "../../src/session/limits.ts";
 import { BatchReader } from "../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../src/wire/frame-kind.ts";
+import type { MessageFields } from "../../src/wire/frames.ts";
+import { NO_PAYLOAD } from "../../src/wire/payload.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 
 /** How long its bodies claim to have held the worker, in microseconds. */
 const BODY_US = 5;
 
-const NOTHING = new Uint8Array(0);
+/** Nothing, as a return value. */
+const DONE: MessageFields = { kind: FrameKind.Done, parts: 0, detached: false, bodyUs: BODY_US };
 
 /**
  * How answers travel: a batch for a batch, as those of bodies that take next to nothing do, or each by itself,
@@ -40,7 +43,7 @@ export class SimulatedWorker implements Carrier {
     this.#answering = false;
     if (this.#over) return;
     const stream = this.#pending.shift();
-    if (stream !== undefined) this.#writer.done(stream, NOTHING, 0, 0, 0, false, BODY_US);
+    if (stream !== undefined) this.#writer.message(stream, DONE, NO_PAYLOAD);
     this.batches += 1;
     const batch = this.#writer.take();
     if (this.#pending.length > 0) this.#answerSoon();
@@ -59,7 +62,7 @@ export class SimulatedWorker implements Carrier {
     while (reader.next()) {
       if (reader.kind === FrameKind.Task) {
         if (this.#answers === "each") this.#pending.push(reader.stream);
-        else this.#writer.done(reader.stream, NOTHING, 0, 0, 0, false, BODY_US);
+        else this.#writer.message(reader.stream, DONE, NO_PAYLOAD);
       } else if (reader.kind === FrameKind.Hello) this.#greet();
     }
     if (this.#pending.length > 0 || this.#writer.length > 0) this.#answerSoon();

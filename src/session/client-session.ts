@@ -5,20 +5,23 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
-import type { BatchReader } from "../wire/batch/reader.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
-import type { GoAway, Hello, Nack, TaskFields } from "../wire/frames.ts";
+import type { GoAway, Hello, MessageKind, Nack, TaskFields } from "../wire/frames.ts";
 import { CHUNK_SIZE } from "../wire/messages/chunk.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
-import { TaskFlag } from "../wire/task/flags.ts";
+import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
-import type { Payload } from "./messages/payload.ts";
+import type { ReceivedMessage } from "./messages/received-message.ts";
 import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
 
-/** One stream as the client half drives it. Each call ends with exactly one of the terminal ones. */
+/**
+ * One stream as the client half drives it. Each call ends with exactly one of the terminal ones. Messages are cursors,
+ * valid during the call.
+ */
 export interface ClientStream {
   /**
    * The worker has taken the task: an Ack. Where the first response implies it, this is not called, and the
@@ -31,17 +34,11 @@ export interface ClientStream {
   /** The body has suspended for the first time, after holding the worker this long. */
   parked(bodyUs: number): void;
   /** A value that a generator yielded. */
-  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  result(message: ReceivedMessage): void;
   /** Terminal: the function's or generator's return value. */
-  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void;
+  done(message: ReceivedMessage): void;
   /** Terminal: what the body threw. */
-  exception(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void;
+  exception(message: ReceivedMessage): void;
   /** Terminal: the worker did not start the task. */
   refused(nack: Nack): void;
   /** Terminal: the stream ended in a way the protocol reserves for faults. */
@@ -124,49 +121,24 @@ export class ClientSession implements SessionHalf {
     this.#assertSize(payload, "arguments");
     const stream = this.#numbers.take(this.#streams);
     this.#streams.set(stream, sink);
-    if (this.connection.outbound.isPlain(stream, payload)) {
-      // The hot path: one frame, no closure.
-      this.connection.writer.task(stream, fields, payload.bytes, payload.start, payload.end);
-      this.connection.outbound.countSent(payload.end - payload.start);
-      this.connection.scheduleFlush();
-    } else {
-      this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) => {
-        const head = { ...fields, parts, flags: detached ? fields.flags | TaskFlag.Detached : fields.flags };
-        this.connection.writer.task(stream, head, bytes, start, end);
-      });
-    }
+    this.connection.outbound.task(stream, fields, payload);
     return stream;
   }
 
   next(stream: number): void {
-    this.#write(stream, () => this.connection.writer.next(stream));
+    this.connection.outbound.next(stream);
   }
 
   send(stream: number, payload: Payload): void {
-    this.#assertSize(payload, "value sent to the generator");
-    if (!this.#streams.has(stream)) return; // it has ended meanwhile
-    const { writer } = this.connection;
-    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      writer.send(stream, bytes, start, end, parts, detached),
-    );
+    this.#message(stream, FrameKind.Send, payload, "value sent to the generator");
   }
 
   throw(stream: number, payload: Payload): void {
-    this.#assertSize(payload, "error thrown into the generator");
-    if (!this.#streams.has(stream)) return;
-    const { writer } = this.connection;
-    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      writer.throw(stream, bytes, start, end, parts, detached),
-    );
+    this.#message(stream, FrameKind.Throw, payload, "error thrown into the generator");
   }
 
   return(stream: number, payload: Payload): void {
-    this.#assertSize(payload, "value returned to the generator");
-    if (!this.#streams.has(stream)) return;
-    const { writer } = this.connection;
-    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      writer.return(stream, bytes, start, end, parts, detached),
-    );
+    this.#message(stream, FrameKind.Return, payload, "value returned to the generator");
   }
 
   credit(stream: number, values: number): void {
@@ -178,14 +150,14 @@ export class ClientSession implements SessionHalf {
   cancel(stream: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
     this.connection.outbound.drop(stream);
-    this.connection.writer.cancel(stream, reason.bytes, reason.start, endOfReason(reason));
+    this.connection.writer.cancel(stream, inOneFrame(reason));
     this.connection.scheduleFlush();
   }
 
   /** Tells the worker that an `AbortSignal` among the arguments has fired. */
   signal(stream: number, index: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
-    this.connection.writer.signal(stream, index, reason.bytes, reason.start, endOfReason(reason));
+    this.connection.writer.signal(stream, index, inOneFrame(reason));
     this.connection.scheduleFlush();
   }
 
@@ -205,52 +177,45 @@ export class ClientSession implements SessionHalf {
     return false;
   }
 
-  message(
-    kind: FrameKind,
-    stream: number,
-    bodyUs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-  ): void {
+  message(message: ReceivedMessage): void {
+    const { kind, stream } = message;
     const sink = this.#streams.get(stream);
     if (sink === undefined) return this.#numbers.assertOpened(stream); // late
     switch (kind) {
       case FrameKind.Done:
         this.#finish(stream);
-        return sink.done(bytes, start, end, parts, bodyUs);
+        return sink.done(message);
       case FrameKind.Result:
-        return sink.result(bytes, start, end, parts, bodyUs);
+        return sink.result(message);
       case FrameKind.Exception:
         this.#finish(stream);
-        return sink.exception(bytes, start, end, parts, bodyUs);
+        return sink.exception(message);
       default:
         return this.broken(stream, "a request frame sent by a worker");
     }
   }
 
-  control(reader: BatchReader): void {
-    const { stream } = reader;
+  control(frame: FrameReader): void {
+    const { stream } = frame;
     const sink = this.#streams.get(stream);
     if (sink === undefined) return this.#numbers.assertOpened(stream); // late
-    switch (reader.kind) {
+    switch (frame.kind) {
       case FrameKind.Parked:
-        return sink.parked(reader.bodyUs);
+        return sink.parked(frame.bodyUs);
       case FrameKind.Ack: {
-        const ack = this.#read(stream, () => reader.ack());
+        const ack = this.#read(stream, () => frame.ack());
         if (ack === undefined) return;
         const { peer } = this.connection;
         return sink.accepted(ack.version || (peer?.version ?? ""), ack.uid || (peer?.uid ?? ""));
       }
       case FrameKind.Nack: {
-        const nack = this.#read(stream, () => reader.nack());
+        const nack = this.#read(stream, () => frame.nack());
         if (nack === undefined) return;
         this.#finish(stream);
         return sink.refused(nack);
       }
       case FrameKind.Reset: {
-        const reset = this.#read(stream, () => reader.resetInfo());
+        const reset = this.#read(stream, () => frame.resetInfo());
         if (reset === undefined) return;
         this.#finish(stream);
         return sink.failed(
@@ -262,8 +227,8 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  task(reader: BatchReader): void {
-    if (this.isOpen(reader.stream)) this.broken(reader.stream, "a task sent by a worker");
+  task(frame: FrameReader): void {
+    if (this.isOpen(frame.stream)) this.broken(frame.stream, "a task sent by a worker");
   }
 
   taskPayload(): void {
@@ -327,9 +292,9 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  #write(stream: number, write: () => void): void {
-    this.connection.outbound.inOrder(stream, write);
-    this.connection.scheduleFlush();
+  #message(stream: number, kind: MessageKind, payload: Payload, what: string): void {
+    this.#assertSize(payload, what);
+    if (this.#streams.has(stream)) this.connection.outbound.message(stream, kind, payload, 0); // else it has ended meanwhile
   }
 
   #finish(stream: number): void {
@@ -355,6 +320,6 @@ export class ClientSession implements SessionHalf {
 }
 
 /** A reason too large for one frame stays here: the worker is told that there is one, not which. */
-function endOfReason(reason: Payload): number {
-  return reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE ? reason.start : reason.end;
+function inOneFrame(reason: Payload): Payload {
+  return reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE ? NO_PAYLOAD : reason;
 }

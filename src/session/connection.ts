@@ -5,36 +5,26 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { BatchReader } from "../wire/batch/reader.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
-import { TaskFlag } from "../wire/task/flags.ts";
+import { type Payload, payloadSize } from "../wire/payload.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundDefinitions } from "./inbound-definitions.ts";
 import { completeLimits } from "./limits.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
-import type { MessageAssembly } from "./messages/message-assembly.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
-import { NO_PARTS, type Payload, payloadSize } from "./messages/payload.ts";
+import { ReceivedMessage } from "./messages/received-message.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
 /** Broken frames borne on one connection before it is ended: each costs a few bytes to send and more to refuse. */
 const MAX_BROKEN = 1000;
-
-/** Frames that carry a message, and so may have parts. */
-const MESSAGE_KINDS: ReadonlySet<FrameKind> = new Set<FrameKind>([
-  FrameKind.Send,
-  FrameKind.Throw,
-  FrameKind.Return,
-  FrameKind.Result,
-  FrameKind.Exception,
-  FrameKind.Done,
-]);
 
 /** One connection, either half. */
 export class Connection implements CarrierEvents {
@@ -49,6 +39,7 @@ export class Connection implements CarrierEvents {
   peer: Hello | undefined;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
+  readonly #received: ReceivedMessage;
   readonly #batch: OutboundBatch;
   readonly #definitions: InboundDefinitions;
   #state: "greeting" | "open" | "closed" = "greeting";
@@ -64,6 +55,7 @@ export class Connection implements CarrierEvents {
     this.writer = this.#batch.writer;
     this.outbound = new OutboundMessages(carrier, this.#batch);
     this.inbound = new InboundMessages(hello.limits);
+    this.#received = new ReceivedMessage(carrier);
     this.#definitions = new InboundDefinitions(hello.limits.maxDefines);
     carrier.events = this;
     this.writer.hello(hello);
@@ -175,71 +167,50 @@ export class Connection implements CarrierEvents {
     this.#end(error);
   }
 
-  #frame(reader: BatchReader): void {
+  #frame(frame: FrameReader): void {
     if (this.#state === "greeting") {
-      this.#greet(reader);
+      this.#greet(frame);
       return;
     }
-    const { kind, stream } = reader;
-    if (MESSAGE_KINDS.has(kind)) {
-      this.#receivedBytes += reader.payloadEnd - reader.payloadStart;
-      if (!this.#half.isOpen(stream)) return; // late
-      if (this.inbound.has(stream)) {
-        this.#break(stream, "a message began before the parts of the one before it had come");
-      } else if (reader.parts > 0) {
-        this.inbound.open(reader);
-      } else if (reader.detached) {
-        this.#break(stream, "a detached message without parts");
-      } else {
-        this.#half.message(
-          kind,
-          stream,
-          reader.bodyUs,
-          reader.bytes,
-          reader.payloadStart,
-          reader.payloadEnd,
-          NO_PARTS,
-        );
-      }
-      return;
-    }
+    const { kind, stream } = frame;
     switch (kind) {
       case FrameKind.Task:
-        this.#receivedBytes += reader.payloadEnd - reader.payloadStart;
-        if (stream === 0) throw new ProtocolError("A task on stream 0");
-        if ((reader.flags & TaskFlag.Detached) !== 0 && reader.parts === 0) {
-          this.#break(stream, "a detached message without parts");
-          return;
-        }
-        this.#half.task(reader, reader.parts === 0);
-        if (reader.parts > 0 && this.#half.isOpen(stream)) this.inbound.open(reader);
+        this.#task(frame);
+        return;
+      case FrameKind.Send:
+      case FrameKind.Throw:
+      case FrameKind.Return:
+      case FrameKind.Result:
+      case FrameKind.Exception:
+      case FrameKind.Done:
+        this.#message(frame);
         return;
       case FrameKind.Chunk:
-        this.#chunk(reader);
+        this.#chunk(frame);
         return;
       case FrameKind.Malformed:
         if (stream === 0)
-          throw new ProtocolError(`A malformed frame on the connection's own stream: ${reader.problem}`);
-        this.#break(stream, reader.problem);
+          throw new ProtocolError(`A malformed frame on the connection's own stream: ${frame.problem}`);
+        this.#break(stream, frame.problem);
         return;
       case FrameKind.Window:
         if (stream === 0) {
-          this.outbound.windowReturned(reader.count);
+          this.outbound.windowReturned(frame.count);
           this.#half.drained();
         }
         return;
       case FrameKind.Define:
-        this.#definitions.add(reader.define());
+        this.#definitions.add(frame.define());
         return;
       case FrameKind.Ping:
-        this.writer.pong(reader.count);
+        this.writer.pong(frame.count);
         this.scheduleFlush();
         return;
       case FrameKind.Pong:
-        this.#half.pong(reader.count);
+        this.#half.pong(frame.count);
         return;
       case FrameKind.GoAway:
-        this.#half.goAway(reader.goAway());
+        this.#half.goAway(frame.goAway());
         return;
       case FrameKind.Hello:
         throw new ProtocolError("A second Hello on one connection");
@@ -248,18 +219,47 @@ export class Connection implements CarrierEvents {
         if (stream !== 0) this.#break(stream, "a frame of an unknown kind");
         return;
       default:
-        this.#half.control(reader);
+        this.#half.control(frame);
     }
   }
 
-  #greet(reader: BatchReader): void {
-    if (reader.kind === FrameKind.GoAway) {
-      this.#half.goAway(reader.goAway());
+  #task(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
+    if (stream === 0) throw new ProtocolError("A task on stream 0");
+    if (payload.parts > 0) {
+      this.#half.task(frame, undefined);
+      if (this.#half.isOpen(stream)) this.inbound.open(frame);
+    } else if (payload.detached) {
+      this.#break(stream, "a detached message without parts");
+    } else {
+      this.#half.task(frame, this.#received.at(frame));
+    }
+  }
+
+  #message(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
+    if (!this.#half.isOpen(stream)) return; // late
+    if (this.inbound.has(stream)) {
+      this.#break(stream, "a message began before the parts of the one before it had come");
+    } else if (payload.parts > 0) {
+      this.inbound.open(frame);
+    } else if (payload.detached) {
+      this.#break(stream, "a detached message without parts");
+    } else {
+      this.#half.message(this.#received.at(frame));
+    }
+  }
+
+  #greet(frame: FrameReader): void {
+    if (frame.kind === FrameKind.GoAway) {
+      this.#half.goAway(frame.goAway());
       return;
     }
-    if (reader.kind !== FrameKind.Hello)
+    if (frame.kind !== FrameKind.Hello)
       throw new ProtocolError("The first frame of a connection must be a Hello");
-    const hello = reader.hello();
+    const hello = frame.hello();
     if (!isVersionCompatible(this.hello.version, hello.version)) {
       this.fail(new VersionError(this.hello.version, hello.version), NackCode.VERSION);
       return;
@@ -282,19 +282,14 @@ export class Connection implements CarrierEvents {
     this.#half.ready(peer);
   }
 
-  #chunk(reader: BatchReader): void {
-    const { stream } = reader;
-    this.#receivedBytes += reader.payloadEnd - reader.payloadStart;
+  #chunk(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
     const message = this.inbound.begun(stream);
     if (message === undefined) return; // of a message refused or a stream ended meanwhile
     let complete: boolean;
     try {
-      complete = message.add(
-        { part: reader.chunkPart, total: reader.chunkTotal, last: reader.chunkLast },
-        reader.bytes,
-        reader.payloadStart,
-        reader.payloadEnd,
-      );
+      complete = message.add(frame);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#break(stream, error.message);
@@ -302,14 +297,10 @@ export class Connection implements CarrierEvents {
     }
     if (!complete) return;
     this.inbound.drop(stream);
-    this.#deliver(message);
-  }
-
-  #deliver(message: MessageAssembly): void {
-    const { kind, stream, bodyUs } = message;
-    const { bytes, start, end, parts } = message.payload;
-    if (kind === FrameKind.Task) this.#half.taskPayload(stream, bytes, start, end, parts);
-    else this.#half.message(kind, stream, bodyUs, bytes, start, end, parts);
+    const received = this.#received.atAssembled(message);
+    if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
+    else this.#half.message(received);
+    received.clear(); // it may be large, and nothing may follow for long
   }
 
   #break(stream: number, problem: string): void {

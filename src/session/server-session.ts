@@ -3,29 +3,30 @@
  * acceptor made of it, and sees to it that every stream ends in exactly one terminal frame.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
-import type { BatchReader } from "../wire/batch/reader.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
+import type { Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
-import { NO_PARTS, type Payload } from "./messages/payload.ts";
+import { ReceivedMessage } from "./messages/received-message.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
-/** One task as the server half feeds it. */
+/** One task as the server half feeds it. Messages and reasons are cursors, valid during the call. */
 export interface ServerStream {
   /** The arguments have come, whole. */
-  payload(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  payload(message: ReceivedMessage): void;
   next(): void;
-  send(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
-  throw(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
-  return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  send(message: ReceivedMessage): void;
+  throw(message: ReceivedMessage): void;
+  return(message: ReceivedMessage): void;
   credit(values: number): void;
   /** One of the arguments' own signals has fired. */
-  signalFired(index: number, bytes: Uint8Array, start: number, end: number): void;
-  cancel(bytes: Uint8Array, start: number, end: number): void;
+  signalFired(index: number, reason: ReceivedMessage): void;
+  cancel(reason: ReceivedMessage): void;
   /** The stream is over on the wire; whatever runs should stop. Nothing can be sent any more. */
   lost(why: string): void;
 }
@@ -45,7 +46,7 @@ export interface TaskAcceptor {
    *
    * @returns The stream that will be fed, or the refusal to answer with.
    */
-  accept(session: ServerSession, reader: BatchReader): ServerStream | Nack;
+  accept(session: ServerSession, frame: FrameReader): ServerStream | Nack;
   /** Something may be ready to run: a batch has been read. */
   batchEnd(): void;
   /** The turn's frames are about to leave. */
@@ -64,6 +65,7 @@ export class ServerSession implements SessionHalf {
   readonly connection: Connection;
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
+  readonly #reason: ReceivedMessage;
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
   #knowsGrammar = false;
@@ -75,6 +77,7 @@ export class ServerSession implements SessionHalf {
 
   constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
     this.#acceptor = acceptor;
+    this.#reason = new ReceivedMessage(carrier);
     this.connection = new Connection(carrier, hello, this);
   }
 
@@ -146,35 +149,15 @@ export class ServerSession implements SessionHalf {
   }
 
   result(stream: number, payload: Payload, bodyUs: number): void {
-    const { writer } = this.connection;
-    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      writer.result(stream, bytes, start, end, parts, detached, bodyUs),
-    );
+    this.connection.outbound.message(stream, FrameKind.Result, payload, bodyUs);
   }
 
   done(stream: number, payload: Payload, bodyUs: number): void {
-    this.#streams.delete(stream);
-    this.connection.inbound.drop(stream);
-    const { connection } = this;
-    if (connection.outbound.isPlain(stream, payload)) {
-      // The hot path: one frame, no closure.
-      connection.writer.done(stream, payload.bytes, payload.start, payload.end, 0, false, bodyUs);
-      connection.outbound.countSent(payload.end - payload.start);
-      connection.scheduleFlush();
-      return;
-    }
-    connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      connection.writer.done(stream, bytes, start, end, parts, detached, bodyUs),
-    );
+    this.#last(stream, FrameKind.Done, payload, bodyUs);
   }
 
   exception(stream: number, payload: Payload, bodyUs: number): void {
-    this.#streams.delete(stream);
-    this.connection.inbound.drop(stream);
-    const { writer } = this.connection;
-    this.connection.outbound.send(stream, payload, (bytes, start, end, parts, detached) =>
-      writer.exception(stream, bytes, start, end, parts, detached, bodyUs),
-    );
+    this.#last(stream, FrameKind.Exception, payload, bodyUs);
   }
 
   nack(stream: number, nack: Nack): void {
@@ -198,8 +181,8 @@ export class ServerSession implements SessionHalf {
     return false;
   }
 
-  task(reader: BatchReader, complete: boolean): void {
-    const { stream } = reader;
+  task(frame: FrameReader, payload: ReceivedMessage | undefined): void {
+    const { stream } = frame;
     if (this.#streams.has(stream))
       throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
     if (stream > this.#lastStream) this.#lastStream = stream;
@@ -213,79 +196,54 @@ export class ServerSession implements SessionHalf {
       );
       return;
     }
-    const accepted = this.#acceptor.accept(this, reader);
+    const accepted = this.#acceptor.accept(this, frame);
     if ("code" in accepted) {
       this.nack(stream, accepted);
       return;
     }
     this.#streams.set(stream, accepted);
-    if (!complete) return;
-    const { bytes, payloadStart, payloadEnd } = reader;
-    // The arguments wait for their turn; see `Carrier.volatile`.
-    if (this.connection.carrier.volatile) {
-      accepted.payload(
-        new Uint8Array(bytes.subarray(payloadStart, payloadEnd)),
-        0,
-        payloadEnd - payloadStart,
-        NO_PARTS,
-      );
-    } else {
-      accepted.payload(bytes, payloadStart, payloadEnd, NO_PARTS);
-    }
+    if (payload !== undefined) accepted.payload(payload);
   }
 
-  taskPayload(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-  ): void {
-    this.#streams.get(stream)?.payload(bytes, start, end, parts);
+  taskPayload(message: ReceivedMessage): void {
+    this.#streams.get(message.stream)?.payload(message);
   }
 
-  message(
-    kind: FrameKind,
-    stream: number,
-    _bodyUs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-  ): void {
+  message(message: ReceivedMessage): void {
+    const { kind, stream } = message;
     const target = this.#streams.get(stream);
     if (target === undefined) return; // late: the stream has ended here
     switch (kind) {
       case FrameKind.Send:
-        return target.send(bytes, start, end, parts);
+        return target.send(message);
       case FrameKind.Throw:
-        return target.throw(bytes, start, end, parts);
+        return target.throw(message);
       case FrameKind.Return:
-        return target.return(bytes, start, end, parts);
+        return target.return(message);
       default:
         return this.broken(stream, "a response frame sent by a client");
     }
   }
 
-  control(reader: BatchReader): void {
-    const { stream } = reader;
+  control(frame: FrameReader): void {
+    const { stream } = frame;
     if (!this.isOpen(stream)) {
       // Late: the stream has ended here. A client that resets it does not want the rest of its result either.
-      if (reader.kind === FrameKind.Reset) this.connection.outbound.drop(stream);
+      if (frame.kind === FrameKind.Reset) this.connection.outbound.drop(stream);
       return;
     }
     const target = this.#streams.get(stream) as ServerStream; // it is open
-    switch (reader.kind) {
+    switch (frame.kind) {
       case FrameKind.Next:
         return target.next();
       case FrameKind.Credit:
-        return target.credit(reader.count);
+        return target.credit(frame.count);
       case FrameKind.Signal:
-        return target.signalFired(reader.count, reader.bytes, reader.payloadStart, reader.payloadEnd);
+        return target.signalFired(frame.count, this.#reason.at(frame));
       case FrameKind.Cancel:
         // What is on its way to the client still arrives whole: its terminal frame comes behind it.
         this.connection.inbound.drop(stream);
-        return target.cancel(reader.bytes, reader.payloadStart, reader.payloadEnd);
+        return target.cancel(this.#reason.at(frame));
       case FrameKind.Reset:
         this.#streams.delete(stream);
         this.connection.dropTransfers(stream);
@@ -342,6 +300,18 @@ export class ServerSession implements SessionHalf {
     for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
     this.#held.clear();
     this.#acceptor.closed(this);
+  }
+
+  /** Writes the frame that ends a stream. */
+  #last(
+    stream: number,
+    kind: typeof FrameKind.Done | typeof FrameKind.Exception,
+    payload: Payload,
+    bodyUs: number,
+  ): void {
+    this.#streams.delete(stream);
+    this.connection.inbound.drop(stream);
+    this.connection.outbound.message(stream, kind, payload, bodyUs);
   }
 
   #release(): void {

@@ -2,11 +2,11 @@
  * The port between a connection and the half of the session that uses it. The connection checks and sorts what
  * arrives; the half alone knows the streams and what their frames mean.
  */
-import type { BatchReader } from "../wire/batch/reader.ts";
-import type { FrameKind } from "../wire/frame-kind.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import type { GoAway, Hello } from "../wire/frames.ts";
+import type { ReceivedMessage } from "./messages/received-message.ts";
 
-/** What a half does with the frames that reach it. Payload ranges are valid for ever; readers only during the call. */
+/** What a half does with what reaches it. Frames and messages are cursors, valid during the call. */
 export interface SessionHalf {
   /**
    * When a turn's frames leave. `tick`: at the next tick, which for code in microtasks comes after all of
@@ -22,27 +22,17 @@ export interface SessionHalf {
    * @throws {@link ProtocolError} for a stream that was never opened.
    */
   isOpen(stream: number): boolean;
-  /** A task's head. When `complete`, its payload is the reader's; otherwise `taskPayload` follows unless the stream ends. */
-  task(reader: BatchReader, complete: boolean): void;
-  taskPayload(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-  ): void;
+  /**
+   * A task's head.
+   *
+   * @param payload Its arguments, if they have come with it; otherwise `taskPayload` follows unless the stream ends.
+   */
+  task(frame: FrameReader, payload: ReceivedMessage | undefined): void;
+  taskPayload(message: ReceivedMessage): void;
   /** A whole Send, Throw, Return, Result, Exception or Done. */
-  message(
-    kind: FrameKind,
-    stream: number,
-    bodyUs: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-  ): void;
+  message(message: ReceivedMessage): void;
   /** Any other frame of a stream. */
-  control(reader: BatchReader): void;
+  control(frame: FrameReader): void;
   /** The peer broke a rule on one stream; the stream is over on this side. */
   broken(stream: number, problem: string): void;
   goAway(frame: GoAway): void;

@@ -4,6 +4,8 @@
  * 0 and 2^53 - 1 (2^32 - 1 where the schema says uint32); the writer does not check them again.
  */
 
+import type { FrameKind } from "./frame-kind.ts";
+
 /** Tasks that a nested call names above itself; a longer chain is cut. */
 export const MAX_CALLERS = 32;
 
@@ -45,6 +47,26 @@ export interface TaskFields {
   readonly callers: readonly Caller[] | undefined;
   /** Trace context by header name. */
   readonly trace: ReadonlyMap<string, string> | undefined;
+}
+
+/** The frames that carry a message. */
+export type MessageKind =
+  | typeof FrameKind.Send
+  | typeof FrameKind.Throw
+  | typeof FrameKind.Return
+  | typeof FrameKind.Result
+  | typeof FrameKind.Exception
+  | typeof FrameKind.Done;
+
+/** Everything that a frame with a message says beside its payload. */
+export interface MessageFields {
+  readonly kind: MessageKind;
+  /** Chunked parts that follow on the stream. */
+  readonly parts: number;
+  /** Whether the payload itself is part 0, and not in the frame. */
+  readonly detached: boolean;
+  /** Of a response: how long the body held the thread, in microseconds; 0: not stated. */
+  readonly bodyUs: number;
 }
 
 /** What the sender of a Hello accepts. Sizes in bytes; 0: not stated. */

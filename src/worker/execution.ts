@@ -13,9 +13,10 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
-import { NO_PARTS, type Payload } from "../session/messages/payload.ts";
+import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
+import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
@@ -48,9 +49,6 @@ export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
 
 type EncodedPayload = ReturnType<typeof encodeValue>;
 
-const EMPTY = new Uint8Array(0);
-const NO_PAYLOAD: Payload = { bytes: EMPTY, start: 0, end: 0, parts: NO_PARTS };
-
 /** A task that this worker has accepted. */
 export abstract class Execution implements ServerStream, Runnable, HeldWork {
   readonly task: IncomingTask;
@@ -62,10 +60,8 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   #definition: RoutineDefinition | undefined;
   #estimate: BodyTimeEstimate | undefined;
   #phase: ExecutionPhase = "receiving";
-  #bytes: Uint8Array = EMPTY;
-  #start = 0;
-  #end = 0;
-  #parts: readonly Uint8Array[] = NO_PARTS;
+  /** The arguments, until the body starts. */
+  #payload: Payload = NO_PAYLOAD;
   /** Its place in the queue while it waits for its turn. */
   #node: FifoNode<Runnable> | undefined;
   /** Its turn has come, and its client takes no more answers for now. */
@@ -103,30 +99,22 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
 
   // Frames of the stream, in the order in which they arrive.
 
-  payload(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
-    if (this.#phase !== "receiving") return;
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
-    this.#parts = parts;
-    this.#phase = "ready";
-    if (this.#definition !== undefined) this.host.runnable(this);
+  payload(message: ReceivedMessage): void {
+    if (this.#phase === "receiving") this.#receive(message.keep());
   }
 
   abstract next(): void;
-  abstract send(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
-  abstract throw(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
-  abstract return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void;
+  abstract send(message: ReceivedMessage): void;
+  abstract throw(message: ReceivedMessage): void;
+  abstract return(message: ReceivedMessage): void;
   abstract credit(values: number): void;
 
-  signalFired(index: number, bytes: Uint8Array, start: number, end: number): void {
-    this.task.signalFired(index, this.task.decodeReason(bytes, start, end));
+  signalFired(index: number, reason: ReceivedMessage): void {
+    this.task.signalFired(index, this.task.decodeReason(reason));
   }
 
-  cancel(bytes: Uint8Array, start: number, end: number): void {
-    this.abort(
-      start === end ? abortReason("The call was cancelled") : this.task.decodeReason(bytes, start, end),
-    );
+  cancel(reason: ReceivedMessage): void {
+    this.abort(reason.empty ? abortReason("The call was cancelled") : this.task.decodeReason(reason));
   }
 
   lost(why: string): void {
@@ -160,11 +148,11 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
 
   /** Leaves the task to another execution of it. Neither has begun, and the other's routine is not bound yet. */
   handOver(successor: Execution): void {
-    if (this.#phase === "ready") successor.payload(this.#bytes, this.#start, this.#end, this.#parts);
+    if (this.#phase === "ready") successor.#receive(this.#payload);
     successor.permit = this.permit;
     this.permit = false;
     this.#phase = "over";
-    this.#dropPayload();
+    this.#payload = NO_PAYLOAD;
   }
 
   /** Refuses the task before its body has started. */
@@ -261,7 +249,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
       return;
     }
     this.#phase = "running";
-    this.#dropPayload();
+    this.#payload = NO_PAYLOAD;
     if (deadline !== undefined) this.#arm(deadline);
     let outcome: unknown;
     try {
@@ -364,12 +352,18 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     return encodeThrown(error, { root: "error", references: this.host.references, inline: true });
   }
 
+  #receive(payload: Payload): void {
+    this.#payload = payload;
+    this.#phase = "ready";
+    if (this.#definition !== undefined) this.host.runnable(this);
+  }
+
   #settle(): void {
     this.#phase = "over";
     if (this.#node !== undefined) this.host.queue.remove(this.#node);
     this.#node = undefined;
     this.#stopWaiting();
-    this.#dropPayload();
+    this.#payload = NO_PAYLOAD;
     if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
     this.host.ended(this);
   }
@@ -393,14 +387,9 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   }
 
   #parameters(): unknown[] {
-    const value = this.task.decode(this.#bytes, this.#start, this.#end, this.#parts);
+    const value = this.task.decode(this.#payload);
     if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
     return value;
-  }
-
-  #dropPayload(): void {
-    this.#bytes = EMPTY;
-    this.#parts = NO_PARTS;
   }
 }
 

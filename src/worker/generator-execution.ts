@@ -5,6 +5,8 @@
  */
 import { scopeStorage } from "../context/scope.ts";
 import { isThenable } from "../internal/is-thenable.ts";
+import type { ReceivedMessage } from "../session/messages/received-message.ts";
+import { payloadSize } from "../wire/payload.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
 import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./generator-step.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
@@ -35,16 +37,16 @@ export class GeneratorExecution extends Execution {
     this.#ask(NEXT);
   }
 
-  send(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
-    this.#ask(decodeStep(this.task, "send", bytes, start, end, parts));
+  send(message: ReceivedMessage): void {
+    this.#ask(decodeStep(this.task, "send", message));
   }
 
-  throw(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
-    this.#ask(decodeStep(this.task, "throw", bytes, start, end, parts));
+  throw(message: ReceivedMessage): void {
+    this.#ask(decodeStep(this.task, "throw", message));
   }
 
-  return(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): void {
-    const step = decodeStep(this.task, "return", bytes, start, end, parts);
+  return(message: ReceivedMessage): void {
+    const step = decodeStep(this.task, "return", message);
     // A generator that runs ahead is in a step that nobody waits for: its signal fires so that it ends soon.
     if (this.#window !== undefined && this.#stepRunning) {
       this.#interruption = step;
@@ -186,8 +188,7 @@ export class GeneratorExecution extends Execution {
   #yield(value: unknown): void {
     const payload = this.encodeResult(value);
     // Measured before it is sent: the object is the encoder's, for its next use.
-    let sizeBytes = payload.end - payload.start;
-    for (const part of payload.parts) sizeBytes += part.length;
+    const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs());
     this.#window?.sent(sizeBytes);
   }

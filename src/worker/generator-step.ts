@@ -1,4 +1,5 @@
 /** One step of a generator as its consumer asks for it, and how it is taken. */
+import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
 /** A generator of either kind. */
@@ -16,13 +17,10 @@ export const NEXT: Step = { kind: "next" };
 export function decodeStep(
   task: IncomingTask,
   kind: "send" | "throw" | "return",
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  parts: readonly Uint8Array[],
+  message: ReceivedMessage,
 ): Step {
   try {
-    return { kind, value: start === end ? undefined : task.decode(bytes, start, end, parts) };
+    return { kind, value: message.empty ? undefined : task.decode(message) };
   } catch (error) {
     return { kind: "malformed", error };
   }

@@ -8,10 +8,11 @@ import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
-import { NO_PARTS } from "../session/messages/payload.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import type { BatchReader } from "../wire/batch/reader.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
+import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
+import type { TaskReader } from "../wire/task/reader.ts";
 
 /** How many ancestors travel with a nested call. */
 const MAX_LINEAGE = 32;
@@ -53,19 +54,19 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   /** Signals among the arguments, by index. */
   #signals: Map<number, AbortController> | undefined;
 
-  /** @param reader On the task's frame; it is not kept. */
-  constructor(host: TaskHost, session: ServerSession, reader: BatchReader) {
+  /** @param frame The task's; it is not kept. */
+  constructor(host: TaskHost, session: ServerSession, { stream, task: head }: FrameReader) {
     this.#host = host;
     this.session = session;
-    this.stream = reader.stream;
-    this.flags = reader.flags;
-    this.credit = reader.credit;
-    this.proxyRef = reader.proxyRef;
-    this.tag = reader.tag();
-    this.#callers = callersOf(reader);
-    this.#id = reader.taskId();
-    this.#budgetUs = reader.budgetUs;
-    this.#arrivedMs = reader.budgetUs > 0 ? performance.now() : 0;
+    this.stream = stream;
+    this.flags = head.flags;
+    this.credit = head.credit;
+    this.proxyRef = head.proxyRef;
+    this.tag = head.tag();
+    this.#callers = callersOf(head);
+    this.#id = head.id();
+    this.#budgetUs = head.budgetUs;
+    this.#arrivedMs = head.budgetUs > 0 ? performance.now() : 0;
   }
 
   get task(): RunningTask {
@@ -149,14 +150,14 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   }
 
   /** Decodes what has come on the task's stream; signals in it are live. */
-  decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
-    return decodeValue(bytes, start, end, parts, { references: this.#host.references, signals: this });
+  decode(payload: Payload): unknown {
+    return decodeValue(payload, { references: this.#host.references, signals: this });
   }
 
   /** As `decode`, where an unreadable value is one more reason. */
-  decodeReason(bytes: Uint8Array, start: number, end: number): unknown {
+  decodeReason(payload: Payload): unknown {
     try {
-      return this.decode(bytes, start, end, NO_PARTS);
+      return this.decode(payload);
     } catch (error) {
       return error;
     }
@@ -185,10 +186,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
 }
 
 /** The chain of callers; a client that knows only the nearest one names its id. */
-function callersOf(reader: BatchReader): readonly LineageEntry[] | undefined {
-  const callers = reader.callers();
+function callersOf(head: TaskReader): readonly LineageEntry[] | undefined {
+  const callers = head.callers();
   if (callers !== undefined) return callers;
-  const id = reader.caller();
+  const id = head.caller();
   return id === undefined ? undefined : [{ id, routine: "", tag: undefined }];
 }
 

@@ -12,13 +12,14 @@ import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
 import { formatTaskId, taskIdPrefix } from "../session/task-id.ts";
-import type { BatchReader } from "../wire/batch/reader.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import type { Define, Hello, Nack } from "../wire/frames.ts";
 import { headMismatch } from "../wire/head-mismatch.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { readText } from "../wire/protobuf/text.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
+import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import type { Activity } from "./activity.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
@@ -147,10 +148,11 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
   }
 
-  accept(session: ServerSession, reader: BatchReader): ServerStream | Nack {
-    const foreign = this.#judgeHead(reader);
+  accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
+    const head = frame.task;
+    const foreign = this.#judgeHead(head);
     if (foreign !== undefined) return foreign;
-    const nested = (reader.flags & TaskFlag.Nested) !== 0;
+    const nested = (head.flags & TaskFlag.Nested) !== 0;
     if (this.#draining && !nested && !isConnection(session, this.#spared))
       return refusal(NackCode.DRAINING, SHUTTING_DOWN);
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
@@ -160,7 +162,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (nested && !session.connection.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
       return refusal(NackCode.FULL, `the worker already has ${this.#running.size} calls`, 10);
     }
-    const request = routineRequest(session, reader);
+    const request = routineRequest(session, head);
     if (request === undefined) {
       return refusal(
         NackCode.UNKNOWN_ROUTINE,
@@ -168,7 +170,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       );
     }
 
-    const task = new IncomingTask(this, session, reader);
+    const task = new IncomingTask(this, session, frame);
     const found = this.#options.resolver.lookup(request);
     if (found !== undefined && "code" in found) return found;
     const definition = found;
@@ -282,15 +284,15 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   /** Refuses a task whose head says that its caller and this worker do not understand each other. */
-  #judgeHead(reader: BatchReader): Nack | undefined {
+  #judgeHead(head: TaskReader): Nack | undefined {
     const { hello } = this.#options;
-    const version = reader.taskVersion();
-    const codec = reader.taskCodec();
+    const version = head.version();
+    const codec = head.codec();
     if (version !== undefined || codec !== undefined) {
       const mismatch = headMismatch({ version, codec }, hello);
       if (mismatch !== undefined) return refusal(mismatch.code, mismatch.reason);
     }
-    if (reader.hasKeywords) {
+    if (head.hasKeywords) {
       return refusal(
         NackCode.BAD_PAYLOAD,
         "the task has arguments by name, which routines do not take; pass an object",
@@ -338,13 +340,13 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 }
 
-function routineRequest(session: ServerSession, reader: BatchReader): RoutineRequest | undefined {
+function routineRequest(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
   const mayImport = session.connection.carrier.local;
-  if (reader.routineRef === 0) {
-    const id = reader.callable();
+  if (head.routineRef === 0) {
+    const id = head.callable();
     return id === undefined ? undefined : { id, location: "", mayImport };
   }
-  const define: Define | undefined = session.connection.definition(DefineKind.Routine, reader.routineRef);
+  const define: Define | undefined = session.connection.definition(DefineKind.Routine, head.routineRef);
   if (define === undefined) return undefined;
   let request = requests.get(define);
   if (request === undefined) {

@@ -42,7 +42,12 @@ export class RecordedSink implements RelaySink {
       if (payload.case !== "result" && payload.case !== "exception" && payload.case !== "done") return [];
       const { dump } = payload.value;
       if (dump.length === 0) return [undefined];
-      return [decodeValue(dump, 0, dump.length, [], { references: processReferences })];
+      return [
+        decodeValue(
+          { bytes: dump, start: 0, end: dump.length, parts: [] },
+          { references: processReferences },
+        ),
+      ];
     });
   }
 

@@ -211,13 +211,13 @@ export function framesOf(batches: readonly Uint8Array[]): SeenFrame[] {
   batches.forEach((bytes, batch) => {
     reader.reset(bytes, 0, bytes.length);
     while (reader.next()) {
-      const { kind, stream, bodyUs, payloadStart, payloadEnd } = reader;
+      const { kind, stream, bodyUs, payload } = reader;
       let code = 0;
       if (kind === FrameKind.GoAway) code = reader.goAway().code;
       else if (kind === FrameKind.Nack) code = reader.nack().code;
       else if (kind === FrameKind.Reset) code = reader.resetInfo().code;
-      const callable = kind === FrameKind.Task ? reader.callable() : undefined;
-      frames.push({ kind, stream, batch, bodyUs, payloadBytes: payloadEnd - payloadStart, callable, code });
+      const callable = kind === FrameKind.Task ? reader.task.callable() : undefined;
+      frames.push({ kind, stream, batch, bodyUs, payloadBytes: payload.end - payload.start, callable, code });
     }
   });
   return frames;

@@ -7,9 +7,18 @@ import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession, type ClientStream } from "../../src/session/client-session.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../src/session/limits.ts";
-import type { Payload } from "../../src/session/messages/payload.ts";
+import type { ReceivedMessage } from "../../src/session/messages/received-message.ts";
 import { BatchWriter } from "../../src/wire/batch/writer.ts";
-import type { GoAway, Hello, Limits, Nack, TaskFields } from "../../src/wire/frames.ts";
+import type {
+  GoAway,
+  Hello,
+  Limits,
+  MessageFields,
+  MessageKind,
+  Nack,
+  TaskFields,
+} from "../../src/wire/frames.ts";
+import { NO_PARTS, type Payload } from "../../src/wire/payload.ts";
 import { TaskFlag } from "../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import type { AcceptHook } from "../../src/worker/accept-hook.ts";
@@ -39,6 +48,11 @@ export function helloWith(
 export function payloadOf(value: unknown): Payload {
   const { bytes, start, end, parts } = encodeValue(value, { root: "value", references: processReferences });
   return { bytes, start, end, parts };
+}
+
+/** Bytes as a payload. */
+export function payloadFrom(bytes: Uint8Array, start = 0, end: number = bytes.length): Payload {
+  return { bytes, start, end, parts: NO_PARTS };
 }
 
 /** How a stream ended. */
@@ -93,26 +107,20 @@ export class RecordedCall implements ClientStream {
     this.parkedUs.push(bodyUs);
   }
 
-  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
-    this.bodyUs.push(bodyUs);
-    this.values.push(decodeLeniently(bytes, start, end, parts));
+  result(message: ReceivedMessage): void {
+    this.bodyUs.push(message.bodyUs);
+    this.values.push(decodeLeniently(message));
     if (this.#awaited !== undefined && this.values.length >= this.#awaited.count) this.#awaited.resolve();
   }
 
-  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
-    this.bodyUs.push(bodyUs);
-    this.#ended({ kind: "done", value: decodeLeniently(bytes, start, end, parts) });
+  done(message: ReceivedMessage): void {
+    this.bodyUs.push(message.bodyUs);
+    this.#ended({ kind: "done", value: decodeLeniently(message) });
   }
 
-  exception(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void {
-    this.bodyUs.push(bodyUs);
-    this.#ended({ kind: "exception", error: decodeLeniently(bytes, start, end, parts) });
+  exception(message: ReceivedMessage): void {
+    this.bodyUs.push(message.bodyUs);
+    this.#ended({ kind: "exception", error: decodeLeniently(message) });
   }
 
   refused(nack: Nack): void {
@@ -134,15 +142,10 @@ export class RecordedCall implements ClientStream {
 }
 
 /** A payload may have been tampered with; then the error stands for the value. */
-function decodeLeniently(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  parts: readonly Uint8Array[],
-): unknown {
-  if (start === end) return undefined;
+function decodeLeniently(message: ReceivedMessage): unknown {
+  if (message.empty) return undefined;
   try {
-    return decodeValue(bytes, start, end, parts, { references: processReferences });
+    return decodeValue(message, { references: processReferences });
   } catch (error) {
     return error;
   }
@@ -192,7 +195,7 @@ export class TestClient {
 
   /** Calls a routine with bytes for arguments. */
   callWith(id: string, bytes: Uint8Array): RecordedCall {
-    return this.#open(id, { bytes, start: 0, end: bytes.length, parts: [] }, {});
+    return this.#open(id, payloadFrom(bytes), {});
   }
 
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
@@ -327,6 +330,14 @@ export function batchOf(write: (writer: BatchWriter) => void): Uint8Array {
   const writer = new BatchWriter();
   write(writer);
   return writer.take().subarray(BatchWriter.HEADROOM);
+}
+
+/** The head of a message, for frames written by hand; unless it says otherwise, all of it is in the frame. */
+export function messageHead(
+  kind: MessageKind,
+  fields: Partial<Omit<MessageFields, "kind">> = {},
+): MessageFields {
+  return { kind, parts: 0, detached: false, bodyUs: 0, ...fields };
 }
 
 /** A task's head without arguments of its own, for frames written by hand. */

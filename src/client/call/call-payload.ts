@@ -5,7 +5,7 @@
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
-import type { Payload } from "../../session/messages/payload.ts";
+import type { Payload } from "../../wire/payload.ts";
 
 /**
  * Encodes what a call hands to its routine.

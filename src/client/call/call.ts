@@ -15,9 +15,10 @@ import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-ti
 import type { Fifo, FifoNode } from "../../internal/fifo.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { ClientSession, ClientStream } from "../../session/client-session.ts";
-import type { Payload } from "../../session/messages/payload.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
+import type { Payload } from "../../wire/payload.ts";
 import type { CancellationProbe, CancelledCall } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
@@ -239,27 +240,9 @@ export abstract class Call
     this.occupancy?.releaseShare();
   }
 
-  abstract result(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void;
-  abstract done(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void;
-  abstract exception(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void;
+  abstract result(message: ReceivedMessage): void;
+  abstract done(message: ReceivedMessage): void;
+  abstract exception(message: ReceivedMessage): void;
 
   refused(nack: Nack): void {
     this.over();
@@ -294,10 +277,8 @@ export abstract class Call
     probe?.ended(this);
   }
 
-  protected decode(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[]): unknown {
-    return start === end
-      ? undefined
-      : decodeValue(bytes, start, end, parts, { references: this.owner.references });
+  protected decode(message: ReceivedMessage): unknown {
+    return message.empty ? undefined : decodeValue(message, { references: this.owner.references });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { keepAlive, letExit } from "../../internal/liveness.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { Call, type CallOwner } from "./call.ts";
 
 /** A call and its promise. */
@@ -25,13 +26,13 @@ export class FunctionCall extends Call {
     this.member?.session?.broken(this.stream, "a streamed value in answer to a function");
   }
 
-  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
-    this.responded(bodyUs);
+  done(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
     this.over();
     if (this.settled) return;
     let value: unknown;
     try {
-      value = this.decode(bytes, start, end, parts);
+      value = this.decode(message);
     } catch (error) {
       this.fail(error);
       return;
@@ -42,18 +43,12 @@ export class FunctionCall extends Call {
     this.owner.answered(this, "completed");
   }
 
-  exception(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void {
-    this.responded(bodyUs);
+  exception(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
     this.over();
     if (this.settled || this.late()) return;
     try {
-      this.fail(this.decode(bytes, start, end, parts));
+      this.fail(this.decode(message));
     } catch (error) {
       this.fail(error instanceof Error ? error : new ProtocolError(errorText(error)));
     }

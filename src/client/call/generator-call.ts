@@ -7,6 +7,8 @@ import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
+import { payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Member } from "../members/member.ts";
 import { Call, type CallOwner } from "./call.ts";
@@ -163,22 +165,21 @@ export class GeneratorCall extends Call {
     if (this.head.awaitsAck) this.#sendEarly();
   }
 
-  result(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
-    this.responded(bodyUs);
+  result(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
     this.occupancy?.releaseShare();
     if (this.settled) return;
     if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;
     try {
-      value = this.decode(bytes, start, end, parts);
+      value = this.decode(message);
     } catch (error) {
       this.abort(error);
       return;
     }
     const request = this.#requests.shift();
     if (this.#prefetched !== undefined) {
-      let sizeBytes = end - start;
-      for (const part of parts) sizeBytes += part.length;
+      const sizeBytes = payloadSize(message);
       if (request === undefined) {
         this.#prefetched.push(value, sizeBytes);
         return;
@@ -202,13 +203,13 @@ export class GeneratorCall extends Call {
     this.#answered();
   }
 
-  done(bytes: Uint8Array, start: number, end: number, parts: readonly Uint8Array[], bodyUs: number): void {
-    this.responded(bodyUs);
+  done(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
     this.#resume();
     this.over();
     if (this.settled) return;
     try {
-      this.#complete({ value: this.decode(bytes, start, end, parts) });
+      this.#complete({ value: this.decode(message) });
       this.owner.answered(this, "completed");
     } catch (error) {
       this.#complete({ error });
@@ -216,19 +217,13 @@ export class GeneratorCall extends Call {
     }
   }
 
-  exception(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: readonly Uint8Array[],
-    bodyUs: number,
-  ): void {
-    this.responded(bodyUs);
+  exception(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
     this.#resume();
     this.over();
     if (this.settled || this.late()) return;
     try {
-      this.#complete({ error: this.decode(bytes, start, end, parts) });
+      this.#complete({ error: this.decode(message) });
     } catch (error) {
       this.#complete({ error });
     }

@@ -3,6 +3,7 @@
  * {@link PayloadError}.
  */
 import { PayloadError } from "../../errors/payload-error.ts";
+import type { Encoded } from "../encoded.ts";
 import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";
 import { ValueReader } from "./value-reader.ts";
@@ -16,23 +17,17 @@ let resting: ValueReader | undefined;
 /**
  * Decodes a value.
  *
- * @param bytes Memory that holds the payload from `start` to `end`; read only, and not referred to by the value.
- * @param parts Binary that came beside the payload; its memory becomes the value's own.
+ * @param encoded Its bytes are only read, and not referred to by the value; the memory of its parts becomes the
+ *   value's own. It is read before any of the user's code runs.
  * @returns The value, shared with nobody.
  * @throws {@link PayloadError} if the bytes are not a value, exceed the depth, or name something unknown here.
  */
-export function decodeValue(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  parts: readonly Uint8Array[],
-  options: DecodeOptions,
-): unknown {
+export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
   const decoder = resting ?? new ValueReader();
   resting = undefined;
   try {
-    decoder.open(bytes, start, end);
-    decoder.parts = parts;
+    decoder.open(encoded.bytes, encoded.start, encoded.end);
+    decoder.parts = encoded.parts;
     decoder.options = options;
     decoder.maxDepth = Math.min(options.maxDepth ?? MAX_DEPTH, MAX_DEPTH);
     return decoder.decode();

@@ -3,19 +3,17 @@
  * failures look like to the caller. The format is described in `README.md` of this folder.
  */
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import type { Encoded } from "../encoded.ts";
 import type { EncodeOptions } from "./encoding.ts";
 import { briefly } from "./field-writer.ts";
 import { ValueWriter } from "./value-writer.ts";
 
-/** A value in bytes: `bytes` from `start` to `end`, and the large binary beside it. */
-export interface Encoded {
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-  parts: readonly Uint8Array[];
-}
-
-const encoded: Encoded = { bytes: new Uint8Array(0), start: 0, end: 0, parts: [] };
+const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
+  bytes: new Uint8Array(0),
+  start: 0,
+  end: 0,
+  parts: [],
+};
 
 /** What an encoder at rest holds, so that it keeps nothing of its last call alive. */
 const AT_REST = {} as EncodeOptions;

@@ -3,10 +3,8 @@
  * does not judge the streams they belong to. A stream has at most one, and no more begin than allowed.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
-import type { BatchReader } from "../../wire/batch/reader.ts";
-import { FrameKind } from "../../wire/frame-kind.ts";
+import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { Limits } from "../../wire/frames.ts";
-import { TaskFlag } from "../../wire/task/flags.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 
 /** The receiving side of all streams. */
@@ -25,16 +23,9 @@ export class InboundMessages {
     return this.#messages.size > 0 && this.#messages.has(stream);
   }
 
-  /** Begins the message of which the reader holds the head. */
-  open(reader: BatchReader): void {
-    const detached =
-      reader.kind === FrameKind.Task ? (reader.flags & TaskFlag.Detached) !== 0 : reader.detached;
-    const { kind, stream, bodyUs, bytes, payloadStart, payloadEnd, parts } = reader;
-    const message = new MessageAssembly(
-      { kind, stream, bodyUs, detached, bytes, payloadStart, payloadEnd, parts },
-      this.#limits.maxMessage,
-    );
-    this.#messages.set(stream, message);
+  /** Begins the message whose head the frame is. */
+  open(frame: FrameReader): void {
+    this.#messages.set(frame.stream, new MessageAssembly(frame, this.#limits.maxMessage));
   }
 
   /**

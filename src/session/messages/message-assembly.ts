@@ -1,7 +1,8 @@
 /** A message whose parts arrive in chunks: collects them in order, within what the peer announced. */
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { FrameKind } from "../../wire/frame-kind.ts";
-import type { Payload } from "./payload.ts";
+import type { Payload } from "../../wire/payload.ts";
 
 /** Memory set aside at once for a part, whatever total the peer claims. */
 const FIRST_ALLOCATION = 1024 * 1024;
@@ -24,28 +25,18 @@ export class MessageAssembly {
   #filled = 0;
   #total = 0;
 
-  constructor(
-    frame: {
-      readonly kind: FrameKind;
-      readonly stream: number;
-      readonly bodyUs: number;
-      readonly detached: boolean;
-      readonly bytes: Uint8Array;
-      readonly payloadStart: number;
-      readonly payloadEnd: number;
-      readonly parts: number;
-    },
-    maxBytes: number,
-  ) {
+  /** @param frame The head of the message. Of what it says, only what is needed is copied. */
+  constructor(frame: FrameReader, maxBytes: number) {
+    const { payload } = frame;
     this.kind = frame.kind;
     this.stream = frame.stream;
     this.bodyUs = frame.bodyUs;
-    this.#detached = frame.detached;
+    this.#detached = payload.detached;
     // Kept until the last part has come, while the batch's memory may be used again.
-    this.#bytes = new Uint8Array(frame.bytes.subarray(frame.payloadStart, frame.payloadEnd));
-    this.#expected = frame.parts;
+    this.#bytes = new Uint8Array(frame.bytes.subarray(payload.start, payload.end));
+    this.#expected = payload.parts;
     this.#maxBytes = maxBytes;
-    this.#sizeBytes = frame.payloadEnd - frame.payloadStart;
+    this.#sizeBytes = payload.end - payload.start;
   }
 
   /** What the complete message holds: the first part takes the place of a payload that was detached. */
@@ -56,17 +47,12 @@ export class MessageAssembly {
   }
 
   /**
-   * Takes one chunk.
+   * Takes the chunk that the frame holds.
    *
    * @returns Whether the message is complete.
    * @throws {@link ProtocolError} for a chunk out of order, of a wrong size, or beyond the limit.
    */
-  add(
-    chunk: { part: number; total: number; last: boolean },
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): boolean {
+  add({ chunk, bytes, payload: { start, end } }: FrameReader): boolean {
     if (chunk.part !== this.#parts.length) {
       throw new ProtocolError(
         `Expected a chunk of part ${this.#parts.length}, got one of part ${chunk.part}`,

@@ -1,25 +1,21 @@
 /**
  * The messages of one connection on their way to the peer: small ones in one frame, the rest in chunks,
- * all of them within the peer's window. It does not write the frames themselves. On one stream, nothing
+ * all of them within the peer's window. It does not know what a stream may send. On one stream, nothing
  * overtakes the parts of the message before it.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import type { BatchWriter } from "../../wire/batch/writer.ts";
 import { Feature } from "../../wire/features.ts";
-import type { Hello } from "../../wire/frames.ts";
+import { FrameKind } from "../../wire/frame-kind.ts";
+import type { Hello, MessageFields, MessageKind, TaskFields } from "../../wire/frames.ts";
 import { CHUNK_SIZE } from "../../wire/messages/chunk.ts";
+import type { Payload } from "../../wire/payload.ts";
+import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
-import type { Payload } from "./payload.ts";
 
-/** Writes one message frame around the payload range given. */
-export type WriteMessage = (
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  parts: number,
-  detached: boolean,
-) => void;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A window no peer has: one that returns so much counts wrongly. */
 const MAX_WINDOW = 2 ** 40;
@@ -28,6 +24,14 @@ const MAX_WINDOW = 2 ** 40;
 export class OutboundMessages {
   readonly #carrier: Carrier;
   readonly #batch: OutboundBatch;
+  readonly #writer: BatchWriter;
+  /** Used for every message: the writer keeps nothing of it. */
+  readonly #fields: Mutable<MessageFields> = {
+    kind: FrameKind.Done,
+    parts: 0,
+    detached: false,
+    bodyUs: 0,
+  };
   readonly #transfers = new Map<number, OutboundTransfer>();
   /** Bytes of messages that may still be sent before the peer returns some. */
   #windowBytes = 0;
@@ -39,6 +43,7 @@ export class OutboundMessages {
   constructor(carrier: Carrier, batch: OutboundBatch) {
     this.#carrier = carrier;
     this.#batch = batch;
+    this.#writer = batch.writer;
   }
 
   /** Whether bulk should be held back: the carrier or the peer's window is full. */
@@ -60,51 +65,51 @@ export class OutboundMessages {
     this.#maxOpen = limits.maxOpenMessages;
   }
 
+  /** Writes the task that opens a stream: in one frame when it is small, else its head now and the rest in chunks. */
+  task(stream: number, fields: TaskFields, payload: Payload): void {
+    const detached = this.#isDetached(payload);
+    const parts = payload.parts.length + (detached ? 1 : 0);
+    if (parts === 0) {
+      this.#writer.task(stream, fields, payload);
+    } else {
+      const flags = detached ? fields.flags | TaskFlag.Detached : fields.flags;
+      this.#writer.task(stream, { ...fields, parts, flags }, payload);
+    }
+    this.#follow(stream, payload, detached);
+  }
+
   /**
-   * Writes a message of a stream: in one frame when it is small, else its head now and the rest in
-   * chunks. A message waits for the parts of the one before it on the same stream.
+   * Writes a message of a stream, likewise. It waits for the parts of the one before it on the same stream.
    *
-   * @param write Writes the frame itself; the range is empty when the payload is detached.
+   * @param bodyUs Of a response: how long the body held the thread, in microseconds; 0: not stated.
    */
-  send(stream: number, payload: Payload, write: WriteMessage): void {
-    const { bytes, start, end, parts } = payload;
+  message(stream: number, kind: MessageKind, payload: Payload, bodyUs: number): void {
     const before = this.#transferOf(stream);
     if (before !== undefined) {
+      const { bytes, start, end, parts } = payload; // the object may be the encoder's, for its next use
       const waiting = { bytes, start, end, parts };
-      before.after.push(() => this.send(stream, waiting, write));
+      before.after.push(() => this.message(stream, kind, waiting, bodyUs));
       return;
     }
-    const length = end - start;
-    if (length > this.#inlineBytes) {
-      write(bytes, 0, 0, parts.length + 1, true);
-      this.#transfers.set(stream, new OutboundTransfer(stream, [bytes.subarray(start, end), ...parts]));
-    } else {
-      this.#windowBytes -= length;
-      write(bytes, start, end, parts.length, false);
-      if (parts.length > 0) this.#transfers.set(stream, new OutboundTransfer(stream, parts));
-    }
-    this.#batch.scheduleFlush();
+    const detached = this.#isDetached(payload);
+    const fields = this.#fields;
+    fields.kind = kind;
+    fields.parts = payload.parts.length + (detached ? 1 : 0);
+    fields.detached = detached;
+    fields.bodyUs = bodyUs;
+    this.#writer.message(stream, fields, payload);
+    this.#follow(stream, payload, detached);
   }
 
-  /** Whether a message goes out in one frame, with nothing of its stream under way before it. */
-  isPlain(stream: number, payload: Payload): boolean {
-    return (
-      payload.parts.length === 0 &&
-      payload.end - payload.start <= this.#inlineBytes &&
-      (this.#transfers.size === 0 || !this.#transfers.has(stream))
-    );
-  }
-
-  /** Counts a message written directly against the peer's window. */
-  countSent(bytes: number): void {
-    this.#windowBytes -= bytes;
-  }
-
-  /** Runs `write` now, or once the parts under way on this stream have left. */
-  inOrder(stream: number, write: () => void): void {
+  /** Writes a Next, which must not overtake the parts of a value sent before it. */
+  next(stream: number): void {
     const before = this.#transferOf(stream);
-    if (before === undefined) write();
-    else before.after.push(write);
+    if (before !== undefined) {
+      before.after.push(() => this.next(stream));
+      return;
+    }
+    this.#writer.next(stream);
+    this.#batch.scheduleFlush();
   }
 
   /** Stops sending parts of a stream, and what was to follow them. */
@@ -145,12 +150,29 @@ export class OutboundMessages {
         if (!more) this.#batch.holdBack();
         if (transfer.done) {
           this.#transfers.delete(stream);
-          for (const write of transfer.after) this.inOrder(stream, write); // one of them may begin a transfer of its own
+          for (const write of transfer.after) write(); // one may begin a transfer, for which the others wait in turn
         }
         if (this.congested) break;
       }
       this.#batch.flush();
     }
+  }
+
+  /** Whether the payload itself goes in chunks. */
+  #isDetached(payload: Payload): boolean {
+    return payload.end - payload.start > this.#inlineBytes;
+  }
+
+  /** The head of a message has been written: sees to what follows it. */
+  #follow(stream: number, payload: Payload, detached: boolean): void {
+    const { bytes, start, end, parts } = payload;
+    if (detached) {
+      this.#transfers.set(stream, new OutboundTransfer(stream, [bytes.subarray(start, end), ...parts]));
+    } else {
+      this.#windowBytes -= end - start;
+      if (parts.length > 0) this.#transfers.set(stream, new OutboundTransfer(stream, parts));
+    }
+    this.#batch.scheduleFlush();
   }
 
   /** The message of this stream whose parts are still leaving. */

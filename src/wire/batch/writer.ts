@@ -4,13 +4,15 @@
  * that is the session's business. Frames are byte for byte what the generated bindings would write.
  */
 
-import type { Define, GoAway, Hello, Nack, TaskFields } from "../frames.ts";
+import { FrameKind } from "../frame-kind.ts";
+import type { Define, GoAway, Hello, MessageFields, MessageKind, Nack, TaskFields } from "../frames.ts";
 import { encodeAck } from "../messages/ack.ts";
 import { encodeDefine } from "../messages/define.ts";
 import { encodeGoAway } from "../messages/go-away.ts";
 import { encodeHello } from "../messages/hello.ts";
 import { encodeNack } from "../messages/nack.ts";
 import { encodeReset } from "../messages/reset.ts";
+import type { Payload } from "../payload.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import {
   BatchTag,
@@ -30,8 +32,8 @@ import { BatchBuffer, HEADROOM } from "./buffer.ts";
 /**
  * Appends frames to the batch of the current turn.
  *
- * Payloads are given as a range of bytes and copied at once. `parts` says how many chunked parts follow
- * on the stream; with `detached` the payload itself is part 0 and the range is ignored.
+ * Of a payload the range of bytes is copied at once. Its parts are sent by others: how many follow on the stream is in
+ * the fields, and with `detached`, or the task's flag, the range is one of them and not written.
  *
  * @example
  * const writer = new BatchWriter();
@@ -59,15 +61,16 @@ export class BatchWriter {
     return this.#out.take();
   }
 
-  task(stream: number, fields: TaskFields, bytes: Uint8Array, start: number, end: number): void {
-    const last = (fields.flags & TaskFlag.Detached) === 0 ? end : start;
-    const task = taskSize(fields, last - start);
+  task(stream: number, fields: TaskFields, payload: Payload): void {
+    const { bytes, start } = payload;
+    const end = (fields.flags & TaskFlag.Detached) === 0 ? payload.end : start;
+    const task = taskSize(fields, end - start);
     const request = 1 + varintSize(task) + task;
     let at = this.#frame(stream, FrameTag.Request, request);
     const out = this.#out.bytes;
     out[at++] = RequestTag.Task;
     at = writeVarint(out, at, task);
-    writeTask(out, at, fields, bytes, start, last);
+    writeTask(out, at, fields, bytes, start, end);
   }
 
   next(stream: number): void {
@@ -77,45 +80,34 @@ export class BatchWriter {
     out[at + 1] = 0;
   }
 
-  send(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-  ): void {
-    this.#message(stream, FrameTag.Request, RequestTag.Send, bytes, start, end, parts, detached, 0);
+  /** Writes a Send, Throw, Return, Result, Exception or Done. */
+  message(stream: number, fields: MessageFields, payload: Payload): void {
+    const { kind, parts, detached, bodyUs } = fields;
+    const { bytes, start } = payload;
+    const end = detached ? start : payload.end;
+    const tag = messageTag(kind);
+    const message = bytesSize(end - start) + (parts > 0 ? 2 + varintSize(parts) : 0) + (detached ? 3 : 0);
+    let at = this.#frame(
+      stream,
+      isRequest(kind) ? FrameTag.Request : FrameTag.Response,
+      varintSize(tag) + varintSize(message) + message + bodyTimeSize(bodyUs),
+    );
+    const out = this.#out.bytes;
+    // Fields in the order of their numbers; body_us (102) is above every payload's.
+    at = writeVarint(out, at, tag);
+    at = writeVarint(out, at, message);
+    at = writeBytesField(out, at, MessageTag.Dump, bytes, start, end);
+    if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
+    if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
+    if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
   }
 
-  throw(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-  ): void {
-    this.#message(stream, FrameTag.Request, RequestTag.Throw, bytes, start, end, parts, detached, 0);
-  }
-
-  return(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-  ): void {
-    this.#message(stream, FrameTag.Request, RequestTag.Return, bytes, start, end, parts, detached, 0);
-  }
-
-  /** An empty range cancels without a reason. */
-  cancel(stream: number, bytes: Uint8Array, start: number, end: number): void {
-    const reason = reasonSize(end - start);
-    let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(reason) + reason);
-    at = writeNumberField(this.#out.bytes, at, RequestTag.Cancel, reason);
-    this.#reason(at, CancelTag.Reason, bytes, start, end);
+  /** A reason without bytes is none. */
+  cancel(stream: number, reason: Payload): void {
+    const cancel = reasonSize(reason);
+    let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(cancel) + cancel);
+    at = writeNumberField(this.#out.bytes, at, RequestTag.Cancel, cancel);
+    writeReason(this.#out.bytes, at, CancelTag.Reason, reason);
   }
 
   /** Grants `count` more values. */
@@ -124,9 +116,9 @@ export class BatchWriter {
     writeNumberField(this.#out.bytes, at, RequestTag.Credit, count);
   }
 
-  /** An empty range fires the signal without a reason. */
-  signal(stream: number, index: number, bytes: Uint8Array, start: number, end: number): void {
-    const fired = (index === 0 ? 0 : 1 + varintSize(index)) + reasonSize(end - start);
+  /** A reason without bytes is none. */
+  signal(stream: number, index: number, reason: Payload): void {
+    const fired = (index === 0 ? 0 : 1 + varintSize(index)) + reasonSize(reason);
     let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(fired) + fired);
     const out = this.#out.bytes;
     at = writeNumberField(out, at, RequestTag.Signal, fired);
@@ -134,7 +126,7 @@ export class BatchWriter {
       out[at++] = SignalFiredTag.Index;
       at = writeVarint(out, at, index);
     }
-    this.#reason(at, SignalFiredTag.Reason, bytes, start, end);
+    writeReason(out, at, SignalFiredTag.Reason, reason);
   }
 
   ack(stream: number, version: string, uid: string): void {
@@ -151,54 +143,8 @@ export class BatchWriter {
   }
 
   /** `bodyUs`: how long the body held the thread, in microseconds; 0: not stated. */
-  result(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-    bodyUs: number,
-  ): void {
-    this.#message(stream, FrameTag.Response, ResponseTag.Result, bytes, start, end, parts, detached, bodyUs);
-  }
-
-  exception(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-    bodyUs: number,
-  ): void {
-    this.#message(
-      stream,
-      FrameTag.Response,
-      ResponseTag.Exception,
-      bytes,
-      start,
-      end,
-      parts,
-      detached,
-      bodyUs,
-    );
-  }
-
-  done(
-    stream: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-    bodyUs: number,
-  ): void {
-    this.#message(stream, FrameTag.Response, ResponseTag.Done, bytes, start, end, parts, detached, bodyUs);
-  }
-
   parked(stream: number, bodyUs: number): void {
-    let at = this.#frame(stream, FrameTag.Response, 3 + bodySize(bodyUs));
+    let at = this.#frame(stream, FrameTag.Response, 3 + bodyTimeSize(bodyUs));
     const out = this.#out.bytes;
     at = writeNumberField(out, at, ResponseTag.Parked, 0);
     if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
@@ -249,50 +195,6 @@ export class BatchWriter {
     return writeVarint(out, at, size);
   }
 
-  #message(
-    stream: number,
-    bodyTag: number,
-    tag: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    parts: number,
-    detached: boolean,
-    bodyUs: number,
-  ): void {
-    const dump = detached ? 0 : end - start;
-    const message =
-      (dump === 0 ? 0 : 1 + varintSize(dump) + dump) +
-      (parts > 0 ? 2 + varintSize(parts) : 0) +
-      (detached ? 3 : 0);
-    let at = this.#frame(stream, bodyTag, varintSize(tag) + varintSize(message) + message + bodySize(bodyUs));
-    const out = this.#out.bytes;
-    // Fields in the order of their numbers; body_us (102) is above every payload's.
-    at = writeVarint(out, at, tag);
-    at = writeVarint(out, at, message);
-    if (dump !== 0) {
-      out[at++] = MessageTag.Dump;
-      at = writeVarint(out, at, dump);
-      at = writeBytes(out, at, bytes, start, end);
-    }
-    if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
-    if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
-    if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
-  }
-
-  /** Writes `tag` and a Message that holds the range; nothing for an empty range. */
-  #reason(position: number, tag: number, bytes: Uint8Array, start: number, end: number): void {
-    if (end === start) return;
-    const out = this.#out.bytes;
-    const dump = end - start;
-    let at = position;
-    out[at++] = tag;
-    at = writeVarint(out, at, 1 + varintSize(dump) + dump);
-    out[at++] = MessageTag.Dump;
-    at = writeVarint(out, at, dump);
-    writeBytes(out, at, bytes, start, end);
-  }
-
   /** Writes a frame whose body holds one number. */
   #number(stream: number, bodyTag: number, tag: number, value: number): void {
     const at = this.#frame(stream, bodyTag, value === 0 ? 0 : 1 + varintSize(value));
@@ -317,13 +219,60 @@ export class BatchWriter {
   }
 }
 
-function bodySize(bodyUs: number): number {
+function messageTag(kind: MessageKind): number {
+  switch (kind) {
+    case FrameKind.Send:
+      return RequestTag.Send;
+    case FrameKind.Throw:
+      return RequestTag.Throw;
+    case FrameKind.Return:
+      return RequestTag.Return;
+    case FrameKind.Result:
+      return ResponseTag.Result;
+    case FrameKind.Exception:
+      return ResponseTag.Exception;
+    case FrameKind.Done:
+      return ResponseTag.Done;
+  }
+}
+
+function isRequest(kind: MessageKind): boolean {
+  return kind === FrameKind.Send || kind === FrameKind.Throw || kind === FrameKind.Return;
+}
+
+function bodyTimeSize(bodyUs: number): number {
   return bodyUs > 0 ? 2 + varintSize(bodyUs) : 0;
 }
 
-/** Size of a reason field, tag included, that holds so many bytes. */
-function reasonSize(dump: number): number {
-  if (dump === 0) return 0;
-  const message = 1 + varintSize(dump) + dump;
-  return 1 + varintSize(message) + message;
+/** Size of a field of bytes whose tag takes one byte; an empty one is not written. */
+function bytesSize(length: number): number {
+  return length === 0 ? 0 : 1 + varintSize(length) + length;
+}
+
+/** Writes a field of bytes, unless it is empty, and returns the position after it. */
+function writeBytesField(
+  out: Uint8Array,
+  position: number,
+  tag: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (end === start) return position;
+  out[position] = tag;
+  return writeBytes(out, writeVarint(out, position + 1, end - start), bytes, start, end);
+}
+
+/** Size of a field with a Message that holds the reason, tag included. */
+function reasonSize({ start, end }: Payload): number {
+  return bytesSize(bytesSize(end - start));
+}
+
+/** Writes a field with a Message that holds the reason; nothing when there is none. */
+function writeReason(out: Uint8Array, position: number, tag: number, reason: Payload): void {
+  const { bytes, start, end } = reason;
+  if (end === start) return;
+  out[position] = tag;
+  const at = writeVarint(out, position + 1, bytesSize(end - start));
+  writeBytesField(out, at, MessageTag.Dump, bytes, start, end);
 }

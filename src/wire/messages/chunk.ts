@@ -1,11 +1,58 @@
 /** Chunks: the pieces in which a large part crosses a connection, interleaved with other streams' frames. */
 import { Buffer } from "node:buffer";
 import { HEADROOM } from "../batch/buffer.ts";
+import type { PayloadReader } from "../batch/payload-reader.ts";
+import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { BatchTag, ChunkTag, FrameTag } from "../tags.ts";
 
 /** Bytes of data in a full chunk. */
 export const CHUNK_SIZE = 65536;
+
+const FIELDS = fieldNumbers(ChunkTag);
+
+/** A cursor at one chunk after another. */
+export class ChunkReader {
+  /** Number of the part. */
+  part = 0;
+  /** Length of the whole part in bytes; 0: not stated. */
+  total = 0;
+  /** Whether it is the last of its part. */
+  last = false;
+
+  /**
+   * Reads the message that the scanner has been narrowed to.
+   *
+   * @param data Told where the data lies.
+   */
+  read(scanner: FieldScanner, data: PayloadReader): void {
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      switch (tag) {
+        case ChunkTag.Part:
+          this.part = scanner.uint32();
+          break;
+        case ChunkTag.Total:
+          this.total = scanner.uint53();
+          break;
+        case ChunkTag.Data:
+          data.readBytes(scanner);
+          break;
+        case ChunkTag.Last:
+          this.last = scanner.flag();
+          break;
+        default:
+          scanner.skipUnknown(tag, FIELDS);
+      }
+    }
+  }
+
+  /** Forgets the chunk. */
+  clear(): void {
+    this.part = 0;
+    this.total = 0;
+    this.last = false;
+  }
+}
 
 /**
  * Encodes everything of a chunk's batch that comes before its data, so that a carrier can send head and

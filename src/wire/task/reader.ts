@@ -10,20 +10,31 @@ import { readText } from "../protobuf/text.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
 import { readCallers, readFeatures, readTrace, skipStrings } from "./lists.ts";
 
+const NOTHING: Uint8Array = new Uint8Array(0);
 const FIELDS = fieldNumbers(TaskTag);
 
-/** The Task of the reader's current frame; everything is absent when that is of another kind. */
+/** A cursor at one Task after another. */
 export class TaskReader {
+  /** Index of the routine; 0: see {@link callable}. */
   routineRef = 0;
+  /** Index of the proxy descriptor; 0: none. */
   proxyRef = 0;
+  /** Bits of `TaskFlag`. */
   flags = 0;
+  /** Time left, in microseconds; 0: no limit. */
   budgetUs = 0;
+  /** Values that a generator may run ahead. */
   credit = 0;
+  /** Chunked parts that follow on the stream. */
   parts = 0;
+  /** Where in the frame's bytes the arguments begin. */
   argsStart = 0;
+  /** Where they end; equal to the start when they are not in the Task. */
   argsEnd = 0;
+  /** Whether it has arguments by name, which the codec has no place for. */
   hasKeywords = false;
 
+  #bytes: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
   #callableStart = 0;
@@ -46,6 +57,7 @@ export class TaskReader {
   /** Reads the message at the scanner's position. */
   read(scanner: FieldScanner): void {
     const outer = scanner.enter();
+    this.#bytes = scanner.bytes;
     this.#start = scanner.position;
     this.#end = scanner.end;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
@@ -170,43 +182,52 @@ export class TaskReader {
     this.#hasTrace = false;
   }
 
-  id(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#idStart, this.#idEnd);
+  /** Identity of the routine, when it is not given by index. */
+  callable(): string | undefined {
+    return this.#text(this.#callableStart, this.#callableEnd);
   }
 
-  caller(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#callerStart, this.#callerEnd);
+  /** The caller's tag. */
+  tag(): string | undefined {
+    return this.#text(this.#tagStart, this.#tagEnd);
   }
 
-  features(bytes: Uint8Array): readonly number[] {
-    return this.#hasFeatures ? readFeatures(bytes, this.#start, this.#end) : [];
+  /** Its id, where the caller has chosen one. */
+  id(): string | undefined {
+    return this.#text(this.#idStart, this.#idEnd);
   }
 
-  callable(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#callableStart, this.#callableEnd);
+  /** Version of the caller, where no Hello has stated it. */
+  version(): string | undefined {
+    return this.#text(this.#versionStart, this.#versionEnd);
   }
 
-  tag(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#tagStart, this.#tagEnd);
+  /** Payload codec; absent: the first that both Hellos name. */
+  codec(): string | undefined {
+    return this.#text(this.#codecStart, this.#codecEnd);
   }
 
-  version(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#versionStart, this.#versionEnd);
+  /** Id of the task it was called from, where `callers` does not say more. */
+  caller(): string | undefined {
+    return this.#text(this.#callerStart, this.#callerEnd);
   }
 
-  codec(bytes: Uint8Array): string | undefined {
-    return decode(bytes, this.#codecStart, this.#codecEnd);
+  /** The tasks it was called from, nearest first. */
+  callers(): readonly Caller[] | undefined {
+    return this.#hasCallers ? readCallers(this.#bytes, this.#start, this.#end) : undefined;
   }
 
-  callers(bytes: Uint8Array): readonly Caller[] | undefined {
-    return this.#hasCallers ? readCallers(bytes, this.#start, this.#end) : undefined;
+  /** Numbers of the features that its caller understands, where no Hello has stated them. */
+  features(): readonly number[] {
+    return this.#hasFeatures ? readFeatures(this.#bytes, this.#start, this.#end) : [];
   }
 
-  trace(bytes: Uint8Array): ReadonlyMap<string, string> | undefined {
-    return this.#hasTrace ? readTrace(bytes, this.#start, this.#end) : undefined;
+  /** Trace context by header name. */
+  trace(): ReadonlyMap<string, string> | undefined {
+    return this.#hasTrace ? readTrace(this.#bytes, this.#start, this.#end) : undefined;
   }
-}
 
-function decode(bytes: Uint8Array, start: number, end: number): string | undefined {
-  return end > start ? readText(bytes, start, end) : undefined;
+  #text(start: number, end: number): string | undefined {
+    return end > start ? readText(this.#bytes, start, end) : undefined;
+  }
 }

@@ -54,7 +54,7 @@ test("decodeValue survives 120 000 mutated payloads with a value or a PayloadErr
       }
     }
     try {
-      decodeValue(bytes, 0, bytes.length, seed.parts, { references, signals });
+      decodeValue({ bytes, start: 0, end: bytes.length, parts: seed.parts }, { references, signals });
     } catch (error) {
       refused++;
       assert.ok(

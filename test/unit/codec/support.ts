@@ -1,6 +1,7 @@
 /** A round trip through the codec as the tests use it: references from the registry, parts and bytes copied in between. */
 import { decodeValue } from "../../../src/codec/decode/decoder.ts";
-import { type Encoded, encodeValue } from "../../../src/codec/encode/encoder.ts";
+import { encodeValue } from "../../../src/codec/encode/encoder.ts";
+import type { Encoded } from "../../../src/codec/encoded.ts";
 import {
   portableByConstructor,
   portableById,
@@ -46,7 +47,7 @@ export function send(value: unknown, root = "value"): Message {
 /** Decodes a message that lies in the middle of a larger buffer. */
 export function receive({ bytes, parts }: Message, signals?: SignalSource): unknown {
   const larger = Buffer.concat([Buffer.alloc(5, 0xc1), bytes, Buffer.alloc(3, 0xc1)]);
-  return decodeValue(larger, 5, 5 + bytes.length, parts, { references, signals });
+  return decodeValue({ bytes: larger, start: 5, end: 5 + bytes.length, parts }, { references, signals });
 }
 
 /** Sends a value and receives it. */

@@ -1,10 +1,10 @@
 /** What a peer's fault ends: a frame's own stream where the boundary is intact, else the connection, never more. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Payload } from "../../../src/session/messages/payload.ts";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
+import { NO_PAYLOAD, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf, type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
@@ -13,13 +13,13 @@ import {
   connect,
   headOf,
   helloWith,
+  messageHead,
   payloadOf,
   TestClient,
   TestWorker,
 } from "../../support/protocol-peers.ts";
 
 const HEADROOM = 4;
-const EMPTY = new Uint8Array(0);
 
 const bodies = {
   add: (a: number, b: number): number => a + b,
@@ -54,7 +54,7 @@ async function rawWorker(): Promise<{
 }
 
 function task(writer: BatchWriter, stream: number, id: string, args: Payload = payloadOf([1, 2])): void {
-  writer.task(stream, headOf({ callable: id }), args.bytes, args.start, args.end);
+  writer.task(stream, headOf({ callable: id }), args);
 }
 
 /** One chunk as a batch of its own. */
@@ -86,9 +86,7 @@ function largeTask(stream: number, parts = 1): Uint8Array {
     writer.task(
       stream,
       headOf({ callable: "size", parts, flags: TaskFlag.NextImplied | TaskFlag.Detached }),
-      EMPTY,
-      0,
-      0,
+      NO_PAYLOAD,
     ),
   );
 }
@@ -96,17 +94,24 @@ function largeTask(stream: number, parts = 1): Uint8Array {
 for (const { title, frames } of [
   { title: "a malformed frame", frames: [malformed(1)] },
   { title: "a frame of an unknown kind", frames: [unknown(1)] },
-  { title: "a response", frames: [batchOf((writer) => writer.done(1, EMPTY, 0, 0, 0, false, 0))] },
+  {
+    title: "a response",
+    frames: [batchOf((writer) => writer.message(1, messageHead(FrameKind.Done), NO_PAYLOAD))],
+  },
   { title: "a parked", frames: [batchOf((writer) => writer.parked(1, 0))] },
   {
     title: "a detached message without parts",
-    frames: [batchOf((writer) => writer.send(1, EMPTY, 0, 0, 0, true))],
+    frames: [
+      batchOf((writer) => writer.message(1, messageHead(FrameKind.Send, { detached: true }), NO_PAYLOAD)),
+    ],
   },
   {
     title: "a message begun before the parts of the last one had come",
     frames: [
-      batchOf((writer) => writer.send(1, EMPTY, 0, 0, 1, true)),
-      batchOf((writer) => writer.send(1, EMPTY, 0, 0, 0, false)),
+      batchOf((writer) =>
+        writer.message(1, messageHead(FrameKind.Send, { parts: 1, detached: true }), NO_PAYLOAD),
+      ),
+      batchOf((writer) => writer.message(1, messageHead(FrameKind.Send), NO_PAYLOAD)),
     ],
   },
 ]) {
@@ -195,7 +200,7 @@ for (const { title, write } of [
   { title: "a step on a stream that was never opened", write: (writer: BatchWriter): void => writer.next(9) },
   {
     title: "a message on a stream that was never opened",
-    write: (writer: BatchWriter): void => writer.send(9, EMPTY, 0, 0, 0, false),
+    write: (writer: BatchWriter): void => writer.message(9, messageHead(FrameKind.Send), NO_PAYLOAD),
   },
   {
     title: "a second definition of an index",
@@ -207,7 +212,7 @@ for (const { title, write } of [
   {
     title: "a definition beyond the limit",
     write: (writer: BatchWriter): void =>
-      writer.define({ kind: 1, index: 65_537, value: EMPTY, location: "" }),
+      writer.define({ kind: 1, index: 65_537, value: new Uint8Array(0), location: "" }),
   },
   {
     title: "more room than it was ever given",
@@ -271,10 +276,10 @@ test("ServerSession drops late frames of a client", async () => {
   client.inject(
     batchOf((writer) => {
       writer.next(1);
-      writer.send(1, EMPTY, 0, 0, 0, false);
-      writer.cancel(1, EMPTY, 0, 0);
+      writer.message(1, messageHead(FrameKind.Send), NO_PAYLOAD);
+      writer.cancel(1, NO_PAYLOAD);
       writer.credit(1, 5);
-      writer.signal(1, 0, EMPTY, 0, 0);
+      writer.signal(1, 0, NO_PAYLOAD);
       writer.reset(1, 0, "");
       writer.ping(7);
     }),
@@ -315,7 +320,8 @@ for (const { title, frame } of [
   { title: "a request", frame: (stream: number) => batchOf((writer) => writer.next(stream)) },
   {
     title: "a message to a generator",
-    frame: (stream: number) => batchOf((writer) => writer.send(stream, EMPTY, 0, 0, 0, false)),
+    frame: (stream: number) =>
+      batchOf((writer) => writer.message(stream, messageHead(FrameKind.Send), NO_PAYLOAD)),
   },
   { title: "a task", frame: (stream: number) => batchOf((writer) => task(writer, stream, "add")) },
   { title: "a large task", frame: (stream: number) => largeTask(stream) },
@@ -337,7 +343,7 @@ for (const { title, frame } of [
 
     server.inject(frame(broken.stream));
     const outcome = await broken.outcome;
-    server.inject(batchOf((writer) => writer.done(other.stream, EMPTY, 0, 0, 0, false, 0)));
+    server.inject(batchOf((writer) => writer.message(other.stream, messageHead(FrameKind.Done), NO_PAYLOAD)));
     const otherOutcome = await other.outcome;
     await eventually(() => framesOf(client.sent).some(({ kind }) => kind === FrameKind.Reset));
 
@@ -348,9 +354,19 @@ for (const { title, frame } of [
     assert.equal(otherOutcome.kind, "done");
     assert.equal(caller.session.open, true);
     // Whatever the worker still says about it is late.
-    server.inject(batchOf((writer) => writer.result(broken.stream, EMPTY, 0, 0, 1, true, 0)));
+    server.inject(
+      batchOf((writer) =>
+        writer.message(
+          broken.stream,
+          messageHead(FrameKind.Result, { parts: 1, detached: true }),
+          NO_PAYLOAD,
+        ),
+      ),
+    );
     server.inject(chunk(broken.stream, { total: 10, data: 5 }));
-    server.inject(batchOf((writer) => writer.done(broken.stream, EMPTY, 0, 0, 0, false, 0)));
+    server.inject(
+      batchOf((writer) => writer.message(broken.stream, messageHead(FrameKind.Done), NO_PAYLOAD)),
+    );
     server.inject(batchOf((writer) => writer.pong(3)));
     await eventually(() => caller.pongs.length > 0);
     assert.equal(broken.outcomes.length, 1);
@@ -361,11 +377,14 @@ for (const { title, frame } of [
 for (const { title, bytes } of [
   {
     title: "a response on a stream that was never opened",
-    bytes: batchOf((writer) => writer.done(9, EMPTY, 0, 0, 0, false, 0)),
+    bytes: batchOf((writer) => writer.message(9, messageHead(FrameKind.Done), NO_PAYLOAD)),
   },
   { title: "a refusal on a stream that was never opened", bytes: batchOf((writer) => writer.parked(9, 0)) },
   { title: "a task on a stream that was never opened", bytes: batchOf((writer) => task(writer, 9, "add")) },
-  { title: "a response on stream 0", bytes: batchOf((writer) => writer.done(0, EMPTY, 0, 0, 0, false, 0)) },
+  {
+    title: "a response on stream 0",
+    bytes: batchOf((writer) => writer.message(0, messageHead(FrameKind.Done), NO_PAYLOAD)),
+  },
   { title: "bytes that are no batch", bytes: Uint8Array.of(0x0a, 0x7f, 0x01) },
 ]) {
   test(`ClientSession ends the connection on ${title}, and its calls settle`, async () => {

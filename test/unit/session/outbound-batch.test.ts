@@ -5,6 +5,8 @@ import { CARRIER_HEADROOM, type Carrier } from "../../../src/session/carrier.ts"
 import { DEFAULT_LIMITS } from "../../../src/session/limits.ts";
 import { OutboundBatch } from "../../../src/session/outbound-batch.ts";
 import type { SessionHalf } from "../../../src/session/session-half.ts";
+import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import { messageHead, payloadFrom } from "../../support/protocol-peers.ts";
 
 interface Recorded {
   readonly batch: OutboundBatch;
@@ -36,7 +38,7 @@ function recorded(flushAfter: SessionHalf["flushAfter"] = "tick"): Recorded {
 
 /** Writes a frame of so many bytes of payload; it is a little larger. */
 function write({ batch }: Recorded, bytes = 1): void {
-  batch.writer.done(1, new Uint8Array(bytes), 0, bytes, 0, false, 0);
+  batch.writer.message(1, messageHead(FrameKind.Done), payloadFrom(new Uint8Array(bytes)));
   batch.scheduleFlush();
 }
 

@@ -16,6 +16,7 @@ import {
   type Message,
   MessageSchema,
 } from "../../../src/wire/gen/wire_pb.ts";
+import { NO_PARTS, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
 
 type MessageKind = "Send" | "Throw" | "Return" | "Result" | "Exception" | "Done";
@@ -51,47 +52,26 @@ export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kin
   const { stream } = frame;
   switch (frame.kind) {
     case "Task":
-      return writer.task(stream, frame.fields, frame.args, 0, frame.args.length);
+      return writer.task(stream, frame.fields, whole(frame.args));
     case "Next":
       return writer.next(stream);
     case "Send":
-      return writer.send(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
     case "Throw":
-      return writer.throw(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
     case "Return":
-      return writer.return(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached);
+    case "Result":
+    case "Exception":
+    case "Done":
+      return writer.message(stream, { ...frame, kind: FrameKind[frame.kind] }, whole(frame.dump));
     case "Cancel":
-      return writer.cancel(stream, frame.reason, 0, frame.reason.length);
+      return writer.cancel(stream, whole(frame.reason));
     case "Credit":
       return writer.credit(stream, frame.count);
     case "Signal":
-      return writer.signal(stream, frame.index, frame.reason, 0, frame.reason.length);
+      return writer.signal(stream, frame.index, whole(frame.reason));
     case "Ack":
       return writer.ack(stream, frame.version, frame.uid);
     case "Nack":
       return writer.nack(stream, frame.nack);
-    case "Result":
-      return writer.result(
-        stream,
-        frame.dump,
-        0,
-        frame.dump.length,
-        frame.parts,
-        frame.detached,
-        frame.bodyUs,
-      );
-    case "Exception":
-      return writer.exception(
-        stream,
-        frame.dump,
-        0,
-        frame.dump.length,
-        frame.parts,
-        frame.detached,
-        frame.bodyUs,
-      );
-    case "Done":
-      return writer.done(stream, frame.dump, 0, frame.dump.length, frame.parts, frame.detached, frame.bodyUs);
     case "Parked":
       return writer.parked(stream, frame.bodyUs);
     case "Hello":
@@ -109,6 +89,10 @@ export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kin
     case "Reset":
       return writer.reset(stream, frame.code, frame.detail);
   }
+}
+
+function whole(bytes: Uint8Array): Payload {
+  return { bytes, start: 0, end: bytes.length, parts: NO_PARTS };
 }
 
 /** Builds a batch of the frames with the generated bindings. */
@@ -216,8 +200,8 @@ function bindFrame(frame: FrameModel): Frame {
 
 /** The reader's current frame as a model; `undefined` for Malformed and Unknown. */
 export function readFrame(reader: BatchReader): FrameModel | undefined {
-  const { kind, stream } = reader;
-  const payload = Uint8Array.from(reader.bytes.subarray(reader.payloadStart, reader.payloadEnd));
+  const { kind, stream, task } = reader;
+  const payload = Uint8Array.from(reader.bytes.subarray(reader.payload.start, reader.payload.end));
   switch (kind) {
     case FrameKind.Malformed:
     case FrameKind.Unknown:
@@ -228,16 +212,16 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
         stream,
         args: payload,
         fields: {
-          routineRef: reader.routineRef,
-          callable: reader.callable(),
-          proxyRef: reader.proxyRef,
-          flags: reader.flags,
-          budgetUs: reader.budgetUs,
-          credit: reader.credit,
-          parts: reader.parts,
-          tag: reader.tag(),
-          callers: reader.callers(),
-          trace: reader.trace(),
+          routineRef: task.routineRef,
+          callable: task.callable(),
+          proxyRef: task.proxyRef,
+          flags: task.flags,
+          budgetUs: task.budgetUs,
+          credit: task.credit,
+          parts: task.parts,
+          tag: task.tag(),
+          callers: task.callers(),
+          trace: task.trace(),
         },
       };
     case FrameKind.Next:
@@ -275,7 +259,7 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
     case FrameKind.Window:
       return { kind: "Window", stream, bytes: reader.count };
     case FrameKind.Chunk: {
-      const { chunkPart: part, chunkTotal: total, chunkLast: last } = reader;
+      const { part, total, last } = reader.chunk;
       return { kind: "Chunk", stream, part, total, last, data: payload };
     }
     case FrameKind.Define:
@@ -433,7 +417,8 @@ function reason(dump: Uint8Array): { reason?: Message } {
 }
 
 function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): FrameModel {
-  const { stream, parts, detached, bodyUs } = reader;
+  const { stream, bodyUs } = reader;
+  const { parts, detached } = reader.payload;
   return { kind, stream, dump, parts, detached, bodyUs };
 }
 

@@ -2,6 +2,7 @@
  * Reads the requests of a `dispatch` stream as far as the relay must know them: who the caller is, which of them
  * ask for an answer, and what is wrong. Payloads stay as they are. What follows from it, the relay decides.
  */
+import type { FrameReader } from "../../../wire/batch/frame-reader.ts";
 import { BatchReader } from "../../../wire/batch/reader.ts";
 import { Feature } from "../../../wire/features.ts";
 import { FrameKind } from "../../../wire/frame-kind.ts";
@@ -59,20 +60,20 @@ export class DispatchRequests {
   }
 
   #readTask(): void {
-    const task = this.#reader;
-    if (task.kind !== FrameKind.Task) {
-      const why = task.kind === FrameKind.Malformed ? `: ${task.problem}` : "";
+    const { kind, problem, task, payload } = this.#reader;
+    if (kind !== FrameKind.Task) {
+      const why = kind === FrameKind.Malformed ? `: ${problem}` : "";
       const details = `The first message of a dispatch must be a Task${why}`;
       this.problem = { code: GrpcStatus.FAILED_PRECONDITION, details };
       return;
     }
     this.caller = {
-      version: task.taskVersion() ?? "",
-      codec: task.taskCodec() ?? UNNAMED_CODEC,
-      knowsGrammar: task.taskFeatures().includes(Feature.Grammar),
+      version: task.version() ?? "",
+      codec: task.codec() ?? UNNAMED_CODEC,
+      knowsGrammar: task.features().includes(Feature.Grammar),
     };
     this.step = (task.flags & TaskFlag.NextImplied) !== 0;
-    if (task.parts > 0 || (task.flags & TaskFlag.Detached) !== 0) {
+    if (payload.parts > 0 || payload.detached) {
       this.problem = { code: GrpcStatus.INVALID_ARGUMENT, details: `The Task ${NO_PARTS}` };
     }
   }
@@ -88,10 +89,10 @@ export class DispatchRequests {
 }
 
 /** What is wrong with a request that is not the first; `undefined` if nothing is. */
-function faultOf(reader: BatchReader): string | undefined {
-  if (reader.kind === FrameKind.Malformed) return reader.problem;
-  if (reader.kind === FrameKind.Unknown) return "a request of an unknown kind";
-  if (reader.kind === FrameKind.Task) return "a second Task on one stream";
-  if (reader.parts > 0 || reader.detached) return `a request ${NO_PARTS}`;
+function faultOf({ kind, problem, payload }: FrameReader): string | undefined {
+  if (kind === FrameKind.Malformed) return problem;
+  if (kind === FrameKind.Unknown) return "a request of an unknown kind";
+  if (kind === FrameKind.Task) return "a second Task on one stream";
+  if (payload.parts > 0 || payload.detached) return `a request ${NO_PARTS}`;
   return undefined;
 }

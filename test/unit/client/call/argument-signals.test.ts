@@ -5,7 +5,7 @@ import { ArgumentSignals } from "../../../../src/client/call/argument-signals.ts
 import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
 import type { ClientSession } from "../../../../src/session/client-session.ts";
-import type { Payload } from "../../../../src/session/messages/payload.ts";
+import type { Payload } from "../../../../src/wire/payload.ts";
 
 function useSignals(count: number) {
   const controllers = Array.from({ length: count }, () => new AbortController());
@@ -13,8 +13,8 @@ function useSignals(count: number) {
   const said: unknown[][] = [];
   const session = {
     open: true,
-    signal(stream: number, index: number, { bytes, start, end, parts = [] }: Payload) {
-      said.push([stream, index, decodeValue(bytes, start, end, parts, { references: processReferences })]);
+    signal(stream: number, index: number, payload: Payload) {
+      said.push([stream, index, decodeValue(payload, { references: processReferences })]);
     },
   };
   return {

@@ -106,8 +106,14 @@ test("decodeValue refuses nesting beyond its bound, whatever nests", () => {
 test("decodeValue accepts no more depth than it is told", () => {
   const { bytes } = send([[[1]]]);
 
-  assert.throws(() => decodeValue(bytes, 0, bytes.length, [], { references, maxDepth: 2 }), PayloadError);
-  assert.deepEqual(decodeValue(bytes, 0, bytes.length, [], { references, maxDepth: 3 }), [[[1]]]);
+  assert.throws(
+    () => decodeValue({ bytes, start: 0, end: bytes.length, parts: [] }, { references, maxDepth: 2 }),
+    PayloadError,
+  );
+  assert.deepEqual(
+    decodeValue({ bytes, start: 0, end: bytes.length, parts: [] }, { references, maxDepth: 3 }),
+    [[[1]]],
+  );
 });
 
 test("decodeValue never quotes what it read", () => {
@@ -158,11 +164,10 @@ test("decodeValue leaves prototypes alone and defines what it finds", () => {
 test("decodeValue copies small binary out of the message", () => {
   const { bytes } = send([new Uint8Array([1, 2]), Buffer.from([3]), new ArrayBuffer(4)]);
 
-  const [first, second, third] = decodeValue(bytes, 0, bytes.length, [], { references }) as [
-    Uint8Array,
-    Buffer,
-    ArrayBuffer,
-  ];
+  const [first, second, third] = decodeValue(
+    { bytes, start: 0, end: bytes.length, parts: [] },
+    { references },
+  ) as [Uint8Array, Buffer, ArrayBuffer];
   bytes.fill(0xff);
 
   assert.deepEqual([first[0], second[0], new Uint8Array(third)[0]], [1, 3, 0]);
@@ -172,11 +177,10 @@ test("decodeValue copies small binary out of the message", () => {
 test("decodeValue makes the memory of a part the value's own", () => {
   const { bytes, parts } = send([new Float64Array(10_000), Buffer.alloc(70_000), new ArrayBuffer(70_000)]);
 
-  const [first, second, third] = decodeValue(bytes, 0, bytes.length, parts, { references }) as [
-    Float64Array,
-    Buffer,
-    ArrayBuffer,
-  ];
+  const [first, second, third] = decodeValue(
+    { bytes, start: 0, end: bytes.length, parts },
+    { references },
+  ) as [Float64Array, Buffer, ArrayBuffer];
 
   assert.deepEqual(
     [first.buffer, second.buffer, third],
@@ -192,10 +196,10 @@ test("decodeValue accepts parts that are pieces of something larger, at any offs
     return larger.subarray(3, 3 + part.length);
   });
 
-  const [first, second] = decodeValue(bytes, 0, bytes.length, pieces, { references }) as [
-    Float64Array,
-    ArrayBuffer,
-  ];
+  const [first, second] = decodeValue(
+    { bytes, start: 0, end: bytes.length, parts: pieces },
+    { references },
+  ) as [Float64Array, ArrayBuffer];
 
   assert.deepEqual([first[9_999], second.byteLength, new Uint8Array(second)[0]], [0.5, 70_000, 3]);
 });
@@ -211,14 +215,16 @@ test("decodeValue reads a plain Uint8Array as it reads a Buffer, and ranges that
   const { bytes } = send({ a: ["é", 1.5, 10n ** 30n] });
   const plain = new Uint8Array(bytes);
 
-  assert.deepEqual(decodeValue(plain, 0, plain.length, [], { references }), { a: ["é", 1.5, 10n ** 30n] });
+  assert.deepEqual(decodeValue({ bytes: plain, start: 0, end: plain.length, parts: [] }, { references }), {
+    a: ["é", 1.5, 10n ** 30n],
+  });
   for (const [start, end] of [
     [0, plain.length + 1],
     [2, 1],
     [-1, 1],
     [Number.NaN, 1],
   ] as const) {
-    assert.throws(() => decodeValue(plain, start, end, [], { references }), PayloadError);
+    assert.throws(() => decodeValue({ bytes: plain, start, end, parts: [] }, { references }), PayloadError);
   }
 });
 
@@ -238,7 +244,10 @@ test("decodeValue reports what a class's [decode] throws as the cause", () => {
 
   assert.throws(
     () =>
-      decodeValue(bytes, 0, bytes.length, [], { references: { ...references, portableById: () => coin } }),
+      decodeValue(
+        { bytes, start: 0, end: bytes.length, parts: [] },
+        { references: { ...references, portableById: () => coin } },
+      ),
     (error: PayloadError) => error.code === "ERR_MERINO_BAD_PAYLOAD" && error.cause === cause,
   );
 });

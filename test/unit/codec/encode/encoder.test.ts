@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
-import { type Encoded, encodeValue } from "../../../../src/codec/encode/encoder.ts";
+import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
+import type { Encoded } from "../../../../src/codec/encoded.ts";
 import { MAX_DEPTH, PART_THRESHOLD_BYTES } from "../../../../src/codec/format.ts";
 import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
 import { assertSame } from "../assert-same.ts";

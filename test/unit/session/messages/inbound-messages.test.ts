@@ -1,19 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
 import { InboundMessages } from "../../../../src/session/messages/inbound-messages.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import type { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
+import { NO_PAYLOAD } from "../../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
-import { batchOf, headOf } from "../../../support/protocol-peers.ts";
+import { batchOf, headOf, messageHead } from "../../../support/protocol-peers.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };
-const NOTHING = new Uint8Array(0);
 
 /** A reader at the first frame that is written. */
 function readerOf(write: (writer: BatchWriter) => void): BatchReader {
-  const bytes = batchOf(write);
+  return readerAt(batchOf(write));
+}
+
+/** A reader at the one chunk of a part. */
+function chunkOf(stream: number, data: readonly number[]): BatchReader {
+  const head = encodeChunkHead(stream, 0, data.length, true, data.length);
+  return readerAt(Uint8Array.from([...head.subarray(CARRIER_HEADROOM), ...data]));
+}
+
+function readerAt(bytes: Uint8Array): BatchReader {
   const reader = new BatchReader();
   reader.reset(bytes, 0, bytes.length);
   assert.equal(reader.next(), true);
@@ -21,7 +32,9 @@ function readerOf(write: (writer: BatchWriter) => void): BatchReader {
 }
 
 const resultHead = (stream: number): BatchReader =>
-  readerOf((writer) => writer.result(stream, NOTHING, 0, 0, 1, false, 8));
+  readerOf((writer) =>
+    writer.message(stream, messageHead(FrameKind.Result, { parts: 1, bodyUs: 8 }), NO_PAYLOAD),
+  );
 
 function holding(maxOpenMessages: number, ...streams: readonly number[]): InboundMessages {
   const messages = new InboundMessages({ ...DEFAULT_LIMITS, maxOpenMessages });
@@ -43,11 +56,11 @@ test("InboundMessages keeps one message a stream, with what its head says", () =
 test("InboundMessages knows a task's detached arguments by the task's flags", () => {
   const messages = holding(10);
   messages.open(
-    readerOf((writer) => writer.task(9, headOf({ parts: 1, flags: TaskFlag.Detached }), NOTHING, 0, 0)),
+    readerOf((writer) => writer.task(9, headOf({ parts: 1, flags: TaskFlag.Detached }), NO_PAYLOAD)),
   );
 
   const message = messages.begun(9);
-  message?.add({ part: 0, total: 2, last: true }, Uint8Array.of(1, 2), 0, 2);
+  message?.add(chunkOf(9, [1, 2]));
 
   assert.deepEqual([...(message?.payload.bytes ?? [])], [1, 2]);
   assert.equal(message?.payload.parts.length, 0);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { MessageAssembly } from "../../../../src/session/messages/message-assembly.ts";
+import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
+import { batchOf, messageHead, payloadFrom } from "../../../support/protocol-peers.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };
 const MIB = 1024 * 1024;
@@ -11,23 +15,24 @@ function messageWith(
   fields: { readonly parts?: number; readonly detached?: boolean } = {},
   maxBytes = 1000,
 ): MessageAssembly {
-  const bytes = Uint8Array.of(0, 10, 11, 0);
-  const message = new MessageAssembly(
-    {
-      kind: FrameKind.Result,
-      stream: 5,
-      bodyUs: 3,
-      detached: false,
-      bytes,
-      payloadStart: 1,
-      payloadEnd: 3,
-      parts: 1,
-      ...fields,
-    },
-    maxBytes,
+  const { parts = 1, detached = false } = fields;
+  const bytes = batchOf((writer) =>
+    writer.message(
+      5,
+      messageHead(FrameKind.Result, { parts, detached, bodyUs: 3 }),
+      payloadFrom(Uint8Array.of(10, 11)),
+    ),
   );
+  const message = new MessageAssembly(readerAt(bytes), maxBytes);
   bytes.fill(0xff); // the batch's memory may be used again
   return message;
+}
+
+function readerAt(bytes: Uint8Array): BatchReader {
+  const reader = new BatchReader();
+  reader.reset(bytes, 0, bytes.length);
+  assert.equal(reader.next(), true);
+  return reader;
 }
 
 function add(
@@ -35,8 +40,9 @@ function add(
   chunk: { part: number; total: number; last: boolean },
   data: readonly number[],
 ): boolean {
-  const bytes = Uint8Array.from([0xee, ...data, 0xee]);
-  const complete = message.add(chunk, bytes, 1, 1 + data.length);
+  const head = encodeChunkHead(5, chunk.part, chunk.total, chunk.last, data.length);
+  const bytes = Uint8Array.from([...head.subarray(CARRIER_HEADROOM), ...data]);
+  const complete = message.add(readerAt(bytes));
   bytes.fill(0xff);
   return complete;
 }

@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { OutboundMessages } from "../../../../src/session/messages/outbound-messages.ts";
-import { NO_PARTS, type Payload } from "../../../../src/session/messages/payload.ts";
 import { OutboundBatch } from "../../../../src/session/outbound-batch.ts";
 import type { SessionHalf } from "../../../../src/session/session-half.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import type { Limits } from "../../../../src/wire/frames.ts";
 import { CHUNK_SIZE } from "../../../../src/wire/messages/chunk.ts";
-import { helloWith } from "../../../support/protocol-peers.ts";
+import { NO_PARTS, type Payload } from "../../../../src/wire/payload.ts";
+import { TaskFlag } from "../../../../src/wire/task/flags.ts";
+import { headOf, helloWith } from "../../../support/protocol-peers.ts";
 
 interface Recorded {
   readonly messages: OutboundMessages;
@@ -25,7 +26,8 @@ interface Recorded {
 const KINDS: Readonly<Record<number, string>> = {
   [FrameKind.Result]: "result",
   [FrameKind.Chunk]: "chunk",
-  [FrameKind.Parked]: "parked",
+  [FrameKind.Next]: "next",
+  [FrameKind.Task]: "task",
 };
 
 function recorded(
@@ -54,15 +56,13 @@ function recorded(
         const frames: string[] = [];
         reader.reset(bytes, 0, bytes.length);
         while (reader.next()) {
-          frames.push(`${KINDS[reader.kind]} ${reader.stream}:${reader.payloadEnd - reader.payloadStart}`);
+          frames.push(`${KINDS[reader.kind]} ${reader.stream}:${reader.payload.end - reader.payload.start}`);
         }
         return frames;
       });
     },
     result(stream, payload) {
-      messages.send(stream, payload, (bytes, start, end, parts, detached) =>
-        batch.writer.result(stream, bytes, start, end, parts, detached, 0),
-      );
+      messages.message(stream, FrameKind.Result, payload, 0);
     },
   };
   return state;
@@ -131,14 +131,14 @@ test("OutboundMessages lets nothing on a stream overtake the parts before it, an
   state.batch.flush(); // the carrier is full: parts wait
 
   state.result(1, payload(3));
-  state.messages.inOrder(1, () => state.batch.writer.parked(1, 1));
+  state.messages.next(1);
   state.result(2, payload(4));
   const waiting = state.frames();
   state.takesMore = true;
   state.batch.drained();
 
   assert.deepEqual(waiting, ["result 1:0", "result 2:4"]);
-  assert.deepEqual(state.frames().slice(2), ["chunk 1:10", "result 1:3", "parked 1:0"]);
+  assert.deepEqual(state.frames().slice(2), ["chunk 1:10", "result 1:3", "next 1:0"]);
 });
 
 test("OutboundMessages keeps order when what had to wait brings parts of its own", () => {
@@ -168,14 +168,37 @@ test("OutboundMessages stops at the peer's window and goes on when some of it is
   assert.equal(state.frames().length, 5);
 });
 
-test("OutboundMessages counts frames written by others against the window", () => {
+test("OutboundMessages counts what it writes into a frame against the window", () => {
   const state = recorded({ limits: { connectionWindow: 100 } });
 
-  state.messages.countSent(99);
+  state.messages.task(1, headOf({}), payload(99));
   const before = state.messages.congested;
-  state.messages.countSent(1);
+  state.result(1, payload(1));
 
   assert.deepEqual([before, state.messages.congested], [false, true]);
+});
+
+test("OutboundMessages says in a task's head what of its arguments follows", () => {
+  const state = recorded();
+  const heads: (readonly [flags: number, parts: number])[] = [];
+  const { writer } = state.batch;
+  const write = writer.task.bind(writer);
+  writer.task = (stream, fields, args) => {
+    heads.push([fields.flags, fields.parts]);
+    write(stream, fields, args);
+  };
+
+  state.messages.task(1, headOf({}), payload(10));
+  state.messages.task(2, headOf({}), payload(10, 7));
+  state.messages.task(3, headOf({}), payload(CHUNK_SIZE + 1, 7));
+
+  const { NextImplied, Detached } = TaskFlag;
+  assert.deepEqual(heads, [
+    [NextImplied, 0],
+    [NextImplied, 1],
+    [NextImplied | Detached, 2],
+  ]);
+  assert.deepEqual(state.frames().slice(0, 3), ["task 1:10", "task 2:10", "task 3:0"]);
 });
 
 test("OutboundMessages refuses a peer that returns more than anybody can have sent", () => {
@@ -196,22 +219,6 @@ test("OutboundMessages drops a stream's parts, and what was to follow them", () 
   state.batch.drained();
 
   assert.deepEqual(state.frames(), ["result 1:0", "result 2:0", "chunk 2:20"]);
-  assert.equal(state.messages.isPlain(1, payload(1)), true);
-});
-
-test("OutboundMessages calls a message plain that one frame holds, with nothing of its stream before it", () => {
-  const state = recorded();
-  state.takesMore = false;
-  state.result(1, payload(0, 10));
-  state.batch.flush();
-
-  assert.deepEqual(
-    [
-      state.messages.isPlain(2, payload(CHUNK_SIZE)),
-      state.messages.isPlain(2, payload(CHUNK_SIZE + 1)),
-      state.messages.isPlain(2, payload(1, 1)),
-      state.messages.isPlain(1, payload(1)),
-    ],
-    [true, false, false, false],
-  );
+  state.result(1, payload(1));
+  assert.equal(state.frames().at(-1), "result 1:1", "nothing is before it any more");
 });

@@ -35,10 +35,10 @@ function recordingCarrier(answer = true): {
       assert.equal(reader.kind, FrameKind.Chunk);
       chunks.push({
         stream: reader.stream,
-        part: reader.chunkPart,
-        total: reader.chunkTotal,
-        last: reader.chunkLast,
-        data: [...bytes.subarray(reader.payloadStart, reader.payloadEnd)],
+        part: reader.chunk.part,
+        total: reader.chunk.total,
+        last: reader.chunk.last,
+        data: [...bytes.subarray(reader.payload.start, reader.payload.end)],
       });
       assert.equal(reader.next(), false);
       return answer;

@@ -77,7 +77,8 @@ test("BatchReader survives tampered batches", () => {
         intact = false;
         break;
       }
-      assert.ok(reader.payloadStart <= reader.payloadEnd && reader.payloadEnd <= 4 + bytes.length);
+      const { start, end } = reader.payload;
+      assert.ok(start <= end && end <= 4 + bytes.length);
       assert.equal(reader.kind === FrameKind.Malformed, reader.problem !== "");
       if (reader.kind === FrameKind.Malformed) tally.malformed++;
       else if (reader.kind === FrameKind.Unknown) tally.unknown++;

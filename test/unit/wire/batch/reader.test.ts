@@ -114,9 +114,9 @@ test("BatchReader marks a broken frame and reads on behind it", () => {
 
     assert.deepEqual([reader.kind, reader.stream], [FrameKind.Malformed, stream], name);
     assert.notEqual(reader.problem, "", name);
-    assert.deepEqual([reader.payloadEnd, reader.parts, reader.routineRef], [0, 0, 0], name);
+    assert.deepEqual([reader.payload.end, reader.payload.parts, reader.task.routineRef], [0, 0, 0], name);
     assert.deepEqual(
-      [reader.tag(), reader.callable(), reader.callers(), reader.trace()],
+      [reader.task.tag(), reader.task.callable(), reader.task.callers(), reader.task.trace()],
       new Array(4).fill(undefined),
       name,
     );
@@ -199,17 +199,23 @@ test("BatchReader carries nothing over from one frame to the next", () => {
 
       assert.deepEqual({ ...reader, bytes: 0 }, { ...blank, bytes: 0 });
       assert.deepEqual(
-        [reader.routineRef, reader.proxyRef, reader.flags, reader.budgetUs, reader.credit],
+        [
+          reader.task.routineRef,
+          reader.task.proxyRef,
+          reader.task.flags,
+          reader.task.budgetUs,
+          reader.task.credit,
+        ],
         new Array(5).fill(0),
       );
       assert.deepEqual(
         [
-          reader.tag(),
-          reader.callable(),
-          reader.callers(),
-          reader.trace(),
-          reader.taskCodec(),
-          reader.taskVersion(),
+          reader.task.tag(),
+          reader.task.callable(),
+          reader.task.callers(),
+          reader.task.trace(),
+          reader.task.codec(),
+          reader.task.version(),
         ],
         new Array(6).fill(undefined),
       );
@@ -220,7 +226,7 @@ test("BatchReader carries nothing over from one frame to the next", () => {
 test("BatchReader gives version and codec of a task whose sender states them", () => {
   const reader = readOne(frame("08 05 12 0e 0a 0c 0a 03 30 2e 31 a2 06 04 6a 73 6f 6e"));
 
-  assert.deepEqual([reader.taskVersion(), reader.taskCodec()], ["0.1", "json"]);
+  assert.deepEqual([reader.task.version(), reader.task.codec()], ["0.1", "json"]);
 });
 
 test("BatchReader gives a Define's value as a copy", () => {
@@ -240,5 +246,5 @@ test("BatchReader gives a Define's value as a copy", () => {
 test("BatchReader keeps of two trace entries of one name the last", () => {
   const reader = readOne(frame("08 05 12 14 0a 12 da 06 06 0a 01 61 12 01 78 da 06 06 0a 01 61 12 01 79"));
 
-  assert.deepEqual(reader.trace(), new Map([["a", "y"]]));
+  assert.deepEqual(reader.task.trace(), new Map([["a", "y"]]));
 });

@@ -8,11 +8,12 @@ import { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { MAX_CALLERS, type TaskFields } from "../../../../src/wire/frames.ts";
 import { BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
+import { NO_PAYLOAD } from "../../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
+import { messageHead, payloadFrom } from "../../../support/protocol-peers.ts";
 import { anyFrame, bindBatch, type FrameModel, readBatch, writeFrame } from "../frame-model.ts";
 
 const { HEADROOM } = BatchWriter;
-const NOTHING = new Uint8Array(0);
 const PLAIN_TASK: TaskFields = {
   routineRef: 1,
   callable: undefined,
@@ -54,15 +55,15 @@ test("BatchWriter leaves the payload of a detached message or task to its parts"
   const writer = new BatchWriter();
   const payload = new Uint8Array(20).fill(0xee);
 
-  writer.task(1, { ...PLAIN_TASK, flags: TaskFlag.Detached, parts: 1 }, payload, 0, payload.length);
-  writer.result(1, payload, 0, payload.length, 2, true, 0);
+  writer.task(1, { ...PLAIN_TASK, flags: TaskFlag.Detached, parts: 1 }, payloadFrom(payload));
+  writer.message(1, messageHead(FrameKind.Result, { parts: 2, detached: true }), payloadFrom(payload));
   const batch = writer.take();
 
   assert.equal(batch.includes(0xee), false);
   const reader = new BatchReader();
   reader.reset(batch, HEADROOM, batch.length);
   const parts: number[] = [];
-  while (reader.next()) parts.push(reader.parts);
+  while (reader.next()) parts.push(reader.payload.parts);
   assert.deepEqual(parts, [1, 2]);
 });
 
@@ -71,8 +72,8 @@ test("BatchWriter copies the given range only, and at once", () => {
   const reader = new BatchReader();
   const payload = Uint8Array.from({ length: 200 }, (_, at) => at);
 
-  writer.send(1, payload, 3, 6, 0, false);
-  writer.send(1, payload, 10, 190, 0, false);
+  writer.message(1, messageHead(FrameKind.Send), payloadFrom(payload, 3, 6));
+  writer.message(1, messageHead(FrameKind.Send), payloadFrom(payload, 10, 190));
   payload.fill(0xff);
   const batch = writer.take();
 
@@ -91,12 +92,12 @@ test("BatchWriter cuts a chain of callers to the nearest ones", () => {
     tag: undefined,
   }));
 
-  writer.task(1, { ...PLAIN_TASK, callers }, NOTHING, 0, 0);
+  writer.task(1, { ...PLAIN_TASK, callers }, NO_PAYLOAD);
   const batch = writer.take();
 
   reader.reset(batch, HEADROOM, batch.length);
   assert.equal(reader.next(), true);
-  assert.deepEqual(reader.callers(), callers.slice(0, MAX_CALLERS));
+  assert.deepEqual(reader.task.callers(), callers.slice(0, MAX_CALLERS));
 });
 
 test("BatchWriter replaces lone surrogates, in short texts as in long ones", () => {
@@ -124,7 +125,7 @@ test("BatchWriter never rewrites a batch that it has given away", () => {
     const written: number[] = [];
     for (let count = round % 5; count >= 0; count--) {
       const size = sizes[(round * 7 + count) % sizes.length] as number;
-      writer.done(round + 1, new Uint8Array(size).fill(round), 0, size, 0, false, 0);
+      writer.message(round + 1, messageHead(FrameKind.Done), payloadFrom(new Uint8Array(size).fill(round)));
       written.push(size);
     }
     const batch = writer.take();
@@ -149,7 +150,7 @@ test("BatchWriter keeps no oversized memory and allocates no slab for a small ba
   const first = writer.take();
   writer.next(2);
   const second = writer.take();
-  writer.done(3, new Uint8Array(1_000_000), 0, 1_000_000, 0, false, 0);
+  writer.message(3, messageHead(FrameKind.Done), payloadFrom(new Uint8Array(1_000_000)));
   const large = writer.take();
   writer.next(4);
   const after = writer.take();

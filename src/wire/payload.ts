@@ -1,4 +1,4 @@
-/** A message's content as the session carries it: bytes that it measures and moves, and never looks into. */
+/** A message's content as the wire and the session carry it: bytes that they measure and move, and never look into. */
 
 /** An encoded value: a range of bytes that is never rewritten, and the binary parts beside it. */
 export interface Payload {
@@ -10,6 +10,14 @@ export interface Payload {
 
 /** Payload without parts. */
 export const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
+
+/** No value at all. */
+export const NO_PAYLOAD: Payload = Object.freeze({
+  bytes: new Uint8Array(0),
+  start: 0,
+  end: 0,
+  parts: NO_PARTS,
+});
 
 /** Bytes of a payload, parts included, as the peers' limits count them. */
 export function payloadSize(payload: Payload): number {

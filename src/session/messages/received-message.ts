@@ -1,0 +1,91 @@
+/**
+ * A whole message that has come, as it is handed out: one cursor per connection, which is used again for the
+ * next message. It shows what is in a frame, or what has been put together from chunks, and looks into neither.
+ */
+import type { FrameReader } from "../../wire/batch/frame-reader.ts";
+import { FrameKind } from "../../wire/frame-kind.ts";
+import { NO_PARTS, NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
+import type { MessageAssembly } from "./message-assembly.ts";
+
+/** Up to so many bytes, a loop copies faster than a call into native code. */
+const SHORT = 48;
+
+/**
+ * A cursor at one message after another.
+ *
+ * What it shows is valid during the call in which it is handed out, and no longer. A receiver decodes the payload at
+ * once, or keeps what {@link keep} gives it; it never keeps the cursor.
+ */
+export class ReceivedMessage implements Payload {
+  kind: FrameKind = FrameKind.Unknown;
+  stream = 0;
+  /** Of a response: how long the body held the thread, in microseconds; 0: not stated. */
+  bodyUs = 0;
+  bytes: Uint8Array = NO_PAYLOAD.bytes;
+  start = 0;
+  end = 0;
+  parts: readonly Uint8Array[] = NO_PARTS;
+  readonly #volatile: boolean;
+  /** Whether the bytes lie in memory that is used again after the call. */
+  #borrowed = false;
+
+  /** @param carrier Whose memory frames lie in; see `Carrier.volatile`. */
+  constructor(carrier: { readonly volatile: boolean }) {
+    this.#volatile = carrier.volatile;
+  }
+
+  /** Whether there is no value at all. */
+  get empty(): boolean {
+    return this.start === this.end;
+  }
+
+  /** Goes to the message, the arguments or the reason that the frame holds. */
+  at(frame: FrameReader): this {
+    const { payload } = frame;
+    this.kind = frame.kind;
+    this.stream = frame.stream;
+    this.bodyUs = frame.bodyUs;
+    this.bytes = frame.bytes;
+    this.start = payload.start;
+    this.end = payload.end;
+    this.parts = NO_PARTS;
+    this.#borrowed = this.#volatile;
+    return this;
+  }
+
+  /** Goes to a message that is complete. */
+  atAssembled(message: MessageAssembly): this {
+    const { bytes, start, end, parts } = message.payload;
+    this.kind = message.kind;
+    this.stream = message.stream;
+    this.bodyUs = message.bodyUs;
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.parts = parts;
+    this.#borrowed = false;
+    return this;
+  }
+
+  /** Lets go of the memory that it shows. */
+  clear(): void {
+    this.bytes = NO_PAYLOAD.bytes;
+    this.start = 0;
+    this.end = 0;
+    this.parts = NO_PARTS;
+  }
+
+  /** The payload as a value, for a receiver that decodes it later. */
+  keep(): Payload {
+    const { bytes, start, end, parts } = this;
+    if (!this.#borrowed) return { bytes, start, end, parts };
+    return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts };
+  }
+}
+
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (end - start > SHORT) return new Uint8Array(bytes.subarray(start, end));
+  const copy = new Uint8Array(end - start);
+  for (let at = start; at < end; at++) copy[at - start] = bytes[at] as number;
+  return copy;
+}

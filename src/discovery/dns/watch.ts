@@ -1,22 +1,23 @@
 /**
  * Follows the addresses behind a DNS name, lets each describe itself, and reports the workers found there.
  *
- * DNS says where to look, a description says who is there. A worker is reported under the address at which it
- * was found, once, however many addresses lead to it. Nothing that DNS or an address says ends the watch.
+ * DNS says where to look, a description says who is there; when to ask which of the two is decided here. Nothing that
+ * DNS or an address says ends the watch.
  */
 
 import { setMaxListeners } from "node:events";
 import { createDeferred } from "../../internal/deferred.ts";
-import { asError } from "../../internal/error-text.ts";
+import { asError, errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import type { Clock } from "../../internal/time/clock.ts";
-import { type WarningCode, warn } from "../../internal/warn.ts";
 import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
 import type { ResolvedDnsDiscovery } from "./dns-discovery-options.ts";
 import { type DnsFindings, type DnsResolver, lookUpWorkers } from "./lookup.ts";
+import { type DnsHome, DnsResidents } from "./residents.ts";
+import { DnsWarnings } from "./warnings.ts";
 
 /** Most addresses followed; those known stay, further ones wait for a place. */
 const MAX_ADDRESSES = 4_096;
@@ -29,8 +30,6 @@ const SECOND_CHANCE_MS = 250;
 const FAILURES_UNTIL_GONE = 2;
 /** An address that nobody serves yet, or any more, is named in a warning after so many attempts. */
 const FAILURES_UNTIL_WARNING = 3;
-/** Most addresses named in warnings at a time. */
-const MAX_NAMED = 8;
 /** Waits between attempts at an address where no worker is known. */
 const RETRY = { baseMs: 1_000, factor: 1.6, maxMs: 30_000, jitter: 0.2 };
 
@@ -51,9 +50,8 @@ export interface DnsWatchPorts {
 
 /** An address as far as it is known. */
 interface Place {
-  readonly address: string;
-  /** Who was there when it last answered; undefined: nobody yet, or gone. */
-  worker: WorkerMetadata | undefined;
+  /** With who was there when it last answered. */
+  readonly home: DnsHome;
   /** Failed descriptions in a row. */
   failures: number;
   /** When to ask next; infinite while it is being asked. */
@@ -64,27 +62,22 @@ interface Place {
 export class DnsWatch {
   readonly #sought: ResolvedDnsDiscovery;
   readonly #ports: DnsWatchPorts;
-  readonly #report: (event: DiscoveryEvent) => void;
   /** By address; the one asked longest ago first. */
   readonly #places = new Map<string, Place>();
-  /** The places of each uid, in the order in which they were found. */
-  readonly #homes = new Map<string, Set<Place>>();
-  /** Records last reported, by uid. */
-  readonly #reported = new Map<string, WorkerMetadata>();
+  readonly #residents: DnsResidents;
+  readonly #warnings: DnsWarnings;
   readonly #underWay = new Set<Promise<void>>();
   #describing = 0;
   #lookingUp = false;
   #cancelLookup: (() => void) | undefined;
   #nextLookupAtMs = 0;
   #wake: Disposable | undefined;
-  #answered = false;
-  /** What is wrong at present and has been said. */
-  readonly #said = new Set<Place | "dns" | "too many">();
 
   constructor(sought: ResolvedDnsDiscovery, ports: DnsWatchPorts, report: (event: DiscoveryEvent) => void) {
     this.#sought = sought;
     this.#ports = ports;
-    this.#report = report;
+    this.#residents = new DnsResidents(report);
+    this.#warnings = new DnsWarnings(sought.name);
   }
 
   /** Reports workers and their changes until the signal fires, then ends what is under way. Never rejects. */
@@ -119,7 +112,7 @@ export class DnsWatch {
       for (const place of this.#places.values()) {
         // With all hands busy, the next turn comes when one of them is free.
         if (this.#describing >= CONCURRENT_DESCRIPTIONS) break;
-        if ((place.worker !== undefined) !== known) continue;
+        if ((place.home.worker !== undefined) !== known) continue;
         if (place.dueAtMs <= nowMs) this.#start(() => this.#describe(place, signal), signal);
         else nextMs = Math.min(nextMs, place.dueAtMs);
       }
@@ -146,7 +139,7 @@ export class DnsWatch {
     this.#lookingUp = false;
     this.#nextLookupAtMs = beganMs + this.#sought.pollIntervalMs;
     if (signal.aborted) return;
-    this.#comment(findings);
+    this.#warnings.lookedUp(findings);
     this.#follow(findings, this.#ports.clock.now());
   }
 
@@ -166,61 +159,61 @@ export class DnsWatch {
   /** Brings the places in line with what DNS says. */
   #follow({ addresses, mayRemain }: DnsFindings, nowMs: number): void {
     const named = new Set(addresses);
-    for (const place of this.#places.values()) {
-      if (!named.has(place.address) && !mayRemain(place.address)) this.#leave(place);
+    for (const [address, { home }] of this.#places) {
+      if (named.has(address) || mayRemain(address)) continue;
+      this.#places.delete(address);
+      this.#warnings.settled(address);
+      this.#residents.settle(home, undefined);
     }
     for (const address of named) {
       if (this.#places.has(address)) continue;
       if (this.#places.size >= MAX_ADDRESSES) {
-        this.#say("too many", `'${this.#sought.name}' has more than ${MAX_ADDRESSES} addresses`);
+        this.#warnings.tooMany(MAX_ADDRESSES);
         return;
       }
-      this.#places.set(address, { address, worker: undefined, failures: 0, dueAtMs: nowMs });
+      this.#places.set(address, { home: { address, worker: undefined }, failures: 0, dueAtMs: nowMs });
     }
-    this.#said.delete("too many");
-  }
-
-  #leave(place: Place): void {
-    this.#places.delete(place.address);
-    this.#said.delete(place);
-    this.#settle(place, undefined);
+    this.#warnings.fewEnough();
   }
 
   async #describe(place: Place, signal: AbortSignal): Promise<void> {
     this.#describing += 1;
     place.dueAtMs = Number.POSITIVE_INFINITY;
     const { clock, describe } = this.#ports;
+    const { home } = place;
+    const { address } = home;
     let worker: WorkerMetadata | undefined;
     let trouble: unknown;
     try {
       const timeoutMs = this.#sought.describeTimeoutMs;
-      worker = parseDescription(
-        await describe(place.address, { timeoutMs, signal, background: true }),
-        place.address,
-      );
+      worker = parseDescription(await describe(address, { timeoutMs, signal, background: true }), address);
     } catch (error) {
       trouble = error;
     }
     this.#describing -= 1;
     // It may have left DNS meanwhile.
-    if (signal.aborted || this.#places.get(place.address) !== place) return;
+    if (signal.aborted || this.#places.get(address) !== place) return;
     // To the end of the order: with more due than can be asked at a time, everybody gets a turn.
-    this.#places.delete(place.address);
-    this.#places.set(place.address, place);
+    this.#places.delete(address);
+    this.#places.set(address, place);
     if (worker !== undefined) {
       place.failures = 0;
       place.dueAtMs = clock.now() + this.#descriptionIntervalMs();
-      this.#said.delete(place);
-      this.#settle(place, worker);
+      this.#warnings.settled(address);
+      this.#residents.settle(home, worker);
       return;
     }
     place.failures += 1;
     place.dueAtMs = clock.now() + this.#retryDelayMs(place);
-    if (place.failures >= FAILURES_UNTIL_GONE) this.#settle(place, undefined);
+    if (place.failures >= FAILURES_UNTIL_GONE) this.#residents.settle(home, undefined);
     if (trouble === undefined || hasCode(trouble, "ERR_MERINO_PROTOCOL")) {
-      this.#sayOf(place, "what it says of itself is no worker's record", "MERINO_BAD_ADVERTISEMENT");
+      this.#warnings.unserved(
+        address,
+        "what it says of itself is no worker's record",
+        "MERINO_BAD_ADVERTISEMENT",
+      );
     } else if (place.failures >= FAILURES_UNTIL_WARNING) {
-      this.#sayOf(place, asError(trouble).message);
+      this.#warnings.unserved(address, errorText(trouble));
     }
   }
 
@@ -228,73 +221,13 @@ export class DnsWatch {
     return Math.max(this.#sought.pollIntervalMs, this.#places.size * MIN_DESCRIPTION_SPACING_MS);
   }
 
-  #retryDelayMs({ worker, failures }: Place): number {
+  #retryDelayMs({ home: { worker }, failures }: Place): number {
     const { pollIntervalMs } = this.#sought;
     if (worker !== undefined && failures < FAILURES_UNTIL_GONE) {
       return Math.min(SECOND_CHANCE_MS, pollIntervalMs / 4);
     }
     const baseMs = Math.min(RETRY.baseMs, pollIntervalMs);
     return backoffDelayMs(failures, { ...RETRY, baseMs, maxMs: Math.max(RETRY.maxMs, pollIntervalMs) });
-  }
-
-  /** Notes who is at a place now, and reports what that changes. */
-  #settle(place: Place, worker: WorkerMetadata | undefined): void {
-    const previous = place.worker;
-    place.worker = worker;
-    if (previous !== undefined && previous.uid !== worker?.uid) {
-      this.#homes.get(previous.uid)?.delete(place);
-      this.#tell(previous.uid);
-    }
-    if (worker === undefined) return;
-    const homes = this.#homes.get(worker.uid) ?? new Set();
-    this.#homes.set(worker.uid, homes.add(place));
-    this.#tell(worker.uid);
-  }
-
-  #tell(uid: string): void {
-    const before = this.#reported.get(uid);
-    // The longest-standing one: who else claims a uid cannot take it over from an address that goes on serving.
-    const worker = first(this.#homes.get(uid))?.worker;
-    if (worker === undefined) {
-      this.#homes.delete(uid);
-      this.#reported.delete(uid);
-      if (before !== undefined) this.#report({ type: "worker-dropped", worker: before });
-      return;
-    }
-    if (before !== undefined && JSON.stringify(before) === JSON.stringify(worker)) return;
-    this.#reported.set(uid, worker);
-    this.#report({ type: before === undefined ? "worker-added" : "worker-updated", worker });
-  }
-
-  /** Says what is odd about an answer of DNS, once for as long as it stays so. */
-  #comment({ addresses, failure }: DnsFindings): void {
-    const { name } = this.#sought;
-    if (failure !== undefined) {
-      this.#say(
-        "dns",
-        `Cannot look up '${name}', keeping the workers known and trying again: ${failure.message}`,
-      );
-      return;
-    }
-    this.#said.delete("dns");
-    if (addresses.length === 0 && !this.#answered) {
-      warn(
-        "MERINO_DISCOVERY",
-        `DNS knows no addresses of '${name}' yet; the name must be complete: search domains are not applied`,
-      );
-    }
-    this.#answered = true;
-  }
-
-  #sayOf(place: Place, why: string, code?: WarningCode): void {
-    if (this.#said.size >= MAX_NAMED) return;
-    this.#say(place, `No worker at '${place.address}' of '${this.#sought.name}', trying again: ${why}`, code);
-  }
-
-  #say(subject: Place | "dns" | "too many", text: string, code: WarningCode = "MERINO_DISCOVERY"): void {
-    if (this.#said.has(subject)) return;
-    this.#said.add(subject);
-    warn(code, text);
   }
 }
 
@@ -306,8 +239,4 @@ function parseDescription(description: unknown, address: string): WorkerMetadata
   // Reached over the network, it is no neighbour, whatever it says. One that names no codec is not taken for ours.
   const { hostId: _, socket: __, ...rest } = worker;
   return Object.freeze({ ...rest, codecs: worker.codecs ?? Object.freeze([]) });
-}
-
-function first<T>(set: ReadonlySet<T> | undefined): T | undefined {
-  return set?.values().next().value;
 }

@@ -82,7 +82,7 @@ export function doctorCommand(terminal: Terminal): Command {
     .action(async (options: DoctorCommandOptions) => {
       const diagnosis = await diagnose(options);
       terminal.out(options.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : describe(diagnosis));
-      // It has said what; the exit code is for scripts.
+      // The report says what is wrong; the exit code is for scripts.
       if (!diagnosis.ok) throw new CommandFailure("", { exitCode: ExitCode.FAILED });
     });
 }

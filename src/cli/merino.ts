@@ -2,7 +2,7 @@
 /** The entry of the `merino` command: the process's own streams and its exit code, nothing else. */
 import { runProgram } from "./program.ts";
 
-// Whoever read has gone, as `head` does: a worker serves on, and ends in order, with nobody to tell.
+// The reader may have gone, as `head` does. A worker goes on serving all the same, and still ends in order.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 const exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),

@@ -1,4 +1,4 @@
-/** What a discovery knows, as far as it tells within a time: discoveries report changes for ever and never say "that was all". */
+/** The workers that a discovery reports within a given time. Discoveries report changes without end and never say that this was all. */
 import type { Discovery } from "../discovery/discovery.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";

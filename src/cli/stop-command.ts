@@ -61,7 +61,7 @@ async function findWorker(
   uid: string,
   wait: number | undefined,
 ): Promise<WorkerMetadata> {
-  // A whole uid is unique; of a beginning, only the end of the wait tells that.
+  // A whole uid is unique and ends the wait; whether a beginning is, only shows when all workers have been seen.
   const workers = await seenWorkers(discovery, wait ?? waitMs, (worker) => worker.uid === uid);
   const matching = workers.filter((worker) => worker.uid.startsWith(uid));
   const worker = workers.find((candidate) => candidate.uid === uid) ?? matching[0];

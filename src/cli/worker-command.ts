@@ -46,8 +46,8 @@ cause it to import anything. TypeScript modules work where Node strips types, or
 them.
 
 When it serves, it prints its address on a line of its own on standard output; everything else it says goes to
-standard error. With --discovery it announces itself there, and takes itself back before it ends. DNS is not for
-workers to change: with dns:<name>:<port> the worker only knows where its tasks find other workers.
+standard error. With --discovery it announces itself there, and retracts the announcement before it ends.
+Workers do not change DNS: with dns:<name>:<port> the worker only knows where its tasks find other workers.
 
 A routine that calls another reaches the workers of its caller's pool. For callers over the network it does so
 through the --discovery named here and no other.

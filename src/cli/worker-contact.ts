@@ -5,8 +5,8 @@ import { WorkerConnection } from "../client/worker-connection.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /**
- * Greets a worker as every caller does first, and goes again: proof that it can be reached, and is who its
- * record says.
+ * Greets a worker, as every caller does first, and disconnects: proof that it can be reached, and is the one
+ * that its record describes.
  *
  * @param timeoutMs How long that may take.
  * @throws Why it cannot be called.
@@ -30,7 +30,7 @@ export async function idleTimeOf(worker: WorkerMetadata, timeoutMs: number): Pro
  * Asks a worker to end. Resolves when it has agreed, not when it has ended.
  *
  * @param graceMs How long its calls may take.
- * @throws Why it does not: it cannot be reached, or does not take that from here.
+ * @throws Why it does not: it cannot be reached, or does not accept that from this caller.
  */
 export async function stopWorker(worker: WorkerMetadata, graceMs: number): Promise<void> {
   await using connection = new WorkerConnection(worker);

@@ -1,7 +1,7 @@
 /**
  * The life of a worker that nobody has spawned: it starts, announces itself, serves until it is told to end or
- * has nothing to do, takes itself back, lets calls finish, and ends. Whichever way it ends, nothing of it is
- * left in discovery that it could have taken back.
+ * has nothing to do, retracts its announcement, lets calls finish, and ends. Whichever way it ends, it leaves no
+ * announcement that it could have retracted.
  */
 import { randomUUID } from "node:crypto";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
@@ -28,7 +28,7 @@ export interface WorkerServiceOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly channel: ChannelOptions;
-  /** Absent: it never ends for want of calls. */
+  /** Absent: it never ends for lack of calls. */
   readonly idleTimeoutMs: number | undefined;
   /** How long calls under way may take once it is to end. */
   readonly graceMs: number;
@@ -36,7 +36,7 @@ export interface WorkerServiceOptions {
   readonly mappings: readonly IdentityMapping[];
 }
 
-/** Why a worker that serves is to end, and what it lets its calls have. */
+/** Why a worker that serves is to end, and how long its calls may still take. */
 interface Ending {
   readonly why: string;
   readonly graceMs: number;
@@ -59,7 +59,7 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
   const starting = startWorker(options, publisher);
   const early = await Promise.race([starting.then(() => undefined), signals.first]);
   if (early !== undefined) {
-    // It has accepted nothing, and what it has opened ends with it; but it may be announced by now.
+    // It has accepted no calls, and what it has opened ends with the process; but it may have been announced by now.
     await Promise.race([retract(publisher, terminal), signals.second]);
     return early.exitCode;
   }
@@ -83,7 +83,7 @@ async function startWorker(
   let worker: WorkerHost | undefined;
   try {
     const path = socketPath();
-    removeAtExit(path); // it may end while it starts, or be in a hurry
+    removeAtExit(path); // it may be ended while it starts, or by a second signal
     worker = await WorkerHost.start({
       uid: randomUUID(),
       socketPath: path,
@@ -98,14 +98,14 @@ async function startWorker(
       accept: options.accept,
       mappings: options.mappings,
       discoveries: options.discovery?.descriptor === undefined ? [] : [options.discovery.descriptor],
-      // A worker that serves anybody has no right to end another one; whoever owns that one has its own watch.
+      // It belongs to nobody and may not end another worker; whoever owns that one watches over it.
       unresponsive: () => {},
     });
     await publisher?.publish({ type: "worker-added", worker: worker.metadata });
     return worker;
   } catch (error) {
     await worker?.stop();
-    await publisher?.close().catch(() => {}); // the first failure is the one to tell
+    await publisher?.close().catch(() => {}); // the first failure is the one to report
     throw new CommandFailure(explain(error), { exitCode: ExitCode.FAILED, cause: error });
   }
 }

@@ -73,7 +73,7 @@ export async function* checkedEvents(
       if (event.type === "worker-dropped") known.delete(event.worker.uid);
       else known.set(event.worker.uid, event.worker);
       yield event;
-      // Whoever reads may have taken its time.
+      // The reader may have taken a while.
       if (signal.aborted) return;
     }
   } catch (error) {
@@ -130,7 +130,7 @@ async function end(iterator: LooseIterator): Promise<void> {
   try {
     await waitAtMost(END_WITHIN_MS, Promise.resolve(iterator.return()));
   } catch {
-    // It was told to end; how it failed to makes no difference.
+    // It has been told to end; how that failed does not matter any more.
   } finally {
     letExit();
   }

@@ -63,7 +63,7 @@ export function createPublisher(medium: AnnouncementMedium, bindHost?: string): 
       if (closed !== undefined) throw new PoolClosedError("Cannot publish: the publisher is closed");
       const { type, worker } = parseEvent(event);
       const change = tail.then(() => carryOut(type, worker));
-      // A failure is the publisher's of that change; the next change does not care.
+      // A failure concerns whoever asked for that change; the next one is carried out all the same.
       tail = change.catch(() => {});
       await change;
     },

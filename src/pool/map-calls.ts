@@ -22,7 +22,7 @@ interface MappedCall<R> {
  * Calls `call` for every item, reading the items no faster than results are taken.
  *
  * Ending the iteration early, or a failing call, cancels the calls under way through the signal that
- * `call` is given. A result never waits for a slow source, nor the end by a signal for anything.
+ * `call` is given. A result does not wait for a slow source, and the signal ends the iteration at once.
  */
 export async function* mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,

@@ -1,6 +1,6 @@
 /**
  * How a pool ends, step by step: new calls are refused, those under way awaited, its workers retracted, the calls
- * that are left aborted, the workers stopped, the proxy closed. Each step has a bound, and none skips the next.
+ * that are left aborted, the workers stopped, the proxy closed. Each step has a bound of its own.
  */
 import type { WorkerProxy } from "../client/worker-proxy.ts";
 import { removeAmbient } from "../context/scope.ts";
@@ -12,10 +12,10 @@ import { warn } from "../internal/warn.ts";
 import type { Announcements } from "./announcements.ts";
 import type { OwnWorkers } from "./own-workers.ts";
 
-/** How long to wait for generators that nobody reads before it is said. */
+/** How long to wait for generators that nobody reads before a warning says so. */
 const IDLE_NOTICE_MS = 1_000;
 
-/** What of a pool is to be closed. */
+/** The parts of a pool that are closed. */
 export interface PoolClosingOptions {
   readonly proxy: WorkerProxy;
   readonly workers: OwnWorkers;
@@ -39,7 +39,7 @@ export class PoolClosing {
     return this.#draining;
   }
 
-  /** Goes all the way. Once. */
+  /** Runs all steps. To be called once. */
   async run(graceMs: number): Promise<void> {
     const { proxy, workers, announcements, killGraceMs } = this.#options;
     proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));

@@ -1,6 +1,6 @@
 /**
- * Who reads the events of a pool. There are two streams, so that calls cost nothing while nobody wants to know of
- * them, however many read of workers.
+ * The events of a pool and their readers. There are two streams, so that events about calls cost nothing while
+ * nobody reads them, however many read about workers.
  */
 import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
 import { assertKnownOptions } from "../errors/assert-known-options.ts";
@@ -22,7 +22,7 @@ export class PoolEvents implements TaskEventSink {
   readonly #all = new EventStream<PoolEvent>();
   readonly #withoutTasks = new EventStream<WorkerEvent>();
 
-  /** Whether anybody reads of calls. */
+  /** Whether anybody reads events about calls. */
   get wanted(): boolean {
     return this.#all.subscriberCount > 0;
   }
@@ -46,7 +46,7 @@ export class PoolEvents implements TaskEventSink {
     return tasks ? this.#all.subscribe(subscription) : this.#withoutTasks.subscribe(subscription);
   }
 
-  /** Ends every reading. */
+  /** Ends every subscription. */
   close(): void {
     this.#all.close();
     this.#withoutTasks.close();

@@ -22,7 +22,7 @@ import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 
-/** The first replacement comes at once for the eye, a worker that keeps dying is tried every half minute. */
+/** The first replacement starts after a tenth of a second; one that keeps dying is tried again every half minute. */
 const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
 /**
  * A worker that has come up can come up again: the pause before the next one stays within this. What ended
@@ -40,7 +40,7 @@ const EXIT_NOTICE_MS = 500;
 export interface WorkerSlotOptions {
   readonly factory: WorkerFactory;
   readonly tags: readonly string[];
-  /** What the worker's record bears besides. */
+  /** Further entries of the worker's record. */
   readonly extra: Readonly<Record<string, string>>;
   readonly entry: string | undefined;
   readonly startTimeoutMs: number;
@@ -185,7 +185,7 @@ export class WorkerSlot {
     const attempt = this.#deaths;
     const policy = last === "served" ? { ...RESPAWN, maxMs: RESPAWN_SERVED_MAX_MS } : RESPAWN;
     const delayMs = Math.round(backoffDelayMs(attempt, policy, Math.random));
-    // Said again each time the count has doubled: often enough for a log, seldom enough for a reader.
+    // Repeated each time the count has doubled, so that a log shows it and is not flooded.
     if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
       warn(
         "MERINO_CRASH_LOOP",

@@ -110,7 +110,7 @@ export class DnsWatch {
     // Known workers first: any number of addresses at which nobody answers must not hide that one has died.
     for (const known of [true, false]) {
       for (const place of this.#places.values()) {
-        // With all hands busy, the next turn comes when one of them is free.
+        // As many are being asked as may be; the next turn comes when one of them has answered.
         if (this.#describing >= CONCURRENT_DESCRIPTIONS) break;
         if ((place.home.worker !== undefined) !== known) continue;
         if (place.dueAtMs <= nowMs) this.#start(() => this.#describe(place, signal), signal);

@@ -70,7 +70,7 @@ export function recordsOf(
   const addresses = addressesOf(advertisement, lanInterface);
   if (addresses.length === 0 && endpoint.host.kind !== "name") return [];
   return [
-    // Of the service there are many, so nobody's cache is flushed for this one.
+    // Every worker has a pointer of this name, so this one must not flush the others from caches.
     { type: "PTR", name: service, ttl: ttlS, flush: false, data: instance },
     { type: "SRV", name: instance, ttl: ttlS, flush: true, data: { port: endpoint.port, target } },
     { type: "TXT", name: instance, ttl: ttlS, flush: true, data: text },

@@ -1,6 +1,6 @@
 /**
  * Workers that were taken back a moment ago. Packets of one host come over several sockets, and an announcement from
- * before may be read after the farewell: it must not bring the worker back.
+ * before may be read after it was taken back: it must not bring the worker back.
  */
 
 /** How long an older announcement may still be read. */
@@ -8,7 +8,7 @@ const ECHO_MS = 5_000;
 
 const MAX_DEPARTURES = 4_096;
 
-/** Farewells by uid, oldest first. */
+/** Departures by uid, oldest first. */
 export class LanDepartures {
   readonly #now: () => number;
   readonly #departures = new Map<string, { readonly revision: number; readonly untilMs: number }>();

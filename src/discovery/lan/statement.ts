@@ -39,7 +39,7 @@ export interface StatementOptions {
   readonly malformed: (detail: string) => void;
 }
 
-/** Longer texts are nobody's; ours are shorter by far. */
+/** Longer texts are not read; our own are far shorter. */
 const MAX_FOREIGN_TEXT_BYTES = 16_384;
 
 /** Reads the records of one packet. */

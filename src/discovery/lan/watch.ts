@@ -80,7 +80,7 @@ export class LanWatch implements LinkListener {
 
   up(endpoint: Endpoint): void {
     void this.#ask(endpoint);
-    // Whoever is new here may be heard of by one question too few.
+    // One question may be lost: on a network that has just come up, the next one follows soon.
     if (this.#timers.has("ask")) this.#askAgain(FIRST_INTERVAL_MS);
   }
 

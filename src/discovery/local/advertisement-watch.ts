@@ -47,7 +47,7 @@ export class AdvertisementWatch {
   readonly #reported = new Map<string, WorkerMetadata>();
   #callsMade = 0;
   /** What may go wrong at every poll. */
-  readonly #warn = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
+  readonly #warnRarely = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
     intervalMs: WARNING_INTERVAL_MS,
   });
 
@@ -75,9 +75,12 @@ export class AdvertisementWatch {
         try {
           await this.#round(alarm, reason === "interval" ? CALLS_PER_POLL : 0);
         } catch (error) {
-          // Not ours any more: waiting does not cure that. Anything else (no descriptors, say) may pass.
+          // The directory is not ours any more, and waiting does not change that. Anything else may pass.
           if (isMerinoError(error)) throw error;
-          this.#warn("scan", `Cannot read '${this.#directory.path}', trying again: ${errorText(error)}`);
+          this.#warnRarely(
+            "scan",
+            `Cannot read '${this.#directory.path}', trying again: ${errorText(error)}`,
+          );
         }
       }
     } finally {
@@ -111,7 +114,7 @@ export class AdvertisementWatch {
         alarm.ring("change");
         return;
       }
-      this.#warn("watch", `Cannot watch '${this.#directory.path}', polling it: ${errorText(error)}`);
+      this.#warnRarely("watch", `Cannot watch '${this.#directory.path}', polling it: ${errorText(error)}`);
     }
   }
 

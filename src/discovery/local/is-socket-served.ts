@@ -1,11 +1,11 @@
 /** Whether anybody listens on a Unix socket. Asks by connecting; says nothing about who it is. */
 import { connect } from "node:net";
 
-/** Errors that mean: no file, or a file that nobody listens on. Any other (a full backlog, say) leaves hope. */
+/** Errors that mean: no file, or a file that nobody listens on. After any other (a full backlog, for example) somebody may. */
 const DEAD: ReadonlySet<string | undefined> = new Set(["ECONNREFUSED", "ENOENT", "ENOTSOCK"]);
 
 /**
- * Connects to a Unix socket and hangs up at once.
+ * Connects to a Unix socket and disconnects at once.
  *
  * @param path At most 103 bytes.
  * @returns False if the connection was refused or the socket does not exist.

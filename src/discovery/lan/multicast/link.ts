@@ -33,7 +33,7 @@ export interface LanLinkOptions {
   readonly clock?: Clock;
 }
 
-/** Nothing tells of interfaces that come and go. */
+/** How often to look for interfaces that have come or gone, of which the system does not tell. */
 const LOOK_INTERVAL_MS = 5_000;
 
 /** The networks of this host. */
@@ -108,7 +108,7 @@ export class LanLink implements Link {
       }
       return interfaces;
     } catch (error) {
-      // Out of descriptors, say. What is open stays open.
+      // For example, for lack of file descriptors. What is open stays open.
       this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${errorText(error)}`);
       return Array.from(this.#endpoints.values(), (endpoint) => endpoint.interface);
     }

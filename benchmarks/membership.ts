@@ -82,6 +82,7 @@ class Fleet {
       rules: { version, secure: false, hostId: "benchmark", filter: undefined },
       capacity: undefined,
       reserved: 0,
+      quorum: 0,
       connect: async ({ uid }) => {
         const worker = new SimulatedWorker(uid, answers);
         this.#workers.push(worker);
@@ -97,28 +98,20 @@ class Fleet {
         limits: DEFAULT_LIMITS,
       }),
       connectTimeoutMs: 60_000,
-      changed: () => this.dispatcher.progress(),
-      events: {
-        ready: () => this.dispatcher.progress(),
-        progress: (member) => this.dispatcher.progress(member),
-        unreachable: () => this.dispatcher.progress(),
-        inadmissible: (member, reason, error) => this.#membership.evict(member, reason, error.message),
-      },
+      events: { ready() {}, unreachable() {} },
     });
     this.dispatcher = new CallDispatcher({
       references: processReferences,
       balancer: policy.create(),
       members: this.#membership,
-      quorumMet: () => true,
+      supply: {
+        memberDue: true,
+        lastStartError: undefined,
+        describeLoss: async ({ uid }) => ({ uid }),
+        unresponsive() {},
+      },
       waitTimeoutMs: 60_000,
       killGraceMs: 60_000,
-      descriptor: () => undefined,
-      reasons: () => this.#membership.refusals(),
-      lastStartError: () => undefined,
-      memberDue: () => true,
-      describeLoss: async ({ uid }) => ({ uid }),
-      unresponsive() {},
-      inadmissible: (member, reason, detail) => this.#membership.evict(member, reason, detail),
     });
   }
 

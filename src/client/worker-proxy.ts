@@ -5,25 +5,20 @@
 
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { checkedEvents } from "../discovery/checked-events.ts";
-import type { DiscoveryEvent } from "../discovery/discovery.ts";
-import type { Refusal } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
-import type { LostWorker } from "../errors/worker-lost-error.ts";
-import { asError } from "../internal/error-text.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import type { Definable } from "../session/outbound-definitions.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { CallDispatcher, type DispatchCounts } from "./dispatch/call-dispatcher.ts";
+import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
 import type { TaskEventSink } from "./dispatch/call-reporter.ts";
+import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
 import { isOfPool } from "./members/admission.ts";
 import { connectWorker, makeHello } from "./members/connect-worker.ts";
-import { type Explanation, explainMember, explainNotChosen } from "./members/explanation.ts";
+import { type Explanation, explainMember } from "./members/explanation.ts";
 import { Membership } from "./members/membership.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
 import {
@@ -32,22 +27,18 @@ import {
   resolveWorkerProxyOptions,
   type WorkerProxyOptions,
 } from "./worker-proxy-options.ts";
+import { type SupplySurroundings, WorkerSupply } from "./worker-supply.ts";
 
 const WARNING_INTERVAL_MS = 60_000;
 
 /** What the pool around a proxy adds to it. */
-export interface ProxySurroundings {
+export interface ProxySurroundings extends SupplySurroundings {
   /** Identity that travels with tasks; default: a fresh one. */
   readonly id?: string;
   /** Places kept for spawned workers. */
   readonly reserved?: number;
   /** What nested calls use to find the workers, when it is not the proxy's own discovery. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
-  readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
-  readonly unresponsive?: (uid: string, culprit: string) => void;
-  readonly lastStartError?: () => Error | undefined;
-  /** Whether the pool has, or will have, a worker of its own. */
-  readonly workerDue?: () => boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
@@ -57,17 +48,10 @@ export interface ProxySurroundings {
 export class WorkerProxy implements CallTarget {
   readonly id: string;
   readonly #options: ResolvedWorkerProxyOptions;
-  readonly #surroundings: ProxySurroundings;
   readonly #membership: Membership;
   readonly #dispatcher: CallDispatcher;
-  readonly #abort = new AbortController();
-  readonly #descriptor: Definable | undefined;
+  readonly #supply: WorkerSupply;
   #state: "created" | "open" | "closed" = "created";
-  #watching = false;
-  #pump: Promise<void> | undefined;
-  #discoveryError: Error | undefined;
-  /** The stream of events has ended: nobody will be found any more. */
-  #discoveryOver = false;
 
   /**
    * @param options Where workers come from and how they are used; see {@link WorkerProxyOptions}.
@@ -78,9 +62,8 @@ export class WorkerProxy implements CallTarget {
    */
   constructor(options: WorkerProxyOptions, surroundings?: ProxySurroundings) {
     this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
-    this.#surroundings = surroundings ?? {};
     this.id = surroundings?.id ?? randomUUID();
-    const { lease, tags, killGraceMs, balancer, discovery } = this.#options;
+    const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
     const warnUnreachable = createThrottle(
       (text, suppressed) =>
         warn("MERINO_WORKER_UNREACHABLE", suppressed === 0 ? text : `${text} (${suppressed} like it before)`),
@@ -94,60 +77,38 @@ export class WorkerProxy implements CallTarget {
         filter: tags.length === 0 ? undefined : (worker) => worker.tags.some((tag) => tags.includes(tag)),
       },
       capacity: lease,
-      reserved: this.#surroundings.reserved ?? 0,
+      reserved: surroundings?.reserved ?? 0,
+      quorum,
       preferred: (worker) => isOfPool(worker, this.id),
       connect: connectWorker,
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      changed: () => this.#dispatcher.progress(),
       events: {
-        ready: (member) => {
-          this.#surroundings.memberReady?.(member.metadata);
-          this.#dispatcher.progress();
-        },
-        progress: (member) => this.#dispatcher.progress(member),
+        ready: ({ metadata }) => surroundings?.memberReady?.(metadata),
         unreachable: (member, error) => {
           // A worker of the pool's own is watched as a process, which says more.
           if (!member.own) warnUnreachable(member.uid, error.message);
-          this.#dispatcher.progress();
         },
-        inadmissible: (member, reason, error) => this.#membership.evict(member, reason, error.message),
       },
     });
-    const descriptorDiscovery = this.#surroundings.descriptorDiscovery ?? discovery?.descriptor;
-    const value = encodeProxyDescriptor({
+    this.#supply = new WorkerSupply(this.#membership, discovery, surroundings);
+    const descriptor = encodeProxyDescriptor({
       id: this.id,
-      discovery: descriptorDiscovery,
+      discovery: surroundings?.descriptorDiscovery ?? discovery?.descriptor,
       lease,
       balancer: balancer.descriptor,
       tags: tags.length === 0 ? undefined : tags,
       killGraceMs,
     });
-    this.#descriptor = { value, location: "" };
     this.#dispatcher = new CallDispatcher({
       references: processReferences,
       balancer,
       members: this.#membership,
-      quorumMet: () => this.#quorumMet(),
-      waitTimeoutMs: this.#options.quorumTimeoutMs,
+      supply: this.#supply,
+      waitTimeoutMs: quorumTimeoutMs,
       killGraceMs,
-      descriptor: () => this.#descriptor,
-      reasons: () => this.#reasons(),
-      memberDue: () =>
-        (discovery !== undefined && !this.#discoveryOver) ||
-        (this.#surroundings.workerDue?.() ?? false) ||
-        // Those that are connecting, or will be again, are all that can come; there must be enough of them.
-        (this.#membership.size > 0 && this.#quorumMet()),
-      lastStartError: () => this.#surroundings.lastStartError?.() ?? this.#discoveryError,
-      describeLoss: async (member) =>
-        (await this.#surroundings.describeLoss?.(member.uid)) ?? {
-          uid: member.uid,
-          pid: member.metadata.pid,
-          address: member.metadata.address,
-        },
-      unresponsive: (member, culprit) => this.#surroundings.unresponsive?.(member.uid, culprit),
-      inadmissible: (member, reason, detail) => this.#membership.evict(member, reason, detail),
-      events: this.#surroundings.taskEvents,
+      descriptor: { value: descriptor, location: "" },
+      events: surroundings?.taskEvents,
     });
   }
 
@@ -170,7 +131,7 @@ export class WorkerProxy implements CallTarget {
       throw new PoolClosedError(`Cannot open a proxy twice: this one is ${this.#state}; make a new one`);
     }
     this.#state = "open";
-    if (!this.#options.lazy) this.#watch();
+    if (!this.#options.lazy) this.#supply.watch();
     return this;
   }
 
@@ -211,7 +172,7 @@ export class WorkerProxy implements CallTarget {
         "Cannot call through a proxy that has not been opened: await its open() first",
       );
     }
-    if (this.#state === "open") this.#watch();
+    if (this.#state === "open") this.#supply.watch();
     return this.#dispatcher;
   }
 
@@ -265,48 +226,13 @@ export class WorkerProxy implements CallTarget {
       const closed = (): Error => new PoolClosedError("Cannot complete the call: the proxy has been closed");
       this.#dispatcher.refuse(closed);
       this.#dispatcher.abortAll(closed);
-      this.#abort.abort();
+      this.#supply.close();
       this.#membership.close();
     }
-    await this.#pump;
+    await this.#supply.closed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    const { discovery } = this.#options;
-    if (discovery === undefined) return;
-    // What is given by code is believed about sockets of this host; discoveries that read a network check it themselves.
-    this.#pump = this.#observe(checkedEvents(discovery, { signal: this.#abort.signal, unix: true }));
-  }
-
-  async #observe(events: AsyncIterable<DiscoveryEvent>): Promise<void> {
-    try {
-      for await (const event of events) this.#membership.observe(event);
-    } catch (error) {
-      // The members there are go on serving; what is missing is said when a call finds none.
-      this.#discoveryError = asError(error);
-      warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
-    } finally {
-      this.#discoveryOver = true;
-      this.#dispatcher.progress(); // calls that wait for members to be found wait in vain
-    }
-  }
-
-  #quorumMet(): boolean {
-    if (this.#quorumReached) return true;
-    this.#quorumReached = this.#membership.size >= this.#options.quorum;
-    return this.#quorumReached;
-  }
-
-  /** Once met, the quorum is not asked for again. */
-  #quorumReached = false;
-
-  #reasons(): readonly Refusal[] {
-    return [...this.#membership.members.map(explainNotChosen), ...this.#membership.refusals()];
   }
 }

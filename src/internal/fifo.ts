@@ -5,10 +5,17 @@ export class FifoNode<T> {
   readonly value: T;
   previous: FifoNode<T> | undefined = undefined;
   next: FifoNode<T> | undefined = undefined;
-  queued = true;
+  /** Where it is; `undefined` once it has been taken out. */
+  queue: Fifo<T> | undefined;
 
-  constructor(value: T) {
+  constructor(value: T, queue: Fifo<T>) {
     this.value = value;
+    this.queue = queue;
+  }
+
+  /** Takes its value out of the queue. Returns whether it was still queued. */
+  remove(): boolean {
+    return this.queue?.remove(this) ?? false;
   }
 }
 
@@ -25,7 +32,7 @@ export class Fifo<T> implements Iterable<T> {
 
   /** Puts a value at the end. The node serves to remove it later. */
   push(value: T): FifoNode<T> {
-    const node = new FifoNode(value);
+    const node = new FifoNode(value, this);
     node.previous = this.#last;
     if (this.#last === undefined) this.#first = node;
     else this.#last.next = node;
@@ -36,7 +43,7 @@ export class Fifo<T> implements Iterable<T> {
 
   /** Puts a value in front, to be taken next. */
   unshift(value: T): FifoNode<T> {
-    const node = new FifoNode(value);
+    const node = new FifoNode(value, this);
     node.next = this.#first;
     if (this.#first === undefined) this.#last = node;
     else this.#first.previous = node;
@@ -60,8 +67,8 @@ export class Fifo<T> implements Iterable<T> {
 
   /** Takes out the value that `node` of this queue stands for. Returns whether it was still queued. */
   remove(node: FifoNode<T>): boolean {
-    if (!node.queued) return false;
-    node.queued = false;
+    if (node.queue !== this) return false;
+    node.queue = undefined;
     const { previous, next } = node;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
@@ -91,7 +98,7 @@ export class Fifo<T> implements Iterable<T> {
       const { value, next } = node;
       yield value;
       // Removed meanwhile, it has no successor of its own any more; still there, it may have got one.
-      node = node.queued ? node.next : next;
+      node = node.queue === undefined ? next : node.next;
     }
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** Stand-ins for calls and members, with no more than the small classes of the client look at. */
 
-import type { Call } from "../../src/client/call/call.ts";
+import type { Call, Offer } from "../../src/client/call/call.ts";
 import type { CallRefusals } from "../../src/client/call/call-refusals.ts";
 import type { Member } from "../../src/client/members/member.ts";
 import { Occupancy } from "../../src/client/members/occupancy.ts";
@@ -28,8 +28,8 @@ export function stubCall(name: string, wish: CallWish = {}) {
     phase: "queued",
     stream: 0,
     member: undefined as Member | undefined,
-    node: undefined,
-    queue: undefined,
+    queuePlace: undefined,
+    offer: undefined as Offer | undefined,
     refusals: undefined as CallRefusals | undefined,
     occupiesThread: false,
     lastUid: "",

@@ -12,7 +12,7 @@ import type { Abortable, RunningTask } from "../../context/task.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
-import type { Fifo, FifoNode } from "../../internal/fifo.ts";
+import type { FifoNode } from "../../internal/fifo.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { ClientSession, ClientStream } from "../../session/client-session.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
@@ -27,6 +27,19 @@ import { CallClock, type TimedCall } from "./call-clock.ts";
 import { encodeCall } from "./call-payload.ts";
 import { CallRefusals } from "./call-refusals.ts";
 import { TaskHead } from "./task-head.ts";
+
+/** A call that is offered to one worker after the other: told what each makes of it. */
+export interface Offer {
+  accepted(): void;
+  /**
+   * The worker has not taken the call, which has not started.
+   *
+   * @returns False if it was not offered there: nobody looks for the next worker.
+   */
+  refused(error: Error): boolean;
+  /** The call is over for its caller: it is not to be offered any more. */
+  settled(): void;
+}
 
 /** How the connection under a call has ended. */
 export interface CallLoss {
@@ -63,12 +76,9 @@ export abstract class Call
   readonly payload: Payload;
   readonly estimate: BodyTimeEstimate;
   phase: CallPhase = "queued";
-  /** Its place in the queue while it waits, and which queue that is. */
-  node: FifoNode<Call> | undefined;
-  queue: Fifo<Call> | undefined;
-  /** When it began to wait for a worker that has not refused it; meaningful in that queue only. */
-  refusedMs = 0;
-  /** Set from its cancellation until it has ended on its worker. */
+  /** Its place while it waits in a queue. Written by `CallQueue` only. */
+  queuePlace: FifoNode<Call> | undefined;
+  /** Set from its cancellation until it has ended on its worker. Written by its probe only. */
   probe: CancellationProbe | undefined;
   /** What it takes up where it was sent; absent before that, and once its stream has ended. */
   occupancy: Occupancy | undefined;
@@ -76,8 +86,8 @@ export abstract class Call
   /** The worker it was last sent to; "" before. */
   lastUid = "";
   #refusals: CallRefusals | undefined;
-  /** For a balancer driven step by step: told whether the worker took the call. */
-  onOutcome: ((accepted: boolean, error: Error | undefined) => void) | undefined;
+  /** Told what becomes of it, if a balancer is driven step by step for it. Written by its delegation only. */
+  offer: Offer | undefined;
   protected readonly owner: CallOwner;
   #settled = false;
   readonly #signal: AbortSignal | undefined;
@@ -207,7 +217,7 @@ export abstract class Call
     if (this.#settled) return;
     this.settle();
     this.reject(reason);
-    this.#reportUnaccepted();
+    this.offer?.settled();
     const { member, stream } = this;
     if (member?.session?.open === true && stream !== 0) {
       const payload = encodeThrown(reason, { root: "reason", references: this.owner.references });
@@ -225,7 +235,7 @@ export abstract class Call
     if (this.#settled) return;
     this.settle();
     this.reject(error);
-    this.#reportUnaccepted();
+    this.offer?.settled();
     this.owner.answered(this, "failed");
   }
 
@@ -306,27 +316,6 @@ export abstract class Call
     this.phase = "running";
     this.owner.accepted(this, version);
     this.#clock?.accepted();
-    const { onOutcome } = this;
-    this.onOutcome = undefined;
-    onOutcome?.(true, undefined);
-  }
-
-  /**
-   * The worker has not taken the call: tells the balancer that waits for the outcome, which names the next.
-   *
-   * @returns False if no balancer waits.
-   */
-  reportRefused(error: Error): boolean {
-    const { onOutcome } = this;
-    this.onOutcome = undefined;
-    onOutcome?.(false, error);
-    return onOutcome !== undefined;
-  }
-
-  /** A balancer that waits for the outcome learns that there will be none. */
-  #reportUnaccepted(): void {
-    const { onOutcome } = this;
-    this.onOutcome = undefined;
-    onOutcome?.(false, undefined);
+    this.offer?.accepted();
   }
 }

@@ -5,19 +5,16 @@
  */
 
 import type { Call } from "../call/call.ts";
+import type { CallsUnderWay } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 
 /** Calls not settled. */
-export class ActiveCalls {
+export class ActiveCalls implements CallsUnderWay {
   readonly #calls = new Set<Call>();
   #whenNone: Array<() => void> = [];
 
   get size(): number {
     return this.#calls.size;
-  }
-
-  has(call: Call): boolean {
-    return this.#calls.has(call);
   }
 
   add(call: Call): void {

@@ -1,75 +1,126 @@
 /**
  * Drives a balancer that has no fast path: offers a call to one worker after the other, as the balancer names
  * them, and tells it what each made of the offer. Once a worker has accepted, nothing that the balancer does
- * can end the call.
+ * can end the call. What becomes of a call for which nobody is named any more is not decided here.
  */
-
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
+
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { Call } from "../call/call.ts";
+import type { Call, Offer } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
+import type { CallSender } from "./call-sender.ts";
 
-/** What a delegation does with the call it has been given. */
+/** What a delegation works with. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
-  /** The member with this uid, if it is one. */
-  readonly member: (uid: string) => Member | undefined;
-  readonly send: (call: Call, member: Member) => void;
-  /** The balancer knows nobody for now, but somebody may have room, or be back, in a moment. */
-  readonly wait: (call: Call) => void;
-  /** The balancer knows nobody who has not refused the call. */
-  readonly giveUp: (call: Call) => void;
+  readonly members: { get(uid: string): Member | undefined };
+  readonly sender: CallSender;
 }
 
-/** Finds the call a worker, step by step. It ends up sent, waiting or failed; the errors of a balancer fail it. */
-export function delegateCall(call: Call, view: readonly Member[], options: DelegationOptions): void {
-  drive(call, view, options).catch((error: unknown) => {
-    if (call.phase === "queued") {
-      call.fail(error);
+/** What a worker has made of an offer. Neither: the call was settled meanwhile. */
+interface Answer {
+  readonly accepted: boolean;
+  readonly error: Error | undefined;
+}
+
+/** The search of one balancer for a worker that takes one call. It begins at once. */
+export class Delegation implements Offer {
+  /** Resolves when the balancer has nothing more to say. */
+  readonly finished: Promise<void>;
+  readonly #call: Call;
+  readonly #options: DelegationOptions;
+  readonly #candidates: readonly DelegatedCandidate[];
+  /** Takes the answer of the worker that has been offered the call; absent while none has. */
+  #answer: ((answer: Answer) => void) | undefined;
+  /** The balancer has named everybody it knows, and nobody has taken the call. */
+  #exhausted = false;
+  /** A worker that was offered the call has gone before it got it. */
+  #lost = false;
+
+  /** @param view The members that the balancer may name. */
+  constructor(call: Call, view: readonly Member[], options: DelegationOptions) {
+    this.#call = call;
+    this.#options = options;
+    this.#candidates = view.map((member) => new DelegatedCandidate(call, member));
+    call.offer = this;
+    this.finished = this.#drive().catch((error: unknown) => this.#failed(error));
+  }
+
+  /**
+   * What the delegation has come to, once it has finished. `sent`: some worker has the call, or it is settled.
+   * `wait`: somebody may have room, or be back, in a moment. `none`: the balancer knows nobody who has not
+   * refused it.
+   */
+  get outcome(): "sent" | "wait" | "none" {
+    if (!this.#exhausted) return "sent";
+    const busy = this.#call.refusals?.stand !== true && this.#candidates.some(({ room }) => !room);
+    return busy || this.#lost ? "wait" : "none";
+  }
+
+  accepted(): void {
+    this.#tell({ accepted: true, error: undefined });
+  }
+
+  refused(error: Error): boolean {
+    return this.#tell({ accepted: false, error });
+  }
+
+  settled(): void {
+    this.#tell({ accepted: false, error: undefined });
+  }
+
+  #tell(answer: Answer): boolean {
+    const take = this.#answer;
+    this.#answer = undefined;
+    take?.(answer);
+    return take !== undefined;
+  }
+
+  async #drive(): Promise<void> {
+    const call = this.#call;
+    const { balancer, members, sender } = this.#options;
+    const generator = balancer.delegate(call, this.#candidates);
+    try {
+      let step = await generator.next();
+      while (!call.settled) {
+        if (step.done === true) {
+          this.#exhausted = true;
+          return;
+        }
+        const uid = step.value;
+        const member = members.get(uid);
+        if (member?.ready !== true) {
+          step = await generator.next();
+          continue;
+        }
+        const answer = new Promise<Answer>((resolve) => {
+          this.#answer = resolve;
+        });
+        sender.send(call, member);
+        const { accepted, error } = await answer;
+        if (accepted) {
+          await generator.next(uid);
+          return;
+        }
+        if (error === undefined) return; // settled meanwhile
+        if (error instanceof WorkerLostError) this.#lost = true;
+        step = await generator.throw(error);
+      }
+    } finally {
+      if (!this.#exhausted) await generator.return();
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#call.phase === "queued") {
+      this.#call.fail(error);
       return;
     }
     // Some worker has accepted: the call goes on, whatever the balancer makes of that.
     warn("MERINO_BALANCER_FAILED", `A balancer failed after a worker had accepted: ${errorText(error)}`);
-  });
-}
-
-async function drive(call: Call, view: readonly Member[], options: DelegationOptions): Promise<void> {
-  const candidates = view.map((member) => new DelegatedCandidate(call, member));
-  const generator = options.balancer.delegate(call, candidates);
-  let lost = false;
-  try {
-    let step = await generator.next();
-    while (!call.settled) {
-      if (step.done === true) {
-        const busy = call.refusals?.stand !== true && candidates.some(({ room }) => !room);
-        if (busy || lost) options.wait(call);
-        else options.giveUp(call);
-        return;
-      }
-      const uid = step.value;
-      const member = options.member(uid);
-      if (member?.ready !== true) {
-        step = await generator.next();
-        continue;
-      }
-      const outcome = new Promise<{ accepted: boolean; error: Error | undefined }>((resolve) => {
-        call.onOutcome = (accepted, error) => resolve({ accepted, error });
-      });
-      options.send(call, member);
-      const { accepted, error } = await outcome;
-      if (accepted) {
-        await generator.next(uid);
-        return;
-      }
-      if (error === undefined) return; // settled meanwhile
-      if (error instanceof WorkerLostError) lost = true;
-      step = await generator.throw(error);
-    }
-  } finally {
-    await generator.return();
   }
 }
 

@@ -2,10 +2,11 @@
  * Root calls that every worker has refused for being full: they are offered again after a pause, in turn and a
  * few at a time, so that however many wait, asking costs little. Whether one is taken is not decided here.
  */
-
-import { Fifo } from "../../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
+import { CallQueue } from "./call-queue.ts";
+import type { Members } from "./placement.ts";
+import type { WaitingCalls } from "./waiting-calls.ts";
 
 /** Longest pause that a worker's word puts a call off for: others may have come, or have room, meanwhile. */
 const MAX_PAUSE_MS = 1_000;
@@ -14,16 +15,15 @@ const MIN_OFFERED = 16;
 
 /** What it takes to offer calls again. */
 export interface RetryQueueOptions {
-  /** Calls that the workers have in hand: as many may end until the next offer, and twice as many are offered. */
-  readonly inFlight: () => number;
-  /** Offers a call to whoever has room; it may be put off again. */
-  readonly offer: (call: Call) => void;
+  readonly members: Pick<Members, "members">;
+  /** What offers them to whoever has room. A call may come back from there. */
+  readonly waiting: Pick<WaitingCalls, "offer">;
 }
 
-/** Calls that are put off. */
+/** Calls to be offered again. */
 export class RetryQueue {
   readonly #options: RetryQueueOptions;
-  readonly #calls = new Fifo<Call>();
+  readonly #calls = new CallQueue();
   #pauseMs = 1;
   #next: { readonly atMs: number; readonly entry: DeadlineEntry } | undefined;
 
@@ -36,13 +36,12 @@ export class RetryQueue {
   }
 
   /**
-   * Puts a call off, behind the others. A call that has been settled is taken out by its own queue and node.
+   * Adds a call behind the others. Whoever settles it takes it out with `leaveQueue`.
    *
    * @param pauseMs How long, in milliseconds, as the worker wishes.
    */
   add(call: Call, pauseMs: number): void {
-    call.queue = this.#calls;
-    call.node = this.#calls.push(call);
+    this.#calls.push(call);
     this.#pauseMs = Math.min(Math.max(1, pauseMs), MAX_PAUSE_MS);
     this.#arm();
   }
@@ -56,13 +55,15 @@ export class RetryQueue {
 
   #offer(): void {
     this.#next = undefined;
-    const { inFlight, offer } = this.#options;
-    for (let left = Math.max(MIN_OFFERED, 2 * inFlight()); left > 0; left--) {
+    const { members, waiting } = this.#options;
+    // As many as the workers have in hand may have ended by the next time.
+    const inFlight = members.members.reduce((sum, member) => sum + member.inFlight, 0);
+    for (let left = Math.max(MIN_OFFERED, 2 * inFlight); left > 0; left--) {
       const call = this.#calls.shift();
       if (call === undefined) return;
-      call.node = undefined;
-      call.queue = undefined;
-      if (!call.settled) offer(call);
+      if (call.settled) continue;
+      call.refusals?.forgive();
+      waiting.offer(call);
     }
     if (this.#calls.size > 0) this.#arm();
   }

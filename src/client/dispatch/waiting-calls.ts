@@ -1,60 +1,52 @@
 /**
  * The calls that wait for a member: root calls in one queue, first come, first served; beside it nested calls
  * that found no worker at all, calls that wait for one member in particular, and calls that some worker has
- * refused and that wait for one not asked yet.
- * Nobody waits behind another's gate, and nobody waits for ever for members that are not there. It chooses
- * no members and settles no call: it says when.
+ * refused and that wait for one not asked yet. Nobody waits behind another's gate, and nobody waits for ever
+ * for members that are not there. It chooses no members: it asks the placement again when that may have another
+ * answer, and keeps, or fails, the calls that are not sent.
  */
-
-import { Fifo } from "../../internal/fifo.ts";
+import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
+import type { MemberSupply } from "../members/member-supply.ts";
+import type { MemberWaiter } from "../members/ready-members.ts";
+import { BoundCalls } from "./bound-calls.ts";
+import { CallQueue, leaveQueue } from "./call-queue.ts";
+import { Delegation } from "./delegation.ts";
+import { noTakerError } from "./no-taker.ts";
+import type { Members, Placement, Verdict } from "./placement.ts";
+import { RefusedCalls } from "./refused-calls.ts";
 
-/** What waiting needs to know about the members, and what ends it. */
+/** What waiting needs to know. */
 export interface WaitingCallsOptions {
+  readonly members: Members;
+  readonly placement: Pick<Placement, "place" | "untried" | "anyTaker">;
+  readonly supply: Pick<MemberSupply, "memberDue" | "lastStartError">;
   /** How long calls wait for a member when there is none for them, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether a member is there that takes root calls, now or when it has room. */
-  readonly anyTaker: () => boolean;
-  /** Whether a member may still come. If not, there is nothing to wait for. */
-  readonly memberDue: () => boolean;
-  /** Whether a member, or a ready one, is left that has not refused the call and may still take it. */
-  readonly untried: (call: Call, among: "all" | "ready") => boolean;
-  /** The member with this uid, if it is one. */
-  readonly member: (uid: string) => Member | undefined;
-  /** Sends the call if some member can take it now, or has it wait for one in particular. False: it goes on waiting. */
-  readonly place: (call: Call) => boolean;
-  /** Fails a refused call for which no member is left. */
-  readonly giveUp: (call: Call) => void;
-  /** Fails calls for which no member has come in time. */
-  readonly expire: (calls: readonly Call[]) => void;
 }
 
 /** Calls that wait. */
-export class WaitingCalls {
+export class WaitingCalls implements MemberWaiter<Member> {
   readonly #options: WaitingCallsOptions;
-  readonly #root = new Fifo<Call>();
+  readonly #root = new CallQueue();
   /** Never behind root calls, which may wait for room. */
-  readonly #nested = new Fifo<Call>();
-  /** Each waits for itself: for a member that has not refused it. */
-  readonly #refused = new Fifo<Call>();
-  /** By uid of the member that each waits for. */
-  readonly #bound = new Map<string, Fifo<Call>>();
-  /** When those that are not refused have waited long enough. */
+  readonly #nested = new CallQueue();
+  readonly #bound = new BoundCalls();
+  readonly #refused: RefusedCalls;
+  /** When those that are neither bound nor refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
-  /** When the first of the refused has waited long enough. */
-  #refusedCheck: DeadlineEntry | undefined;
   #drainPending = false;
 
   constructor(options: WaitingCallsOptions) {
     this.#options = options;
+    this.#refused = new RefusedCalls(options);
+    options.members.ready.waiter = this;
   }
 
   get size(): number {
-    let bound = 0;
-    for (const queue of this.#bound.values()) bound += queue.size;
-    return this.#root.size + this.#nested.size + this.#refused.size + bound;
+    return this.#root.size + this.#nested.size + this.#refused.size + this.#bound.size;
   }
 
   /** Whether a new call has to wait behind others. */
@@ -62,44 +54,44 @@ export class WaitingCalls {
     return !call.nested && this.#root.size > 0;
   }
 
+  /** Does with a call that is in no queue what its placement has said. */
+  keep(call: Call, verdict: Verdict): void {
+    if (verdict === "sent") return;
+    if (verdict === "wait") this.add(call);
+    else if (verdict === "none") call.fail(noTakerError(call, this.#options.members));
+    else if (verdict instanceof Delegation) this.#keepLater(call, verdict);
+    else this.#bound.add(call, verdict);
+  }
+
   /** Adds a call behind the others. */
   add(call: Call): void {
-    call.queue = call.nested ? this.#nested : this.#root;
-    call.node = call.queue.push(call);
+    this.#queueOf(call).push(call);
     this.#expectMembers();
   }
 
   /** Adds a call that has had its turn before: it is the next. */
   addFirst(call: Call): void {
-    call.queue = call.nested ? this.#nested : this.#root;
-    call.node = call.queue.unshift(call);
+    this.#queueOf(call).unshift(call);
     this.#expectMembers();
     this.#drainSoon();
   }
 
   /** Adds a call that some member has refused and that another one, without room or connecting, may take. */
   addRefused(call: Call): void {
-    const { timeoutMs } = this.#options;
-    call.refusedMs = deadlines.now();
-    call.queue = this.#refused;
-    call.node = call.queue.push(call);
-    this.#refusedCheck ??= deadlines.add(call.refusedMs + timeoutMs, () => this.#checkRefused());
+    this.#refused.add(call);
   }
 
-  /** Adds a call that waits for room on one member; others go past it. */
-  addBound(call: Call, member: Member): void {
-    let queue = this.#bound.get(member.uid);
-    if (queue === undefined) {
-      queue = new Fifo();
-      this.#bound.set(member.uid, queue);
-    }
-    call.queue = queue;
-    call.node = queue.push(call);
+  /** Places a call that is in no queue and has had its turn before; if nobody takes it, it is the next. */
+  offer(call: Call): void {
+    const verdict = this.#options.placement.place(call);
+    if (verdict === "wait") this.addFirst(call);
+    else this.keep(call, verdict);
   }
 
   /** Takes out a call that has been settled; one that is not here does no harm. */
   withdraw(call: Call): void {
-    this.#remove(call);
+    leaveQueue(call);
+    this.#refused.delete(call);
     if (this.size === 0) this.#stopExpecting();
   }
 
@@ -110,7 +102,7 @@ export class WaitingCalls {
    */
   drain(member?: Member): void {
     if (this.#bound.size > 0) {
-      if (member === undefined) for (const uid of [...this.#bound.keys()]) this.#drainBound(uid);
+      if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
     }
     if (this.#nested.size > 0) this.#drainInOrder(this.#nested);
@@ -118,17 +110,14 @@ export class WaitingCalls {
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
   }
 
-  #remove(call: Call): void {
-    if (call.node !== undefined) call.queue?.remove(call.node);
-    call.node = undefined;
-    call.queue = undefined;
-    this.#stopChecking();
+  #queueOf(call: Call): CallQueue {
+    return call.nested ? this.#nested : this.#root;
   }
 
-  #stopChecking(): void {
-    if (this.#refusedCheck === undefined || this.#refused.size > 0) return;
-    deadlines.cancel(this.#refusedCheck);
-    this.#refusedCheck = undefined;
+  #keepLater(call: Call, delegation: Delegation): void {
+    void delegation.finished.then(() => {
+      if (!call.settled) this.keep(call, delegation.outcome);
+    });
   }
 
   #drainSoon(): void {
@@ -142,88 +131,62 @@ export class WaitingCalls {
 
   /** A member that is there and has no room is waited for. Without it, each call finds another. */
   #drainBound(uid: string): void {
-    const queue = this.#bound.get(uid);
-    if (queue === undefined) return;
-    const { member, place } = this.#options;
-    for (let left = queue.size; left > 0; left--) {
-      const call = queue.peek();
-      if (call === undefined) break;
-      const wanted = member(uid);
-      if (wanted?.ready === true && !wanted.draining && !wanted.hasRoom(call.estimate.us)) return;
-      this.#remove(call);
-      if (!call.settled && !place(call)) this.add(call);
+    const { members, placement } = this.#options;
+    for (let left = this.#bound.countFor(uid); left > 0; left--) {
+      const call = this.#bound.next(uid, members.get(uid));
+      if (call === undefined) return;
+      if (!call.settled) this.keep(call, placement.place(call));
     }
-    if (queue.size === 0) this.#bound.delete(uid);
   }
 
-  #drainInOrder(queue: Fifo<Call>): void {
+  #drainInOrder(queue: CallQueue): void {
     for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
-      const { node } = call;
-      if (!call.settled && !this.#options.place(call)) break;
-      if (node !== undefined) queue.remove(node);
-      if (call.node === node) this.#remove(call);
+      const verdict = call.settled ? "sent" : this.#options.placement.place(call);
+      if (verdict === "wait") break;
+      leaveQueue(call);
+      this.keep(call, verdict);
     }
-    if (this.size === 0 || this.#options.anyTaker()) this.#stopExpecting();
+    if (this.size === 0 || this.#options.placement.anyTaker) this.#stopExpecting();
     else this.#expectMembers();
   }
 
   /** Each for itself: what one waits for says nothing about the next. */
   #drainRefused(): void {
-    const { place, untried, giveUp } = this.#options;
+    const { placement } = this.#options;
     for (const call of this.#refused) {
-      const { node } = call;
-      if (call.settled || place(call)) {
-        // It may wait elsewhere by now, for one member in particular: that is not to be undone.
-        if (node !== undefined) this.#refused.remove(node);
-        if (call.node === node) this.#remove(call);
-      } else if (!untried(call, "all")) {
-        this.#remove(call);
-        giveUp(call);
-      }
+      const verdict = call.settled ? "sent" : placement.place(call);
+      if (verdict !== "wait") {
+        this.#refused.delete(call);
+        this.keep(call, verdict);
+      } else if (!placement.untried(call, "all")) this.#refused.giveUp(call);
     }
-    this.#stopChecking();
-  }
-
-  /** Ends the wait of refused calls for members that are not there. One that is, and busy, is waited for. */
-  #checkRefused(): void {
-    const now = deadlines.now();
-    const { timeoutMs, untried, giveUp } = this.#options;
-    let nextMs = now + timeoutMs;
-    this.#refusedCheck = undefined;
-    for (const call of this.#refused) {
-      const dueMs = call.refusedMs + timeoutMs;
-      if (dueMs > now) {
-        nextMs = Math.min(nextMs, dueMs);
-        break;
-      }
-      if (untried(call, "ready")) continue;
-      this.#remove(call);
-      giveUp(call);
-    }
-    if (this.#refused.size > 0) this.#refusedCheck = deadlines.add(nextMs, () => this.#checkRefused());
   }
 
   /** While nobody is there to take calls, they wait, but not for ever. */
   #expectMembers(): void {
-    const { timeoutMs, memberDue, anyTaker, expire } = this.#options;
-    if (anyTaker()) return;
-    const hopeless = !memberDue();
+    const { placement, supply, timeoutMs } = this.#options;
+    if (placement.anyTaker) return;
+    const hopeless = !supply.memberDue;
     if (this.#expiry !== undefined && !hopeless) return;
     this.#stopExpecting();
     this.#expiry = deadlines.after(hopeless ? 0 : timeoutMs, () => {
       this.#expiry = undefined;
-      if (anyTaker()) return;
-      const calls = [...this.#nested.drain(), ...this.#root.drain()];
-      for (const call of calls) {
-        call.node = undefined;
-        call.queue = undefined;
-      }
-      expire(calls);
+      if (!placement.anyTaker) this.#expire();
     });
   }
 
   #stopExpecting(): void {
     if (this.#expiry !== undefined) deadlines.cancel(this.#expiry);
     this.#expiry = undefined;
+  }
+
+  /** No member has come in time. */
+  #expire(): void {
+    const { members, supply } = this.#options;
+    const cause = supply.lastStartError;
+    const reasons = members.whyNone();
+    for (const call of [...this.#nested.drain(), ...this.#root.drain()]) {
+      call.fail(new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) }));
+    }
   }
 }

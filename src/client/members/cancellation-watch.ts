@@ -5,6 +5,7 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Member } from "./member.ts";
+import type { MemberSupply } from "./member-supply.ts";
 
 /** A cancelled call, as it is watched. */
 export interface CancelledCall {
@@ -19,17 +20,23 @@ export interface CancelledCall {
   probe: CancellationProbe | undefined;
 }
 
-/** What a watch needs of the dispatcher around it. */
+/** The calls that are not cancelled, as far as they may be the reason why a cancelled one goes on. */
+export interface CallsUnderWay {
+  /** The lowest stream on the member that has not been heard of; `Infinity` if there is none. */
+  firstWaiting(member: Member): number;
+  /** Whether one is known to have the member's thread. */
+  occupies(member: Member): boolean;
+}
+
+/** What a watch works with. */
 export interface CancellationWatchOptions {
   /** How long a worker may leave the question unanswered, in milliseconds. */
   readonly killGraceMs: number;
-  /** The lowest stream on the member whose call is not cancelled and has not been heard of; `Infinity` if there is none. */
-  readonly firstWaiting: (member: Member) => number;
-  /** Whether a call that is not cancelled is known to have the member's thread. */
-  readonly occupied: (member: Member) => boolean;
-  /** So many bodies go on although their worker answers. */
-  readonly abandoned: (calls: number) => void;
-  readonly unresponsive: (member: Member, culprit: string) => void;
+  readonly active: CallsUnderWay;
+  /** Told which worker is blocked, and by what. */
+  readonly supply: Pick<MemberSupply, "unresponsive">;
+  /** Where the bodies are counted that go on although their worker answers. */
+  readonly counts: { abandoned: number };
 }
 
 /** Tells bodies that ignore their cancellation from workers that do not answer any more. */
@@ -108,15 +115,15 @@ export class CancellationProbe {
     if (this.#over) return;
     this.#stop();
     for (const call of this.#calls) call.probe = undefined;
-    const { firstWaiting, occupied, abandoned, unresponsive } = this.#options;
+    const { active, supply, counts } = this.#options;
     if (this.#answered) {
-      abandoned(this.#calls.size);
+      counts.abandoned += this.#calls.size;
       return;
     }
     const member = this.#member;
     if (!member.ready) return;
-    const culprit = findCulprit(this.#calls, firstWaiting(member), occupied(member));
-    if (culprit !== undefined) unresponsive(member, culprit.routine);
+    const culprit = findCulprit(this.#calls, active.firstWaiting(member), active.occupies(member));
+    if (culprit !== undefined) supply.unresponsive(member, culprit.routine);
   }
 }
 

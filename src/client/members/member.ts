@@ -34,10 +34,9 @@ export type MemberState =
     }
   | { readonly kind: "gone" };
 
-/** What a member tells the proxy it belongs to. */
+/** What a member tells the membership it belongs to. That there may be room, it tells its list. */
 export interface MemberEvents {
   ready(member: Member): void;
-  progress(member: Member): void;
   /** The connection ended or could not be made; the member tries again unless told to go. */
   unreachable(member: Member, error: Error): void;
   /** It breaks a rule that no retry mends: it is not to be a member, for now. */
@@ -52,6 +51,14 @@ export interface MemberOptions {
   readonly connect: (metadata: WorkerMetadata) => Promise<Carrier>;
   readonly hello: () => Hello;
   readonly connectTimeoutMs: number;
+}
+
+/** What a member belongs to. */
+export interface MemberPlace {
+  /** Spawned by the pool that the member belongs to. */
+  readonly own: boolean;
+  /** The list that it is on while it is ready. */
+  readonly ready: ReadyMembers<Member>;
   readonly events: MemberEvents;
 }
 
@@ -59,7 +66,6 @@ export interface MemberOptions {
 export class Member implements Candidate, ReadyMember {
   readonly uid: string;
   metadata: WorkerMetadata;
-  /** Spawned by the pool that this member belongs to. */
   readonly own: boolean;
   place = -1;
   level = 0;
@@ -79,20 +85,18 @@ export class Member implements Candidate, ReadyMember {
   #retired = false;
   readonly #ready: ReadyMembers<Member>;
   readonly #options: MemberOptions;
+  readonly #events: MemberEvents;
   /** Ends the attempt to connect that is under way, greeting included. */
   #stopConnecting: (() => void) | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
-  /** @param options `ready`: the list that it is on while it is ready. */
-  constructor(
-    metadata: WorkerMetadata,
-    options: MemberOptions & { readonly own: boolean; readonly ready: ReadyMembers<Member> },
-  ) {
+  constructor(metadata: WorkerMetadata, place: MemberPlace, options: MemberOptions) {
     this.uid = metadata.uid;
     this.metadata = metadata;
-    this.own = options.own;
-    this.#ready = options.ready;
+    this.own = place.own;
+    this.#ready = place.ready;
+    this.#events = place.events;
     this.#options = options;
     this.#connect(1);
   }
@@ -159,10 +163,15 @@ export class Member implements Candidate, ReadyMember {
     this.#connect(1);
   }
 
+  /** It takes no new root calls from now on. */
+  startDraining(): void {
+    this.draining = true;
+  }
+
   /** Ends the membership once its calls in flight have ended there. It gets no new ones. */
   retire(): void {
     this.#retired = true;
-    this.draining = true;
+    this.startDraining();
     if (this.state.kind !== "ready" || this.inFlight === 0) this.leave();
   }
 
@@ -251,7 +260,7 @@ export class Member implements Candidate, ReadyMember {
         }
         this.peer = hello;
         this.#enter({ kind: "ready", session });
-        this.#options.events.ready(this);
+        this.#events.ready(this);
       },
       goAway: (frame) => this.#goAway(frame, opened()),
       pong: (token) => {
@@ -261,7 +270,7 @@ export class Member implements Candidate, ReadyMember {
       },
       progress: () => {
         this.eased(); // the connection may take more again
-        this.#options.events.progress(this);
+        this.#ready.waiter?.drain(this);
         if (this.#retired && this.inFlight === 0) this.leave();
       },
       closed: (error) => {
@@ -279,7 +288,7 @@ export class Member implements Candidate, ReadyMember {
         if (this.#retired) this.leave();
         else if (member !== "back-off" && member !== "keep") {
           this.#enter({ kind: "gone" });
-          this.#options.events.inadmissible(this, member, reason);
+          this.#events.inadmissible(this, member, reason);
         } else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
       },
     };
@@ -290,8 +299,8 @@ export class Member implements Candidate, ReadyMember {
 
   #goAway(frame: GoAway, session: ClientSession | undefined): void {
     if (frame.code === NackCode.DRAINING) {
-      this.draining = true;
-      this.#options.events.progress(this);
+      this.startDraining();
+      this.#ready.waiter?.drain(this);
       return;
     }
     if (frame.code === NackCode.VERSION) {
@@ -314,6 +323,6 @@ export class Member implements Candidate, ReadyMember {
     const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
     const retry = deadlines.after(delayMs, () => this.#connect(attempt + 1));
     this.#enter({ kind: "backing-off", attempt, error, retry });
-    this.#options.events.unreachable(this, error);
+    this.#events.unreachable(this, error);
   }
 }

@@ -9,12 +9,20 @@ import type { BackoffPolicy } from "../../internal/time/backoff.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { type AdmissionRules, judgeAdmission } from "./admission.ts";
 import { EVICTION_COOL_DOWN, EvictedWorkers } from "./evicted-workers.ts";
-import { type Eviction, Member, type MemberOptions } from "./member.ts";
+import { explainNotChosen } from "./explanation.ts";
+import { type Eviction, Member, type MemberEvents, type MemberOptions } from "./member.ts";
 import { probeWorker } from "./probe-worker.ts";
 import { ReadyMembers } from "./ready-members.ts";
 
 /** How many workers refused for capacity, or for a rule, are remembered, and how many uids of own workers. */
 const MAX_REMEMBERED = 1024;
+
+/** What a membership tells the proxy it belongs to. */
+export interface MembershipEvents {
+  ready(member: Member): void;
+  /** The connection to a member ended or could not be made; it tries again. */
+  unreachable(member: Member, error: Error): void;
+}
 
 /** What a membership is made of. */
 export interface MembershipOptions extends MemberOptions {
@@ -23,7 +31,9 @@ export interface MembershipOptions extends MemberOptions {
   readonly capacity: number | undefined;
   /** Members that the pool spawns itself: strangers never take their places. */
   readonly reserved: number;
-  readonly changed: () => void;
+  /** Members wanted before the first call goes out. */
+  readonly quorum: number;
+  readonly events: MembershipEvents;
   /**
    * Workers that others give way to: in a proxy that travelled with a task, those that its pool has spawned.
    * Default: nobody.
@@ -52,7 +62,19 @@ export class Membership {
   readonly #own = new Set<string>();
   /** Members no more, but with calls under way. */
   readonly #retired = new Set<Member>();
+  readonly #memberEvents: MemberEvents = {
+    ready: (member) => {
+      this.#options.events.ready(member);
+      this.#changed();
+    },
+    unreachable: (member, error) => {
+      this.#options.events.unreachable(member, error);
+      this.#changed();
+    },
+    inadmissible: (member, reason, error) => this.evict(member, reason, error.message),
+  };
   #strangers = 0;
+  #quorumMet = false;
   #closed = false;
 
   constructor(options: MembershipOptions) {
@@ -71,8 +93,19 @@ export class Membership {
     return this.members.length;
   }
 
+  /** Whether the quorum has been met. Once it has, it is not asked for again. */
+  get quorumMet(): boolean {
+    this.#quorumMet ||= this.size >= this.#options.quorum;
+    return this.#quorumMet;
+  }
+
   get(uid: string): Member | undefined {
     return this.#byUid.get(uid);
+  }
+
+  /** Every worker seen, and why a call that found none was not sent to it. */
+  whyNone(): readonly Refusal[] {
+    return [...this.members.map(explainNotChosen), ...this.refusals()];
   }
 
   /** Why workers seen are not members, oldest first. */
@@ -123,7 +156,7 @@ export class Membership {
     if (held !== undefined) {
       if (refusal === undefined) {
         held.update(worker); // past the cap: it has its place already
-        this.#options.changed();
+        this.#changed();
       } else {
         held.metadata = worker;
         this.#evict(held, refusal, { broke: false });
@@ -210,11 +243,11 @@ export class Membership {
   }
 
   #admit(worker: WorkerMetadata, own: boolean): void {
-    const member = new Member(worker, { ...this.#options, own, ready: this.ready });
+    const member = new Member(worker, { own, ready: this.ready, events: this.#memberEvents }, this.#options);
     this.#byUid.set(worker.uid, member);
     this.members.push(member);
     if (!own) this.#strangers += 1;
-    this.#options.changed();
+    this.#changed();
   }
 
   /** A worker that is to be called no more gives its place up at once, and may finish what it has begun. */
@@ -228,13 +261,13 @@ export class Membership {
     this.#detach(member);
     this.#retired.add(member);
     member.retire();
-    this.#options.changed();
+    this.#changed();
   }
 
   #remove(member: Member, error?: Error): void {
     this.#detach(member);
     member.leave(error);
-    this.#options.changed();
+    this.#changed();
   }
 
   #detach(member: Member): void {
@@ -242,6 +275,11 @@ export class Membership {
     const index = this.members.lastIndexOf(member);
     if (index !== -1) this.members.splice(index, 1);
     if (!member.own) this.#strangers -= 1;
+  }
+
+  /** Calls that wait may find a member now, or wait in vain. */
+  #changed(): void {
+    this.ready.waiter?.drain();
   }
 
   /** A worker that is no member is not remembered any longer. */

@@ -34,12 +34,24 @@ export interface ReadyMember {
   hasRoom(expectedUs: number | undefined): boolean;
 }
 
+/** Whoever waits for members to come, or to have room again. */
+export interface MemberWaiter<M> {
+  /**
+   * Looks again.
+   *
+   * @param member The only one that has changed; absent: any may have.
+   */
+  drain(member?: M): void;
+}
+
 const NO_CALL: PlacedCall = { nested: false, estimate: { us: undefined } };
 
 /** The members that calls can be sent to. */
 export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   /** In the order in which they became ready. */
   view: readonly M[] = [];
+  /** Told by the members, and by those who admit them, that there may be room again. */
+  waiter: MemberWaiter<M> | undefined;
   #call: PlacedCall = NO_CALL;
   /** What is taken for the expected time of the call in hand, in microseconds; Infinity for unknown. */
   #expectedUs = Number.POSITIVE_INFINITY;

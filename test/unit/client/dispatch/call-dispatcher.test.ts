@@ -54,6 +54,7 @@ function useDispatcher(wish: Wish = {}) {
     rules: { version: "0.1.0", secure: false, hostId: "h", filter: undefined },
     capacity: undefined,
     reserved: 0,
+    quorum: wish.quorum ?? 1,
     connect: async ({ uid }) => {
       await wish.late?.[uid];
       const { client, server } = memoryPair();
@@ -65,30 +66,22 @@ function useDispatcher(wish: Wish = {}) {
     },
     hello: () => helloWith({ uid: "client" }),
     connectTimeoutMs: 60_000,
-    changed: () => dispatcher.progress(),
-    events: {
-      ready: () => dispatcher.progress(),
-      progress: (member) => dispatcher.progress(member),
-      unreachable: () => dispatcher.progress(),
-      inadmissible() {},
-    },
+    events: { ready() {}, unreachable() {} },
   });
-  const dispatcher: CallDispatcher = new CallDispatcher({
+  const dispatcher = new CallDispatcher({
     references: processReferences,
     balancer: wish.balancer ?? new LeastBusyBalancer(),
     members: membership,
-    quorumMet: () => membership.size >= (wish.quorum ?? 1),
+    supply: {
+      memberDue: true,
+      lastStartError: wish.lastStartError,
+      describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
+      unresponsive() {},
+    },
     waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
     killGraceMs: 60_000,
-    descriptor: () => undefined,
-    reasons: () => membership.refusals(),
-    lastStartError: () => wish.lastStartError,
     events:
       wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },
-    memberDue: () => true,
-    describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
-    unresponsive() {},
-    inadmissible: (member, reason, detail) => membership.evict(member, reason, detail),
   });
   const define = (id: string): RoutineDefinition => {
     let definition = definitions.get(id);

@@ -4,58 +4,70 @@ import type { Balancer } from "../../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.ts";
 import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { CallRefusals } from "../../../../src/client/call/call-refusals.ts";
+import { CallSender } from "../../../../src/client/dispatch/call-sender.ts";
+import { Delegation } from "../../../../src/client/dispatch/delegation.ts";
 import { Placement } from "../../../../src/client/dispatch/placement.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
+import { eventually } from "../../../support/eventually.ts";
 
 function usePlacement(
   wish: { readonly balancer?: Balancer; readonly quorumMet?: boolean; readonly size?: number } = {},
 ) {
   const ready = new ReadyMembers<Member>();
   const members = Array.from({ length: wish.size ?? 2 }, (_, n) => stubMember(`w${n}`, ready));
-  const log: string[] = [];
   const placement = new Placement({
     balancer: wish.balancer ?? new LeastBusyBalancer(),
-    members: { members, ready, get: (uid) => members.find((member) => member.uid === uid) },
-    quorumMet: () => wish.quorumMet ?? true,
-    descriptor: () => undefined,
-    wait: (call) => log.push(`${call.routine} waits`),
-    waitFor: (call, member) => log.push(`${call.routine} waits for ${member.uid}`),
-    sent: (call, member) => log.push(`${call.routine} to ${member.uid}`),
-    giveUp: (call) => log.push(`${call.routine} given up`),
+    members: {
+      members,
+      ready,
+      quorumMet: wish.quorumMet ?? true,
+      get: (uid) => members.find((member) => member.uid === uid),
+      whyNone: () => [],
+      evict() {},
+    },
+    sender: new CallSender({ descriptor: undefined, reporter: undefined }),
   });
-  return { placement, ready, members, log, first: members[0] ?? stubMember("nobody") };
+  return { placement, ready, members, first: members[0] ?? stubMember("nobody") };
 }
 
 describe("Placement", () => {
-  test("sends a call to a member with room, and says no when none has", () => {
-    const { placement, members, log } = usePlacement();
+  test("sends a call to a member with room, and says that it must wait when none has", () => {
+    const { placement, members } = usePlacement();
     const [, second] = members;
+    const calls = ["a", "b", "c"].map((name) => stubCall(name));
+    const [a, b, c] = calls;
+    assert.ok(a !== undefined && b !== undefined && c !== undefined);
 
-    assert.equal(placement.place(stubCall("a")), true);
+    assert.equal(placement.place(a), "sent");
     for (const member of members) member.free = false;
-    assert.equal(placement.place(stubCall("b")), false);
+    assert.equal(placement.place(b), "wait");
     if (second !== undefined) second.free = true;
-    assert.equal(placement.place(stubCall("c")), true);
+    assert.equal(placement.place(c), "sent");
 
-    assert.deepEqual(log, ["a to w0", "c to w1"]);
+    assert.deepEqual(
+      calls.map(({ member }) => member?.uid),
+      ["w0", undefined, "w1"],
+    );
   });
 
   test("sends a nested call whether there is room or not", () => {
-    const { placement, members, log } = usePlacement({ size: 1 });
-    for (const member of members) member.free = false;
+    const { placement, first } = usePlacement({ size: 1 });
+    first.free = false;
+    const call = stubCall("a", { nested: true });
 
-    assert.equal(placement.place(stubCall("a", { nested: true })), true);
+    assert.equal(placement.place(call), "sent");
 
-    assert.deepEqual(log, ["a to w0"]);
-    assert.equal(members[0]?.permits, 0);
+    assert.equal(call.member, first);
+    assert.equal(first.permits, 0);
   });
 
   test("places nothing before the quorum is met, nor without members", () => {
-    assert.equal(usePlacement({ quorumMet: false }).placement.place(stubCall("a")), false);
-    assert.equal(usePlacement({ size: 0 }).placement.place(stubCall("a")), false);
+    assert.equal(usePlacement({ quorumMet: false }).placement.place(stubCall("a")), "wait");
+    assert.equal(usePlacement({ size: 0 }).placement.place(stubCall("a")), "wait");
     assert.equal(usePlacement({ quorumMet: false }).placement.anyTaker, false);
   });
 
@@ -71,44 +83,41 @@ describe("Placement", () => {
   });
 
   test("does not offer a call again to a worker that has refused it", () => {
-    const { placement, log } = usePlacement();
+    const { placement } = usePlacement();
     const call = stubCall("a");
     const refusals = new CallRefusals();
     call.refusals = refusals;
     refusals.add("w0", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
 
-    placement.place(call);
+    assert.equal(placement.place(call), "sent");
+    assert.equal(call.member?.uid, "w1");
     refusals.add("w1", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
 
-    assert.equal(placement.place(call), false);
-    assert.deepEqual(log, ["a to w1"]);
+    assert.equal(placement.place(call), "wait");
     assert.equal(placement.untried(call, "all"), false);
   });
 
-  test("has a call wait for the member that its balancer insists on", () => {
-    const { placement, members, log } = usePlacement({ balancer: new StickyBalancer(), size: 3 });
+  test("names the member without room that its balancer insists on", () => {
+    const { placement, members } = usePlacement({ balancer: new StickyBalancer(), size: 3 });
     const call = stubCall("a", { tag: "x" });
     placement.place(call);
     const chosen = call.member;
     for (const member of members) if (member === chosen) member.free = false;
 
-    assert.equal(placement.place(stubCall("b", { tag: "x" })), true);
-
-    assert.deepEqual(log, [`a to ${chosen?.uid}`, `b waits for ${chosen?.uid}`]);
+    assert.equal(placement.place(stubCall("b", { tag: "x" })), chosen);
   });
 
   test("does not wait for a member that drains, though its balancer insists on it", () => {
-    const { placement, members, log } = usePlacement({ balancer: new StickyBalancer(), size: 3 });
+    const { placement, members } = usePlacement({ balancer: new StickyBalancer(), size: 3 });
     const call = stubCall("a", { tag: "x" });
     placement.place(call);
     for (const member of members) if (member === call.member) member.draining = true;
 
     const moved = stubCall("b", { tag: "x" });
-    assert.equal(placement.place(moved), true);
+    assert.equal(placement.place(moved), "sent");
 
     assert.notEqual(moved.member, undefined);
     assert.notEqual(moved.member, call.member);
-    assert.equal(log.length, 2);
   });
 
   test("fails a call that cannot be written, and takes nothing up for it", () => {
@@ -119,10 +128,45 @@ describe("Placement", () => {
     };
     const call = stubCall("a");
 
-    assert.equal(placement.place(call), true);
+    assert.equal(placement.place(call), "sent");
 
     assert.deepEqual(call.failures, [tooLarge]);
     assert.equal(first.inFlight, 0);
+  });
+
+  test("leaves a call to a balancer that takes its time, and tells what has come of it", async () => {
+    const balancer: Balancer = {
+      async *delegate(_task, view) {
+        for (const { uid, room } of view) {
+          try {
+            if (room && (yield uid) !== undefined) return;
+          } catch {
+            // It was not taken there: the next is named.
+          }
+        }
+      },
+    };
+    const { placement, members, first } = usePlacement({ balancer });
+    const [, second] = members;
+    const call = stubCall("a");
+    const placed = placement.place(call);
+    assert.ok(placed instanceof Delegation);
+    await eventually(() => call.member === first);
+
+    call.phase = "queued";
+    call.offer?.refused(new WorkerLostError("gone", { uid: "w0" }));
+    await eventually(() => call.member === second);
+    call.offer?.accepted();
+    await placed.finished;
+    assert.equal(placed.outcome, "sent");
+
+    for (const member of members) member.free = false;
+    const busy = placement.place(stubCall("b"));
+    assert.ok(busy instanceof Delegation);
+    await busy.finished;
+    assert.equal(busy.outcome, "wait");
+    for (const member of members) member.free = true;
+    assert.equal(busy.outcome, "none");
   });
 
   test("spreads a burst over many members as over a few", () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Call } from "../../../../src/client/call/call.ts";
+import { leaveQueue } from "../../../../src/client/dispatch/call-queue.ts";
 import { RetryQueue } from "../../../../src/client/dispatch/retry-queue.ts";
-import { stubCall } from "../../../support/client-stubs.ts";
+import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 function useRetries(inFlight = 0) {
@@ -11,22 +11,19 @@ function useRetries(inFlight = 0) {
   const batches: number[] = [];
   let batch = 0;
   const retries = new RetryQueue({
-    inFlight: () => inFlight,
-    offer(call) {
-      offered.push(call.routine);
-      if (batch++ > 0) return;
-      queueMicrotask(() => {
-        batches.push(batch);
-        batch = 0;
-      });
+    members: { members: [Object.assign(stubMember("a"), { inFlight })] },
+    waiting: {
+      offer(call) {
+        offered.push(call.routine);
+        if (batch++ > 0) return;
+        queueMicrotask(() => {
+          batches.push(batch);
+          batch = 0;
+        });
+      },
     },
   });
   return { retries, offered, batches };
-}
-
-/** As whoever settles it does. */
-function takeOut({ queue, node }: Call): void {
-  if (node !== undefined) queue?.remove(node);
 }
 
 describe("RetryQueue", () => {
@@ -76,7 +73,7 @@ describe("RetryQueue", () => {
     assert.ok(gone !== undefined && settled !== undefined && kept !== undefined);
     for (const call of [gone, settled, kept]) retries.add(call, 1);
 
-    takeOut(gone);
+    leaveQueue(gone);
     Object.assign(settled, { settled: true });
     assert.equal(retries.size, 2);
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Call } from "../../../../src/client/call/call.ts";
 import { WaitingCalls } from "../../../../src/client/dispatch/waiting-calls.ts";
-import { stubCall, stubMember } from "../../../support/client-stubs.ts";
+import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
+import { type CallWish, stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 /** Waiting calls whose members the test plays. */
@@ -10,26 +11,54 @@ function useWaiting(timeoutMs = 60_000) {
   const members = new Map([stubMember("a"), stubMember("b")].map((member) => [member.uid, member]));
   const world = { takes: 0, anyTaker: true, memberDue: true, untried: true };
   const placed: string[] = [];
-  const expired: string[][] = [];
-  const givenUp: string[] = [];
-  const place = (call: Call): boolean => {
-    if (world.takes === 0) return false;
-    world.takes -= 1;
-    placed.push(call.routine);
-    return true;
-  };
+  const failed: string[] = [];
   const waiting = new WaitingCalls({
     timeoutMs,
-    anyTaker: () => world.anyTaker,
-    memberDue: () => world.memberDue,
-    untried: () => world.untried,
-    member: (uid) => members.get(uid),
-    place,
-    giveUp: (call) => givenUp.push(call.routine),
-    expire: (calls) => expired.push(calls.map(({ routine }) => routine)),
+    members: {
+      members: [],
+      ready: new ReadyMembers(),
+      quorumMet: true,
+      get: (uid) => members.get(uid),
+      whyNone: () => [],
+      evict() {},
+    },
+    placement: {
+      get anyTaker(): boolean {
+        return world.anyTaker;
+      },
+      untried: () => world.untried,
+      place: (call) => {
+        if (world.takes === 0) return "wait";
+        world.takes -= 1;
+        placed.push(call.routine);
+        return "sent";
+      },
+    },
+    supply: {
+      get memberDue(): boolean {
+        return world.memberDue;
+      },
+      lastStartError: undefined,
+    },
   });
   const a = members.get("a") ?? assert.fail();
-  return { waiting, world, members, a, placed, expired, givenUp };
+  return {
+    waiting,
+    world,
+    members,
+    a,
+    placed,
+    /** The calls that have failed for want of a worker, in order. */
+    failed,
+    call(name: string, wish?: CallWish) {
+      return Object.assign(stubCall(name, wish), {
+        fail(error: unknown) {
+          assert.ok(error instanceof NoWorkersAvailableError);
+          failed.push(name);
+        },
+      });
+    },
+  };
 }
 
 describe("WaitingCalls", () => {
@@ -77,8 +106,8 @@ describe("WaitingCalls", () => {
   test("lets others past a call that waits for one member, until that has room", () => {
     const { waiting, world, members, a, placed } = useWaiting();
     a.free = false;
-    waiting.addBound(stubCall("bound 1"), a);
-    waiting.addBound(stubCall("bound 2"), a);
+    waiting.keep(stubCall("bound 1"), a);
+    waiting.keep(stubCall("bound 2"), a);
     waiting.add(stubCall("other"));
 
     world.takes = 5;
@@ -98,8 +127,8 @@ describe("WaitingCalls", () => {
     const b = members.get("b") ?? assert.fail();
     a.free = false;
     b.free = false;
-    waiting.addBound(stubCall("for a"), a);
-    waiting.addBound(stubCall("for b"), b);
+    waiting.keep(stubCall("for a"), a);
+    waiting.keep(stubCall("for b"), b);
 
     members.delete("a");
     world.takes = 1;
@@ -120,7 +149,7 @@ describe("WaitingCalls", () => {
     const { waiting, world, a, placed } = useWaiting();
     a.free = false;
     const call = stubCall("bound");
-    waiting.addBound(call, a);
+    waiting.keep(call, a);
 
     waiting.withdraw(call);
     a.free = true;
@@ -132,43 +161,54 @@ describe("WaitingCalls", () => {
   });
 
   test("fails all who wait for members together, those too that came later", async () => {
-    const { waiting, world, expired } = useWaiting(40);
+    const { waiting, world, failed, call } = useWaiting(40);
     world.anyTaker = false;
-    waiting.add(stubCall("1"));
-    waiting.add(stubCall("2", { nested: true }));
-    setImmediate(() => waiting.add(stubCall("3")));
+    waiting.add(call("1"));
+    waiting.add(call("2", { nested: true }));
+    setImmediate(() => waiting.add(call("3")));
 
-    await eventually(() => expired.length > 0);
+    await eventually(() => failed.length > 0);
 
-    assert.deepEqual(expired, [["2", "1", "3"]]);
+    assert.deepEqual(failed, ["2", "1", "3"]);
     assert.equal(waiting.size, 0);
   });
 
   test("fails at once those for whom nobody can come any more", async () => {
-    const { waiting, world, expired } = useWaiting();
+    const { waiting, world, failed, call } = useWaiting();
     world.anyTaker = false;
-    waiting.add(stubCall("1"));
+    waiting.add(call("1"));
 
     world.memberDue = false;
     waiting.drain();
 
-    await eventually(() => expired.length > 0);
-    assert.deepEqual(expired, [["1"]]);
+    await eventually(() => failed.length > 0);
+    assert.deepEqual(failed, ["1"]);
   });
 
   test("gives a refused call up when nobody is left who has not refused it", () => {
-    const { waiting, world, givenUp, placed } = useWaiting();
-    waiting.addRefused(stubCall("1"));
-    waiting.addRefused(stubCall("2"));
+    const { waiting, world, failed, placed, call } = useWaiting();
+    waiting.addRefused(call("1"));
+    waiting.addRefused(call("2"));
 
     waiting.drain();
-    assert.deepEqual(givenUp, []);
+    assert.deepEqual(failed, []);
     world.takes = 1;
     world.untried = false;
     waiting.drain();
 
     assert.deepEqual(placed, ["1"]);
-    assert.deepEqual(givenUp, ["2"]);
+    assert.deepEqual(failed, ["2"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  test("gives a refused call up in time when those that are left do not become ready", async () => {
+    const { waiting, world, failed, call } = useWaiting(20);
+    world.untried = false;
+
+    waiting.addRefused(call("1"));
+
+    await eventually(() => failed.length > 0);
+    assert.deepEqual(failed, ["1"]);
     assert.equal(waiting.size, 0);
   });
 });

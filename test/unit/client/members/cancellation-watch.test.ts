@@ -42,10 +42,16 @@ function startWatch(
   const reports: string[] = [];
   const watch = new CancellationWatch({
     killGraceMs: 5,
-    firstWaiting: () => firstWaiting,
-    occupied: () => occupied,
-    abandoned: (calls) => reports.push(`abandoned ${calls}`),
-    unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`),
+    active: { firstWaiting: () => firstWaiting, occupies: () => occupied },
+    supply: { unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`) },
+    counts: {
+      get abandoned(): number {
+        return 0;
+      },
+      set abandoned(calls) {
+        reports.push(`abandoned ${calls}`);
+      },
+    },
   });
   return { watch, reports };
 }

@@ -33,6 +33,7 @@ function useMembership(options: Wish = {}) {
     rules: { version: "1.0.0", secure: false, hostId: "h", filter: (worker) => !worker.tags.includes("bad") },
     capacity: options.capacity,
     reserved: options.reserved ?? 0,
+    quorum: 1,
     connect: async (worker) => {
       connected.push(worker.address);
       const { greet } = options;
@@ -48,16 +49,13 @@ function useMembership(options: Wish = {}) {
     connectTimeoutMs: 60_000,
     preferred: ({ tags }) => tags.includes("ours"),
     coolDown: options.coolDown ?? { baseMs: 10, factor: 2, maxMs: 60_000, jitter: 0 },
-    changed: () => {
+    events: { ready() {}, unreachable: (member) => unreachable.push(member.uid) },
+  });
+  membership.ready.waiter = {
+    drain: () => {
       changes += 1;
     },
-    events: {
-      ready() {},
-      progress() {},
-      unreachable: (member) => unreachable.push(member.uid),
-      inadmissible: (member, reason, error) => membership.evict(member, reason, error.message),
-    },
-  });
+  };
   return {
     membership,
     connected,

@@ -1,0 +1,54 @@
+/**
+ * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
+ * each such member, in which the others do not wait. When a call goes on, and where to, is decided elsewhere.
+ */
+import type { Call } from "../call/call.ts";
+import type { Member } from "../members/member.ts";
+import { CallQueue } from "./call-queue.ts";
+
+/** Calls by the uid of the member that each waits for. */
+export class BoundCalls {
+  readonly #queues = new Map<string, CallQueue>();
+
+  get size(): number {
+    let size = 0;
+    for (const queue of this.#queues.values()) size += queue.size;
+    return size;
+  }
+
+  /** The uids of the members that are waited for. */
+  get uids(): readonly string[] {
+    return [...this.#queues.keys()];
+  }
+
+  /** How many wait for the member with this uid. */
+  countFor(uid: string): number {
+    return this.#queues.get(uid)?.size ?? 0;
+  }
+
+  add(call: Call, member: Member): void {
+    let queue = this.#queues.get(member.uid);
+    if (queue === undefined) {
+      queue = new CallQueue();
+      this.#queues.set(member.uid, queue);
+    }
+    queue.push(call);
+  }
+
+  /**
+   * Takes out the first call for a member, unless it has to wait on.
+   *
+   * @param member The member now; a call for one that has gone, or takes no more, waits no longer.
+   * @returns The call; `undefined` if none goes on.
+   */
+  next(uid: string, member: Member | undefined): Call | undefined {
+    const queue = this.#queues.get(uid);
+    const call = queue?.peek();
+    if (call !== undefined && member?.ready === true && !member.draining) {
+      if (!member.hasRoom(call.estimate.us)) return undefined;
+    }
+    queue?.shift();
+    if (queue?.size === 0) this.#queues.delete(uid);
+    return call;
+  }
+}

@@ -1,0 +1,20 @@
+/** Counters of a dispatcher since it was made. Data only. */
+export interface DispatchCounts {
+  /** Calls made. */
+  calls: number;
+  /** Calls settled with a value (streams: that ended by themselves). */
+  completed: number;
+  /** Calls settled with an error of the routine or of the dispatch. */
+  failed: number;
+  /** Calls ended by their signal or a timeout. */
+  cancelled: number;
+  /** Cancelled calls whose body went on although its worker answers. */
+  abandoned: number;
+  /** Calls that went on to another worker because the first had provably not started them. */
+  redirected: number;
+}
+
+/** Nothing counted yet. */
+export function noCounts(): DispatchCounts {
+  return { calls: 0, completed: 0, failed: 0, cancelled: 0, abandoned: 0, redirected: 0 };
+}

@@ -1,0 +1,9 @@
+/** What a call fails with that no worker takes. */
+import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
+import type { Call } from "../call/call.ts";
+import type { Members } from "./placement.ts";
+
+/** Nobody is left to ask: says what those have said that were asked, or else why nobody was. */
+export function noTakerError(call: Call, members: Members): Error {
+  return call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(members.whyNone());
+}

@@ -1,0 +1,73 @@
+/**
+ * The calls that some worker has refused and that wait for one not asked yet, which has no room or is still
+ * connecting. Each waits for itself, and for members that are not there no longer than the time given; one that
+ * is there, and busy, is waited for. Where a call goes on is not decided here.
+ */
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Call } from "../call/call.ts";
+import { noTakerError } from "./no-taker.ts";
+import type { Members, Placement } from "./placement.ts";
+
+/** What waiting after a refusal needs to know. */
+export interface RefusedCallsOptions {
+  readonly members: Members;
+  readonly placement: Pick<Placement, "untried">;
+  /** How long a call waits for a member that is not ready, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Refused calls, the longest waiting first. */
+export class RefusedCalls implements Iterable<Call> {
+  readonly #options: RefusedCallsOptions;
+  /** Each with the time from which on it waits. */
+  readonly #sinceMs = new Map<Call, number>();
+  /** When the first has waited long enough. */
+  #check: DeadlineEntry | undefined;
+
+  constructor(options: RefusedCallsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sinceMs.size;
+  }
+
+  add(call: Call): void {
+    this.#sinceMs.set(call, deadlines.now());
+    this.#check ??= deadlines.after(this.#options.timeoutMs, () => this.#checkAll());
+  }
+
+  /** Takes a call out; one that is not here does no harm. */
+  delete(call: Call): void {
+    if (!this.#sinceMs.delete(call) || this.size > 0 || this.#check === undefined) return;
+    deadlines.cancel(this.#check);
+    this.#check = undefined;
+  }
+
+  /** Fails a call for which nobody is left. */
+  giveUp(call: Call): void {
+    this.delete(call);
+    call.fail(noTakerError(call, this.#options.members));
+  }
+
+  /** The longest waiting first. Meanwhile the call at hand may be taken out. */
+  [Symbol.iterator](): Iterator<Call> {
+    return this.#sinceMs.keys();
+  }
+
+  #checkAll(): void {
+    const { timeoutMs, placement } = this.#options;
+    const now = deadlines.now();
+    let nextMs = now + timeoutMs;
+    this.#check = undefined;
+    for (const [call, sinceMs] of this.#sinceMs) {
+      const dueMs = sinceMs + timeoutMs;
+      if (dueMs > now) {
+        nextMs = Math.min(nextMs, dueMs);
+        break;
+      }
+      if (!placement.untried(call, "ready")) this.giveUp(call);
+    }
+    if (this.size > 0) this.#check = deadlines.add(nextMs, () => this.#checkAll());
+  }
+}

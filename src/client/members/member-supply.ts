@@ -1,0 +1,15 @@
+/** The port behind which members come from: what the proxy, and the pool around it, know of workers. Types only. */
+import type { LostWorker } from "../../errors/worker-lost-error.ts";
+import type { Member } from "./member.ts";
+
+/** Where members come from, as far as calls are concerned. */
+export interface MemberSupply {
+  /** Whether a member may still come: from a discovery, or as a replacement. */
+  readonly memberDue: boolean;
+  /** The last reason why no worker could be started or found. */
+  readonly lastStartError: Error | undefined;
+  /** Tells what is known about a lost worker, within a short time. */
+  describeLoss(member: Member): Promise<LostWorker>;
+  /** A worker does not answer after a call on it was cancelled: `culprit` is the routine that blocks it. */
+  unresponsive(member: Member, culprit: string): void;
+}

@@ -1,0 +1,97 @@
+/**
+ * Where the members of a proxy come from: its discovery, which is watched here, and the pool around it, if there
+ * is one. It hands events on; who becomes a member is the membership's to decide.
+ */
+import { checkedEvents } from "../discovery/checked-events.ts";
+import type { Discovery } from "../discovery/discovery.ts";
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { asError } from "../internal/error-text.ts";
+import { warn } from "../internal/warn.ts";
+import type { Member } from "./members/member.ts";
+import type { MemberSupply } from "./members/member-supply.ts";
+import type { Membership } from "./members/membership.ts";
+
+/** What the owner of a proxy knows about workers that it has started, or is told about them. */
+export interface SupplySurroundings {
+  readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
+  readonly unresponsive?: (uid: string, culprit: string) => void;
+  readonly lastStartError?: () => Error | undefined;
+  /** Whether the pool has, or will have, a worker of its own. */
+  readonly workerDue?: () => boolean;
+}
+
+/** Supplies a membership with workers. */
+export class WorkerSupply implements MemberSupply {
+  readonly #membership: Membership;
+  readonly #discovery: Discovery | undefined;
+  readonly #surroundings: SupplySurroundings;
+  readonly #abort = new AbortController();
+  #watching = false;
+  #watch: Promise<void> | undefined;
+  #discoveryError: Error | undefined;
+  /** The stream of events has ended: nobody will be found any more. */
+  #discoveryOver = false;
+
+  /** @param discovery Absent: the pool's own workers are all there are. */
+  constructor(
+    membership: Membership,
+    discovery: Discovery | undefined,
+    surroundings: SupplySurroundings = {},
+  ) {
+    this.#membership = membership;
+    this.#discovery = discovery;
+    this.#surroundings = surroundings;
+  }
+
+  get memberDue(): boolean {
+    if (this.#discovery !== undefined && !this.#discoveryOver) return true;
+    if (this.#surroundings.workerDue?.() === true) return true;
+    // Those that are connecting, or will be again, are all that can come; there must be enough of them.
+    return this.#membership.size > 0 && this.#membership.quorumMet;
+  }
+
+  get lastStartError(): Error | undefined {
+    return this.#surroundings.lastStartError?.() ?? this.#discoveryError;
+  }
+
+  async describeLoss({ uid, metadata }: Member): Promise<LostWorker> {
+    const { pid, address } = metadata;
+    return (await this.#surroundings.describeLoss?.(uid)) ?? { uid, pid, address };
+  }
+
+  unresponsive(member: Member, culprit: string): void {
+    this.#surroundings.unresponsive?.(member.uid, culprit);
+  }
+
+  /** Starts watching the discovery, if that has not been done. */
+  watch(): void {
+    if (this.#watching || this.#discovery === undefined) return;
+    this.#watching = true;
+    this.#watch = this.#observe(this.#discovery);
+  }
+
+  /** Stops watching. */
+  close(): void {
+    this.#abort.abort();
+  }
+
+  /** Resolves when the discovery is not watched any more; at once, if it never was. */
+  async closed(): Promise<void> {
+    await this.#watch;
+  }
+
+  async #observe(discovery: Discovery): Promise<void> {
+    try {
+      // What is given by code is believed about sockets of this host; discoveries that read a network check it themselves.
+      const events = checkedEvents(discovery, { signal: this.#abort.signal, unix: true });
+      for await (const event of events) this.#membership.observe(event);
+    } catch (error) {
+      // The members there are go on serving; what is missing is said when a call finds none.
+      this.#discoveryError = asError(error);
+      warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
+    } finally {
+      this.#discoveryOver = true;
+      this.#membership.ready.waiter?.drain(); // calls that wait for members to be found wait in vain
+    }
+  }
+}

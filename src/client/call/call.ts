@@ -19,13 +19,13 @@ import type { ReceivedMessage } from "../../session/messages/received-message.ts
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Payload } from "../../wire/payload.ts";
-import type { CancellationProbe, CancelledCall } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { encodeCall } from "./call-payload.ts";
 import { CallRefusals } from "./call-refusals.ts";
+import type { CancellationProbe, CancelledCall } from "./cancellation-watch.ts";
 import { TaskHead } from "./task-head.ts";
 
 /** A call that is offered to one worker after the other: told what each makes of it. */

@@ -5,7 +5,7 @@
  */
 
 import type { Call } from "../call/call.ts";
-import type { CallsUnderWay } from "../members/cancellation-watch.ts";
+import type { CallsUnderWay } from "../call/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 
 /** Calls not settled. */

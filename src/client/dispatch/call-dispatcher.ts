@@ -10,19 +10,19 @@ import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
+import { CancellationWatch } from "../call/cancellation-watch.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
-import { CancellationWatch } from "../members/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
+import { CallSender } from "../placement/call-sender.ts";
+import { type Members, Placement } from "../placement/placement.ts";
+import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
-import { CallSender } from "./call-sender.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { Failover } from "./failover.ts";
-import { type Members, Placement } from "./placement.ts";
-import { WaitingCalls } from "./waiting-calls.ts";
 
 /** What the dispatcher works with. */
 export interface CallDispatcherOptions {
@@ -60,7 +60,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     const { counts } = this;
     this.references = references;
     this.#reporter = events === undefined ? undefined : new CallReporter(events);
-    const sender = new CallSender({ descriptor: options.descriptor, reporter: this.#reporter });
+    const sender = new CallSender({ descriptor: options.descriptor, observer: this.#reporter });
     const placement = new Placement({ balancer, members, sender });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
     this.#placement = placement;

@@ -11,11 +11,11 @@ import { refusalError } from "../call/call-refusals.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
+import type { Members, Placement } from "../placement/placement.ts";
+import { noTakerError } from "../waiting/no-taker.ts";
+import { RetryQueue } from "../waiting/retry-queue.ts";
+import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
-import { noTakerError } from "./no-taker.ts";
-import type { Members, Placement } from "./placement.ts";
-import { RetryQueue } from "./retry-queue.ts";
-import type { WaitingCalls } from "./waiting-calls.ts";
 
 /** What it takes to find calls another worker. */
 export interface FailoverOptions {

@@ -4,8 +4,8 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
+import type { Members } from "../placement/placement.ts";
 import { CallQueue } from "./call-queue.ts";
-import type { Members } from "./placement.ts";
 import type { WaitingCalls } from "./waiting-calls.ts";
 
 /** Longest pause that a worker's word puts a call off for: others may have come, or have room, meanwhile. */

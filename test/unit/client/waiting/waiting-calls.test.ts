@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { WaitingCalls } from "../../../../src/client/dispatch/waiting-calls.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { WaitingCalls } from "../../../../src/client/waiting/waiting-calls.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import { type CallWish, stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";

@@ -5,8 +5,8 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
+import type { Members, Placement } from "../placement/placement.ts";
 import { noTakerError } from "./no-taker.ts";
-import type { Members, Placement } from "./placement.ts";
 
 /** What waiting after a refusal needs to know. */
 export interface RefusedCallsOptions {

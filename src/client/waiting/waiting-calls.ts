@@ -11,11 +11,11 @@ import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";
+import { Delegation } from "../placement/delegation.ts";
+import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundCalls } from "./bound-calls.ts";
 import { CallQueue, leaveQueue } from "./call-queue.ts";
-import { Delegation } from "./delegation.ts";
 import { noTakerError } from "./no-taker.ts";
-import type { Members, Placement, Verdict } from "./placement.ts";
 import { RefusedCalls } from "./refused-calls.ts";
 
 /** What waiting needs to know. */

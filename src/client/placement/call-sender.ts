@@ -5,24 +5,28 @@
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
-import type { CallReporter } from "./call-reporter.ts";
 
-/** What is sent and told with every call. */
+/** Told of every call that is sent. */
+export interface SendObserver {
+  sent(call: Call, member: Member): void;
+}
+
+/** What goes with every call. */
 export interface CallSenderOptions {
   /** Travels with each task, for calls nested in it; absent: none does. */
   readonly descriptor: Definable | undefined;
   /** Absent when nobody can listen. */
-  readonly reporter: CallReporter | undefined;
+  readonly observer: SendObserver | undefined;
 }
 
 /** Sends calls. */
 export class CallSender {
   readonly #descriptor: Definable | undefined;
-  readonly #reporter: CallReporter | undefined;
+  readonly #observer: SendObserver | undefined;
 
-  constructor({ descriptor, reporter }: CallSenderOptions) {
+  constructor({ descriptor, observer }: CallSenderOptions) {
     this.#descriptor = descriptor;
-    this.#reporter = reporter;
+    this.#observer = observer;
   }
 
   /**
@@ -42,7 +46,7 @@ export class CallSender {
       return true;
     }
     call.sent(member, stream);
-    this.#reporter?.sent(call, member);
+    this.#observer?.sent(call, member);
     return true;
   }
 }

@@ -1,7 +1,7 @@
 /** What a call fails with that no worker takes. */
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import type { Call } from "../call/call.ts";
-import type { Members } from "./placement.ts";
+import type { Members } from "../placement/placement.ts";
 
 /** Nobody is left to ask: says what those have said that were asked, or else why nobody was. */
 export function noTakerError(call: Call, members: Members): Error {

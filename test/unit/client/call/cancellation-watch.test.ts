@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CancellationWatch, type CancelledCall } from "../../../../src/client/members/cancellation-watch.ts";
+import { CancellationWatch, type CancelledCall } from "../../../../src/client/call/cancellation-watch.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { deadlines } from "../../../../src/internal/time/deadline-queue.ts";
 import { eventually } from "../../../support/eventually.ts";

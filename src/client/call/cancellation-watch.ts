@@ -4,8 +4,8 @@
  * the body merely ignores its signal. Decides nothing about the worker itself.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { Member } from "./member.ts";
-import type { MemberSupply } from "./member-supply.ts";
+import type { Member } from "../members/member.ts";
+import type { MemberSupply } from "../members/member-supply.ts";
 
 /** A cancelled call, as it is watched. */
 export interface CancelledCall {

@@ -4,11 +4,11 @@ import type { Balancer } from "../../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.ts";
 import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { CallRefusals } from "../../../../src/client/call/call-refusals.ts";
-import { CallSender } from "../../../../src/client/dispatch/call-sender.ts";
-import { Delegation } from "../../../../src/client/dispatch/delegation.ts";
-import { Placement } from "../../../../src/client/dispatch/placement.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { CallSender } from "../../../../src/client/placement/call-sender.ts";
+import { Delegation } from "../../../../src/client/placement/delegation.ts";
+import { Placement } from "../../../../src/client/placement/placement.ts";
 import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
@@ -29,7 +29,7 @@ function usePlacement(
       whyNone: () => [],
       evict() {},
     },
-    sender: new CallSender({ descriptor: undefined, reporter: undefined }),
+    sender: new CallSender({ descriptor: undefined, observer: undefined }),
   });
   return { placement, ready, members, first: members[0] ?? stubMember("nobody") };
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -21,7 +21,6 @@ import { connectWorker, makeHello } from "./members/connect-worker.ts";
 import { DescribedWorker } from "./members/described-worker.ts";
 import { probeWorker } from "./members/probe-worker.ts";
 import { WorkerProxy } from "./worker-proxy.ts";
-import { resolveDuration } from "./worker-proxy-options.ts";
 
 /** How a {@link WorkerConnection} waits. */
 export interface WorkerConnectionOptions {
@@ -74,10 +73,9 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    */
   constructor(workerOrAddress: WorkerMetadata | string, options: WorkerConnectionOptions = {}) {
     assertKnownOptions(options, { timeout: true });
-    this.#timeoutMs = resolveDuration("timeout", options.timeout, DEFAULT_TIMEOUT_MS);
-    if (this.#timeoutMs < 1) {
-      throw new InvalidOptionError("timeout", { value: options.timeout, expected: "milliseconds from 1" });
-    }
+    const { timeout = DEFAULT_TIMEOUT_MS } = options;
+    assertDuration("timeout", timeout, { least: 1 });
+    this.#timeoutMs = timeout;
     if (typeof workerOrAddress === "string") {
       parseGrpcAddress(workerOrAddress);
       this.#address = workerOrAddress;
@@ -133,10 +131,9 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   async stop(options: StopWorkerOptions = {}): Promise<void> {
     this.#assertOpen("stop the worker");
     assertKnownOptions(options, { grace: true });
-    const { grace } = options;
-    const graceMs =
-      grace === Number.POSITIVE_INFINITY ? grace : resolveDuration("grace", grace, DEFAULT_GRACE_MS);
-    await requestStop(this.#controlAddress("stop the worker"), { ...this.#unaryOptions(), graceMs });
+    const { grace = DEFAULT_GRACE_MS } = options;
+    if (grace !== Number.POSITIVE_INFINITY) assertDuration("grace", grace);
+    await requestStop(this.#controlAddress("stop the worker"), { ...this.#unaryOptions(), graceMs: grace });
   }
 
   /**

@@ -4,9 +4,14 @@ import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { StaticDiscovery } from "../discovery/static-discovery.ts";
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import {
+  assertBoolean,
+  assertDuration,
+  assertInteger,
+  assertKnownOptions,
+  assertMethods,
+} from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** Where a proxy finds its workers: exactly one of the three. */
@@ -77,6 +82,7 @@ export function resolveWorkerProxyOptions(
 ): ResolvedWorkerProxyOptions {
   assertKnownOptions(options, PROXY_OPTIONS);
   const { discovery, workers, namespace, lease, balancer, quorum = 1, tags = [], lazy = true } = options;
+  const { quorumTimeout = 60_000, killGrace = 5_000 } = options;
   const given = [discovery, workers, namespace].filter((source) => source !== undefined).length;
   if (given > 1 || (given === 0 && sourceRequired)) {
     throw new InvalidOptionError("discovery", {
@@ -84,10 +90,10 @@ export function resolveWorkerProxyOptions(
       expected: "exactly one of { discovery }, { workers } and { namespace }",
     });
   }
-  if (discovery !== undefined) assertMethods("discovery", discovery, ["subscribe", "publisher"]);
-  if (balancer !== undefined) assertMethods("balancer", balancer, ["delegate"]);
-  if (lease !== undefined) assertInteger("lease", lease, 1);
-  assertInteger("quorum", quorum, 0);
+  assertMethods("discovery", discovery, ["subscribe", "publisher"]);
+  assertMethods("balancer", balancer, ["delegate"]);
+  assertInteger("lease", lease, { least: 1 });
+  assertInteger("quorum", quorum, { least: 0 });
   if (lease !== undefined && quorum > lease) {
     throw new InvalidOptionError("quorum", { value: quorum, expected: `at most the capacity of ${lease}` });
   }
@@ -100,7 +106,9 @@ export function resolveWorkerProxyOptions(
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string" && tag !== "")) {
     throw new InvalidOptionError("tags", { value: tags, expected: "an array of non-empty strings" });
   }
-  if (typeof lazy !== "boolean") throw new InvalidOptionError("lazy", { value: lazy, expected: "a boolean" });
+  assertBoolean("lazy", lazy);
+  assertDuration("quorumTimeout", quorumTimeout);
+  assertDuration("killGrace", killGrace);
   return {
     discovery:
       discovery ??
@@ -109,32 +117,11 @@ export function resolveWorkerProxyOptions(
     lease,
     balancer: balancer ?? new LeastBusyBalancer(),
     quorum,
-    quorumTimeoutMs: resolveDuration("quorumTimeout", options.quorumTimeout, 60_000),
+    quorumTimeoutMs: quorumTimeout,
     tags: [...tags],
     lazy,
-    killGraceMs: resolveDuration("killGrace", options.killGrace, 5_000),
+    killGraceMs: killGrace,
   };
-}
-
-/** Checks an integer option. */
-export function assertInteger(option: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && Number(value) >= least) return;
-  throw new InvalidOptionError(option, { value, expected: `an integer from ${least}` });
-}
-
-/** Checks an optional duration in milliseconds; 0 is allowed. */
-export function resolveDuration(option: string, value: number | undefined, defaultMs: number): number {
-  if (value === undefined) return defaultMs;
-  if (typeof value === "number" && value >= 0 && value <= MAX_TIMER_MS) return value;
-  throw new InvalidOptionError(option, { value, expected: `milliseconds from 0 to ${MAX_TIMER_MS}` });
-}
-
-function assertMethods(option: string, value: object, methods: readonly string[]): void {
-  for (const method of methods) {
-    if (typeof (value as Record<string, unknown> | null)?.[method] !== "function") {
-      throw new InvalidOptionError(option, { value, expected: `an object with a method '${method}'` });
-    }
-  }
 }
 
 function localDiscovery(namespace: string | undefined): Discovery | undefined {

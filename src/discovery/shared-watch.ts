@@ -5,10 +5,9 @@
  * can stop it for another. A subscription keeps at most one pending change per worker, so that a slow reader
  * costs memory for workers, not for events.
  */
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
-import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+
+import { assertFunction, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { Fifo } from "../internal/fifo.ts";
-import { isAbortSignal } from "../internal/is-abort-signal.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 import { FilterTransitions } from "./filter-transitions.ts";
@@ -93,15 +92,8 @@ export class SharedWatch {
 function assertSubscribeOptions(options: SubscribeOptions): void {
   assertKnownOptions(options, SUBSCRIBE_OPTIONS);
   const { filter, signal } = options;
-  if (filter !== undefined && typeof filter !== "function") {
-    throw new InvalidOptionError("filter", {
-      value: filter,
-      expected: "a function of a worker's record that tells whether to report it",
-    });
-  }
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
-  }
+  assertFunction("filter", filter, "a function of a worker's record that tells whether to report it");
+  assertSignal("signal", signal);
 }
 
 /** A subscription's part in a run. */

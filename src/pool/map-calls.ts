@@ -1,7 +1,7 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+
+import { assertBoolean, assertInteger, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { isAbortSignal } from "../internal/is-abort-signal.ts";
 
 /** How to map. */
 export interface MapOptions {
@@ -140,13 +140,8 @@ export function resolveMapOptions(
 ): { readonly concurrency: number; readonly ordered: boolean; readonly signal: AbortSignal | undefined } {
   assertKnownOptions(options, { concurrency: true, ordered: true, signal: true });
   const { concurrency = 16 * Math.max(1, workers), ordered = true, signal } = options;
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new InvalidOptionError("concurrency", { value: concurrency, expected: "an integer from 1" });
-  }
-  if (typeof ordered !== "boolean")
-    throw new InvalidOptionError("ordered", { value: ordered, expected: "a boolean" });
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
-  }
+  assertInteger("concurrency", concurrency, { least: 1 });
+  assertBoolean("ordered", ordered);
+  assertSignal("signal", signal);
   return { concurrency, ordered, signal };
 }

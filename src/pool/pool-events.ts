@@ -3,10 +3,8 @@
  * nobody reads them, however many read about workers.
  */
 import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
-import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { assertBoolean, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { EventStream } from "../internal/event-stream.ts";
-import { isAbortSignal } from "../internal/is-abort-signal.ts";
 import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
 
 /** What to read, and until when. */
@@ -36,12 +34,8 @@ export class PoolEvents implements TaskEventSink {
   subscribe(options: PoolEventsOptions): AsyncIterable<PoolEvent> {
     assertKnownOptions(options, EVENTS_OPTIONS);
     const { signal, tasks = true } = options;
-    if (signal !== undefined && !isAbortSignal(signal)) {
-      throw new InvalidOptionError("signal", { value: signal, expected: "an AbortSignal" });
-    }
-    if (typeof tasks !== "boolean") {
-      throw new InvalidOptionError("tasks", { value: tasks, expected: "a boolean" });
-    }
+    assertSignal("signal", signal);
+    assertBoolean("tasks", tasks);
     const subscription = signal === undefined ? {} : { signal };
     return tasks ? this.#all.subscribe(subscription) : this.#withoutTasks.subscribe(subscription);
   }

@@ -1,14 +1,15 @@
 /** Options of a pool, as users write them and as the interior reads them. */
 import { availableParallelism } from "node:os";
 import type { Balancer } from "../balancer/balancer.ts";
-import {
-  assertInteger,
-  resolveDuration,
-  resolveWorkerProxyOptions,
-  type WorkerProxyOptions,
-} from "../client/worker-proxy-options.ts";
+import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
 import type { Discovery } from "../discovery/discovery.ts";
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import {
+  assertBoolean,
+  assertDuration,
+  assertFunction,
+  assertInteger,
+  assertKnownOptions,
+} from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import type { WorkerFactory } from "../process/worker.ts";
@@ -94,20 +95,16 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
  */
 export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
   assertKnownOptions(options, POOL_OPTIONS);
-  const { lease, discovery, worker, ambient = true, respawn = true } = options;
+  const { lease, discovery, worker, ambient = true, respawn = true, shutdownTimeout = 60_000 } = options;
   const size = resolveSize(options.size, discovery);
-  if (lease !== undefined) assertInteger("lease", lease, size === 0 ? 1 : 0);
-  if (worker !== undefined && typeof worker !== "function") {
-    throw new InvalidOptionError("worker", {
-      value: worker,
-      expected: "a worker factory, such as ProcessWorker.factory()",
-    });
-  }
+  assertInteger("lease", lease, { least: size === 0 ? 1 : 0 });
+  assertFunction("worker", worker, "a worker factory, such as ProcessWorker.factory()");
   assertBoolean("ambient", ambient);
   assertBoolean("respawn", respawn);
+  assertDuration("shutdownTimeout", shutdownTimeout);
   const capacity = lease === undefined ? undefined : size + lease;
   const reachable = capacity ?? (discovery === undefined ? size : undefined);
-  if (options.quorum !== undefined) assertInteger("quorum", options.quorum, 0);
+  assertInteger("quorum", options.quorum, { least: 0 });
   if (options.quorum !== undefined && reachable !== undefined && options.quorum > reachable) {
     throw new InvalidOptionError("quorum", {
       value: options.quorum,
@@ -132,7 +129,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
     killGraceMs,
-    shutdownTimeoutMs: resolveDuration("shutdownTimeout", options.shutdownTimeout, 60_000),
+    shutdownTimeoutMs: shutdownTimeout,
     ambient,
     respawn,
   };
@@ -140,10 +137,6 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
 
 function resolveSize(size: number | undefined, discovery: Discovery | undefined): number {
   if (size === undefined) return discovery === undefined ? availableParallelism() : 0;
-  assertInteger("size", size, 0);
+  assertInteger("size", size, { least: 0 });
   return size === 0 ? availableParallelism() : size;
-}
-
-function assertBoolean(option: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new InvalidOptionError(option, { value, expected: "a boolean" });
 }

@@ -7,10 +7,9 @@ import { randomUUID } from "node:crypto";
 import { labelOfPool } from "../client/members/admission.ts";
 import type { Explanation } from "../client/members/explanation.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
-import { resolveDuration } from "../client/worker-proxy-options.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { currentScope, pushAmbient, runInScope } from "../context/scope.ts";
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
@@ -242,7 +241,8 @@ export class WorkerPool implements CallTarget {
    */
   close(options: { readonly grace?: number } = {}): Promise<void> {
     assertKnownOptions(options, CLOSE_OPTIONS);
-    const graceMs = resolveDuration("grace", options.grace, this.#options.shutdownTimeoutMs);
+    const { grace: graceMs = this.#options.shutdownTimeoutMs } = options;
+    assertDuration("grace", graceMs);
     if (this.#end === undefined) this.#end = this.#close(graceMs);
     else if (options.grace !== undefined) this.#closing.shorten(graceMs);
     return this.#end;

@@ -1,5 +1,6 @@
 /** Where a worker listens for callers of other hosts: what may be asked for, and what must be asked for expressly. */
 import { isIP } from "node:net";
+import { assertBoolean } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 /** Where a worker listens. */
@@ -43,9 +44,7 @@ export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
       expected: "the IP address or host name by which callers reach this worker, without a port",
     });
   }
-  if (typeof insecure !== "boolean") {
-    throw new InvalidOptionError("insecure", { value: insecure, expected: "true or false" });
-  }
+  assertBoolean("insecure", insecure);
   if (!insecure && !isLoopback(plain(host))) {
     throw new InvalidOptionError("insecure", {
       value: insecure,

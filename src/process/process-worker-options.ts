@@ -1,7 +1,7 @@
 /** Options of worker processes, as users write them and as the interior reads them. */
-import { assertKnownOptions } from "../errors/assert-known-options.ts";
+
+import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { moduleUrl } from "./launch/module-url.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
@@ -122,12 +122,16 @@ export function resolveProcessWorkerOptions(
       expected: "an object of strings (undefined removes a variable)",
     });
   }
-  if (startTimeout !== undefined) assertDuration("startTimeout", startTimeout);
-  assertDuration("importTimeout", importTimeout);
-  if (maxConcurrentCalls !== undefined) assertCount("maxConcurrentCalls", maxConcurrentCalls);
-  if (maxMessageSize !== undefined) assertCount("maxMessageSize", maxMessageSize);
-  if (keepaliveTime !== undefined) assertCount("keepaliveTime", keepaliveTime);
-  if (keepaliveTimeout !== undefined) assertCount("keepaliveTimeout", keepaliveTimeout);
+  assertDuration("startTimeout", startTimeout, { above: 0 });
+  assertDuration("importTimeout", importTimeout, { above: 0 });
+  for (const [option, value] of Object.entries({
+    maxConcurrentCalls,
+    maxMessageSize,
+    keepaliveTime,
+    keepaliveTimeout,
+  })) {
+    assertInteger(option, value, { least: 1 });
+  }
   return {
     execArgv: [...execArgv],
     env: { ...env },
@@ -172,14 +176,4 @@ function isEnvironment(value: unknown): boolean {
   return Object.entries(value).every(
     ([name, text]) => !name.includes("=") && isArgument(name) && (text === undefined || isArgument(text)),
   );
-}
-
-function assertDuration(option: string, value: unknown): void {
-  if (typeof value === "number" && value > 0 && value <= MAX_TIMER_MS) return;
-  throw new InvalidOptionError(option, { value, expected: `milliseconds above 0, at most ${MAX_TIMER_MS}` });
-}
-
-function assertCount(option: string, value: unknown): void {
-  if (Number.isSafeInteger(value) && Number(value) > 0) return;
-  throw new InvalidOptionError(option, { value, expected: "a positive integer" });
 }

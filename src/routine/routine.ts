@@ -3,6 +3,7 @@
  * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
  */
 
+import { assertDuration } from "../errors/check-options.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
 import { declaredName } from "../identity/declared-name.ts";
@@ -10,7 +11,7 @@ import { assertIdentity, formatIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { registerRoutine } from "../identity/registry.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
-import { assertDuration } from "./call-options.ts";
+import { TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
 import { declareMethod } from "./method-routine.ts";
 import type { Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
@@ -90,7 +91,7 @@ function resolveRoutineOptions(
   options: RoutineOptions,
   body: RoutineDefinition["body"],
 ): { module: string | URL | undefined; name: string; id: string | undefined; timeoutMs: number | undefined } {
-  assertDuration("timeout", options.timeout);
+  assertDuration("timeout", options.timeout, TIME_LIMIT);
   if (options.id !== undefined) assertIdentity(options.id);
   const name = options.name ?? (body.name || options.id?.slice(options.id.lastIndexOf("#") + 1)) ?? "";
   if (typeof name !== "string" || name === "" || name === "default") {

@@ -1,6 +1,6 @@
 /** Name, port and options of a DNS discovery, as users write them and as the interior reads them. */
 import { isIP } from "node:net";
-import { assertKnownOptions } from "../../errors/assert-known-options.ts";
+import { assertDuration, assertKnownOptions } from "../../errors/check-options.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 
 /** How often a {@link DnsDiscovery} looks, and where. Durations in milliseconds. */
@@ -69,8 +69,8 @@ export function resolveDnsDiscovery(
       expected: "a port from 1 to 65535; only a name that begins with '_' (SRV) brings ports of its own",
     });
   }
-  assertDuration("pollInterval", pollInterval, 50, 3_600_000);
-  assertDuration("describeTimeout", describeTimeout, 10, 60_000);
+  assertDuration("pollInterval", pollInterval, { least: 50, most: 3_600_000 });
+  assertDuration("describeTimeout", describeTimeout, { least: 10, most: 60_000 });
   if (family !== undefined && family !== 4 && family !== 6) {
     throw new InvalidOptionError("family", { value: family, expected: "4, 6, or undefined for both" });
   }
@@ -121,9 +121,4 @@ function isServer(value: unknown): value is string {
 
 function isPort(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535;
-}
-
-function assertDuration(option: string, value: unknown, least: number, most: number): void {
-  if (typeof value === "number" && value >= least && value <= most) return;
-  throw new InvalidOptionError(option, { value, expected: `milliseconds from ${least} to ${most}` });
 }

@@ -1,6 +1,6 @@
 /** What a LanDiscovery can be told, and the check of it. */
 import { isIP } from "node:net";
-import { assertKnownOptions } from "../../errors/assert-known-options.ts";
+import { assertInteger, assertKnownOptions } from "../../errors/check-options.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { parseAdvertise } from "./advertised-host.ts";
 
@@ -57,9 +57,7 @@ const MAX_INTERFACES = 64;
 export function resolveLanDiscoveryOptions(options: LanDiscoveryOptions): ResolvedLanDiscoveryOptions {
   assertKnownOptions(options, KNOWN);
   const { advertise, interfaces, port = MDNS_PORT, recordLifetime = DEFAULT_LIFETIME_MS } = options;
-  if (!(Number.isSafeInteger(port) && port >= 1 && port <= 65_535)) {
-    throw new InvalidOptionError("port", { value: port, expected: "a whole number from 1 to 65 535" });
-  }
+  assertInteger("port", port, { least: 1, most: 65_535 });
   const wholeSeconds = Number.isSafeInteger(recordLifetime) && recordLifetime % 1_000 === 0;
   if (!wholeSeconds || recordLifetime < MIN_LIFETIME_MS || recordLifetime > MAX_LIFETIME_MS) {
     throw new InvalidOptionError("recordLifetime", {

@@ -13,7 +13,8 @@ import { ROOT } from "../../support/repository.ts";
 
 /** Folders of `src/` from the lowest level to the highest. */
 const LEVELS: readonly (readonly string[])[] = [
-  ["errors", "internal"],
+  ["internal"],
+  ["errors"],
   ["identity"],
   ["codec", "wire", "context", "telemetry"],
   ["session", "routine"],

@@ -8,12 +8,12 @@ import type { CallRequest } from "../../context/dispatcher.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
-import { payloadSize } from "../../wire/payload.ts";
+import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Member } from "../members/member.ts";
 import { Call, type CallOwner } from "./call.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
-import { type Ask, afterEnd, NEXT, StepRequests } from "./step-requests.ts";
+import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step-requests.ts";
 
 /** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
 const RETURN_GRACE_MS = 5_000;
@@ -30,6 +30,14 @@ export interface GeneratorCallOwner extends CallOwner {
 /** How the stream ended: with a value, or with an error. */
 type End = { readonly value: unknown } | { readonly error: unknown };
 
+/** How a step goes to the worker; see {@link StepRequest}. */
+interface Step {
+  readonly payload?: Payload;
+  readonly implied?: boolean;
+}
+
+const PLAIN_STEP: Step = {};
+
 /** A remote generator's stream. */
 export class GeneratorCall extends Call {
   readonly #generatorOwner: GeneratorCallOwner;
@@ -38,8 +46,6 @@ export class GeneratorCall extends Call {
   /** Values that came ahead of the consumer; absent without prefetch. */
   readonly #prefetched: PrefetchedValues | undefined;
   #end: End | undefined;
-  /** Throws and returns whose barrier has not come back: values before it are void. */
-  #barriers = 0;
   #idle = false;
   /** The consumer has dropped the generator while steps of it were awaited. */
   #dropped = false;
@@ -71,18 +77,12 @@ export class GeneratorCall extends Call {
         return Promise.resolve({ value: ahead.value, done: false });
       }
       if (this.#end !== undefined) return this.#finish(NEXT);
-      return this.#request(NEXT, undefined);
+      return this.#request(NEXT, { implied: true });
     }
     if (this.#end !== undefined) return this.#finish(NEXT); // it ended while nobody waited: cancelled, late, or lost
-    if (this.#state === "fresh" || argument === undefined) {
-      return this.#request(NEXT, () => this.member?.session?.next(this.stream));
-    }
+    if (this.#state === "fresh" || argument === undefined) return this.#request(NEXT);
     try {
-      const { bytes, start, end, parts } = encodeValue(argument, {
-        root: "value",
-        references: this.owner.references,
-      });
-      return this.#request(NEXT, () => this.member?.session?.send(this.stream, { bytes, start, end, parts }));
+      return this.#request(NEXT, { payload: this.#encode(argument) });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -91,23 +91,15 @@ export class GeneratorCall extends Call {
   /** Throws an error at the `yield` that the generator is suspended at. */
   throw(error: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state === "over") return Promise.reject(error);
-    if (this.#state === "fresh") {
-      this.#state = "over";
-      return Promise.reject(error);
-    }
-    if (this.#end !== undefined) {
+    if (this.#state === "fresh" || this.#end !== undefined) {
       this.#state = "over";
       this.#prefetched?.clear();
       return Promise.reject(error);
     }
-    const { bytes, start, end, parts } = encodeThrown(error, {
-      root: "error",
-      references: this.owner.references,
-    });
-    this.#discardAhead();
-    return this.#request({ kind: "throw", value: error }, () =>
-      this.member?.session?.throw(this.stream, { bytes, start, end, parts }),
-    );
+    const { references } = this.owner;
+    const { bytes, start, end, parts } = encodeThrown(error, { root: "error", references });
+    this.#prefetched?.bar();
+    return this.#request({ kind: "throw", value: error }, { payload: { bytes, start, end, parts } });
   }
 
   /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
@@ -117,18 +109,14 @@ export class GeneratorCall extends Call {
       this.#prefetched?.clear();
       return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
     }
-    let write: () => void;
+    let payload: Payload;
     try {
-      const { bytes, start, end, parts } = encodeValue(value, {
-        root: "value",
-        references: this.owner.references,
-      });
-      write = () => this.member?.session?.return(this.stream, { bytes, start, end, parts });
+      payload = this.#encode(value);
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#discardAhead();
-    const answered = this.#request({ kind: "return", value }, write);
+    this.#prefetched?.bar();
+    const answered = this.#request({ kind: "return", value }, { payload });
     if (this.#requests.returning) {
       this.#grace ??= deadlines.after(this.#returnGraceMs, () => this.#giveUp());
     }
@@ -157,8 +145,8 @@ export class GeneratorCall extends Call {
   }
 
   override accepted(version: string): void {
-    if (this.#barriers > 0 && this.phase === "running") {
-      this.#barriers -= 1;
+    if (this.#prefetched?.barred === true && this.phase === "running") {
+      this.#prefetched.unbar();
       return;
     }
     super.accepted(version);
@@ -169,7 +157,7 @@ export class GeneratorCall extends Call {
     this.responded(message.bodyUs);
     this.occupancy?.releaseShare();
     if (this.settled) return;
-    if (this.#barriers > 0 && this.#requests.first?.behindBarrier !== false) return;
+    if (this.#prefetched?.barred === true && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;
     try {
       value = this.decode(message);
@@ -197,7 +185,7 @@ export class GeneratorCall extends Call {
     const following = this.#requests.first;
     if (following?.deferred === true) {
       following.deferred = false;
-      if (following.step !== undefined) this.#sendLate(following.step);
+      if (!following.implied) this.#sendLate(following);
       if (this.settled) return;
     }
     this.#answered();
@@ -237,53 +225,68 @@ export class GeneratorCall extends Call {
     this.#complete({ error }, true);
   }
 
+  #encode(value: unknown): Payload {
+    const { references } = this.owner;
+    const { bytes, start, end, parts } = encodeValue(value, { root: "value", references });
+    return { bytes, start, end, parts };
+  }
+
   /** Dispatches on the first step, then asks for one more. */
-  #request(ask: Ask, step: (() => void) | undefined): Promise<IteratorResult<unknown>> {
+  #request(ask: Ask, { payload, implied = false }: Step = PLAIN_STEP): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
       const deferred =
-        this.head.credit > 0 &&
-        ((ask.kind === "throw" && this.#requests.size > 0) ||
-          (step !== undefined && this.#requests.deferring));
-      this.#requests.push({ ask, step, behindBarrier: this.#barriers > 0, deferred, resolve, reject });
+        this.#prefetched !== undefined &&
+        ((ask.kind === "throw" && this.#requests.size > 0) || (!implied && this.#requests.deferring));
+      const behindBarrier = this.#prefetched?.barred === true;
+      const request: StepRequest = { ask, payload, implied, behindBarrier, deferred, resolve, reject };
+      this.#requests.push(request);
       if (this.#state === "fresh") {
         this.#state = "open";
         if (this.start()) this.#generatorOwner.submit(this); // the Task implies its first step
         return;
       }
       this.#resume();
-      if (step === undefined || deferred) return;
-      if (this.phase === "queued" || (this.head.awaitsAck && this.phase === "sent"))
-        this.#requests.postpone(step);
-      else this.#sendNow(step, ask, reject);
+      if (implied || deferred) return;
+      const early = this.phase === "queued" || (this.head.awaitsAck && this.phase === "sent");
+      if (early) this.#requests.postpone(request);
+      else this.#sendNow(request);
     });
   }
 
   /** Sends a step just asked for. One that is larger than the worker accepts is not a step at all. */
-  #sendNow(step: () => void, ask: Ask, reject: (error: unknown) => void): void {
+  #sendNow(request: StepRequest): void {
     try {
-      step();
+      this.#send(request);
     } catch (error) {
-      if (this.head.credit > 0 && ask.kind !== "next") {
+      if (this.#prefetched !== undefined && request.ask.kind !== "next") {
         this.abort(error); // what came ahead has been discarded for its sake
         return;
       }
       this.#requests.pop();
-      reject(error);
+      request.reject(error);
       this.#answered();
     }
   }
 
   /** Sends a step that was put off. If it is too large, the call ends: more may have been asked for behind it. */
-  #sendLate(step: () => void): void {
+  #sendLate(request: StepRequest): void {
     try {
-      step();
+      this.#send(request);
     } catch (error) {
       this.abort(error);
     }
   }
 
   #sendEarly(): void {
-    for (const step of this.#requests.postponed()) this.#sendLate(step);
+    for (const request of this.#requests.postponed()) this.#sendLate(request);
+  }
+
+  #send({ ask, payload }: StepRequest): void {
+    const session = this.member?.session;
+    if (payload === undefined) session?.next(this.stream);
+    else if (ask.kind === "next") session?.send(this.stream, payload);
+    else if (ask.kind === "throw") session?.throw(this.stream, payload);
+    else session?.return(this.stream, payload);
   }
 
   #returnCredit(sizeBytes: number): void {
@@ -292,12 +295,6 @@ export class GeneratorCall extends Call {
     if (credit > 0 && this.member?.session?.open === true && this.stream !== 0) {
       this.member.session.credit(this.stream, credit);
     }
-  }
-
-  #discardAhead(): void {
-    if (this.#prefetched === undefined) return;
-    this.#prefetched.reset();
-    this.#barriers += 1;
   }
 
   /** A step has been answered; a generator that nobody waits for holds no permit and keeps nothing alive. */

@@ -1,6 +1,7 @@
 /**
- * The values that have come ahead of the consumer of one generator, and the credit that its worker is owed
- * for those taken, which is counted out once and in lots.
+ * The values that have come ahead of the consumer of one generator, the credit that its worker is owed for those
+ * taken, which is counted out once and in lots, and the barriers behind which values are void: a throw or return
+ * voids what the worker, running ahead, has produced before it has seen that.
  */
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 
@@ -16,6 +17,8 @@ export class PrefetchedValues {
   readonly #values: PrefetchedValue[] = [];
   #creditOwed = 0;
   #bytesOwed = 0;
+  /** Throws and returns that the worker has not seen. */
+  #barriers = 0;
 
   /** @param credit How many values the worker may produce ahead, > 0. */
   constructor(credit: number) {
@@ -53,10 +56,21 @@ export class PrefetchedValues {
     this.#values.length = 0;
   }
 
-  /** Drops the values and what is owed: the worker counts anew after a throw or return. */
-  reset(): void {
+  /** Whether the worker has not seen the last throw or return yet: what comes before it has is void. */
+  get barred(): boolean {
+    return this.#barriers > 0;
+  }
+
+  /** A throw or return goes to the worker: drops the values, and what is owed, since the worker counts anew. */
+  bar(): void {
     this.clear();
     this.#creditOwed = 0;
     this.#bytesOwed = 0;
+    this.#barriers += 1;
+  }
+
+  /** The worker has seen a throw or return. */
+  unbar(): void {
+    this.#barriers -= 1;
   }
 }

@@ -4,6 +4,7 @@
  * decided by the call; those it puts off until the call has left are kept here.
  */
 import { keepAlive, letExit } from "../../internal/liveness.ts";
+import type { Payload } from "../../wire/payload.ts";
 
 /** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
 export type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
@@ -13,8 +14,10 @@ export const NEXT: Ask = { kind: "next" };
 /** A step that the consumer waits for. */
 export interface StepRequest {
   readonly ask: Ask;
-  /** Asks the worker for it; absent when the worker takes the step by itself. */
-  readonly step: (() => void) | undefined;
+  /** What goes to the worker with it: the value sent, thrown or returned. Absent: it is merely asked for a value. */
+  readonly payload: Payload | undefined;
+  /** The worker takes the step by itself: nothing goes to it. */
+  readonly implied: boolean;
   /** It waits for what a throw or return brings, so values produced before that are not for it. */
   readonly behindBarrier: boolean;
   /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
@@ -26,8 +29,8 @@ export interface StepRequest {
 /** Steps not answered yet. */
 export class StepRequests {
   readonly #requests: StepRequest[] = [];
-  /** Steps asked for before the call was sent. */
-  #early: Array<() => void> = [];
+  /** Those asked for before the call was sent. */
+  #early: StepRequest[] = [];
 
   get size(): number {
     return this.#requests.length;
@@ -73,12 +76,12 @@ export class StepRequests {
   }
 
   /** Keeps a step until the call has left. */
-  postpone(step: () => void): void {
-    this.#early.push(step);
+  postpone(request: StepRequest): void {
+    this.#early.push(request);
   }
 
   /** Takes out the steps kept. */
-  postponed(): Array<() => void> {
+  postponed(): StepRequest[] {
     const early = this.#early;
     this.#early = [];
     return early;
@@ -86,9 +89,7 @@ export class StepRequests {
 
   /** The call starts anew: the first step goes with it again, the others went to a worker that did not start it. */
   restart(): void {
-    this.#early = this.#requests
-      .slice(1)
-      .flatMap(({ step, deferred }) => (step === undefined || deferred ? [] : [step]));
+    this.#early = this.#requests.slice(1).filter(({ implied, deferred }) => !implied && !deferred);
   }
 }
 

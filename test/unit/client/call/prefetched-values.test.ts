@@ -46,8 +46,21 @@ describe("PrefetchedValues", () => {
     assert.equal(ahead.shift(), undefined);
     assert.equal(ahead.taken(1), 2);
     ahead.taken(1);
-    ahead.reset();
+    ahead.bar();
 
     assert.equal(ahead.taken(1), 0);
+  });
+
+  test("is barred until the worker has seen every throw and return", () => {
+    const ahead = new PrefetchedValues(4);
+    assert.equal(ahead.barred, false);
+    ahead.bar();
+    ahead.bar();
+
+    ahead.unbar();
+    assert.equal(ahead.barred, true);
+    ahead.unbar();
+
+    assert.equal(ahead.barred, false);
   });
 });

@@ -1,19 +1,30 @@
 /**
- * Builds, then runs the test files in the order unit, contract, integration, each in a process of its own, and
- * ends with the closing lines of Node's test runner. A run, or a file, in which not one test ran has failed.
+ * Builds, then runs the test files in the order unit, contract, integration, and ends with the closing lines of
+ * Node's test runner, after the slowest tests and those that failed. A run, or a file, in which not one test ran
+ * has failed.
+ *
+ * Unit and contract tests share a few processes, one file after the other, since loading Node, the compiler and
+ * the sources takes longer than most files do. A file that cannot share one says so in a line of its own:
+ * `// own process: ‹why›`. Integration tests always have one each.
  *
  * Usage: npm test -- [part of a path …] [--no-build] [--reporter=spec|tap] [--concurrency=n] [--timeout=ms]
+ *   [--stall=ms] [--folder=test]
  */
-import { readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec as Spec, tap } from "node:test/reporters";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ROOT, runCommand, runOrThrow } from "./command.mjs";
+import { TestReport } from "./test-report.mjs";
 
-const STAGES = ["unit", "contract", "integration"];
+const SHARING = ["unit", "contract"];
+const STAGES = [...SHARING, "integration"];
+const OWN_PROCESS = /^\/\/ own process: \S/m;
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,
@@ -23,15 +34,21 @@ const { values: options, positionals: filters } = parseArgs({
     reporter: { type: "string", default: process.stdout.isTTY ? "spec" : "tap" },
     // Files that start workers compete for the machine with the workers of their neighbours.
     concurrency: { type: "string", default: "2" },
-    // Milliseconds for a test, and for a run in which nothing happens.
+    // Milliseconds for the tests of a file.
     timeout: { type: "string", default: "120000" },
+    // Milliseconds in which nothing happens at all, until the run is given up.
+    stall: { type: "string", default: "140000" },
+    // Where the tests are; another one is for the test of this runner.
+    folder: { type: "string", default: "test" },
   },
 });
+
+const TESTS = path.resolve(ROOT, options.folder);
 
 if (isTypeScriptLoaded()) await runTests();
 else {
   if (!options["no-build"]) await runOrThrow(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
-  // The runner passes its own loader flags on to the process of each file.
+  // The runner passes its own loader flags on to the processes of the tests.
   const self = ["--import", "tsx", path.join(ROOT, "scripts/test.mjs"), ...process.argv.slice(2)];
   process.exitCode = (await runCommand(process.execPath, self)).code;
 }
@@ -44,62 +61,80 @@ async function runTests() {
   const files = STAGES.flatMap(listTests).filter(
     (file) => filters.length === 0 || filters.some((filter) => file.includes(path.normalize(filter))),
   );
-  const running = new Set();
-  const barren = new Set();
-  let reported = 0;
-  const timeout = Number(options.timeout);
-  // From Node 22 on the runner's own timeout ends a test but not a process that will not exit.
+  if (files.length === 0) throw new Error(`No test file has '${filters.join("' or '")}' in its path`);
+  const concurrency = Number(options.concurrency);
+  const timeoutMs = Number(options.timeout);
+  const report = new TestReport(files, { slowest: filters.length === 0 ? 10 : 0 });
+  const folder = mkdtempSync(path.join(tmpdir(), "merino-tests-"));
+  const batches = divide(files, concurrency).map((batch, index) => {
+    const entry = path.join(folder, `batch-${index + 1}.mjs`);
+    const statusFile = path.join(folder, `batch-${index + 1}.status`);
+    writeFileSync(entry, batchProgram(batch, { timeoutMs, statusFile }));
+    return { ...batch, entry, statusFile };
+  });
+  const started = new Set();
+  // A loop that does not end blocks the runner's own timeout, and a process that will not exit survives it.
   const stalled = new AbortController();
   const watchdog = setTimeout(() => {
-    fail(`${[...running].join(", ")} did not end`);
+    const running = batches
+      .filter(({ entry }) => started.has(entry))
+      .map(currentFile)
+      .filter((file) => report.awaits(file));
+    report.fail(`nothing happens any more in ${running.join(", ")}`);
     stalled.abort();
-  }, timeout + 5_000);
-  const events = run({
-    files: files.map((file) => path.join(ROOT, file)),
-    concurrency: Number(options.concurrency),
-    timeout,
-    signal: stalled.signal,
-  });
-  events.on("test:dequeue", ({ name, nesting }) => {
-    watchdog.refresh();
-    if (nesting === 0 && isFile(name)) running.add(name);
-  });
-  events.on("test:complete", ({ name }) => {
-    watchdog.refresh();
-    running.delete(name);
-  });
-  events.on("test:fail", ({ todo }) => {
-    reported += 1;
-    if (todo === undefined) process.exitCode = 1;
-  });
-  events.on("test:pass", ({ name, nesting }) => {
-    reported += 1;
-    // A file is reported under its own name only if it declared no test.
-    if (nesting === 0 && isFile(name)) barren.add(name);
-  });
-  await pipeline(events.compose(options.reporter === "spec" ? new Spec() : tap), process.stdout, {
-    end: false,
-  });
-  clearTimeout(watchdog);
-  for (const file of barren) fail(`${file} ran no test`);
-  if (reported === barren.size) fail(`no test ran in ${files.length} files`);
+  }, Number(options.stall));
+  try {
+    const events = run({ files: batches.map(({ entry }) => entry), concurrency, signal: stalled.signal });
+    events.on("test:dequeue", ({ name }) => started.add(name));
+    for (const type of ["test:dequeue", "test:complete"]) events.on(type, () => watchdog.refresh());
+    const reporter = options.reporter === "spec" ? new Spec() : tap;
+    const reported = events.compose((source) => report.follow(source)).compose(reporter);
+    await pipeline(reported, process.stdout, { end: false });
+  } finally {
+    clearTimeout(watchdog);
+    rmSync(folder, { recursive: true });
+  }
+  if (report.failed) process.exitCode = 1;
 }
 
-/** Whether a name the runner reports is that of a file: a path, absolute or from here. */
-function isFile(name) {
-  return /\.test\.[cm]?ts$/.test(name) && path.resolve(name).startsWith(path.join(ROOT, "test"));
+/** What one process does. */
+function batchProgram({ files, shared }, { timeoutMs, statusFile }) {
+  const runner = pathToFileURL(path.join(ROOT, "scripts/test-batch.mjs")).href;
+  const parameters = [files, { timeoutMs, statusFile, shared }].map((value) => JSON.stringify(value));
+  return `import { runBatch } from "${runner}";\nawait runBatch(${parameters.join(", ")});\n`;
+}
+
+/** The file that a process has begun with last. */
+function currentFile({ files, statusFile }) {
+  return existsSync(statusFile) ? readFileSync(statusFile, "utf8") : files[0];
+}
+
+/** Which files run in one process, process by process. */
+function divide(files, processes) {
+  const sharing = files.filter(sharesProcess);
+  const batches = Array.from({ length: processes }, (_, index) => ({
+    files: sharing.filter((_, position) => position % processes === index),
+    shared: true,
+  }));
+  const alone = files
+    .filter((file) => !sharing.includes(file))
+    .map((file) => ({ files: [file], shared: false }));
+  return [...batches, ...alone].filter((batch) => batch.files.length > 0);
+}
+
+function sharesProcess(file) {
+  const isSharing = SHARING.some((stage) =>
+    file.startsWith(path.relative(ROOT, path.join(TESTS, stage)) + path.sep),
+  );
+  return isSharing && !OWN_PROCESS.test(readFileSync(path.join(ROOT, file), "utf8"));
 }
 
 /** Test files of one stage, as sorted paths from the repository's root. */
 function listTests(stage) {
-  const folder = path.join(ROOT, "test", stage);
+  const folder = path.join(TESTS, stage);
+  if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.test\.[cm]?ts$/.test(name))
-    .map((name) => path.join("test", stage, name))
+    .map((name) => path.relative(ROOT, path.join(folder, name)))
     .sort();
-}
-
-function fail(reason) {
-  process.stderr.write(`test: ${reason}\n`);
-  process.exitCode = 1;
 }

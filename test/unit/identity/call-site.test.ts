@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
   type DeclarationSite,
@@ -20,8 +20,16 @@ interface Fixture {
   readonly site: DeclarationSite;
 }
 
-/** Fixtures reach it under this name. */
-Object.assign(globalThis, { declareForTest: declare });
+/** Fixtures reach what is tested under these names. */
+Object.assign(globalThis, {
+  declareForTest: declare,
+  modulesForTest: function modulesForTest() {
+    return modulesOnStack(modulesForTest);
+  },
+});
+after(() => {
+  for (const name of ["declareForTest", "modulesForTest"]) Reflect.deleteProperty(globalThis, name);
+});
 
 async function importFixture(url: string): Promise<Fixture> {
   return (await import(url)) as Fixture;
@@ -208,11 +216,6 @@ test("modulesOnStack lists the modules of all callers", async () => {
   using fixtures = temporaryPackage({
     "inner.mjs": "export function inner() { return modulesForTest(); }",
     "outer.mjs": 'import { inner } from "./inner.mjs"; export const site = inner();',
-  });
-  Object.assign(globalThis, {
-    modulesForTest: function modulesForTest() {
-      return modulesOnStack(modulesForTest);
-    },
   });
 
   const { site } = await importFixture(fixtures.url("outer.mjs"));

@@ -45,7 +45,7 @@ for (const [form, { file, text }] of Object.entries({
 }
 
 for (const [form, text] of Object.entries({
-  "a module without exports": "globalThis.unused = 1;",
+  "a module without exports": "const unused = 1;",
   "a hook that is no function": "export const accept = true;",
   "a default export that is no function": "export default 3;",
   "an async function": "export const accept = async () => true;",

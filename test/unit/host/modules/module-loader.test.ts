@@ -1,7 +1,7 @@
 /** How far a worker imports modules, and what it answers to a pool that is opened on the way. */
 import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { createModuleLoader, type ModuleLoader } from "../../../../src/host/modules/module-loader.ts";
 import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../../../src/internal/worker-role.ts";
@@ -38,6 +38,8 @@ function drive(loader: ModuleLoader): Driver {
   Object.assign(globalThis, { driver });
   return driver;
 }
+
+after(() => Reflect.deleteProperty(globalThis, "driver"));
 
 function setUp(
   files: Readonly<Record<string, string>>,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { entryModule } from "../../../../src/process/launch/entry-module.ts";
 import { temporaryPackage } from "../../../support/temporary-package.ts";
 
@@ -66,5 +67,5 @@ test("entryModule finds none for code without a file", () => {
 });
 
 test("entryModule finds the program that runs it", () => {
-  assert.equal(entryModule(), import.meta.url);
+  assert.equal(entryModule(), pathToFileURL(process.argv[1] ?? "").href);
 });

@@ -1,6 +1,6 @@
 /**
  * `portable()`: lets instances of a class travel. Finds the identity of the class and registers it; how
- * instances are written is the codec's affair. Runs once per class, at declaration.
+ * instances are written is not decided here. Runs once per class, at declaration.
  */
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";

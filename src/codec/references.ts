@@ -1,6 +1,6 @@
 /**
- * The port through which the codec sends things by reference instead of by value: routines, portable
- * classes and abort signals. The codec asks; it never imports a registry or a module itself.
+ * The port through which the codec sends things by reference instead of by value: routines, portable classes
+ * and abort signals. The codec itself imports no registry and no module of the user.
  */
 
 /** A routine as it travels in a payload. */
@@ -21,7 +21,7 @@ export interface PortableClass {
   readonly decode: ((value: unknown) => object) | undefined;
 }
 
-/** Answers the codec's questions about references. One implementation per process; signals differ per call. */
+/** Looks up what travels by reference. One implementation per process; signals differ per call. */
 export interface References {
   /** The reference of a routine, or `undefined` for any other function. */
   describeRoutine(candidate: object): RoutineReference | undefined;

@@ -48,7 +48,7 @@ export function pushAmbient(dispatcher: Dispatcher): void {
   state.ambient.push(dispatcher);
 }
 
-/** Takes a pool back; the one opened before it serves again. */
+/** Removes a pool; calls go to the one opened before it again. */
 export function removeAmbient(dispatcher: Dispatcher): void {
   const index = state.ambient.lastIndexOf(dispatcher);
   if (index !== -1) state.ambient.splice(index, 1);

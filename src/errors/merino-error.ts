@@ -17,7 +17,7 @@ export interface ErrorTraits {
   readonly fault: Fault;
 }
 
-/** An error as every member of Merino's family presents itself. */
+/** What every error of Merino's has, whichever copy of the package made it. */
 export interface MerinoErrorLike extends Error {
   readonly code: string;
   readonly fault: Fault;

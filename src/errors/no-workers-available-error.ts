@@ -46,8 +46,8 @@ export class NoWorkersAvailableError extends MerinoError {
 function summarize(reasons: readonly Refusal[], cause: unknown): string {
   if (reasons.length === 0) {
     return cause instanceof Error
-      ? `no worker is there. ${cause.message}`
-      : "no worker is there; check the pool's size and its discovery";
+      ? `there is no worker. ${cause.message}`
+      : "there is no worker; check the pool's size and its discovery";
   }
   return reasons.map(({ uid, reason, detail }) => `worker '${uid}' ${reason} (${detail})`).join("; ");
 }

@@ -1,16 +1,16 @@
-/** A value that cannot travel. */
+/** A value that cannot be sent. */
 import { defineError, type Fault, MerinoError } from "./merino-error.ts";
 
-/** A value cannot be sent. Raised before anything leaves; `path` names the culprit. */
+/** A value cannot be sent. Thrown before anything is sent; `path` says where the value is. */
 export class NotSerializableError extends MerinoError {
   static {
     defineError(this, { name: "NotSerializableError", code: "ERR_MERINO_NOT_SERIALIZABLE", fault: "caller" });
   }
-  /** Where the culprit sits, for example `args[0].callback` or `result.items[3]`. */
+  /** Where the value is, for example `args[0].callback` or `result.items[3]`. */
   readonly path: string;
 
   /**
-   * @param path Where the culprit sits.
+   * @param path Where the value is.
    * @param why What it is and what to do about it, a clause that follows the path.
    */
   constructor(path: string, why: string, options?: ErrorOptions & { readonly fault?: Fault }) {

@@ -1,4 +1,4 @@
-/** A task that a worker refused for a reason no other worker would judge differently. */
+/** A task that a worker refused for a reason that holds for every worker. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** The worker refused the task; nothing has run. `refusal` is the wire's name of the reason. */

@@ -1,4 +1,4 @@
-/** A worker that went away with calls in its hands. */
+/** A worker that was lost while calls were on it. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** What is known about the worker that was lost. */
@@ -16,7 +16,9 @@ export interface LostWorker {
   readonly culprit?: string | undefined;
 }
 
-/** The worker ended, or its connection did, while it held the call. The body may have run, in part or whole. */
+/**
+ * The worker ended, or its connection did, while the call was on it. The body may have run, in part or whole.
+ */
 export class WorkerLostError extends MerinoError {
   static {
     defineError(this, { name: "WorkerLostError", code: "ERR_MERINO_WORKER_LOST", fault: "worker" });

@@ -114,7 +114,8 @@ function isUnnamed({ functionName }: StackFrame): boolean {
 
 /**
  * The function around the declaration, unless a module is being evaluated: then a worker that imports the
- * module passes through the same function. Frames of unknown callers get the benefit of the doubt.
+ * module passes through the same function. A frame whose caller is unknown counts as the top level of a
+ * module.
  */
 function enclosingFunction(frames: readonly StackFrame[]): string | undefined {
   const callerIs = (pattern: RegExp) => (frame: StackFrame, index: number) =>

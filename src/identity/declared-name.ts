@@ -1,12 +1,12 @@
 /**
- * The name that a function or class bears in its source. A transform without `keepNames` (esbuild's default,
+ * The name that a function or class has in its source. A transform without `keepNames` (esbuild's default,
  * and so vitest's) makes `add2` of the inner name in `const add = routine(function add…)`, since both names
  * would meet in one scope; a worker that loads the same file by other means would know it as `add`.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The text of the module last asked about, for as long as it goes on declaring. */
+/** The text of the module asked about last: one that declares several things asks for it again and again. */
 let recent: { readonly module: string; readonly text: string | undefined } | undefined;
 
 /**
@@ -23,7 +23,7 @@ export function declaredName(name: string, module: string | undefined): string {
   if (digits === 0 || module === undefined) return name;
   const text = sourceOf(module);
   if (text === undefined) return name;
-  // `sha256` becomes `sha2562`: as little as possible is taken away.
+  // `sha256` becomes `sha2562`, so as few digits as possible are taken off.
   for (let taken = 0; taken <= digits; taken++) {
     const candidate = name.slice(0, name.length - taken);
     if (candidate !== "" && occurs(candidate, text)) return candidate;

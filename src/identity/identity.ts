@@ -1,6 +1,7 @@
 /**
  * The text form of an identity, `<package name>/<module path>#<name>`, and what an identity may not be.
- * Identities come from the network: none that passes here can leave a package, name a host path or a URL.
+ * Identities come from the network: none that is accepted here can point outside a package, to a path of the
+ * host or to a URL.
  */
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 
@@ -72,7 +73,7 @@ export function identityFault(text: string): string | undefined {
   if (at !== -1 && text.slice(at + 1).trim() === "") return "its name is empty";
   for (const segment of module.split("/")) {
     if (segment.trim() === "") return "a part of it is empty";
-    // Nothing decodes an identity; a spelling that some tool might decode is refused all the same.
+    // Nothing here decodes an identity, but a spelling that some tool might decode is refused anyway.
     if (/^(?:\.|%2e){1,2}$/i.test(segment) || /%(?:2f|5c|00)/i.test(segment))
       return "it climbs out of its package";
   }

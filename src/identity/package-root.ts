@@ -53,7 +53,7 @@ function packageName(directory: string): string | undefined {
       ? name
       : undefined;
   } catch {
-    // Missing, unreadable or malformed: Node itself would complain where it matters.
+    // Missing, unreadable or malformed: Node itself reports that where it matters.
     return undefined;
   }
 }

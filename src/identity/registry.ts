@@ -37,7 +37,7 @@ const MAX_DISTANCE = 12;
  * hot reload, by a test runner, by a loader that serves `import` and `require` separately. So does another
  * source from the same module if its file was changed in between (watch mode, hot reload).
  *
- * @throws {@link RoutineDeclarationError} if a different routine already bears the identity.
+ * @throws {@link RoutineDeclarationError} if a different routine already has the identity.
  */
 export function registerRoutine(definition: RoutineDefinition): void {
   const { byId, byCallable } = registry;
@@ -53,7 +53,7 @@ export function registerRoutine(definition: RoutineDefinition): void {
   byCallable.set(definition.routine, definition);
 }
 
-/** The routine that bears an identity, as it was last declared. */
+/** The routine that has an identity, as it was last declared. */
 export function findRoutine(id: string): RoutineDefinition | undefined {
   return registry.byId.get(id)?.definition;
 }

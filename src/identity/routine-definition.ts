@@ -17,6 +17,6 @@ export interface RoutineDefinition {
   readonly declaredIn: string | undefined;
   /** Default budget of a call, in milliseconds. */
   readonly timeoutMs: number | undefined;
-  /** The callable that users hold; what arrives when the routine itself travels as a value. */
+  /** The callable that users have; what arrives when the routine itself travels as a value. */
   readonly routine: object;
 }

@@ -1,7 +1,7 @@
 /**
  * Tells whether two texts of a function come from the same source. One file may be evaluated twice in a
  * process by different transforms (`import` and `require` under tsx, or a test runner), which spell its
- * imports differently; nothing else is forgiven.
+ * imports differently; no other difference is accepted.
  */
 
 /** What transforms turn an imported binding into: `import_fs.stat`, `(0, __vi_import_0__.stat)`. */

@@ -37,7 +37,7 @@ type GetCallSites = (frameCount: number, options: { readonly sourceMap: boolean 
  * @returns No frames when the stack cannot be read.
  */
 export function captureFrames(below: AnyFunction, via = 0): readonly StackFrame[] {
-  // Absent from Node 20 and from its type declarations. It ignores Error.prepareStackTrace and its kin.
+  // Absent from Node 20 and from its type declarations. It ignores Error.prepareStackTrace and the like.
   const getCallSites = (util as { getCallSites?: GetCallSites }).getCallSites;
   return typeof getCallSites === "function"
     ? nodeFrames(getCallSites, below, via)
@@ -56,7 +56,7 @@ function nodeFrames(getCallSites: GetCallSites, below: AnyFunction, via: number)
   return sites.slice(index + 1).map(({ functionName, scriptName }) => frame(functionName, scriptName));
 }
 
-/** Frames through `Error.prepareStackTrace`; `undefined` if `Error` does not let itself be changed. */
+/** Frames through `Error.prepareStackTrace`; `undefined` if `Error` cannot be changed. */
 function structuredFrames(below: AnyFunction): readonly StackFrame[] | undefined {
   const limit = override("stackTraceLimit", FRAME_LIMIT);
   const prepare = override("prepareStackTrace", (_: unknown, sites: readonly NodeJS.CallSite[]) => sites);

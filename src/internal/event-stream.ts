@@ -1,6 +1,6 @@
 /**
- * Events for any number of onlookers, each with a buffer of its own that loses its oldest entries when the
- * onlooker falls behind.
+ * Events for any number of readers, each with a buffer of its own that loses its oldest entries when the
+ * reader falls behind.
  *
  * Publishing never waits and costs next to nothing without subscribers. Not for anything whose loss matters.
  */
@@ -32,7 +32,7 @@ export class EventStream<T> {
     this.#bufferLimit = options.bufferLimit ?? 1_000;
   }
 
-  /** Readers at present. Zero: whoever publishes may spare itself the making of the event. */
+  /** Readers at present. While there are none, events need not even be made. */
   get subscriberCount(): number {
     return this.#subscriptions.size;
   }

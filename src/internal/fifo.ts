@@ -1,4 +1,7 @@
-/** A queue from whose middle entries can be taken: a doubly linked list. Memory follows the number of entries at once. */
+/**
+ * A queue from whose middle entries can be taken: a doubly linked list. It takes memory for the entries in it
+ * only.
+ */
 
 /** The place of one value in a {@link Fifo}. Opaque to its holder, who may remove it. */
 export class FifoNode<T> {
@@ -74,7 +77,7 @@ export class Fifo<T> implements Iterable<T> {
     else previous.next = next;
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
-    // A removed node that its holder keeps must not keep its former neighbours.
+    // Whoever keeps a removed node must not keep its former neighbours in memory.
     node.previous = undefined;
     node.next = undefined;
     this.#size -= 1;
@@ -91,13 +94,16 @@ export class Fifo<T> implements Iterable<T> {
     return values;
   }
 
-  /** From the oldest to the youngest. Meanwhile values may be added, and the value at hand removed; no other. */
+  /**
+   * From the oldest to the youngest. Meanwhile values may be added, and the current one removed, but no
+   * other.
+   */
   *[Symbol.iterator](): Generator<T, undefined, undefined> {
     let node = this.#first;
     while (node !== undefined) {
       const { value, next } = node;
       yield value;
-      // Removed meanwhile, it has no successor of its own any more; still there, it may have got one.
+      // If it was removed meanwhile, its own `next` is gone; if not, something may have been added behind it.
       node = node.queue === undefined ? next : node.next;
     }
     return undefined;

@@ -26,7 +26,7 @@ export interface SpunLoop {
 
 const THIS_LOOP: SpunLoop = { now: () => performance.now(), setImmediate: (run) => setImmediate(run) };
 
-/** One thread's habit of waiting awake. */
+/** Decides for one thread whether it waits awake. */
 export class LoopSpinner {
   /** With one processor, the peer cannot run while this thread spins. */
   readonly #enabled: boolean;

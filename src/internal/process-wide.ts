@@ -1,5 +1,5 @@
 /**
- * The one door to state that every copy of the package in a process (or thread) shares.
+ * State that every copy of the package in a process (or thread) shares. All of it is kept here.
  *
  * Two copies are normal, so a module-level variable would exist twice. What is kept here must be made
  * of plain behaviour: a copy never checks it with `instanceof`.

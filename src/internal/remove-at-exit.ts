@@ -1,6 +1,6 @@
 /**
- * Removes files when the process ends without having been asked to tidy up: by `process.exit`, by an
- * uncaught error, or because nothing keeps it alive. What a signal kills cannot do even that.
+ * Removes files when the process ends without having been asked to tidy up: by `process.exit`, by an uncaught
+ * error, or because nothing keeps it alive. A process that a signal kills cannot do even that.
  */
 import { rmSync } from "node:fs";
 import { processWide } from "./process-wide.ts";
@@ -23,7 +23,7 @@ export function removeAtExit(path: string): void {
   paths.add(path);
 }
 
-/** Takes a path back: it has been removed. */
+/** Forgets a path that has been removed. */
 export function forgetAtExit(path: string): void {
   if (paths.delete(path) && paths.size === 0) process.off("exit", removeAll);
 }

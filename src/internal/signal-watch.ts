@@ -31,7 +31,7 @@ export function watchSignal(signal: AbortSignal, target: SignalTarget): void {
   watch.targets.add(target);
 }
 
-/** Takes a target back; the listener goes with the last one. */
+/** Tells a target no more. With the last one, the listener is removed. */
 export function unwatchSignal(signal: AbortSignal, target: SignalTarget): void {
   const watch = watches.get(signal);
   if (watch === undefined) return;

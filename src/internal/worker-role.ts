@@ -1,7 +1,7 @@
 /** Tells code that opens a pool whether it runs inside a worker, and what it may do there. */
 import { processWide } from "./process-wide.ts";
 
-/** What opening a pool comes to, by where it was called from. */
+/** What happens when a pool is opened, by where it is opened. */
 export type OpenVerdict =
   /** Not part of an import: a running body. */
   | "allowed"

@@ -7,7 +7,7 @@ import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 
-/** What calls need to know of a routine; resolved late for methods, whose class comes after them. */
+/** What calls need to know of a routine; resolved late for methods, whose class is defined after them. */
 export type DefinitionSource = RoutineDefinition | ((receiver: unknown) => RoutineDefinition);
 
 /** Calls a routine that answers once. */

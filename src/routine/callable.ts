@@ -1,10 +1,10 @@
-/** The callable that users hold: a function with the routine's members around its definition. */
+/** The callable that users get: a function with the routine's members around its definition. */
 import type { CallOptions } from "../context/dispatcher.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { resolveCallOptions } from "./call-options.ts";
 import { callGenerator, callOnce, type DefinitionSource, rejectedGenerator } from "./call-routine.ts";
 
-/** Builds the callable that users hold around a definition. */
+/** Builds the callable that users get around a definition. */
 export function createCallable(
   source: DefinitionSource,
   body: RoutineDefinition["body"],

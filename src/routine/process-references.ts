@@ -1,4 +1,4 @@
-/** The process's answers to the codec's questions: routines from the registry, classes from theirs. */
+/** What the codec looks up in this process: routines in their registry, classes in theirs. */
 
 import { portableByConstructor, portableById, portableByPrototype } from "../codec/portable-registry.ts";
 import type { PortableClass, References, RoutineReference } from "../codec/references.ts";
@@ -14,7 +14,7 @@ const standIns = new WeakMap<object, RoutineDefinition>();
 const standInsByKey = new Map<string, object>();
 const MAX_STAND_INS = 1_000;
 
-/** References as they stand in this process. Stateless. */
+/** The references of this process. Stateless. */
 export const processReferences: References = {
   describeRoutine(candidate: object): RoutineReference | undefined {
     const definition = definitionOf(candidate) ?? standIns.get(candidate);

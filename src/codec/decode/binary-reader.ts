@@ -67,7 +67,7 @@ export function readBytes(decoding: Decoding, lengthBytes: number): Uint8Array {
   return bytes;
 }
 
-/** A view that has its memory for itself. */
+/** A view that shares its memory with no other. */
 export function readViewBytes(decoding: Decoding, lengthBytes: number): ArrayBufferView {
   if (lengthBytes < 1) decoding.fail("a view has no kind");
   const viewClass = viewClassOf(decoding, decoding.readByte());
@@ -77,7 +77,7 @@ export function readViewBytes(decoding: Decoding, lengthBytes: number): ArrayBuf
   return view;
 }
 
-/** A view that has a part for itself. */
+/** A view that shares its part with no other. */
 export function readViewPart(decoding: Decoding, lengthBytes: number): ArrayBufferView {
   if (lengthBytes !== 5) decoding.fail("a view has an odd head");
   const viewClass = viewClassOf(decoding, decoding.readByte());
@@ -92,7 +92,7 @@ export function readViewPart(decoding: Decoding, lengthBytes: number): ArrayBuff
 
 /** A view that shares its buffer with others: kind, offset, length, then the buffer or a reference to it. */
 export function readView(decoding: Decoding): ArrayBufferView {
-  const index = decoding.hold();
+  const index = decoding.reserve();
   const viewClass = viewClassOf(decoding, decoding.readCount());
   const offset = decoding.readCount();
   const length = decoding.readCount();

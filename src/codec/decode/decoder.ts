@@ -1,5 +1,5 @@
 /**
- * Turns bytes into values: the door to the readers. Whatever the bytes are, the outcome is a value or a
+ * Turns bytes into values: where reading starts. Whatever the bytes are, the outcome is a value or a
  * {@link PayloadError}.
  */
 import { PayloadError } from "../../errors/payload-error.ts";
@@ -8,10 +8,10 @@ import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";
 import { ValueReader } from "./value-reader.ts";
 
-/** What a decoder at rest holds, so that it keeps nothing of its last call alive. */
+/** What an idle decoder refers to, so that it keeps nothing of its last call in memory. */
 const AT_REST = {} as DecodeOptions;
 
-/** The decoder at rest. A `[decode]` that decodes in turn finds none and gets one of its own. */
+/** The idle decoder. A `[decode]` that decodes in turn finds none and gets one of its own. */
 let resting: ValueReader | undefined;
 
 /**

@@ -35,7 +35,7 @@ export abstract class Decoding extends TokenReader {
 
   abstract readValue(): unknown;
 
-  /** Lets go of everything that belongs to the payload. */
+  /** Releases everything that belongs to the payload. */
   reset(): void {
     this.close();
     this.parts = [];
@@ -58,12 +58,12 @@ export abstract class Decoding extends TokenReader {
     this.objects?.push(object);
   }
 
-  /** Takes the index of an object that can be made only after its content. */
-  hold(): number {
+  /** Reserves the index of an object that can be made only after its content. */
+  reserve(): number {
     return this.objects === undefined ? -1 : this.objects.push(UNFINISHED) - 1;
   }
 
-  /** Puts the object in the place held for it. */
+  /** Puts the object in the place reserved for it. */
   settle(index: number, object: unknown): void {
     if (this.objects !== undefined) this.objects[index] = object;
   }
@@ -76,7 +76,7 @@ export abstract class Decoding extends TokenReader {
     return object;
   }
 
-  /** Runs a class's `[decode]`. What it throws is its own affair, and becomes the cause. */
+  /** Runs a class's `[decode]`. What it throws becomes the cause. */
   runHook(decode: (value: unknown) => object, value: unknown): object {
     try {
       return decode(value);

@@ -9,7 +9,10 @@ import { type Decoding, defineField } from "./decoding.ts";
 
 type ErrorConstructor = abstract new (...parameters: never[]) => object;
 
-/** Constructors by name; `SuppressedError` is missing where the runtime has none, and `DOMException` is made its own way. */
+/**
+ * Constructors by name; `SuppressedError` is missing where the runtime has none, and `DOMException` is made
+ * in another way.
+ */
 const BUILT_IN: ReadonlyMap<string, ErrorConstructor> = new Map(
   BUILT_IN_ERRORS.flatMap((name) => {
     const found = (globalThis as unknown as Record<string, ErrorConstructor | undefined>)[name];
@@ -26,7 +29,7 @@ export function readError(decoding: Decoding): unknown {
   const reference = byReference ? decoding.readClass() : undefined;
   const named = reference === undefined ? decoding.readString() : "";
   const name = decoding.readOptionalString();
-  const index = decoding.hold();
+  const index = decoding.reserve();
   const message = decoding.readOptionalString();
   const stack = decoding.readOptionalString();
   let error: unknown;

@@ -1,7 +1,7 @@
 /**
- * Reads MessagePack tokens from untrusted bytes. Owns bounds checks and strings; allocates nothing that
- * the bytes present do not pay for. Every failure is a {@link PayloadError} that names an offset and
- * never quotes what was read.
+ * Reads MessagePack tokens from untrusted bytes. Owns bounds checks and strings; allocates no more than the
+ * bytes that are there can need. Every failure is a {@link PayloadError} that names an offset and never
+ * quotes what was read.
  */
 import { isUtf8 } from "node:buffer";
 import { PayloadError } from "../../errors/payload-error.ts";
@@ -14,8 +14,8 @@ const REPLACEMENT = "\ufffd";
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
- * Keys met before, by a hash of their bytes, so that a key costs a comparison and no new string. Shared
- * by all readers; its size is fixed, so hostile keys can only evict. Keys that `Object.prototype` has
+ * Keys met before, by a hash of their bytes, so that a key costs a comparison and no new string. Shared by
+ * all readers; its size is fixed, so hostile keys can only push out others. Keys that `Object.prototype` has
  * (`__proto__`, `constructor`, …) are never in it, which is how the reader knows that a key is harmless.
  */
 const cachedKeys: (string | undefined)[] = new Array<string | undefined>(CACHE_SLOTS).fill(undefined);
@@ -43,7 +43,7 @@ export class TokenReader {
     this.end = end;
   }
 
-  /** Lets go of the memory read from. */
+  /** Releases the memory that was read. */
   close(): void {
     this.bytes = EMPTY;
   }

@@ -181,7 +181,7 @@ export class ValueReader extends Decoding {
   }
 
   #readRegExp(): RegExp {
-    const index = this.hold();
+    const index = this.reserve();
     const expression = new RegExp(this.readString(), this.readString());
     expression.lastIndex = this.readNumber();
     this.settle(index, expression);
@@ -238,7 +238,7 @@ export class ValueReader extends Decoding {
   }
 
   #readBoxed(): object {
-    const index = this.hold();
+    const index = this.reserve();
     this.enter();
     const primitive = this.readValue();
     this.leave();
@@ -256,7 +256,7 @@ export class ValueReader extends Decoding {
 
   #readInstance(): unknown {
     this.enter();
-    const index = this.hold();
+    const index = this.reserve();
     const { id, portable } = this.readClass();
     if (portable === undefined) this.fail(unknownClass(id));
     let instance: unknown;
@@ -273,7 +273,7 @@ export class ValueReader extends Decoding {
   }
 
   #readClassItself(): unknown {
-    const index = this.hold();
+    const index = this.reserve();
     const { id, portable } = this.readClass();
     if (portable === undefined) this.fail(unknownClass(id));
     this.settle(index, portable.constructor);
@@ -281,7 +281,7 @@ export class ValueReader extends Decoding {
   }
 
   #readRoutine(): unknown {
-    const index = this.hold();
+    const index = this.reserve();
     const id = this.readString();
     const module = this.readOptionalString();
     const generator = this.readByte();

@@ -1,9 +1,9 @@
 /**
- * Decides which views in a message share memory on arrival. A view travels with its own bytes only, so
- * that a small one does not drag a large buffer along; when a second view, or the buffer itself, turns
- * out to be in the same message, the encoder starts over with the spans computed here, and all of them
- * arrive on one buffer. Slices of Node's buffer pool are strangers to each other and share only where
- * they overlap, so that no bytes of other users of the pool ever leave.
+ * Decides which views in a message share memory on arrival. A view travels with its own bytes only, so that a
+ * small one does not bring a large buffer with it; when a second view, or the buffer itself, turns out to be
+ * in the same message, the encoder starts over with the spans computed here, and all of them arrive on one
+ * buffer. Slices of Node's buffer pool have nothing to do with each other and share memory only where they
+ * overlap, so that no bytes of other users of the pool are ever sent.
  */
 
 /** A stretch of a buffer that travels as one buffer. Its identity stands for that buffer in back references. */

@@ -1,6 +1,6 @@
 /**
- * Turns values into bytes in one pass: the door to the writers. Owns the writer that is at rest, and what
- * failures look like to the caller. The format is described in `README.md` of this folder.
+ * Turns values into bytes in one pass: where writing starts. Owns the idle writer, and what failures look
+ * like to the caller. The format is described in `README.md` of this folder.
  */
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { Encoded } from "../encoded.ts";
@@ -15,10 +15,10 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   parts: [],
 };
 
-/** What an encoder at rest holds, so that it keeps nothing of its last call alive. */
+/** What an idle encoder refers to, so that it keeps nothing of its last call in memory. */
 const AT_REST = {} as EncodeOptions;
 
-/** The encoder at rest. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
+/** The idle encoder. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
 let resting: ValueWriter | undefined;
 
 function publish(encoder: ValueWriter): Encoded {

@@ -76,7 +76,7 @@ export abstract class Encoding extends TokenWriter {
     if (this.#hooked.length > 0) this.#hooked = [];
   }
 
-  /** Forgets everything about the value, so that nothing of it is kept alive. */
+  /** Forgets everything about the value, so that nothing of it stays in memory. */
   resetValue(): void {
     this.resetPass();
     this.sharing = undefined;

@@ -95,7 +95,7 @@ function markedStack(encoding: Encoding, error: object): string | undefined {
   try {
     stack = (error as { stack?: unknown }).stack;
   } catch {
-    // A failing `prepareStackTrace` belongs to the program; the error matters more than its stack.
+    // The program's own `prepareStackTrace` has failed: the error is sent without a stack.
   }
   if (typeof stack !== "string") return undefined;
   const { marker } = encoding;

@@ -21,7 +21,7 @@ export function explainObject(value: object, prototype: object): string {
   if (types.isSharedArrayBuffer(value))
     return "it is a SharedArrayBuffer, which workers do not share; copy it";
   if (types.isGeneratorObject(value) || types.isMapIterator(value) || types.isSetIterator(value)) {
-    return "it is an iterator, which lives where it was made; collect its values into an array";
+    return "it is an iterator, which works only where it was made; collect its values into an array";
   }
   const name = className(prototype);
   if (name === "WeakRef") return "it is a WeakRef; send what it refers to";
@@ -29,10 +29,10 @@ export function explainObject(value: object, prototype: object): string {
   if (name === undefined) return "its prototype is an object of its own; send a plain object";
   const candidate = value as { pipe?: unknown; getReader?: unknown; next?: unknown };
   if (typeof candidate.pipe === "function" || typeof candidate.getReader === "function") {
-    return `it is a stream (${name}), which lives where it was opened; send its content`;
+    return `it is a stream (${name}), which can be read only where it was opened; send its content`;
   }
   if (typeof candidate.next === "function") {
-    return `it is an iterator (${name}), which lives where it was made; collect its values into an array`;
+    return `it is an iterator (${name}), which works only where it was made; collect its values into an array`;
   }
   return `it is an instance of ${name}, which is not registered; call portable(${name}) in a module that both sides import, or send a plain object`;
 }

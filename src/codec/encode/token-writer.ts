@@ -6,7 +6,7 @@
 import { Extension } from "../format.ts";
 
 const SLAB_BYTES = 65_536;
-/** Up to this many characters a loop in JavaScript beats a call into the engine's encoder. */
+/** Up to this many characters a loop in JavaScript is quicker than a call into the engine's encoder. */
 const LOOP_CHARACTERS = 40;
 const MAX_SHORT_STRING = 31;
 

@@ -11,13 +11,13 @@ import { type Clock, systemClock } from "./clock.ts";
 export interface ThrottleOptions {
   /** Least time between identical messages of one key, in milliseconds. */
   readonly intervalMs: number;
-  /** Most keys remembered; the one longest unheard of is forgotten first. Default 1 000. */
+  /** Most keys remembered; the one not used for longest is forgotten first. Default 1 000. */
   readonly keyLimit?: number;
   /** Where time comes from; a parameter for tests. */
   readonly clock?: Pick<Clock, "now">;
 }
 
-interface Utterance {
+interface LastMessage {
   readonly text: string;
   readonly atMs: number;
   suppressed: number;
@@ -38,7 +38,7 @@ export function createThrottle(
   options: ThrottleOptions,
 ): (key: string, text: string) => boolean {
   const { intervalMs, keyLimit = 1_000, clock = systemClock } = options;
-  const last = new Map<string, Utterance>();
+  const last = new Map<string, LastMessage>();
   return (key, text) => {
     const now = clock.now();
     const previous = last.get(key);

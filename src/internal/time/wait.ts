@@ -1,5 +1,5 @@
 /**
- * Waiting that ends: a pause, and a promise that is waited for up to a limit.
+ * Waiting with an end: a pause, and a promise that is waited for up to a limit.
  *
  * Nothing here keeps the process alive, and no deadline is left behind.
  */

@@ -5,41 +5,35 @@
 import { setImmediate } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { createDeferred } from "../internal/deferred.ts";
-import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
-import { deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import { processReferences } from "../routine/process-references.ts";
-import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { hostId } from "../transport/unix/host-id.ts";
-import { listenUnix, type UnixListener } from "../transport/unix/listen.ts";
-import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { AcceptHook } from "../worker/accept-hook.ts";
 import { Activity, idleMsIn } from "../worker/activity.ts";
 import { TaskServer } from "../worker/task-server.ts";
-import { advertisedAddress } from "./listener/advertised-address.ts";
-import { NetworkListener } from "./listener/network-listener.ts";
+import { WorkerListeners } from "./listener/worker-listeners.ts";
 import { loadAcceptHook } from "./modules/accept-module.ts";
 import { exposeModules } from "./modules/expose-modules.ts";
+import type { ExposedRoutines } from "./modules/exposed-routines.ts";
 import type { IdentityMapping } from "./modules/identity-map.ts";
 import { mapReferences } from "./modules/mapped-references.ts";
-import { createModuleLoader } from "./modules/module-loader.ts";
+import { createModuleLoader, type ModuleLoader } from "./modules/module-loader.ts";
 import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
 import { NestedProxies } from "./nested-proxies.ts";
+import { ShutDown } from "./shut-down.ts";
 
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;
 
 /** How long a worker that has finished its calls waits for callers to have read that it ends, and for what they sent before. */
 const CROSSING_MS = 2_000;
-
-/** How long connections of other hosts may take to get what was written before they are cut off. */
-const NETWORK_FAREWELL_MS = 2_000;
 
 /** What a worker is made of. */
 export interface WorkerHostOptions {
@@ -87,7 +81,7 @@ export class WorkerHost {
   readonly stopRequested: Promise<StopRequest>;
   readonly #parts: WorkerParts;
   #stopping: Promise<void> | undefined;
-  #shutDown: { endAtMs: number; readonly cutShort: () => void; readonly done: Promise<void> } | undefined;
+  #shutDown: ShutDown | undefined;
 
   /**
    * Starts it. Resolves when it serves; when that fails, nothing is left open.
@@ -100,75 +94,43 @@ export class WorkerHost {
     const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
     const loader = createModuleLoader({ entry, importTimeoutMs });
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
-    const { importOnDemand, mappings = [] } = options;
     const exposed = await exposeModules(loader, options.modules);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
-    const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
-    const limits = { ...DEFAULT_LIMITS, maxMessage: channel.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
     const activity = new Activity();
-    const tasks = new TaskServer({
-      hello: { session: 0, version, uid, runtime: "node", codecs: [WIRE_CODEC], features: FEATURES, limits },
-      resolver: createRoutineLoader(loader, { exposed, importOnDemand, mappings }),
-      references: mapReferences(processReferences, mappings),
-      accept,
-      activity,
-      origin: `worker ${process.pid} (${uid})`,
-      maxRootCalls: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
-      nestedDispatcher: (descriptor, origin) => nested.dispatcher(descriptor, origin),
-      explainError: (definition, error) => explainSuspended(loader, definition, error),
-    });
-    const serve = (carrier: Carrier): void => {
-      tasks.serve(carrier);
-    };
-    const unixListener = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
+    const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
+    const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity });
     const stopRequest = createDeferred<StopRequest>();
     let worker: WorkerHost | undefined;
-    let networkListener: NetworkListener | undefined;
-    if (network !== undefined) {
-      const controlPath = controlSocketPath(socketPath);
-      removeAtExit(controlPath);
-      try {
-        networkListener = await NetworkListener.start({
-          host: network.host,
-          port: network.port,
-          controlPath,
-          channel,
-          maxBatchBytes: DEFAULT_LIMITS.maxBatch,
-          activity: activity.memory,
-          serve,
-          stop: (graceMs) => {
-            stopRequest.resolve({ graceMs });
-            worker?.cutShort(graceMs);
-          },
-        });
-      } catch (error) {
-        forgetAtExit(controlPath);
-        const closing = unixListener.close();
-        tasks.close();
-        await closing;
-        throw error;
-      }
-    }
+    const listeners = await WorkerListeners.open({
+      socketPath,
+      network,
+      channel,
+      activity: activity.memory,
+      serve: (carrier) => void tasks.serve(carrier),
+      stop: (graceMs) => {
+        stopRequest.resolve({ graceMs });
+        worker?.cutShort(graceMs);
+      },
+    }).catch((error: unknown) => {
+      tasks.close();
+      throw error;
+    });
     const metadata: WorkerMetadata = {
       uid,
-      address:
-        networkListener === undefined
-          ? `unix:${socketPath}`
-          : advertisedAddress(networkListener, network?.advertise),
+      address: listeners.address,
       pid: process.pid,
       version,
       tags,
       extra,
-      // Without credentials, callers over the network are not identified.
-      secure: networkListener === undefined,
+      secure: listeners.secure,
       options: channel,
       runtime: "node",
       codecs: [WIRE_CODEC],
       socket: socketPath,
       hostId: hostId(),
     };
-    networkListener?.announce(metadata);
-    const parts = { tasks, unixListener, nested, networkListener, activity };
+    listeners.announce(metadata);
+    const parts = { tasks, listeners, nested, activity };
     worker = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
     return worker;
   }
@@ -198,24 +160,14 @@ export class WorkerHost {
    * @param options `graceMs`: milliseconds granted to calls in flight, 0 for none, `Infinity` for no limit.
    */
   shutDown({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    if (this.#shutDown === undefined) {
-      const { promise, resolve } = createDeferred<void>();
-      const done = this.#drainAndStop(promise);
-      this.#shutDown = { endAtMs: Number.POSITIVE_INFINITY, cutShort: resolve, done };
-    }
-    this.cutShort(graceMs);
+    this.#shutDown ??= new ShutDown((cutShort) => this.#drainAndStop(cutShort));
+    this.#shutDown.shorten(graceMs);
     return this.#shutDown.done;
   }
 
   /** Shortens a {@link shutDown} under way, if there is one. */
   cutShort(graceMs: number): void {
-    const shutDown = this.#shutDown;
-    if (shutDown === undefined) return;
-    const endAtMs = deadlines.now() + graceMs;
-    if (endAtMs >= shutDown.endAtMs) return;
-    shutDown.endAtMs = endAtMs;
-    if (graceMs <= 0) shutDown.cutShort();
-    else deadlines.add(endAtMs, shutDown.cutShort);
+    this.#shutDown?.shorten(graceMs);
   }
 
   /** Ends what is running and closes everything. Idempotent. */
@@ -240,9 +192,8 @@ export class WorkerHost {
   }
 
   async #stop(): Promise<void> {
-    const { tasks, unixListener, nested, networkListener } = this.#parts;
-    // Closing takes until the last connection has gone, which is the server's to end: not awaited here.
-    const closing = unixListener.close();
+    const { tasks, listeners, nested } = this.#parts;
+    listeners.closeUnix();
     tasks.drain();
     tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
     await waitAtMost(FAREWELL_MS, tasks.idle());
@@ -250,16 +201,40 @@ export class WorkerHost {
     await waitAtMost(FAREWELL_MS, tasks.caughtUp());
     await nested.close();
     tasks.close();
-    await Promise.all([closing, networkListener?.close(NETWORK_FAREWELL_MS)]);
-    if (networkListener !== undefined) forgetAtExit(controlSocketPath(this.metadata.socket ?? ""));
+    await listeners.close();
   }
 }
 
 /** What a worker closes when it ends. */
 interface WorkerParts {
   readonly tasks: TaskServer;
-  readonly unixListener: UnixListener;
+  readonly listeners: WorkerListeners;
   readonly nested: NestedProxies;
-  readonly networkListener: NetworkListener | undefined;
   readonly activity: Activity;
+}
+
+function createTaskServer(
+  options: WorkerHostOptions,
+  inside: {
+    readonly loader: ModuleLoader;
+    readonly exposed: ExposedRoutines;
+    readonly accept: AcceptHook | undefined;
+    readonly nested: NestedProxies;
+    readonly activity: Activity;
+  },
+): TaskServer {
+  const { uid, channel, importOnDemand, mappings = [] } = options;
+  const { loader, exposed, accept, nested, activity } = inside;
+  const limits = { ...DEFAULT_LIMITS, maxMessage: channel.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
+  return new TaskServer({
+    hello: { session: 0, version, uid, runtime: "node", codecs: [WIRE_CODEC], features: FEATURES, limits },
+    resolver: createRoutineLoader(loader, { exposed, importOnDemand, mappings }),
+    references: mapReferences(processReferences, mappings),
+    accept,
+    activity,
+    origin: `worker ${process.pid} (${uid})`,
+    maxRootCalls: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
+    nestedDispatcher: (descriptor, origin) => nested.dispatcher(descriptor, origin),
+    explainError: (definition, error) => explainSuspended(loader, definition, error),
+  });
 }

@@ -92,6 +92,19 @@ class Output {
   readonly #ours = new WeakSet<Error>();
   #pending = 0;
 
+  readonly #onDrain = (): void => {
+    this.#destination.off("drain", this.#onDrain);
+    const sources = [...this.#paused];
+    this.#paused.clear();
+    for (const source of sources) source.resume();
+  };
+
+  /** Worker output that nobody reads any more is dropped; an error of another writer is left to that one. */
+  readonly #onError = (error: Error): void => {
+    if (this.#ours.has(error) || this.#destination.listenerCount("error") > 1) return;
+    throw error;
+  };
+
   constructor(destination: Writable) {
     this.#destination = destination;
   }
@@ -119,19 +132,6 @@ class Output {
   #rest(): void {
     if (this.#pending === 0) this.#destination.off("error", this.#onError);
   }
-
-  readonly #onDrain = (): void => {
-    this.#destination.off("drain", this.#onDrain);
-    const sources = [...this.#paused];
-    this.#paused.clear();
-    for (const source of sources) source.resume();
-  };
-
-  /** Worker output that nobody reads any more is dropped; an error of another writer is left to that one. */
-  readonly #onError = (error: Error): void => {
-    if (this.#ours.has(error) || this.#destination.listenerCount("error") > 1) return;
-    throw error;
-  };
 }
 
 const outputs = processWide("child-output", () => new WeakMap<Writable, Output>());

@@ -1,0 +1,125 @@
+/**
+ * Where a worker takes connections: on a Unix socket for callers on its host and, if it is asked to, on the
+ * network. It hands them over, and knows from them where the worker can be reached.
+ */
+import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
+import type { NetworkOptions } from "../../process/network-options.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import { DEFAULT_LIMITS } from "../../session/limits.ts";
+import { listenUnix, type UnixListener } from "../../transport/unix/listen.ts";
+import { controlSocketPath } from "../../transport/unix/socket-path.ts";
+import type { ChannelOptions } from "../../wire/channel-options.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import { advertisedAddress } from "./advertised-address.ts";
+import { NetworkListener } from "./network-listener.ts";
+
+/** How long connections of other hosts may take to get what was written before they are cut off. */
+const NETWORK_FAREWELL_MS = 2_000;
+
+/** What is opened, and for whom. */
+export interface WorkerListenersOptions {
+  /** Path of the Unix socket; its directory exists and belongs to this user alone. */
+  readonly socketPath: string;
+  /** Absent: no port is opened. */
+  readonly network: NetworkOptions | undefined;
+  /** The worker's transport settings; what is absent keeps its default. */
+  readonly channel: ChannelOptions;
+  /** The memory of the worker's activity; see `worker/activity.ts`. */
+  readonly activity: SharedArrayBuffer;
+  /** Takes a new connection. */
+  readonly serve: (carrier: Carrier) => void;
+  /** The worker has been told to stop over its control socket: `graceMs` for calls in flight, `Infinity` for no limit. */
+  readonly stop: (graceMs: number) => void;
+}
+
+/** The listeners of one worker. */
+export class WorkerListeners {
+  /** What the worker's record gives as its address. */
+  readonly address: string;
+  /** Whether every caller is known to be a program of this user. Without credentials, those over the network are not. */
+  readonly secure: boolean;
+  readonly #unix: UnixListener;
+  readonly #network: OpenNetwork | undefined;
+  #unixClosing: Promise<void> | undefined;
+
+  /**
+   * Opens them. When that fails, nothing is left open.
+   *
+   * @throws The system's error; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for a place to listen that
+   *   cannot be had.
+   */
+  static async open(options: WorkerListenersOptions): Promise<WorkerListeners> {
+    const { socketPath, serve } = options;
+    const network = await openNetwork(options);
+    try {
+      const unix = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
+      return new WorkerListeners(socketPath, { unix, network });
+    } catch (error) {
+      await network?.close(0);
+      throw error;
+    }
+  }
+
+  private constructor(
+    socketPath: string,
+    open: { readonly unix: UnixListener; readonly network: OpenNetwork | undefined },
+  ) {
+    const { unix, network } = open;
+    this.address = network === undefined ? `unix:${socketPath}` : network.address;
+    this.secure = network === undefined;
+    this.#unix = unix;
+    this.#network = network;
+  }
+
+  /** Gives the record out to callers on the network who ask for it. */
+  announce(worker: WorkerMetadata): void {
+    this.#network?.listener.announce(worker);
+  }
+
+  /** Takes no more connections on the Unix socket; those of the network are taken, and refused, until {@link close}. */
+  closeUnix(): void {
+    this.#unixClosing ??= this.#unix.close();
+  }
+
+  /** Takes no more connections, and resolves when those there are have ended, which is their server's doing. */
+  async close(): Promise<void> {
+    this.closeUnix();
+    await Promise.all([this.#unixClosing, this.#network?.close(NETWORK_FAREWELL_MS)]);
+  }
+}
+
+interface OpenNetwork {
+  readonly listener: NetworkListener;
+  readonly address: string;
+  close(graceMs: number): Promise<void>;
+}
+
+async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
+  const { network, socketPath, channel, activity, serve, stop } = options;
+  if (network === undefined) return undefined;
+  const controlPath = controlSocketPath(socketPath);
+  removeAtExit(controlPath);
+  try {
+    const listener = await NetworkListener.start({
+      host: network.host,
+      port: network.port,
+      controlPath,
+      channel,
+      maxBatchBytes: DEFAULT_LIMITS.maxBatch,
+      activity,
+      serve,
+      stop,
+    });
+    return {
+      listener,
+      address: advertisedAddress(listener, network.advertise),
+      async close(graceMs) {
+        await listener.close(graceMs);
+        forgetAtExit(controlPath);
+      },
+    };
+  } catch (error) {
+    forgetAtExit(controlPath);
+    throw error;
+  }
+}

@@ -9,7 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
 
 const source = (path: string): string =>
-  JSON.stringify(new URL(`../../../src/process/${path}`, import.meta.url).href);
+  JSON.stringify(new URL(`../../../src/process/launch/${path}`, import.meta.url).href);
 
 /** Starts children in a busy loop, guarded in one of the two ways, and prints their pids. */
 const PARENTS = {

@@ -1,7 +1,7 @@
 /** The `--discovery` option: one text that names a discovery and its parameters. */
 import { InvalidArgumentError, Option } from "commander";
 import type { Discovery } from "../discovery/discovery.ts";
-import { discoveryFromDescriptor } from "../discovery/registered-kinds.ts";
+import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
 import { asArgument } from "./arguments.ts";
 
 /** A discovery as it was asked for. */

@@ -8,7 +8,6 @@ import { socketPath } from "../transport/unix/socket-path.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
-
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { CommandFailure, ExitCode, printable, type Terminal } from "./terminal.ts";

@@ -51,7 +51,7 @@ export class SharedWatch {
     };
   }
 
-  #join(subscription: Subscription): Membership {
+  #join(subscription: Subscription): Joined {
     this.#run ??= this.#start();
     const run = this.#run;
     run.subscriptions.add(subscription);
@@ -96,8 +96,8 @@ function assertSubscribeOptions(options: SubscribeOptions): void {
   assertSignal("signal", signal);
 }
 
-/** A subscription's part in a run. */
-interface Membership {
+/** What a subscription has joined. */
+interface Joined {
   /** The workers known when it joined. */
   readonly known: Iterable<WorkerMetadata>;
   /** Resolves once what this subscription alone kept open is closed. */
@@ -111,17 +111,17 @@ interface Waiter {
 
 class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
   readonly #signal: AbortSignal | undefined;
-  readonly #join: (subscription: Subscription) => Membership;
+  readonly #join: (subscription: Subscription) => Joined;
   readonly #transitions: FilterTransitions;
   /** The last change of each worker that has not been read, in the order in which workers first changed. */
   readonly #pending = new Map<string, DiscoveryEvent>();
   readonly #waiters = new Fifo<Waiter>();
   readonly #onAbort = (): void => void this.#end();
-  #membership: Membership | undefined;
+  #joined: Joined | undefined;
   #failure: { readonly reason: unknown } | undefined;
   #ended: Promise<void> | undefined;
 
-  constructor(options: SubscribeOptions, join: (subscription: Subscription) => Membership) {
+  constructor(options: SubscribeOptions, join: (subscription: Subscription) => Joined) {
     this.#signal = options.signal;
     this.#join = join;
     this.#transitions = new FilterTransitions(options.filter);
@@ -144,7 +144,7 @@ class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
   next(): Promise<IteratorResult<DiscoveryEvent>> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      if (this.#membership === undefined && this.#ended === undefined) this.#begin();
+      if (this.#joined === undefined && this.#ended === undefined) this.#begin();
       if (this.#ended !== undefined) this.#flush();
       else this.#pump();
     });
@@ -165,8 +165,8 @@ class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
       return;
     }
     this.#signal?.addEventListener("abort", this.#onAbort);
-    this.#membership = this.#join(this);
-    for (const worker of this.#membership.known) {
+    this.#joined = this.#join(this);
+    for (const worker of this.#joined.known) {
       this.#pending.set(worker.uid, { type: "worker-added", worker });
     }
   }
@@ -191,7 +191,7 @@ class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
     this.#ended ??= (async () => {
       this.#signal?.removeEventListener("abort", this.#onAbort);
       this.#pending.clear();
-      await this.#membership?.leave();
+      await this.#joined?.leave();
     })();
     this.#flush();
     return this.#ended;

@@ -9,7 +9,7 @@ import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-des
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
-import { discoveryFromDescriptor } from "../discovery/registered-kinds.ts";
+import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";

@@ -1,10 +1,10 @@
 /** What a DNS discovery accepts, and the data from which it is rebuilt. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { discoveryFromDescriptor } from "../../../../src/discovery/discovery-from-descriptor.ts";
 import { DnsDiscovery } from "../../../../src/discovery/dns/dns-discovery.ts";
 import { resolveDnsDiscovery } from "../../../../src/discovery/dns/dns-discovery-options.ts";
 import { createDnsResolver } from "../../../../src/discovery/dns/lookup.ts";
-import { discoveryFromDescriptor } from "../../../../src/discovery/registered-kinds.ts";
 import { dnsPeers } from "../../../support/dns-peers.ts";
 import { follow } from "../../../support/follow.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";

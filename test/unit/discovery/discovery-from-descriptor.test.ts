@@ -1,9 +1,9 @@
 /** Discoveries rebuilt from data. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { discoveryFromDescriptor } from "../../../src/discovery/discovery-from-descriptor.ts";
 import { LanDiscovery } from "../../../src/discovery/lan/lan-discovery.ts";
 import { LocalDiscovery } from "../../../src/discovery/local/local-discovery.ts";
-import { discoveryFromDescriptor } from "../../../src/discovery/registered-kinds.ts";
 import { StaticDiscovery } from "../../../src/discovery/static-discovery.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 

@@ -31,7 +31,7 @@ export interface Carrier {
    *
    * @param batch `CARRIER_HEADROOM` bytes for the carrier, then the batch.
    * @param tail The rest of the batch, sent without a copy; must not change until it has left.
-   * @returns False when the caller should hold further bulk back until `drain`.
+   * @returns False when the caller should let further bulk wait until `drain`.
    */
   send(batch: Uint8Array, tail?: Uint8Array): boolean;
   /** Sends what has been handed over, then ends. */

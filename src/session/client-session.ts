@@ -31,7 +31,7 @@ export interface ClientStream {
    * @param uid Likewise.
    */
   accepted(version: string, uid: string): void;
-  /** The body has suspended for the first time, after holding the worker this long. */
+  /** The body has suspended for the first time, after occupying its thread for this long. */
   parked(bodyUs: number): void;
   /** A value that a generator yielded. */
   result(message: ReceivedMessage): void;
@@ -238,7 +238,7 @@ export class ClientSession implements SessionHalf {
   broken(stream: number, problem: string): void {
     const sink = this.#streams.get(stream);
     if (sink === undefined) return;
-    // The worker still holds the number: it is told to stop, and whatever it answers is late.
+    // The worker still has the number in use: it is told to stop, and whatever it answers is late.
     this.connection.writer.reset(stream, 0, problem.slice(0, 200));
     this.connection.scheduleFlush();
     this.#finish(stream);

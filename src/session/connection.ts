@@ -70,7 +70,7 @@ export class Connection implements CarrierEvents {
     return this.#state === "closed";
   }
 
-  /** Whether bulk should be held back: the carrier or the peer's window is full. */
+  /** Whether bulk should wait: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.outbound.congested;
   }

@@ -67,7 +67,7 @@ export class OutboundBatch {
   }
 
   /** The carrier is full, says something that was sent past the batch. */
-  holdBack(): void {
+  filled(): void {
     this.#congested = true;
   }
 

@@ -11,6 +11,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import type { Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
+import { DeferredWork } from "./deferred-work.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
@@ -29,12 +30,6 @@ export interface ServerStream {
   cancel(reason: ReceivedMessage): void;
   /** The stream is over on the wire; whatever runs should stop. Nothing can be sent any more. */
   lost(why: string): void;
-}
-
-/** Work that waits until its client takes more; see {@link ServerSession.holdBack}. */
-export interface HeldWork {
-  /** It may go on. */
-  released(): void;
 }
 
 /** Takes tasks. */
@@ -56,13 +51,12 @@ export interface TaskAcceptor {
   closed(session: ServerSession): void;
 }
 
-/** Work released in one turn: whether there is room for more shows only once it has answered. */
-const RELEASED_AT_A_TIME = 16;
-
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
   readonly connection: Connection;
+  /** What waits until the client takes more answers. */
+  readonly deferred: DeferredWork = new DeferredWork(() => !this.connection.congested);
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
   readonly #reason: ReceivedMessage;
@@ -71,9 +65,6 @@ export class ServerSession implements SessionHalf {
   #knowsGrammar = false;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
-  /** The oldest first. */
-  readonly #held = new Set<HeldWork>();
-  #releasing = false;
 
   constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
     this.#acceptor = acceptor;
@@ -116,20 +107,10 @@ export class ServerSession implements SessionHalf {
 
   /**
    * Whether this client takes so little that more answers would only fill memory: what makes answers is then to be
-   * held back. A client on this host is one's own, and is never made to wait for itself.
+   * deferred. A client on this host is one's own, and is never made to wait for itself.
    */
-  get isOverfull(): boolean {
+  get defersWork(): boolean {
     return !this.connection.carrier.local && this.connection.congested;
-  }
-
-  /** Has the work released, once, when the client takes more again. */
-  holdBack(work: HeldWork): void {
-    this.#held.add(work);
-  }
-
-  /** Forgets work that was held back. */
-  letGo(work: HeldWork): void {
-    this.#held.delete(work);
   }
 
   /** Goes on with another target for the frames of a stream. */
@@ -289,7 +270,7 @@ export class ServerSession implements SessionHalf {
   drained(): void {
     // Results wait in the writer and leave with the next flush.
     this.connection.scheduleFlush();
-    this.#release();
+    this.deferred.resume();
   }
 
   closed(error: Error | undefined): void {
@@ -298,7 +279,7 @@ export class ServerSession implements SessionHalf {
     for (const answered of this.#pings.values()) answered();
     this.#pings.clear();
     for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
-    this.#held.clear();
+    this.deferred.clear();
     this.#acceptor.closed(this);
   }
 
@@ -312,23 +293,6 @@ export class ServerSession implements SessionHalf {
     this.#streams.delete(stream);
     this.connection.inbound.drop(stream);
     this.connection.outbound.message(stream, kind, payload, bodyUs);
-  }
-
-  #release(): void {
-    if (this.#held.size === 0 || this.#releasing) return;
-    let released = 0;
-    for (const work of this.#held) {
-      if (this.connection.congested) return; // it drains again
-      if (released++ === RELEASED_AT_A_TIME) break;
-      this.#held.delete(work);
-      work.released();
-    }
-    if (this.#held.size === 0) return;
-    this.#releasing = true;
-    setImmediate(() => {
-      this.#releasing = false;
-      this.#release();
-    });
   }
 }
 

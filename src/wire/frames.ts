@@ -65,7 +65,7 @@ export interface MessageFields {
   readonly parts: number;
   /** Whether the payload itself is part 0, and not in the frame. */
   readonly detached: boolean;
-  /** Of a response: how long the body held the thread, in microseconds; 0: not stated. */
+  /** Of a response: how long the body occupied the thread, in microseconds; 0: not stated. */
   readonly bodyUs: number;
 }
 

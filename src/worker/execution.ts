@@ -13,8 +13,9 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
+import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
-import { type HeldWork, refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
+import { refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
@@ -50,7 +51,7 @@ export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
 type EncodedPayload = ReturnType<typeof encodeValue>;
 
 /** A task that this worker has accepted. */
-export abstract class Execution implements ServerStream, Runnable, HeldWork {
+export abstract class Execution implements ServerStream, Runnable, Deferrable {
   readonly task: IncomingTask;
   readonly session: ServerSession;
   readonly stream: number;
@@ -65,10 +66,10 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   /** Its place in the queue while it waits for its turn. */
   #node: FifoNode<Runnable> | undefined;
   /** Its turn has come, and its client takes no more answers for now. */
-  #held = false;
+  #deferred = false;
   #begun = false;
   #acked = false;
-  /** How long the last step held the thread, and whether the caller has been told. */
+  /** How long the last step occupied the thread, and whether the caller has been told. */
   #bodyUs = 0;
   #reported = false;
   #deadlineEntry: DeadlineEntry | undefined;
@@ -84,7 +85,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     return this.#phase;
   }
 
-  get expectedHoldUs(): number | undefined {
+  get expectedUs(): number | undefined {
     return this.#estimate?.us;
   }
 
@@ -94,7 +95,7 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   }
 
   protected get queued(): boolean {
-    return this.#node !== undefined || this.#held;
+    return this.#node !== undefined || this.#deferred;
   }
 
   // Frames of the stream, in the order in which they arrive.
@@ -185,18 +186,18 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   run(): void {
     this.#node = undefined;
     if (this.#phase === "over") return;
-    // Its end, which nobody asked it to put off, is one small frame.
-    if (this.session.isOverfull && !this.task.cancelled) {
-      this.#held = true;
-      this.session.holdBack(this);
+    // The end of one that is cancelled is one small frame, and is not deferred.
+    if (this.session.defersWork && !this.task.cancelled) {
+      this.#deferred = true;
+      this.session.deferred.add(this);
       return;
     }
     scopeStorage.run(this.task, runInside, this);
   }
 
   /** The client takes answers again. */
-  released(): void {
-    this.#held = false;
+  resume(): void {
+    this.#deferred = false;
     this.enqueue();
   }
 
@@ -255,22 +256,22 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
     try {
       outcome = Reflect.apply(definition.body, receiver, parameters);
     } catch (error) {
-      this.held();
+      this.noteBodyTime();
       this.fail(error);
       return;
     }
     this.returned(outcome);
   }
 
-  /** The step has let go of the thread. */
-  protected held(): void {
+  /** The step has left the thread: notes how long it took. */
+  protected noteBodyTime(): void {
     const us = this.host.queue.mark();
     this.#bodyUs = us;
     this.#reported = false;
     this.#estimate?.add(us);
   }
 
-  /** How long the last step held the thread, for the first frame that tells; 0 for those after it. */
+  /** How long the last step occupied the thread, for the first frame that tells; 0 for those after it. */
   protected takeBodyUs(): number {
     if (this.#reported) return 0;
     this.#reported = true;
@@ -369,9 +370,9 @@ export abstract class Execution implements ServerStream, Runnable, HeldWork {
   }
 
   #stopWaiting(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    this.session.letGo(this);
+    if (!this.#deferred) return;
+    this.#deferred = false;
+    this.session.deferred.delete(this);
   }
 
   #acknowledge(): void {

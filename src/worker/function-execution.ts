@@ -36,7 +36,7 @@ export class FunctionExecution extends Execution {
   }
 
   protected returned(outcome: unknown): void {
-    this.held();
+    this.noteBodyTime();
     if (isThenable(outcome)) {
       Promise.resolve(outcome).then(
         (value: unknown) => this.finish(value),

@@ -132,11 +132,11 @@ export class GeneratorExecution extends Execution {
     try {
       outcome = advance(generator, step);
     } catch (error) {
-      this.held();
+      this.noteBodyTime();
       this.#stepFailed(error);
       return;
     }
-    this.held();
+    this.noteBodyTime();
     if (isThenable(outcome)) {
       Promise.resolve(outcome).then(
         (result: unknown) => this.#stepped(generator, result as IteratorResult<unknown>),

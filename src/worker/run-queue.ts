@@ -10,10 +10,10 @@ const LONG_BODY_US = 250;
 /** How long bodies run before the loop turns. */
 const TURN_MS = 1;
 
-/** Something that holds the thread for a while: the start of a body, or one step of a generator. */
+/** Something that occupies the thread for a while: the start of a body, or one step of a generator. */
 export interface Runnable {
-  /** How long it is expected to hold the thread, in microseconds; `undefined` when nothing is known. */
-  readonly expectedHoldUs: number | undefined;
+  /** How long it is expected to occupy the thread, in microseconds; `undefined` when nothing is known. */
+  readonly expectedUs: number | undefined;
   /** Tells whoever waits that it is about to run, where that has not been told; called only before long ones. */
   announce(): void;
   /** Runs until it first suspends. */
@@ -50,7 +50,7 @@ export class RunQueue {
 
   /**
    * Microseconds since the last mark, at least 1; sets the mark. A body calls it when its synchronous
-   * part is over, which attributes to it exactly the time it held the thread.
+   * part is over, which attributes to it exactly the time it occupied the thread.
    */
   mark(): number {
     const now = performance.now();
@@ -67,7 +67,7 @@ export class RunQueue {
     this.#markMs = startMs;
     try {
       for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
-        const expected = job.expectedHoldUs;
+        const expected = job.expectedUs;
         if (expected === undefined || expected > LONG_BODY_US) {
           job.announce();
           this.#flush();

@@ -26,7 +26,7 @@ export class MemoryCarrier implements Carrier {
   split = false;
   /** What `send` answers; setting it to false tells the session that there is room again. */
   #congested = false;
-  #held = false;
+  #paused = false;
   #peer: MemoryCarrier | undefined;
   readonly #queue: Uint8Array[] = [];
   #scheduled = false;
@@ -65,14 +65,14 @@ export class MemoryCarrier implements Carrier {
     if (relieved && !this.#over) this.events?.drain();
   }
 
-  /** Keeps what this end sends from arriving. */
-  hold(): void {
-    this.#held = true;
+  /** Keeps what this end sends from arriving, until `resume`. */
+  pause(): void {
+    this.#paused = true;
   }
 
   /** Lets everything arrive that was kept, and what follows. */
-  release(): void {
-    this.#held = false;
+  resume(): void {
+    this.#paused = false;
     this.#schedule();
   }
 
@@ -121,18 +121,18 @@ export class MemoryCarrier implements Carrier {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#held) return;
+    if (this.#scheduled || this.#paused) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (!this.#held) this.#deliver();
+      if (!this.#paused) this.#deliver();
     });
   }
 
   #deliver(): void {
     for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
       for (const piece of this.split ? splitFrames(batch) : [batch]) this.#peer?.arrive(piece);
-      if (this.#held) return;
+      if (this.#paused) return;
     }
     if (!this.#ending) return;
     this.end(undefined);

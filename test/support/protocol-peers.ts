@@ -155,7 +155,7 @@ function decodeLeniently(message: ReceivedMessage): unknown {
 export interface CallFields {
   readonly generator?: boolean;
   /** The worker accepts before the body may start. */
-  readonly heldBack?: boolean;
+  readonly awaitsAck?: boolean;
   readonly nested?: boolean;
   readonly budgetUs?: number;
   readonly credit?: number;
@@ -200,7 +200,7 @@ export class TestClient {
 
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
-    const { generator = false, heldBack = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
+    const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -210,7 +210,7 @@ export class TestClient {
       proxyRef: 0,
       flags:
         (generator ? TaskFlag.Generator : 0) |
-        (heldBack ? 0 : TaskFlag.NextImplied) |
+        (awaitsAck ? 0 : TaskFlag.NextImplied) |
         (nested ? TaskFlag.Nested : 0),
       budgetUs,
       credit,

@@ -46,7 +46,7 @@ export class OutboundMessages {
     this.#writer = batch.writer;
   }
 
-  /** Whether bulk should be held back: the carrier or the peer's window is full. */
+  /** Whether bulk should wait: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.#batch.congested || this.#windowBytes <= 0;
   }
@@ -81,7 +81,7 @@ export class OutboundMessages {
   /**
    * Writes a message of a stream, likewise. It waits for the parts of the one before it on the same stream.
    *
-   * @param bodyUs Of a response: how long the body held the thread, in microseconds; 0: not stated.
+   * @param bodyUs Of a response: how long the body occupied the thread, in microseconds; 0: not stated.
    */
   message(stream: number, kind: MessageKind, payload: Payload, bodyUs: number): void {
     const before = this.#transferOf(stream);
@@ -147,7 +147,7 @@ export class OutboundMessages {
         if (this.congested) break;
         const { sentBytes, more } = transfer.sendChunk(this.#carrier, this.#inlineBytes);
         this.#windowBytes -= sentBytes;
-        if (!more) this.#batch.holdBack();
+        if (!more) this.#batch.filled();
         if (transfer.done) {
           this.#transfers.delete(stream);
           for (const write of transfer.after) write(); // one may begin a transfer, for which the others wait in turn

@@ -19,7 +19,7 @@ const SHORT = 48;
 export class ReceivedMessage implements Payload {
   kind: FrameKind = FrameKind.Unknown;
   stream = 0;
-  /** Of a response: how long the body held the thread, in microseconds; 0: not stated. */
+  /** Of a response: how long the body occupied the thread, in microseconds; 0: not stated. */
   bodyUs = 0;
   bytes: Uint8Array = NO_PAYLOAD.bytes;
   start = 0;

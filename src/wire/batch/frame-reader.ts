@@ -49,7 +49,7 @@ export class FrameReader {
 
   /** The bytes being read; all ranges are in it. */
   bytes: Uint8Array = NOTHING;
-  /** How long the body held the thread, in microseconds; 0: not stated. */
+  /** How long the body occupied the thread, in microseconds; 0: not stated. */
   bodyUs = 0;
   /** Credit: values. Window: bytes. Ping, Pong: token. Signal: index. */
   count = 0;

@@ -142,7 +142,7 @@ export class BatchWriter {
     this.#nested(stream, FrameTag.Response, ResponseTag.Nack, encodeNack(nack));
   }
 
-  /** `bodyUs`: how long the body held the thread, in microseconds; 0: not stated. */
+  /** `bodyUs`: how long the body occupied the thread, in microseconds; 0: not stated. */
   parked(stream: number, bodyUs: number): void {
     let at = this.#frame(stream, FrameTag.Response, 3 + bodyTimeSize(bodyUs));
     const out = this.#out.bytes;

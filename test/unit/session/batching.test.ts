@@ -62,14 +62,14 @@ test("ClientSession sends calls made by the continuations of one batch of result
   const { client, carriers } = pair;
   await client.call("add", [1, 2]).value();
   const first = Array.from({ length: 20 }, () => client.call("add", [1, 2]));
-  carriers.server.hold();
+  carriers.server.pause();
   await eventually(
     () => framesOf(carriers.server.sent).filter((frame) => frame.kind === FrameKind.Done).length === 21,
   );
   const before = carriers.client.sent.length;
 
   const second = first.map((call) => call.value().then(() => client.call("add", [3, 4]).value()));
-  carriers.server.release();
+  carriers.server.resume();
   await Promise.all(second);
 
   assert.equal(carriers.client.sent.length - before, 1);
@@ -125,7 +125,7 @@ test("RunQueue turns the loop between bodies, so that a cancel reaches tasks tha
   assert.equal(worker.starts, 1 + calls.length - refused);
 });
 
-test("ServerSession reports how long a body held the thread", async () => {
+test("ServerSession reports how long a body occupied the thread", async () => {
   const later = async (): Promise<string> => {
     busy(3);
     await nextTurn();

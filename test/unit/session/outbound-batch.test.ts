@@ -118,7 +118,7 @@ test("OutboundBatch is congested from a refusal of the carrier on until it is to
   assert.equal(congested, true);
   assert.equal(state.log.filter((entry) => entry.startsWith("sent")).length, 2);
   assert.equal(state.batch.congested, false);
-  state.batch.holdBack();
+  state.batch.filled();
   assert.equal(state.batch.congested, true);
 });
 

@@ -97,11 +97,11 @@ function converse(client: TestClient): RecordedCall[] {
     client.call("fail"),
     client.call("count", [3], { generator: true }),
     client.call("count", [9], { generator: true, credit: 4 }),
-    client.call("add", [3, 4], { heldBack: true, budgetUs: 5_000_000 }),
+    client.call("add", [3, 4], { awaitsAck: true, budgetUs: 5_000_000 }),
     client.call("echo", ["long".repeat(600)]),
     client.call("unknown", []),
   ];
-  const [, , , plain, ahead, held] = calls;
+  const [, , , plain, ahead, awaiting] = calls;
   if (plain !== undefined) {
     session.next(plain.stream);
     session.send(plain.stream, payloadOf("sent"));
@@ -111,7 +111,7 @@ function converse(client: TestClient): RecordedCall[] {
     session.credit(ahead.stream, 2);
     session.return(ahead.stream, payloadOf("returned"));
   }
-  if (held !== undefined) session.cancel(held.stream, payloadOf(new Error("cancelled")));
+  if (awaiting !== undefined) session.cancel(awaiting.stream, payloadOf(new Error("cancelled")));
   session.ping(5);
   return calls;
 }

@@ -170,12 +170,12 @@ const scenarios: readonly Scenario[] = [
   {
     title: "a call cancelled when it has just ended",
     run: async ({ client, carriers }) => {
-      carriers.server.hold();
+      carriers.server.pause();
       const call = client.call("add", [1, 2]);
       await eventually(() => terminals(carriers.server).has(call.stream));
       client.session.cancel(call.stream, REASON);
       await nextTurn();
-      carriers.server.release();
+      carriers.server.resume();
       return call;
     },
     ends: "done",
@@ -284,7 +284,7 @@ const scenarios: readonly Scenario[] = [
   {
     title: "a task that is accepted, then cancelled",
     run: async ({ client }) => {
-      const call = client.call("wait", [], { heldBack: true });
+      const call = client.call("wait", [], { awaitsAck: true });
       await eventually(() => call.acks === 1);
       client.session.cancel(call.stream, REASON);
       return call;
@@ -294,7 +294,7 @@ const scenarios: readonly Scenario[] = [
   {
     title: "a task that is accepted, then started",
     run: async ({ client }) => {
-      const call = client.call("add", [1, 2], { heldBack: true });
+      const call = client.call("add", [1, 2], { awaitsAck: true });
       await eventually(() => call.acks === 1);
       client.session.next(call.stream);
       client.session.next(call.stream);

@@ -124,7 +124,7 @@ test("Session keeps what is on its way within the peer's window and one message"
   const connectionWindow = MIB;
   await using pair = await connect(bodies, { hello: helloWith({ limits: { connectionWindow } }) });
   const { client, carriers } = pair;
-  carriers.client.hold();
+  carriers.client.pause();
   const before = carriers.client.sentBytes;
 
   const call = client.call("size", [new Uint8Array(20 * MIB)]);
@@ -133,7 +133,7 @@ test("Session keeps what is on its way within the peer's window and one message"
   await eventually(() => framesOf(carriers.client.sent).some((frame) => frame.stream === other.stream));
   const inFlight = carriers.client.sentBytes - before;
   const congested = client.session.connection.congested;
-  carriers.client.release();
+  carriers.client.resume();
   const sizes = await Promise.all([call.value(), other.value()]);
 
   assert.ok(inFlight <= connectionWindow + 2 * CHUNK_SIZE, `${inFlight} bytes`);
@@ -228,11 +228,11 @@ test("Session keeps the order of large values sent to a generator", async () => 
 test("Session stops the chunks of a task that is refused by its head", async () => {
   await using pair = await connect(bodies);
   const { client, carriers, worker } = pair;
-  carriers.server.hold();
+  carriers.server.pause();
 
   const call = client.call("no-such-routine", [new Uint8Array(60 * MIB)]);
   await eventually(() => framesOf(carriers.server.sent).some((frame) => frame.kind === FrameKind.Nack));
-  carriers.server.release();
+  carriers.server.resume();
   const outcome = await call.outcome;
   const sum = await client.call("add", [1, 2]).value();
 
@@ -251,12 +251,12 @@ test("Session bears more refused and cancelled large tasks than messages may be 
   const { client, carriers } = pair;
 
   for (let round = 0; round < 10; round++) {
-    carriers.client.hold();
+    carriers.client.pause();
     const refused = client.call("no-such-routine", [new Uint8Array(3 * MIB)]);
     const cancelled = client.call("size", [new Uint8Array(3 * MIB)]);
     await eventually(() => client.session.connection.congested);
     client.session.cancel(cancelled.stream, payloadOf(undefined));
-    carriers.client.release();
+    carriers.client.resume();
     const outcomes = [await refused.outcome, await cancelled.outcome];
     assert.deepEqual(
       outcomes.map((outcome) => outcome.kind),
@@ -306,12 +306,12 @@ test("ClientSession gets the terminal frame of a call that it cancels while the 
     clientHello: helloWith({ limits: { connectionWindow: 256 * 1024 } }),
   });
   const { client, carriers } = pair;
-  carriers.server.hold();
+  carriers.server.pause();
 
   const call = client.call("bytes", [5 * MIB, 1]);
   await eventually(() => chunksOf(carriers.server.sent) >= 2);
   // The worker learns of it when the client has some of the chunks, and waits for room to send more.
-  carriers.server.release();
+  carriers.server.resume();
   client.session.cancel(call.stream, payloadOf(undefined));
   const outcome = await call.outcome;
 
@@ -329,11 +329,11 @@ test("ClientSession gets the terminal frame of a generator that it cancels while
     { clientHello: helloWith({ limits: { connectionWindow: 256 * 1024 } }) },
   );
   const { client, carriers } = pair;
-  carriers.server.hold();
+  carriers.server.pause();
 
   const call = client.call("stream", [], { generator: true });
   await eventually(() => chunksOf(carriers.server.sent) >= 2);
-  carriers.server.release();
+  carriers.server.resume();
   client.session.cancel(call.stream, payloadOf(undefined));
   const outcome = await call.outcome;
 
@@ -352,11 +352,11 @@ test("ServerSession forgets a large value that reaches a generator after its end
   for (let round = 0; round < 6; round++) {
     const call = client.call("brief", [], { generator: true });
     await call.yielded(1);
-    carriers.server.hold();
+    carriers.server.pause();
     client.session.next(call.stream);
     client.session.send(call.stream, payloadOf(new Uint8Array(MIB)));
     await eventually(() => client.session.connection.congested);
-    carriers.server.release();
+    carriers.server.resume();
     const outcome = await call.outcome;
     assert.equal(outcome.kind, "done");
   }
@@ -369,7 +369,7 @@ test("ClientSession tells of tasks that were with the carrier when the connectio
   const { client, carriers } = pair;
 
   const left = client.call("add", [1, 2]);
-  carriers.client.hold();
+  carriers.client.pause();
   await eventually(() => framesOf(carriers.client.sent).some((frame) => frame.stream === left.stream));
   const written = client.call("add", [3, 4]);
   carriers.client.cut();

@@ -248,7 +248,7 @@ test("ClientSession hands the worker's version and uid to a task that is accepte
   const hello = helloWith({ uid: "w1", version: "0.8.1" });
   await using pair = await connect({ add }, { hello });
 
-  const call = pair.client.call("add", [1, 2], { heldBack: true });
+  const call = pair.client.call("add", [1, 2], { awaitsAck: true });
   await eventually(() => call.acks === 1);
   pair.client.session.next(call.stream);
   await call.value();
@@ -283,7 +283,7 @@ async function ackedBy(answer: (server: MemoryCarrier) => void) {
   const caller = new TestClient(client);
   server.inject(batchOf((writer) => writer.hello(helloWith({ uid: "w1", version: "0.8.1" }))));
   await caller.hello;
-  const call = caller.call("add", [1, 2], { heldBack: true });
+  const call = caller.call("add", [1, 2], { awaitsAck: true });
   answer(server);
   await eventually(() => call.acks > 0 || call.outcomes.length > 0);
   return { call, close: () => caller.session.connection.close() };

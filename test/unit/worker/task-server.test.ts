@@ -79,7 +79,7 @@ test("TaskServer has caught up once what crossed its announcement has been answe
   const { bodies } = gated();
   await using pair = await connect(bodies);
   const { client, worker, carriers } = pair;
-  carriers.client.hold();
+  carriers.client.pause();
   const crossing = client.call("add");
   worker.tasks.drain();
   let caughtUp = false;
@@ -89,7 +89,7 @@ test("TaskServer has caught up once what crossed its announcement has been answe
   await eventually(() => client.goAways.length > 0);
   const before = caughtUp;
 
-  carriers.client.release();
+  carriers.client.resume();
   await catchingUp;
 
   assert.equal(before, false);
@@ -99,7 +99,7 @@ test("TaskServer has caught up once what crossed its announcement has been answe
 
 test("TaskServer has caught up with a client that goes without an answer", async () => {
   await using pair = await connect(gated().bodies);
-  pair.carriers.client.hold();
+  pair.carriers.client.pause();
 
   const catchingUp = pair.worker.tasks.caughtUp();
   pair.carriers.client.cut();
@@ -228,7 +228,7 @@ test("TaskServer abortAll refuses what waits and fires the signals of what runs"
   await using pair = await connect(bodies);
   const { client, worker } = pair;
   const running = client.call("wait");
-  const accepted = client.call("wait", [], { heldBack: true });
+  const accepted = client.call("wait", [], { awaitsAck: true });
   await eventually(() => worker.starts === 1 && accepted.acks === 1);
   const reason = new Error("the end");
 

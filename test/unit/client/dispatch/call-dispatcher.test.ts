@@ -447,11 +447,11 @@ describe("CallDispatcher", () => {
     const [tag = ""] = tags;
     const home = String(first[0]);
     const other = tags[first.findIndex((uid) => uid !== home)] ?? "";
-    t.carrier(home).hold();
+    t.carrier(home).pause();
     const stuck = Array.from({ length: 3 }, () => t.call("hold", [], { tag }));
     assert.equal(t.dispatcher.queued, 2); // an unknown routine: one is sent, the others wait for the same worker
     assert.notEqual(await t.call("home", [], { tag: other }), home);
-    t.carrier(home).release();
+    t.carrier(home).resume();
     await eventually(() => gates.get(home)?.count() === 3);
     gates.get(home)?.open();
     await Promise.all(stuck);
@@ -572,7 +572,7 @@ describe("CallDispatcher", () => {
     await using t = useDispatcher();
     t.add("a", { add });
     await t.ready(1);
-    t.carrier("a").hold();
+    t.carrier("a").pause();
     const call = rejection(t.call("add", [1, 2]));
     const nack = { code: NackCode.VERSION, reason: "another major", retryAfterMs: 0, version: "9.0.0" };
 
@@ -601,13 +601,13 @@ describe("CallDispatcher", () => {
     await using t = useDispatcher({ balancer });
     t.add("a", { add });
     await t.ready(1);
-    t.carrier("a").hold();
+    t.carrier("a").pause();
 
     const first = t.call("add", [1, 2]);
     await eventually(() => t.membership.get("a")?.inFlight === 1);
     const second = t.call("add", [3, 4]);
     await eventually(() => rooms.length === 2);
-    t.carrier("a").release();
+    t.carrier("a").resume();
 
     assert.deepEqual(await Promise.all([first, second]), [3, 7]);
     assert.deepEqual(rooms, [[true], [false], [true]]);

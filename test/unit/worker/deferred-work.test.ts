@@ -50,11 +50,11 @@ function counting(): {
   return { made: () => made, ended: () => ended, bodies };
 }
 
-test("GeneratorExecution takes no step while its client is overfull, and goes on when there is room", async () => {
+test("GeneratorExecution takes no step while its client takes no answers, and goes on when there is room", async () => {
   const { made, bodies } = counting();
   await using pair = await connect(bodies, NETWORK);
   const { carriers, client } = pair;
-  const call = client.call("values", [], { generator: true, heldBack: true });
+  const call = client.call("values", [], { generator: true, awaitsAck: true });
   await eventually(() => call.acks === 1);
   carriers.server.congested = true;
 
@@ -74,13 +74,13 @@ test("Execution starts no body whose result its client's window has no room for"
   const clientHello = helloWith({ limits: { connectionWindow: 16 * KIB } });
   await using pair = await connect(bodies, { ...NETWORK, clientHello });
   const { carriers, client } = pair;
-  carriers.server.hold(); // the client returns nothing of what it has not received
+  carriers.server.pause(); // the client returns nothing of what it has not received
 
   const calls = Array.from({ length: 100 }, () => client.call("value"));
   await eventually(() => made() >= 15);
   await settle();
   const whileFull = made();
-  carriers.server.release();
+  carriers.server.resume();
   const values = await Promise.all(calls.map((call) => call.value()));
 
   assert.ok(whileFull <= 17, `${whileFull} results of 1 KiB in a window of 16`);
@@ -88,7 +88,7 @@ test("Execution starts no body whose result its client's window has no room for"
   assert.equal(made(), 100);
 });
 
-test("Execution of a client on this host is never held back", async () => {
+test("Execution of a client on this host is never deferred", async () => {
   const { made, bodies } = counting();
   await using pair = await connect(bodies);
   pair.carriers.server.congested = true;
@@ -99,11 +99,11 @@ test("Execution of a client on this host is never held back", async () => {
   pair.carriers.server.congested = false;
 });
 
-test("GeneratorExecution that is held back is closed at once when its call is cancelled", async () => {
+test("GeneratorExecution that is deferred is closed at once when its call is cancelled", async () => {
   const { made, ended, bodies } = counting();
   await using pair = await connect(bodies, NETWORK);
   const { carriers, client } = pair;
-  const call = client.call("values", [], { generator: true, heldBack: true });
+  const call = client.call("values", [], { generator: true, awaitsAck: true });
   await eventually(() => call.acks === 1);
   carriers.server.congested = true;
   askAhead(pair, call.stream, 100);
@@ -122,7 +122,7 @@ test("GeneratorExecution that is held back is closed at once when its call is ca
   assert.equal(pair.worker.tasks.inFlight, 0);
 });
 
-test("Execution that is held back is over when its connection ends", async () => {
+test("Execution that is deferred is over when its connection ends", async () => {
   const { made, bodies } = counting();
   await using pair = await connect(bodies, NETWORK);
   const { carriers, client, worker } = pair;

@@ -26,7 +26,7 @@ export interface WorkerSource {
 
 /** How a proxy chooses workers and waits for them. */
 export interface WorkerProxyOptions extends WorkerSource {
-  /** Most workers held; an integer from 1. Default: no limit. */
+  /** Most members; an integer from 1. Default: no limit. */
   readonly lease?: number | undefined;
   /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | undefined;

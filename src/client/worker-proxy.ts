@@ -135,7 +135,7 @@ export class WorkerProxy implements CallTarget {
     return this;
   }
 
-  /** Most workers held; `undefined` for no limit. */
+  /** Most members; `undefined` for no limit. */
   get lease(): number | undefined {
     return this.#options.lease;
   }

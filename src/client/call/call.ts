@@ -75,27 +75,32 @@ export abstract class Call
   readonly head: TaskHead;
   readonly payload: Payload;
   readonly estimate: BodyTimeEstimate;
+
+  // How far it has come: written here only.
   phase: CallPhase = "queued";
-  /** Its place while it waits in a queue. Written by `CallQueue` only. */
-  queuePlace: FifoNode<Call> | undefined;
-  /** Set from its cancellation until it has ended on its worker. Written by its probe only. */
-  probe: CancellationProbe | undefined;
   /** What it takes up where it was sent; absent before that, and once its stream has ended. */
   occupancy: Occupancy | undefined;
   stream = 0;
   /** The worker it was last sent to; "" before. */
   lastUid = "";
-  #refusals: CallRefusals | undefined;
-  /** Told what becomes of it, if a balancer is driven step by step for it. Written by its delegation only. */
+
+  // What others keep with it: each is written by the one that is named, and by nobody else.
+  /** Its place while it waits in a queue: `CallQueue`. */
+  queuePlace: FifoNode<Call> | undefined;
+  /** Told what becomes of it, if a balancer is driven step by step for it: `Delegation`. */
   offer: Offer | undefined;
+  /** From its cancellation until it has ended on its worker: `CancellationProbe`. */
+  probe: CancellationProbe | undefined;
+
   protected readonly owner: CallOwner;
   #settled = false;
+  #refusals: CallRefusals | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
   readonly #dispatchTimeoutMs: number | undefined;
   /** Absent when nothing limits the call. */
   #clock: CallClock | undefined;
-  /** Absent when the arguments hold none. */
+  /** Absent when there are none among the arguments. */
   #argumentSignals: ArgumentSignals | undefined;
 
   constructor(owner: CallOwner, request: CallRequest, kind: number) {

@@ -55,7 +55,7 @@ export class FunctionCall extends Call {
   }
 
   protected reject(error: unknown): void {
-    // A task that is being cancelled may never come to await the calls it made: their end is then nobody's surprise.
+    // A task that is being cancelled may never come to await the calls it made: that is no unhandled rejection.
     if (this.parent?.cancelled === true) this.promise.catch(() => {});
     this.#reject(error);
     letExit();

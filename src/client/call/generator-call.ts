@@ -1,7 +1,7 @@
 /**
  * The call of a routine that answers with a stream: which steps go to the worker, and how the stream ends.
- * The generator that the consumer holds is a thin front of it, so that a generator dropped without a
- * word can be noticed and its call ended.
+ * What the consumer has is a thin front of it, so that a generator that is dropped without having been ended
+ * can be noticed and its call ended.
  */
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
@@ -22,7 +22,7 @@ const RETURN_GRACE_MS = 5_000;
 export interface GeneratorCallOwner extends CallOwner {
   /** Sends the call to a worker, or queues it. */
   submit(call: Call): void;
-  /** The generator is suspended and nobody waits for it: it holds no permit. */
+  /** The generator is suspended and nobody waits for it: it gives its permit back. */
   suspended(call: Call): void;
   resumed(call: Call): void;
 }
@@ -126,7 +126,7 @@ export class GeneratorCall extends Call {
   /** The consumer dropped the generator without ending it. */
   abandon(): void {
     if (this.#requests.size > 0) {
-      this.#dropped = true; // somebody holds the promise of a step, though not the generator
+      this.#dropped = true; // somebody has the promise of a step, though not the generator
       return;
     }
     if (this.#state === "open")
@@ -297,7 +297,7 @@ export class GeneratorCall extends Call {
     }
   }
 
-  /** A step has been answered; a generator that nobody waits for holds no permit and keeps nothing alive. */
+  /** A step has been answered; a generator that nobody waits for has no permit and keeps nothing alive. */
   #answered(): void {
     if (this.#requests.size > 0) return;
     if (!this.#idle) {

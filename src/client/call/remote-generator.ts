@@ -1,4 +1,4 @@
-/** The generator that a consumer holds. Dropping it without ending it ends its task. */
+/** The generator as its consumer has it. Dropping it without ending it ends its call. */
 import type { GeneratorCall } from "./generator-call.ts";
 
 const dropped = new FinalizationRegistry<GeneratorCall>((call) => call.abandon());

@@ -1,7 +1,7 @@
 /**
  * The head of the Task that a call sends: what a worker decides by before it decodes the arguments, and what
  * the task is told about its call. Most is known from the start; what depends on the connection is filled in
- * when the Task leaves, each time that it does. It holds no arguments.
+ * when the Task leaves, each time that it does. The arguments are no part of it.
  */
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry } from "../../context/task.ts";

@@ -101,7 +101,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     this.#refuseWith ??= makeError;
   }
 
-  /** Resolves when no call is under way. Suspended generators count: somebody still holds them. */
+  /** Resolves when no call is under way. Suspended generators count: somebody still has them. */
   settled(): Promise<void> {
     return this.#active.none();
   }

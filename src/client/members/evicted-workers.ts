@@ -170,6 +170,6 @@ export class EvictedWorkers {
 
   #stop(evicted: Evicted): void {
     if (evicted.due !== undefined) deadlines.cancel(evicted.due);
-    evicted.abort.abort(new DOMException("Nobody wants to know any more", "AbortError"));
+    evicted.abort.abort(new DOMException("The answer is not needed any more", "AbortError"));
   }
 }

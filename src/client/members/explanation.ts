@@ -29,7 +29,7 @@ export interface Explanation {
   readonly version: string;
   /** Members wanted before the first call goes out. */
   readonly quorum: number;
-  /** Most workers held; absent for no limit. */
+  /** Most members; absent for no limit. */
   readonly lease: number | undefined;
   /** Calls waiting for a worker. */
   readonly queued: number;

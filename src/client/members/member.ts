@@ -67,10 +67,11 @@ export class Member implements Candidate, ReadyMember {
   readonly uid: string;
   metadata: WorkerMetadata;
   readonly own: boolean;
+  // Where it stands among the ready ones: written by ReadyMembers only.
   place = -1;
   level = 0;
-  /** It has announced that it takes no new root calls. */
-  draining = false;
+
+  // What our calls take up on it: written by Occupancy only.
   /** Streams of ours without a terminal frame. */
   inFlight = 0;
   /** Root calls that count against the worker's gate. */
@@ -78,9 +79,13 @@ export class Member implements Candidate, ReadyMember {
   /** Work sent and not known to have yielded the worker's thread. */
   aheadUs = 0;
   aheadCount = 0;
+  /** Streams of ours that have ended. */
+  completed = 0;
+
+  /** It has announced that it takes no new root calls. */
+  draining = false;
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
-  completed = 0;
   #state: MemberState = { kind: "connecting", attempt: 1 };
   #retired = false;
   readonly #ready: ReadyMembers<Member>;
@@ -153,10 +158,15 @@ export class Member implements Candidate, ReadyMember {
     return () => this.#pings.delete(token);
   }
 
+  /** Takes a new record, and does nothing about it. */
+  takeRecord(metadata: WorkerMetadata): void {
+    this.metadata = metadata;
+  }
+
   /** Takes a new record. The connection is kept unless the address has changed. */
   update(metadata: WorkerMetadata): void {
     const moved = metadata.address !== this.metadata.address || metadata.socket !== this.metadata.socket;
-    this.metadata = metadata;
+    this.takeRecord(metadata);
     this.eased(); // it may take more at a time now
     if (!moved) return;
     this.#leave(new HandshakeError(`Worker '${this.uid}' moved to '${metadata.address}'`));

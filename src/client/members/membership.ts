@@ -1,5 +1,5 @@
 /**
- * The members of a proxy: who is held, who is remembered, who was refused or evicted and why. Every event
+ * The members of a proxy: who is one, who is remembered, who was refused or evicted and why. Every event
  * about a worker, whatever its source, goes through the one admission gate, and is about a uid: a worker is
  * in at most one of these places at a time.
  */
@@ -43,7 +43,7 @@ export interface MembershipOptions extends MemberOptions {
   readonly coolDown?: BackoffPolicy;
 }
 
-/** Holds workers by uid. */
+/** Workers by uid: the members, and those that may become members. */
 export class Membership {
   /** In order of admission. The same array throughout. */
   readonly members: Member[] = [];
@@ -124,8 +124,8 @@ export class Membership {
     this.#forget(worker.uid);
     this.#own.add(worker.uid);
     dropOldest(this.#own);
-    const held = this.#byUid.get(worker.uid);
-    if (held !== undefined && !held.own) this.#remove(held);
+    const member = this.#byUid.get(worker.uid);
+    if (member !== undefined && !member.own) this.#remove(member);
     if (!this.#byUid.has(worker.uid)) this.#admit(worker, true);
     this.#fill(); // the place of a stranger that it was taken for
   }
@@ -144,22 +144,22 @@ export class Membership {
     if (this.#closed) return; // the event was on its way
     const { type, worker } = event;
     const { uid } = worker;
-    const held = this.#byUid.get(uid);
+    const member = this.#byUid.get(uid);
     // Own workers are known from their ready message; discovery merely echoes them.
-    if (this.#own.has(uid) || held?.own === true) return;
+    if (this.#own.has(uid) || member?.own === true) return;
     if (type === "worker-dropped") {
       this.#forget(uid);
-      if (held !== undefined) this.#retire(held);
+      if (member !== undefined) this.#retire(member);
       return;
     }
     const refusal = judgeAdmission(worker, this.#options.rules);
-    if (held !== undefined) {
+    if (member !== undefined) {
       if (refusal === undefined) {
-        held.update(worker); // past the cap: it has its place already
+        member.update(worker); // past the cap: it has its place already
         this.#changed();
       } else {
-        held.metadata = worker;
-        this.#evict(held, refusal, { broke: false });
+        member.takeRecord(worker);
+        this.#evict(member, refusal, { broke: false });
       }
     } else if (this.#evicted.has(uid)) {
       this.#evicted.judge(worker, refusal);

@@ -1,7 +1,7 @@
 /**
  * The ready members in the order in which they became ready, and an index of them by load, so that choosing
  * one of a thousand costs about as much as choosing one of two. It decides nothing: balancers do. The list is
- * replaced, never changed, so whoever holds one may go through it at leisure; the index is of the newest.
+ * replaced, never changed, so whoever has one may go through it in several turns; the index is of the newest.
  */
 import type { CandidateIndex } from "../../balancer/balancer.ts";
 
@@ -18,7 +18,7 @@ const STEP_BITS = 3;
 /** The call for which room is asked. */
 export interface PlacedCall {
   readonly nested: boolean;
-  /** How long it is expected to hold a worker, in microseconds; unknown if absent. */
+  /** How long its body is expected to have the worker's thread, in microseconds; unknown if absent. */
   readonly estimate: { readonly us: number | undefined };
 }
 
@@ -30,7 +30,7 @@ export interface ReadyMember {
   place: number;
   /** Level of the index that it is on. */
   level: number;
-  /** Whether a root call expected to hold the worker this long may be sent now; what fits a longer one fits a shorter. */
+  /** Whether a root call whose body is expected to have the thread this long may be sent now; what fits a longer one fits a shorter. */
   hasRoom(expectedUs: number | undefined): boolean;
 }
 

@@ -250,7 +250,7 @@ describe("CallDispatcher", () => {
     const calls = Array.from({ length: 5 }, () => t.call("wait"));
 
     assert.equal(t.dispatcher.queued, 3);
-    // Bodies that have suspended hold up nobody.
+    // Bodies that have suspended delay nobody.
     await eventually(() => gate.count() === 5);
     assert.equal(t.dispatcher.queued, 0);
     gate.open();
@@ -433,7 +433,7 @@ describe("CallDispatcher", () => {
     const gates = new Map(["a", "b"].map((uid) => [uid, useGate()]));
     for (const uid of ["a", "b"]) {
       const gate = gates.get(uid) ?? assert.fail();
-      // A body that suspends makes room; these hold their worker's place by never having been heard of.
+      // A body that suspends makes room; these take up their worker by never having been heard of.
       t.add(uid, { home: () => uid, hold: gate.body });
     }
     await t.ready(2);

@@ -89,197 +89,197 @@ function greetAs(
 }
 
 describe("Membership", () => {
-  test("holds a worker once, however often it is added", () => {
-    using held = useMembership();
+  test("has a worker as a member once, however often it is added", () => {
+    using t = useMembership();
 
-    held.see("worker-added", "a");
-    held.see("worker-added", "a");
-    held.see("worker-updated", "a");
+    t.see("worker-added", "a");
+    t.see("worker-added", "a");
+    t.see("worker-updated", "a");
 
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.connected, ["a:1"]);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.connected, ["a:1"]);
   });
 
   test("remembers workers beyond its capacity, and gives a freed place to the oldest of them", () => {
-    using held = useMembership({ capacity: 1 });
-    for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.refused(), ["b capacity", "c capacity"]);
+    using t = useMembership({ capacity: 1 });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.refused(), ["b capacity", "c capacity"]);
 
-    held.see("worker-dropped", "a");
+    t.see("worker-dropped", "a");
 
-    assert.deepEqual(held.uids(), ["b"]);
-    assert.deepEqual(held.refused(), ["c capacity"]);
+    assert.deepEqual(t.uids(), ["b"]);
+    assert.deepEqual(t.refused(), ["c capacity"]);
   });
 
   test("forgets a remembered worker that is dropped, and refreshes one that is updated", () => {
-    using held = useMembership({ capacity: 1 });
-    for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
+    using t = useMembership({ capacity: 1 });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
-    held.see("worker-dropped", "b");
-    held.see("worker-updated", "c", { address: "c:2" });
-    held.see("worker-dropped", "a");
+    t.see("worker-dropped", "b");
+    t.see("worker-updated", "c", { address: "c:2" });
+    t.see("worker-dropped", "a");
 
-    assert.deepEqual(held.uids(), ["c"]);
-    assert.equal(held.membership.get("c")?.metadata.address, "c:2");
+    assert.deepEqual(t.uids(), ["c"]);
+    assert.equal(t.membership.get("c")?.metadata.address, "c:2");
   });
 
-  test("updates a held worker past the cap, and connects again only where it moved", () => {
-    using held = useMembership({ capacity: 1 });
-    held.see("worker-added", "a");
+  test("updates a t worker past the cap, and connects again only where it moved", () => {
+    using t = useMembership({ capacity: 1 });
+    t.see("worker-added", "a");
 
-    held.see("worker-updated", "a", { tags: ["new"] });
-    assert.deepEqual(held.connected, ["a:1"]);
-    held.see("worker-updated", "a", { address: "a:2" });
+    t.see("worker-updated", "a", { tags: ["new"] });
+    assert.deepEqual(t.connected, ["a:1"]);
+    t.see("worker-updated", "a", { address: "a:2" });
 
-    assert.deepEqual(held.connected, ["a:1", "a:2"]);
-    assert.deepEqual(held.uids(), ["a"]);
+    assert.deepEqual(t.connected, ["a:1", "a:2"]);
+    assert.deepEqual(t.uids(), ["a"]);
   });
 
   test("drops an update of a worker never seen silently", () => {
-    using held = useMembership();
+    using t = useMembership();
 
-    held.see("worker-updated", "a");
+    t.see("worker-updated", "a");
 
-    assert.deepEqual(held.uids(), []);
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), []);
+    assert.deepEqual(t.refused(), []);
   });
 
-  test("evicts a held worker whose update makes it inadmissible, and takes it back first once its record fits", () => {
-    using held = useMembership({ capacity: 1 });
-    for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
+  test("evicts a t worker whose update makes it inadmissible, and takes it back first once its record fits", () => {
+    using t = useMembership({ capacity: 1 });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
-    held.see("worker-updated", "a", { tags: ["bad"] });
-    assert.deepEqual(held.uids(), ["b"]);
-    assert.deepEqual(held.refused(), ["a filter", "c capacity"]);
-    held.see("worker-updated", "a");
-    assert.deepEqual(held.refused(), ["a capacity", "c capacity"]);
-    held.see("worker-dropped", "b");
+    t.see("worker-updated", "a", { tags: ["bad"] });
+    assert.deepEqual(t.uids(), ["b"]);
+    assert.deepEqual(t.refused(), ["a filter", "c capacity"]);
+    t.see("worker-updated", "a");
+    assert.deepEqual(t.refused(), ["a capacity", "c capacity"]);
+    t.see("worker-dropped", "b");
 
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.refused(), ["c capacity"]);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.refused(), ["c capacity"]);
   });
 
   for (const record of [{ version: "2.0.0" }, { codecs: ["pickle"] }, { secure: true }, { tags: ["bad"] }]) {
-    test(`evicts a held worker whose update says ${JSON.stringify(record)}`, () => {
-      using held = useMembership();
-      held.see("worker-added", "a");
+    test(`evicts a t worker whose update says ${JSON.stringify(record)}`, () => {
+      using t = useMembership();
+      t.see("worker-added", "a");
 
-      held.see("worker-updated", "a", record);
+      t.see("worker-updated", "a", record);
 
-      assert.deepEqual(held.uids(), []);
-      assert.equal(held.refused().length, 1);
+      assert.deepEqual(t.uids(), []);
+      assert.equal(t.refused().length, 1);
     });
   }
 
   test("never admits by an update a worker that was refused by a rule when it was added", () => {
-    using held = useMembership();
-    held.see("worker-added", "a", { tags: ["bad"] });
+    using t = useMembership();
+    t.see("worker-added", "a", { tags: ["bad"] });
 
-    held.see("worker-updated", "a");
-    assert.deepEqual(held.uids(), []);
-    held.see("worker-added", "a");
+    t.see("worker-updated", "a");
+    assert.deepEqual(t.uids(), []);
+    t.see("worker-added", "a");
 
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.refused(), []);
   });
 
   test("never admits by an update a worker that was refused by the cap, though its record is refreshed", () => {
-    using held = useMembership({ capacity: 2 });
-    for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
+    using t = useMembership({ capacity: 2 });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
-    held.see("worker-updated", "c", { address: "c:2" });
-    assert.deepEqual(held.uids(), ["a", "b"]);
-    held.see("worker-dropped", "a");
+    t.see("worker-updated", "c", { address: "c:2" });
+    assert.deepEqual(t.uids(), ["a", "b"]);
+    t.see("worker-dropped", "a");
 
-    assert.deepEqual(held.uids(), ["b", "c"]);
-    assert.equal(held.membership.get("c")?.metadata.address, "c:2");
+    assert.deepEqual(t.uids(), ["b", "c"]);
+    assert.equal(t.membership.get("c")?.metadata.address, "c:2");
   });
 
   test("forgets what waits for a place once its record speaks against it", () => {
-    using held = useMembership({ capacity: 1 });
-    held.see("worker-added", "a");
-    held.see("worker-added", "b");
+    using t = useMembership({ capacity: 1 });
+    t.see("worker-added", "a");
+    t.see("worker-added", "b");
 
-    held.see("worker-updated", "b", { version: "2.0.0" });
-    held.see("worker-updated", "b");
-    held.see("worker-dropped", "a");
+    t.see("worker-updated", "b", { version: "2.0.0" });
+    t.see("worker-updated", "b");
+    t.see("worker-dropped", "a");
 
-    assert.deepEqual(held.uids(), []);
-    assert.deepEqual(held.refused(), ["b version"]);
+    assert.deepEqual(t.uids(), []);
+    assert.deepEqual(t.refused(), ["b version"]);
   });
 
-  test("holds two of three with a capacity of two, and all three without one", () => {
+  test("takes two of three with a capacity of two, and all three without one", () => {
     for (const [capacity, expected] of [
       [2, ["a", "b"]],
       [undefined, ["a", "b", "c"]],
     ] as const) {
-      using held = useMembership({ capacity });
+      using t = useMembership({ capacity });
 
-      for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
+      for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
-      assert.deepEqual(held.uids(), expected);
+      assert.deepEqual(t.uids(), expected);
     }
   });
 
   test("gives a freed place to the next added when nobody waits for it", () => {
-    using held = useMembership({ capacity: 1 });
-    held.see("worker-added", "a");
+    using t = useMembership({ capacity: 1 });
+    t.see("worker-added", "a");
 
-    held.see("worker-dropped", "a");
-    held.see("worker-added", "b");
+    t.see("worker-dropped", "a");
+    t.see("worker-added", "b");
 
-    assert.deepEqual(held.uids(), ["b"]);
+    assert.deepEqual(t.uids(), ["b"]);
   });
 
   test("does not take up a worker of its own that has gone when discovery still tells of it", () => {
-    using held = useMembership({ capacity: 2, reserved: 1 });
-    held.membership.adopt(worker("own"));
-    held.membership.release("own");
+    using t = useMembership({ capacity: 2, reserved: 1 });
+    t.membership.adopt(worker("own"));
+    t.membership.release("own");
 
-    held.see("worker-added", "own");
+    t.see("worker-added", "own");
 
-    assert.deepEqual(held.uids(), []);
+    assert.deepEqual(t.uids(), []);
   });
 
   test("has the youngest make way for a preferred worker, and gives it the next place", () => {
-    using held = useMembership({ capacity: 2 });
-    for (const uid of ["a", "b", "c"]) held.see("worker-added", uid);
+    using t = useMembership({ capacity: 2 });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
-    held.see("worker-added", "ours 1", { tags: ["ours"] });
-    assert.deepEqual(held.uids(), ["a", "ours 1"]);
-    held.see("worker-added", "ours 2", { tags: ["ours"] });
-    held.see("worker-added", "ours 3", { tags: ["ours"] });
-    assert.deepEqual(held.uids(), ["ours 1", "ours 2"]);
-    assert.deepEqual(held.refused(), ["b capacity", "a capacity", "c capacity", "ours 3 capacity"]);
-    held.see("worker-dropped", "ours 1");
+    t.see("worker-added", "ours 1", { tags: ["ours"] });
+    assert.deepEqual(t.uids(), ["a", "ours 1"]);
+    t.see("worker-added", "ours 2", { tags: ["ours"] });
+    t.see("worker-added", "ours 3", { tags: ["ours"] });
+    assert.deepEqual(t.uids(), ["ours 1", "ours 2"]);
+    assert.deepEqual(t.refused(), ["b capacity", "a capacity", "c capacity", "ours 3 capacity"]);
+    t.see("worker-dropped", "ours 1");
 
-    assert.deepEqual(held.uids(), ["ours 2", "b"]);
+    assert.deepEqual(t.uids(), ["ours 2", "b"]);
   });
 
   test("offers a member for calls only while it is connected", async () => {
-    using held = useMembership({ greet: greetAs() });
-    held.see("worker-added", "a");
-    assert.deepEqual(held.ready(), []);
-    await eventually(() => held.ready().length === 1);
+    using t = useMembership({ greet: greetAs() });
+    t.see("worker-added", "a");
+    assert.deepEqual(t.ready(), []);
+    await eventually(() => t.ready().length === 1);
 
-    held.carrier(0).cut();
+    t.carrier(0).cut();
 
-    assert.deepEqual(held.ready(), []);
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.unreachable, ["a"]);
-    await eventually(() => held.ready().length === 1);
-    assert.deepEqual(held.connected, ["a:1", "a:1"]);
+    assert.deepEqual(t.ready(), []);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.unreachable, ["a"]);
+    await eventually(() => t.ready().length === 1);
+    assert.deepEqual(t.connected, ["a:1", "a:1"]);
   });
 
   test("keeps a member that is another worker than its record says, backing off", async () => {
-    using held = useMembership({ greet: greetAs({ uid: "somebody" }) });
+    using t = useMembership({ greet: greetAs({ uid: "somebody" }) });
 
-    held.see("worker-added", "a");
+    t.see("worker-added", "a");
 
-    await eventually(() => held.unreachable.length > 0);
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.ready(), []);
+    await eventually(() => t.unreachable.length > 0);
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.ready(), []);
   });
 
   for (const [what, greet, reason] of [
@@ -288,166 +288,166 @@ describe("Membership", () => {
     ["what is no protocol", (peer: MemoryCarrier) => peer.inject(Uint8Array.of(1, 2, 3)), "a evicted"],
   ] as const) {
     test(`evicts a member whose connection begins with ${what}, and asks it again after a growing cool-down`, async () => {
-      using held = useMembership({ capacity: 1, greet });
-      held.see("worker-added", "a");
-      held.see("worker-added", "b", { tags: ["bad"] });
+      using t = useMembership({ capacity: 1, greet });
+      t.see("worker-added", "a");
+      t.see("worker-added", "b", { tags: ["bad"] });
 
-      await eventually(() => held.refused().includes(reason));
+      await eventually(() => t.refused().includes(reason));
 
-      assert.deepEqual(held.uids(), []);
+      assert.deepEqual(t.uids(), []);
       const startMs = performance.now();
-      await eventually(() => held.connected.length >= 4);
+      await eventually(() => t.connected.length >= 4);
       // 10, 20 and 40 ms, at the least.
       assert.ok(performance.now() - startMs >= 40);
-      assert.deepEqual(held.uids(), []);
+      assert.deepEqual(t.uids(), []);
     });
   }
 
   test("takes an evicted worker back that fits when it is asked again, before any newcomer", async () => {
     let version = "2.0.0";
-    using held = useMembership({
+    using t = useMembership({
       capacity: 1,
       greet: (peer, uid) => greetAs({ version: uid === "a" ? version : "1.0.0" })(peer, uid),
     });
-    held.see("worker-added", "a");
-    await eventually(() => held.refused().includes("a version"));
-    held.see("worker-added", "b");
-    held.see("worker-added", "c");
-    assert.deepEqual(held.uids(), ["b"]);
+    t.see("worker-added", "a");
+    await eventually(() => t.refused().includes("a version"));
+    t.see("worker-added", "b");
+    t.see("worker-added", "c");
+    assert.deepEqual(t.uids(), ["b"]);
 
     version = "1.0.0";
-    await eventually(() => held.refused()[0] === "a capacity");
-    held.see("worker-dropped", "b");
+    await eventually(() => t.refused()[0] === "a capacity");
+    t.see("worker-dropped", "b");
 
-    await eventually(() => held.ready().includes("a"));
-    assert.deepEqual(held.uids(), ["a"]);
-    assert.deepEqual(held.refused(), ["c capacity"]);
+    await eventually(() => t.ready().includes("a"));
+    assert.deepEqual(t.uids(), ["a"]);
+    assert.deepEqual(t.refused(), ["c capacity"]);
   });
 
   test("takes an evicted worker of its own back to its own place", async () => {
     let version = "2.0.0";
-    using held = useMembership({
+    using t = useMembership({
       capacity: 2,
       reserved: 1,
       greet: (peer, uid) => greetAs({ version: uid === "own" ? version : "1.0.0" })(peer, uid),
     });
-    held.membership.adopt(worker("own"));
-    await eventually(() => held.refused().includes("own version"));
-    held.see("worker-added", "x");
-    held.see("worker-added", "y");
+    t.membership.adopt(worker("own"));
+    await eventually(() => t.refused().includes("own version"));
+    t.see("worker-added", "x");
+    t.see("worker-added", "y");
 
     version = "1.0.0";
 
-    await eventually(() => held.ready().includes("own"));
-    assert.equal(held.membership.get("own")?.own, true);
-    assert.deepEqual(held.uids(), ["x", "own"]);
+    await eventually(() => t.ready().includes("own"));
+    assert.equal(t.membership.get("own")?.own, true);
+    assert.deepEqual(t.uids(), ["x", "own"]);
   });
 
   test("evicts a member that breaks the protocol later on, and forgets it when it is dropped", async () => {
-    using held = useMembership({ greet: greetAs() });
-    held.see("worker-added", "a");
-    await eventually(() => held.ready().length === 1);
+    using t = useMembership({ greet: greetAs() });
+    t.see("worker-added", "a");
+    await eventually(() => t.ready().length === 1);
 
-    held.carrier(0).events?.batch(Uint8Array.of(1, 2, 3), 0, 3);
+    t.carrier(0).events?.batch(Uint8Array.of(1, 2, 3), 0, 3);
 
-    assert.deepEqual(held.uids(), []);
-    assert.deepEqual(held.refused(), ["a evicted"]);
-    held.see("worker-dropped", "a");
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), []);
+    assert.deepEqual(t.refused(), ["a evicted"]);
+    t.see("worker-dropped", "a");
+    assert.deepEqual(t.refused(), []);
   });
 
   test("never admits a worker of another major, on any path", () => {
-    using held = useMembership();
+    using t = useMembership();
 
-    for (const type of ["worker-added", "worker-updated"] as const) held.see(type, "a", { version: "2.0.0" });
+    for (const type of ["worker-added", "worker-updated"] as const) t.see(type, "a", { version: "2.0.0" });
 
-    assert.deepEqual(held.uids(), []);
-    assert.deepEqual(held.refused(), ["a version"]);
-    assert.deepEqual(held.connected, []);
+    assert.deepEqual(t.uids(), []);
+    assert.deepEqual(t.refused(), ["a version"]);
+    assert.deepEqual(t.connected, []);
   });
 
   test("keeps the places of its own workers, also while one is being replaced", () => {
-    using held = useMembership({ capacity: 2, reserved: 1 });
-    held.see("worker-added", "stranger");
-    held.see("worker-added", "other");
-    held.membership.adopt(worker("own"));
-    assert.deepEqual(held.uids(), ["stranger", "own"]);
+    using t = useMembership({ capacity: 2, reserved: 1 });
+    t.see("worker-added", "stranger");
+    t.see("worker-added", "other");
+    t.membership.adopt(worker("own"));
+    assert.deepEqual(t.uids(), ["stranger", "own"]);
 
-    held.membership.release("own");
-    assert.deepEqual(held.uids(), ["stranger"]);
-    held.membership.adopt(worker("next"));
+    t.membership.release("own");
+    assert.deepEqual(t.uids(), ["stranger"]);
+    t.membership.adopt(worker("next"));
 
-    assert.deepEqual(held.uids(), ["stranger", "next"]);
-    assert.deepEqual(held.refused(), ["other capacity"]);
+    assert.deepEqual(t.uids(), ["stranger", "next"]);
+    assert.deepEqual(t.refused(), ["other capacity"]);
   });
 
   test("takes no notice of what discovery says about its own workers", () => {
-    using held = useMembership({ capacity: 1, reserved: 1 });
-    held.membership.adopt(worker("own"));
+    using t = useMembership({ capacity: 1, reserved: 1 });
+    t.membership.adopt(worker("own"));
 
-    held.see("worker-added", "own");
-    held.see("worker-updated", "own", { tags: ["bad"] });
-    held.see("worker-dropped", "own");
+    t.see("worker-added", "own");
+    t.see("worker-updated", "own", { tags: ["bad"] });
+    t.see("worker-dropped", "own");
 
-    assert.deepEqual(held.uids(), ["own"]);
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), ["own"]);
+    assert.deepEqual(t.refused(), []);
   });
 
   test("lets everybody go when it closes", () => {
-    const held = useMembership({ capacity: 1 });
-    held.see("worker-added", "a");
-    held.see("worker-added", "b");
+    const t = useMembership({ capacity: 1 });
+    t.see("worker-added", "a");
+    t.see("worker-added", "b");
 
-    held.membership.close();
+    t.membership.close();
 
-    assert.deepEqual(held.uids(), []);
-    assert.equal(held.membership.get("a"), undefined);
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), []);
+    assert.equal(t.membership.get("a"), undefined);
+    assert.deepEqual(t.refused(), []);
   });
 
   test("takes nobody any more once it has closed, whatever was on its way", () => {
-    const held = useMembership();
-    held.membership.close();
+    const t = useMembership();
+    t.membership.close();
 
-    held.see("worker-added", "a");
-    held.membership.adopt(worker("own"));
+    t.see("worker-added", "a");
+    t.membership.adopt(worker("own"));
 
-    assert.deepEqual(held.uids(), []);
-    assert.deepEqual(held.connected, []);
+    assert.deepEqual(t.uids(), []);
+    assert.deepEqual(t.connected, []);
   });
 
   test("gives away the place of a stranger that turns out to be a worker of its own", () => {
-    using held = useMembership({ capacity: 2, reserved: 1 });
-    held.see("worker-added", "own");
-    held.see("worker-added", "stranger");
+    using t = useMembership({ capacity: 2, reserved: 1 });
+    t.see("worker-added", "own");
+    t.see("worker-added", "stranger");
 
-    held.membership.adopt(worker("own"));
+    t.membership.adopt(worker("own"));
 
-    assert.deepEqual(held.uids(), ["own", "stranger"]);
-    assert.deepEqual(held.refused(), []);
+    assert.deepEqual(t.uids(), ["own", "stranger"]);
+    assert.deepEqual(t.refused(), []);
   });
 
   test("lets discovery have no say about a worker of its own that outlives very many others", () => {
-    using held = useMembership({ capacity: 2, reserved: 2 });
-    held.membership.adopt(worker("old"));
+    using t = useMembership({ capacity: 2, reserved: 2 });
+    t.membership.adopt(worker("old"));
     for (let n = 0; n < 2_000; n++) {
-      held.membership.adopt(worker(`short-lived-${n}`));
-      held.membership.release(`short-lived-${n}`);
+      t.membership.adopt(worker(`short-lived-${n}`));
+      t.membership.release(`short-lived-${n}`);
     }
 
-    held.see("worker-dropped", "old");
+    t.see("worker-dropped", "old");
 
-    assert.deepEqual(held.uids(), ["old"]);
+    assert.deepEqual(t.uids(), ["old"]);
   });
 
   test("tells of every change", () => {
-    using held = useMembership();
-    held.see("worker-added", "a");
-    const before = held.changes();
+    using t = useMembership();
+    t.see("worker-added", "a");
+    const before = t.changes();
 
-    held.see("worker-dropped", "a");
+    t.see("worker-dropped", "a");
 
-    assert.equal(held.changes(), before + 1);
+    assert.equal(t.changes(), before + 1);
   });
 
   test("agrees with a model of its rules under any stream of events", () => {
@@ -471,7 +471,7 @@ describe("Membership", () => {
         fc.array(event, { maxLength: 80 }),
         fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
         (events, places) => {
-          using held = useMembership({
+          using t = useMembership({
             capacity: places === undefined ? undefined : places + 1,
             reserved: 1,
           });
@@ -480,30 +480,30 @@ describe("Membership", () => {
           let spawned = 0;
           for (const { type, uid, record } of events) {
             if (type === "adopt") {
-              if (own !== undefined) held.membership.release(own);
+              if (own !== undefined) t.membership.release(own);
               own = `own-${spawned++}`;
-              held.membership.adopt(worker(own));
+              t.membership.adopt(worker(own));
             } else if (type === "release") {
-              if (own !== undefined) held.membership.release(own);
+              if (own !== undefined) t.membership.release(own);
               own = undefined;
             } else {
-              held.see(`worker-${type}` as DiscoveryEvent["type"], uid, record);
+              t.see(`worker-${type}` as DiscoveryEvent["type"], uid, record);
               model[type](uid, fits(record));
             }
-            const members = held.membership.members;
+            const members = t.membership.members;
             assert.deepEqual(
               members.flatMap((member) => (member.own ? [] : [member.uid])),
-              model.held,
+              model.t,
             );
             assert.deepEqual(
               members.flatMap((member) => (member.own ? [member.uid] : [])),
               own === undefined ? [] : [own],
             );
             assert.deepEqual(
-              held.refused().flatMap((line) => (line.endsWith(" capacity") ? [line.split(" ")[0]] : [])),
+              t.refused().flatMap((line) => (line.endsWith(" capacity") ? [line.split(" ")[0]] : [])),
               [...model.returning, ...model.waiting],
             );
-            for (const member of members) assert.equal(held.membership.get(member.uid), member);
+            for (const member of members) assert.equal(t.membership.get(member.uid), member);
           }
         },
       ),
@@ -511,7 +511,7 @@ describe("Membership", () => {
     );
   });
 
-  test("loses no worker for good, and holds no more than it may, however evictions, probes and events cross", async () => {
+  test("loses no worker for good, and has no more members than it may, however evictions, probes and events cross", async () => {
     const uid = fc.constantFrom("a", "b", "c", "d");
     const good = fc.constantFrom(true, true, true, false);
     const command = fc.oneof(
@@ -526,7 +526,7 @@ describe("Membership", () => {
         fc.constantFrom(undefined, 1, 1, 2),
         async (commands, places: number = Number.POSITIVE_INFINITY) => {
           const compatible = new Map<string, boolean>();
-          using held = useMembership({
+          using t = useMembership({
             capacity: Number.isFinite(places) ? places + 1 : undefined,
             reserved: 1,
             coolDown: { baseMs: 1, factor: 1, maxMs: 1, jitter: 0 },
@@ -537,11 +537,11 @@ describe("Membership", () => {
           const owns = new Set<string>();
           let own: string | undefined;
           const check = (): void => {
-            const members = held.membership.members;
+            const members = t.membership.members;
             const strangers = members.filter((member) => !member.own).map((member) => member.uid);
-            const refusals = held.membership.refusals();
+            const refusals = t.membership.refusals();
             assert.ok(strangers.length <= places, `${strangers} are more than ${places}`);
-            const known = [...held.uids(), ...refusals.map((refusal) => refusal.uid)];
+            const known = [...t.uids(), ...refusals.map((refusal) => refusal.uid)];
             assert.equal(new Set(known).size, known.length, `${known} are in one place each`);
             const free = refusals.some(({ reason }) => reason === "capacity") && strangers.length < places;
             assert.ok(!free, "a place is free, and somebody waits for one");
@@ -549,22 +549,22 @@ describe("Membership", () => {
           };
           for (const { what, uid: name, good: fine } of commands) {
             if (what.startsWith("worker-")) {
-              held.see(what as DiscoveryEvent["type"], name, fine ? {} : { tags: ["bad"] });
+              t.see(what as DiscoveryEvent["type"], name, fine ? {} : { tags: ["bad"] });
               if (!owns.has(name)) expected.see(what, name, fine);
             } else if (what === "greets") compatible.set(name, fine);
             else if (what === "evict") {
-              const member = held.membership.get(fine ? name : (own ?? name));
-              if (member !== undefined) held.membership.evict(member, "evicted", "so says the test");
-            } else if (what === "cut") held.cut(name);
+              const member = t.membership.get(fine ? name : (own ?? name));
+              if (member !== undefined) t.membership.evict(member, "evicted", "so says the test");
+            } else if (what === "cut") t.cut(name);
             else if (what === "wait") await pause(3);
             else {
-              if (own !== undefined) held.membership.release(own);
+              if (own !== undefined) t.membership.release(own);
               own = what === "release" ? undefined : what === "adopt" ? `own-${owns.size}` : name;
               if (own !== undefined) {
                 if (owns.has(own)) own = `own-${owns.size}`;
                 owns.add(own);
                 expected.forget(own);
-                held.membership.adopt(worker(own));
+                t.membership.adopt(worker(own));
               }
             }
             check();
@@ -573,15 +573,13 @@ describe("Membership", () => {
           compatible.clear();
 
           await eventually(() => {
-            const refused = new Map(
-              held.membership.refusals().map((refusal) => [refusal.uid, refusal.reason]),
-            );
+            const refused = new Map(t.membership.refusals().map((refusal) => [refusal.uid, refusal.reason]));
             return (
               expected
                 .wanted()
-                .every((name) => held.uids().includes(name) || refused.get(name) === "capacity") &&
-              (own === undefined || held.uids().includes(own)) &&
-              held.membership.members.every((member) => member.ready)
+                .every((name) => t.uids().includes(name) || refused.get(name) === "capacity") &&
+              (own === undefined || t.uids().includes(own)) &&
+              t.membership.members.every((member) => member.ready)
             );
           });
           check();
@@ -634,7 +632,7 @@ function fits(record: Partial<WorkerMetadata>): boolean {
 
 /** The rules of membership, as plainly as they can be said; every worker is in one list at most. */
 class Model {
-  held: string[] = [];
+  t: string[] = [];
   /** Evicted for its record. */
   evicted: string[] = [];
   /** Evicted, fits again, has no place. */
@@ -649,7 +647,7 @@ class Model {
   added(uid: string, good: boolean): void {
     if (this.#known(uid, good)) return;
     if (!good) this.waiting = without(this.waiting, uid);
-    else if (this.held.length < this.#places) this.held.push(uid);
+    else if (this.t.length < this.#places) this.t.push(uid);
     else if (!this.waiting.includes(uid)) this.waiting.push(uid);
   }
 
@@ -661,15 +659,15 @@ class Model {
     this.evicted = without(this.evicted, uid);
     this.returning = without(this.returning, uid);
     this.waiting = without(this.waiting, uid);
-    this.held = without(this.held, uid);
+    this.t = without(this.t, uid);
     this.#fill();
   }
 
   /** Events about workers that are, or have been, members. */
   #known(uid: string, good: boolean): boolean {
-    if (this.held.includes(uid)) {
+    if (this.t.includes(uid)) {
       if (good) return true;
-      this.held = without(this.held, uid);
+      this.t = without(this.t, uid);
       this.evicted.push(uid);
       this.#fill();
       return true;
@@ -677,7 +675,7 @@ class Model {
     if (this.evicted.includes(uid)) {
       if (!good) return true;
       this.evicted = without(this.evicted, uid);
-      if (this.held.length < this.#places) this.held.push(uid);
+      if (this.t.length < this.#places) this.t.push(uid);
       else this.returning.push(uid);
       return true;
     }
@@ -690,10 +688,10 @@ class Model {
 
   #fill(): void {
     for (const list of [this.returning, this.waiting]) {
-      while (this.held.length < this.#places) {
+      while (this.t.length < this.#places) {
         const next = list.shift();
         if (next === undefined) break;
-        this.held.push(next);
+        this.t.push(next);
       }
     }
   }

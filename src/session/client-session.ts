@@ -102,12 +102,12 @@ export class ClientSession implements SessionHalf {
    * @param key What the definition is remembered by.
    * @param describe Makes the definition when it is needed.
    */
-  routineRef(key: object, describe: () => Definable): number {
+  routineRef<K extends object>(key: K, describe: (key: K) => Definable): number {
     return this.#definitions.routineRef(key, describe);
   }
 
   /** As `routineRef`, for the descriptor of a proxy. */
-  proxyRef(key: object, describe: () => Definable): number {
+  proxyRef<K extends object>(key: K, describe: (key: K) => Definable): number {
     return this.#definitions.proxyRef(key, describe);
   }
 

@@ -30,18 +30,23 @@ export class OutboundDefinitions {
   }
 
   /** See `ClientSession.routineRef`. */
-  routineRef(key: object, describe: () => Definable): number {
+  routineRef<K extends object>(key: K, describe: (key: K) => Definable): number {
     return this.#routineRefs.get(key) ?? this.#define(this.#routineRefs, DefineKind.Routine, key, describe);
   }
 
   /** As `routineRef`, for the descriptor of a proxy. */
-  proxyRef(key: object, describe: () => Definable): number {
+  proxyRef<K extends object>(key: K, describe: (key: K) => Definable): number {
     return this.#proxyRefs.get(key) ?? this.#define(this.#proxyRefs, DefineKind.Proxy, key, describe);
   }
 
-  #define(table: Map<object, number>, kind: number, key: object, describe: () => Definable): number {
+  #define<K extends object>(
+    table: Map<object, number>,
+    kind: number,
+    key: K,
+    describe: (key: K) => Definable,
+  ): number {
     if (this.#next > this.#maxDefines) return 0;
-    const { value, location } = describe();
+    const { value, location } = describe(key);
     const index = this.#next++;
     table.set(key, index);
     this.#writer.define({ kind, index, value, location });

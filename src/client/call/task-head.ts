@@ -49,11 +49,16 @@ export class TaskHead implements TaskFields {
    * @param descriptor Absent: none travels.
    */
   addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
-    this.routineRef = session.routineRef(definition, () => ({
-      value: Buffer.from(definition.id),
-      location: definition.module ?? "",
-    }));
+    this.routineRef = session.routineRef(definition, describeRoutine);
     this.callable = this.routineRef === 0 ? definition.id : undefined;
-    this.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, () => descriptor);
+    this.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, describeProxy);
   }
+}
+
+function describeRoutine({ id, module }: RoutineDefinition): Definable {
+  return { value: Buffer.from(id), location: module ?? "" };
+}
+
+function describeProxy(descriptor: Definable): Definable {
+  return descriptor;
 }

@@ -36,8 +36,3 @@ export function letExit(): void {
   liveness.count -= 1;
   if (liveness.count === 0) liveness.handle?.unref();
 }
-
-/** How many {@link keepAlive} have not been taken back, of every copy of the package in this process. */
-export function keepAliveCount(): number {
-  return liveness.count;
-}

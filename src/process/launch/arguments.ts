@@ -103,12 +103,8 @@ export function launchArguments(parent: LaunchParent): LaunchArguments {
   };
 }
 
-/**
- * Options under which `node:test` in a worker matches no test and reports to nobody.
- *
- * @param platform Decides how the null device is called.
- */
-export function testRunnerArguments(platform: NodeJS.Platform = process.platform): string[] {
+/** Options under which `node:test` in a worker matches no test and reports to nobody. */
+function testRunnerArguments(platform: NodeJS.Platform): string[] {
   const nowhere = platform === process.platform ? devNull : platform === "win32" ? "\\\\.\\nul" : "/dev/null";
   return ["--test-name-pattern=^(?!)$", "--test-reporter=spec", `--test-reporter-destination=${nowhere}`];
 }

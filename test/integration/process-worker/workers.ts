@@ -1,11 +1,12 @@
 /** Worker processes for tests, and proof that they have gone. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { keepAlive, keepAliveCount, letExit } from "../../../src/internal/liveness.ts";
+import { keepAlive, letExit } from "../../../src/internal/liveness.ts";
 import { ProcessWorker } from "../../../src/process/process-worker.ts";
 import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
 import type { Worker, WorkerContext } from "../../../src/process/worker.ts";
 import { eventually } from "../../support/eventually.ts";
+import { keepAliveCount } from "../../support/keep-alive-count.ts";
 
 /** What a test says about the workers it wants. */
 export interface WorkerWish extends ProcessWorkerOptions {

@@ -1,7 +1,8 @@
 /** What keeps the process alive: one referenced handle while anything is under way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { keepAlive, keepAliveCount, letExit } from "../../../src/internal/liveness.ts";
+import { keepAlive, letExit } from "../../../src/internal/liveness.ts";
+import { keepAliveCount } from "../../support/keep-alive-count.ts";
 
 function referencedTimers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;

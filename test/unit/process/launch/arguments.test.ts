@@ -2,11 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  isEvaluated,
-  launchArguments,
-  testRunnerArguments,
-} from "../../../../src/process/launch/arguments.ts";
+import { isEvaluated, launchArguments } from "../../../../src/process/launch/arguments.ts";
 
 /** Each pair: what the parent has, what is left of it. */
 const INHERITED: readonly (readonly [readonly string[], readonly string[]])[] = [
@@ -101,8 +97,10 @@ for (const [sign, parent] of Object.entries(TEST_RUNS)) {
   });
 }
 
-test("testRunnerArguments names the null device of the platform", () => {
-  assert.ok(testRunnerArguments("win32").includes("--test-reporter-destination=\\\\.\\nul"));
+test("launchArguments names the null device of the platform", () => {
+  const { execArgv } = launchArguments({ execArgv: ["--test"], env: {}, platform: "win32" });
+
+  assert.ok(execArgv.includes("--test-reporter-destination=\\\\.\\nul"));
 });
 
 test("launchArguments leaves out variables that are about the parent alone", () => {

@@ -4,7 +4,6 @@ import { getEventListeners } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { keepAliveCount } from "../../../../src/internal/liveness.ts";
 import { grpcChannels } from "../../../../src/transport/grpc/channel-pool.ts";
 import { describeWorker, requestStop, workerIdleTime } from "../../../../src/transport/grpc/unary.ts";
 import {
@@ -13,6 +12,7 @@ import {
   encodeWorkerMetadata,
 } from "../../../../src/wire/messages/service-messages.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { keepAliveCount } from "../../../support/keep-alive-count.ts";
 import { type LeakCheck, leakCheck } from "../../../support/leak-check.ts";
 import { type GrpcHandlers, type ServedGrpc, serveGrpc } from "../../../support/serve-grpc.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";

@@ -86,12 +86,12 @@ export class WorkerSupply implements MemberSupply {
       const events = checkedEvents(discovery, { signal: this.#abort.signal, unix: true });
       for await (const event of events) this.#membership.observe(event);
     } catch (error) {
-      // The members there are go on serving; what is missing is said when a call finds none.
+      // The members there are go on serving; the failure is reported when a call finds none.
       this.#discoveryError = asError(error);
       warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
     } finally {
       this.#discoveryOver = true;
-      this.#membership.ready.waiter?.drain(); // calls that wait for members to be found wait in vain
+      this.#membership.ready.waiter?.drain(); // calls that wait for a member to be found have to fail
     }
   }
 }

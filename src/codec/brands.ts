@@ -115,8 +115,8 @@ export function viewName(view: ArrayBufferView, prototype: object): string | und
 }
 
 /**
- * The name of the built-in class, of whichever realm, that a prototype belongs to. A user's class is
- * not mistaken for one unless it bears a built-in's name and nothing but `Object` is above it.
+ * The name of the built-in class, of whichever realm, that a prototype belongs to. A user's class is not
+ * mistaken for one unless it has a built-in's name and nothing but `Object` is above it.
  */
 export function intrinsicName(prototype: object): string | undefined {
   const constructor = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as unknown;

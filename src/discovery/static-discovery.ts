@@ -68,7 +68,7 @@ function parseWorkers(
     if (worker === undefined || records.has(worker.uid)) {
       throw new InvalidOptionError(`workers[${index}]`, {
         value,
-        expected: worker === undefined ? "a complete worker record" : "a uid that no other record bears",
+        expected: worker === undefined ? "a complete worker record" : "a uid that no other record has",
       });
     }
     records.set(worker.uid, worker);

@@ -68,7 +68,7 @@ export class ChildOutput {
     const ended = Promise.all([others, ...this.#streams.map(endOf)]);
     keepAlive(); // the streams are unreferenced
     const inTime = await waitAtMost(DRAIN_MS, ended);
-    // The limit may have been reached because this process was busy: one look at the streams is still owed.
+    // The limit may have been reached because this process was busy: the streams are looked at once more.
     if (inTime === undefined) await new Promise((resolve) => setImmediate(resolve));
     letExit();
     for (const stream of this.#streams) stream.destroy();

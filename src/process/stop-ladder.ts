@@ -31,7 +31,8 @@ export class StopLadder {
   }
 
   /**
-   * Takes the first step and sets the pace of the others. Called again, it can only hasten them.
+   * Takes the first step and sets the pace of the others. Called again, it can only shorten the time between
+   * them.
    *
    * @param killAfterMs Milliseconds each step may take; 0 goes to the last one at once.
    */

@@ -23,7 +23,10 @@ import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
-/** Broken frames borne on one connection before it is ended: each costs a few bytes to send and more to refuse. */
+/**
+ * Broken frames tolerated on one connection before it is ended: each costs a few bytes to send and more to
+ * refuse.
+ */
 const MAX_BROKEN = 1000;
 
 /** One connection, either half. */
@@ -215,7 +218,8 @@ export class Connection implements CarrierEvents {
       case FrameKind.Hello:
         throw new ProtocolError("A second Hello on one connection");
       case FrameKind.Unknown:
-        // A later minor's: on the connection it can be passed over, on a stream an answer may hang on it.
+        // From a later minor version: on the connection it can be skipped; on a stream somebody may wait for
+        // an answer to it.
         if (stream !== 0) this.#break(stream, "a frame of an unknown kind");
         return;
       default:

@@ -66,7 +66,7 @@ export class OutboundBatch {
     if (!this.#carrier.send(this.writer.take())) this.#congested = true;
   }
 
-  /** The carrier is full, says something that was sent past the batch. */
+  /** Something that was sent past the batch has found the carrier full. */
   filled(): void {
     this.#congested = true;
   }

@@ -1,6 +1,6 @@
 /**
- * What this side has defined on one connection: each routine and descriptor gets a number once, with a
- * Define frame, and is named by it from then on. It does not make definitions, nor hold on to them.
+ * What this side has defined on one connection: each routine and descriptor gets a number once, with a Define
+ * frame, and is named by it from then on. It neither makes definitions nor keeps them.
  */
 import type { BatchWriter } from "../wire/batch/writer.ts";
 import type { Limits } from "../wire/frames.ts";

@@ -107,7 +107,7 @@ export class ServerSession implements SessionHalf {
 
   /**
    * Whether this client takes so little that more answers would only fill memory: what makes answers is then to be
-   * deferred. A client on this host is one's own, and is never made to wait for itself.
+   * deferred. Never for a client on this host: it belongs to the same user.
    */
   get defersWork(): boolean {
     return !this.connection.carrier.local && this.connection.congested;

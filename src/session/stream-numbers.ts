@@ -14,7 +14,7 @@ export class StreamNumbers {
   #wrapped = false;
   /** The first stream opened since the last flush: what never left did not start. */
   #firstUnflushed: number;
-  /** Streams above it were not started, says the worker's GoAway. */
+  /** Streams above it were not started, according to the worker's GoAway. */
   #lastStarted = LAST_STREAM;
 
   /** @param first The first number given; another than 1 is for tests of what comes after the last one. */

@@ -4,7 +4,7 @@
  * is additive.
  */
 
-/** Version of this package; a test holds it equal to package.json. */
+/** Version of this package; a test keeps it equal to that in package.json. */
 export const version: string = "0.1.0";
 
 /** Name of the payload codec that this package speaks. */

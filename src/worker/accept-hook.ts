@@ -1,7 +1,7 @@
 /**
- * The backpressure hook: a function of the worker's owner that decides, task by task, whether the worker takes
- * one more. It is asked last, by the head alone, and a task it lets in is in: nothing decides between its
- * answer and the next question, so that counting is exact.
+ * The backpressure hook: a function of the worker's owner that decides, task by task, whether the worker
+ * takes one more. It is asked last and sees only the head. What it accepts is accepted, with no decision
+ * after it, so that its count of tasks is exact.
  */
 
 import { inspect } from "node:util";
@@ -31,8 +31,9 @@ export interface AcceptTask {
  * Decides whether a worker takes a task: `true` accepts, `false` refuses with FULL, upon which the caller tries
  * the next worker or waits.
  *
- * It is called before the arguments are decoded, and must decide at once: a promise is no answer. A hook that
- * throws, or answers with anything but a boolean, refuses the task for this worker, with a warning there.
+ * It is called before the arguments are decoded, and must decide at once: a promise is not an answer. A hook
+ * that throws, or answers with anything but a boolean, refuses the task for this worker, with a warning
+ * there.
  *
  * A nested call is never parked: where every worker refuses it, it fails, and with it, as a rule, the task
  * that made it. A hook that bounds concurrency should therefore let nested tasks in.
@@ -50,7 +51,7 @@ export type AcceptHook = (state: { readonly inFlight: number; readonly task: Acc
 const RETRY_AFTER_MS = 10;
 const WARNING_INTERVAL_MS = 60_000;
 
-/** Asks a hook on behalf of one worker, whatever the hook does. */
+/** Asks the hook of one worker, and copes with whatever it does. */
 export class AcceptGate {
   readonly #hook: AcceptHook;
   // One text for all faults: what the hook says may differ with every task, and tasks come from peers.
@@ -98,7 +99,8 @@ export class AcceptGate {
   #fault(describe: () => string): Nack {
     this.#describe = describe;
     this.#warn("hook", "");
-    // No code says "this worker is broken"; one without a meaning sends the call on and is not waited out.
+    // No code says "this worker is broken". One without a meaning makes the caller try the next worker,
+    // without a pause.
     return {
       code: NackCode.UNSPECIFIED,
       reason: "the worker's accept hook failed; the worker's own warnings say how",

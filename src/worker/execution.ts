@@ -32,7 +32,7 @@ export interface ExecutionHost extends TaskHost {
   explainError(definition: RoutineDefinition, error: unknown): unknown;
   /** The body was started and has not settled at once. */
   suspended(execution: Execution): void;
-  /** A suspended generator holds no place among the root calls, and takes one up again with its next step. */
+  /** A suspended generator does not count among the root calls; with its next step it counts again. */
   suspendedAtYield(execution: Execution): void;
   resumed(execution: Execution): void;
   /** The terminal frame has been written, or can no longer be. */

@@ -56,7 +56,7 @@ export class FunctionExecution extends Execution {
     // As above.
   }
 
-  /** One step is all there is: what asks for it again has no meaning. */
+  /** There is only one step: a request for another one means nothing. */
   #ask(): void {
     if (this.phase !== "ready") return;
     if (this.begun) this.enqueue();

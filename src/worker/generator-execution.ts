@@ -187,7 +187,7 @@ export class GeneratorExecution extends Execution {
 
   #yield(value: unknown): void {
     const payload = this.encodeResult(value);
-    // Measured before it is sent: the object is the encoder's, for its next use.
+    // Measured before it is sent: the encoder uses the object again.
     const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs());
     this.#window?.sent(sizeBytes);
@@ -244,7 +244,10 @@ export class GeneratorExecution extends Execution {
     }
   }
 
-  /** Runs the finally blocks of a generator whose consumer is gone; nobody is left to hear of an error in them. */
+  /**
+   * Runs the finally blocks of a generator whose consumer is gone. An error in them cannot be reported to
+   * anybody.
+   */
   #closeQuietly(generator: AnyGenerator): void {
     const ended = (): void => this.host.bodyEnded(this);
     try {

@@ -138,7 +138,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     for (const child of children) child.abort(reason);
   }
 
-  /** As `fire`, for good: the task is to end, and with this reason. */
+  /** As `fire`, and final: the task is to end with this reason. */
   cancel(reason: unknown): void {
     this.#cancellation = { reason };
     this.fire(reason);

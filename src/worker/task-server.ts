@@ -75,7 +75,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #rootCalls = 0;
   #busy = false;
   #draining = false;
-  /** The connection that draining spares. */
+  /** The connection to which draining does not apply. */
   #spared: ConnectionId | undefined;
   #whenIdle: Array<() => void> = [];
 
@@ -100,7 +100,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   /**
-   * Takes no more root tasks; nested ones of trees under way still come in.
+   * Takes no more root tasks; nested ones, of calls under way, are still taken.
    *
    * @param except A connection whose root tasks are taken all the same: its client makes no new calls and
    *   waits for those it has made, of which some may not have been sent yet.
@@ -109,7 +109,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const announced = this.#draining ? this.#spared : undefined;
     if (this.#draining && announced === undefined) return;
     for (const session of this.#sessions) {
-      // Who has not said who it is may be the one that is spared; it is told when it has.
+      // A client that has not sent its Hello may be the exception; it is told once it has sent it.
       if (session.connection.peer === undefined) continue;
       const told = this.#draining && !isConnection(session, announced);
       if (!told && !isConnection(session, except)) session.drain(SHUTTING_DOWN, 0);
@@ -158,7 +158,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
       return refusal(NackCode.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
     }
-    // Anybody on the network can call a call nested; those are bounded like all others, only later.
+    // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
+    // only later.
     if (nested && !session.connection.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
       return refusal(NackCode.FULL, `the worker already has ${this.#running.size} calls`, 10);
     }
@@ -368,7 +369,9 @@ function kindExpected(task: IncomingTask): RoutineDefinition["kind"] {
   return (task.flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
 }
 
-/** Whether the caller takes what comes: the original's grammar has no word for the kind of a routine. */
+/**
+ * Whether the caller takes a routine of either kind: the original protocol cannot say which one it expects.
+ */
 function isOpenToKind(task: IncomingTask): boolean {
   return !task.session.knowsGrammar && kindExpected(task) === "function";
 }

@@ -1,7 +1,7 @@
 /**
- * What workers have said that would not take one call: who has been asked, and what becomes of it if nobody is
- * left to ask. Where it goes next is decided elsewhere. Each worker has one entry,
- * however often it has refused.
+ * The answers of workers that would not take one call: which have been asked, and what the call fails with if
+ * none is left to ask. Where it goes next is decided elsewhere. Each worker has one entry, however often it
+ * has refused.
  */
 import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";

@@ -128,9 +128,9 @@ export class CancellationProbe {
 }
 
 /**
- * Finds the cancelled call that blocks the worker. One that has not been heard of and has others before it
- * is waiting behind them, and one that has suspended is waiting behind whatever has the thread: both are
- * blameless.
+ * Finds the cancelled call that blocks the worker. One that has not been heard of and has others before it is
+ * waiting behind them, and one that has suspended is waiting behind whatever has the thread: neither is the
+ * cause.
  */
 function findCulprit(
   calls: ReadonlySet<CancelledCall>,

@@ -1,7 +1,7 @@
 /**
- * The values that have come ahead of the consumer of one generator, the credit that its worker is owed for those
- * taken, which is counted out once and in lots, and the barriers behind which values are void: a throw or return
- * voids what the worker, running ahead, has produced before it has seen that.
+ * The values that have come ahead of the consumer of one generator; the credit to give back for those taken,
+ * which goes back once and in lots; and barriers: a throw or return makes void what the worker, running
+ * ahead, has produced before it has seen that.
  */
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 
@@ -61,7 +61,10 @@ export class PrefetchedValues {
     return this.#barriers > 0;
   }
 
-  /** A throw or return goes to the worker: drops the values, and what is owed, since the worker counts anew. */
+  /**
+   * A throw or return goes to the worker: drops the values and the credit not given back, since the worker
+   * counts anew.
+   */
   bar(): void {
     this.clear();
     this.#creditOwed = 0;

@@ -59,7 +59,7 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
 /** Under which name a worker's record says which pool has spawned it. */
 const POOL_LABEL = "merino.pool";
 
-/** What the records of a pool's own workers bear, for its proxies in other processes to know them by. */
+/** What the records of a pool's own workers contain, for its proxies in other processes to know them by. */
 export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
   return { [POOL_LABEL]: poolId };
 }

@@ -31,7 +31,7 @@ interface Evicted {
   readonly refusal: Refusal;
   /** What it did when it was last asked; "" before that. */
   readonly answer: string;
-  /** Whether it has broken a rule itself, and is asked again; else its record alone speaks against it. */
+  /** Whether it has broken a rule itself, and is asked again; else only its record is against the rules. */
   readonly broke: boolean;
   /** Evictions, and probes that failed, in a row. */
   readonly strikes: number;
@@ -68,8 +68,8 @@ export class EvictedWorkers {
   /**
    * Takes up a worker that has been a member.
    *
-   * @param options `broke`: it has broken a rule itself, and is asked again after a cool-down. Else its record
-   *   alone speaks against it, and another record is all it needs.
+   * @param options `broke`: it has broken a rule itself, and is asked again after a cool-down. Else only its
+   *   record is against the rules, and another record is all it needs.
    */
   add(
     worker: WorkerMetadata,

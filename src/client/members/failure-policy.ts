@@ -3,9 +3,9 @@
  * that say which line of it a failure is. It acts on nothing.
  *
  * For the call: `next` candidate (it provably did not start), `surface` to the caller, or `lost` (it may have
- * run). For the member: `keep` it, `back-off` and connect again, or evict it, under the reason given. A member
- * is evicted only when it breaks the protocol or a rule of the gate; the faults of callers, of routines and of
- * the network blame nobody.
+ * run). For the member: `keep` it, `back-off` and connect again, or evict it, under the reason given. A
+ * member is evicted only when it breaks the protocol or a rule of the gate; the faults of callers, of
+ * routines and of the network evict nobody.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";

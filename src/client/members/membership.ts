@@ -29,7 +29,7 @@ export interface MembershipOptions extends MemberOptions {
   readonly rules: AdmissionRules;
   /** Most members, own ones included; `undefined` for no limit. */
   readonly capacity: number | undefined;
-  /** Members that the pool spawns itself: strangers never take their places. */
+  /** Members that the pool spawns itself: workers that were found never take their places. */
   readonly reserved: number;
   /** Members wanted before the first call goes out. */
   readonly quorum: number;
@@ -58,7 +58,10 @@ export class Membership {
   /** Refused by a rule when they were added: only another addition can make them members. */
   readonly #refused = new Map<string, Refusal>();
   readonly #evicted: EvictedWorkers;
-  /** Of workers that the pool has spawned, also those that have gone: no other source has a say about them. */
+  /**
+   * Of workers that the pool has spawned, also those that have gone: what other sources say about them is
+   * ignored.
+   */
   readonly #own = new Set<string>();
   /** Members no more, but with calls under way. */
   readonly #retired = new Set<Member>();
@@ -127,7 +130,7 @@ export class Membership {
     const member = this.#byUid.get(worker.uid);
     if (member !== undefined && !member.own) this.#remove(member);
     if (!this.#byUid.has(worker.uid)) this.#admit(worker, true);
-    this.#fill(); // the place of a stranger that it was taken for
+    this.#fill(); // the place of a found worker that it was taken for
   }
 
   /** Lets a worker go, whoever it is. */
@@ -145,7 +148,7 @@ export class Membership {
     const { type, worker } = event;
     const { uid } = worker;
     const member = this.#byUid.get(uid);
-    // Own workers are known from their ready message; discovery merely echoes them.
+    // Own workers are known from their ready message; discovery only repeats them.
     if (this.#own.has(uid) || member?.own === true) return;
     if (type === "worker-dropped") {
       this.#forget(uid);
@@ -277,7 +280,7 @@ export class Membership {
     if (!member.own) this.#strangers -= 1;
   }
 
-  /** Calls that wait may find a member now, or wait in vain. */
+  /** Calls that wait may find a member now, or have to fail. */
   #changed(): void {
     this.ready.waiter?.drain();
   }

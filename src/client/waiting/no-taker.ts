@@ -3,7 +3,7 @@ import { NoWorkersAvailableError } from "../../errors/no-workers-available-error
 import type { Call } from "../call/call.ts";
 import type { Members } from "../placement/placement.ts";
 
-/** Nobody is left to ask: says what those have said that were asked, or else why nobody was. */
+/** Says what the workers that were asked have answered, or why none was asked. */
 export function noTakerError(call: Call, members: Members): Error {
   return call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(members.whyNone());
 }

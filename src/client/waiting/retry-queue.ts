@@ -8,9 +8,9 @@ import type { Members } from "../placement/placement.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { WaitingCalls } from "./waiting-calls.ts";
 
-/** Longest pause that a worker's word puts a call off for: others may have come, or have room, meanwhile. */
+/** Longest pause that a worker can ask for: meanwhile others may have come, or may have room. */
 const MAX_PAUSE_MS = 1_000;
-/** Calls offered at a time, if workers have few of ours in hand. */
+/** Calls offered at a time, even if workers run few of ours. */
 const MIN_OFFERED = 16;
 
 /** What it takes to offer calls again. */
@@ -38,7 +38,7 @@ export class RetryQueue {
   /**
    * Adds a call behind the others. Whoever settles it takes it out with `leaveQueue`.
    *
-   * @param pauseMs How long, in milliseconds, as the worker wishes.
+   * @param pauseMs How long, in milliseconds, as the worker asks.
    */
   add(call: Call, pauseMs: number): void {
     this.#calls.push(call);
@@ -56,7 +56,7 @@ export class RetryQueue {
   #offer(): void {
     this.#next = undefined;
     const { members, waiting } = this.#options;
-    // As many as the workers have in hand may have ended by the next time.
+    // As many as the workers are running may have ended by the next time.
     const inFlight = members.members.reduce((sum, member) => sum + member.inFlight, 0);
     for (let left = Math.max(MIN_OFFERED, 2 * inFlight); left > 0; left--) {
       const call = this.#calls.shift();

@@ -13,7 +13,7 @@ export interface LanAdvertisement {
   readonly service: string;
   /** Name of the service record. */
   readonly instance: string;
-  /** Name of the host: its own, or one made up to bear the addresses. */
+  /** Name of the host: its own, or one made up for the addresses. */
   readonly target: string;
   readonly endpoint: AdvertisedEndpoint;
   readonly text: readonly Buffer[];

@@ -167,7 +167,10 @@ function isEnumeration({ name, type }: LanQuestion): boolean {
   return (type as string) === "PTR" && isSameName(name, SERVICE_ENUMERATION);
 }
 
-/** A stranger's question is repeated in the answer: one of those answered, in words that are known to be sound. */
+/**
+ * The question to repeat in the answer to a plain resolver: only one about our own names, which are known to
+ * be valid.
+ */
 function repeated(
   questions: readonly LanQuestion[],
   asked: readonly LanAdvertisement[],

@@ -1,6 +1,6 @@
 /**
  * References by the names that callers use where those differ from this worker's own by their directory: see
- * `identity-map.ts`. It concerns what arrives; what leaves bears the worker's own names.
+ * `identity-map.ts`. This is for what arrives; what is sent has the worker's own names.
  */
 import type { References } from "../../codec/references.ts";
 import { findRoutine } from "../../identity/registry.ts";

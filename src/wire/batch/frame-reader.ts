@@ -1,7 +1,7 @@
 /**
- * Reads one frame in place: its fields are plain properties, and what is in a message that comes rarely is decoded
- * on demand. A frame whose bytes are broken becomes one of kind `Malformed`, of which nothing but the stream is to
- * be believed. What a frame means, and whether it may come now, is the session's business.
+ * Reads one frame in place: its fields are plain properties, and what is in a message that comes rarely is
+ * decoded on demand. A frame whose bytes are broken becomes one of kind `Malformed`, of which nothing but the
+ * stream is to be believed. What a frame means, and whether it may come now, is up to the session.
  *
  * Unknown fields are skipped and of a repeated scalar the last counts, as protobuf wants. Stricter than
  * protobuf, because no encoder writes it: a number that its type cannot hold, a 64-bit number above

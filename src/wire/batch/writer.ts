@@ -1,7 +1,7 @@
 /**
- * Writes the frames of one turn into one batch, as protobuf bytes, without allocating per frame. It
- * checks nothing: numbers are integers in range (see `frames.ts`), streams are open, limits are kept;
- * that is the session's business. Frames are byte for byte what the generated bindings would write.
+ * Writes the frames of one turn into one batch, as protobuf bytes, without allocating per frame. It checks
+ * nothing: numbers are integers in range (see `frames.ts`), streams are open, limits are kept; the session
+ * sees to that. Frames are byte for byte what the generated bindings would write.
  */
 
 import { FrameKind } from "../frame-kind.ts";

@@ -1,4 +1,4 @@
-/** Why a worker did not start a task, and which of the reasons another worker would judge alike. */
+/** Why a worker did not start a task, and which of the reasons hold for every worker. */
 
 /** The codes of a Nack, `Refusal` in the schema; the numbers travel and never change. */
 export const NackCode = {

@@ -1,7 +1,7 @@
 /**
- * Walks the fields of protobuf messages in place, without allocating and without throwing: the first
- * problem sticks, every loop over {@link FieldScanner.tag} ends, and the owner looks at `problem` once.
- * It knows the encoding only; which fields a message has is its reader's business.
+ * Walks the fields of protobuf messages in place, without allocating and without throwing: the first problem
+ * sticks, every loop over {@link FieldScanner.tag} ends, and the owner looks at `problem` once. It knows the
+ * encoding only; which fields a message has is up to its reader.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { EntryTag } from "./entry-tag.ts";

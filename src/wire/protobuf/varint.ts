@@ -1,6 +1,6 @@
 /**
- * Writes protobuf's variable-length integers. Reading them is the field scanner's business, because
- * there every step needs a bounds check.
+ * Writes protobuf's variable-length integers. They are read by the field scanner, because there every step
+ * needs a bounds check.
  */
 
 /**

@@ -83,7 +83,10 @@ export function writeTask(
   return at;
 }
 
-/** Copies a range and returns the position after the copy. Below 48 bytes a loop beats the native call. */
+/**
+ * Copies a range and returns the position after the copy. Below 48 bytes a loop is quicker than the native
+ * call.
+ */
 export function writeBytes(
   bytes: Uint8Array,
   position: number,

@@ -36,7 +36,7 @@ test("PoolEvents gives everything to some and the workers alone to others, until
   assert.deepEqual(await workers, ["worker-starting", "worker-starting"]);
 });
 
-test("PoolEvents wants to know of calls only while somebody reads of them", () => {
+test("PoolEvents asks for events about calls only while somebody reads them", () => {
   const events = new PoolEvents();
   const ended = new AbortController();
   assert.equal(events.wanted, false);

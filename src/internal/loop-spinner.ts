@@ -38,6 +38,17 @@ export class LoopSpinner {
   #turning = false;
   #untilMs = 0;
 
+  readonly #turn = (): void => {
+    if (this.#waiting && this.#loop.now() < this.#untilMs) {
+      this.#loop.setImmediate(this.#turn);
+      return;
+    }
+    this.#turning = false;
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#credit -= 1;
+  };
+
   /**
    * @param options `windowMs`: how long one wait may spin, in milliseconds, default 0.08; `processors`: those that
    *   this process may use; `loop`: a parameter so that tests can turn it.
@@ -73,15 +84,4 @@ export class LoopSpinner {
     this.#waiting = false;
     this.#credit = Math.min(MAX_CREDIT, this.#credit + 2);
   }
-
-  readonly #turn = (): void => {
-    if (this.#waiting && this.#loop.now() < this.#untilMs) {
-      this.#loop.setImmediate(this.#turn);
-      return;
-    }
-    this.#turning = false;
-    if (!this.#waiting) return;
-    this.#waiting = false;
-    this.#credit -= 1;
-  };
 }

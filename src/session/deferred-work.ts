@@ -18,6 +18,11 @@ export class DeferredWork {
   readonly #hasRoom: () => boolean;
   #turnPending = false;
 
+  readonly #nextTurn = (): void => {
+    this.#turnPending = false;
+    this.resume();
+  };
+
   /** @param hasRoom Whether the client takes answers now. */
   constructor(hasRoom: () => boolean) {
     this.#hasRoom = hasRoom;
@@ -50,9 +55,4 @@ export class DeferredWork {
     this.#turnPending = true;
     setImmediate(this.#nextTurn);
   }
-
-  readonly #nextTurn = (): void => {
-    this.#turnPending = false;
-    this.resume();
-  };
 }

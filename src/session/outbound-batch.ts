@@ -21,6 +21,18 @@ export class OutboundBatch {
   #congested = false;
   #ended = false;
 
+  readonly #deferEnd = (): void => {
+    process.nextTick(this.#endTurn);
+  };
+
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    this.#half.beforeFlush();
+    this.flush();
+    this.#turnSent();
+  };
+
   /**
    * @param owner `half` decides when a turn is over, and is told before and when frames leave. `turnSent`
    *   runs after each turn's batch.
@@ -80,16 +92,4 @@ export class OutboundBatch {
   end(): void {
     this.#ended = true;
   }
-
-  readonly #deferEnd = (): void => {
-    process.nextTick(this.#endTurn);
-  };
-
-  readonly #endTurn = (): void => {
-    this.#scheduled = false;
-    if (this.#ended) return;
-    this.#half.beforeFlush();
-    this.flush();
-    this.#turnSent();
-  };
 }

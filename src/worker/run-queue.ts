@@ -31,6 +31,25 @@ export class RunQueue {
   /** Whether an immediate is draining. */
   #inTurn = false;
 
+  readonly #kickedDrain = (): void => {
+    this.#kicked = false;
+    this.drain();
+  };
+
+  readonly #afterInput = (): void => {
+    setImmediate(this.#nextTurn);
+  };
+
+  readonly #nextTurn = (): void => {
+    this.#turnPending = false;
+    this.#inTurn = true;
+    try {
+      this.drain();
+    } finally {
+      this.#inTurn = false;
+    }
+  };
+
   /** @param flush Sends everything that is ready. */
   constructor(flush: () => void) {
     this.#flush = flush;
@@ -93,23 +112,4 @@ export class RunQueue {
     this.#kicked = true;
     queueMicrotask(this.#kickedDrain);
   }
-
-  readonly #kickedDrain = (): void => {
-    this.#kicked = false;
-    this.drain();
-  };
-
-  readonly #afterInput = (): void => {
-    setImmediate(this.#nextTurn);
-  };
-
-  readonly #nextTurn = (): void => {
-    this.#turnPending = false;
-    this.#inTurn = true;
-    try {
-      this.drain();
-    } finally {
-      this.#inTurn = false;
-    }
-  };
 }

@@ -95,6 +95,8 @@ export class Member implements Candidate, ReadyMember {
   #stopConnecting: (() => void) | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
+  /** Why the peer said it would close. */
+  #farewell: Error | undefined;
 
   constructor(metadata: WorkerMetadata, place: MemberPlace, options: MemberOptions) {
     this.uid = metadata.uid;
@@ -303,9 +305,6 @@ export class Member implements Candidate, ReadyMember {
       },
     };
   }
-
-  /** Why the peer said it would close. */
-  #farewell: Error | undefined;
 
   #goAway(frame: GoAway, session: ClientSession | undefined): void {
     if (frame.code === NackCode.DRAINING) {

@@ -22,6 +22,11 @@ export class DirectoryAlarm {
   #rung: AlarmReason | undefined;
   #wake: ((reason: AlarmReason) => void) | undefined;
 
+  readonly #intervalOver = (): void => {
+    this.#next = this.#queue.after(this.#intervalMs, this.#intervalOver);
+    this.ring("interval");
+  };
+
   /** @param queue Where time comes from; the shared one unless a test gives another. */
   constructor(path: string, intervalMs: number, queue: DeadlineQueue = deadlines) {
     this.#path = path;
@@ -77,11 +82,6 @@ export class DirectoryAlarm {
     this.#queue.cancel(this.#next);
     this.#unwatch();
   }
-
-  readonly #intervalOver = (): void => {
-    this.#next = this.#queue.after(this.#intervalMs, this.#intervalOver);
-    this.ring("interval");
-  };
 
   #unwatch(): void {
     this.#watcher?.close();

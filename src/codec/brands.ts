@@ -47,17 +47,30 @@ const OWN_REALM: ReadonlyMap<object, Brand> = new Map<object, Brand>([
  */
 export function brandOf(value: object, prototype: object): Brand {
   const claimed = OWN_REALM.get(prototype);
-  if (claimed !== undefined)
-    return claimed === "object" || hasBrand(value, claimed) ? claimed : "class-instance";
+  if (claimed !== undefined && (claimed === "object" || hasBrand(value, claimed))) return claimed;
   if (types.isNativeError(value)) return "error";
   if (ArrayBuffer.isView(value)) return viewName(value, prototype) === undefined ? "class-instance" : "view";
   const name = intrinsicName(prototype);
   const brand = name === undefined ? undefined : FOREIGN.get(name);
   if (brand !== undefined && hasBrand(value, brand)) return brand;
-  if (name !== undefined && types.isBoxedPrimitive(value)) return "boxed";
+  if (name !== undefined && BOXES.has(name) && types.isBoxedPrimitive(value)) return "boxed";
   // Errors made the old way, by a function that inherits from Error, have no brand.
   return value instanceof Error ? "error" : "class-instance";
 }
+
+/** Whether a prototype, of whichever realm, is below that of `Error`. */
+export function inheritsFromError(prototype: object): boolean {
+  for (
+    let level: object | null = prototype;
+    level !== null;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
+    if (intrinsicName(level) === "Error") return true;
+  }
+  return false;
+}
+
+const BOXES: ReadonlySet<string> = new Set(["Number", "String", "Boolean", "BigInt", "Symbol"]);
 
 const FOREIGN: ReadonlyMap<string, Brand> = new Map<string, Brand>([
   ["Object", "object"],

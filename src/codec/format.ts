@@ -60,7 +60,7 @@ export const ErrorOrigin = {
   UNKNOWN: 4,
 } as const;
 
-/** Error classes of the language and the platform, which travel by name. */
+/** Error classes of the language and the platform, which travel by name. A reader without one makes a `RemoteError`. */
 export const BUILT_IN_ERRORS: readonly string[] = [
   "Error",
   "EvalError",
@@ -72,6 +72,11 @@ export const BUILT_IN_ERRORS: readonly string[] = [
   "AggregateError",
   "SuppressedError",
   "DOMException",
+  "QuotaExceededError",
+  "AssertionError",
+  "CompileError",
+  "LinkError",
+  "RuntimeError",
 ];
 
 /** View classes in the order of their numbers on the wire. `Buffer` is a `Uint8Array` that arrives as Node's `Buffer`. */

@@ -4,21 +4,9 @@
  */
 import { errorCatalogue } from "../../errors/merino-error.ts";
 import { RemoteError } from "../../errors/remote-error.ts";
-import { BUILT_IN_ERRORS, ErrorOrigin } from "../format.ts";
+import { builtInErrorClass, type ErrorConstructor } from "../built-in-errors.ts";
+import { ErrorOrigin } from "../format.ts";
 import { type Decoding, defineField } from "./decoding.ts";
-
-type ErrorConstructor = abstract new (...parameters: never[]) => object;
-
-/**
- * Constructors by name; `SuppressedError` is missing where the runtime has none, and `DOMException` is made
- * in another way.
- */
-const BUILT_IN: ReadonlyMap<string, ErrorConstructor> = new Map(
-  BUILT_IN_ERRORS.flatMap((name) => {
-    const found = (globalThis as unknown as Record<string, ErrorConstructor | undefined>)[name];
-    return found === undefined ? [] : [[name, found] as const];
-  }),
-);
 
 /** Reads the body of an error. */
 export function readError(decoding: Decoding): unknown {
@@ -46,6 +34,7 @@ export function readError(decoding: Decoding): unknown {
     hide(made, "stack", stack ?? `${name ?? named}: ${message ?? ""}`);
     readHidden(decoding, made);
     readFieldsOf(decoding, made);
+    if (origin === ErrorOrigin.BUILT_IN && stack !== undefined) showCode(made, stack);
   }
   decoding.leave();
   return error;
@@ -76,10 +65,26 @@ function create(
   }
   if (origin === ErrorOrigin.BUILT_IN) {
     if (named === "DOMException") return new DOMException(message ?? "", name ?? "Error");
-    const known = BUILT_IN.get(named);
+    const known = builtInErrorClass(named);
+    if (named === "QuotaExceededError") {
+      const Quota = known as (new (message: string) => object) | undefined;
+      return Quota === undefined ? new DOMException(message ?? "", named) : new Quota(message ?? "");
+    }
     if (known !== undefined) return construct(known, message);
   }
   return remote(named === "" ? (name ?? "Error") : named, message);
+}
+
+/** Node's errors show their code in what `toString` gives, as in the first line of the stack. */
+function showCode(error: object, stack: string): void {
+  const { name, code, toString } = error as { name?: unknown; code?: unknown; toString?: unknown };
+  if (typeof code !== "string" || toString !== Error.prototype.toString) return;
+  if (error instanceof AggregateError || !stack.startsWith(`${String(name)} [${code}]: `)) return;
+  hide(error, "toString", textWithCode);
+}
+
+function textWithCode(this: Error & { code: unknown }): string {
+  return `${this.name} [${String(this.code)}]: ${this.message}`;
 }
 
 /** An error object with the prototype of a class whose constructor does not run. */

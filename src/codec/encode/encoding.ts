@@ -45,7 +45,7 @@ export abstract class Encoding extends TokenWriter {
   declare options: EncodeOptions;
   readonly trail: Trail = new Trail();
   depth = 0;
-  /** Whether anything refused is replaced by a text that says so. */
+  /** Whether anything refused is replaced by a text that says so: inside an error, and in what was thrown. */
   lenient = false;
   /** The marker for stacks, with its indentation and line break. */
   marker: string | undefined;
@@ -136,9 +136,7 @@ export abstract class Encoding extends TokenWriter {
 
   /** Goes one level down. @throws {@link NotSerializableError} below {@link MAX_DEPTH}. */
   enter(step: number): void {
-    if (this.depth >= MAX_DEPTH) {
-      this.refuse(`it lies more than ${MAX_DEPTH} levels deep; send deep structures as a flat list`);
-    }
+    if (this.depth >= MAX_DEPTH) this.refuseDepth();
     this.trail.steps[this.depth++] = step;
   }
 
@@ -155,6 +153,10 @@ export abstract class Encoding extends TokenWriter {
   refuse(why: string, options?: ErrorOptions): never {
     const { fault } = this.options;
     throw new NotSerializableError(this.path(), why, fault === undefined ? options : { ...options, fault });
+  }
+
+  refuseDepth(): never {
+    this.refuse(`it lies more than ${MAX_DEPTH} levels deep; send deep structures as a flat list`);
   }
 
   path(): string {

@@ -1,76 +1,95 @@
 /**
  * Writes errors: class, name, message, stack, and two groups of fields, hidden (not enumerable: `cause`,
  * `errors`, …) and own. The error itself is never changed; the marker of the worker that ran the code
- * goes onto the stack as it is written.
+ * goes onto the stack as it is written. The encoding is lenient: what cannot travel is replaced by a text.
  */
 import { errorCatalogue, isMerinoError } from "../../errors/merino-error.ts";
-import { intrinsicName } from "../brands.ts";
+import { builtInErrorName } from "../built-in-errors.ts";
 import { className } from "../class-name.ts";
 import { BUILT_IN_ERRORS, ErrorOrigin, Extension } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import type { Encoding } from "./encoding.ts";
-import { fieldOf, hasSymbolFields, refuseSymbolField, writeFields } from "./field-writer.ts";
+import { fieldOf, type Note, notesOfSymbolFields, writeFields } from "./field-writer.ts";
 import { ENCODE_STEP } from "./trail.ts";
 
 /** Properties sent although they are not enumerable. Others of that kind are how a platform stores its own state. */
-const HIDDEN = ["message", "name", "cause", "errors", "error", "suppressed", "fault"] as const;
+const HIDDEN: readonly string[] = [
+  "message",
+  "name",
+  "code",
+  "cause",
+  "errors",
+  "error",
+  "suppressed",
+  "fault",
+];
+/** What a `QuotaExceededError` shows through accessors. */
+const QUOTA_FIELDS: readonly string[] = ["quota", "requested"];
+const HIDDEN_WITH_QUOTA: readonly string[] = [...HIDDEN, ...QUOTA_FIELDS];
 
-/** Writes an error. @param portable Its class, when that is registered. */
-export function writeError(
-  encoding: Encoding,
-  error: object,
-  details: { readonly prototype: object; readonly portable: PortableClass | undefined },
-): void {
+/** What is known about an error that is to be written. */
+export interface ErrorDetails {
+  readonly prototype: object | null;
+  /** Its class, when that is registered. */
+  readonly portable: PortableClass | undefined;
+  /** Goes among its own fields. */
+  readonly note?: Note;
+}
+
+/** Writes an error. */
+export function writeError(encoding: Encoding, error: object, details: ErrorDetails): void {
   if (encoding.wroteReference(error)) return;
   const { portable, prototype } = details;
   const extension = encoding.openExtension(Extension.ERROR);
   encoding.enter(0);
   const name = text(fieldOf(encoding, error, "name"));
   const hook = portable?.encode;
+  const merino = portable === undefined && isMerinoError(error) ? catalogued(error) : undefined;
   let builtIn: string | undefined;
-  let unknown = false;
+  let isUnknown = false;
   if (portable !== undefined) {
     encoding.writeNumber(hook === undefined ? ErrorOrigin.PORTABLE : ErrorOrigin.HOOKED);
     encoding.writeClass(portable);
-  } else if (isMerinoError(error) && catalogued(prototype) !== undefined) {
+  } else if (merino !== undefined) {
     encoding.writeNumber(ErrorOrigin.MERINO);
-    encoding.writeString(catalogued(prototype) as string);
+    encoding.writeString(merino);
   } else {
-    builtIn = prototype === DOMException.prototype ? "DOMException" : intrinsicName(prototype);
-    unknown = builtIn === undefined || !BUILT_IN_ERRORS.includes(builtIn);
-    encoding.writeNumber(unknown ? ErrorOrigin.UNKNOWN : ErrorOrigin.BUILT_IN);
-    encoding.writeString(unknown ? remoteName(name, prototype) : (builtIn as string));
+    builtIn = builtInErrorName(error, prototype);
+    isUnknown = builtIn === undefined;
+    encoding.writeNumber(isUnknown ? ErrorOrigin.UNKNOWN : ErrorOrigin.BUILT_IN);
+    encoding.writeString(builtIn ?? remoteName(name, prototype));
   }
   // The name is needed where the class may not be: an unregistered one, or one the receiver does not have.
   if (portable !== undefined) encoding.writeString(remoteName(name, prototype));
-  else encoding.writeOptionalString(builtIn === "DOMException" ? (name ?? "Error") : undefined);
-  const ownMessage = Object.getOwnPropertyDescriptor(error, "message")?.value as unknown;
+  else encoding.writeOptionalString(isDomException(builtIn) ? (name ?? "Error") : undefined);
   const message =
-    unknown || builtIn === "DOMException" ? text(fieldOf(encoding, error, "message")) : ownMessage;
+    isDomException(builtIn) || isUnknown
+      ? fieldOf(encoding, error, "message")
+      : (Object.getOwnPropertyDescriptor(error, "message")?.value as unknown);
   encoding.writeOptionalString(text(message));
   encoding.writeOptionalString(markedStack(encoding, error));
   if (hook !== undefined) {
     encoding.enterHooked();
     encoding.at(ENCODE_STEP);
+    // Its `[decode]` counts on what `[encode]` gave: that is exact, or not sent at all.
+    encoding.lenient = false;
     encoding.writeValue(hook(error));
+    encoding.lenient = true;
     encoding.leaveHooked();
   } else {
-    writeHidden(encoding, error, builtIn === "DOMException");
-    if (hasSymbolFields(error)) refuseSymbolField(encoding, error);
-    writeFields(encoding, error);
+    writeHidden(encoding, error, builtIn);
+    const notes = notesOfSymbolFields(error);
+    writeFields(encoding, error, details.note === undefined ? notes : [...notes, details.note]);
   }
   encoding.leave();
   encoding.closeExtension(extension);
 }
 
-function writeHidden(encoding: Encoding, error: object, platform: boolean): void {
+function writeHidden(encoding: Encoding, error: object, builtIn: string | undefined): void {
   const map = encoding.openMap();
   let count = 0;
-  for (const key of HIDDEN) {
-    const descriptor = Object.getOwnPropertyDescriptor(error, key);
-    if (descriptor === undefined || descriptor.enumerable === true) continue;
-    if (platform && (key === "message" || key === "name")) continue;
-    if (key === "message" && typeof descriptor.value === "string") continue;
+  for (const key of builtIn === "QuotaExceededError" ? HIDDEN_WITH_QUOTA : HIDDEN) {
+    if (!isHidden(error, key, builtIn)) continue;
     encoding.at(key);
     encoding.writeString(key);
     encoding.writeValue(fieldOf(encoding, error, key));
@@ -79,15 +98,30 @@ function writeHidden(encoding: Encoding, error: object, platform: boolean): void
   encoding.closeMap(map, count);
 }
 
-function catalogued(prototype: object): string | undefined {
+/** Whether a field has to be sent beside the enumerable ones. */
+function isHidden(error: object, key: string, builtIn: string | undefined): boolean {
+  if (QUOTA_FIELDS.includes(key)) return true;
+  if (isDomException(builtIn) && (key === "message" || key === "name")) return false;
+  const descriptor = Object.getOwnPropertyDescriptor(error, key);
+  if (descriptor === undefined || descriptor.enumerable === true) return false;
+  return key !== "message" || typeof descriptor.value !== "string";
+}
+
+/** The platform keeps the name and message of these out of sight and shows them through accessors. */
+function isDomException(builtIn: string | undefined): boolean {
+  return builtIn === "DOMException" || builtIn === "QuotaExceededError";
+}
+
+function catalogued(error: object): string | undefined {
+  const prototype = Object.getPrototypeOf(error) as object;
   // A user's subclass of one of our errors inherits the name; only the class itself has it on its own prototype.
   const name = Object.getOwnPropertyDescriptor(prototype, "name")?.value as unknown;
   return typeof name === "string" && errorCatalogue().has(name) ? name : undefined;
 }
 
-function remoteName(name: string | undefined, prototype: object): string {
+function remoteName(name: string | undefined, prototype: object | null): string {
   if (name !== undefined && name !== "" && !BUILT_IN_ERRORS.includes(name)) return name;
-  return className(prototype) ?? name ?? "Error";
+  return (prototype === null ? undefined : className(prototype)) ?? name ?? "Error";
 }
 
 function markedStack(encoding: Encoding, error: object): string | undefined {

@@ -1,10 +1,20 @@
-/** Writes the own enumerable fields of an object as a map. Symbol keys are refused: they would be lost. */
+/** Writes the own enumerable fields of an object as a map. Symbol keys are refused, as they would be lost; on errors a text says so. */
 import type { Encoding } from "./encoding.ts";
 
 const owns = Object.prototype.hasOwnProperty;
 
-/** Writes the fields of an object, getters read. The level was entered by the caller. */
-export function writeFields(encoding: Encoding, object: object): void {
+const SYMBOL_KEY = "its key is a symbol, and symbols exist in one process only";
+
+/** A field that the object does not have: its key, and a text about something that could not be sent. */
+export type Note = readonly [key: string, text: string];
+const NO_NOTES: readonly Note[] = [];
+
+/**
+ * Writes the fields of an object, getters read, and notes behind them. The level was entered by the caller.
+ *
+ * @returns How many were written.
+ */
+export function writeFields(encoding: Encoding, object: object, notes: readonly Note[] = NO_NOTES): number {
   const fields = object as Record<string, unknown>;
   const lenient = encoding.lenient;
   const map = encoding.openMap();
@@ -17,7 +27,14 @@ export function writeFields(encoding: Encoding, object: object): void {
     encoding.writeValue(lenient ? fieldOf(encoding, fields, key) : fields[key]);
     count++;
   }
+  for (const [key, text] of notes) {
+    if (count === 15 || count === 0xffff) encoding.widenMap(map, count + 1);
+    encoding.writeString(key);
+    encoding.writeString(text);
+    count++;
+  }
   encoding.closeMap(map, count);
+  return count;
 }
 
 /** Reads a field. In a lenient encoding a getter that throws gives the text of what happened. */
@@ -50,11 +67,25 @@ export function hasSymbolFields(object: object): boolean {
   return Object.getOwnPropertySymbols(object).length > 0;
 }
 
+/** Notes in the place of fields whose keys are symbols. */
+export function notesOfSymbolFields(object: object): readonly Note[] {
+  const symbols = enumerableSymbols(object);
+  return symbols.length === 0
+    ? NO_NOTES
+    : symbols.map((symbol): Note => [String(symbol), standIn(SYMBOL_KEY)]);
+}
+
+function enumerableSymbols(object: object): readonly symbol[] {
+  const symbols = Object.getOwnPropertySymbols(object);
+  return symbols.length === 0
+    ? symbols
+    : symbols.filter((symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol));
+}
+
 /** Refuses an object for its first enumerable symbol key; returns if there is none. */
 export function refuseSymbolField(encoding: Encoding, object: object): void {
-  for (const symbol of Object.getOwnPropertySymbols(object)) {
-    if (!Object.prototype.propertyIsEnumerable.call(object, symbol)) continue;
-    encoding.at(symbol);
-    encoding.refuse("its key is a symbol, and symbols exist in one process only; use a string key");
-  }
+  const symbol = enumerableSymbols(object)[0];
+  if (symbol === undefined) return;
+  encoding.at(symbol);
+  encoding.refuse(`${SYMBOL_KEY}; use a string key`);
 }

@@ -2,22 +2,26 @@
  * Decides by brand what a value is and has it written, or refuses, with the path, what would not arrive
  * as itself. How the kinds are written is in the other `…-writer.ts` files.
  */
+import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { isAbortSignal } from "../../internal/is-abort-signal.ts";
-import { brandOf, viewName } from "../brands.ts";
+import { brandOf, inheritsFromError, viewName } from "../brands.ts";
 import { className } from "../class-name.ts";
-import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
+import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { writeBuffer, writeView } from "./binary-writer.ts";
 import { refuseFields, writeArray, writeMap, writeSet } from "./collection-writer.ts";
 import { Encoding } from "./encoding.ts";
 import { writeError } from "./error-writer.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
+import { explainLookAlike, looksPlain } from "./look-alikes.ts";
 import { explainObject, explainPrimitive } from "./refusal.ts";
 import { ENCODE_STEP, Step } from "./trail.ts";
 
 /** A second pass is made when views turn out to share memory; getters that give new views each time get no third. */
 const MAX_PASSES = 2;
+
+const UNSENT_VALUE = "The routine threw a value that cannot be sent.";
 
 const OBJECT_PROTOTYPE = Object.prototype;
 const ARRAY_PROTOTYPE = Array.prototype;
@@ -74,27 +78,59 @@ export class ValueWriter extends Encoding {
   }
 
   #writePlain(value: object): void {
+    if (!looksPlain(value) && this.#wroteLookAlike(value)) return;
     if (this.wroteReference(value)) return;
     this.enter(Step.PROPERTY);
     if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    writeFields(this, value);
+    const fields = writeFields(this, value);
     this.leave();
+    if (fields === 0) this.#refuseLookAlike(value);
   }
 
   #writeNullObject(value: object): void {
+    if (!looksPlain(value) && this.#wroteLookAlike(value)) return;
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.NULL_OBJECT);
     this.enter(Step.PROPERTY);
     if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    writeFields(this, value);
+    const fields = writeFields(this, value);
     this.leave();
     this.closeExtension(extension);
+    if (fields === 0) this.#refuseLookAlike(value);
+  }
+
+  /** Writes an error that has the prototype of a plain object or none, or refuses another thing that has. */
+  #wroteLookAlike(value: object): boolean {
+    if (types.isNativeError(value)) {
+      this.#writeOddError(value);
+      return true;
+    }
+    this.#refuseLookAlike(value);
+    return false;
+  }
+
+  /** An error by its making, or by what it inherits, whose prototype does not show it. */
+  #writeOddError(error: object): void {
+    if (!this.lenient) return this.#writeErrorLeniently(error);
+    writeError(this, error, {
+      prototype: Object.getPrototypeOf(error) as object | null,
+      portable: undefined,
+    });
+  }
+
+  #refuseLookAlike(value: object): void {
+    const why = explainLookAlike(value);
+    if (why !== undefined) this.refuse(why);
   }
 
   #writeBranded(value: object, prototype: object): void {
     const portable = this.options.references.portableByPrototype(prototype);
     const brand = brandOf(value, prototype);
-    if (brand === "error") return writeError(this, value, { prototype, portable });
+    if (brand === "error") {
+      // One frame less for each error of a chain: a thousand must fit on the stack.
+      if (this.lenient) return writeError(this, value, { prototype, portable });
+      return this.#writeErrorLeniently(value);
+    }
     if (portable !== undefined) return this.#writeInstance(value, portable);
     switch (brand) {
       case "object":
@@ -115,6 +151,17 @@ export class ValueWriter extends Encoding {
         return this.#writeReferredObject(value, prototype);
       default:
         return this.#writeScalarObject(value, brand);
+    }
+  }
+
+  /** Writes an error that stands among values which are exact or refused. What is inside it may be replaced. */
+  #writeErrorLeniently(error: object): void {
+    if (this.depth >= MAX_DEPTH) this.refuseDepth();
+    this.lenient = true;
+    try {
+      this.#writeLeniently(error);
+    } finally {
+      this.lenient = false;
     }
   }
 
@@ -196,6 +243,7 @@ export class ValueWriter extends Encoding {
   #writeReferredObject(value: object, prototype: object): void {
     if (this.options.references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     if (isAbortSignal(value)) return this.#writeSignal(value);
+    if (inheritsFromError(prototype)) return this.#writeOddError(value);
     this.refuse(explainObject(value, prototype));
   }
 
@@ -209,28 +257,49 @@ export class ValueWriter extends Encoding {
     this.closeExtension(extension);
   }
 
-  /** Writes a value, or in its place the text of what kept it from being sent. */
+  /** Writes a value, or in its place something that says what kept it from being sent. */
   #writeLeniently(value: unknown): void {
     const checkpoint = this.checkpoint();
     try {
-      if (typeof value === "object") this.#writeObject(value as object);
-      else this.#writeCallable(value);
-    } catch (error) {
+      if (typeof value !== "object") this.#writeCallable(value);
+      else this.#writeObject(value as object);
+    } catch (problem) {
+      this.lenient = true; // it may have failed in what an `[encode]` gave
       this.restore(checkpoint);
-      const why = error instanceof NotSerializableError ? error.message : `${this.path()}: ${briefly(error)}`;
-      if (checkpoint.depth === 0) this.#writeSubstitute(value, why);
-      else this.writeString(standIn(why));
+      const why = this.#explain(problem);
+      if (this.depth < MAX_DEPTH && isError(value)) this.#writeFailedError(value, why);
+      else if (checkpoint.depth > 0) this.writeString(standIn(why));
+      else this.#writeSubstitute(value, `${UNSENT_VALUE} ${why}`);
     }
   }
 
-  /** An error that stands for a thrown value that cannot be sent at all. */
-  #writeSubstitute(value: unknown, why: string): void {
+  /** An error stays an error: if its `[encode]` is to blame, it arrives with everything but its class. */
+  #writeFailedError(error: object, why: string): void {
+    const prototype = safePrototype(error) ?? null;
+    const portable = prototype === null ? undefined : this.options.references.portableByPrototype(prototype);
+    if (portable?.encode !== undefined) {
+      const checkpoint = this.checkpoint();
+      try {
+        writeError(this, error, { prototype, portable: undefined, note: ["value", standIn(why)] });
+        return;
+      } catch {
+        this.restore(checkpoint);
+      }
+    }
+    this.#writeSubstitute(error, `This error could not be sent. ${why}`);
+  }
+
+  #explain(problem: unknown): string {
+    return problem instanceof NotSerializableError ? problem.message : `${this.path()}: ${briefly(problem)}`;
+  }
+
+  /** An error that stands for a value that cannot be sent at all. */
+  #writeSubstitute(value: unknown, message: string): void {
     const prototype = typeof value === "object" && value !== null ? safePrototype(value) : undefined;
     this.wroteReference({});
     const extension = this.openExtension(Extension.ERROR);
     this.writeNumber(ErrorOrigin.UNKNOWN);
     const name = (prototype && className(prototype)) ?? typeof value;
-    const message = `The routine threw a value that cannot be sent. ${why}`;
     this.writeString(name);
     this.writeByte(0xc0);
     this.writeString(message);
@@ -245,7 +314,17 @@ export class ValueWriter extends Encoding {
   substitute(value: unknown, why: string): void {
     this.begin();
     this.writeByte(HEADER_PLAIN);
-    this.#writeSubstitute(value, why);
+    this.#writeSubstitute(value, `${UNSENT_VALUE} ${why}`);
+  }
+}
+
+function isError(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = safePrototype(value);
+  try {
+    return types.isNativeError(value) || (prototype !== undefined && brandOf(value, prototype) === "error");
+  } catch {
+    return false;
   }
 }
 

@@ -76,7 +76,7 @@ function compareBytes(actual: ArrayBufferView, expected: ArrayBufferView, path: 
 
 function compareFields(actual: object, expected: object, state: Comparison): void {
   assert.deepEqual(Object.keys(actual), Object.keys(expected), `${state.path}: other fields`);
-  const hidden = types.isNativeError(expected) ? ["message", "name", "cause", "errors"] : [];
+  const hidden = types.isNativeError(expected) ? ["message", "name", "code", "cause", "errors"] : [];
   for (const key of [...Object.keys(expected), ...hidden]) {
     assert.equal(Object.hasOwn(actual, key), Object.hasOwn(expected, key), `${state.path}: field ${key}`);
     const fields = (object: object) => (object as Record<string, unknown>)[key];

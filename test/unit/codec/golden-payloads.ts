@@ -23,6 +23,9 @@ function bare<E extends Error>(error: E): E {
   return error;
 }
 
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: { CompileError: new (message: string) => Error };
+};
 const shared = { a: 1 };
 const buffer = new ArrayBuffer(2);
 
@@ -82,6 +85,16 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
     name: "built-in error",
     make: () => bare(new TypeError("m", { cause: 1 })),
     hex: "08 c9 00 00 00 19 12 00 a9 54 79 70 65 45 72 72 6f 72 c0 a1 6d a1 53 81 a5 63 61 75 73 65 01 80",
+  },
+  {
+    name: "built-in error of WebAssembly",
+    make: () => bare(new WebAssembly.CompileError("m")),
+    hex: "08 c9 00 00 00 15 12 00 ac 43 6f 6d 70 69 6c 65 45 72 72 6f 72 c0 a1 6d a1 53 80 80",
+  },
+  {
+    name: "error whose code is hidden",
+    make: () => bare(Object.defineProperty(new Error("m"), "code", { value: 1 })),
+    hex: "08 c9 00 00 00 14 12 00 a5 45 72 72 6f 72 c0 a1 6d a1 53 81 a4 63 6f 64 65 01 80",
   },
   {
     name: "error of the catalogue",

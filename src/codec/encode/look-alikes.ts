@@ -1,0 +1,54 @@
+/**
+ * Tells plain objects from what merely has their prototype, or none: `arguments`, `Math`, the namespace of a
+ * module, an error or a Map whose prototype was changed. Their content is not in fields and would be lost.
+ */
+import { types } from "node:util";
+
+const tagOf = Object.prototype.toString;
+const PLAIN_TAG = "[object Object]";
+
+/** Objects of the language that every process has itself. */
+const NAMESPACE = /^\[object (Atomics|Intl|JSON|Math|Reflect|Temporal|WebAssembly)\]$/;
+
+/** Whether a quick look finds nothing but an object. It cannot tell a Map, or another collection or buffer. */
+export function looksPlain(object: object): boolean {
+  return tagOf.call(object) === PLAIN_TAG;
+}
+
+/**
+ * Why an object that does not look plain, or shows no field at all, cannot be sent as its fields.
+ *
+ * @returns `undefined` for one that is plain nevertheless.
+ */
+export function explainLookAlike(object: object): string | undefined {
+  if (types.isArgumentsObject(object)) {
+    return "it is an arguments object, which would arrive as a plain object; send [...arguments]";
+  }
+  if (types.isModuleNamespaceObject(object)) {
+    return "it is the namespace of a module, which would arrive as a plain object; send what is needed of it";
+  }
+  const namespace = NAMESPACE.exec(tagOf.call(object))?.[1];
+  if (namespace !== undefined && !Object.prototype.propertyIsEnumerable.call(object, Symbol.toStringTag)) {
+    return `it is ${namespace}, which would arrive as a plain object; every process has its own`;
+  }
+  const kind = kindOf(object);
+  if (kind === undefined) return undefined;
+  return `it is a ${kind} whose prototype was changed, and would arrive without its content; send one as it was made`;
+}
+
+function kindOf(object: object): string | undefined {
+  if (Array.isArray(object)) return "list (Array)";
+  if (types.isMap(object)) return "Map";
+  if (types.isSet(object)) return "Set";
+  if (types.isAnyArrayBuffer(object)) return "buffer";
+  if (ArrayBuffer.isView(object)) return "view of a buffer";
+  if (types.isPromise(object)) return "Promise";
+  if (types.isDate(object)) return "Date";
+  if (types.isRegExp(object)) return "RegExp";
+  if (types.isBoxedPrimitive(object)) return "boxed primitive";
+  if (types.isWeakMap(object) || types.isWeakSet(object)) return "weak collection";
+  if (types.isGeneratorObject(object) || types.isMapIterator(object) || types.isSetIterator(object)) {
+    return "iterator";
+  }
+  return undefined;
+}

@@ -1,69 +1,13 @@
 /** The watch over a DNS name, with DNS, workers and time in the test's hands. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
-import {
-  type DnsDiscoveryOptions,
-  resolveDnsDiscovery,
-} from "../../../../src/discovery/dns/dns-discovery-options.ts";
-import { DnsWatch } from "../../../../src/discovery/dns/watch.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
-import { type DnsPeers, dnsPeers } from "../../../support/dns-peers.ts";
-import { type FakeClock, useFakeClock } from "../../../support/use-fake-clock.ts";
+import { NAME, POLL_MS, useDnsWatch } from "../../../support/use-dns-watch.ts";
 import { useWarnings } from "../../../support/use-warnings.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
-const NAME = "jobs.test";
-const POLL_MS = 5_000;
-
-interface Watched extends AsyncDisposable {
-  readonly clock: FakeClock;
-  readonly peers: DnsPeers;
-  readonly events: readonly DiscoveryEvent[];
-  /** Takes what was reported since the last call, as `"added a"`. */
-  news(): string[];
-  start(options?: DnsDiscoveryOptions): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** A watch over `jobs.test`, port 7777, that a test starts once the world is as it should be. */
-function useWatch(name = NAME, port: number | undefined = name.startsWith("_") ? undefined : 7_777): Watched {
-  const clock = useFakeClock();
-  const peers = dnsPeers(clock);
-  const events: DiscoveryEvent[] = [];
-  const controller = new AbortController();
-  let running: Promise<void> | undefined;
-  let told = 0;
-  const stop = async (): Promise<void> => {
-    controller.abort();
-    await running;
-  };
-  return {
-    clock,
-    peers,
-    events,
-    news() {
-      const news = events.slice(told);
-      told = events.length;
-      return news.map(({ type, worker }) => `${type.slice("worker-".length)} ${worker.uid}`);
-    },
-    async start(options) {
-      const watch = new DnsWatch(resolveDnsDiscovery(name, port, options), peers.ports, (event) => {
-        events.push(event);
-      });
-      running = watch.run(controller.signal);
-      await clock.advance(0);
-    },
-    stop,
-    async [Symbol.asyncDispose]() {
-      await stop();
-      assert.equal(clock.timerCount, 0);
-    },
-  };
-}
-
 test("DnsWatch reports the workers at the addresses of a name, each under the address at which it was found", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.aaaa.set(NAME, ["fd00::2"]);
@@ -81,7 +25,7 @@ test("DnsWatch reports the workers at the addresses of a name, each under the ad
 });
 
 test("DnsWatch believes neither sockets nor host ids, and takes a record without codecs to speak none", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { codecs: _, ...record } = workerMetadata({ uid: "a", socket: "/run/x", hostId: "here" });
   watched.peers.a.set(NAME, ["10.0.0.1"]);
   watched.peers.described.set("10.0.0.1:7777", { ...record, address: "unix:/run/x" });
@@ -95,7 +39,7 @@ test("DnsWatch believes neither sockets nor host ids, and takes a record without
 });
 
 test("DnsWatch follows the records of DNS from poll to poll", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   for (const uid of ["1", "2", "3"]) peers.described.set(`10.0.0.${uid}:7777`, workerMetadata({ uid }));
   peers.a.set(NAME, ["10.0.0.1", "10.0.0.2"]);
@@ -115,7 +59,7 @@ test("DnsWatch follows the records of DNS from poll to poll", async () => {
 
 test("DnsWatch keeps what is known while DNS fails, says so once, and asks on", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
   peers.described.set("10.0.0.2:7777", workerMetadata({ uid: "b" }));
@@ -141,7 +85,7 @@ test("DnsWatch keeps what is known while DNS fails, says so once, and asks on", 
 
 test("DnsWatch keeps the addresses of the family whose question failed, and follows the other", async () => {
   using _warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "four" }));
   peers.described.set("[fd00::1]:7777", workerMetadata({ uid: "six" }));
@@ -159,7 +103,7 @@ test("DnsWatch keeps the addresses of the family whose question failed, and foll
 
 test("DnsWatch drops a worker that fails to answer twice, within a poll and a quarter of a second", async () => {
   using _warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
@@ -174,7 +118,7 @@ test("DnsWatch drops a worker that fails to answer twice, within a poll and a qu
 
 test("DnsWatch forgives a worker one failure", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
@@ -193,7 +137,7 @@ test("DnsWatch forgives a worker one failure", async () => {
 });
 
 test("DnsWatch reports a worker that restarts or changes at its address", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
@@ -211,7 +155,7 @@ test("DnsWatch reports a worker that restarts or changes at its address", async 
 
 test("DnsWatch counts a worker with two addresses once, and moves to the other when one is lost", async () => {
   using _warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.aaaa.set(NAME, ["fd00::1"]);
@@ -235,24 +179,9 @@ test("DnsWatch counts a worker with two addresses once, and moves to the other w
   assert.deepEqual(watched.news(), ["dropped a"]);
 });
 
-test("DnsWatch does not let a second address take over the uid of a worker that answers", async () => {
-  await using watched = useWatch();
-  const { peers, clock } = watched;
-  peers.a.set(NAME, ["10.0.0.1"]);
-  peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
-  await watched.start();
-
-  peers.a.set(NAME, ["10.0.0.66", "10.0.0.1"]);
-  peers.described.set("10.0.0.66:7777", workerMetadata({ uid: "a", tags: ["mine"] }));
-  await clock.advance(3 * POLL_MS);
-
-  assert.deepEqual(watched.news(), ["added a"]);
-  assert.ok(peers.asked.includes("10.0.0.66:7777"));
-});
-
 test("DnsWatch tries an address at which nobody answers again, less and less often, and names it once", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   await watched.start();
@@ -272,7 +201,7 @@ test("DnsWatch tries an address at which nobody answers again, less and less oft
 
 test("DnsWatch skips descriptions that are no worker's record, names the address once, and goes on", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   const hostile: unknown[] = [
     null,
@@ -298,7 +227,7 @@ test("DnsWatch skips descriptions that are no worker's record, names the address
 
 test("DnsWatch takes ports and hosts from SRV records", async () => {
   const name = "_merino._tcp.jobs.test";
-  await using watched = useWatch(name);
+  await using watched = useDnsWatch(name);
   const { peers, clock } = watched;
   peers.srv.set(name, [
     { name: "one.test", port: 7_001 },
@@ -329,7 +258,7 @@ test("DnsWatch takes ports and hosts from SRV records", async () => {
 test("DnsWatch keeps the workers of SRV records while these cannot be asked for", async () => {
   using _warnings = useWarnings();
   const name = "_merino._tcp.jobs.test";
-  await using watched = useWatch(name, 9_000);
+  await using watched = useDnsWatch(name, 9_000);
   const { peers, clock } = watched;
   peers.srv.set(name, [{ name: "one.test", port: 7_001 }]);
   peers.a.set("one.test", ["10.0.0.1"]);
@@ -344,7 +273,7 @@ test("DnsWatch keeps the workers of SRV records while these cannot be asked for"
 });
 
 test("DnsWatch asks only for the family it is told to", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   watched.peers.a.set(NAME, ["10.0.0.1"]);
   watched.peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
 
@@ -356,7 +285,7 @@ test("DnsWatch asks only for the family it is told to", async () => {
 
 test("DnsWatch asks at most sixteen addresses at a time, and follows at most 4 096", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   const addresses = Array.from({ length: 5_000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`);
   peers.a.set(NAME, addresses);
@@ -384,7 +313,7 @@ test("DnsWatch asks at most sixteen addresses at a time, and follows at most 4 0
 
 test("DnsWatch notices the death of a known worker though hundreds of addresses hang", async () => {
   using _warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   peers.described.set("10.0.0.1:7777", workerMetadata({ uid: "a" }));
@@ -401,7 +330,7 @@ test("DnsWatch notices the death of a known worker though hundreds of addresses 
 });
 
 test("DnsWatch ends what is under way when its signal fires", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   peers.a.set(NAME, ["10.0.0.1"]);
   await watched.start({ describeTimeout: 60_000 });
@@ -420,7 +349,7 @@ test("DnsWatch ends what is under way when its signal fires", async () => {
 });
 
 test("DnsWatch reports nothing of an address that left DNS while it was asked", async () => {
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
   const { peers, clock } = watched;
   const answer = createDeferred<unknown>();
   peers.a.set(NAME, ["10.0.0.1"]);
@@ -437,7 +366,7 @@ test("DnsWatch reports nothing of an address that left DNS while it was asked", 
 
 test("DnsWatch says once that a name without addresses must be complete", async () => {
   using warnings = useWarnings();
-  await using watched = useWatch();
+  await using watched = useDnsWatch();
 
   await watched.start();
   await watched.clock.advance(3 * POLL_MS);

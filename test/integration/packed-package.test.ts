@@ -47,6 +47,51 @@ test("packed package has declarations that compile in a strict project", async (
   assert.equal(stdout, "");
 });
 
+test("packed package finds its listener thread, from a pool's worker and from the command", async () => {
+  await using project = await createUserProject();
+  await writeFile(path.join(project.cwd, "sums.js"), SUMS);
+  await writeFile(path.join(project.cwd, "network.js"), NETWORK);
+
+  const { stdout, stderr } = await execute(process.execPath, ["network.js"], project);
+
+  assert.equal(stdout, "pool 3\ncommand 3\n", stderr);
+});
+
+const SUMS = `import { routine } from "merino";
+export const add = routine(async function add(x, y) { return x + y; });
+`;
+
+/** Calls a worker over TCP only: one that a pool has spawned, then one that the command runs. */
+const NETWORK = `
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { ProcessWorker, WorkerConnection, WorkerPool } from "merino";
+import { add } from "./sums.js";
+
+async function call(address) {
+  const { socket, hostId, ...remote } = await new WorkerConnection(address).describe();
+  const connection = new WorkerConnection(remote);
+  try {
+    return await connection.dispatch(add, 1, 2);
+  } finally {
+    await connection.close();
+  }
+}
+
+const worker = ProcessWorker.factory({ host: "127.0.0.1", modules: ["sums.js"] });
+const pool = await WorkerPool.open({ size: 1, worker, quorum: 1, ambient: false });
+console.log("pool", await call(pool.workers[0].address));
+await pool.close();
+
+const options = ["worker", "sums.js", "--host", "127.0.0.1", "--port", "0", "--discovery", "none"];
+const command = spawn(process.execPath, ["node_modules/merino/dist/cli/merino.js", ...options]);
+command.stderr.pipe(process.stderr);
+const [line] = await once(command.stdout, "data");
+console.log("command", await call(line.toString().trim()));
+command.kill("SIGTERM");
+await once(command, "exit");
+`;
+
 interface UserProject extends AsyncDisposable {
   /** The project's folder; named so that it can be handed to `execFile`. */
   readonly cwd: string;

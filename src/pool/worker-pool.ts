@@ -256,7 +256,7 @@ export class WorkerPool implements CallTarget {
   async #start(): Promise<this> {
     const { size } = this.#options;
     const role = workerRole();
-    // In a worker, this process's own entry is the host; the program is its parent's.
+    // In a worker, this process's own entry is the worker host; the program is its parent's.
     const entry = role === undefined ? entryModule() : role.entry;
     if (size > 0) this.#announcements.open();
     const [errors] = await Promise.all([this.#workers.start(entry), this.proxy.open()]);

@@ -233,7 +233,7 @@ function createTaskServer(
     accept,
     activity,
     origin: `worker ${process.pid} (${uid})`,
-    maxRootCalls: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
+    maxRootTasks: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
     nestedDispatcher: (descriptor, origin) => nested.dispatcher(descriptor, origin),
     explainError: (definition, error) => explainSuspended(loader, definition, error),
   });

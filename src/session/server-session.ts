@@ -15,6 +15,7 @@ import { DeferredWork } from "./deferred-work.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
+import { formatTaskId, taskIdPrefix } from "./task-id.ts";
 
 /** One task as the server half feeds it. Messages and reasons are cursors, valid during the call. */
 export interface ServerStream {
@@ -63,6 +64,7 @@ export class ServerSession implements SessionHalf {
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
   #knowsGrammar = false;
+  #taskIdPrefix: string | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
@@ -111,6 +113,13 @@ export class ServerSession implements SessionHalf {
    */
   get defersWork(): boolean {
     return !this.connection.carrier.local && this.connection.congested;
+  }
+
+  /** The id of the task on a stream, where its caller has not chosen one; the caller can tell it likewise. */
+  taskId(stream: number): string {
+    const { peer } = this.connection;
+    this.#taskIdPrefix ??= taskIdPrefix(peer?.uid ?? "");
+    return formatTaskId(this.#taskIdPrefix, peer?.session ?? 0, stream);
   }
 
   /** Goes on with another target for the frames of a stream. */

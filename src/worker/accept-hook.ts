@@ -9,6 +9,7 @@ import type { TaskCaller } from "../context/task.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";
+import { refusal } from "../session/server-session.ts";
 import type { Nack } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import type { IncomingTask } from "./incoming-task.ts";
@@ -80,12 +81,11 @@ export class AcceptGate {
     }
     if (verdict === true) return undefined;
     if (verdict === false) {
-      return {
-        code: NackCode.FULL,
-        reason: `the worker's accept hook takes no more, at ${inFlight} in flight`,
-        retryAfterMs: RETRY_AFTER_MS,
-        version: "",
-      };
+      return refusal(
+        NackCode.FULL,
+        `the worker's accept hook takes no more, at ${inFlight} in flight`,
+        RETRY_AFTER_MS,
+      );
     }
     if (isThenable(verdict)) {
       // Nobody waits for it: its failure must not end the process.
@@ -101,12 +101,10 @@ export class AcceptGate {
     this.#warn("hook", "");
     // No code says "this worker is broken". One without a meaning makes the caller try the next worker,
     // without a pause.
-    return {
-      code: NackCode.UNSPECIFIED,
-      reason: "the worker's accept hook failed; the worker's own warnings say how",
-      retryAfterMs: 0,
-      version: "",
-    };
+    return refusal(
+      NackCode.UNSPECIFIED,
+      "the worker's accept hook failed; the worker's own warnings say how",
+    );
   }
 }
 

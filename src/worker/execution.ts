@@ -3,12 +3,9 @@
  * runs the body, and answers. What comes after the body's first suspension is the business of its two
  * kinds, `FunctionExecution` and `GeneratorExecution`; what the body sees is its `IncomingTask`.
  */
-
-import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
 import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
-import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
@@ -16,46 +13,31 @@ import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.t
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
-import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
+import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
+import { type AnswerHost, encodeFailure, encodeRefusal, encodeResult } from "./encode-answer.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
 
 /** What an execution needs of the worker around it. */
-export interface ExecutionHost extends TaskHost {
+export interface ExecutionHost extends TaskHost, AnswerHost {
   readonly queue: RunQueue;
-  /** Marks remote stacks, for example `worker 4711`. */
-  readonly origin: string;
+  readonly active: ActiveExecutions;
   readonly bodyTimes: BodyTimeEstimates;
-  /** Completes an error of a body with what the worker knows about its module. */
-  explainError(definition: RoutineDefinition, error: unknown): unknown;
   /** The body was started and has not settled at once. */
   suspended(execution: Execution): void;
-  /** A suspended generator does not count among the root calls; with its next step it counts again. */
-  suspendedAtYield(execution: Execution): void;
-  resumed(execution: Execution): void;
-  /** The terminal frame has been written, or can no longer be. */
-  ended(execution: Execution): void;
-  /** The caller is gone, and the body goes on. */
-  orphaned(execution: Execution): void;
-  /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
-  bodyEnded(execution: Execution): void;
-  /** The payload is here and the routine known: the task may be queued. */
-  runnable(execution: Execution): void;
 }
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
 
-type EncodedPayload = ReturnType<typeof encodeValue>;
-
 /** A task that this worker has accepted. */
-export abstract class Execution implements ServerStream, Runnable, Deferrable {
+export abstract class Execution implements ServerStream, Runnable, Deferrable, ActiveExecution {
   readonly task: IncomingTask;
   readonly session: ServerSession;
   readonly stream: number;
-  /** Whether it counts among the worker's root calls. */
   permit = false;
   protected readonly host: ExecutionHost;
   #definition: RoutineDefinition | undefined;
@@ -124,7 +106,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
     this.#settle();
     this.task.fire(abortReason(`The caller is gone: ${why}`));
     if (!running) return;
-    this.host.orphaned(this);
+    this.host.active.orphaned(this);
     this.abandoned();
   }
 
@@ -136,22 +118,12 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
     this.#definition = definition;
     this.task.routine = definition.id;
     this.#estimate = this.host.bodyTimes.of(definition);
-    if (this.#phase === "ready") this.host.runnable(this);
-  }
-
-  /** The payload is here and the routine known; with `NextImplied` the first step follows by itself. */
-  begin(): void {
-    this.#begun = true;
-    const stepImplied = (this.task.flags & TaskFlag.NextImplied) !== 0;
-    if (!stepImplied) this.#acknowledge();
-    this.opened(stepImplied);
+    if (this.#phase === "ready") this.#begin();
   }
 
   /** Leaves the task to another execution of it. Neither has begun, and the other's routine is not bound yet. */
   handOver(successor: Execution): void {
     if (this.#phase === "ready") successor.#receive(this.#payload);
-    successor.permit = this.permit;
-    this.permit = false;
     this.#phase = "over";
     this.#payload = NO_PAYLOAD;
   }
@@ -161,7 +133,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
     if (this.#phase === "over") return;
     this.#settle();
     if (this.#acked && !this.session.knowsGrammar) {
-      this.session.exception(this.stream, this.#encodeRefusal(code, reason), 0);
+      this.session.exception(this.stream, encodeRefusal(this.task, code, reason), 0);
     } else {
       this.session.nack(this.stream, refusal(code, reason));
     }
@@ -280,29 +252,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
 
   // Answers.
 
-  /** @throws NotSerializableError or TaskRefusedError if the value cannot be sent. */
-  protected encodeResult(value: unknown): EncodedPayload {
-    const payload = encodeValue(value, {
-      root: "result",
-      references: this.host.references,
-      inline: !this.session.takesParts,
-      fault: "routine",
-    });
-    const excess = this.session.connection.excess(payload);
-    if (excess !== undefined) {
-      throw new TaskRefusedError(
-        "TOO_LARGE",
-        `Cannot send the result of '${this.task.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; return less at a time, for example from a generator`,
-      );
-    }
-    return payload;
-  }
-
   protected finish(value: unknown): void {
-    if (this.#phase === "over") return this.host.bodyEnded(this);
-    let payload: EncodedPayload;
+    if (this.#phase === "over") return this.host.active.bodyEnded(this);
+    let payload: Payload;
     try {
-      payload = this.encodeResult(value);
+      payload = encodeResult(this.task, value);
     } catch (error) {
       this.fail(error);
       return;
@@ -314,49 +268,33 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
 
   /** Ends the stream, and says nothing else. */
   protected finishWithoutValue(): void {
-    if (this.#phase === "over") return this.host.bodyEnded(this);
+    if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.done(this.stream, NO_PAYLOAD, bodyUs);
   }
 
   protected fail(error: unknown): void {
-    if (this.#phase === "over") return this.host.bodyEnded(this);
+    if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const definition = this.#definition as RoutineDefinition; // it has run
-    const { references, origin } = this.host;
-    const options = { root: "error", references, origin, inline: !this.session.takesParts };
-    let payload: EncodedPayload;
-    try {
-      payload = encodeThrown(this.host.explainError(definition, error), options);
-    } catch (problem) {
-      payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
-    }
-    const excess = this.session.connection.excess(payload);
-    if (excess !== undefined) {
-      const { name, message } = error instanceof Error ? error : { name: "a value", message: "" };
-      const refusal = new TaskRefusedError(
-        "TOO_LARGE",
-        `Cannot send the error thrown by '${this.task.routine}' (${name}: ${message.slice(0, 1000)}): ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; leave large data out of errors`,
-      );
-      payload = encodeThrown(refusal, options);
-    }
+    const payload = encodeFailure(this.task, { definition, error }, this.host);
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs);
   }
 
-  /** For callers to whom a Nack means that no Ack has come. */
-  #encodeRefusal(code: number, reason: string): EncodedPayload {
-    const why = `Cannot run '${this.task.routine}': ${reason}`;
-    const error =
-      code === NackCode.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
-    return encodeThrown(error, { root: "error", references: this.host.references, inline: true });
-  }
-
   #receive(payload: Payload): void {
     this.#payload = payload;
     this.#phase = "ready";
-    if (this.#definition !== undefined) this.host.runnable(this);
+    if (this.#definition !== undefined) this.#begin();
+  }
+
+  /** The payload is here and the routine known; with `NextImplied` the first step follows by itself. */
+  #begin(): void {
+    this.#begun = true;
+    const stepImplied = (this.task.flags & TaskFlag.NextImplied) !== 0;
+    if (!stepImplied) this.#acknowledge();
+    this.opened(stepImplied);
   }
 
   #settle(): void {
@@ -366,7 +304,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable {
     this.#stopWaiting();
     this.#payload = NO_PAYLOAD;
     if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
-    this.host.ended(this);
+    this.host.active.ended(this);
   }
 
   #stopWaiting(): void {

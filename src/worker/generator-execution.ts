@@ -7,6 +7,7 @@ import { scopeStorage } from "../context/scope.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { payloadSize } from "../wire/payload.ts";
+import { encodeResult } from "./encode-answer.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
 import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./generator-step.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
@@ -106,7 +107,7 @@ export class GeneratorExecution extends Execution {
 
   #enqueueStep(): void {
     if (this.phase === "over" || this.queued) return;
-    if (this.#generator !== undefined) this.host.resumed(this);
+    if (this.#generator !== undefined) this.host.active.takePermit(this);
     this.enqueue();
   }
 
@@ -159,7 +160,7 @@ export class GeneratorExecution extends Execution {
     }
     this.#stepRunning = false;
     if (this.phase === "over") {
-      if (outcome.done === true) this.host.bodyEnded(this);
+      if (outcome.done === true) this.host.active.bodyEnded(this);
       else this.#closeQuietly(generator);
       return;
     }
@@ -182,11 +183,11 @@ export class GeneratorExecution extends Execution {
     }
     if (this.#steps.length > 0) this.#enqueueStep();
     else this.#runAhead();
-    if (!this.queued) this.host.suspendedAtYield(this);
+    if (!this.queued) this.host.active.releasePermit(this);
   }
 
   #yield(value: unknown): void {
-    const payload = this.encodeResult(value);
+    const payload = encodeResult(this.task, value);
     // Measured before it is sent: the encoder uses the object again.
     const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs());
@@ -249,7 +250,7 @@ export class GeneratorExecution extends Execution {
    * anybody.
    */
   #closeQuietly(generator: AnyGenerator): void {
-    const ended = (): void => this.host.bodyEnded(this);
+    const ended = (): void => this.host.active.bodyEnded(this);
     try {
       const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
       if (isThenable(closing)) closing.then(ended, ended);

@@ -10,6 +10,7 @@ import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
+import { DefineKind } from "../wire/messages/define-kind.ts";
 import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
@@ -20,9 +21,15 @@ const MAX_LINEAGE = 32;
 /** What a task needs of the worker around it. */
 export interface TaskHost {
   readonly references: References;
-  taskId(task: IncomingTask): string;
-  /** Where calls made by this task go. */
-  dispatcher(task: IncomingTask): Dispatcher | undefined;
+  /**
+   * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
+   *
+   * @param origin `local`: whether it came over a local carrier, and may be believed.
+   */
+  nestedDispatcher(
+    descriptor: Uint8Array | undefined,
+    origin: { readonly local: boolean },
+  ): Dispatcher | undefined;
 }
 
 /** Why a task's signal has fired. */
@@ -37,11 +44,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   readonly flags: number;
   /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
   readonly credit: number;
-  readonly proxyRef: number;
   readonly tag: string | undefined;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   readonly #host: TaskHost;
+  readonly #proxyRef: number;
   readonly #callers: readonly LineageEntry[] | undefined;
   readonly #budgetUs: number;
   readonly #arrivedMs: number;
@@ -61,8 +68,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     this.stream = stream;
     this.flags = head.flags;
     this.credit = head.credit;
-    this.proxyRef = head.proxyRef;
     this.tag = head.tag();
+    this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
@@ -73,12 +80,19 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     return this;
   }
 
+  get references(): References {
+    return this.#host.references;
+  }
+
+  /** Where calls made by this task go. */
   get dispatcher(): Dispatcher | undefined {
-    return this.#host.dispatcher(this);
+    const { connection } = this.session;
+    const descriptor = connection.definition(DefineKind.Proxy, this.#proxyRef)?.value;
+    return this.#host.nestedDispatcher(descriptor, connection.carrier);
   }
 
   get id(): string {
-    this.#id ??= this.#host.taskId(this);
+    this.#id ??= this.session.taskId(this.stream);
     return this.#id;
   }
 
@@ -151,7 +165,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
 
   /** Decodes what has come on the task's stream; signals in it are live. */
   decode(payload: Payload): unknown {
-    return decodeValue(payload, { references: this.#host.references, signals: this });
+    return decodeValue(payload, { references: this.references, signals: this });
   }
 
   /** As `decode`, where an unreadable value is one more reason. */

@@ -11,21 +11,20 @@ import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
-import { formatTaskId, taskIdPrefix } from "../session/task-id.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
-import type { Define, Hello, Nack } from "../wire/frames.ts";
-import { headMismatch } from "../wire/head-mismatch.ts";
-import { DefineKind } from "../wire/messages/define-kind.ts";
+import type { Hello, Nack } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
-import { readText } from "../wire/protobuf/text.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
+import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
+import { createExecution, isOfKind, kindMismatch } from "./create-execution.ts";
+import type { AnswerHost } from "./encode-answer.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
-import { FunctionExecution } from "./function-execution.ts";
-import { GeneratorExecution } from "./generator-execution.ts";
-import { IncomingTask } from "./incoming-task.ts";
+import { IncomingTask, type TaskHost } from "./incoming-task.ts";
+import { judgeHead } from "./judge-head.ts";
+import { requestedRoutine } from "./requested-routine.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 
@@ -36,60 +35,49 @@ export interface TaskServerOptions {
   readonly references: References;
   /** Marks remote stacks. */
   readonly origin: string;
-  /** Root calls accepted at a time, over all connections. The client's own gate is half of it. */
-  readonly maxRootCalls: number;
-  /**
-   * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
-   * `local`: whether it came over a local carrier, and may be believed.
-   */
-  readonly nestedDispatcher: (
-    descriptor: Uint8Array | undefined,
-    origin: { readonly local: boolean },
-  ) => Dispatcher | undefined;
-  /** Completes an error of a body with what the worker knows about its module. */
-  readonly explainError: (definition: RoutineDefinition, error: unknown) => unknown;
+  /** Root tasks under way at a time, over all connections. The client's own gate is half of it. */
+  readonly maxRootTasks: number;
+  readonly nestedDispatcher: TaskHost["nestedDispatcher"];
+  readonly explainError: AnswerHost["explainError"];
   /** Asked last about every task; absent: each is taken. */
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
   readonly activity?: Activity | undefined;
 }
 
+/** How long a caller that was refused for the load is told to wait before it asks again. */
+const RETRY_AFTER_MS = 10;
 const SHUTTING_DOWN = "the worker is shutting down";
 
 /** Runs tasks for its clients. */
 export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly queue: RunQueue;
+  readonly active: ActiveExecutions;
   readonly references: References;
   readonly origin: string;
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
-  readonly #running = new Set<Execution>();
-  /** Over, since their callers are gone; their bodies still run. */
-  readonly #orphans = new Set<Execution>();
   readonly #gate: AcceptGate | undefined;
-  readonly #prefixes = new WeakMap<ServerSession, string>();
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: Execution[] = [];
   readonly #spinner = new LoopSpinner();
-  #rootCalls = 0;
-  #busy = false;
   #draining = false;
   /** The connection to which draining does not apply. */
   #spared: ConnectionId | undefined;
-  #whenIdle: Array<() => void> = [];
 
   constructor(options: TaskServerOptions) {
     this.#options = options;
     this.references = options.references;
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
+    this.active = new ActiveExecutions(options.activity);
     this.queue = new RunQueue(() => this.#flushAll());
   }
 
   /** Tasks accepted and not over. */
   get inFlight(): number {
-    return this.#running.size;
+    return this.active.size;
   }
 
   /** Serves one client. */
@@ -120,8 +108,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /** Resolves when no task is under way. */
   idle(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+    return this.active.idle();
   }
 
   /**
@@ -134,7 +121,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /** Ends every task: those queued never start, those running see their signals fire. */
   abortAll(reason: unknown): void {
-    for (const execution of [...this.#running]) execution.abort(reason);
+    this.active.abortAll(reason);
   }
 
   /** Closes every connection, once what was written has left. */
@@ -148,49 +135,30 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
   }
 
+  /** Asks what is cheap to answer first: about the head, the load, the routine, and last the owner's hook. */
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
     const head = frame.task;
-    const foreign = this.#judgeHead(head);
-    if (foreign !== undefined) return foreign;
-    const nested = (head.flags & TaskFlag.Nested) !== 0;
-    if (this.#draining && !nested && !isConnection(session, this.#spared))
-      return refusal(NackCode.DRAINING, SHUTTING_DOWN);
-    if (!nested && this.#rootCalls >= this.#options.maxRootCalls) {
-      return refusal(NackCode.FULL, `the worker already has ${this.#rootCalls} calls`, 10);
-    }
-    // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
-    // only later.
-    if (nested && !session.connection.carrier.local && this.#running.size >= 2 * this.#options.maxRootCalls) {
-      return refusal(NackCode.FULL, `the worker already has ${this.#running.size} calls`, 10);
-    }
-    const request = routineRequest(session, head);
+    const refused = judgeHead(head, this.#options.hello) ?? this.#judgeLoad(session, head);
+    if (refused !== undefined) return refused;
+    const request = requestedRoutine(session, head);
     if (request === undefined) {
       return refusal(
         NackCode.UNKNOWN_ROUTINE,
         "the task names its routine by an index that was never defined",
       );
     }
-
+    const definition = this.#options.resolver.lookup(request);
+    if (definition !== undefined && "code" in definition) return definition;
     const task = new IncomingTask(this, session, frame);
-    const found = this.#options.resolver.lookup(request);
-    if (found !== undefined && "code" in found) return found;
-    const definition = found;
-    const execution = this.#execution(task, definition);
-    if (definition !== undefined) {
-      const mismatch = kindMismatch(definition, task);
-      if (mismatch !== undefined) return refusal(NackCode.BAD_PAYLOAD, mismatch);
-      execution.bind(definition);
-    }
-    const inFlight = this.#running.size + this.#orphans.size;
-    const full = this.#gate?.judge(task, definition?.id ?? request.id, inFlight);
-    if (full !== undefined) return full;
-    this.#running.add(execution);
-    this.#noteActivity();
-    if (!nested) {
-      execution.permit = true;
-      this.#rootCalls += 1;
-    }
+    const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
+    if (mismatch !== undefined) return refusal(NackCode.BAD_PAYLOAD, mismatch);
+    const declined = this.#gate?.judge(task, definition?.id ?? request.id, this.active.bodies);
+    if (declined !== undefined) return declined;
+
+    const execution = createExecution(this, task, definition);
+    this.active.add(execution);
     if (definition === undefined) this.#resolve(execution, request);
+    else execution.bind(definition);
     return execution;
   }
 
@@ -203,7 +171,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   flushed(): void {
     // A caller that makes one short call after the other has the next one here in a moment.
-    if (this.#running.size === 0) this.#spinner.expect();
+    if (this.active.size === 0) this.#spinner.expect();
   }
 
   beforeFlush(_session: ServerSession): void {
@@ -217,19 +185,15 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#sessions.delete(session);
   }
 
-  taskId({ session, stream }: IncomingTask): string {
-    const client = session.connection.peer;
-    let prefix = this.#prefixes.get(session);
-    if (prefix === undefined) {
-      prefix = taskIdPrefix(client?.uid ?? "");
-      this.#prefixes.set(session, prefix);
-    }
-    return formatTaskId(prefix, client?.session ?? 0, stream);
+  nestedDispatcher(
+    descriptor: Uint8Array | undefined,
+    origin: { readonly local: boolean },
+  ): Dispatcher | undefined {
+    return this.#options.nestedDispatcher(descriptor, origin);
   }
 
-  dispatcher({ session, proxyRef }: IncomingTask): Dispatcher | undefined {
-    const define = session.connection.definition(DefineKind.Proxy, proxyRef);
-    return this.#options.nestedDispatcher(define?.value, session.connection.carrier);
+  explainError(definition: RoutineDefinition, error: unknown): unknown {
+    return this.#options.explainError(definition, error);
   }
 
   suspended(execution: Execution): void {
@@ -237,87 +201,28 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     execution.session.connection.scheduleFlush();
   }
 
-  suspendedAtYield(execution: Execution): void {
-    if (!execution.permit) return;
-    execution.permit = false;
-    this.#rootCalls -= 1;
-  }
-
-  resumed(execution: Execution): void {
-    if (execution.permit || execution.task.nested) return;
-    execution.permit = true;
-    this.#rootCalls += 1;
-  }
-
-  ended(execution: Execution): void {
-    if (!this.#running.delete(execution)) return;
-    this.#noteActivity();
-    this.suspendedAtYield(execution);
-    if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
-    const waiting = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  orphaned(execution: Execution): void {
-    this.#orphans.add(execution);
-    this.#noteActivity();
-  }
-
-  bodyEnded(execution: Execution): void {
-    if (this.#orphans.delete(execution)) this.#noteActivity();
-  }
-
-  explainError(definition: RoutineDefinition, error: unknown): unknown {
-    return this.#options.explainError(definition, error);
-  }
-
-  runnable(execution: Execution): void {
-    execution.begin();
-  }
-
-  #noteActivity(): void {
-    const busy = this.#running.size > 0 || this.#orphans.size > 0;
-    if (busy === this.#busy) return;
-    this.#busy = busy;
-    if (busy) this.#options.activity?.busy();
-    else this.#options.activity?.idle();
-  }
-
-  /** Refuses a task whose head says that its caller and this worker do not understand each other. */
-  #judgeHead(head: TaskReader): Nack | undefined {
-    const { hello } = this.#options;
-    const version = head.version();
-    const codec = head.codec();
-    if (version !== undefined || codec !== undefined) {
-      const mismatch = headMismatch({ version, codec }, hello);
-      if (mismatch !== undefined) return refusal(mismatch.code, mismatch.reason);
+  /** Refuses a task for which there is no room. */
+  #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
+    const { maxRootTasks } = this.#options;
+    const { size, permits } = this.active;
+    if ((head.flags & TaskFlag.Nested) === 0) {
+      if (this.#draining && !isConnection(session, this.#spared)) {
+        return refusal(NackCode.DRAINING, SHUTTING_DOWN);
+      }
+      return permits < maxRootTasks ? undefined : overloaded(permits);
     }
-    if (head.hasKeywords) {
-      return refusal(
-        NackCode.BAD_PAYLOAD,
-        "the task has arguments by name, which routines do not take; pass an object",
-      );
-    }
-    return undefined;
+    // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
+    // only later.
+    const bounded = !session.connection.carrier.local;
+    return bounded && size >= 2 * maxRootTasks ? overloaded(size) : undefined;
   }
 
-  /**
-   * Makes the execution of a task. A caller without `Feature.Grammar` may not know which kind of routine it
-   * calls; until the worker does, its task is kept as a generator's, which remembers every step.
-   */
-  #execution(task: IncomingTask, definition: RoutineDefinition | undefined): Execution {
-    const kind = definition?.kind ?? (isOpenToKind(task) ? "generator" : kindExpected(task));
-    return kind === "generator" ? new GeneratorExecution(this, task) : new FunctionExecution(this, task);
-  }
-
-  /** The routine has been found: replaces an execution that was made before, if it is of the other kind. */
+  /** The routine has been found: goes on with an execution of its kind, if the one made before is of the other. */
   #fit(execution: Execution, definition: RoutineDefinition): Execution {
+    if (isOfKind(execution, definition)) return execution;
     const { task, session, stream } = execution;
-    if (definition.kind === "generator" || execution instanceof FunctionExecution) return execution;
-    if (!this.#running.delete(execution)) return execution; // over meanwhile
-    const fitting = new FunctionExecution(this, task);
-    this.#running.add(fitting);
+    const fitting = createExecution(this, task, definition);
+    if (!this.active.replace(execution, fitting)) return execution; // over meanwhile
     execution.handOver(fitting);
     session.replace(stream, fitting);
     return fitting;
@@ -341,43 +246,11 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 }
 
-function routineRequest(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
-  const mayImport = session.connection.carrier.local;
-  if (head.routineRef === 0) {
-    const id = head.callable();
-    return id === undefined ? undefined : { id, location: "", mayImport };
-  }
-  const define: Define | undefined = session.connection.definition(DefineKind.Routine, head.routineRef);
-  if (define === undefined) return undefined;
-  let request = requests.get(define);
-  if (request === undefined) {
-    request = { id: readText(define.value, 0, define.value.length), location: define.location, mayImport };
-    requests.set(define, request);
-  }
-  return request;
-}
-
 function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {
   const { peer } = session.connection;
   return id !== undefined && peer?.uid === id.client && peer.session === id.session;
 }
 
-/** One request object per definition, so that a call of a known routine allocates none. */
-const requests = new WeakMap<Define, RoutineRequest>();
-
-function kindExpected(task: IncomingTask): RoutineDefinition["kind"] {
-  return (task.flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
-}
-
-/**
- * Whether the caller takes a routine of either kind: the original protocol cannot say which one it expects.
- */
-function isOpenToKind(task: IncomingTask): boolean {
-  return !task.session.knowsGrammar && kindExpected(task) === "function";
-}
-
-function kindMismatch(definition: RoutineDefinition, task: IncomingTask): string | undefined {
-  const expected = kindExpected(task);
-  if (definition.kind === expected || isOpenToKind(task)) return undefined;
-  return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides`;
+function overloaded(tasks: number): Nack {
+  return refusal(NackCode.FULL, `the worker already has ${tasks} calls`, RETRY_AFTER_MS);
 }

@@ -230,7 +230,7 @@ export type Body = (...parameters: never[]) => unknown;
 /** What a test's worker may be told. */
 export interface TestWorkerOptions {
   readonly hello?: Hello;
-  readonly maxRootCalls?: number;
+  readonly maxRootTasks?: number;
   readonly accept?: AcceptHook;
   /** Makes the worker find each routine only when this has settled. */
   readonly found?: Promise<unknown>;
@@ -264,7 +264,7 @@ export class TestWorker {
       resolver,
       references: processReferences,
       origin: "worker",
-      maxRootCalls: options.maxRootCalls ?? 100_000,
+      maxRootTasks: options.maxRootTasks ?? 100_000,
       accept: options.accept,
       nestedDispatcher: () => undefined,
       explainError: (_definition, error) => error,

@@ -222,7 +222,7 @@ for (const [codec, refused] of [
 
 test("TaskServer states its version in every refusal", async () => {
   const hello = helloWith({ uid: "w1", version: "0.6.0" });
-  await using pair = await connect({ add }, { hello, maxRootCalls: 0 });
+  await using pair = await connect({ add }, { hello, maxRootTasks: 0 });
   const { client, worker } = pair;
 
   const full = await client.call("add", [1, 2]).outcome;

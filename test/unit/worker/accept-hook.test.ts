@@ -175,7 +175,7 @@ test("AcceptHook is not asked about tasks that are refused anyway", async () => 
   let asked = 0;
   const world = bodies();
   await using pair = await connect(world.routines, {
-    maxRootCalls: 1,
+    maxRootTasks: 1,
     accept: () => {
       asked += 1;
       return true;

@@ -127,7 +127,7 @@ test("TaskServer spares a client that says who it is only after draining has beg
 
 test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones never, and has room again", async () => {
   const { bodies, open } = gated();
-  await using pair = await connect(bodies, { maxRootCalls: 3 });
+  await using pair = await connect(bodies, { maxRootTasks: 3 });
   const { client } = pair;
 
   const calls = Array.from({ length: 5 }, () => client.call("wait"));
@@ -146,7 +146,7 @@ test("TaskServer refuses root tasks beyond its ceiling with FULL, nested ones ne
 
 test("TaskServer counts its ceiling over all connections", async () => {
   const { bodies, open } = gated();
-  await using pair = await connect(bodies, { maxRootCalls: 1 });
+  await using pair = await connect(bodies, { maxRootTasks: 1 });
   const second = memoryPair();
   pair.worker.tasks.serve(second.server);
   const other = new TestClient(second.client);
@@ -264,7 +264,7 @@ test("TaskServer does not count a generator that is suspended at a yield as a ro
     yield 2;
     return "end";
   }
-  await using pair = await connect({ numbers, add: () => 3 }, { maxRootCalls: 1 });
+  await using pair = await connect({ numbers, add: () => 3 }, { maxRootTasks: 1 });
   const { client } = pair;
 
   const stream = client.call("numbers", [], { generator: true });

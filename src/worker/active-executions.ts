@@ -1,0 +1,120 @@
+/**
+ * The executions of one worker that are not over, and the bodies that go on after theirs: counts them, gives root
+ * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
+ * can abort all.
+ */
+import type { Activity } from "./activity.ts";
+
+/** An execution as far as it is counted. */
+export interface ActiveExecution {
+  /** Whether it has one of the places of root tasks; set here only. */
+  permit: boolean;
+  readonly task: { readonly nested: boolean };
+  abort(reason: unknown): void;
+}
+
+/** What runs on one worker. */
+export class ActiveExecutions {
+  readonly #activity: Activity | undefined;
+  readonly #running = new Set<ActiveExecution>();
+  /** Over, since their callers are gone; their bodies still run. */
+  readonly #orphans = new Set<ActiveExecution>();
+  #permits = 0;
+  #busy = false;
+  #whenIdle: Array<() => void> = [];
+
+  /** @param activity Told when there is something to do, and when there is not; absent: nobody asks. */
+  constructor(activity: Activity | undefined) {
+    this.#activity = activity;
+  }
+
+  /** Tasks accepted and not over. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Those, and tasks that are over whose bodies still run. */
+  get bodies(): number {
+    return this.#running.size + this.#orphans.size;
+  }
+
+  /** Places taken by root tasks; a generator suspended at a yield takes none. */
+  get permits(): number {
+    return this.#permits;
+  }
+
+  /** A task has been accepted. */
+  add(execution: ActiveExecution): void {
+    this.#running.add(execution);
+    this.#noteActivity();
+    this.takePermit(execution);
+  }
+
+  /**
+   * Goes on with another execution of the same task.
+   *
+   * @returns False if the task is over.
+   */
+  replace(execution: ActiveExecution, successor: ActiveExecution): boolean {
+    if (!this.#running.delete(execution)) return false;
+    this.#running.add(successor);
+    successor.permit = execution.permit;
+    execution.permit = false;
+    return true;
+  }
+
+  /** It takes a place, unless it has one or needs none. */
+  takePermit(execution: ActiveExecution): void {
+    if (execution.permit || execution.task.nested) return;
+    execution.permit = true;
+    this.#permits += 1;
+  }
+
+  /** It gives its place back, if it has one. */
+  releasePermit(execution: ActiveExecution): void {
+    if (!execution.permit) return;
+    execution.permit = false;
+    this.#permits -= 1;
+  }
+
+  /** The terminal frame has been written, or can no longer be. */
+  ended(execution: ActiveExecution): void {
+    if (!this.#running.delete(execution)) return;
+    this.#noteActivity();
+    this.releasePermit(execution);
+    if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** The caller is gone, and the body goes on. */
+  orphaned(execution: ActiveExecution): void {
+    this.#orphans.add(execution);
+    this.#noteActivity();
+  }
+
+  /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
+  bodyEnded(execution: ActiveExecution): void {
+    if (this.#orphans.delete(execution)) this.#noteActivity();
+  }
+
+  /** Resolves when no task is under way. */
+  idle(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Ends every task: those queued never start, those running see their signals fire. */
+  abortAll(reason: unknown): void {
+    for (const execution of [...this.#running]) execution.abort(reason);
+  }
+
+  #noteActivity(): void {
+    const busy = this.bodies > 0;
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    if (busy) this.#activity?.busy();
+    else this.#activity?.idle();
+  }
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ActiveExecution, ActiveExecutions } from "../../../src/worker/active-executions.ts";
+import { Activity, idleMsIn } from "../../../src/worker/activity.ts";
+
+interface Counted extends ActiveExecution {
+  readonly reasons: unknown[];
+}
+
+function execution({ nested = false }: { readonly nested?: boolean } = {}): Counted {
+  const reasons: unknown[] = [];
+  return { permit: false, task: { nested }, reasons, abort: (reason) => reasons.push(reason) };
+}
+
+function counting(...executions: readonly ActiveExecution[]): ActiveExecutions {
+  const active = new ActiveExecutions(undefined);
+  for (const one of executions) active.add(one);
+  return active;
+}
+
+test("ActiveExecutions gives permits to root tasks, and takes each back once", () => {
+  const [root, nested] = [execution(), execution({ nested: true })];
+  const active = counting(root, nested);
+  const permits: number[] = [active.permits];
+
+  active.releasePermit(root); // suspended at a yield
+  active.releasePermit(root);
+  permits.push(active.permits);
+  active.takePermit(root);
+  active.takePermit(root);
+  active.takePermit(nested);
+  permits.push(active.permits);
+  active.ended(root);
+  active.ended(root);
+  permits.push(active.permits);
+
+  assert.deepEqual(permits, [1, 0, 1, 0]);
+  assert.equal(active.size, 1);
+});
+
+test("ActiveExecutions passes the permit on to the execution that replaces another, unless that is over", () => {
+  const [first, second, third] = [execution(), execution(), execution()];
+  const active = counting(first);
+
+  assert.equal(active.replace(first, second), true);
+  active.ended(first);
+  assert.deepEqual([first.permit, second.permit, active.permits, active.size], [false, true, 1, 1]);
+  active.ended(second);
+
+  assert.equal(active.replace(second, third), false);
+  assert.deepEqual([third.permit, active.permits, active.size], [false, 0, 0]);
+});
+
+test("ActiveExecutions counts a body that goes on after its task until it ends", () => {
+  const activity = new Activity();
+  const active = new ActiveExecutions(activity);
+  const one = execution();
+  active.add(one);
+
+  active.orphaned(one);
+  active.ended(one);
+  const after = [active.size, active.bodies, idleMsIn(activity.memory)];
+  active.bodyEnded(one);
+  active.bodyEnded(one);
+
+  assert.deepEqual(after, [0, 1, 0]);
+  assert.equal(active.bodies, 0);
+  assert.ok(idleMsIn(activity.memory) > 0, "there is nothing left to do");
+});
+
+test("ActiveExecutions is idle once every task is over", async () => {
+  const [first, second] = [execution(), execution()];
+  const active = counting(first, second);
+  let idle = 0;
+  const waiting = [active.idle(), active.idle()].map((promise) => promise.then(() => (idle += 1)));
+
+  active.ended(first);
+  await Promise.resolve();
+  const before = idle;
+  active.ended(second);
+  await Promise.all(waiting);
+  await active.idle();
+
+  assert.deepEqual([before, idle], [0, 2]);
+});
+
+test("ActiveExecutions aborts all that are there, also when they end at once", () => {
+  const executions = [execution(), execution()];
+  const active = counting(...executions);
+  for (const one of executions) {
+    const { abort } = one;
+    one.abort = (reason) => {
+      abort(reason);
+      active.ended(one);
+    };
+  }
+
+  active.abortAll("over");
+
+  assert.deepEqual(
+    executions.map(({ reasons }) => reasons),
+    [["over"], ["over"]],
+  );
+  assert.equal(active.size, 0);
+});

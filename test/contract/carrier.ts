@@ -81,7 +81,7 @@ export function carrierContract(
       readonly congestion: ConnectedCarriers["congestion"];
     }) => Promise<void>,
   ): Promise<void> {
-    await using leaks = leakCheck({ withinMs: 5_000 });
+    await using leaks = leakCheck();
     await using pair = await connect(leaks.runtimeRoot);
     const client = watch(pair.client);
     const server = watch(pair.server);

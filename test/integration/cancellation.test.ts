@@ -1,6 +1,7 @@
 /** Cancellation on real pools: when it comes, what the caller and the worker see, and what it must not harm. */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { type MerinoError, WorkerLostError, WorkerPool } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
@@ -48,7 +49,7 @@ test("a signal", async (t) => {
   await t.test("that fires while the call is queued keeps its body from running", async () => {
     const reason = { why: "queued" };
     const controller = new AbortController();
-    const busy = routines.spin(300, effects.path("busy"));
+    const busy = routines.spinUntil(effects.path("go"), effects.path("busy"));
     await lineOf(effects, "busy", "spinning");
     const call = routines.mark.with({ signal: controller.signal })(effects.path("queued"));
     const stream = routines.generateMarks.with({ signal: controller.signal })(effects.path("queued")).next();
@@ -59,6 +60,7 @@ test("a signal", async (t) => {
 
     assert.equal(pool.stats().queued, 0);
     for (const error of await rejections) assert.equal(error, reason);
+    writeFileSync(effects.path("go"), "");
     await busy;
     await routines.pid();
     assert.deepEqual(effects.lines("queued"), []);
@@ -69,7 +71,7 @@ test("a signal", async (t) => {
     const reason = { why: "sent" };
     const controller = new AbortController();
     const options = { signal: controller.signal, pool: shared.proxy };
-    const { over } = await shared.hold(700);
+    const held = await shared.hold();
     const outcome = rejection(routines.mark.with(options)(effects.path("sent")));
     const streamOutcome = rejection(routines.generateMarks.with(options)(effects.path("sent")).next());
     assert.equal(shared.proxy.explain().members[0]?.inFlight, 1);
@@ -78,7 +80,7 @@ test("a signal", async (t) => {
 
     assert.equal(await outcome, reason);
     assert.equal(await streamOutcome, reason);
-    await over;
+    await held.release();
     await routines.pid.with({ pool: shared.proxy })();
     assert.deepEqual(effects.lines("sent"), []);
   });
@@ -426,7 +428,7 @@ test("cancelling a call that waits behind a long body does the body no harm", as
   const { seen } = collectEvents(pool);
   await learn(() => routines.spin(0));
   await learn(() => routines.mark(effects.path("learning")));
-  const innocent = routines.spin(1_500, effects.path("innocent"));
+  const innocent = routines.spinUntil(effects.path("go"), effects.path("innocent"));
   const controller = new AbortController();
   const { signal } = controller;
   const sent = [1, 2, 3].map(() => rejection(routines.mark.with({ signal })(effects.path("behind"))));
@@ -436,7 +438,10 @@ test("cancelling a call that waits behind a long body does the body no harm", as
   controller.abort("not needed");
 
   for (const outcome of [...sent, queued]) assert.equal(await outcome, "not needed");
-  assert.equal(await innocent, 1_500);
+  // Until well past the grace, by a deadline of the same queue.
+  await rejection(routines.snooze.with({ timeout: 600 })(1));
+  writeFileSync(effects.path("go"), "");
+  await innocent;
   await routines.pid();
   assert.deepEqual(ofType(seen, "worker-unresponsive"), []);
   assert.deepEqual(effects.lines("behind"), []);

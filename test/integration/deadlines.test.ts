@@ -1,5 +1,6 @@
 /** Budgets of calls on real pools: where they run out, how they shrink, and what they refuse. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { type CallOptions, type MerinoError, TimeoutError, WorkerPool } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
@@ -7,9 +8,6 @@ import { leakCheck } from "../support/leak-check.ts";
 import { useSharedWorker } from "./fixtures/busy-worker.ts";
 import * as routines from "./fixtures/cancellation-routines.ts";
 import { rejection, useEffects } from "./fixtures/pool-support.ts";
-
-/** How long a worker's thread is held while a call waits for it that may wait 100 ms. */
-const BUSY_MS = 1_500;
 
 /** What a TimeoutError says, apart from its message. */
 function facts(error: unknown): Record<string, unknown> {
@@ -29,7 +27,7 @@ test("a timeout", async (t) => {
 
   await t.test("says that the call was sent when its worker is busy with another", async () => {
     await using shared = await useSharedWorker();
-    const { over } = await shared.hold(BUSY_MS);
+    const held = await shared.hold();
 
     const error = await rejection(
       routines.mark.with({ timeout: 100, pool: shared.proxy })(effects.path("sent")),
@@ -37,26 +35,30 @@ test("a timeout", async (t) => {
 
     assert.deepEqual(facts(error), expected("sent", routines.mark));
     assert.equal((error as TimeoutError).timeout, 100);
-    await over;
+    await held.release();
     await routines.pid.with({ pool: shared.proxy })();
     assert.deepEqual(effects.lines("sent"), []);
   });
 
   await t.test("says that the call was queued when no worker had room", async () => {
-    const busy = routines.spin(BUSY_MS, effects.path("busy"));
+    const busy = routines.spinUntil(effects.path("go"), effects.path("busy"));
     await eventually(() => effects.lines("busy").length > 0);
 
     const error = await rejection(routines.mark.with({ timeout: 100 })(effects.path("queued")));
 
     assert.deepEqual(facts(error), expected("queued", routines.mark));
     assert.equal(pool.stats().queued, 0);
+    writeFileSync(effects.path("go"), "");
     await busy;
     await routines.pid();
     assert.deepEqual(effects.lines("queued"), []);
   });
 
   await t.test("says that the call was running, and fires the signal of its task", async () => {
-    const error = await rejection(routines.untilAborted.with({ timeout: 300 })(effects.path("running")));
+    // Both sides watch the budget: a body that ended with its signal could be the first.
+    const call = routines.untilAborted.with({ timeout: 1_000 })(effects.path("running"), 1_000);
+
+    const error = await rejection(call);
 
     assert.deepEqual(facts(error), expected("running", routines.untilAborted));
     await eventually(() => effects.lines("running").length === 2);
@@ -81,8 +83,8 @@ test("a timeout", async (t) => {
     const error = await rejection(routines.hasty(20_000));
 
     assert.deepEqual(facts(error), expected("running", routines.hasty));
-    assert.equal((error as TimeoutError).timeout, 300);
-    assert.equal(await routines.hasty.with({ timeout: 30_000 })(400), 400);
+    assert.equal((error as TimeoutError).timeout, 1_000);
+    assert.equal(await routines.hasty.with({ timeout: 30_000 })(1_100), 1_100);
   });
 
   await t.test("of a stream is the budget of the whole of it", async () => {
@@ -90,7 +92,7 @@ test("a timeout", async (t) => {
 
     const error = await rejection(
       (async () => {
-        for await (const n of routines.tick.with({ timeout: 500 })(20, effects.path("whole"))) seen.push(n);
+        for await (const n of routines.tick.with({ timeout: 1_500 })(20, effects.path("whole"))) seen.push(n);
       })(),
     );
 
@@ -100,7 +102,7 @@ test("a timeout", async (t) => {
   });
 
   await t.test("ends a stream also while it is suspended", async () => {
-    const stream = routines.tick.with({ timeout: 200 })(1, effects.path("suspended"));
+    const stream = routines.tick.with({ timeout: 1_000 })(1, effects.path("suspended"));
     await stream.next();
     await eventually(() => effects.lines("suspended").includes("finally"));
 
@@ -164,7 +166,7 @@ test("a dispatchTimeout", async (t) => {
   using effects = useEffects();
 
   await t.test("bounds the search for a worker", async () => {
-    const busy = routines.spin(BUSY_MS, effects.path("busy"));
+    const busy = routines.spinUntil(effects.path("go"), effects.path("busy"));
     await eventually(() => effects.lines("busy").length > 0);
 
     const error = await rejection(routines.mark.with({ dispatchTimeout: 100 })(effects.path("queued")));
@@ -174,6 +176,7 @@ test("a dispatchTimeout", async (t) => {
 
     assert.deepEqual(facts(error), expected("queued", routines.mark));
     assert.deepEqual(facts(streamError), expected("queued", routines.generateMarks));
+    writeFileSync(effects.path("go"), "");
     await busy;
     await routines.pid();
     assert.deepEqual(effects.lines("queued"), []);
@@ -181,14 +184,14 @@ test("a dispatchTimeout", async (t) => {
 
   await t.test("bounds the wait for a worker that was sent the call and does not answer", async () => {
     await using shared = await useSharedWorker();
-    const { over } = await shared.hold(BUSY_MS);
+    const held = await shared.hold();
 
     const error = await rejection(
       routines.mark.with({ dispatchTimeout: 100, pool: shared.proxy })(effects.path("sent")),
     );
 
     assert.deepEqual(facts(error), expected("sent", routines.mark));
-    await over;
+    await held.release();
     await routines.pid.with({ pool: shared.proxy })();
     assert.deepEqual(effects.lines("sent"), []);
   });
@@ -196,8 +199,8 @@ test("a dispatchTimeout", async (t) => {
   await t.test("does not bound the call once it is accepted", async () => {
     await routines.snooze(1);
 
-    assert.equal(await routines.snooze.with({ dispatchTimeout: 300 })(700), 700);
-    const stream = routines.tick.with({ dispatchTimeout: 300 })(250, effects.path("accepted"));
+    assert.equal(await routines.snooze.with({ dispatchTimeout: 1_000 })(1_200), 1_200);
+    const stream = routines.tick.with({ dispatchTimeout: 1_000 })(600, effects.path("accepted"));
     const answers = await Promise.all([stream.next(), stream.next(), stream.next()]);
     assert.deepEqual(
       answers.map(({ value }) => value),

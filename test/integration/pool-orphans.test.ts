@@ -33,9 +33,9 @@ function startProgram(scene: string, effects: Effects) {
     exited,
     ended,
     workers,
-    async allGone(withinMs: number) {
+    async allGone() {
       assert.ok(workers().length > 0, "there never were workers");
-      await eventually(() => !workers().some(isAlive), { withinMs, what: `workers ${workers()} have gone` });
+      await eventually(() => !workers().some(isAlive), { what: `workers ${workers()} have gone` });
     },
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
@@ -57,7 +57,7 @@ describe("a program with a pool", () => {
     program.child.kill("SIGKILL");
     await program.exited;
 
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("ends by itself when it has nothing else to do, with its own exit code", async () => {
@@ -68,7 +68,7 @@ describe("a program with a pool", () => {
     const { exitCode, signal, stderr } = await program.ended;
 
     assert.deepEqual({ exitCode, signal, stderr }, { exitCode: 0, signal: null, stderr: "" });
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("ends with the exit code of an error that nobody catches", async () => {
@@ -80,7 +80,7 @@ describe("a program with a pool", () => {
 
     assert.equal(exitCode, 1);
     assert.match(stderr, /the program is broken/);
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("ends with the code it gives to process.exit()", async () => {
@@ -91,7 +91,7 @@ describe("a program with a pool", () => {
     const { exitCode } = await program.ended;
 
     assert.equal(exitCode, 5);
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("stays alive until its calls have settled, then ends", async () => {
@@ -102,7 +102,7 @@ describe("a program with a pool", () => {
     const { exitCode, stdout } = await program.ended;
 
     assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "settled\n" });
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("stays alive while a call waits for a worker's replacement", async () => {
@@ -123,7 +123,7 @@ describe("a program with a pool", () => {
     const { exitCode, stdout } = await program.ended;
 
     assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "closed\n" });
-    await program.allGone(2_000);
+    await program.allGone();
   });
 
   test("prints what its workers print, each on its own stream", async () => {

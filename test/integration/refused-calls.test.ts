@@ -16,6 +16,7 @@ import {
   WorkerProxy,
 } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { workerMetadata } from "../support/worker-metadata.ts";
 import { add, snooze } from "./fixtures/pool-routines.ts";
@@ -140,8 +141,7 @@ describe("a worker that answers while its caller is blocked", () => {
     await new Promise<void>((resolve) => {
       // The question has left by then; its answer comes while this process is busy.
       setImmediate(() => {
-        const untilMs = performance.now() + 2 * killGrace;
-        while (performance.now() < untilMs);
+        holdThread(2 * killGrace);
         resolve();
       });
     });

@@ -12,7 +12,7 @@ import { eventually } from "./eventually.ts";
 
 /** What a leak check may be told. */
 export interface LeakCheckOptions {
-  /** Milliseconds that closing may take to finish. Default 2 000. */
+  /** Milliseconds that closing may take to finish, a guard against waiting for ever. Default 10 000. */
   readonly withinMs?: number;
 }
 
@@ -29,7 +29,7 @@ export interface LeakCheck extends AsyncDisposable {
  * await using _leaks = leakCheck();
  */
 export function leakCheck(options: LeakCheckOptions = {}): LeakCheck {
-  const { withinMs = 2_000 } = options;
+  const { withinMs = 10_000 } = options;
   const runtimeRoot = mkdtempSync(join(tmpdir(), "merino-test-"));
   const session = process.env.XDG_RUNTIME_DIR;
   process.env.XDG_RUNTIME_DIR = runtimeRoot;

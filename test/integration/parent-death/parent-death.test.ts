@@ -60,7 +60,7 @@ async function endsWith(parent: ChildProcess, pid: number): Promise<void> {
   assert.equal(isRunning(pid), true);
   parent.kill("SIGKILL");
   await once(parent, "exit");
-  await eventually(() => !isRunning(pid), { withinMs: 2_000, everyMs: 50 });
+  await eventually(() => !isRunning(pid), { everyMs: 50 });
 }
 
 function killAll(pids: readonly number[]): void {

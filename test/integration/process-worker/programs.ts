@@ -48,10 +48,10 @@ export function runProgramWith(env: NodeJS.ProcessEnv, scene: string, ...rest: r
   };
 }
 
-/** Resolves when none of the processes is left; rejects after `withinMs`. */
-export async function allGone(pids: readonly number[], withinMs = 2_000): Promise<void> {
+/** Resolves when none of the processes is left. */
+export async function allGone(pids: readonly number[]): Promise<void> {
   if (pids.length === 0 || pids.includes(0)) throw new Error(`No processes to wait for: ${pids}`);
-  await eventually(() => !pids.some(isAlive), { withinMs, what: `processes ${pids} have gone` });
+  await eventually(() => !pids.some(isAlive), { what: `processes ${pids} have gone` });
 }
 
 async function read(stream: NodeJS.ReadableStream | null): Promise<string> {

@@ -303,7 +303,7 @@ test("GrpcCarrier stays while its peer answers probes", async () => {
 });
 
 test("GrpcCarrier holds back for a peer that does not read, and its close ends all the same", async () => {
-  await using _leaks = leakCheck({ withinMs: 5_000 });
+  await using _leaks = leakCheck();
   await using served = await serveGrpc();
   const carrier = await connectGrpc(served.address);
   const seen = watch(carrier);

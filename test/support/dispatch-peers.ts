@@ -10,7 +10,14 @@ import { RequestSchema, type Response, ResponseSchema, type TaskSchema } from ".
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import { eventually } from "./eventually.ts";
 import { type MemoryCarrier, memoryPair } from "./memory-pair.ts";
-import { type Body, payloadOf, TestWorker, type TestWorkerOptions } from "./protocol-peers.ts";
+import {
+  type Body,
+  batchOf,
+  helloWith,
+  payloadOf,
+  TestWorker,
+  type TestWorkerOptions,
+} from "./protocol-peers.ts";
 
 /** The caller's side of a stream, recorded. */
 export class RecordedSink implements RelaySink {
@@ -160,4 +167,33 @@ export function useDispatch(
       await eventually(() => carriers.server.over && carriers.client.over);
     },
   };
+}
+
+/** What a Task of a caller with the whole grammar states. */
+export const GRAMMAR = { features: [1] };
+
+/** A batch with one frame of stream 1 around a response. */
+export function batchAround(response: Uint8Array): Uint8Array {
+  const frame = Buffer.concat([Buffer.from([0x08, 0x01, 0x1a, response.length]), response]);
+  return Buffer.concat([Buffer.from([0x0a, frame.length]), frame]);
+}
+
+/** A relay whose worker is played by the test. */
+export interface PlayedWorker {
+  readonly channel: RecordedChannel;
+  readonly sink: RecordedSink;
+  readonly relay: DispatchRelay;
+  /** Hands the relay a batch as the worker's. */
+  play(batch: Uint8Array): void;
+}
+
+/** A relay whose worker is played by the test, with the Hellos exchanged and a Task sent. */
+export function usePlayedWorker(fields: MessageInitShape<typeof TaskSchema> = {}): PlayedWorker {
+  const channel = new RecordedChannel();
+  const sink = new RecordedSink();
+  const relay = new DispatchRelay(channel, sink);
+  const play = (batch: Uint8Array): void => relay.batch(batch, 0, batch.length);
+  play(batchOf((writer) => writer.hello(helloWith({ uid: "w1", session: 0 }))));
+  relay.request(taskOf("a/b.ts#add", [1, 2], fields));
+  return { channel, sink, relay, play };
 }

@@ -147,3 +147,8 @@ export const GOLDEN_RESPONSES: readonly GoldenResponse[] = [
     terminal: false,
   },
 ];
+
+/** The bytes of a row. */
+export function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex.replaceAll(/\s/g, ""), "hex"));
+}

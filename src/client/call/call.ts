@@ -53,7 +53,7 @@ export interface CallOwner {
   readonly references: References;
   readonly bodyTimes: BodyTimeEstimates;
   /** The call was cancelled before it was made. */
-  stillborn(): void;
+  neverStarted(): void;
   /** The call is settled for its caller by its own signal or clock; its worker may still be running it. */
   cancelled(call: Call): void;
   /** The call is settled for its caller by an answer. */
@@ -176,7 +176,7 @@ export abstract class Call
     if (this.#signal?.aborted === true) {
       this.#settled = true;
       this.reject(this.#signal.reason);
-      this.owner.stillborn();
+      this.owner.neverStarted();
       return false;
     }
     const timeoutMs = this.#timeoutMs;

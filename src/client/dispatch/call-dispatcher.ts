@@ -127,7 +127,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     if (verdict !== "sent") this.#waiting.keep(call, verdict);
   }
 
-  stillborn(): void {
+  neverStarted(): void {
     this.counts.calls += 1;
     this.counts.cancelled += 1;
   }

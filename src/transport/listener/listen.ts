@@ -16,7 +16,7 @@ import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status.ts";
-import { assertSocketPath } from "../unix/socket-path.ts";
+import { assertSocketPath } from "../unix/assert-socket-path.ts";
 
 /** One `session` or `dispatch` call. */
 export type GrpcServerStream = ServerDuplexStream<Buffer, Uint8Array>;

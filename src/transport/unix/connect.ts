@@ -2,8 +2,8 @@
 import { createConnection } from "node:net";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import type { Carrier } from "../../session/carrier.ts";
+import { assertSocketPath } from "./assert-socket-path.ts";
 import { UnixCarrier } from "./carrier.ts";
-import { assertSocketPath } from "./socket-path.ts";
 
 /** As much as Node itself reads at a time. */
 const READ_BUFFER_BYTES = 64 * 1024;

@@ -2,8 +2,8 @@
 import { chmodSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import type { Carrier } from "../../session/carrier.ts";
+import { assertSocketPath } from "./assert-socket-path.ts";
 import { UnixCarrier } from "./carrier.ts";
-import { assertSocketPath } from "./socket-path.ts";
 
 /** A listening socket. */
 export interface UnixListener {

@@ -38,17 +38,3 @@ export function socketPath(): string {
 export function controlSocketPath(socketPath: string): string {
   return `${socketPath}${CONTROL_SUFFIX}`;
 }
-
-/**
- * Refuses a path that the system would cut off.
- *
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socket path`).
- */
-export function assertSocketPath(path: string): void {
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw new InvalidOptionError("socket path", {
-      value: path,
-      expected: `at most ${MAX_SOCKET_PATH_BYTES} bytes; set XDG_RUNTIME_DIR or TMPDIR to a shorter directory`,
-    });
-  }
-}

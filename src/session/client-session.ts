@@ -7,45 +7,17 @@ import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
-import type { GoAway, Hello, MessageKind, Nack, TaskFields } from "../wire/frames.ts";
+import type { GoAway, Hello, MessageKind, TaskFields } from "../wire/frames.ts";
 import { CHUNK_SIZE } from "../wire/messages/chunk.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
+import type { ClientStream } from "./client-stream.ts";
 import { Connection } from "./connection.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
 import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
-
-/**
- * One stream as the client half drives it. Each call ends with exactly one of the terminal ones. Messages are cursors,
- * valid during the call.
- */
-export interface ClientStream {
-  /**
-   * The worker has taken the task: an Ack. Where the first response implies it, this is not called, and the
-   * worker is who its Hello says it is.
-   *
-   * @param version The worker's version; that of its Hello where the Ack does not state one.
-   * @param uid Likewise.
-   */
-  accepted(version: string, uid: string): void;
-  /** The body has suspended for the first time, after occupying its thread for this long. */
-  parked(bodyUs: number): void;
-  /** A value that a generator yielded. */
-  result(message: ReceivedMessage): void;
-  /** Terminal: the function's or generator's return value. */
-  done(message: ReceivedMessage): void;
-  /** Terminal: what the body threw. */
-  exception(message: ReceivedMessage): void;
-  /** Terminal: the worker did not start the task. */
-  refused(nack: Nack): void;
-  /** Terminal: the stream ended in a way the protocol reserves for faults. */
-  failed(error: Error): void;
-  /** Terminal: the connection ended. `started` is false when the task provably never reached the worker. */
-  lost(error: Error | undefined, started: boolean): void;
-}
 
 /** What the client half tells its owner. */
 export interface ClientSessionEvents {

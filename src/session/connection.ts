@@ -1,7 +1,7 @@
 /**
- * What both halves of the protocol share on one connection: the Hello exchange, where each frame goes,
- * the window on what is received, ping, and the connection's end. It gives whole, checked messages to its
- * half and never interprets a payload; messages, batches and definitions are kept beside it.
+ * What both halves of the protocol share on one connection: the Hello exchange, and the connection's end. What arrives
+ * and what leaves between the two is kept by files of their own. Nothing but a Hello or a GoAway is read before the
+ * peer has introduced itself and fits.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
@@ -14,20 +14,12 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
-import { InboundDefinitions } from "./inbound-definitions.ts";
+import { InboundFrames } from "./inbound-frames.ts";
 import { completeLimits } from "./limits.ts";
-import { InboundMessages } from "./messages/inbound-messages.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
-import { ReceivedMessage } from "./messages/received-message.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
-
-/**
- * Broken frames tolerated on one connection before it is ended: each costs a few bytes to send and more to
- * refuse.
- */
-const MAX_BROKEN = 1000;
 
 /** One connection, either half. */
 export class Connection implements CarrierEvents {
@@ -37,18 +29,13 @@ export class Connection implements CarrierEvents {
   readonly writer: BatchWriter;
   /** For frames that carry a payload, and those that must not overtake one. */
   readonly outbound: OutboundMessages;
-  readonly inbound: InboundMessages;
+  readonly inbound: InboundFrames;
   /** What the peer accepts and who it is; set before `ready`. */
   peer: Hello | undefined;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
-  readonly #received: ReceivedMessage;
   readonly #batch: OutboundBatch;
-  readonly #definitions: InboundDefinitions;
   #state: "greeting" | "open" | "closed" = "greeting";
-  /** Bytes of messages received and not yet returned. */
-  #receivedBytes = 0;
-  #broken = 0;
 
   constructor(carrier: Carrier, hello: Hello, half: SessionHalf) {
     this.carrier = carrier;
@@ -57,9 +44,7 @@ export class Connection implements CarrierEvents {
     this.#batch = new OutboundBatch(carrier, { half, turnSent: () => this.outbound.pump() });
     this.writer = this.#batch.writer;
     this.outbound = new OutboundMessages(carrier, this.#batch);
-    this.inbound = new InboundMessages(hello.limits);
-    this.#received = new ReceivedMessage(carrier);
-    this.#definitions = new InboundDefinitions(hello.limits.maxDefines);
+    this.inbound = new InboundFrames(carrier, hello, { half, batch: this.#batch, outbound: this.outbound });
     carrier.events = this;
     this.writer.hello(hello);
     this.scheduleFlush();
@@ -93,12 +78,12 @@ export class Connection implements CarrierEvents {
   /** Stops sending and receiving parts of a stream that has ended. */
   dropTransfers(stream: number): void {
     this.outbound.drop(stream);
-    this.inbound.drop(stream);
+    this.inbound.messages.drop(stream);
   }
 
   /** What the peer defined under this kind and index. */
   definition(kind: number, index: number): Define | undefined {
-    return this.#definitions.get(kind, index);
+    return this.inbound.definition(kind, index);
   }
 
   /** Sends the turn's frames once the turn is over. */
@@ -143,7 +128,8 @@ export class Connection implements CarrierEvents {
       const reader = this.#reader;
       reader.reset(bytes, start, end);
       while (reader.next()) {
-        this.#frame(reader);
+        if (this.#state === "greeting") this.#greet(reader);
+        else this.inbound.take(reader);
         if (this.#isClosed()) return;
       }
     } catch (error) {
@@ -151,12 +137,7 @@ export class Connection implements CarrierEvents {
       this.fail(error);
       return;
     }
-    const window = this.hello.limits.connectionWindow;
-    if (this.#receivedBytes * 2 >= window) {
-      this.writer.window(0, this.#receivedBytes);
-      this.#receivedBytes = 0;
-      this.scheduleFlush();
-    }
+    this.inbound.returnWindow();
     this.#half.batchEnd();
   }
 
@@ -168,92 +149,6 @@ export class Connection implements CarrierEvents {
 
   closed(error: Error | undefined): void {
     this.#end(error);
-  }
-
-  #frame(frame: FrameReader): void {
-    if (this.#state === "greeting") {
-      this.#greet(frame);
-      return;
-    }
-    const { kind, stream } = frame;
-    switch (kind) {
-      case FrameKind.Task:
-        this.#task(frame);
-        return;
-      case FrameKind.Send:
-      case FrameKind.Throw:
-      case FrameKind.Return:
-      case FrameKind.Result:
-      case FrameKind.Exception:
-      case FrameKind.Done:
-        this.#message(frame);
-        return;
-      case FrameKind.Chunk:
-        this.#chunk(frame);
-        return;
-      case FrameKind.Malformed:
-        if (stream === 0)
-          throw new ProtocolError(`A malformed frame on the connection's own stream: ${frame.problem}`);
-        this.#break(stream, frame.problem);
-        return;
-      case FrameKind.Window:
-        if (stream === 0) {
-          this.outbound.windowReturned(frame.count);
-          this.#half.drained();
-        }
-        return;
-      case FrameKind.Define:
-        this.#definitions.add(frame.define());
-        return;
-      case FrameKind.Ping:
-        this.writer.pong(frame.count);
-        this.scheduleFlush();
-        return;
-      case FrameKind.Pong:
-        this.#half.pong(frame.count);
-        return;
-      case FrameKind.GoAway:
-        this.#half.goAway(frame.goAway());
-        return;
-      case FrameKind.Hello:
-        throw new ProtocolError("A second Hello on one connection");
-      case FrameKind.Unknown:
-        // From a later minor version: on the connection it can be skipped; on a stream somebody may wait for
-        // an answer to it.
-        if (stream !== 0) this.#break(stream, "a frame of an unknown kind");
-        return;
-      default:
-        this.#half.control(frame);
-    }
-  }
-
-  #task(frame: FrameReader): void {
-    const { stream, payload } = frame;
-    this.#receivedBytes += payload.end - payload.start;
-    if (stream === 0) throw new ProtocolError("A task on stream 0");
-    if (payload.parts > 0) {
-      this.#half.task(frame, undefined);
-      if (this.#half.isOpen(stream)) this.inbound.open(frame);
-    } else if (payload.detached) {
-      this.#break(stream, "a detached message without parts");
-    } else {
-      this.#half.task(frame, this.#received.at(frame));
-    }
-  }
-
-  #message(frame: FrameReader): void {
-    const { stream, payload } = frame;
-    this.#receivedBytes += payload.end - payload.start;
-    if (!this.#half.isOpen(stream)) return; // late
-    if (this.inbound.has(stream)) {
-      this.#break(stream, "a message began before the parts of the one before it had come");
-    } else if (payload.parts > 0) {
-      this.inbound.open(frame);
-    } else if (payload.detached) {
-      this.#break(stream, "a detached message without parts");
-    } else {
-      this.#half.message(this.#received.at(frame));
-    }
   }
 
   #greet(frame: FrameReader): void {
@@ -286,35 +181,6 @@ export class Connection implements CarrierEvents {
     this.#half.ready(peer);
   }
 
-  #chunk(frame: FrameReader): void {
-    const { stream, payload } = frame;
-    this.#receivedBytes += payload.end - payload.start;
-    const message = this.inbound.begun(stream);
-    if (message === undefined) return; // of a message refused or a stream ended meanwhile
-    let complete: boolean;
-    try {
-      complete = message.add(frame);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#break(stream, error.message);
-      return;
-    }
-    if (!complete) return;
-    this.inbound.drop(stream);
-    const received = this.#received.atAssembled(message);
-    if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
-    else this.#half.message(received);
-    received.clear(); // it may be large, and nothing may follow for long
-  }
-
-  #break(stream: number, problem: string): void {
-    this.#broken += 1;
-    if (this.#broken > MAX_BROKEN)
-      throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
-    this.dropTransfers(stream);
-    this.#half.broken(stream, problem);
-  }
-
   #isClosed(): boolean {
     return this.#state === "closed";
   }
@@ -323,7 +189,7 @@ export class Connection implements CarrierEvents {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#batch.end();
-    this.inbound.clear();
+    this.inbound.messages.clear();
     this.outbound.clear();
     this.#half.closed(error);
   }

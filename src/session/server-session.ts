@@ -7,31 +7,17 @@ import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
+import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import type { Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
 import { DeferredWork } from "./deferred-work.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
+import type { ServerStream } from "./server-stream.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 import { formatTaskId, taskIdPrefix } from "./task-id.ts";
-
-/** One task as the server half feeds it. Messages and reasons are cursors, valid during the call. */
-export interface ServerStream {
-  /** The arguments have come, whole. */
-  payload(message: ReceivedMessage): void;
-  next(): void;
-  send(message: ReceivedMessage): void;
-  throw(message: ReceivedMessage): void;
-  return(message: ReceivedMessage): void;
-  credit(values: number): void;
-  /** One of the arguments' own signals has fired. */
-  signalFired(index: number, reason: ReceivedMessage): void;
-  cancel(reason: ReceivedMessage): void;
-  /** The stream is over on the wire; whatever runs should stop. Nothing can be sent any more. */
-  lost(why: string): void;
-}
 
 /** Takes tasks. */
 export interface TaskAcceptor {
@@ -179,7 +165,7 @@ export class ServerSession implements SessionHalf {
     if (this.#streams.size >= this.connection.hello.limits.maxStreams) {
       this.nack(
         stream,
-        refusal(
+        createNack(
           NackCode.FULL,
           `more than ${this.connection.hello.limits.maxStreams} tasks on one connection`,
         ),
@@ -232,7 +218,7 @@ export class ServerSession implements SessionHalf {
         return target.signalFired(frame.count, this.#reason.at(frame));
       case FrameKind.Cancel:
         // What is on its way to the client still arrives whole: its terminal frame comes behind it.
-        this.connection.inbound.drop(stream);
+        this.connection.inbound.messages.drop(stream);
         return target.cancel(this.#reason.at(frame));
       case FrameKind.Reset:
         this.#streams.delete(stream);
@@ -300,12 +286,7 @@ export class ServerSession implements SessionHalf {
     bodyUs: number,
   ): void {
     this.#streams.delete(stream);
-    this.connection.inbound.drop(stream);
+    this.connection.inbound.messages.drop(stream);
     this.connection.outbound.message(stream, kind, payload, bodyUs);
   }
-}
-
-/** Makes a Nack. The session that sends it adds the worker's version. */
-export function refusal(code: number, reason: string, retryAfterMs = 0): Nack {
-  return { code, reason, retryAfterMs, version: "" };
 }

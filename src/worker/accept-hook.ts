@@ -9,8 +9,8 @@ import type { TaskCaller } from "../context/task.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";
-import { refusal } from "../session/server-session.ts";
 import type { Nack } from "../wire/frames.ts";
+import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
@@ -81,7 +81,7 @@ export class AcceptGate {
     }
     if (verdict === true) return undefined;
     if (verdict === false) {
-      return refusal(
+      return createNack(
         NackCode.FULL,
         `the worker's accept hook takes no more, at ${inFlight} in flight`,
         RETRY_AFTER_MS,
@@ -101,7 +101,7 @@ export class AcceptGate {
     this.#warn("hook", "");
     // No code says "this worker is broken". One without a meaning makes the caller try the next worker,
     // without a pause.
-    return refusal(
+    return createNack(
       NackCode.UNSPECIFIED,
       "the worker's accept hook failed; the worker's own warnings say how",
     );

@@ -12,7 +12,9 @@ import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
-import { refusal, type ServerSession, type ServerStream } from "../session/server-session.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import type { ServerStream } from "../session/server-stream.ts";
+import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
@@ -135,7 +137,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#acked && !this.session.knowsGrammar) {
       this.session.exception(this.stream, encodeRefusal(this.task, code, reason), 0);
     } else {
-      this.session.nack(this.stream, refusal(code, reason));
+      this.session.nack(this.stream, createNack(code, reason));
     }
   }
 

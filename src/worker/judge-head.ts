@@ -2,9 +2,9 @@
  * Decides by the head of a task alone whether its caller and this worker understand each other. Whether there is room
  * for it, and whether its routine is here, is asked later.
  */
-import { refusal } from "../session/server-session.ts";
 import type { Nack } from "../wire/frames.ts";
 import { headMismatch } from "../wire/head-mismatch.ts";
+import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
 
@@ -22,10 +22,10 @@ export function judgeHead(
   const codec = head.codec();
   if (version !== undefined || codec !== undefined) {
     const mismatch = headMismatch({ version, codec }, worker);
-    if (mismatch !== undefined) return refusal(mismatch.code, mismatch.reason);
+    if (mismatch !== undefined) return createNack(mismatch.code, mismatch.reason);
   }
   if (head.hasKeywords) {
-    return refusal(
+    return createNack(
       NackCode.BAD_PAYLOAD,
       "the task has arguments by name, which routines do not take; pass an object",
     );

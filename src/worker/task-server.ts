@@ -10,9 +10,11 @@ import { errorText } from "../internal/error-text.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import { refusal, ServerSession, type ServerStream, type TaskAcceptor } from "../session/server-session.ts";
+import { ServerSession, type TaskAcceptor } from "../session/server-session.ts";
+import type { ServerStream } from "../session/server-stream.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import type { Hello, Nack } from "../wire/frames.ts";
+import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
@@ -142,7 +144,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (refused !== undefined) return refused;
     const request = requestedRoutine(session, head);
     if (request === undefined) {
-      return refusal(
+      return createNack(
         NackCode.UNKNOWN_ROUTINE,
         "the task names its routine by an index that was never defined",
       );
@@ -151,7 +153,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (definition !== undefined && "code" in definition) return definition;
     const task = new IncomingTask(this, session, frame);
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
-    if (mismatch !== undefined) return refusal(NackCode.BAD_PAYLOAD, mismatch);
+    if (mismatch !== undefined) return createNack(NackCode.BAD_PAYLOAD, mismatch);
     const declined = this.#gate?.judge(task, definition?.id ?? request.id, this.active.bodies);
     if (declined !== undefined) return declined;
 
@@ -207,7 +209,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const { size, permits } = this.active;
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {
-        return refusal(NackCode.DRAINING, SHUTTING_DOWN);
+        return createNack(NackCode.DRAINING, SHUTTING_DOWN);
       }
       return permits < maxRootTasks ? undefined : overloaded(permits);
     }
@@ -252,5 +254,5 @@ function isConnection(session: ServerSession, id: ConnectionId | undefined): boo
 }
 
 function overloaded(tasks: number): Nack {
-  return refusal(NackCode.FULL, `the worker already has ${tasks} calls`, RETRY_AFTER_MS);
+  return createNack(NackCode.FULL, `the worker already has ${tasks} calls`, RETRY_AFTER_MS);
 }

@@ -7,6 +7,7 @@ import { findRoutine, nearMisses } from "../../identity/registry.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { findMethodRoutine } from "../../routine/method-routine.ts";
 import type { Nack } from "../../wire/frames.ts";
+import { createNack } from "../../wire/messages/nack.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { RoutineRequest, RoutineResolver } from "../../worker/routine-resolver.ts";
 import { ExposedRoutines } from "./exposed-routines.ts";
@@ -39,14 +40,14 @@ export function createRoutineLoader(
     const restricted = isRestricted(request);
     const fault = identityFault(request.id);
     if (fault !== undefined) {
-      return refuse(
+      return createNack(
         restricted ? NackCode.NOT_EXPOSED : NackCode.UNKNOWN_ROUTINE,
         `no routine can be called so: ${fault}`,
       );
     }
     if (!restricted) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
-    if (definition === undefined) return refuse(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
+    if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
     resolved.set(request, definition);
     return definition;
   }
@@ -99,10 +100,6 @@ function firstOf(
 
 function findAny(id: string): RoutineDefinition | undefined {
   return findRoutine(id) ?? findMethodRoutine(id);
-}
-
-function refuse(code: number, reason: string): Nack {
-  return { code, reason, retryAfterMs: 0, version: "" };
 }
 
 function explainHidden(exposed: ExposedRoutines, id: string): string {

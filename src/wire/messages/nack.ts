@@ -10,6 +10,11 @@ import { NackTag } from "../tags.ts";
 
 const FIELDS = fieldNumbers(NackTag);
 
+/** Makes a Nack. The worker's version is left to the session that sends it. */
+export function createNack(code: number, reason: string, retryAfterMs: number = 0): Nack {
+  return { code, reason, retryAfterMs, version: "" };
+}
+
 /** Encodes the message, without a frame around it. */
 export function encodeNack(nack: Nack): Uint8Array {
   return new FieldWriter()

@@ -1,0 +1,32 @@
+/** The port between the client half of the protocol and a call: one stream. Types only. */
+import type { Nack } from "../wire/frames.ts";
+import type { ReceivedMessage } from "./messages/received-message.ts";
+
+/**
+ * One stream as the client half drives it. Each call ends with exactly one of the terminal ones. Messages are cursors,
+ * valid during the call.
+ */
+export interface ClientStream {
+  /**
+   * The worker has taken the task: an Ack. Where the first response implies it, this is not called, and the
+   * worker is who its Hello says it is.
+   *
+   * @param version The worker's version; that of its Hello where the Ack does not state one.
+   * @param uid Likewise.
+   */
+  accepted(version: string, uid: string): void;
+  /** The body has suspended for the first time, after occupying its thread for this long. */
+  parked(bodyUs: number): void;
+  /** A value that a generator yielded. */
+  result(message: ReceivedMessage): void;
+  /** Terminal: the function's or generator's return value. */
+  done(message: ReceivedMessage): void;
+  /** Terminal: what the body threw. */
+  exception(message: ReceivedMessage): void;
+  /** Terminal: the worker did not start the task. */
+  refused(nack: Nack): void;
+  /** Terminal: the stream ended in a way the protocol reserves for faults. */
+  failed(error: Error): void;
+  /** Terminal: the connection ended. `started` is false when the task provably never reached the worker. */
+  lost(error: Error | undefined, started: boolean): void;
+}

@@ -1,0 +1,182 @@
+/**
+ * What arrives on one connection: gives each frame to whom it concerns, collects messages that come in chunks, and
+ * returns the room that they took. It gives whole, checked messages to its half and never interprets a payload. A
+ * fault in one frame ends its stream; one after which nothing can be believed is thrown.
+ */
+import { ProtocolError } from "../errors/protocol-error.ts";
+import type { FrameReader } from "../wire/batch/frame-reader.ts";
+import { FrameKind } from "../wire/frame-kind.ts";
+import type { Define, Hello } from "../wire/frames.ts";
+import type { Carrier } from "./carrier.ts";
+import { InboundDefinitions } from "./inbound-definitions.ts";
+import { InboundMessages } from "./messages/inbound-messages.ts";
+import type { OutboundMessages } from "./messages/outbound-messages.ts";
+import { ReceivedMessage } from "./messages/received-message.ts";
+import type { OutboundBatch } from "./outbound-batch.ts";
+import type { SessionHalf } from "./session-half.ts";
+
+/**
+ * Broken frames tolerated on one connection before it is ended: each costs a few bytes to send and more to
+ * refuse.
+ */
+const MAX_BROKEN = 1000;
+
+/** What arriving frames concern. */
+export interface InboundTargets {
+  readonly half: SessionHalf;
+  /** For answers that the connection itself gives. */
+  readonly batch: OutboundBatch;
+  /** Its window is returned by the peer; what belongs to a broken stream is dropped from it. */
+  readonly outbound: OutboundMessages;
+}
+
+/** The receiving side of one connection, once both sides have introduced themselves. */
+export class InboundFrames {
+  readonly messages: InboundMessages;
+  readonly #definitions: InboundDefinitions;
+  readonly #half: SessionHalf;
+  readonly #batch: OutboundBatch;
+  readonly #outbound: OutboundMessages;
+  readonly #received: ReceivedMessage;
+  readonly #windowBytes: number;
+  /** Bytes of messages received and not yet returned. */
+  #receivedBytes = 0;
+  #broken = 0;
+
+  /** @param hello What this side has announced that it takes. */
+  constructor(carrier: Carrier, hello: Hello, { half, batch, outbound }: InboundTargets) {
+    this.messages = new InboundMessages(hello.limits);
+    this.#definitions = new InboundDefinitions(hello.limits.maxDefines);
+    this.#half = half;
+    this.#batch = batch;
+    this.#outbound = outbound;
+    this.#received = new ReceivedMessage(carrier);
+    this.#windowBytes = hello.limits.connectionWindow;
+  }
+
+  /** What the peer defined under this kind and index. */
+  definition(kind: number, index: number): Define | undefined {
+    return this.#definitions.get(kind, index);
+  }
+
+  /** Takes one frame. */
+  take(frame: FrameReader): void {
+    const { kind, stream } = frame;
+    switch (kind) {
+      case FrameKind.Task:
+        this.#task(frame);
+        return;
+      case FrameKind.Send:
+      case FrameKind.Throw:
+      case FrameKind.Return:
+      case FrameKind.Result:
+      case FrameKind.Exception:
+      case FrameKind.Done:
+        this.#message(frame);
+        return;
+      case FrameKind.Chunk:
+        this.#chunk(frame);
+        return;
+      case FrameKind.Malformed:
+        if (stream === 0)
+          throw new ProtocolError(`A malformed frame on the connection's own stream: ${frame.problem}`);
+        this.#break(stream, frame.problem);
+        return;
+      case FrameKind.Window:
+        if (stream === 0) {
+          this.#outbound.windowReturned(frame.count);
+          this.#half.drained();
+        }
+        return;
+      case FrameKind.Define:
+        this.#definitions.add(frame.define());
+        return;
+      case FrameKind.Ping:
+        this.#batch.writer.pong(frame.count);
+        this.#batch.scheduleFlush();
+        return;
+      case FrameKind.Pong:
+        this.#half.pong(frame.count);
+        return;
+      case FrameKind.GoAway:
+        this.#half.goAway(frame.goAway());
+        return;
+      case FrameKind.Hello:
+        throw new ProtocolError("A second Hello on one connection");
+      case FrameKind.Unknown:
+        // From a later minor version: on the connection it can be skipped; on a stream somebody may wait for
+        // an answer to it.
+        if (stream !== 0) this.#break(stream, "a frame of an unknown kind");
+        return;
+      default:
+        this.#half.control(frame);
+    }
+  }
+
+  /** A batch has been read: gives the peer back what it has used of its window, once that is half of it. */
+  returnWindow(): void {
+    if (this.#receivedBytes * 2 < this.#windowBytes) return;
+    this.#batch.writer.window(0, this.#receivedBytes);
+    this.#receivedBytes = 0;
+    this.#batch.scheduleFlush();
+  }
+
+  #task(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
+    if (stream === 0) throw new ProtocolError("A task on stream 0");
+    if (payload.parts > 0) {
+      this.#half.task(frame, undefined);
+      if (this.#half.isOpen(stream)) this.messages.open(frame);
+    } else if (payload.detached) {
+      this.#break(stream, "a detached message without parts");
+    } else {
+      this.#half.task(frame, this.#received.at(frame));
+    }
+  }
+
+  #message(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
+    if (!this.#half.isOpen(stream)) return; // late
+    if (this.messages.has(stream)) {
+      this.#break(stream, "a message began before the parts of the one before it had come");
+    } else if (payload.parts > 0) {
+      this.messages.open(frame);
+    } else if (payload.detached) {
+      this.#break(stream, "a detached message without parts");
+    } else {
+      this.#half.message(this.#received.at(frame));
+    }
+  }
+
+  #chunk(frame: FrameReader): void {
+    const { stream, payload } = frame;
+    this.#receivedBytes += payload.end - payload.start;
+    const message = this.messages.begun(stream);
+    if (message === undefined) return; // of a message refused or a stream ended meanwhile
+    let complete: boolean;
+    try {
+      complete = message.add(frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#break(stream, error.message);
+      return;
+    }
+    if (!complete) return;
+    this.messages.drop(stream);
+    const received = this.#received.atAssembled(message);
+    if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
+    else this.#half.message(received);
+    received.clear(); // it may be large, and nothing may follow for long
+  }
+
+  #break(stream: number, problem: string): void {
+    this.#broken += 1;
+    if (this.#broken > MAX_BROKEN)
+      throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
+    this.#outbound.drop(stream);
+    this.messages.drop(stream);
+    this.#half.broken(stream, problem);
+  }
+}

@@ -1,0 +1,18 @@
+/** The port between the server half of the protocol and what runs a task: one stream. Types only. */
+import type { ReceivedMessage } from "./messages/received-message.ts";
+
+/** One task as the server half feeds it. Messages and reasons are cursors, valid during the call. */
+export interface ServerStream {
+  /** The arguments have come, whole. */
+  payload(message: ReceivedMessage): void;
+  next(): void;
+  send(message: ReceivedMessage): void;
+  throw(message: ReceivedMessage): void;
+  return(message: ReceivedMessage): void;
+  credit(values: number): void;
+  /** One of the arguments' own signals has fired. */
+  signalFired(index: number, reason: ReceivedMessage): void;
+  cancel(reason: ReceivedMessage): void;
+  /** The stream is over on the wire; whatever runs should stop. Nothing can be sent any more. */
+  lost(why: string): void;
+}

@@ -16,6 +16,10 @@ export class BoundCalls {
     return size;
   }
 
+  get empty(): boolean {
+    return this.#queues.size === 0;
+  }
+
   /** The uids of the members that are waited for. */
   get uids(): readonly string[] {
     return [...this.#queues.keys()];

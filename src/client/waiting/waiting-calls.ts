@@ -101,7 +101,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
    * @param member The only one of which this may be true; absent: any.
    */
   drain(member?: Member): void {
-    if (this.#bound.size > 0) {
+    if (!this.#bound.empty) {
       if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
     }

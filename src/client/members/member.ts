@@ -3,20 +3,15 @@
  * in the background, and again with growing pauses when the connection is lost.
  */
 import type { Candidate } from "../../balancer/balancer.ts";
-import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
-import { ProtocolError } from "../../errors/protocol-error.ts";
-import { VersionError } from "../../errors/version-error.ts";
-import { errorText } from "../../internal/error-text.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { Carrier } from "../../session/carrier.ts";
-import { ClientSession, type ClientSessionEvents } from "../../session/client-session.ts";
+import type { ClientSession } from "../../session/client-session.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
-import type { GoAway, Hello } from "../../wire/frames.ts";
-import { NackCode } from "../../wire/messages/nack-code.ts";
+import type { Hello } from "../../wire/frames.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
+import { type ConnectOptions, MemberConnection, type MemberConnectionEvents } from "./member-connection.ts";
 import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
 
 /** Quick at first, since most losses on one host are restarts. */
@@ -45,13 +40,6 @@ export interface MemberEvents {
 
 /** Why a member is evicted: which rule of the gate it breaks, or `evicted`: it breaks the protocol. */
 export type Eviction = "version" | "codec" | "evicted";
-
-/** What a member needs to connect. */
-export interface MemberOptions {
-  readonly connect: (metadata: WorkerMetadata) => Promise<Carrier>;
-  readonly hello: () => Hello;
-  readonly connectTimeoutMs: number;
-}
 
 /** What a member belongs to. */
 export interface MemberPlace {
@@ -89,16 +77,29 @@ export class Member implements Candidate, ReadyMember {
   #state: MemberState = { kind: "connecting", attempt: 1 };
   #retired = false;
   readonly #ready: ReadyMembers<Member>;
-  readonly #options: MemberOptions;
+  readonly #options: ConnectOptions;
   readonly #events: MemberEvents;
-  /** Ends the attempt to connect that is under way, greeting included. */
-  #stopConnecting: (() => void) | undefined;
-  readonly #pings = new Map<number, () => void>();
-  #nextPing = 1;
-  /** Why the peer said it would close. */
-  #farewell: Error | undefined;
+  #connection: MemberConnection | undefined;
+  readonly #connectionEvents: MemberConnectionEvents = {
+    greeted: (session, hello) => {
+      this.peer = hello;
+      this.#enter({ kind: "ready", session });
+      this.#events.ready(this);
+    },
+    draining: () => {
+      this.startDraining();
+      this.#ready.waiter?.drain(this);
+    },
+    progress: () => {
+      this.eased(); // the connection may take more again
+      this.#ready.waiter?.drain(this);
+      if (this.#retired && this.inFlight === 0) this.leave();
+    },
+    unreachable: (error) => this.#backOff(error),
+    closed: (reason) => this.#closed(reason),
+  };
 
-  constructor(metadata: WorkerMetadata, place: MemberPlace, options: MemberOptions) {
+  constructor(metadata: WorkerMetadata, place: MemberPlace, options: ConnectOptions) {
     this.uid = metadata.uid;
     this.metadata = metadata;
     this.own = place.own;
@@ -152,12 +153,7 @@ export class Member implements Candidate, ReadyMember {
    * @returns Stops waiting.
    */
   ping(onPong: () => void): () => void {
-    const { session } = this;
-    if (session === undefined) return () => {};
-    const token = this.#nextPing++;
-    this.#pings.set(token, onPong);
-    session.ping(token);
-    return () => this.#pings.delete(token);
+    return this.#connection?.ping(onPong) ?? (() => {});
   }
 
   /** Takes a new record, and does nothing about it. */
@@ -202,133 +198,29 @@ export class Member implements Candidate, ReadyMember {
   #leave(error: Error | undefined): void {
     const { state } = this;
     this.#enter({ kind: "gone" });
-    this.#pings.clear();
-    if (state.kind === "connecting") this.#stopConnecting?.();
     if (state.kind === "backing-off") deadlines.cancel(state.retry);
-    if (state.kind !== "ready") return;
-    if (error === undefined) state.session.connection.close();
-    else state.session.connection.destroy(error);
+    // What does not serve calls yet has no reason to be told of.
+    this.#connection?.end(state.kind === "ready" ? error : undefined);
   }
 
   #connect(attempt: number): void {
-    const state: MemberState = { kind: "connecting", attempt };
-    this.#enter(state);
+    this.#enter({ kind: "connecting", attempt });
     this.draining = false;
-    const stillWanted = (): boolean => this.#state === state;
-    let opened: ClientSession | undefined;
-    const timeout = deadlines.after(this.#options.connectTimeoutMs, () => {
-      const error = new HandshakeError(
-        `Cannot connect to worker '${this.uid}' at '${this.metadata.address}': no greeting within ${this.#options.connectTimeoutMs} ms`,
-      );
-      if (opened === undefined) this.#backOff(attempt, error);
-      else opened.connection.destroy(error);
-    });
-    this.#stopConnecting = () => {
-      deadlines.cancel(timeout);
-      opened?.connection.close();
-    };
-    // A connection serves many tasks: it must not belong to the one that happened to need it first.
-    runOutsideScope(() => this.#options.connect(this.metadata)).then(
-      (carrier) => {
-        if (!stillWanted()) {
-          carrier.destroy();
-          return;
-        }
-        opened = new ClientSession(
-          carrier,
-          this.#options.hello(),
-          this.#sessionEvents(state, timeout, () => opened),
-        );
-      },
-      (error: unknown) => {
-        deadlines.cancel(timeout);
-        if (stillWanted())
-          this.#backOff(attempt, error instanceof Error ? error : new HandshakeError(errorText(error)));
-      },
-    );
+    this.#connection = new MemberConnection(this.metadata, this.#options, this.#connectionEvents);
   }
 
-  #sessionEvents(
-    connecting: MemberState & { kind: "connecting" },
-    timeout: DeadlineEntry,
-    opened: () => ClientSession | undefined,
-  ): ClientSessionEvents {
-    return {
-      ready: (hello) => {
-        deadlines.cancel(timeout);
-        const session = opened();
-        if (session === undefined) return;
-        if (this.state !== connecting) {
-          session.connection.close();
-          return;
-        }
-        if (hello.uid !== this.uid) {
-          session.connection.destroy(
-            new HandshakeError(
-              `Expected worker '${this.uid}' at '${this.metadata.address}', found '${hello.uid}': the record is stale or forged`,
-            ),
-          );
-          return;
-        }
-        this.peer = hello;
-        this.#enter({ kind: "ready", session });
-        this.#events.ready(this);
-      },
-      goAway: (frame) => this.#goAway(frame, opened()),
-      pong: (token) => {
-        const onPong = this.#pings.get(token);
-        this.#pings.delete(token);
-        onPong?.();
-      },
-      progress: () => {
-        this.eased(); // the connection may take more again
-        this.#ready.waiter?.drain(this);
-        if (this.#retired && this.inFlight === 0) this.leave();
-      },
-      closed: (error) => {
-        deadlines.cancel(timeout);
-        this.#pings.clear();
-        const current = this.state;
-        const mine = current === connecting || (current.kind === "ready" && current.session === opened());
-        if (!mine) return;
-        const reason =
-          this.#farewell ??
-          error ??
-          new HandshakeError(`Worker '${this.uid}' at '${this.metadata.address}' closed the connection`);
-        this.#farewell = undefined;
-        const { member } = FAILURE_POLICY[classifyConnectionFailure(reason)];
-        if (this.#retired) this.leave();
-        else if (member !== "back-off" && member !== "keep") {
-          this.#enter({ kind: "gone" });
-          this.#events.inadmissible(this, member, reason);
-        } else this.#backOff(current.kind === "connecting" ? current.attempt : 0, reason);
-      },
-    };
+  #closed(reason: Error): void {
+    const { member } = FAILURE_POLICY[classifyConnectionFailure(reason)];
+    if (this.#retired) this.leave();
+    else if (member === "back-off" || member === "keep") this.#backOff(reason);
+    else {
+      this.#enter({ kind: "gone" });
+      this.#events.inadmissible(this, member, reason);
+    }
   }
 
-  #goAway(frame: GoAway, session: ClientSession | undefined): void {
-    if (frame.code === NackCode.DRAINING) {
-      this.startDraining();
-      this.#ready.waiter?.drain(this);
-      return;
-    }
-    if (frame.code === NackCode.VERSION) {
-      const { peer, hello } = session?.connection ?? {};
-      this.#farewell = new VersionError(hello?.version ?? "", peer?.version ?? this.metadata.version, {
-        cause: new HandshakeError(frame.detail),
-      });
-      return;
-    }
-    if (frame.code === NackCode.CODEC) {
-      this.#farewell = new ProtocolError(`Worker '${this.uid}' refused the payload codec: ${frame.detail}`, {
-        refusal: "CODEC",
-      });
-      return;
-    }
-    this.#farewell = new HandshakeError(`Worker '${this.uid}' ended the connection: ${frame.detail}`);
-  }
-
-  #backOff(attempt: number, error: Error): void {
+  #backOff(error: Error): void {
+    const attempt = this.#state.kind === "connecting" ? this.#state.attempt : 0;
     const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
     const retry = deadlines.after(delayMs, () => this.#connect(attempt + 1));
     this.#enter({ kind: "backing-off", attempt, error, retry });

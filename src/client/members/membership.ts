@@ -10,7 +10,8 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { type AdmissionRules, judgeAdmission } from "./admission.ts";
 import { EVICTION_COOL_DOWN, EvictedWorkers } from "./evicted-workers.ts";
 import { explainNotChosen } from "./explanation.ts";
-import { type Eviction, Member, type MemberEvents, type MemberOptions } from "./member.ts";
+import { type Eviction, Member, type MemberEvents } from "./member.ts";
+import type { ConnectOptions } from "./member-connection.ts";
 import { probeWorker } from "./probe-worker.ts";
 import { ReadyMembers } from "./ready-members.ts";
 
@@ -25,7 +26,7 @@ export interface MembershipEvents {
 }
 
 /** What a membership is made of. */
-export interface MembershipOptions extends MemberOptions {
+export interface MembershipOptions extends ConnectOptions {
   readonly rules: AdmissionRules;
   /** Most members, own ones included; `undefined` for no limit. */
   readonly capacity: number | undefined;

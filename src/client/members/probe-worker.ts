@@ -5,17 +5,10 @@
 import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
-import type { Carrier } from "../../session/carrier.ts";
 import { ClientSession } from "../../session/client-session.ts";
 import type { Hello } from "../../wire/frames.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-
-/** How a worker is reached. */
-export interface ProbeOptions {
-  readonly connect: (worker: WorkerMetadata) => Promise<Carrier>;
-  readonly hello: () => Hello;
-  readonly connectTimeoutMs: number;
-}
+import type { ConnectOptions } from "./member-connection.ts";
 
 /**
  * Connects to a worker and leaves again.
@@ -27,7 +20,7 @@ export interface ProbeOptions {
  */
 export function probeWorker(
   worker: WorkerMetadata,
-  options: ProbeOptions,
+  options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Hello> {
   const { uid, address } = worker;

@@ -1,0 +1,173 @@
+/**
+ * One attempt to reach a worker, and the session that comes of it. It tells once how it ends, and nothing after
+ * it has been ended from this side. Whether the worker is tried again, and what it is sent, is for its member to
+ * decide.
+ */
+import { runOutsideScope } from "../../context/scope.ts";
+import { HandshakeError } from "../../errors/handshake-error.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { VersionError } from "../../errors/version-error.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import { ClientSession } from "../../session/client-session.ts";
+import type { GoAway, Hello } from "../../wire/frames.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+
+/** What it takes to connect. */
+export interface ConnectOptions {
+  readonly connect: (worker: WorkerMetadata) => Promise<Carrier>;
+  readonly hello: () => Hello;
+  readonly connectTimeoutMs: number;
+}
+
+/** What a connection tells its member. */
+export interface MemberConnectionEvents {
+  /** The worker has greeted, and is the one that was expected. */
+  greeted(session: ClientSession, hello: Hello): void;
+  /** The worker takes no new root calls. */
+  draining(): void;
+  /** A batch of responses has been handed out, or the connection takes more again. Called as a bare function. */
+  readonly progress: () => void;
+  /** The last: no connection could be made. */
+  unreachable(error: Error): void;
+  /** The last: the connection has ended. */
+  closed(reason: Error): void;
+}
+
+/** A connection to one worker. It is made at once. */
+export class MemberConnection {
+  readonly #worker: WorkerMetadata;
+  readonly #options: ConnectOptions;
+  readonly #events: MemberConnectionEvents;
+  readonly #timeout: DeadlineEntry;
+  #session: ClientSession | undefined;
+  #greeted = false;
+  #over = false;
+  /** Why the peer said it would close. */
+  #farewell: Error | undefined;
+  readonly #pings = new Map<number, () => void>();
+  #nextPing = 1;
+
+  constructor(worker: WorkerMetadata, options: ConnectOptions, events: MemberConnectionEvents) {
+    this.#worker = worker;
+    this.#options = options;
+    this.#events = events;
+    this.#timeout = deadlines.after(options.connectTimeoutMs, () => this.#late());
+    // A connection serves many tasks: it must not belong to the one that happened to need it first.
+    runOutsideScope(() => options.connect(worker)).then(
+      (carrier) => this.#connected(carrier),
+      (error: unknown) => this.#fail(error instanceof Error ? error : new HandshakeError(errorText(error))),
+    );
+  }
+
+  /**
+   * Asks the worker's main thread for a sign of life.
+   *
+   * @param onPong Called when it comes; never, if it does not.
+   * @returns Stops waiting.
+   */
+  ping(onPong: () => void): () => void {
+    if (this.#session === undefined || !this.#greeted || this.#over) return () => {};
+    const token = this.#nextPing++;
+    this.#pings.set(token, onPong);
+    this.#session.ping(token);
+    return () => this.#pings.delete(token);
+  }
+
+  /** Ends it: with an error at once, without one when what has been written has left. Idempotent. */
+  end(error?: Error): void {
+    if (this.#over) return;
+    this.#finish();
+    if (error === undefined) this.#session?.connection.close();
+    else this.#session?.connection.destroy(error);
+  }
+
+  #finish(): void {
+    this.#over = true;
+    deadlines.cancel(this.#timeout);
+    this.#pings.clear();
+  }
+
+  #late(): void {
+    const { uid, address } = this.#worker;
+    const error = new HandshakeError(
+      `Cannot connect to worker '${uid}' at '${address}': no greeting within ${this.#options.connectTimeoutMs} ms`,
+    );
+    if (this.#session === undefined) this.#fail(error);
+    else this.#session.connection.destroy(error);
+  }
+
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#events.unreachable(error);
+  }
+
+  #connected(carrier: Carrier): void {
+    if (this.#over) {
+      carrier.destroy();
+      return;
+    }
+    this.#session = new ClientSession(carrier, this.#options.hello(), {
+      ready: (hello) => this.#ready(hello),
+      goAway: (frame) => this.#goAway(frame),
+      pong: (token) => {
+        const onPong = this.#pings.get(token);
+        this.#pings.delete(token);
+        onPong?.();
+      },
+      progress: this.#events.progress,
+      closed: (error) => this.#closed(error),
+    });
+  }
+
+  #ready(hello: Hello): void {
+    deadlines.cancel(this.#timeout);
+    const session = this.#session;
+    if (session === undefined || this.#over) return;
+    const { uid, address } = this.#worker;
+    if (hello.uid === uid) {
+      this.#greeted = true;
+      this.#events.greeted(session, hello);
+      return;
+    }
+    session.connection.destroy(
+      new HandshakeError(
+        `Expected worker '${uid}' at '${address}', found '${hello.uid}': the record is stale or forged`,
+      ),
+    );
+  }
+
+  #goAway(frame: GoAway): void {
+    if (frame.code === NackCode.DRAINING) {
+      if (!this.#over) this.#events.draining();
+      return;
+    }
+    this.#farewell = this.#farewellOf(frame);
+  }
+
+  #farewellOf({ code, detail }: GoAway): Error {
+    const { uid, version } = this.#worker;
+    if (code === NackCode.VERSION) {
+      const { peer, hello } = this.#session?.connection ?? {};
+      return new VersionError(hello?.version ?? "", peer?.version ?? version, {
+        cause: new HandshakeError(detail),
+      });
+    }
+    if (code === NackCode.CODEC) {
+      return new ProtocolError(`Worker '${uid}' refused the payload codec: ${detail}`, { refusal: "CODEC" });
+    }
+    return new HandshakeError(`Worker '${uid}' ended the connection: ${detail}`);
+  }
+
+  #closed(error: Error | undefined): void {
+    if (this.#over) return;
+    this.#finish();
+    const { uid, address } = this.#worker;
+    this.#events.closed(
+      this.#farewell ?? error ?? new HandshakeError(`Worker '${uid}' at '${address}' closed the connection`),
+    );
+  }
+}

@@ -3,8 +3,8 @@ import type { Nack } from "../wire/frames.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
 
 /**
- * One stream as the client half drives it. Each call ends with exactly one of the terminal ones. Messages are cursors,
- * valid during the call.
+ * One stream as the client half drives it. Each ends with exactly one of the terminal events. Messages are cursors,
+ * valid during the event.
  */
 export interface ClientStream {
   /**

@@ -36,7 +36,7 @@ export interface AcceptTask {
  * that throws, or answers with anything but a boolean, refuses the task for this worker, with a warning
  * there.
  *
- * A nested call is never parked: where every worker refuses it, it fails, and with it, as a rule, the task
+ * A nested call never waits for room: where every worker refuses it, it fails, and with it, as a rule, the task
  * that made it. A hook that bounds concurrency should therefore let nested tasks in.
  *
  * @param state `inFlight`: tasks accepted before this one whose bodies may still run, suspended generators

@@ -232,7 +232,7 @@ export class GeneratorExecution extends Execution {
     this.#enqueueStep();
   }
 
-  /** A yielded value cannot be sent: the generator's finally blocks run, then the call fails. */
+  /** A yielded value cannot be sent: the generator's finally blocks run, then the task fails. */
   #failWith(generator: AnyGenerator, error: unknown): void {
     this.#stepRunning = true;
     const fail = (): void => this.fail(error);

@@ -10,13 +10,11 @@ import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
+import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
-
-/** How many ancestors travel with a nested call. */
-const MAX_LINEAGE = 32;
 
 /** What a task needs of the worker around it. */
 export interface TaskHost {
@@ -130,7 +128,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
 
   lineage(): readonly LineageEntry[] {
     const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
-    return [self, ...(this.#callers ?? [])].slice(0, MAX_LINEAGE);
+    return [self, ...(this.#callers ?? [])].slice(0, MAX_CALLERS);
   }
 
   attach(child: Abortable): void {

@@ -68,7 +68,7 @@ export class RunQueue {
   }
 
   /**
-   * Microseconds since the last mark, at least 1; sets the mark. A body calls it when its synchronous
+   * Microseconds since the last mark, at least 1; sets the mark. An execution calls it when the synchronous
    * part is over, which attributes to it exactly the time it occupied the thread.
    */
   mark(): number {

@@ -1,5 +1,5 @@
 /**
- * Serves tasks: admits them, finds their routines, queues and counts them, and drains. One per worker,
+ * Serves tasks: accepts or refuses them, finds their routines, and drains. One per worker,
  * over any number of connections; it does not know what carries them.
  */
 import type { References } from "../codec/references.ts";

@@ -17,20 +17,17 @@ import { decodeGoAway } from "../messages/go-away.ts";
 import { decodeHello } from "../messages/hello.ts";
 import { decodeNack } from "../messages/nack.ts";
 import { decodeReset } from "../messages/reset.ts";
-import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
-import { CancelTag, FrameTag, PingTag, RequestTag, ResponseTag, SignalFiredTag, WindowTag } from "../tags.ts";
+import { FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
+import { FrameTag, PingTag, RequestTag, ResponseTag, WindowTag } from "../tags.ts";
 import { TaskFlag } from "../task/flags.ts";
 import { TaskReader } from "../task/reader.ts";
 import { PayloadReader } from "./payload-reader.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-const TWICE = "a message occurs twice";
 
 const FRAME_FIELDS = fieldNumbers(FrameTag);
 const REQUEST_FIELDS = fieldNumbers(RequestTag);
 const RESPONSE_FIELDS = fieldNumbers(ResponseTag);
-const CANCEL_FIELDS = fieldNumbers(CancelTag);
-const SIGNAL_FIELDS = fieldNumbers(SignalFiredTag);
 const WINDOW_FIELDS = fieldNumbers(WindowTag);
 const PING_FIELDS = fieldNumbers(PingTag);
 
@@ -157,7 +154,7 @@ export class FrameReader {
           break;
         case RequestTag.Cancel:
           this.#become(scanner, FrameKind.Cancel);
-          this.#readCancel(scanner);
+          this.payload.readCancel(scanner);
           break;
         case RequestTag.Credit:
           if (this.kind !== FrameKind.Credit) this.#become(scanner, FrameKind.Credit);
@@ -165,7 +162,7 @@ export class FrameReader {
           break;
         case RequestTag.Signal:
           this.#become(scanner, FrameKind.Signal);
-          this.#readSignal(scanner);
+          this.count = this.payload.readSignal(scanner);
           break;
         default:
           scanner.skipUnknown(tag, REQUEST_FIELDS);
@@ -261,33 +258,6 @@ export class FrameReader {
 
   #readMessage(scanner: FieldScanner, kind: FrameKind): void {
     this.#become(scanner, kind);
-    this.payload.readMessage(scanner);
-  }
-
-  #readCancel(scanner: FieldScanner): void {
-    const outer = scanner.enter();
-    let reasons = 0;
-    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === CancelTag.Reason) this.#readReason(scanner, reasons++);
-      else scanner.skipUnknown(tag, CANCEL_FIELDS);
-    }
-    scanner.leave(outer);
-  }
-
-  #readSignal(scanner: FieldScanner): void {
-    const outer = scanner.enter();
-    let reasons = 0;
-    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-      if (tag === SignalFiredTag.Index) this.count = scanner.uint32();
-      else if (tag === SignalFiredTag.Reason) this.#readReason(scanner, reasons++);
-      else scanner.skipUnknown(tag, SIGNAL_FIELDS);
-    }
-    scanner.leave(outer);
-  }
-
-  /** @param before How many reasons the message has had already. */
-  #readReason(scanner: FieldScanner, before: number): void {
-    if (before > 0) scanner.fail(TWICE);
     this.payload.readMessage(scanner);
   }
 

@@ -2,10 +2,12 @@
  * Reads where the payload of a frame lies, and what of it follows in chunks. The same for a message, a Task's
  * arguments, a chunk's data and the reason of a Cancel; what the bytes say is for the codec.
  */
-import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
-import { MessageTag } from "../tags.ts";
+import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
+import { CancelTag, MessageTag, SignalFiredTag } from "../tags.ts";
 
-const FIELDS = fieldNumbers(MessageTag);
+const MESSAGE_FIELDS = fieldNumbers(MessageTag);
+const CANCEL_FIELDS = fieldNumbers(CancelTag);
+const SIGNAL_FIELDS = fieldNumbers(SignalFiredTag);
 
 /** A cursor at the payload of one frame after another. */
 export class PayloadReader {
@@ -25,9 +27,34 @@ export class PayloadReader {
       if (tag === MessageTag.Dump) this.readBytes(scanner);
       else if (tag === MessageTag.Parts) this.parts = scanner.uint32();
       else if (tag === MessageTag.Detached) this.detached = scanner.flag();
-      else scanner.skipUnknown(tag, FIELDS);
+      else scanner.skipUnknown(tag, MESSAGE_FIELDS);
     }
     scanner.leave(outer);
+  }
+
+  /** Reads the Cancel at the scanner's position: its reason is the payload. */
+  readCancel(scanner: FieldScanner): void {
+    const outer = scanner.enter();
+    let reasons = 0;
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      if (tag === CancelTag.Reason) this.#readReason(scanner, reasons++);
+      else scanner.skipUnknown(tag, CANCEL_FIELDS);
+    }
+    scanner.leave(outer);
+  }
+
+  /** As `readCancel`, of a SignalFired; returns the signal's index. */
+  readSignal(scanner: FieldScanner): number {
+    const outer = scanner.enter();
+    let index = 0;
+    let reasons = 0;
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      if (tag === SignalFiredTag.Index) index = scanner.uint32();
+      else if (tag === SignalFiredTag.Reason) this.#readReason(scanner, reasons++);
+      else scanner.skipUnknown(tag, SIGNAL_FIELDS);
+    }
+    scanner.leave(outer);
+    return index;
   }
 
   /** Reads a field of bytes. */
@@ -44,5 +71,11 @@ export class PayloadReader {
     this.end = 0;
     this.parts = 0;
     this.detached = false;
+  }
+
+  /** @param before How many reasons the message has had already. */
+  #readReason(scanner: FieldScanner, before: number): void {
+    if (before > 0) scanner.fail(TWICE);
+    this.readMessage(scanner);
   }
 }

@@ -11,6 +11,8 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 const ENTRY_FIELDS = fieldNumbers(EntryTag);
 /** The problem of a known field that is encoded as another type. */
 export const WRONG_TYPE = "a known field has the wrong wire type";
+/** The problem of a message that may occur once and occurs again. */
+export const TWICE = "a message occurs twice";
 const CUT_OFF = "a number is cut off";
 const TOO_LONG = "a number is longer than ten bytes";
 /** Beyond any `end`, so that no loop reads on after a problem. */

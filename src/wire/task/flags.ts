@@ -3,7 +3,7 @@
 export const TaskFlag = {
   /** The first step is implied: no Next follows. */
   NextImplied: 1,
-  /** The caller is itself a task; it must never be parked behind an ancestor. */
+  /** The caller is itself a task; it must never be made to wait behind an ancestor. */
   Nested: 2,
   /** The arguments travel as part 0 of the message, not inside the Task. */
   Detached: 4,

@@ -68,7 +68,7 @@ export interface CallOwner {
 }
 
 /** A call under way. */
-export abstract class Call
+export abstract class Call<Owner extends CallOwner = CallOwner>
   implements ClientStream, Abortable, SignalSink, BalancedTask, CancelledCall, TimedCall
 {
   readonly definition: RoutineDefinition;
@@ -93,7 +93,7 @@ export abstract class Call
   /** From its cancellation until it has ended on its worker: `CancellationProbe`. */
   probe: CancellationProbe | undefined;
 
-  protected readonly owner: CallOwner;
+  protected readonly owner: Owner;
   #settled = false;
   #refusals: CallRefusals | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -104,7 +104,7 @@ export abstract class Call
   /** Absent when there are none among the arguments. */
   #argumentSignals: ArgumentSignals | undefined;
 
-  constructor(owner: CallOwner, request: CallRequest, kind: number) {
+  constructor(owner: Owner, request: CallRequest, kind: number) {
     const { definition, options, parent } = request;
     this.owner = owner;
     this.definition = definition;

@@ -1,7 +1,7 @@
 /**
  * The call of a routine that answers with a stream: which steps go to the worker, and how the stream ends.
- * What the consumer has is a thin front of it, so that a generator that is dropped without having been ended
- * can be noticed and its call ended.
+ * The generator that the consumer has is no more than a handle on it, so that one that is dropped without having
+ * been ended can be noticed, and its call ended.
  */
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
@@ -39,8 +39,7 @@ interface Step {
 const PLAIN_STEP: Step = {};
 
 /** A remote generator's stream. */
-export class GeneratorCall extends Call {
-  readonly #generatorOwner: GeneratorCallOwner;
+export class GeneratorCall extends Call<GeneratorCallOwner> {
   #state: "fresh" | "open" | "over" = "fresh";
   readonly #requests = new StepRequests();
   /** Values that came ahead of the consumer; absent without prefetch. */
@@ -54,7 +53,6 @@ export class GeneratorCall extends Call {
 
   constructor(owner: GeneratorCallOwner, request: CallRequest) {
     super(owner, request, TaskFlag.Generator);
-    this.#generatorOwner = owner;
     this.#prefetched = this.head.credit > 0 ? new PrefetchedValues(this.head.credit) : undefined;
     this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;
   }
@@ -183,8 +181,8 @@ export class GeneratorCall extends Call {
     }
     request.resolve({ value, done: false });
     const following = this.#requests.first;
-    if (following?.deferred === true) {
-      following.deferred = false;
+    if (following?.inTurn === true) {
+      following.inTurn = false;
       if (!following.implied) this.#sendLate(following);
       if (this.settled) return;
     }
@@ -234,19 +232,19 @@ export class GeneratorCall extends Call {
   /** Dispatches on the first step, then asks for one more. */
   #request(ask: Ask, { payload, implied = false }: Step = PLAIN_STEP): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
-      const deferred =
+      const inTurn =
         this.#prefetched !== undefined &&
-        ((ask.kind === "throw" && this.#requests.size > 0) || (!implied && this.#requests.deferring));
+        ((ask.kind === "throw" && this.#requests.size > 0) || (!implied && this.#requests.anyInTurn));
       const behindBarrier = this.#prefetched?.barred === true;
-      const request: StepRequest = { ask, payload, implied, behindBarrier, deferred, resolve, reject };
+      const request: StepRequest = { ask, payload, implied, behindBarrier, inTurn, resolve, reject };
       this.#requests.push(request);
       if (this.#state === "fresh") {
         this.#state = "open";
-        if (this.start()) this.#generatorOwner.submit(this); // the Task implies its first step
+        if (this.start()) this.owner.submit(this); // the Task implies its first step
         return;
       }
       this.#resume();
-      if (implied || deferred) return;
+      if (implied || inTurn) return;
       const early = this.phase === "queued" || (this.head.awaitsAck && this.phase === "sent");
       if (early) this.#requests.postpone(request);
       else this.#sendNow(request);
@@ -302,7 +300,7 @@ export class GeneratorCall extends Call {
     if (this.#requests.size > 0) return;
     if (!this.#idle) {
       this.#idle = true;
-      this.#generatorOwner.suspended(this);
+      this.owner.suspended(this);
     }
     if (this.#dropped) this.abandon();
   }
@@ -310,7 +308,7 @@ export class GeneratorCall extends Call {
   #resume(): void {
     if (!this.#idle) return;
     this.#idle = false;
-    this.#generatorOwner.resumed(this);
+    this.owner.resumed(this);
   }
 
   /** The stream has ended: pending steps are answered, what came ahead is still handed out first. */

@@ -21,7 +21,7 @@ export interface StepRequest {
   /** It waits for what a throw or return brings, so values produced before that are not for it. */
   readonly behindBarrier: boolean;
   /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
-  deferred: boolean;
+  inTurn: boolean;
   readonly resolve: (result: IteratorResult<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,8 +47,8 @@ export class StepRequests {
   }
 
   /** Whether the step of any has been put off until those before it are answered. */
-  get deferring(): boolean {
-    return this.#requests.some(({ deferred }) => deferred);
+  get anyInTurn(): boolean {
+    return this.#requests.some(({ inTurn }) => inTurn);
   }
 
   push(request: StepRequest): void {
@@ -89,7 +89,7 @@ export class StepRequests {
 
   /** The call starts anew: the first step goes with it again, the others went to a worker that did not start it. */
   restart(): void {
-    this.#early = this.#requests.slice(1).filter(({ implied, deferred }) => !implied && !deferred);
+    this.#early = this.#requests.slice(1).filter(({ implied, inTurn }) => !implied && !inTurn);
   }
 }
 

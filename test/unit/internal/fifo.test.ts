@@ -30,6 +30,18 @@ test("Fifo.remove takes a value out once and does not disturb its neighbours", (
   assert.equal(second.previous, undefined);
 });
 
+test("FifoNode.remove takes its value out of the queue that it is in, and of no other", () => {
+  const [fifo, other] = [new Fifo<number>(), new Fifo<number>()];
+  const node = fifo.push(1);
+  other.push(1);
+
+  assert.equal(other.remove(node), false);
+  assert.equal(node.remove(), true);
+  assert.equal(node.remove(), false);
+
+  assert.deepEqual([fifo.size, other.size], [0, 1]);
+});
+
 test("Fifo goes on iterating when the value at hand is removed", () => {
   const fifo = new Fifo<number>();
   const nodes = [1, 2, 3, 4].map((value) => fifo.push(value));

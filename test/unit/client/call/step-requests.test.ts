@@ -14,7 +14,7 @@ function request(ask: Ask, more: Partial<StepRequest> = {}): StepRequest {
     payload: undefined,
     implied: false,
     behindBarrier: false,
-    deferred: false,
+    inTurn: false,
     resolve() {},
     reject() {},
     ...more,
@@ -56,12 +56,12 @@ describe("StepRequests", () => {
   test("knows whether one returns, and whether one has been put off", () => {
     const requests = new StepRequests();
     requests.push(request(NEXT));
-    assert.deepEqual([requests.returning, requests.deferring], [false, false]);
+    assert.deepEqual([requests.returning, requests.anyInTurn], [false, false]);
 
     requests.push(request({ kind: "return", value: 1 }));
-    requests.push(request({ kind: "throw", value: 1 }, { deferred: true }));
+    requests.push(request({ kind: "throw", value: 1 }, { inTurn: true }));
 
-    assert.deepEqual([requests.returning, requests.deferring], [true, true]);
+    assert.deepEqual([requests.returning, requests.anyInTurn], [true, true]);
     requests.drain();
   });
 
@@ -71,7 +71,7 @@ describe("StepRequests", () => {
     requests.push(first);
     requests.push(second);
     requests.push(request(NEXT, { implied: true }));
-    requests.push(request(NEXT, { deferred: true }));
+    requests.push(request(NEXT, { inTurn: true }));
     requests.postpone(early);
 
     assert.deepEqual(requests.postponed(), [early]);

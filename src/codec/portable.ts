@@ -2,11 +2,16 @@
  * `portable()`: lets instances of a class travel. Finds the identity of the class and registers it; how
  * instances are written is not decided here. Runs once per class, at declaration.
  */
+import { assertKnownOptions } from "../errors/check-options.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
 import { declaredName } from "../identity/declared-name.ts";
+import { assertIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
+import { platformClassOf } from "./platform-class.ts";
 import { registerPortable } from "./portable-registry.ts";
+import { privateStateOf } from "./private-state.ts";
 import type { PortableClass } from "./references.ts";
 
 /** Names the static method that turns an instance into a value which can be sent: `static [encode](instance)`. Comes with {@link decode}. */
@@ -27,45 +32,27 @@ export interface PortableOptions {
 
 type AnyClass = abstract new (...parameters: never[]) => object;
 
-/** Built-in classes whose instances have state that fields do not show. */
-const OPAQUE: readonly { readonly prototype: object; readonly name: string }[] = [
-  Map,
-  Set,
-  WeakMap,
-  WeakSet,
-  WeakRef,
-  Array,
-  Date,
-  RegExp,
-  Promise,
-  ArrayBuffer,
-  SharedArrayBuffer,
-  DataView,
-  Object.getPrototypeOf(Uint8Array) as Uint8ArrayConstructor,
-  URL,
-  URLSearchParams,
-  EventTarget,
-  Boolean,
-  Number,
-  String,
-  BigInt,
-  Symbol,
-  Function,
-];
+const PORTABLE_OPTIONS: Readonly<Record<keyof PortableOptions, true>> = {
+  name: true,
+  module: true,
+  id: true,
+};
 
 /**
  * Registers a class, so that its instances arrive at other workers as instances of it.
  *
  * An instance travels as its own enumerable fields and arrives without its constructor having run. A
- * class with private (`#`) fields, or with fields that cannot travel, says itself what to send, with
- * static methods named {@link encode} and {@link decode}. Both sides must import the module. Subclasses
- * are registered on their own.
+ * class with private (`#`) members, with fields that cannot travel, or on top of a class of the platform,
+ * says itself what to send, with static methods named {@link encode} and {@link decode}. Both sides must
+ * import the module. Subclasses are registered on their own.
  *
  * @param Class The class, declared at the top level of a module.
  * @param context What a decorator is given, or the parts of the identity: `name`, `module`, `id`.
  * @returns The class, so that the call can wrap a class expression or be a decorator.
  * @throws RoutineDeclarationError (ERR_MERINO_ROUTINE_DECLARATION, fault: caller) if the class has no name, the module cannot be found, another class
- *   has the identity, or the class extends a built-in one and has no `[encode]`.
+ *   has the identity, or instances hold what no field shows (private members, the content of a class of the platform)
+ *   and the class has no `[encode]`.
+ * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION, fault: caller) for an option that does not exist or has a wrong type.
  * @example
  * export class Point {
  *   x = 0;
@@ -81,19 +68,96 @@ const OPAQUE: readonly { readonly prototype: object; readonly name: string }[] =
  * portable(Money);
  */
 export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorContext | PortableOptions): C {
-  if (typeof Class !== "function") {
+  if (typeof Class !== "function" || typeof Class.prototype !== "object") {
     throw new RoutineDeclarationError(
-      `Cannot register a portable class: expected a class, got ${Class === null ? "null" : typeof Class}`,
+      `Cannot register a portable class: expected a class, got ${nameOfKind(Class)}${remedyFor(Class, context)}`,
     );
   }
-  const options: PortableOptions = isDecoratorContext(context)
-    ? context.name === undefined
-      ? {}
-      : { name: context.name }
-    : (context ?? {});
-  refuseOpaque(Class);
+  if (isDecoratorContext(context)) {
+    registerPortable(
+      describe(identityOf(Class, context.name === undefined ? {} : { name: context.name }), Class),
+    );
+    // Its hooks may be static fields, which exist only once the class is complete.
+    context.addInitializer(() => assertInstancesTravel(Class));
+    return Class;
+  }
+  const options = resolvePortableOptions(context);
+  assertInstancesTravel(Class);
   registerPortable(describe(options.id ?? identityOf(Class, options), Class));
   return Class;
+}
+
+function nameOfKind(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "function") return typeof value;
+  return `the function '${value.name}', which makes no objects`;
+}
+
+/** What to do about a decorator in the wrong place, or of the wrong kind. */
+function remedyFor(target: unknown, context: unknown): string {
+  if (typeof context === "string" || typeof context === "symbol") {
+    return `; it was used as a decorator of the member '${String(context)}' and marks classes only`;
+  }
+  if (typeof context === "object" && context !== null && "addInitializer" in context) {
+    return "; it was used as a decorator of a member and marks classes only; a method is made a routine by @routine";
+  }
+  if (typeof target === "object" && target !== null && "elements" in target) {
+    return "; decorators must be compiled in their standard form (in Babel: version 2023-11)";
+  }
+  return "";
+}
+
+function resolvePortableOptions(options: PortableOptions | undefined): PortableOptions {
+  if (options === undefined) return {};
+  if (typeof options === "string" || typeof options === "symbol") {
+    throw new RoutineDeclarationError(
+      `Cannot register a portable class: expected an object with options as the second argument, got ${typeof options}; a name is given as { name: ${JSON.stringify(String(options))} }, and as a decorator it marks classes only`,
+    );
+  }
+  assertKnownOptions(options, PORTABLE_OPTIONS);
+  const { name, id } = options;
+  if (name !== undefined && (typeof name !== "string" || name === "")) {
+    throw new InvalidOptionError("name", { value: name, expected: "the name of the class, as text" });
+  }
+  if (id !== undefined) {
+    if (typeof id !== "string")
+      throw new InvalidOptionError("id", { value: id, expected: "an identity, as text" });
+    assertIdentity(id);
+  }
+  return options;
+}
+
+/** Refuses a class whose instances hold what neither a field nor an `[encode]` shows. */
+function assertInstancesTravel(Class: AnyClass): void {
+  if (encode in Class) return;
+  const cannot = `Cannot register the portable class '${Class.name}'`;
+  const hooks =
+    "give it static [encode] and [decode] methods, which say what to send and make an instance of it";
+  const platform = platformClassOf(Class.prototype as object);
+  if (platform?.exact === true) {
+    throw new RoutineDeclarationError(
+      `${cannot}: it belongs to the platform, and what its instances hold is not in fields; instead of an instance, ${platform.advice}`,
+    );
+  }
+  if (platform !== undefined) {
+    throw new RoutineDeclarationError(
+      `${cannot}: it extends ${platform.name}, whose content is not in fields; ${hooks}`,
+    );
+  }
+  const hidden = inheritedPrivateState(Class);
+  if (hidden !== undefined) {
+    throw new RoutineDeclarationError(
+      `${cannot}: it has ${hidden}, which cannot be seen from outside; ${hooks}`,
+    );
+  }
+}
+
+function inheritedPrivateState(Class: AnyClass): string | undefined {
+  for (let level: unknown = Class; typeof level === "function"; level = Object.getPrototypeOf(level)) {
+    const name = privateStateOf(level);
+    if (name !== undefined) return level === Class ? name : `${name} from '${level.name}'`;
+  }
+  return undefined;
 }
 
 function describe(id: string, constructor: AnyClass): PortableClass {
@@ -141,16 +205,5 @@ function identityOf(Class: AnyClass, options: PortableOptions): string {
 function isDecoratorContext(
   value: ClassDecoratorContext | PortableOptions | undefined,
 ): value is ClassDecoratorContext {
-  return value !== undefined && "kind" in value && value.kind === "class";
-}
-
-function refuseOpaque(Class: AnyClass): void {
-  if (encode in Class) return;
-  const builtIn = OPAQUE.find(({ prototype }) =>
-    Object.prototype.isPrototypeOf.call(prototype, Class.prototype as object),
-  );
-  if (builtIn === undefined) return;
-  throw new RoutineDeclarationError(
-    `Cannot register the portable class '${Class.name}': it extends ${builtIn.name}, whose content is not in fields; give it static [encode] and [decode] methods`,
-  );
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "class";
 }

@@ -27,6 +27,8 @@ export function explainLookAlike(object: object): string | undefined {
   if (types.isModuleNamespaceObject(object)) {
     return "it is the namespace of a module, which would arrive as a plain object; send what is needed of it";
   }
+  if (object === globalThis)
+    return "it is globalThis, which every process has itself; send what is needed of it";
   const namespace = NAMESPACE.exec(tagOf.call(object))?.[1];
   if (namespace !== undefined && !Object.prototype.propertyIsEnumerable.call(object, Symbol.toStringTag)) {
     return `it is ${namespace}, which would arrive as a plain object; every process has its own`;

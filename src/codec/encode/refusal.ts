@@ -1,32 +1,36 @@
 /** Says in words why a value cannot be sent and what to do instead. Runs only once something was refused. */
 import { types } from "node:util";
 import { className } from "../class-name.ts";
+import { platformClassOf } from "../platform-class.ts";
+import { privateStateOf } from "../private-state.ts";
 
 /** The reason for a function or symbol. */
 export function explainPrimitive(value: unknown): string {
-  if (typeof value === "symbol") return "symbols exist in one process only; send a string";
-  const name = (value as { name?: unknown }).name;
-  const label = typeof name === "string" && name !== "" ? ` '${name}'` : "";
-  if (typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value))) {
-    return `it is the class${label}, which is not registered; call portable(${name === "" ? "TheClass" : String(name)})`;
+  if (typeof value !== "function") return "symbols exist in one process only; send a string";
+  const label = value.name === "" ? "" : ` '${value.name}'`;
+  const prototype: unknown = value.prototype;
+  if (typeof prototype === "object" && prototype !== null && platformClassOf(prototype)?.exact === true) {
+    return `it is the class${label} of the platform, which every process has itself; send its name`;
+  }
+  if (/^class\b/.test(Function.prototype.toString.call(value))) {
+    return `it is the class${label}, which is not registered; ${registration(value)}`;
   }
   return `it is a function${label}, and code is never sent; declare it with routine() or pass data instead`;
 }
 
 /** The reason for an object that has no form on the wire. */
 export function explainObject(value: object, prototype: object): string {
-  if (types.isPromise(value)) return "it is a Promise; await it first";
-  if (types.isWeakMap(value) || types.isWeakSet(value))
-    return "weak collections cannot be listed; send a Map or Set";
-  if (types.isSharedArrayBuffer(value))
-    return "it is a SharedArrayBuffer, which workers do not share; copy it";
-  if (types.isGeneratorObject(value) || types.isMapIterator(value) || types.isSetIterator(value)) {
-    return "it is an iterator, which works only where it was made; collect its values into an array";
-  }
+  const known = explainKnownObject(value);
+  if (known !== undefined) return known;
   const name = className(prototype);
-  if (name === "WeakRef") return "it is a WeakRef; send what it refers to";
-  if (name === "AbortController") return "it is an AbortController; send its signal";
   if (name === undefined) return "its prototype is an object of its own; send a plain object";
+  const platform = platformClassOf(prototype);
+  if (platform?.exact === true) {
+    return `it is an instance of ${name}, whose content is not in fields; ${platform.advice}`;
+  }
+  if (platform !== undefined) {
+    return `it is an instance of ${name}, which extends ${platform.name}, whose content is not in fields; ${platform.advice}; or, if ${name} is a class of yours, give it static [encode] and [decode] and call portable(${name})`;
+  }
   const candidate = value as { pipe?: unknown; getReader?: unknown; next?: unknown };
   if (typeof candidate.pipe === "function" || typeof candidate.getReader === "function") {
     return `it is a stream (${name}), which can be read only where it was opened; send its content`;
@@ -34,5 +38,37 @@ export function explainObject(value: object, prototype: object): string {
   if (typeof candidate.next === "function") {
     return `it is an iterator (${name}), which works only where it was made; collect its values into an array`;
   }
-  return `it is an instance of ${name}, which is not registered; call portable(${name}) in a module that both sides import, or send a plain object`;
+  const constructor = (prototype as { constructor?: unknown }).constructor as object & {
+    readonly name: string;
+  };
+  return `it is an instance of ${name}, which is not registered; ${registration(constructor)} in a module that both sides import, or send a plain object`;
+}
+
+function explainKnownObject(value: object): string | undefined {
+  if (types.isPromise(value)) return "it is a Promise; await it first";
+  if (types.isSharedArrayBuffer(value))
+    return "it is a SharedArrayBuffer, which workers do not share; send a copy, such as new Uint8Array(buffer).slice()";
+  if (types.isGeneratorObject(value) || types.isMapIterator(value) || types.isSetIterator(value)) {
+    return "it is an iterator, which works only where it was made; collect its values into an array";
+  }
+  if (value === process.env) {
+    return "it is process.env, which belongs to this process; send the variables that are needed, or { ...process.env }";
+  }
+  for (const [name, own] of Object.entries({ process, console })) {
+    if (value === own) return `it is ${name}, which every process has itself; send what is needed of it`;
+  }
+  const { hasRef, refresh } = value as { readonly hasRef?: unknown; readonly refresh?: unknown };
+  if (typeof hasRef === "function" && (typeof refresh === "function" || "_onImmediate" in value)) {
+    return "it is a timer, which belongs to this process; send how long to wait";
+  }
+  return undefined;
+}
+
+function registration(constructor: object & { readonly name: string }): string {
+  const { name } = constructor;
+  const hidden = privateStateOf(constructor);
+  const call = `call portable(${name === "" ? "TheClass" : name})`;
+  return hidden === undefined
+    ? call
+    : `give it static [encode] and [decode], since it has ${hidden}, and ${call}`;
 }

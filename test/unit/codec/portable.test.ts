@@ -88,6 +88,63 @@ test("portable refuses a class without a name", () => {
   for (const junk of [null, "Point", {}]) assert.throws(() => portable(junk as never), declarationError);
 });
 
+test("portable refuses a function that makes no objects", () => {
+  const method = { run() {} }.run;
+
+  for (const junk of [() => {}, method, async () => {}, Math.max]) {
+    assert.throws(() => portable(junk as never), declarationError);
+  }
+});
+
+test("portable refuses options that do not exist or have a wrong type, with those that do exist", () => {
+  class Optional {}
+
+  for (const [options, option] of [
+    [{ nam: "x" }, "nam"],
+    [{ timeOut: 10 }, "timeOut"],
+    [{ name: "" }, "name"],
+    [{ name: 5 }, "name"],
+    [{ id: 5 }, "id"],
+    [null, "options"],
+  ] as const) {
+    assert.throws(() => portable(Optional, options as never), { code: "ERR_MERINO_INVALID_OPTION", option });
+  }
+  assert.throws(() => portable(Optional, { nam: "x" } as never), /name, module, id/);
+  assert.throws(() => portable(Optional, { id: "../escape#Optional" }), declarationError);
+  assert.equal(portable(Optional, { name: undefined } as never), Optional);
+});
+
+test("portable says that it marks classes when it is used as a decorator of a member", () => {
+  const context = { kind: "method", name: "run", addInitializer() {} };
+  const legacy = [{}, "run", { value() {} }] as const;
+  class Static {}
+
+  assert.throws(() => portable(async function run() {} as never, context as never), {
+    ...declarationError,
+    message: /marks classes only; a method is made a routine by @routine/,
+  });
+  assert.throws(() => (portable as (...parameters: unknown[]) => unknown)(...legacy), {
+    ...declarationError,
+    message: /decorator of the member 'run' and marks classes only/,
+  });
+  assert.throws(() => (portable as (...parameters: unknown[]) => unknown)(Static, "run", {}), {
+    ...declarationError,
+    message: /a name is given as \{ name: "run" \}, and as a decorator it marks classes only/,
+  });
+});
+
+test("portable works as a decorator of the older kind", () => {
+  class Legacy {
+    a = 1;
+  }
+
+  // As compilers with `experimentalDecorators` call it.
+  const Decorated = portable(Legacy);
+
+  assert.equal(Decorated, Legacy);
+  assert.equal(portableByConstructor(Legacy)?.id, `${here}#Legacy`);
+});
+
 test("portable refuses a class on top of a built-in one, unless it says what to send", () => {
   class Plain extends Map {}
   class Hooked extends Map {

@@ -1,4 +1,5 @@
 /** A fixed list of workers as a discovery. */
+import { assertBoolean, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type ParseWorkerMetadataOptions, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -31,10 +32,13 @@ export class StaticDiscovery implements Discovery {
   /**
    * @param workers Complete records; at most 10 000, each uid once.
    * @param options `unix`: whether `unix:` addresses are believed, default true.
-   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) naming the record at fault.
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) naming the record or option at fault.
    */
-  constructor(workers: readonly WorkerMetadata[], options: ParseWorkerMetadataOptions = { unix: true }) {
-    const records = parseWorkers(workers, options);
+  constructor(workers: readonly WorkerMetadata[], options: Partial<ParseWorkerMetadataOptions> = {}) {
+    assertKnownOptions(options, { unix: true });
+    const { unix = true } = options;
+    assertBoolean("unix", unix);
+    const records = parseWorkers(workers, { unix });
     this.descriptor = Object.freeze({ kind: "static", parameters: Object.freeze({ workers: records }) });
     this.#watch = new SharedWatch(async (report) => {
       for (const worker of records) report({ type: "worker-added", worker });

@@ -19,6 +19,34 @@ interface PendingMethod {
   bind(identity: string): RoutineDefinition;
 }
 
+/**
+ * Refuses a decorator that stands in front of something else than a method, or that a compiler calls in the
+ * older form, with the class or its prototype and a key.
+ *
+ * @param target What was decorated.
+ * @param context What came with it.
+ */
+export function assertMethodDecorator(target: unknown, context: unknown): void {
+  if (typeof context === "object" && context !== null && "kind" in context && "addInitializer" in context) {
+    const { kind, name } = context as ClassMethodDecoratorContext;
+    if (["method", "class"].includes(kind)) return;
+    throw new RoutineDeclarationError(
+      `Cannot make a routine of the ${String(kind)} '${String(name)}': @routine marks methods; a function is given to routine() at the top level of the module`,
+    );
+  }
+  const isKey = typeof context === "string" || typeof context === "symbol";
+  const isTarget = isClass(target) || (typeof target === "object" && target !== null);
+  if (!isKey || !isTarget) return;
+  throw new RoutineDeclarationError(
+    `Cannot make a routine of the method '${String(context)}': the decorator was called in the older form; remove "experimentalDecorators" from tsconfig.json, so that decorators are compiled in their standard form`,
+  );
+}
+
+/** Whether a value is a class by its text, not a function that can be called. */
+export function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
 /** Makes the callable of a decorated method. */
 export function declareMethod(
   body: RoutineDefinition["body"],

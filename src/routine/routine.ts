@@ -3,7 +3,8 @@
  * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
  */
 
-import { assertDuration } from "../errors/check-options.ts";
+import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
+import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
 import { declaredName } from "../identity/declared-name.ts";
@@ -13,8 +14,15 @@ import { registerRoutine } from "../identity/registry.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
-import { declareMethod } from "./method-routine.ts";
+import { assertMethodDecorator, declareMethod, isClass } from "./method-routine.ts";
 import type { Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
+
+const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
+  name: true,
+  module: true,
+  id: true,
+  timeout: true,
+};
 
 /**
  * Makes a routine of a function or generator, asynchronous or not: calling it runs its body on a
@@ -39,12 +47,13 @@ export function routine<F extends RoutineBody>(
   fn: F,
   options: RoutineOptions | ClassMethodDecoratorContext = {},
 ): Routine<F> {
+  assertMethodDecorator(fn, options);
   if (typeof fn !== "function") {
     throw new RoutineDeclarationError(
       `Cannot declare a routine: expected a function or generator function, got ${fn === null ? "null" : typeof fn}`,
     );
   }
-  if (/^class\b/.test(Function.prototype.toString.call(fn))) {
+  if (isClass(fn)) {
     throw new RoutineDeclarationError(
       `Cannot declare a routine: '${fn.name}' is a class; make routines of its methods and mark the class with portable()`,
     );
@@ -91,15 +100,21 @@ function resolveRoutineOptions(
   options: RoutineOptions,
   body: RoutineDefinition["body"],
 ): { module: string | URL | undefined; name: string; id: string | undefined; timeoutMs: number | undefined } {
+  assertKnownOptions(options, ROUTINE_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
-  if (options.id !== undefined) assertIdentity(options.id);
-  const name = options.name ?? (body.name || options.id?.slice(options.id.lastIndexOf("#") + 1)) ?? "";
+  const { id } = options;
+  if (id !== undefined) {
+    if (typeof id !== "string")
+      throw new InvalidOptionError("id", { value: id, expected: "an identity, as text" });
+    assertIdentity(id);
+  }
+  const name = options.name ?? (body.name || id?.slice(id.lastIndexOf("#") + 1)) ?? "";
   if (typeof name !== "string" || name === "" || name === "default") {
     throw new RoutineDeclarationError(
       'Cannot declare a routine without a name: write routine(async function resize(…) { … }) or pass { name: "resize" }',
     );
   }
-  return { module: options.module, name, id: options.id, timeoutMs: options.timeout };
+  return { module: options.module, name, id, timeoutMs: options.timeout };
 }
 
 function kindOf(body: RoutineDefinition["body"]): RoutineKind {

@@ -33,3 +33,25 @@ test("StaticDiscovery leaves codecs out that a record leaves out, as code that g
 
   assert.deepEqual(follower.events, [{ type: "worker-added", worker: record }]);
 });
+
+test("StaticDiscovery refuses options that do not exist or have a wrong type", () => {
+  const sound = workerMetadata({ uid: "a" });
+
+  for (const [options, option] of [
+    [{ unx: false }, "unx"],
+    [{ unix: "no" }, "unix"],
+    [null, "options"],
+  ] as const) {
+    assert.throws(() => new StaticDiscovery([sound], options as never), {
+      code: "ERR_MERINO_INVALID_OPTION",
+      option,
+    });
+  }
+});
+
+test("StaticDiscovery believes in Unix sockets unless told not to", () => {
+  const local = workerMetadata({ uid: "a", address: "unix:/run/a.sock" });
+
+  assert.ok(new StaticDiscovery([local], {}));
+  assert.throws(() => new StaticDiscovery([local], { unix: false }), { option: "workers[0]" });
+});

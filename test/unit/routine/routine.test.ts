@@ -16,3 +16,67 @@ test("routine refuses options that are no object, such as a bare name", () => {
     assert.throws(() => routine(async function resize() {}, junk as never), declarationError);
   }
 });
+
+test("routine refuses options that do not exist or have a wrong type, with those that do exist", () => {
+  for (const [options, option] of [
+    [{ timeOut: 10 }, "timeOut"],
+    [{ nam: "x" }, "nam"],
+    [{ retries: 0 }, "retries"],
+    [{ id: 5 }, "id"],
+    [{ timeout: "10" }, "timeout"],
+  ] as const) {
+    assert.throws(() => routine(async function resize() {}, options as never), {
+      code: "ERR_MERINO_INVALID_OPTION",
+      option,
+    });
+  }
+  assert.throws(
+    () => routine(async function resize() {}, { timeOut: 1 } as never),
+    /name, module, id, timeout/,
+  );
+  assert.ok(routine(async function resize() {}, { timeout: undefined, name: "options-test" }));
+});
+
+test("with() rejects the call for an option that does not exist", async () => {
+  const resize = routine(async function resizeWith() {});
+
+  await assert.rejects(resize.with({ timeOut: 10 } as never)(), {
+    code: "ERR_MERINO_INVALID_OPTION",
+    option: "timeOut",
+  });
+});
+
+test("routine says what to do about a decorator of the older form, for instance and static methods", () => {
+  const decorate = routine as unknown as (...parameters: unknown[]) => unknown;
+  class Document {
+    async count(): Promise<void> {}
+  }
+
+  for (const [target, key] of [
+    [Document.prototype, "count"],
+    [Document, "create"],
+    [Document.prototype, Symbol("count")],
+  ] as const) {
+    assert.throws(() => decorate(target, key, { value() {}, writable: true }), {
+      ...declarationError,
+      message: /older form; remove "experimentalDecorators" from tsconfig\.json/,
+    });
+  }
+});
+
+test("routine refuses to decorate anything but a method", () => {
+  const decorate = routine as unknown as (...parameters: unknown[]) => unknown;
+  const context = { name: "count", static: false, private: false, addInitializer() {} };
+
+  for (const kind of ["field", "getter", "setter", "accessor"]) {
+    const target = kind === "field" ? undefined : kind === "accessor" ? {} : function count() {};
+    assert.throws(() => decorate(target, { ...context, kind }), {
+      ...declarationError,
+      message: new RegExp(`the ${kind} 'count': @routine marks methods`),
+    });
+  }
+  assert.throws(() => decorate(class Document {}, { ...context, kind: "class" }), {
+    ...declarationError,
+    message: /portable\(\)/,
+  });
+});

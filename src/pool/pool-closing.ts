@@ -1,6 +1,6 @@
 /**
- * How a pool ends, step by step: new calls are refused, those under way awaited, its workers retracted, the calls
- * that are left aborted, the workers stopped, the proxy closed. Each step has a bound of its own.
+ * How a pool ends, step by step: it stops being ambient, new calls are refused, those under way awaited, its workers
+ * retracted, the calls that are left aborted, the workers stopped, the proxy closed. Each step has a bound of its own.
  */
 import type { WorkerProxy } from "../client/worker-proxy.ts";
 import { removeAmbient } from "../context/scope.ts";
@@ -42,6 +42,8 @@ export class PoolClosing {
   /** Runs all steps. To be called once. */
   async run(graceMs: number): Promise<void> {
     const { proxy, workers, announcements, killGraceMs } = this.#options;
+    // First of all: calls that name no pool belong to one that still takes them.
+    removeAmbient(proxy.dispatcher);
     proxy.refuseCalls(() => new PoolClosedError("Cannot take the call: the pool is closing or closed"));
     if (proxy.unsettled > 0 && graceMs > 0) await this.#drain(graceMs);
     const retracted = announcements.retract();
@@ -51,7 +53,6 @@ export class PoolClosing {
     try {
       await workers.stop(killGraceMs);
     } finally {
-      removeAmbient(proxy.dispatcher);
       await proxy.close();
     }
   }

@@ -97,6 +97,38 @@ describe("the pool of a call", () => {
     assert.equal(await codeOf(pid()), "ERR_MERINO_NO_ACTIVE_POOL");
   });
 
+  test("is one that still takes calls, from the moment on at which another begins to close", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using first = await WorkerPool.open({ size: 1 });
+    const second = await WorkerPool.open({ size: 1 });
+    const slow = snooze(300);
+
+    const closing = second.close();
+    const during = await pid();
+    const stream = count(effects.path("log"));
+    const streamed = await stream.next();
+    await stream.return();
+    const named = await codeOf(pid.with({ pool: second })());
+
+    assert.equal(during, first.workers[0]?.pid);
+    assert.equal(streamed.value, 0);
+    assert.equal(named, "ERR_MERINO_POOL_CLOSED");
+    await Promise.all([slow, closing]);
+    assert.equal(await pid(), during);
+  });
+
+  test("is none while the only one closes", async () => {
+    await using _ = leakCheck();
+    const pool = await WorkerPool.open({ size: 1 });
+    const slow = snooze(300);
+
+    const closing = pool.close();
+
+    assert.equal(await codeOf(pid()), "ERR_MERINO_NO_ACTIVE_POOL");
+    await Promise.all([slow, closing]);
+  });
+
   test("may be closed out of order", async () => {
     await using _ = leakCheck();
     const first = await WorkerPool.open({ size: 1 });

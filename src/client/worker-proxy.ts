@@ -6,8 +6,6 @@
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
-import { createThrottle } from "../internal/time/throttle.ts";
-import { warn } from "../internal/warn.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { hostId } from "../transport/unix/host-id.ts";
@@ -20,6 +18,7 @@ import { isOfPool } from "./members/admission.ts";
 import { connectWorker, makeHello } from "./members/connect-worker.ts";
 import { type Explanation, explainMember } from "./members/explanation.ts";
 import { Membership } from "./members/membership.ts";
+import { createUnreachableWarning } from "./members/unreachable-warning.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
 import {
   CONNECT_TIMEOUT_MS,
@@ -28,8 +27,6 @@ import {
   type WorkerProxyOptions,
 } from "./worker-proxy-options.ts";
 import { type SupplySurroundings, WorkerSupply } from "./worker-supply.ts";
-
-const WARNING_INTERVAL_MS = 60_000;
 
 /** What the pool around a proxy adds to it. */
 export interface ProxySurroundings extends SupplySurroundings {
@@ -64,11 +61,7 @@ export class WorkerProxy implements CallTarget {
     this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
     this.id = surroundings?.id ?? randomUUID();
     const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
-    const warnUnreachable = createThrottle(
-      (text, suppressed) =>
-        warn("MERINO_WORKER_UNREACHABLE", suppressed === 0 ? text : `${text} (${suppressed} like it before)`),
-      { intervalMs: WARNING_INTERVAL_MS },
-    );
+    const warnUnreachable = createUnreachableWarning();
     this.#membership = new Membership({
       rules: {
         version,
@@ -87,7 +80,7 @@ export class WorkerProxy implements CallTarget {
         ready: ({ metadata }) => surroundings?.memberReady?.(metadata),
         unreachable: (member, error) => {
           // A worker of the pool's own is watched as a process, which says more.
-          if (!member.own) warnUnreachable(member.uid, error.message);
+          if (!member.own) warnUnreachable(member.metadata.address, error.message);
         },
       },
     });

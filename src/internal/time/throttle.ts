@@ -1,6 +1,7 @@
 /**
  * Keeps a repeated message from flooding: per key, the first goes out at once, an identical one at most
- * once per interval with the number held back, a changed one at once.
+ * once per interval with the number held back, a changed one at once or, where the key is the limit, by the same
+ * rule.
  *
  * Sets no timer: what was held back is told with the next message of its key. Keys may come from peers,
  * so only the most recent ones are remembered.
@@ -11,6 +12,8 @@ import { type Clock, systemClock } from "./clock.ts";
 export interface ThrottleOptions {
   /** Least time between identical messages of one key, in milliseconds. */
   readonly intervalMs: number;
+  /** Whether a message that differs from the last of its key goes out at once, or waits like the others. Default true. */
+  readonly changedAtOnce?: boolean;
   /** Most keys remembered; the one not used for longest is forgotten first. Default 1 000. */
   readonly keyLimit?: number;
   /** Where time comes from; a parameter for tests. */
@@ -26,7 +29,7 @@ interface LastMessage {
 /**
  * Makes a rate limit in front of `emit`.
  *
- * @param emit Receives what goes out, and how many identical messages of the key were held back since the last.
+ * @param emit Receives what goes out, and how many messages of the key were held back since the last.
  * @returns Offers a message; tells whether it went out.
  * @example
  * const offer = createThrottle((text) => warn("MERINO_DISCOVERY", text), { intervalMs: 60_000 });
@@ -37,7 +40,7 @@ export function createThrottle(
   emit: (text: string, suppressed: number) => void,
   options: ThrottleOptions,
 ): (key: string, text: string) => boolean {
-  const { intervalMs, keyLimit = 1_000, clock = systemClock } = options;
+  const { intervalMs, changedAtOnce = true, keyLimit = 1_000, clock = systemClock } = options;
   const last = new Map<string, LastMessage>();
   return (key, text) => {
     const now = clock.now();
@@ -45,7 +48,8 @@ export function createThrottle(
     if (previous !== undefined) {
       // Taken out and put back: the map's order is the order of last mention.
       last.delete(key);
-      if (previous.text === text && now - previous.atMs < intervalMs) {
+      const sameNews = previous.text === text || !changedAtOnce;
+      if (sameNews && now - previous.atMs < intervalMs) {
         previous.suppressed += 1;
         last.set(key, previous);
         return false;

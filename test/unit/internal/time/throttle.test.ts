@@ -37,6 +37,22 @@ test("createThrottle lets a changed message out at once, with the number held ba
   ]);
 });
 
+test("createThrottle holds a changed message back like any other where the key is the limit", async () => {
+  using clock = useFakeClock();
+  const log: [string, number][] = [];
+  const options = { intervalMs: 100, changedAtOnce: false, clock };
+  const offer = createThrottle((...message) => log.push(message), options);
+
+  for (const text of ["down", "refused", "another worker"]) offer("w1", text);
+  await clock.advance(100);
+  offer("w1", "silent");
+
+  assert.deepEqual(log, [
+    ["down", 0],
+    ["silent", 2],
+  ]);
+});
+
 test("createThrottle judges each key for itself", () => {
   using clock = useFakeClock();
   const log: string[] = [];

@@ -1,0 +1,67 @@
+/** How often it is told that workers cannot be reached. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createUnreachableWarning } from "../../../../src/client/members/unreachable-warning.ts";
+import { WorkerProxy } from "../../../../src/client/worker-proxy.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { MemoryDiscovery } from "../../../support/memory-discovery.ts";
+import { useFakeClock } from "../../../support/use-fake-clock.ts";
+import { useWarnings } from "../../../support/use-warnings.ts";
+import { workerMetadata } from "../../../support/worker-metadata.ts";
+
+/** Lets warnings arrive, which takes a turn. */
+async function arrival(): Promise<void> {
+  await new Promise(setImmediate);
+}
+
+test("createUnreachableWarning tells of an address once a minute, whoever is there and whatever is wrong", async () => {
+  using clock = useFakeClock();
+  using warnings = useWarnings();
+  const unreachable = createUnreachableWarning(clock);
+
+  for (let second = 0; second < 180; second++) {
+    unreachable("10.0.0.1:7777", `Expected worker 'w${second}', found 'w${second + 1}'`);
+    await clock.advance(1_000);
+  }
+  await arrival();
+
+  assert.equal(warnings.messages.length, 3);
+  assert.match(warnings.messages[1] ?? "", /'w60'.*59 times more/);
+});
+
+test("createUnreachableWarning tells of each of thousands of addresses, and of none twice", async () => {
+  using clock = useFakeClock();
+  using warnings = useWarnings();
+  const unreachable = createUnreachableWarning(clock);
+
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 5_000; n++) unreachable(`10.0.${n >> 8}.${n & 255}:7777`, `round ${round}`);
+  }
+  await arrival();
+
+  assert.equal(warnings.messages.length, 5_000);
+});
+
+test("a proxy warns once of an address at which workers with ever new uids are announced", async () => {
+  using warnings = useWarnings();
+  const discovery = new MemoryDiscovery();
+  const publisher = discovery.publisher();
+  await using proxy = await WorkerProxy.open({ discovery, lazy: false });
+  const address = "unix:/nowhere/unreachable-warning";
+  const refused = (): string | undefined => proxy.explain().members[0]?.error;
+
+  for (let n = 0; n < 5; n++) {
+    const worker = workerMetadata({ uid: `w${n}`, address });
+    await publisher.publish({ type: "worker-added", worker });
+    await eventually(() => refused() !== undefined);
+    await publisher.publish({ type: "worker-dropped", worker });
+    await eventually(() => proxy.workers.length === 0);
+  }
+  await publisher.close();
+  await arrival();
+
+  assert.deepEqual(
+    warnings.codes.filter((code) => code === "MERINO_WORKER_UNREACHABLE"),
+    ["MERINO_WORKER_UNREACHABLE"],
+  );
+});

@@ -62,12 +62,15 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   readonly #timeoutMs: number;
   #worker: WorkerMetadata | undefined;
   #proxy: WorkerProxy | undefined;
+  /** Finds out who is at the address, where that is all that is known. */
+  #described: DescribedWorker | undefined;
   readonly #abort = new AbortController();
 
   /**
-   * @param workerOrAddress The worker's record, or its address: `host:port`, `[v6]:port` or `unix:/path`. With
-   *   only an address the worker is asked for its record before the first call, and calls made by routines that
-   *   run there do not reach back to it.
+   * @param workerOrAddress The worker's record, or its address: `host:port`, `[v6]:port` or `unix:/path`. A record
+   *   stands for that one worker. An address stands for whichever worker is there, also after a restart: it is asked
+   *   for its record before the first call and whenever it cannot be reached, and calls go to the address given,
+   *   whatever the worker takes its own to be. Calls made by routines that run there do not reach back to it.
    * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a record or address that is
    *   none, or a bad option.
    */
@@ -154,6 +157,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   /** What carries its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     this.#proxy ??= this.#openProxy();
+    this.#described?.wanted();
     return this.#proxy.dispatcher;
   }
 
@@ -194,10 +198,14 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     let proxy: WorkerProxy;
     if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], quorumTimeout });
     else {
-      const discovery = new DescribedWorker((signal) =>
-        this.#describe({ timeoutMs: this.#timeoutMs, background: true, signal }),
+      const described = new DescribedWorker(this.#address, ({ signal, background }) =>
+        this.#describe({ timeoutMs: this.#timeoutMs, background, signal }),
       );
-      proxy = new WorkerProxy({ discovery, quorumTimeout }, { lastStartError: () => discovery.lastError });
+      this.#described = described;
+      proxy = new WorkerProxy(
+        { discovery: described, quorumTimeout },
+        { lastStartError: () => described.lastError },
+      );
     }
     // Opened within this turn; it starts with the first call.
     proxy.open().catch(() => {});

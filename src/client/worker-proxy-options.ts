@@ -18,8 +18,8 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 export interface WorkerSource {
   /** Any discovery. */
   readonly discovery?: Discovery | undefined;
-  /** A fixed list, as for `StaticDiscovery`. */
-  readonly workers?: readonly WorkerMetadata[] | undefined;
+  /** A fixed list of records and addresses, as for `StaticDiscovery`. */
+  readonly workers?: readonly (WorkerMetadata | string)[] | undefined;
   /** The workers of this user on this host that are announced under a name, as for `LocalDiscovery`. */
   readonly namespace?: string | undefined;
 }

@@ -80,7 +80,9 @@ export class WorkerProxy implements CallTarget {
         ready: ({ metadata }) => surroundings?.memberReady?.(metadata),
         unreachable: (member, error) => {
           // A worker of the pool's own is watched as a process, which says more.
-          if (!member.own) warnUnreachable(member.metadata.address, error.message);
+          if (member.own) return;
+          warnUnreachable(member.metadata.address, error.message);
+          this.#supply.unreachable(member);
         },
       },
     });

@@ -5,7 +5,7 @@
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
-import { asError } from "../internal/error-text.ts";
+import { asError, errorText } from "../internal/error-text.ts";
 import { warn } from "../internal/warn.ts";
 import type { Member } from "./members/member.ts";
 import type { MemberSupply } from "./members/member-supply.ts";
@@ -31,6 +31,8 @@ export class WorkerSupply implements MemberSupply {
   #discoveryError: Error | undefined;
   /** The stream of events has ended: nobody will be found any more. */
   #discoveryOver = false;
+  /** It has been warned of. */
+  #recheckFailed = false;
 
   /** @param discovery Absent: the pool's own workers are all there are. */
   constructor(
@@ -61,6 +63,16 @@ export class WorkerSupply implements MemberSupply {
 
   unresponsive(member: Member, culprit: string): void {
     this.#surroundings.unresponsive?.(member.uid, culprit);
+  }
+
+  /** A worker that was found cannot be reached: its discovery may look again. */
+  unreachable({ metadata }: Member): void {
+    // It may be anybody's, and asynchronous; it goes on as if it had not been told.
+    void (async () => this.#discovery?.recheck?.(metadata))().catch((error: unknown) => {
+      if (this.#recheckFailed) return;
+      this.#recheckFailed = true;
+      warn("MERINO_DISCOVERY", `A discovery has failed to look again: ${errorText(error)}`);
+    });
   }
 
   /** Starts watching the discovery, if that has not been done. */

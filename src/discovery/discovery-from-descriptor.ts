@@ -35,7 +35,10 @@ export function discoveryFromDescriptor(
     case "dns":
       return dnsDiscovery(parameters);
     case "static":
-      return new StaticDiscovery(fieldOf(parameters, "workers") as readonly WorkerMetadata[], options);
+      return new StaticDiscovery(
+        fieldOf(parameters, "workers") as readonly (WorkerMetadata | string)[],
+        options,
+      );
     default:
       throw new InvalidOptionError("discovery.kind", {
         value: kind,

@@ -41,6 +41,11 @@ export interface Discovery {
   publisher(): Publisher;
   /** Reports the workers there are, then changes, until the signal fires or the iteration is ended. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent>;
+  /**
+   * Told that a worker which was reported cannot be reached, or that another one is there by now: the discovery may
+   * look again sooner than it would. Absent: it learns of such changes by itself.
+   */
+  recheck?(worker: WorkerMetadata): void;
   /** Absent: the discovery works in its own process only, and nested calls through it are refused. */
   readonly descriptor?: DiscoveryDescriptor;
 }

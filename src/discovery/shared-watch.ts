@@ -11,18 +11,29 @@ import { type Joined, Subscription } from "./subscription.ts";
 
 const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = { filter: true, signal: true };
 
+/** What may be asked of a source while it runs: it fills in what it can do. */
+export interface WatchRequests {
+  /** See {@link Discovery.recheck}. */
+  recheck?: (worker: WorkerMetadata) => void;
+}
+
 /**
  * Watches something and reports changes until the signal fires, then cleans up and resolves.
  *
  * A rejection ends every subscription with that error. What it reports after the signal is ignored.
  */
-export type WatchSource = (report: (event: DiscoveryEvent) => void, signal: AbortSignal) => Promise<void>;
+export type WatchSource = (
+  report: (event: DiscoveryEvent) => void,
+  signal: AbortSignal,
+  requests: WatchRequests,
+) => Promise<void>;
 
 /** One run of the source, from its first subscription to its last. */
 interface Run {
   readonly controller: AbortController;
   readonly known: Map<string, WorkerMetadata>;
   readonly subscriptions: Set<Subscription>;
+  readonly requests: WatchRequests;
   /** Resolves when the source has cleaned up. Never rejects. */
   ended: Promise<void>;
 }
@@ -46,6 +57,11 @@ export class SharedWatch {
     return {
       [Symbol.asyncIterator]: () => new Subscription(options, (subscription) => this.#join(subscription)),
     };
+  }
+
+  /** Asks the source, if it runs, to look again after a worker that cannot be reached. */
+  recheck(worker: WorkerMetadata): void {
+    this.#run?.requests.recheck?.(worker);
   }
 
   #join(subscription: Subscription): Joined {
@@ -75,8 +91,9 @@ export class SharedWatch {
       else known.set(event.worker.uid, event.worker);
       for (const subscription of subscriptions) subscription.offer(event);
     };
-    const run: Run = { controller, known, subscriptions, ended: Promise.resolve() };
-    run.ended = this.#source(report, signal).catch((reason: unknown) => {
+    const requests: WatchRequests = {};
+    const run: Run = { controller, known, subscriptions, requests, ended: Promise.resolve() };
+    run.ended = this.#source(report, signal, requests).catch((reason: unknown) => {
       // Who subscribes from now on starts the source afresh; who is here learns why it ended.
       if (this.#run === run) this.#run = undefined;
       for (const subscription of subscriptions) subscription.fail(reason);

@@ -21,10 +21,10 @@ export class SharedWatches {
     const present = this.#watches.get(key);
     if (present !== undefined) return present;
     let runs = 0;
-    const created = new SharedWatch(async (report, signal) => {
+    const created = new SharedWatch(async (report, signal, requests) => {
       runs += 1;
       try {
-        await source(report, signal);
+        await source(report, signal, requests);
       } finally {
         runs -= 1;
         // A run may have begun while this one was closing; the last one forgets the watch.
@@ -33,5 +33,10 @@ export class SharedWatches {
     });
     this.#watches.set(key, created);
     return created;
+  }
+
+  /** The watch for `key` that somebody uses, if there is one. */
+  find(key: string): SharedWatch | undefined {
+    return this.#watches.get(key);
   }
 }

@@ -1,8 +1,14 @@
-/** A fixed list of workers as a discovery. */
+/**
+ * A fixed list of workers as a discovery: records, which are taken as they are, and addresses, whose workers are asked
+ * who they are.
+ */
 import { assertBoolean, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { type Clock, systemClock } from "../internal/time/clock.ts";
+import { parseGrpcAddress } from "../transport/grpc/address.ts";
 import { type ParseWorkerMetadataOptions, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { AddressWatch, DescribeOptions } from "./addresses/watch.ts";
 import { createPublisher } from "./create-publisher.ts";
 import type {
   Discovery,
@@ -14,12 +20,34 @@ import type {
 import { SharedWatch } from "./shared-watch.ts";
 
 const MAX_WORKERS = 10_000;
+const ADDRESS = "an address such as 'host:port', '[v6]:port' or, of this host, 'unix:/path'";
+/** Between two questions to a worker at a fixed address; one that cannot be reached is asked at once. */
+const INTERVAL_MS = 5_000;
+const DESCRIBE_TIMEOUT_MS = 2_000;
+/** Waits between questions to an address at which nobody is. */
+const RETRY = { baseMs: 250, factor: 1.6, maxMs: 5_000, jitter: 0.2 };
+
+/** What a list with addresses uses of the world; replaced in tests. */
+export interface StaticDiscoveryPorts {
+  /** Asks the worker at an address for its record, as plain data. Settles within the time given. */
+  readonly describe: (address: string, options: DescribeOptions) => Promise<unknown>;
+  readonly clock: Clock;
+}
+
+/** What a list consists of. */
+interface StaticList {
+  readonly records: readonly WorkerMetadata[];
+  readonly addresses: readonly string[];
+}
 
 /**
  * Knows the workers it is given and no others.
  *
- * A subscription replays them and then stays open, without events, until its signal fires. Its publisher
- * accepts everything and announces nothing.
+ * A record stands for one worker, and is useless once that has ended. An address stands for whichever worker is there:
+ * it is asked for its record, again every 5 s and whenever it cannot be reached, and is called at the address given,
+ * whatever it takes its own to be. So a worker that is restarted at its address is found again.
+ *
+ * A subscription stays open until its signal fires. Its publisher accepts everything and announces nothing.
  *
  * @example
  * await using farm = await WorkerPool.open({ size: 2, ambient: false });
@@ -30,18 +58,33 @@ export class StaticDiscovery implements Discovery {
   readonly #watch: SharedWatch;
 
   /**
-   * @param workers Complete records; at most 10 000, each uid once.
+   * @param workers Complete records, each uid once, and addresses, each once: `host:port`, `[v6]:port` or, on this
+   *   host, `unix:/path`. At most 10 000 together.
    * @param options `unix`: whether `unix:` addresses are believed, default true.
-   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) naming the record or option at fault.
+   * @param ports Replaces descriptions and time. For tests.
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) naming the entry or option at fault.
    */
-  constructor(workers: readonly WorkerMetadata[], options: Partial<ParseWorkerMetadataOptions> = {}) {
+  constructor(
+    workers: readonly (WorkerMetadata | string)[],
+    options: Partial<ParseWorkerMetadataOptions> = {},
+    ports?: StaticDiscoveryPorts,
+  ) {
     assertKnownOptions(options, { unix: true });
     const { unix = true } = options;
     assertBoolean("unix", unix);
-    const records = parseWorkers(workers, { unix });
-    this.descriptor = Object.freeze({ kind: "static", parameters: Object.freeze({ workers: records }) });
-    this.#watch = new SharedWatch(async (report) => {
-      for (const worker of records) report({ type: "worker-added", worker });
+    const list = parseList(workers, { unix });
+    this.descriptor = Object.freeze({
+      kind: "static",
+      parameters: Object.freeze({ workers: Object.freeze([...list.records, ...list.addresses]) }),
+    });
+    this.#watch = new SharedWatch(async (report, signal, requests) => {
+      if (list.addresses.length === 0) {
+        for (const worker of list.records) report({ type: "worker-added", worker });
+        return;
+      }
+      const watch = await createWatch(list, report, ports);
+      requests.recheck = (worker) => watch.recheck(worker);
+      await watch.run(signal);
     });
   }
 
@@ -50,32 +93,80 @@ export class StaticDiscovery implements Discovery {
     return createPublisher({ announce() {}, retract() {} });
   }
 
-  /** Reports every record as `worker-added`, then nothing more until the signal ends the iteration. */
+  /** Reports every record as `worker-added`, then the workers found at the addresses, and changes among these. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent> {
     return this.#watch.subscribe(options);
   }
+
+  /** Asks anew at the worker's address, if that is one of the list, without waiting for the next round. */
+  recheck(worker: WorkerMetadata): void {
+    this.#watch.recheck(worker);
+  }
 }
 
-function parseWorkers(
-  workers: readonly WorkerMetadata[],
+/** Loaded with the first subscription: a worker can be told of such a discovery without ever using it. */
+async function createWatch(
+  { records, addresses }: StaticList,
+  report: (event: DiscoveryEvent) => void,
+  ports?: StaticDiscoveryPorts,
+): Promise<AddressWatch> {
+  const [{ AddressWatch }, { AddressWarnings }, { describeAddress, parseDescription }, { describeWorker }] =
+    await Promise.all([
+      import("./addresses/watch.ts"),
+      import("./addresses/warnings.ts"),
+      import("./addresses/description.ts"),
+      import("../transport/grpc/unary.ts"),
+    ]);
+  const { describe, clock }: StaticDiscoveryPorts = ports ?? { describe: describeWorker, clock: systemClock };
+  const warnings = new AddressWarnings();
+  const watch = new AddressWatch({
+    describe: async (address, options) =>
+      parseDescription(await describe(describeAddress(address), options), address),
+    clock,
+    intervalMs: INTERVAL_MS,
+    describeTimeoutMs: DESCRIBE_TIMEOUT_MS,
+    retry: RETRY,
+    report,
+    settled: (address) => warnings.settled(address),
+    unserved: (...failure) => warnings.unserved(...failure),
+  });
+  for (const worker of records) watch.settle(worker);
+  watch.follow(addresses);
+  return watch;
+}
+
+function parseList(
+  workers: readonly (WorkerMetadata | string)[],
   options: ParseWorkerMetadataOptions,
-): readonly WorkerMetadata[] {
+): StaticList {
   if (!Array.isArray(workers) || workers.length > MAX_WORKERS) {
     throw new InvalidOptionError("workers", {
       value: workers,
-      expected: `an array of at most ${MAX_WORKERS} worker records`,
+      expected: `an array of at most ${MAX_WORKERS} worker records and addresses`,
     });
   }
   const records = new Map<string, WorkerMetadata>();
+  const addresses = new Set<string>();
   for (const [index, value] of workers.entries()) {
-    const worker = parseWorkerMetadata(value, options);
-    if (worker === undefined || records.has(worker.uid)) {
-      throw new InvalidOptionError(`workers[${index}]`, {
-        value,
-        expected: worker === undefined ? "a complete worker record" : "a uid that no other record has",
-      });
+    const refused = (expected: string) => new InvalidOptionError(`workers[${index}]`, { value, expected });
+    if (typeof value === "string") {
+      if (!isAddress(value, options)) throw refused(`${ADDRESS}, or a complete worker record`);
+      if (addresses.has(value)) throw refused("an address that is not in the list already");
+      addresses.add(value);
+    } else {
+      const worker = parseWorkerMetadata(value, options);
+      if (worker === undefined) throw refused(`a complete worker record, or ${ADDRESS}`);
+      if (records.has(worker.uid)) throw refused("a uid that no other record has");
+      records.set(worker.uid, worker);
     }
-    records.set(worker.uid, worker);
   }
-  return Object.freeze([...records.values()]);
+  return { records: Object.freeze([...records.values()]), addresses: Object.freeze([...addresses]) };
+}
+
+function isAddress(value: string, { unix }: ParseWorkerMetadataOptions): boolean {
+  try {
+    return !parseGrpcAddress(value).local || unix;
+  } catch {
+    return false;
+  }
 }

@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WorkerConnection } from "../../src/client/worker-connection.ts";
-import { ProcessWorker, WorkerPool } from "../../src/index.ts";
+import { ProcessWorker, type ProcessWorkerOptions, StaticDiscovery, WorkerPool } from "../../src/index.ts";
 import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
-import { add, addThere, countdown, echo, snooze } from "./fixtures/connection-routines.ts";
+import { add, addThere, countdown, echo, pid, snooze } from "./fixtures/connection-routines.ts";
 
 const MODULES = [new URL("./fixtures/connection-routines.ts", import.meta.url).href];
 
 /** A worker that listens on the network, and its record as somebody on another host has it. */
-async function networkWorker(): Promise<
+async function networkWorker(options: ProcessWorkerOptions = {}): Promise<
   AsyncDisposable & {
     readonly pool: WorkerPool;
     readonly worker: WorkerMetadata;
@@ -23,7 +23,7 @@ async function networkWorker(): Promise<
     size: 1,
     ambient: false,
     respawn: false,
-    worker: ProcessWorker.factory({ host: "127.0.0.1", modules: MODULES }),
+    worker: ProcessWorker.factory({ host: "127.0.0.1", modules: MODULES, ...options }),
   });
   const [worker] = pool.workers;
   assert.ok(worker !== undefined);
@@ -67,6 +67,42 @@ test("WorkerConnection calls routines on the worker: by its record, over the net
     assert.equal(await connection.dispatch(add, 1, 2), 3);
     assert.equal(await add.with({ pool: connection })(3, 4), 7);
     assert.deepEqual(await collect(connection.dispatch(countdown, 3)), [3, 2, 1]);
+  }
+});
+
+test("WorkerConnection by an address, and a pool with one in its list, call whoever is there after a restart", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  let served = await networkWorker();
+  const { address } = served.worker;
+  await using connection = new WorkerConnection(address);
+  await using pool = await WorkerPool.open({ discovery: new StaticDiscovery([address]), ambient: false });
+  const there = async (): Promise<readonly number[]> =>
+    Promise.all([connection.dispatch(pid), pid.with({ pool })()]);
+  const before = await there();
+
+  await served.pool.close();
+  served = await networkWorker({ port: Number(address.split(":")[1]) });
+  await using _served = served;
+  const after = await there();
+
+  assert.deepEqual(after, [served.worker.pid, served.worker.pid]);
+  assert.notDeepEqual(after, before);
+  assert.deepEqual(
+    pool.workers.map(({ uid, address: called }) => [uid, called]),
+    [[served.worker.uid, address]],
+  );
+});
+
+test("WorkerConnection by an address calls there, whatever the worker takes its own address to be", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker({ advertise: "192.0.2.7" });
+  const address = served.worker.address.replace("192.0.2.7", "127.0.0.1");
+
+  for (const target of [address, `unix:${served.worker.socket}`]) {
+    await using connection = new WorkerConnection(target);
+
+    assert.equal(await connection.dispatch(add, 1, 2), 3);
+    assert.equal((await connection.describe()).address, served.worker.address);
   }
 });
 

@@ -5,6 +5,7 @@
  * Every process has one watch per name and options, whoever subscribes.
  */
 import { systemClock } from "../../internal/time/clock.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { createPublisher } from "../create-publisher.ts";
 import type {
   Discovery,
@@ -70,9 +71,11 @@ export class DnsDiscovery implements Discovery {
     });
     this.#watch =
       ports &&
-      new SharedWatch(async (report, signal) => {
+      new SharedWatch(async (report, signal, requests) => {
         const { DnsWatch } = await import("./watch.ts");
-        await new DnsWatch(sought, ports, report).run(signal);
+        const watch = new DnsWatch(sought, ports, report);
+        requests.recheck = (worker) => watch.recheck(worker);
+        await watch.run(signal);
       });
   }
 
@@ -91,13 +94,24 @@ export class DnsDiscovery implements Discovery {
         (this.#watch ?? sharedWatch(this.#sought)).subscribe(options)[Symbol.asyncIterator](),
     };
   }
+
+  /** Asks anew at the worker's address, without waiting for the next round. */
+  recheck(worker: WorkerMetadata): void {
+    (this.#watch ?? watches.find(keyOf(this.#sought)))?.recheck(worker);
+  }
 }
 
 function sharedWatch(sought: ResolvedDnsDiscovery): SharedWatch {
-  return watches.get(JSON.stringify(sought), async (report, signal) => {
+  return watches.get(keyOf(sought), async (report, signal, requests) => {
     const { DnsWatch, ports } = await loadWatch(sought);
-    await new DnsWatch(sought, ports, report).run(signal);
+    const watch = new DnsWatch(sought, ports, report);
+    requests.recheck = (worker) => watch.recheck(worker);
+    await watch.run(signal);
   });
+}
+
+function keyOf(sought: ResolvedDnsDiscovery): string {
+  return JSON.stringify(sought);
 }
 
 /** Loaded with the first subscription: a worker can be told of such a discovery without ever using it. */

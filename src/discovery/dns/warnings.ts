@@ -1,19 +1,12 @@
-/** What is wrong with a DNS name or at an address behind it, told in warnings: once for as long as it stays so. */
-import { type WarningCode, warn } from "../../internal/warn.ts";
+/** What is wrong with a DNS name, told in warnings: once for as long as it stays so. */
+import { warn } from "../../internal/warn.ts";
 import type { DnsFindings } from "./lookup.ts";
-
-/** Most addresses named in warnings at a time. */
-const MAX_NAMED = 8;
-
-/** Not to be taken for addresses, which contain a colon. */
-const LOOKUP = "lookup";
-const TOO_MANY = "too many";
 
 /** Warnings about one name. */
 export class DnsWarnings {
   readonly #name: string;
-  /** What is wrong at present and has been told: addresses, and the two above. */
-  readonly #told = new Set<string>();
+  /** What is wrong at present and has been told. */
+  readonly #told = new Set<"lookup" | "too many">();
   #answered = false;
 
   constructor(name: string) {
@@ -24,12 +17,12 @@ export class DnsWarnings {
   lookedUp({ addresses, failure }: DnsFindings): void {
     if (failure !== undefined) {
       this.#tell(
-        LOOKUP,
+        "lookup",
         `Cannot look up '${this.#name}', keeping the workers known and trying again: ${failure.message}`,
       );
       return;
     }
-    this.#told.delete(LOOKUP);
+    this.#told.delete("lookup");
     if (addresses.length === 0 && !this.#answered) {
       warn(
         "MERINO_DISCOVERY",
@@ -41,27 +34,16 @@ export class DnsWarnings {
 
   /** Tells that there are more addresses than are followed, which stays so until {@link DnsWarnings.fewEnough}. */
   tooMany(limit: number): void {
-    this.#tell(TOO_MANY, `'${this.#name}' has more than ${limit} addresses`);
+    this.#tell("too many", `'${this.#name}' has more than ${limit} addresses`);
   }
 
   fewEnough(): void {
-    this.#told.delete(TOO_MANY);
+    this.#told.delete("too many");
   }
 
-  /** Tells that there is no worker at an address, which stays so until it is {@link DnsWarnings.settled}. */
-  unserved(address: string, why: string, code: WarningCode = "MERINO_DISCOVERY"): void {
-    if (this.#told.size >= MAX_NAMED) return;
-    this.#tell(address, `No worker at '${address}' of '${this.#name}', trying again: ${why}`, code);
-  }
-
-  /** There is a worker at the address, or nothing is expected there any more. */
-  settled(address: string): void {
-    this.#told.delete(address);
-  }
-
-  #tell(subject: string, text: string, code: WarningCode = "MERINO_DISCOVERY"): void {
+  #tell(subject: "lookup" | "too many", text: string): void {
     if (this.#told.has(subject)) return;
     this.#told.add(subject);
-    warn(code, text);
+    warn("MERINO_DISCOVERY", text);
   }
 }

@@ -39,23 +39,6 @@ test("DnsWarnings tells of a name without addresses only if the first answer has
   assert.match(warnings.messages[0] ?? "", /'never\.test'/);
 });
 
-test("DnsWarnings names an address once until it is settled, and eight of them at most", async () => {
-  using warnings = useWarnings();
-  const about = new DnsWarnings("jobs.test");
-
-  for (let round = 0; round < 3; round++) {
-    for (let n = 0; n < 20; n++) about.unserved(`10.0.0.${n}:1`, "nobody answers");
-  }
-  await arrival();
-  assert.equal(warnings.messages.length, 8);
-  about.settled("10.0.0.0:1");
-  about.unserved("10.0.0.0:1", "no record", "MERINO_BAD_ADVERTISEMENT");
-  await arrival();
-
-  assert.equal(warnings.messages.length, 9);
-  assert.equal(warnings.codes[8], "MERINO_BAD_ADVERTISEMENT");
-});
-
 test("DnsWarnings tells of too many addresses once, until there are few enough", async () => {
   using warnings = useWarnings();
   const about = new DnsWarnings("jobs.test");

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { type AddressHome, AddressResidents } from "../../../../src/discovery/addresses/residents.ts";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
-import { type DnsHome, DnsResidents } from "../../../../src/discovery/dns/residents.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
 function useResidents() {
   const events: DiscoveryEvent[] = [];
-  const residents = new DnsResidents((event) => void events.push(event));
+  const residents = new AddressResidents((event) => void events.push(event));
   return {
     residents,
     events,
@@ -16,11 +16,11 @@ function useResidents() {
   };
 }
 
-function home(address: string): DnsHome {
+function home(address: string): AddressHome {
   return { address, worker: undefined };
 }
 
-test("DnsResidents does not let a second address take over the uid of a worker that answers", () => {
+test("AddressResidents does not let a second address take over the uid of a worker that answers", () => {
   const { residents, events, log } = useResidents();
   const [own, other] = [home("10.0.0.1:7777"), home("10.0.0.66:7777")];
   const worker = workerMetadata({ uid: "a", address: own.address });
@@ -33,7 +33,7 @@ test("DnsResidents does not let a second address take over the uid of a worker t
   assert.equal(events[0]?.worker.address, own.address);
 });
 
-test("DnsResidents moves a worker to its other address when one is lost, and drops it with the last", () => {
+test("AddressResidents moves a worker to its other address when one is lost, and drops it with the last", () => {
   const { residents, events, log } = useResidents();
   const [ipv4, ipv6] = [home("10.0.0.1:7777"), home("[fd00::1]:7777")];
   for (const one of [ipv4, ipv6]) {
@@ -47,7 +47,7 @@ test("DnsResidents moves a worker to its other address when one is lost, and dro
   assert.deepEqual(log(), ["added a", "updated a", "dropped a"]);
 });
 
-test("DnsResidents reports what leads from nothing to who is there, whoever moves where", () => {
+test("AddressResidents reports what leads from nothing to who is there, whoever moves where", () => {
   const addresses = ["1", "2", "3"];
   const uids = ["a", "b", undefined];
   const moves = fc.array(fc.tuple(fc.nat(2), fc.nat(2), fc.nat(1)));

@@ -6,17 +6,17 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
 
 /** An address, and who is there. */
-export interface DnsHome {
+export interface AddressHome {
   readonly address: string;
-  /** Undefined: nobody yet, or gone. Changed by {@link DnsResidents.settle} alone. */
+  /** Undefined: nobody yet, or gone. Changed by {@link AddressResidents.settle} alone. */
   worker: WorkerMetadata | undefined;
 }
 
 /** Workers and where they are. */
-export class DnsResidents {
+export class AddressResidents {
   readonly #report: (event: DiscoveryEvent) => void;
   /** By uid, in the order in which they were found. */
-  readonly #homes = new Map<string, Set<DnsHome>>();
+  readonly #homes = new Map<string, Set<AddressHome>>();
   /** Records last reported, by uid. */
   readonly #reported = new Map<string, WorkerMetadata>();
 
@@ -25,7 +25,7 @@ export class DnsResidents {
   }
 
   /** Notes who is at an address now, and reports what that changes. */
-  settle(home: DnsHome, worker: WorkerMetadata | undefined): void {
+  settle(home: AddressHome, worker: WorkerMetadata | undefined): void {
     const previous = home.worker;
     home.worker = worker;
     if (previous !== undefined && previous.uid !== worker?.uid) {

@@ -12,6 +12,9 @@ import { explainStartFailure } from "./start-failure.ts";
 /** How long output and the last messages may take when the worker ends itself. */
 const FLUSH_MS = 1_000;
 
+/** Signals that ask a program to end. A terminal, `timeout` or a service manager sends them to all its processes. */
+const SIGNALS_OF_PARENT = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
 /** What the parent may ask for. Either may come at any time, also before the worker is ready. */
 export interface ParentRequests {
   /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
@@ -36,14 +39,15 @@ export interface ParentLink {
 /**
  * Connects the worker with its parent. Called once, before any module of the user is imported.
  *
- * From then on the process ends as soon as the parent's end of the channel closes, and leaves SIGINT to its
- * parent: Ctrl-C reaches the whole group of processes, and the parent decides how its workers end.
+ * From then on the process ends as soon as the parent's end of the channel closes, and leaves the signals that ask a
+ * program to end to its parent, which decides how its workers end: they reach the whole group of processes, and would
+ * take the workers away from a program that ends in order. Listeners of the user's are called all the same.
  *
  * @throws Error if this process was not forked by a Merino parent.
  */
 export function connectParent(requests: ParentRequests): ParentLink {
   const init = takeWorkerInit(process.env);
-  process.on("SIGINT", () => {});
+  for (const signal of SIGNALS_OF_PARENT) process.on(signal, () => {});
   // Nobody is left to serve, to report to, or to end this process later.
   process.on("disconnect", () => process.exit(0));
   if (!process.connected) process.exit(0);

@@ -20,7 +20,7 @@ export interface PoolClosingOptions {
   readonly proxy: WorkerProxy;
   readonly workers: OwnWorkers;
   readonly announcements: Announcements;
-  /** What each step of ending a worker may take. */
+  /** How long a worker that is asked to end may take. */
   readonly killGraceMs: number;
 }
 

@@ -51,7 +51,7 @@ export interface WorkerPoolOptions {
   readonly respawn?: boolean | undefined;
   /**
    * Milliseconds that a worker may leave a ping unanswered after a call on it was cancelled, before it is
-   * killed and replaced; also what each step of ending a worker may take. Default 5 000.
+   * killed and replaced; also how long one that is asked to end may take, before it is killed. Default 5 000.
    */
   readonly killGrace?: number | undefined;
 }
@@ -65,7 +65,7 @@ export interface ResolvedWorkerPoolOptions {
   readonly proxy: WorkerProxyOptions;
   /** What a worker may take to start, unless its factory says otherwise. */
   readonly startTimeoutMs: number;
-  /** What each step of ending a worker may take. */
+  /** How long a worker that is asked to end may take. */
   readonly killGraceMs: number;
   readonly shutdownTimeoutMs: number;
   readonly ambient: boolean;

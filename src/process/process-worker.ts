@@ -27,7 +27,7 @@ import type {
   WorkerFactory,
 } from "./worker.ts";
 
-/** How long each step of ending a process that reported its own failure may take; it ends by itself as a rule. */
+/** How long a process that reported its own failure may take to end by itself. */
 const FAREWELL_MS = 1_000;
 
 /** What the process runs, where it lies in the source and in the build. Named here, never imported. */
@@ -96,8 +96,7 @@ export class ProcessWorker implements Worker {
     this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
     this.#ladder = new StopLadder({
       ask: () => this.notify({ type: "merino:stop" }),
-      terminate: () => this.#kill("SIGTERM"),
-      kill: () => this.#kill("SIGKILL"),
+      kill: () => this.#kill(),
     });
   }
 
@@ -232,9 +231,9 @@ export class ProcessWorker implements Worker {
     this.#readiness.resolve(undefined);
   }
 
-  #kill(signal: NodeJS.Signals): void {
+  #kill(): void {
     try {
-      this.#child?.kill(signal);
+      this.#child?.kill("SIGKILL");
     } catch {
       // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
     }

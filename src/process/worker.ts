@@ -21,9 +21,9 @@ export interface Worker {
   /** Starts it. Resolves with its own description once it serves; rejects with `WorkerStartError`. */
   start(): Promise<WorkerMetadata>;
   /**
-   * Ends it in an orderly way: asks, then SIGTERM, then SIGKILL. Idempotent; resolves when it has gone.
+   * Ends it in an orderly way: asks, then SIGKILL. Idempotent; resolves when it has gone.
    *
-   * @param options `killAfter`: milliseconds each step may take, 0 for SIGKILL at once.
+   * @param options `killAfter`: milliseconds from the one to the other, 0 for SIGKILL at once.
    */
   stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
   /** Resolves once, when the process has gone, for whatever reason. Never rejects. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -12,16 +12,16 @@ import { type Effects, isAlive, useEffects } from "./fixtures/pool-support.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fixtures/pool-parent.ts", import.meta.url));
 
-/** Starts the program; disposing it kills it. */
-function startProgram(scene: string, effects: Effects) {
+/** Starts the program, in a group of processes of its own; disposing it kills it. */
+function startProgram(scene: string, effects: Effects, ...rest: readonly string[]) {
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   // What a killed program leaves there is swept when somebody looks for workers next.
   const env = { ...inherited, XDG_RUNTIME_DIR: effects.path("run") };
   mkdirSync(effects.path("run"), { mode: 0o700 });
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", PROGRAM, scene, effects.path("pids"), effects.path("other")],
-    { stdio: ["ignore", "pipe", "pipe"], env },
+    ["--import", "tsx", PROGRAM, scene, effects.path("pids"), effects.path("other"), ...rest],
+    { stdio: ["ignore", "pipe", "pipe"], env, detached: true },
   );
   const exited = once(child, "exit");
   const ended = Promise.all([exited, text(child.stdout), text(child.stderr)]).then(
@@ -33,6 +33,7 @@ function startProgram(scene: string, effects: Effects) {
     exited,
     ended,
     workers,
+    signalGroup: (signal: NodeJS.Signals) => process.kill(-(child.pid ?? 0), signal),
     async allGone() {
       assert.ok(workers().length > 0, "there never were workers");
       await eventually(() => !workers().some(isAlive), { what: `workers ${workers()} have gone` });
@@ -123,6 +124,39 @@ describe("a program with a pool", () => {
     const { exitCode, stdout } = await program.ended;
 
     assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "closed\n" });
+    await program.allGone();
+  });
+
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    test(`keeps its workers until its calls have finished when its whole group gets ${signal}`, async () => {
+      await using _ = leakCheck();
+      using effects = useEffects();
+      await using program = startProgram("closes on a signal", effects, signal);
+      await eventually(() => effects.lines("other").length === 2, { what: "two calls wait" });
+
+      program.signalGroup(signal);
+      await eventually(() => effects.lines("other").length === 4, {
+        what: "program and routine have heard it",
+      });
+      writeFileSync(effects.path("other-go"), "");
+      const { exitCode, stdout } = await program.ended;
+
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: `done,${signal}\n` });
+      assert.deepEqual(effects.lines("other").slice(2).sort(), ["closing", `heard ${signal}`]);
+      await program.allGone();
+    });
+  }
+
+  test("takes its workers with it when its whole group gets a signal that it does not listen for", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    await using program = startProgram("ends on a signal", effects);
+    await eventually(() => effects.lines("other").length === 1, { what: "a call is under way" });
+
+    program.signalGroup("SIGTERM");
+    const { signal } = await program.ended;
+
+    assert.equal(signal, "SIGTERM");
     await program.allGone();
   });
 

@@ -61,7 +61,7 @@ test("ParentLink.exit ends the process with all its output written", async () =>
   assert.match(stdout, /line 19999 x+\n$/);
 });
 
-test("connectParent leaves SIGINT to the parent", async () => {
+test("connectParent leaves the signals that ask a program to end to the parent", async () => {
   await using workers = useWorkers();
   const worker = workers.create({ programUrl });
   const reported = new Promise((resolve) => {
@@ -69,7 +69,7 @@ test("connectParent leaves SIGINT to the parent", async () => {
   });
   const { pid } = await worker.start();
 
-  process.kill(pid, "SIGINT");
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.kill(pid, signal);
   process.kill(pid, "SIGWINCH");
 
   assert.deepEqual(await held(Promise.race([reported, worker.exited])), {

@@ -9,7 +9,6 @@ function recordedLadder(clock: FakeClock): { readonly ladder: StopLadder; readon
   const ladder = new StopLadder(
     {
       ask: () => steps.push("ask"),
-      terminate: () => steps.push("terminate"),
       kill: () => steps.push("kill"),
     },
     new DeadlineQueue(clock),
@@ -17,7 +16,7 @@ function recordedLadder(clock: FakeClock): { readonly ladder: StopLadder; readon
   return { ladder, steps };
 }
 
-test("StopLadder takes each step when the one before has had its time", async () => {
+test("StopLadder asks, and kills when the time for that is over", async () => {
   using clock = useFakeClock();
   const { ladder, steps } = recordedLadder(clock);
 
@@ -26,11 +25,7 @@ test("StopLadder takes each step when the one before has had its time", async ()
   await clock.advance(99);
   assert.deepEqual(steps, ["ask"]);
   await clock.advance(1);
-  assert.deepEqual(steps, ["ask", "terminate"]);
-  await clock.advance(99);
-  assert.deepEqual(steps, ["ask", "terminate"]);
-  await clock.advance(1);
-  assert.deepEqual(steps, ["ask", "terminate", "kill"]);
+  assert.deepEqual(steps, ["ask", "kill"]);
   assert.equal(clock.timerCount, 0);
 });
 
@@ -52,23 +47,29 @@ test("StopLadder ignores being climbed again at the same pace or slower", async 
   await clock.advance(50);
   ladder.climb(100);
   ladder.climb(1_000);
-  await clock.advance(50);
+  await clock.advance(49);
+  assert.deepEqual(steps, ["ask"]);
+  await clock.advance(1);
 
-  assert.deepEqual(steps, ["ask", "terminate"]);
+  assert.deepEqual(steps, ["ask", "kill"]);
 });
 
-test("StopLadder is hastened by a shorter time, counted from the step taken last", async () => {
+test("StopLadder is hastened by a shorter time, counted from when it asked", async () => {
   using clock = useFakeClock();
   const { ladder, steps } = recordedLadder(clock);
+  const { ladder: hasty, steps: hastySteps } = recordedLadder(clock);
 
   ladder.climb(1_000);
+  hasty.climb(1_000);
   await clock.advance(50);
   ladder.climb(60);
-  await clock.advance(10);
-  assert.deepEqual(steps, ["ask", "terminate"]);
-  ladder.climb(0);
+  await clock.advance(9);
+  assert.deepEqual(steps, ["ask"]);
+  await clock.advance(1);
+  hasty.climb(0);
 
-  assert.deepEqual(steps, ["ask", "terminate", "kill"]);
+  assert.deepEqual(steps, ["ask", "kill"]);
+  assert.deepEqual(hastySteps, ["ask", "kill"]);
 });
 
 test("StopLadder kills once", async () => {
@@ -93,7 +94,6 @@ test("StopLadder takes no step after its end, also when a step brings it about",
         asked.push("ask");
         obeyed.end();
       },
-      terminate: () => asked.push("terminate"),
       kill: () => asked.push("kill"),
     },
     new DeadlineQueue(clock),

@@ -44,6 +44,12 @@ export interface CandidateIndex {
  * accepted, after which it must end.
  */
 export interface Balancer {
+  /**
+   * Names workers for one task, in order of preference, and ends. Runs once per call, and for several calls at a
+   * time.
+   *
+   * @param view The candidates there are, in no particular order; their numbers change under way.
+   */
   delegate(
     task: BalancedTask,
     view: readonly Candidate[],

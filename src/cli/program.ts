@@ -17,6 +17,7 @@ const HELP_WIDTH = 110;
  * Makes the command with all its subcommands.
  *
  * @param ended Told the exit code of a worker that has served.
+ * @internal for the generated documents as well
  */
 export function createProgram(terminal: Terminal, ended: (exitCode: number) => void = () => {}): Command {
   const program = new Command("merino")

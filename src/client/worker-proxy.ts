@@ -43,6 +43,7 @@ export interface ProxySurroundings extends SupplySurroundings {
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
 export class WorkerProxy implements CallTarget {
+  /** Unique among the pools and proxies of all processes; its pool's, where a pool has made it. */
   readonly id: string;
   readonly #options: ResolvedWorkerProxyOptions;
   readonly #membership: Membership;

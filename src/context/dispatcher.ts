@@ -24,10 +24,13 @@ export interface CallOptions {
 
 /** One call, as a routine hands it over. */
 export interface CallRequest {
+  /** The routine that is called. */
   readonly definition: RoutineDefinition;
   /** `this` of the call when it travels: an instance of a portable class, or such a class. */
   readonly receiver: unknown;
+  /** The arguments, before they are encoded. */
   readonly parameters: readonly unknown[];
+  /** Of this call and its routine, not checked yet. */
   readonly options: CallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;
@@ -35,7 +38,9 @@ export interface CallRequest {
 
 /** Carries calls to workers. */
 export interface Dispatcher {
+  /** Calls a function; settles as it does. */
   call(request: CallRequest): Promise<unknown>;
+  /** Calls a generator; nothing is sent before the first step. */
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown>;
 }
 

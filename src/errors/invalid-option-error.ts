@@ -1,9 +1,9 @@
 /** A bad option, refused before anything starts. */
 import { inspect } from "node:util";
-import { defineError, type Fault } from "./merino-error.ts";
+import { defineError, type Fault, type MerinoErrorLike } from "./merino-error.ts";
 
 /** An option has a value that Merino does not accept. Nothing was started or sent. */
-export class InvalidOptionError extends RangeError {
+export class InvalidOptionError extends RangeError implements MerinoErrorLike {
   static {
     defineError(this, { name: "InvalidOptionError", code: "ERR_MERINO_INVALID_OPTION", fault: "caller" });
   }

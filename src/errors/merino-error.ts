@@ -19,7 +19,9 @@ export interface ErrorTraits {
 
 /** What every error of Merino's has, whichever copy of the package made it. */
 export interface MerinoErrorLike extends Error {
+  /** The stable name of the error, `ERR_MERINO_…`: what to match on. */
   readonly code: string;
+  /** Whose fault it is. */
   readonly fault: Fault;
 }
 

@@ -3,8 +3,11 @@ import { defineError, MerinoError } from "./merino-error.ts";
 
 /** What is known about the worker that was lost. */
 export interface LostWorker {
+  /** Of its record, as `WorkerMetadata` has it. */
   readonly uid: string;
+  /** Process id on its host. */
   readonly pid?: number | undefined;
+  /** Where it was connected. */
   readonly address?: string | undefined;
   /** Exit code of the process, when it ended by itself and this side owns it. */
   readonly exitCode?: number | undefined;

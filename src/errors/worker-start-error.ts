@@ -3,8 +3,11 @@ import { defineError, MerinoError } from "./merino-error.ts";
 
 /** How a worker ended before it was ready. */
 export interface FailedStart {
+  /** Exit code of the process, if it ended by itself. */
   readonly exitCode?: number | undefined;
+  /** The signal that ended the process, if one did. */
   readonly signal?: string | undefined;
+  /** The last 8 KiB at most of what it wrote to its standard error. */
   readonly stderr?: string | undefined;
 }
 

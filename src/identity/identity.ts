@@ -13,7 +13,11 @@ export interface Identity {
   readonly name: string;
 }
 
-/** The longest identity accepted, in UTF-16 code units. */
+/**
+ * The longest identity accepted, in UTF-16 code units.
+ *
+ * @internal for tests as well
+ */
 export const MAX_IDENTITY_LENGTH = 512;
 
 /**

@@ -42,6 +42,7 @@ type PoolState = "created" | "opening" | "open" | "closing" | "closed";
  * console.log(await add(1, 2));
  */
 export class WorkerPool implements CallTarget {
+  /** Unique among the pools and proxies of all processes. */
   readonly id: string = randomUUID();
   /** What carries the pool's calls. */
   readonly proxy: WorkerProxy;

@@ -52,7 +52,9 @@ export interface WorkerContext {
   readonly uid: string;
   /** Where the worker creates its Unix socket; the directory exists and is this user's alone. */
   readonly socketPath: string;
+  /** The pool's, for the worker's record. */
   readonly tags: readonly string[];
+  /** For the worker's record: which pool has started it, and what the pool says of its workers. */
   readonly extra: Readonly<Record<string, string>>;
   /** Milliseconds in which the worker must become ready. */
   readonly startTimeoutMs: number;

@@ -12,6 +12,7 @@ export const WIRE_CODEC = "merino-1";
 
 /** A version as far as compatibility is concerned. */
 export interface ParsedVersion {
+  /** Peers whose majors differ do not talk. */
   readonly major: number;
   /** The dotted numbers, major first; the suffix is dropped. */
   readonly release: readonly number[];

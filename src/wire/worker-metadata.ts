@@ -11,10 +11,13 @@ export interface WorkerMetadata {
   readonly pid: number;
   /** Version of the package, whose major is the wire's. */
   readonly version: string;
+  /** Given by whoever started it. Pools and proxies with `tags` use only workers that have one of theirs. */
   readonly tags: readonly string[];
+  /** Anything else that whoever started the worker has said of it. */
   readonly extra: Readonly<Record<string, string>>;
   /** Whether connections to it are authenticated: TLS, or a local socket. */
   readonly secure: boolean;
+  /** How connections to it are kept: intervals and limits. */
   readonly options: ChannelOptions;
   /** For example `"node"`. */
   readonly runtime?: string;

@@ -4,8 +4,11 @@ import type { Member } from "./member.ts";
 
 /** One member. */
 export interface ExplainedMember {
+  /** Of its record, as `WorkerMetadata` has it. */
   readonly uid: string;
+  /** Process id on its host. */
   readonly pid: number;
+  /** `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
   /** As the worker itself said when it was connected, else as it was announced. */
   readonly version: string;

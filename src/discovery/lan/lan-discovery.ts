@@ -38,6 +38,7 @@ const watches = new SharedWatches("lan");
  * await using pool = await WorkerPool.open({ size: 2, discovery, lease: 6 });
  */
 export class LanDiscovery implements Discovery {
+  /** Workers of other namespaces are not seen. */
   readonly namespace: string;
   readonly descriptor: DiscoveryDescriptor;
   readonly #options: ResolvedLanDiscoveryOptions;

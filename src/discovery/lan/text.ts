@@ -13,7 +13,11 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 /** Of one entry, key and `=` included: RFC 6763, section 6.1. */
 const MAX_ENTRY_BYTES = 255;
 
-/** Of all entries with their lengths. A packet has at most 9 000 bytes (RFC 6762, section 17); names and addresses need some. */
+/**
+ * Of all entries with their lengths. A packet has at most 9 000 bytes (RFC 6762, section 17); names and addresses need some.
+ *
+ * @internal for tests as well
+ */
 export const MAX_TEXT_BYTES = 8_000;
 
 /** What the text of an announcement says. Unchecked: it comes from the network. */

@@ -26,7 +26,11 @@ export type WarnOnLan = (warning: LanWarning) => void;
 const INTERVAL_MS = 60_000;
 const MAX_PER_INTERVAL = 20;
 
-/** Makes a limit in front of `emit`. */
+/**
+ * Makes a limit in front of `emit`.
+ *
+ * @internal for tests as well
+ */
 export function createLanWarnings(
   emit: (code: WarningCode, message: string) => void,
   clock: Pick<Clock, "now"> = systemClock,

@@ -134,6 +134,8 @@ export class LanWatch implements LinkListener {
 /**
  * Orders the addresses of a worker by how sure they lead to it: those of a network this host is on before those
  * behind a router, and of the latter those of a family this host has at all.
+ *
+ * @internal for tests as well
  */
 export function rankOf(address: string, endpoints: Iterable<Pick<Endpoint, "interface">>): number {
   const ipv4 = isIPv4(address);

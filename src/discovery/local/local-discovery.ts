@@ -32,6 +32,7 @@ const watches = new SharedWatches("local");
  * await using pool = await WorkerPool.open({ size: 2, discovery, lease: 6 });
  */
 export class LocalDiscovery implements Discovery {
+  /** Workers of other namespaces are not seen. */
   readonly namespace: string;
   readonly descriptor: DiscoveryDescriptor;
 

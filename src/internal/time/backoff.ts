@@ -16,6 +16,7 @@ export interface BackoffPolicy {
  * 1 s, ×1.6, up to 120 s, ±20 %.
  *
  * @see gRPC connection backoff: https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md
+ * @internal for tests as well
  */
 export const DEFAULT_BACKOFF: BackoffPolicy = { baseMs: 1_000, factor: 1.6, maxMs: 120_000, jitter: 0.2 };
 

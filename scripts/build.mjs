@@ -7,12 +7,12 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
-import { ROOT, runOrThrow } from "./command.mjs";
+import { ROOT, runOrThrow, TSC } from "./command.mjs";
 
 const DIST = path.join(ROOT, "dist");
 
 await rm(DIST, { recursive: true, force: true });
-await runOrThrow("tsc", ["-p", "tsconfig.build.json"]);
+await runOrThrow(process.execPath, [TSC, "-p", "tsconfig.build.json"]);
 const common = {
   absWorkingDir: ROOT,
   outdir: "dist",

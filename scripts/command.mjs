@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 /** Absolute path of the repository. */
 export const ROOT = path.resolve(fileURLToPath(import.meta.url), "../..");
 
+/** The compiler, by its path: TypeScript 6, which serves other tools, brings a program of the same name. */
+export const TSC = path.join(ROOT, "node_modules/typescript/bin/tsc");
+
 /**
  * Runs a command in the repository and waits for its end.
  *

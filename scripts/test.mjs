@@ -35,9 +35,9 @@ const { values: options, positionals: filters } = parseArgs({
     // Files that start workers compete for the machine with the workers of their neighbours.
     concurrency: { type: "string", default: "2" },
     // Milliseconds for the tests of a file.
-    timeout: { type: "string", default: "120000" },
+    timeout: { type: "string", default: "300000" },
     // Milliseconds in which nothing happens at all, until the run is given up.
-    stall: { type: "string", default: "140000" },
+    stall: { type: "string", default: "320000" },
     // Where the tests are; another one is for the test of this runner.
     folder: { type: "string", default: "test" },
   },

@@ -3,7 +3,7 @@
  */
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** Absolute path of the repository. */
 export const ROOT: string = path.resolve(fileURLToPath(import.meta.url), "../../..");
@@ -19,6 +19,12 @@ export async function listFiles(folder = ""): Promise<string[]> {
     else if (entry.isFile() && !entry.name.endsWith(".tgz")) files.push(name);
   }
   return files.sort();
+}
+
+/** Reads the layers of `src/` from the configuration of their check: names of folders, line by line from the highest. */
+export async function readLayers(): Promise<readonly (readonly string[])[]> {
+  const configuration: unknown = await import(pathToFileURL(path.join(ROOT, ".dependency-cruiser.mjs")).href);
+  return (configuration as { LAYERS: readonly (readonly string[])[] }).LAYERS;
 }
 
 /** One fenced block of TypeScript in a document. */

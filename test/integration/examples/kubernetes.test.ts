@@ -24,7 +24,7 @@ const POD_NAMESPACE = "default";
 const [worker] = (await readManifest<IDeployment>("workers.yaml")).spec?.template.spec?.containers ?? [];
 const [program] = (await readManifest<IJob>("caller.yaml")).spec?.template.spec?.containers ?? [];
 
-/** The first document of a file. Its schema is checked in `test/unit/repository/kubernetes.test.ts`. */
+/** The first document of a file. Its schema is checked in `test/repository/kubernetes.test.ts`. */
 async function readManifest<T>(file: string): Promise<T> {
   const [document] = parseAllDocuments(await readFile(path.join(FOLDER, file), "utf8"));
   return document?.toJS() as T;

@@ -11,7 +11,7 @@ import { type IJob, Job } from "kubernetes-models/batch/v1";
 import { type INetworkPolicy, NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
 import { type IContainer, type IService, Service } from "kubernetes-models/v1";
 import { parseAllDocuments } from "yaml";
-import { ROOT } from "../../support/repository.ts";
+import { ROOT } from "../support/repository.ts";
 
 /** What a document is, before it has been validated. */
 interface Manifest {
@@ -104,13 +104,14 @@ function valueOf(container: IContainer, flag: string): string | undefined {
   return container.args?.find((argument) => argument.startsWith(`${flag}=`))?.slice(flag.length + 1);
 }
 
-test("manifests keep the schemas of their kinds and have no unknown fields", () => {
+test("manifests keep the schemas of their kinds and have no unknown fields", (context) => {
   const all = [...workers, ...caller];
 
   assert.deepEqual(
     all.map(({ kind, metadata }) => `${kind} ${metadata?.name}`),
     ["Deployment merino-workers", "Service merino-workers", "NetworkPolicy merino-workers", "Job primes"],
   );
+  context.diagnostic(`looked at ${all.length} manifests`);
   for (const manifest of all) assert.deepEqual(validate(manifest), [], manifest.kind);
 });
 

@@ -25,16 +25,18 @@ export interface EventSubscription<T> extends AsyncIterableIterator<T> {
 export class EventStream<T> {
   readonly #subscriptions = new Set<Subscription<T>>();
   readonly #bufferLimit: number;
+  readonly #subscribers: ((count: number) => void) | undefined;
   #closed = false;
 
-  /** @param options `bufferLimit`: most events kept for each slow reader, default 1 000, at least 1. */
-  constructor(options: { readonly bufferLimit?: number } = {}) {
+  /**
+   * @param options `bufferLimit`: most events kept for each slow reader, default 1 000, at least 1. `subscribers`: told
+   *   how many readers there are, whenever that changes; while there are none, events need not even be made.
+   */
+  constructor(
+    options: { readonly bufferLimit?: number; readonly subscribers?: (count: number) => void } = {},
+  ) {
     this.#bufferLimit = options.bufferLimit ?? 1_000;
-  }
-
-  /** Readers at present. While there are none, events need not even be made. */
-  get subscriberCount(): number {
-    return this.#subscriptions.size;
+    this.#subscribers = options.subscribers;
   }
 
   /** Gives `event` to every present reader. After `close()` it does nothing. */
@@ -46,7 +48,7 @@ export class EventStream<T> {
   subscribe(options: EventSubscriptionOptions = {}): EventSubscription<T> {
     const { signal } = options;
     const subscription = new Subscription<T>(options.bufferLimit ?? this.#bufferLimit, () => {
-      this.#subscriptions.delete(subscription);
+      if (this.#subscriptions.delete(subscription)) this.#subscribers?.(this.#subscriptions.size);
       signal?.removeEventListener("abort", onAbort);
     });
     const onAbort = (): void => subscription.cut();
@@ -55,6 +57,7 @@ export class EventStream<T> {
       return subscription;
     }
     this.#subscriptions.add(subscription);
+    this.#subscribers?.(this.#subscriptions.size);
     signal?.addEventListener("abort", onAbort);
     return subscription;
   }

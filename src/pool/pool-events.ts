@@ -17,13 +17,14 @@ const EVENTS_OPTIONS: Readonly<Record<keyof PoolEventsOptions, true>> = { signal
 
 /** The events of one pool. */
 export class PoolEvents implements TaskEventSink {
-  readonly #all = new EventStream<PoolEvent>();
-  readonly #withoutTasks = new EventStream<WorkerEvent>();
-
   /** Whether anybody reads events about calls. */
-  get wanted(): boolean {
-    return this.#all.subscriberCount > 0;
-  }
+  wanted = false;
+  readonly #all = new EventStream<PoolEvent>({
+    subscribers: (count) => {
+      this.wanted = count > 0;
+    },
+  });
+  readonly #withoutTasks = new EventStream<WorkerEvent>();
 
   publish(event: PoolEvent): void {
     this.#all.publish(event);

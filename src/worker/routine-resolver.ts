@@ -9,6 +9,11 @@ export interface RoutineRequest {
   readonly location: string;
   /** Whether the request may cause an import: it came over a local carrier. */
   readonly mayImport: boolean;
+  /**
+   * The routine, once its module has been evaluated far enough for it to run: set by the resolver, which need not be
+   * asked again for a request that comes with every task of the routine.
+   */
+  definition?: RoutineDefinition | undefined;
 }
 
 /** Finds routines. */

@@ -21,14 +21,14 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
-import { createExecution, isOfKind, kindMismatch } from "./create-execution.ts";
 import type { AnswerHost } from "./encode-answer.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
+import { FunctionExecution } from "./function-execution.ts";
+import { GeneratorExecution } from "./generator-execution.ts";
 import { IncomingTask, type TaskHost } from "./incoming-task.ts";
-import { judgeHead } from "./judge-head.ts";
-import { requestedRoutine } from "./requested-routine.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
+import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
 
 /** What a task server is made of. */
 export interface TaskServerOptions {
@@ -149,7 +149,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
         "the task names its routine by an index that was never defined",
       );
     }
-    const definition = this.#options.resolver.lookup(request);
+    const definition = request.definition ?? this.#options.resolver.lookup(request);
     if (definition !== undefined && "code" in definition) return definition;
     const task = new IncomingTask(this, session, frame);
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
@@ -246,6 +246,26 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #flushAll(): void {
     for (const session of this.#sessions) session.connection.flush();
   }
+}
+
+/**
+ * Makes the execution that fits a task. A caller without `Feature.Grammar` may not know which kind of routine it calls;
+ * until the worker does, its task is kept as a generator's, which remembers every step.
+ *
+ * @param definition The routine, if it has been found.
+ */
+function createExecution(
+  host: ExecutionHost,
+  task: IncomingTask,
+  definition: RoutineDefinition | undefined,
+): Execution {
+  const kind = definition?.kind ?? (isOpenToKind(task) ? "generator" : kindExpected(task));
+  return kind === "generator" ? new GeneratorExecution(host, task) : new FunctionExecution(host, task);
+}
+
+/** Whether an execution that was made before its routine was found is of the routine's kind. */
+function isOfKind(execution: Execution, definition: RoutineDefinition): boolean {
+  return definition.kind === "generator" || execution instanceof FunctionExecution;
 }
 
 function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {

@@ -24,10 +24,9 @@ import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
-import { encodeCall } from "./call-payload.ts";
 import { CallRefusals } from "./call-refusals.ts";
 import type { CancellationProbe, CancelledCall } from "./cancellation-watch.ts";
-import { TaskHead } from "./task-head.ts";
+import { encodeCall, TaskHead } from "./outgoing-task.ts";
 
 /** A call that is offered to one worker after the other: told what each makes of it. */
 export interface Offer {

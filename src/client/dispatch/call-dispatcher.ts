@@ -16,8 +16,7 @@ import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.t
 import { RemoteGenerator } from "../call/remote-generator.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
-import { CallSender } from "../placement/call-sender.ts";
-import { type Members, Placement } from "../placement/placement.ts";
+import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
@@ -41,7 +40,7 @@ export interface CallDispatcherOptions {
 }
 
 /** Carries calls to members. */
-export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
+export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObserver {
   readonly references: References;
   readonly counts: DispatchCounts = noCounts();
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
@@ -50,8 +49,9 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   readonly #failover: Failover;
   readonly #active = new ActiveCalls();
   readonly #cancelled: CancellationWatch;
-  /** Absent when nobody can listen. */
-  readonly #reporter: CallReporter | undefined;
+  /** Where events about calls go; absent when nobody can listen. */
+  readonly #events: TaskEventSink | undefined;
+  #reporter: CallReporter | undefined;
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
 
@@ -59,9 +59,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
     const { references, balancer, members, supply, killGraceMs, waitTimeoutMs, events } = options;
     const { counts } = this;
     this.references = references;
-    this.#reporter = events === undefined ? undefined : new CallReporter(events);
-    const sender = new CallSender({ descriptor: options.descriptor, observer: this.#reporter });
-    const placement = new Placement({ balancer, members, sender });
+    this.#events = events;
+    const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
     this.#placement = placement;
     this.#waiting = waiting;
@@ -135,7 +134,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   cancelled(call: Call): void {
     this.counts.cancelled += 1;
     this.#active.delete(call);
-    this.#reporter?.settled(call, "cancelled");
+    this.#listening?.settled(call, "cancelled");
     if (call.phase === "queued") this.#waiting.withdraw(call);
     else if (call.member !== undefined) this.#cancelled.add(call, call.member);
   }
@@ -143,11 +142,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   answered(call: Call, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
     this.#active.delete(call);
-    this.#reporter?.settled(call, outcome);
+    this.#listening?.settled(call, outcome);
+  }
+
+  sent(call: Call, member: Member): void {
+    this.#listening?.sent(call, member);
   }
 
   accepted(call: Call, version: string | undefined): void {
-    this.#reporter?.accepted(call, version);
+    this.#listening?.accepted(call, version);
   }
 
   refused(call: Call, nack: Nack): void {
@@ -166,5 +169,13 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner {
   resumed(call: Call): void {
     this.#suspendedStreams -= 1;
     call.occupancy?.resumePermit();
+  }
+
+  /** Who reports calls; absent while nobody reads events about them. */
+  get #listening(): CallReporter | undefined {
+    const events = this.#events;
+    if (events?.wanted !== true) return undefined;
+    this.#reporter ??= new CallReporter(events);
+    return this.#reporter;
   }
 }

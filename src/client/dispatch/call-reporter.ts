@@ -1,6 +1,6 @@
 /**
- * Makes the events about calls. While nobody listens nothing is computed and nothing kept; a call that was
- * sent before is reported with what its call still knows.
+ * Makes the events about calls. It is asked only while somebody listens, so that a call costs nothing otherwise; a
+ * call that was sent before anybody did is reported with what it still knows of itself.
  */
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
 import type { Call } from "../call/call.ts";
@@ -9,7 +9,7 @@ import type { TaskEvent } from "./task-event.ts";
 
 /** Where events about calls go. */
 export interface TaskEventSink {
-  /** Whether anybody listens. */
+  /** Whether anybody listens. A plain field, since every call asks several times. */
   readonly wanted: boolean;
   publish(event: TaskEvent): void;
 }
@@ -33,7 +33,6 @@ export class CallReporter {
   }
 
   sent(call: Call, member: Member): void {
-    if (!this.#sink.wanted) return;
     this.#sent.delete(call); // sent before, to a worker that did not take it
     this.#remember(call, member);
     this.#sink.publish({ ...this.#fields(call), phase: "sent" });
@@ -41,14 +40,12 @@ export class CallReporter {
 
   /** @param version The worker's, as its Ack said; absent where the first response implied the Ack. */
   accepted(call: Call, version: string | undefined): void {
-    if (!this.#sink.wanted) return;
     const known = call.member === undefined ? undefined : this.#remember(call, call.member);
     if (known !== undefined && version !== undefined && version !== "") known.workerVersion = version;
     this.#sink.publish({ ...this.#fields(call), phase: "accepted" });
   }
 
   settled(call: Call, outcome: "completed" | "failed" | "cancelled"): void {
-    if (!this.#sink.wanted) return;
     this.#sink.publish({ ...this.#fields(call), phase: "settled", outcome });
     this.#sent.delete(call);
   }

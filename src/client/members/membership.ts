@@ -50,6 +50,8 @@ export class Membership {
   readonly members: Member[] = [];
   /** Those of them that are connected. */
   readonly ready: ReadyMembers<Member> = new ReadyMembers();
+  /** Whether as many members as the quorum asks for have been there at a time. Once true, it stays so. */
+  quorumMet: boolean;
   readonly #options: MembershipOptions;
   readonly #byUid = new Map<string, Member>();
   /** Evicted before, and found to fit again: they get a freed place first, oldest first. */
@@ -78,11 +80,11 @@ export class Membership {
     inadmissible: (member, reason, error) => this.evict(member, reason, error.message),
   };
   #strangers = 0;
-  #quorumMet = false;
   #closed = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.quorumMet = options.quorum <= 0;
     this.#evicted = new EvictedWorkers({
       coolDown: options.coolDown ?? EVICTION_COOL_DOWN,
       probe: (worker, signal) => probeWorker(worker, options, signal),
@@ -95,12 +97,6 @@ export class Membership {
 
   get size(): number {
     return this.members.length;
-  }
-
-  /** Whether the quorum has been met. Once it has, it is not asked for again. */
-  get quorumMet(): boolean {
-    this.#quorumMet ||= this.size >= this.#options.quorum;
-    return this.#quorumMet;
   }
 
   get(uid: string): Member | undefined {
@@ -250,6 +246,7 @@ export class Membership {
     const member = new Member(worker, { own, ready: this.ready, events: this.#memberEvents }, this.#options);
     this.#byUid.set(worker.uid, member);
     this.members.push(member);
+    if (this.size >= this.#options.quorum) this.quorumMet = true;
     if (!own) this.#strangers += 1;
     this.#changed();
   }

@@ -4,20 +4,24 @@
  * can end the call. What becomes of a call for which nobody is named any more is not decided here.
  */
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
-
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Call, Offer } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
-import type { CallSender } from "./call-sender.ts";
+
+/** Sends a call to a member. */
+export interface Sender {
+  /** @returns False, and nothing has happened, if the member is not connected. */
+  send(call: Call, member: Member): boolean;
+}
 
 /** What a delegation works with. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
   readonly members: { get(uid: string): Member | undefined };
-  readonly sender: CallSender;
+  readonly sender: Sender;
 }
 
 /** What a worker has made of an offer. Neither: the call was settled meanwhile. */

@@ -5,11 +5,11 @@
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import type { Definable } from "../../session/outbound-definitions.ts";
 import type { Call } from "../call/call.ts";
 import type { Eviction, Member } from "../members/member.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";
-import type { CallSender } from "./call-sender.ts";
-import { Delegation } from "./delegation.ts";
+import { Delegation, type Sender } from "./delegation.ts";
 
 /** The members of a proxy, as calls see them. */
 export interface Members {
@@ -32,15 +32,22 @@ export interface Members {
  */
 export type Verdict = "sent" | "wait" | "none" | Member | Delegation;
 
+/** Told of every call that is sent. */
+export interface SendObserver {
+  sent(call: Call, member: Member): void;
+}
+
 /** What a placement works with. */
 export interface PlacementOptions {
   readonly balancer: Balancer;
   readonly members: Members;
-  readonly sender: CallSender;
+  /** Travels with each task, for calls nested in it; absent: none does. */
+  readonly descriptor: Definable | undefined;
+  readonly observer: SendObserver;
 }
 
 /** Places calls on members. */
-export class Placement {
+export class Placement implements Sender {
   readonly #options: PlacementOptions;
 
   constructor(options: PlacementOptions) {
@@ -66,7 +73,7 @@ export class Placement {
 
   /** Sends the call if some member can take it now. */
   place(call: Call): Verdict {
-    const { members, balancer, sender } = this.#options;
+    const { members, balancer } = this.#options;
     const { ready } = members;
     if (ready.view.length === 0 || !members.quorumMet) return "wait";
     let { view, index } = ready;
@@ -75,7 +82,7 @@ export class Placement {
       if (view.length === 0) return "wait";
       index = undefined;
     }
-    if (balancer.pick === undefined) return new Delegation(call, view, this.#options);
+    if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
     ready.placing(call);
     const chosen = balancer.pick(call, view, index);
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
@@ -89,6 +96,29 @@ export class Placement {
     }
     if (member === undefined) return "wait";
     if (!member.room) return member;
-    return sender.send(call, member) ? "sent" : "wait";
+    return this.send(call, member) ? "sent" : "wait";
+  }
+
+  /**
+   * Writes a call to the connection of a member: the definitions that its Task names, then the Task. From here on
+   * the call belongs to the worker, until that refuses it or provably never got it. A call that is larger than the
+   * worker accepts fails.
+   *
+   * @returns False, and nothing has happened, if the member is not connected.
+   */
+  send(call: Call, member: Member): boolean {
+    const { session } = member;
+    if (session === undefined) return false;
+    call.prepare(session, this.#options.descriptor);
+    let stream: number;
+    try {
+      stream = session.openStream(call, call.head, call.payload);
+    } catch (error) {
+      call.fail(error); // nothing was written
+      return true;
+    }
+    call.sent(member, stream);
+    this.#options.observer.sent(call, member);
+    return true;
   }
 }

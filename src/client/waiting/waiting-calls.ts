@@ -38,6 +38,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
   /** When those that are neither bound nor refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   #drainPending = false;
+  /** False only while nobody waits, which is what every call asks about first. */
+  #anybody = false;
 
   constructor(options: WaitingCallsOptions) {
     this.#options = options;
@@ -51,7 +53,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** Whether a new call has to wait behind others. */
   precede(call: Call): boolean {
-    return !call.nested && this.#root.size > 0;
+    return this.#anybody && !call.nested && this.#root.size > 0;
   }
 
   /** Does with a call that is in no queue what its placement has said. */
@@ -60,17 +62,22 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (verdict === "wait") this.add(call);
     else if (verdict === "none") call.fail(noTakerError(call, this.#options.members));
     else if (verdict instanceof Delegation) this.#keepLater(call, verdict);
-    else this.#bound.add(call, verdict);
+    else {
+      this.#anybody = true;
+      this.#bound.add(call, verdict);
+    }
   }
 
   /** Adds a call behind the others. */
   add(call: Call): void {
+    this.#anybody = true;
     this.#queueOf(call).push(call);
     this.#expectMembers();
   }
 
   /** Adds a call that has had its turn before: it is the next. */
   addFirst(call: Call): void {
+    this.#anybody = true;
     this.#queueOf(call).unshift(call);
     this.#expectMembers();
     this.#drainSoon();
@@ -78,6 +85,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** Adds a call that some member has refused and that another one, without room or connecting, may take. */
   addRefused(call: Call): void {
+    this.#anybody = true;
     this.#refused.add(call);
   }
 
@@ -101,6 +109,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
    * @param member The only one of which this may be true; absent: any.
    */
   drain(member?: Member): void {
+    if (!this.#anybody) return;
     if (!this.#bound.empty) {
       if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
@@ -108,6 +117,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#nested.size > 0) this.#drainInOrder(this.#nested);
     if (this.#refused.size > 0) this.#drainRefused();
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
+    this.#anybody = this.size > 0;
   }
 
   #queueOf(call: Call): CallQueue {

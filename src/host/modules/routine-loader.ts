@@ -30,13 +30,10 @@ export function createRoutineLoader(
   options: RoutineLoaderOptions = {},
 ): RoutineResolver {
   const { exposed = new ExposedRoutines(), importOnDemand = true, mappings = [] } = options;
-  /** Routines whose modules have been evaluated far enough, by the request that asked for them. */
-  const resolved = new WeakMap<RoutineRequest, RoutineDefinition>();
   const isRestricted = ({ mayImport }: RoutineRequest): boolean => !mayImport || !importOnDemand;
 
   function lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined {
-    const known = resolved.get(request);
-    if (known !== undefined) return known;
+    if (request.definition !== undefined) return request.definition;
     const restricted = isRestricted(request);
     const fault = identityFault(request.id);
     if (fault !== undefined) {
@@ -48,7 +45,7 @@ export function createRoutineLoader(
     if (!restricted) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
     if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
-    resolved.set(request, definition);
+    request.definition = definition;
     return definition;
   }
 
@@ -57,7 +54,7 @@ export function createRoutineLoader(
     async resolve(request) {
       if (isRestricted(request)) throw new Error(explainHidden(exposed, request.id)); // lookup has refused it
       const definition = await load(loader, mappings, request);
-      resolved.set(request, definition);
+      request.definition = definition;
       return definition;
     },
   };

@@ -6,7 +6,6 @@ import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { CallRefusals } from "../../../../src/client/call/call-refusals.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
-import { CallSender } from "../../../../src/client/placement/call-sender.ts";
 import { Delegation } from "../../../../src/client/placement/delegation.ts";
 import { Placement } from "../../../../src/client/placement/placement.ts";
 import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
@@ -29,7 +28,8 @@ function usePlacement(
       whyNone: () => [],
       evict() {},
     },
-    sender: new CallSender({ descriptor: undefined, observer: undefined }),
+    descriptor: undefined,
+    observer: { sent() {} },
   });
   return { placement, ready, members, first: members[0] ?? stubMember("nobody") };
 }

@@ -138,7 +138,7 @@ test("createRoutineLoader imports for a local caller, unless the worker imports 
   const refused = strict.lookup(request);
   const before = open.lookup(request);
   const imported = await open.resolve(request);
-  const stillRefused = strict.lookup({ ...request });
+  const stillRefused = strict.lookup({ ...request, definition: undefined });
 
   assert.equal(refusalOf(refused).code, NackCode.NOT_EXPOSED);
   assert.equal(before, undefined);

@@ -1,14 +1,19 @@
 /**
- * The head of the Task that a call sends: what a worker decides by before it decodes the arguments, and what
- * the task is told about its call. Most is known from the start; what depends on the connection is filled in
- * when the Task leaves, each time that it does. The arguments are no part of it.
+ * The Task that a call sends. Its head is what a worker decides by before it decodes the arguments, and what the task is
+ * told about its call; most of it is known from the start, and what depends on the connection is filled in when the
+ * Task leaves, each time that it does. Its arguments are encoded once, the receiver of a method call in front of them;
+ * what cannot travel is refused under the path by which the caller knows it.
  */
+import { encodeValue } from "../../codec/encode/encoder.ts";
+import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry } from "../../context/task.ts";
+import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
 import type { TaskFields } from "../../wire/frames.ts";
+import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 
 /** The fields of one Task. */
@@ -61,4 +66,42 @@ function describeRoutine({ id, module }: RoutineDefinition): Definable {
 
 function describeProxy(descriptor: Definable): Definable {
   return descriptor;
+}
+
+/**
+ * Encodes what a call hands to its routine.
+ *
+ * @param call The parameters, and the receiver of a method call.
+ * @throws {@link NotSerializableError} naming `this` or the argument that cannot travel.
+ */
+export function encodeCall(
+  call: { readonly receiver: unknown; readonly parameters: readonly unknown[] },
+  options: EncodeOptions,
+): Payload {
+  const { receiver, parameters } = call;
+  return receiver === undefined
+    ? encodeValue(parameters, options)
+    : encodeMethodCall(receiver, parameters, options);
+}
+
+/** Encodes a receiver before its arguments, and names both in refusals as the caller knows them. */
+function encodeMethodCall(
+  receiver: unknown,
+  parameters: readonly unknown[],
+  options: EncodeOptions,
+): Payload {
+  try {
+    return encodeValue([receiver, ...parameters], options);
+  } catch (error) {
+    const [, index, rest] =
+      (error instanceof NotSerializableError && /^args\[(\d+)\](.*)$/s.exec(error.path)) || [];
+    if (index === undefined) throw error;
+    const { path, message, cause, fault } = error as NotSerializableError;
+    const known = `${index === "0" ? "this" : `args[${Number(index) - 1}]`}${rest}`;
+    // biome-ignore lint/style/useErrorCause: it is the same error under the path its caller knows, with its own cause.
+    throw new NotSerializableError(known, message.slice(message.indexOf(path) + path.length + 2), {
+      cause,
+      fault,
+    });
+  }
 }

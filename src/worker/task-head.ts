@@ -1,0 +1,89 @@
+/**
+ * What the head of a task tells a worker, before anything is decoded: whether its caller and this worker understand
+ * each other, which routine it asks for, and how it expects that to answer. Whether there is room for the task, and
+ * whether the routine is here, is asked elsewhere.
+ */
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import type { Define, Nack } from "../wire/frames.ts";
+import { headMismatch } from "../wire/head-mismatch.ts";
+import { DefineKind } from "../wire/messages/define-kind.ts";
+import { createNack } from "../wire/messages/nack.ts";
+import { NackCode } from "../wire/messages/nack-code.ts";
+import { readText } from "../wire/protobuf/text.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
+import type { TaskReader } from "../wire/task/reader.ts";
+import type { IncomingTask } from "./incoming-task.ts";
+import type { RoutineRequest } from "./routine-resolver.ts";
+
+/** One request object per definition, so that a task of a known routine allocates none. */
+const requests = new WeakMap<Define, RoutineRequest>();
+
+/**
+ * Judges a head.
+ *
+ * @param worker What the worker is.
+ * @returns Why the task is refused; `undefined` if it is not.
+ */
+export function judgeHead(
+  head: TaskReader,
+  worker: { readonly version: string; readonly codecs: readonly string[] },
+): Nack | undefined {
+  const version = head.version();
+  const codec = head.codec();
+  if (version !== undefined || codec !== undefined) {
+    const mismatch = headMismatch({ version, codec }, worker);
+    if (mismatch !== undefined) return createNack(mismatch.code, mismatch.reason);
+  }
+  if (head.hasKeywords) {
+    return createNack(
+      NackCode.BAD_PAYLOAD,
+      "the task has arguments by name, which routines do not take; pass an object",
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Names the routine of a task.
+ *
+ * @returns `undefined` if the head names none, or names one by an index that was never defined.
+ */
+export function requestedRoutine(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
+  const { connection } = session;
+  const mayImport = connection.carrier.local;
+  if (head.routineRef === 0) {
+    const id = head.callable();
+    return id === undefined ? undefined : { id, location: "", mayImport };
+  }
+  const define = connection.definition(DefineKind.Routine, head.routineRef);
+  if (define === undefined) return undefined;
+  let request = requests.get(define);
+  if (request === undefined) {
+    request = {
+      id: readText(define.value, 0, define.value.length),
+      location: define.location,
+      mayImport,
+      definition: undefined,
+    };
+    requests.set(define, request);
+  }
+  return request;
+}
+
+/** Why the routine cannot answer as the task's caller expects; `undefined` if it can. */
+export function kindMismatch(definition: RoutineDefinition, task: IncomingTask): string | undefined {
+  const expected = kindExpected(task);
+  if (definition.kind === expected || isOpenToKind(task)) return undefined;
+  return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides`;
+}
+
+/** How the task's caller expects its routine to answer. */
+export function kindExpected(task: IncomingTask): RoutineDefinition["kind"] {
+  return (task.flags & TaskFlag.Generator) !== 0 ? "generator" : "function";
+}
+
+/** Whether the caller takes a routine of either kind: the original protocol cannot say which one it expects. */
+export function isOpenToKind(task: IncomingTask): boolean {
+  return !task.session.knowsGrammar && kindExpected(task) === "function";
+}

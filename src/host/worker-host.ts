@@ -98,7 +98,9 @@ export class WorkerHost {
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
     const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
-    const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity });
+    // Of a worker without a network nobody asks how long it has been idle, and its calls need not note it.
+    const noted = network === undefined ? undefined : activity;
+    const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity: noted });
     const stopRequest = createDeferred<StopRequest>();
     let worker: WorkerHost | undefined;
     const listeners = await WorkerListeners.open({
@@ -144,7 +146,7 @@ export class WorkerHost {
     this.stopRequested = inside.stopRequested;
   }
 
-  /** Milliseconds for which it has had no task; 0 while it has one. */
+  /** Milliseconds for which a worker on the network has had no task; 0 while it has one. */
   get idleMs(): number {
     return idleMsIn(this.#parts.activity.memory);
   }
@@ -220,7 +222,7 @@ function createTaskServer(
     readonly exposed: ExposedRoutines;
     readonly accept: AcceptHook | undefined;
     readonly nested: NestedProxies;
-    readonly activity: Activity;
+    readonly activity: Activity | undefined;
   },
 ): TaskServer {
   const { uid, channel, importOnDemand, mappings = [] } = options;

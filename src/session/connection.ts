@@ -78,7 +78,7 @@ export class Connection implements CarrierEvents {
   /** Stops sending and receiving parts of a stream that has ended. */
   dropTransfers(stream: number): void {
     this.outbound.drop(stream);
-    this.inbound.messages.drop(stream);
+    this.inbound.drop(stream);
   }
 
   /** What the peer defined under this kind and index. */

@@ -121,6 +121,11 @@ export class InboundFrames {
     this.#batch.scheduleFlush();
   }
 
+  /** Forgets what has come of a stream's unfinished message. */
+  drop(stream: number): void {
+    if (this.messages.unfinished > 0) this.messages.drop(stream);
+  }
+
   #task(frame: FrameReader): void {
     const { stream, payload } = frame;
     this.#receivedBytes += payload.end - payload.start;
@@ -139,7 +144,7 @@ export class InboundFrames {
     const { stream, payload } = frame;
     this.#receivedBytes += payload.end - payload.start;
     if (!this.#half.isOpen(stream)) return; // late
-    if (this.messages.has(stream)) {
+    if (this.messages.unfinished > 0 && this.messages.has(stream)) {
       this.#break(stream, "a message began before the parts of the one before it had come");
     } else if (payload.parts > 0) {
       this.messages.open(frame);
@@ -164,7 +169,7 @@ export class InboundFrames {
       return;
     }
     if (!complete) return;
-    this.messages.drop(stream);
+    this.drop(stream);
     const received = this.#received.atAssembled(message);
     if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
     else this.#half.message(received);
@@ -176,7 +181,7 @@ export class InboundFrames {
     if (this.#broken > MAX_BROKEN)
       throw new ProtocolError(`More than ${MAX_BROKEN} broken frames on one connection`);
     this.#outbound.drop(stream);
-    this.messages.drop(stream);
+    this.drop(stream);
     this.#half.broken(stream, problem);
   }
 }

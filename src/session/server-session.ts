@@ -218,7 +218,7 @@ export class ServerSession implements SessionHalf {
         return target.signalFired(frame.count, this.#reason.at(frame));
       case FrameKind.Cancel:
         // What is on its way to the client still arrives whole: its terminal frame comes behind it.
-        this.connection.inbound.messages.drop(stream);
+        this.connection.inbound.drop(stream);
         return target.cancel(this.#reason.at(frame));
       case FrameKind.Reset:
         this.#streams.delete(stream);
@@ -286,7 +286,7 @@ export class ServerSession implements SessionHalf {
     bodyUs: number,
   ): void {
     this.#streams.delete(stream);
-    this.connection.inbound.messages.drop(stream);
+    this.connection.inbound.drop(stream);
     this.connection.outbound.message(stream, kind, payload, bodyUs);
   }
 }

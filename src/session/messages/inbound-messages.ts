@@ -11,6 +11,8 @@ import { MessageAssembly } from "./message-assembly.ts";
 export class InboundMessages {
   readonly #limits: Limits;
   readonly #messages = new Map<number, MessageAssembly>();
+  /** Messages that are not whole. A plain field, since it is asked about with every frame. */
+  unfinished = 0;
   /** Messages of which a part has begun to arrive. */
   #begun = 0;
 
@@ -20,12 +22,13 @@ export class InboundMessages {
   }
 
   has(stream: number): boolean {
-    return this.#messages.size > 0 && this.#messages.has(stream);
+    return this.#messages.has(stream);
   }
 
   /** Begins the message whose head the frame is. */
   open(frame: FrameReader): void {
     this.#messages.set(frame.stream, new MessageAssembly(frame, this.#limits.maxMessage));
+    this.unfinished = this.#messages.size;
   }
 
   /**
@@ -47,13 +50,15 @@ export class InboundMessages {
 
   /** Forgets the parts that have come of a stream's unfinished message; those still to come are dropped. */
   drop(stream: number): void {
-    const message = this.#messages.size > 0 ? this.#messages.get(stream) : undefined;
+    const message = this.#messages.get(stream);
     if (message === undefined) return;
     if (message.begun) this.#begun -= 1;
     this.#messages.delete(stream);
+    this.unfinished = this.#messages.size;
   }
 
   clear(): void {
     this.#messages.clear();
+    this.unfinished = 0;
   }
 }

@@ -3,6 +3,7 @@
  * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
  * can abort all.
  */
+import { AwaitableSet } from "../internal/awaitable-set.ts";
 import type { Activity } from "./activity.ts";
 
 /** An execution as far as it is counted. */
@@ -16,12 +17,11 @@ export interface ActiveExecution {
 /** What runs on one worker. */
 export class ActiveExecutions {
   readonly #activity: Activity | undefined;
-  readonly #running = new Set<ActiveExecution>();
+  readonly #running = new AwaitableSet<ActiveExecution>();
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<ActiveExecution>();
   #permits = 0;
   #busy = false;
-  #whenIdle: Array<() => void> = [];
 
   /** @param activity Told when there is something to do, and when there is not; absent: nobody asks. */
   constructor(activity: Activity | undefined) {
@@ -56,8 +56,9 @@ export class ActiveExecutions {
    * @returns False if the task is over.
    */
   replace(execution: ActiveExecution, successor: ActiveExecution): boolean {
-    if (!this.#running.delete(execution)) return false;
-    this.#running.add(successor);
+    if (!this.#running.has(execution)) return false;
+    this.#running.add(successor); // first, so that nobody who waits for the last to be over takes this for it
+    this.#running.delete(execution);
     successor.permit = execution.permit;
     execution.permit = false;
     return true;
@@ -82,10 +83,6 @@ export class ActiveExecutions {
     if (!this.#running.delete(execution)) return;
     this.#noteActivity();
     this.releasePermit(execution);
-    if (this.#running.size > 0 || this.#whenIdle.length === 0) return;
-    const waiting = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of waiting) resolve();
   }
 
   /** The caller is gone, and the body goes on. */
@@ -101,8 +98,7 @@ export class ActiveExecutions {
 
   /** Resolves when no task is under way. */
   idle(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+    return this.#running.emptied();
   }
 
   /** Ends every task: those queued never start, those running see their signals fire. */

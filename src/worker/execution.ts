@@ -19,12 +19,13 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
-import { type AnswerHost, encodeFailure, encodeRefusal, encodeResult } from "./encode-answer.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
 
 /** What an execution needs of the worker around it. */
-export interface ExecutionHost extends TaskHost, AnswerHost {
+export interface ExecutionHost extends TaskHost {
+  /** Completes an error of a body with what the worker knows about its module. */
+  explainError(definition: RoutineDefinition, error: unknown): unknown;
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
   readonly bodyTimes: BodyTimeEstimates;
@@ -135,7 +136,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#phase === "over") return;
     this.#settle();
     if (this.#acked && !this.session.knowsGrammar) {
-      this.session.exception(this.stream, encodeRefusal(this.task, code, reason), 0);
+      this.session.exception(this.stream, this.task.encodeRefusal(code, reason), 0);
     } else {
       this.session.nack(this.stream, createNack(code, reason));
     }
@@ -258,7 +259,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
     let payload: Payload;
     try {
-      payload = encodeResult(this.task, value);
+      payload = this.task.encodeResult(value);
     } catch (error) {
       this.fail(error);
       return;
@@ -279,7 +280,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const definition = this.#definition as RoutineDefinition; // it has run
-    const payload = encodeFailure(this.task, { definition, error }, this.host);
+    const payload = this.task.encodeFailure(error, (thrown) => this.host.explainError(definition, thrown));
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs);

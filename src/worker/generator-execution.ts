@@ -7,7 +7,6 @@ import { scopeStorage } from "../context/scope.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { payloadSize } from "../wire/payload.ts";
-import { encodeResult } from "./encode-answer.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
 import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./generator-step.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
@@ -187,7 +186,7 @@ export class GeneratorExecution extends Execution {
   }
 
   #yield(value: unknown): void {
-    const payload = encodeResult(this.task, value);
+    const payload = this.task.encodeResult(value);
     // Measured before it is sent: the encoder uses the object again.
     const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs());

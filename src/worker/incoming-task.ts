@@ -1,17 +1,24 @@
 /**
  * A task as it has come: what its head says, and what its body sees of it: identity, lineage, deadline,
- * signals, the calls made inside it. It knows nothing of queues, steps or answers. Once its signal has
- * fired it stays so, and every call attached by then has been ended.
+ * signals, the calls made inside it. It decodes what has come for it and encodes what answers it, in the form that its
+ * caller takes. It knows nothing of queues or steps. Once its signal has fired it stays so, and every call attached by
+ * then has been ended.
  */
+import { types } from "node:util";
 import { decodeValue } from "../codec/decode/decoder.ts";
+import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
+import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import { PayloadError } from "../errors/payload-error.ts";
+import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
+import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
@@ -19,6 +26,8 @@ import type { TaskReader } from "../wire/task/reader.ts";
 /** What a task needs of the worker around it. */
 export interface TaskHost {
   readonly references: References;
+  /** Marks remote stacks, for example `worker 4711`. */
+  readonly origin: string;
   /**
    * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
    *
@@ -173,6 +182,57 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     } catch (error) {
       return error;
     }
+  }
+
+  /**
+   * Encodes a value that its body has returned or yielded.
+   *
+   * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
+   */
+  encodeResult(value: unknown): Encoded {
+    const { session, references } = this;
+    const options = { root: "result", references, inline: !session.takesParts, fault: "routine" } as const;
+    const payload = encodeValue(value, options);
+    const excess = session.connection.excess(payload);
+    if (excess !== undefined) {
+      throw new TaskRefusedError(
+        "TOO_LARGE",
+        `Cannot send the result of '${this.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; return less at a time, for example from a generator`,
+      );
+    }
+    return payload;
+  }
+
+  /**
+   * Encodes what its body has thrown. Never throws: what cannot travel is replaced by words about it.
+   *
+   * @param explain Completes the error with what the worker knows about the routine's module.
+   */
+  encodeFailure(error: unknown, explain: (error: unknown) => unknown): Encoded {
+    const { session, references } = this;
+    const options = { root: "error", references, origin: this.#host.origin, inline: !session.takesParts };
+    let payload: Encoded;
+    try {
+      payload = encodeThrown(explain(error), options);
+    } catch (problem) {
+      payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
+    }
+    const excess = session.connection.excess(payload);
+    if (excess === undefined) return payload;
+    const { name, message } = types.isNativeError(error) ? error : { name: "a value", message: "" };
+    const refused = new TaskRefusedError(
+      "TOO_LARGE",
+      `Cannot send the error thrown by '${this.routine}' (${name}: ${message.slice(0, 1000)}): ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; leave large data out of errors`,
+    );
+    return encodeThrown(refused, options);
+  }
+
+  /** Encodes a refusal as an error, for callers to whom a Nack means that no Ack has come. */
+  encodeRefusal(code: number, reason: string): Encoded {
+    const why = `Cannot run '${this.routine}': ${reason}`;
+    const error =
+      code === NackCode.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
+    return encodeThrown(error, { root: "error", references: this.references, inline: true });
   }
 
   /** The signal that stands at this index in the arguments. */

@@ -21,7 +21,6 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
-import type { AnswerHost } from "./encode-answer.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
@@ -40,7 +39,7 @@ export interface TaskServerOptions {
   /** Root tasks under way at a time, over all connections. The client's own gate is half of it. */
   readonly maxRootTasks: number;
   readonly nestedDispatcher: TaskHost["nestedDispatcher"];
-  readonly explainError: AnswerHost["explainError"];
+  readonly explainError: ExecutionHost["explainError"];
   /** Asked last about every task; absent: each is taken. */
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */

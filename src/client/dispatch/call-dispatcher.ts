@@ -102,7 +102,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   /** Resolves when no call is under way. Suspended generators count: somebody still has them. */
   settled(): Promise<void> {
-    return this.#active.none();
+    return this.#active.emptied();
   }
 
   /** Ends every call under way. */

@@ -6,11 +6,11 @@ import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 describe("ActiveCalls", () => {
   test("tells when none is left, and at once when there is none", async () => {
     const active = new ActiveCalls();
-    await active.none();
+    await active.emptied();
     const call = stubCall("t");
     active.add(call);
     let none = false;
-    const waiting = active.none().then(() => {
+    const waiting = active.emptied().then(() => {
       none = true;
     });
 

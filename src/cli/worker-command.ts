@@ -78,7 +78,10 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     .addOption(
       new Option("--port <number>", "port to listen on; 0 for any free one").default(0).argParser(parsePort),
     )
-    .option("--advertise <host>", "host name or address that callers use (default: the one listened on)")
+    .option(
+      "--advertise <host[:port]>",
+      "host name or address that callers use, and the port if it is another one (default: those listened on)",
+    )
     .option("--insecure", "allow listening beyond this host without credentials", false)
     .addOption(
       new Option(

@@ -9,7 +9,10 @@ export interface NetworkOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Host that its record names; absent: the one bound, or for a wildcard this host's own address. */
+  /**
+   * Host that its record names, or host and port as in `"203.0.113.7:7777"` and `"[fd00::7]:7777"`; absent: those bound,
+   * and for a wildcard this host's own address.
+   */
   readonly advertise?: string | undefined;
   /** Whether callers that nobody has identified may come from other hosts; see {@link resolveNetworkOptions}. */
   readonly insecure?: boolean | undefined;
@@ -24,7 +27,7 @@ const MAX_PORT = 65_535;
  * Whoever reaches an open port can call the worker's routines. A worker without credentials therefore listens
  * beyond this host only if it is told `insecure: true`.
  *
- * @returns The options with plain addresses, without brackets.
+ * @returns The options with plain addresses, without brackets where no port follows. They pass once more.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for the first that cannot be accepted.
  */
 export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
@@ -38,10 +41,12 @@ export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
   if (!(Number.isInteger(port) && port >= 0 && port <= MAX_PORT)) {
     throw new InvalidOptionError("port", { value: port, expected: `an integer from 0 (any) to ${MAX_PORT}` });
   }
-  if (advertise !== undefined && (!isHost(advertise) || isWildcard(plain(advertise)))) {
+  const advertised = advertise === undefined ? undefined : parseAdvertised(advertise);
+  if (advertise !== undefined && (advertised === undefined || isWildcard(advertised.host))) {
     throw new InvalidOptionError("advertise", {
       value: advertise,
-      expected: "the IP address or host name by which callers reach this worker, without a port",
+      expected:
+        "the IP address or host name by which callers reach this worker, with the port behind it if that is another one: '203.0.113.7', 'worker.example:7777', '[fd00::7]:7777'",
     });
   }
   assertBoolean("insecure", insecure);
@@ -54,9 +59,31 @@ export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
   return {
     host: plain(host),
     port,
-    advertise: advertise === undefined ? undefined : plain(advertise),
+    advertise: advertised === undefined ? undefined : formatEndpoint(advertised),
     insecure,
   };
+}
+
+/** A host, without brackets, and a port, where one is named. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port?: number;
+}
+
+/** Reads a host, or host and port; undefined for anything else. */
+export function parseAdvertised(value: unknown): Endpoint | undefined {
+  if (isHost(value)) return { host: plain(value) };
+  const [, host, digits] = typeof value === "string" ? (/^(.+):([0-9]{1,5})$/.exec(value) ?? []) : [];
+  const port = Number(digits);
+  // An IPv6 address has colons of its own: before a port, it needs its brackets.
+  if (!isHost(host) || isIP(host) === 6 || !(port >= 1 && port <= MAX_PORT)) return undefined;
+  return { host: plain(host), port };
+}
+
+/** Writes it so that {@link parseAdvertised} reads the same, and a caller the address of a worker. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  if (port === undefined) return host;
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Tells whether an address stands for all addresses of the host. */

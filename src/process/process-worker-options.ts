@@ -43,8 +43,10 @@ export interface ProcessWorkerOptions {
   /** Port to listen on, with `host`. Default 0: any free one, which its record names. */
   readonly port?: number;
   /**
-   * Host name or address that the worker's record names, with `host`, where callers reach it by another one
-   * than it binds. Default: the address bound, or for a wildcard this host's first one that others can reach.
+   * Host name or address that the worker's record names, with `host`, where callers reach it by another one than it
+   * binds; with a port behind it where that differs too, as behind NAT and published ports of containers:
+   * `"203.0.113.7:7777"`, `"[fd00::7]:7777"`. Default: what is bound, or for a wildcard this host's first address
+   * that others can reach.
    */
   readonly advertise?: string;
   /**

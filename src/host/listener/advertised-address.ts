@@ -1,13 +1,13 @@
 /** The address by which a worker's record says it is reached. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { isWildcard } from "../../process/network-options.ts";
+import { formatEndpoint, isWildcard, parseAdvertised } from "../../process/network-options.ts";
 
 /**
  * Makes the address of a record.
  *
  * @param bound What the worker listens on.
- * @param advertise The host to name instead.
+ * @param advertise The host to name instead, or host and port; already checked.
  * @returns `host:port` or `[v6]:port`. For a wildcard this host's first address that others can reach, IPv4
  *   before IPv6; without any, the loopback address.
  */
@@ -15,8 +15,9 @@ export function advertisedAddress(
   bound: { readonly host: string; readonly port: number },
   advertise?: string,
 ): string {
-  const host = advertise ?? (isWildcard(bound.host) ? ownAddress(bound.host) : bound.host);
-  return isIP(host) === 6 ? `[${host}]:${bound.port}` : `${host}:${bound.port}`;
+  const told = advertise === undefined ? undefined : parseAdvertised(advertise);
+  const host = told?.host ?? (isWildcard(bound.host) ? ownAddress(bound.host) : bound.host);
+  return formatEndpoint({ host, port: told?.port ?? bound.port });
 }
 
 /** The wildcard `::` takes IPv4 as well; `0.0.0.0` takes nothing else. */

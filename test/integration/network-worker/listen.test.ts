@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { ProcessWorker, WorkerPool, WorkerProxy } from "../../../src/index.ts";
+import { ProcessWorker, StaticDiscovery, WorkerPool, WorkerProxy } from "../../../src/index.ts";
 import { describeWorker } from "../../../src/transport/grpc/unary.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { add } from "./fixtures/network-routines.ts";
@@ -45,6 +45,15 @@ test("a worker advertises the host that it is told to, on the port that it got",
 
   assert.match(address, /^localhost:\d+$/);
   assert.equal((record as { uid: string }).uid, started.metadata.uid);
+});
+
+test("a worker advertises the port that it is told to, and listens on its own", async () => {
+  await using _leaks = leakCheck();
+  await using started = await startNetworkWorker({ advertise: "worker.example:443" });
+  await using pool = await WorkerPool.open({ discovery: new StaticDiscovery([started.metadata]) });
+
+  assert.equal(started.metadata.address, "worker.example:443");
+  assert.equal(await add.with({ pool })(1, 2), 3);
 });
 
 const IMPOSSIBLE: readonly (readonly [

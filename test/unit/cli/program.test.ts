@@ -42,6 +42,7 @@ for (const [name, words] of Object.entries({
   "an address beyond this host": ["jobs.js", "--host", "::"],
   "a host with a port": ["jobs.js", "--host", "127.0.0.1:80"],
   "a wildcard to advertise": ["jobs.js", "--advertise", "0.0.0.0"],
+  "a port to advertise that is none": ["jobs.js", "--advertise", "worker.example:port"],
 })) {
   test(`merino worker refuses ${name} in one line, with code 2`, async () => {
     using fixtures = temporaryPackage({ "jobs.js": "throw new Error('imported');" });

@@ -45,7 +45,16 @@ const REFUSED: readonly (readonly [keyof NetworkOptions, unknown])[] = [
   ["advertise", ""],
   ["advertise", "0.0.0.0"],
   ["advertise", "::"],
-  ["advertise", "host:80"],
+  ["advertise", "host:0"],
+  ["advertise", "host:65536"],
+  ["advertise", "host:"],
+  ["advertise", ":80"],
+  ["advertise", "host:80:90"],
+  ["advertise", "http://host:80"],
+  ["advertise", "0.0.0.0:80"],
+  ["advertise", "[::]:80"],
+  ["advertise", "[10.0.0.7]:80"],
+  ["advertise", "[fd00::7]:"],
   ["advertise", null],
   ["insecure", "yes"],
 ];
@@ -55,6 +64,25 @@ for (const [option, value] of REFUSED) {
     const options = { host: "127.0.0.1", port: 0, [option]: value };
 
     assert.throws(() => resolveNetworkOptions(options), refusing(option));
+  });
+}
+
+const ADVERTISED: readonly (readonly [given: string, kept: string])[] = [
+  ["worker.example", "worker.example"],
+  ["worker.example:7777", "worker.example:7777"],
+  ["203.0.113.7:1", "203.0.113.7:1"],
+  ["fd00::7", "fd00::7"],
+  ["fd00::7:80", "fd00::7:80"], // an address, all of it
+  ["[fd00::7]:65535", "[fd00::7]:65535"],
+  ["[fe80::7%eth0]:80", "[fe80::7%eth0]:80"],
+];
+
+for (const [given, kept] of ADVERTISED) {
+  test(`resolveNetworkOptions takes '${given}' to advertise, and takes what it makes of it again`, () => {
+    const once = resolveNetworkOptions({ host: "::1", port: 1, advertise: given });
+
+    assert.equal(once.advertise, kept);
+    assert.deepEqual(resolveNetworkOptions(once), once);
   });
 }
 

@@ -10,6 +10,9 @@ const CASES: readonly (readonly [host: string, advertise: string | undefined, ad
   ["0.0.0.0", "worker-3.internal", "worker-3.internal:7"],
   ["::", "fd00::7", "[fd00::7]:7"],
   ["10.0.0.7", "198.51.100.1", "198.51.100.1:7"],
+  ["0.0.0.0", "198.51.100.1:30007", "198.51.100.1:30007"],
+  ["127.0.0.1", "worker-3.internal:443", "worker-3.internal:443"],
+  ["::", "[fd00::7]:443", "[fd00::7]:443"],
 ];
 
 for (const [host, advertise, address] of CASES) {

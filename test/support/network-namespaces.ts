@@ -14,8 +14,8 @@ import type { RunResult } from "./run-node.ts";
 export interface HostsOptions {
   /** Whether hosts have IPv4 addresses. Default true. */
   readonly ipv4?: boolean;
-  /** Whether hosts have IPv6 addresses. Default true. */
-  readonly ipv6?: boolean;
+  /** Whether hosts have IPv6 addresses; `"link-local"`: those only that each makes up for itself. Default true. */
+  readonly ipv6?: boolean | "link-local";
 }
 
 /** How a program is started on a host. */
@@ -112,10 +112,10 @@ export async function useHosts(count: number, options: HostsOptions = {}): Promi
     for (let number = 1; number <= count; number++) {
       const host = describeHost({ ip, network, hub, number, ipv4, ipv6, running });
       await create(host.namespace);
-      await plugIn(ip, host, { hub, number });
+      await plugIn(ip, host, { hub, number, ipv6 });
       hosts.push(host);
     }
-    if (ipv6) await Promise.all(hosts.map((host) => addressesSettled(ip, host)));
+    if (ipv6 !== false) await Promise.all(hosts.map((host) => addressesSettled(ip, host)));
     return {
       hosts,
       host(index) {
@@ -137,7 +137,7 @@ interface HostPlan {
   readonly hub: string;
   readonly number: number;
   readonly ipv4: boolean;
-  readonly ipv6: boolean;
+  readonly ipv6: boolean | "link-local";
   readonly running: Set<ChildProcess>;
 }
 
@@ -160,7 +160,7 @@ function describeHost({ ip, network, hub, number, ipv4, ipv6, running }: HostPla
   return {
     namespace,
     ipv4: ipv4 ? `10.77.0.${number}` : "",
-    ipv6: ipv6 ? `fd77::${number.toString(16)}` : "",
+    ipv6: ipv6 === true ? `fd77::${number.toString(16)}` : "",
     start,
     startNode(args, options = {}) {
       const env = { NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined, ...options.env };
@@ -188,13 +188,14 @@ function describeHost({ ip, network, hub, number, ipv4, ipv6, running }: HostPla
 async function plugIn(
   ip: string,
   host: NetworkHost,
-  { hub, number }: { readonly hub: string; readonly number: number },
+  plan: Pick<HostPlan, "hub" | "number" | "ipv6">,
 ): Promise<void> {
+  const { hub, number, ipv6 } = plan;
   const port = `port${number}`;
   const inHost = (...args: readonly string[]) => run(ip, ["-n", host.namespace, ...args]);
   await inHost("link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", hub);
   await run(ip, ["-n", hub, "link", "set", port, "master", "br0", "up"]);
-  if (host.ipv6 === "") await inHost("link", "set", "eth0", "addrgenmode", "none");
+  if (ipv6 === false) await inHost("link", "set", "eth0", "addrgenmode", "none");
   await inHost("link", "set", "eth0", "up");
   if (host.ipv4 !== "") {
     await inHost("addr", "add", `${host.ipv4}/24`, "dev", "eth0");

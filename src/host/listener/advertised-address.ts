@@ -1,31 +1,71 @@
-/** The address by which a worker's record says it is reached. */
+/** Where a worker's record says it is reached. It never names an address that leads others elsewhere. */
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
-import { formatEndpoint, isWildcard, parseAdvertised } from "../../process/network-options.ts";
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  isWildcard,
+  type NetworkOptions,
+  parseAdvertised,
+} from "../../process/network-options.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+/**
+ * Decides what a record names in place of what is bound.
+ *
+ * For a wildcard that is this host's first address that others can reach, IPv4 before IPv6, and on a host that is on no
+ * network the loopback address. On one whose addresses all mean something to itself only, there is nothing to name.
+ *
+ * @param network Already checked.
+ * @param listing What `os.networkInterfaces()` says.
+ * @returns What is absent is as bound.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `advertise`) where there is nothing to name.
+ */
+export function advertisedEndpoint(
+  network: NetworkOptions,
+  listing: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
+): Partial<Endpoint> {
+  const { host, advertise } = network;
+  const told = advertise === undefined ? undefined : parseAdvertised(advertise);
+  if (told !== undefined) return told;
+  return isWildcard(host) ? { host: ownAddress(network, listing) } : {};
+}
 
 /**
  * Makes the address of a record.
  *
  * @param bound What the worker listens on.
- * @param advertise The host to name instead, or host and port; already checked.
- * @returns `host:port` or `[v6]:port`. For a wildcard this host's first address that others can reach, IPv4
- *   before IPv6; without any, the loopback address.
+ * @param advertised What to name instead.
+ * @returns `host:port` or `[v6]:port`.
  */
-export function advertisedAddress(
-  bound: { readonly host: string; readonly port: number },
-  advertise?: string,
-): string {
-  const told = advertise === undefined ? undefined : parseAdvertised(advertise);
-  const host = told?.host ?? (isWildcard(bound.host) ? ownAddress(bound.host) : bound.host);
-  return formatEndpoint({ host, port: told?.port ?? bound.port });
+export function advertisedAddress(bound: Required<Endpoint>, advertised: Partial<Endpoint>): string {
+  return formatEndpoint({ ...bound, ...advertised });
 }
 
 /** The wildcard `::` takes IPv4 as well; `0.0.0.0` takes nothing else. */
-function ownAddress(wildcard: string): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+function ownAddress(network: NetworkOptions, listing: NodeJS.Dict<NetworkInterfaceInfo[]>): string {
+  const outside = Object.entries(listing).flatMap(([name, entries = []]) =>
+    entries.filter(({ internal }) => !internal).map(({ family, address }) => ({ name, family, address })),
+  );
+  const v4 = outside.find(({ family }) => family === "IPv4");
+  if (v4 !== undefined) return v4.address;
+  if (outside.length === 0) return LOOPBACK; // nobody else is there to be misled
+  const v6 = outside.filter(({ family }) => family === "IPv6");
+  const takesIPv6 = isIP(network.host) === 6;
   // A link-local address means nothing on another host without the name of an interface there.
-  const reachable = addresses.filter(({ internal, address }) => !internal && !/^fe80:/i.test(address));
-  const v4 = reachable.find(({ family }) => family === "IPv4");
-  const v6 = isIP(wildcard) === 6 ? reachable.find(({ family }) => family === "IPv6") : undefined;
-  return (v4 ?? v6)?.address ?? "127.0.0.1";
+  const global = v6.find(({ address }) => !/^fe[89ab][0-9a-f]:/i.test(address));
+  if (takesIPv6 && global !== undefined) return global.address;
+  const [local] = v6;
+  const itself = local === undefined ? "" : `${local.address}%${local.name}`;
+  throw new InvalidOptionError("advertise", {
+    value: network.advertise,
+    expected:
+      "the host name or address by which callers reach this worker, since " +
+      (global === undefined
+        ? `the addresses of this host beyond loopback are link-local ('${itself}') and lead other hosts nowhere; or have it listen on '${itself}' itself, which LanDiscovery announces in a way that others can use`
+        : `'${network.host}' takes IPv4 only and this host has no IPv4 address beyond loopback; or have it listen on '::'`) +
+      `; or on '${LOOPBACK}', for callers on this host only`,
+  });
 }

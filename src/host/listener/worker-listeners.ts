@@ -10,7 +10,7 @@ import { listenUnix, type UnixListener } from "../../transport/unix/listen.ts";
 import { controlSocketPath } from "../../transport/unix/socket-path.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import { advertisedAddress } from "./advertised-address.ts";
+import { advertisedAddress, advertisedEndpoint } from "./advertised-address.ts";
 import { NetworkListener } from "./network-listener.ts";
 
 /** How long connections of other hosts may take to get what was written before they are cut off. */
@@ -97,6 +97,7 @@ interface OpenNetwork {
 async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
   const { network, socketPath, channel, activity, serve, stop } = options;
   if (network === undefined) return undefined;
+  const advertised = advertisedEndpoint(network); // before anything is opened
   const controlPath = controlSocketPath(socketPath);
   removeAtExit(controlPath);
   try {
@@ -112,7 +113,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
     });
     return {
       listener,
-      address: advertisedAddress(listener, network.advertise),
+      address: advertisedAddress({ host: listener.host, port: listener.port }, advertised),
       async close(graceMs) {
         await listener.close(graceMs);
         forgetAtExit(controlPath);

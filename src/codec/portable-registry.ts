@@ -1,17 +1,22 @@
 /**
  * The classes registered as portable in this process, by identity, constructor and prototype: one registry
- * for all copies of the package. The codec reaches it only through its `References`.
+ * for all copies of the package. The codec reaches it only through its `References`. What may share an identity
+ * is decided in `identity/declaration.ts`.
  */
-import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import { type Declaration, takesPlaceOf } from "../identity/declaration.ts";
 import { processWide } from "../internal/process-wide.ts";
 import type { PortableClass } from "./references.ts";
 
-type Constructor = PortableClass["constructor"];
+/** A portable class with its declaration. */
+export interface DeclaredClass extends PortableClass {
+  readonly declaration: Declaration;
+}
 
 interface Registry {
-  readonly byId: Map<string, PortableClass>;
+  /** The classes of each identity, one per copy of the package; the last declared is the last. */
+  readonly byId: Map<string, readonly DeclaredClass[]>;
   /** By constructor, and by its prototype. Classes replaced by a later evaluation stay: their instances may live on. */
-  readonly byObject: WeakMap<object, PortableClass>;
+  readonly byObject: WeakMap<object, DeclaredClass>;
 }
 
 const registry = processWide(
@@ -20,24 +25,19 @@ const registry = processWide(
 );
 
 /**
- * Registers a class under its identity. The same declaration evaluated again replaces the class.
+ * Registers a class under its identity. One declared again in a later evaluation of its module replaces the earlier.
  *
- * @throws {@link RoutineDeclarationError} if another class, by its source text, has the identity.
+ * @throws {@link RoutineDeclarationError} if another class has the identity.
  */
-export function registerPortable(portable: PortableClass): void {
-  const { id, constructor } = portable;
+export function registerPortable(portable: DeclaredClass): void {
+  const { id, constructor, declaration } = portable;
   const { byId, byObject } = registry;
-  const known = byId.get(id);
-  if (
-    known !== undefined &&
-    known.constructor !== constructor &&
-    sourceOf(known.constructor) !== sourceOf(constructor)
-  ) {
-    throw new RoutineDeclarationError(
-      `Cannot register '${id}' as a portable class: another class has that identity; give one of them a name of its own with portable(Class, { name })`,
-    );
+  const known = byId.get(id) ?? [];
+  const sameCopy = known.find((other) => other.declaration.copy === declaration.copy);
+  if (sameCopy?.constructor === constructor) return;
+  if (sameCopy === undefined || takesPlaceOf(sameCopy.declaration, declaration, "portable class")) {
+    byId.set(id, [...known.filter((other) => other !== sameCopy), portable]);
   }
-  byId.set(id, portable);
   byObject.set(constructor, portable);
   byObject.set(constructor.prototype as object, portable);
 }
@@ -54,9 +54,5 @@ export function portableByPrototype(prototype: object): PortableClass | undefine
 
 /** The class registered under an identity. */
 export function portableById(id: string): PortableClass | undefined {
-  return registry.byId.get(id);
-}
-
-function sourceOf(constructor: Constructor): string {
-  return Function.prototype.toString.call(constructor);
+  return registry.byId.get(id)?.at(-1);
 }

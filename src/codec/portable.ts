@@ -6,13 +6,13 @@ import { assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
+import { createDeclaration, type Declaration } from "../identity/declaration.ts";
 import { declaredName } from "../identity/declared-name.ts";
 import { assertIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { platformClassOf } from "./platform-class.ts";
-import { registerPortable } from "./portable-registry.ts";
+import { type DeclaredClass, registerPortable } from "./portable-registry.ts";
 import { privateStateOf } from "./private-state.ts";
-import type { PortableClass } from "./references.ts";
 
 /** Names the static method that turns an instance into a value which can be sent: `static [encode](instance)`. Comes with {@link decode}. */
 export const encode: unique symbol = Symbol.for("merino.encode") as never;
@@ -75,7 +75,7 @@ export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorC
   }
   if (isDecoratorContext(context)) {
     registerPortable(
-      describe(identityOf(Class, context.name === undefined ? {} : { name: context.name }), Class),
+      describe(declare(Class, context.name === undefined ? {} : { name: context.name }), Class),
     );
     // Its hooks may be static fields, which exist only once the class is complete.
     context.addInitializer(() => assertInstancesTravel(Class));
@@ -83,7 +83,7 @@ export function portable<C extends AnyClass>(Class: C, context?: ClassDecoratorC
   }
   const options = resolvePortableOptions(context);
   assertInstancesTravel(Class);
-  registerPortable(describe(options.id ?? identityOf(Class, options), Class));
+  registerPortable(describe(declare(Class, options), Class));
   return Class;
 }
 
@@ -160,7 +160,8 @@ function inheritedPrivateState(Class: AnyClass): string | undefined {
   return undefined;
 }
 
-function describe(id: string, constructor: AnyClass): PortableClass {
+function describe(declaration: Declaration, constructor: AnyClass): DeclaredClass {
+  const { id } = declaration;
   const statics = constructor as unknown as {
     [encode]?: (instance: object) => unknown;
     [decode]?: (value: unknown) => object;
@@ -189,17 +190,23 @@ function describe(id: string, constructor: AnyClass): PortableClass {
         ? undefined
         : (value: unknown) => statics[decode]?.(value) as object;
     },
+    get conflict() {
+      return declaration.conflict;
+    },
+    declaration,
   };
 }
 
-function identityOf(Class: AnyClass, options: PortableOptions): string {
-  if ((options.name ?? Class.name) === "") {
+function declare(Class: AnyClass, options: PortableOptions): Declaration {
+  if (options.id === undefined && (options.name ?? Class.name) === "") {
     throw new RoutineDeclarationError(
       "Cannot register a portable class: it has no name; write `class Name …` or pass { name }",
     );
   }
-  const { module } = declarationSite(portable, options.module);
-  return `${moduleIdentity(module)}#${options.name ?? declaredName(Class.name, module)}`;
+  const site = declarationSite(portable, options.module);
+  const { module } = site;
+  const id = options.id ?? `${moduleIdentity(module)}#${options.name ?? declaredName(Class.name, module)}`;
+  return createDeclaration(Class, site, { id, isIdGiven: options.id !== undefined });
 }
 
 function isDecoratorContext(

@@ -9,6 +9,8 @@ export interface RoutineReference {
   /** URL of the declaring module; a hint that only local carriers may follow. */
   readonly module: string | undefined;
   readonly generator: boolean;
+  /** Why it cannot be named to another process, as a clause; what arrives might be another routine. */
+  readonly conflict?: string | undefined;
 }
 
 /** A portable class as the codec uses it. */
@@ -19,6 +21,8 @@ export interface PortableClass {
   readonly encode: ((instance: object) => unknown) | undefined;
   /** From `static [decode](value)`. Present exactly when `encode` is. */
   readonly decode: ((value: unknown) => object) | undefined;
+  /** Why it cannot be named to another process, as a clause; what arrives might be of another class. */
+  readonly conflict?: string | undefined;
 }
 
 /** Looks up what travels by reference. One implementation per process; signals differ per call. */

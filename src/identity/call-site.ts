@@ -1,11 +1,12 @@
 /**
- * Finds out where a routine is declared: in which module, and inside which function if not at its top
- * level. It runs once per declaration. It never guesses: code that no worker could import is refused.
+ * Finds out where a routine or class is declared: in which module and which evaluation of it, and inside which
+ * function if not at its top level. It runs once per declaration. It never guesses: code that no worker could
+ * import is refused.
  */
-import { realpathSync } from "node:fs";
-import { isAbsolute } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import { type Evaluation, evaluationOf } from "./evaluation.ts";
+import { type ModulePath, modulePath } from "./module-path.ts";
+import { moduleOf } from "./module-url.ts";
 import { type AnyFunction, captureFrames, type StackFrame } from "./stack-frames.ts";
 
 /** Where a declaration stands. */
@@ -14,17 +15,28 @@ export interface DeclarationSite {
   readonly module: string;
   /** Name of the enclosing function when no module was being evaluated; `<anonymous>` if it has none. */
   readonly declaredIn: string | undefined;
+  /** The script as V8 names it, for people: with the query of a URL; the bundle, where the module is in one. */
+  readonly script: string;
+  /** The places of the calls in the script that led there, nearest first: `line:column`, with a space between. */
+  readonly path: string;
+  /** Whether the module was being evaluated, and the path begins in its body. */
+  readonly isAtTop: boolean;
+  readonly evaluation: Evaluation;
 }
 
 const REMEDY = "pass { module: import.meta.url }, in a module that a worker can import";
+
+/** Frames that show nearly every declaration whole. Reading the stack costs most of what a declaration costs. */
+const USUAL_FRAMES = 8;
+/** Enough to see past any helpers around the declaration. */
+const MOST_FRAMES = 40;
 
 /**
  * Determines the module that declares something by calling `below`.
  *
  * That is the module whose top level led to the call, so that a helper around `routine()` may live in
  * another file; where no top level is on the stack, as in an async function after an `await`, it is the
- * module of the direct caller. A helper that calls back through an anonymous function hides its caller;
- * there, and for code without a file, the module must be given.
+ * module of the direct caller. For code without a file the module must be given.
  *
  * @param below The function that was called to declare; it calls this one itself.
  * @param given The module as the user names it: a `file:` URL or an absolute path. Wins over the stack.
@@ -32,30 +44,22 @@ const REMEDY = "pass { module: import.meta.url }, in a module that a worker can 
  *   `data:` URLs, `vm`, `eval`), if the stack cannot be read, or if `given` is not a file.
  */
 export function declarationSite(below: AnyFunction, given?: string | URL): DeclarationSite {
-  const frames = captureFrames(below, 1);
-  const direct = frames[0];
-  if (given !== undefined) {
-    const module = moduleOf(String(given));
-    if (module !== undefined) return { module, declaredIn: enclosingFunction(frames) };
-    throw new RoutineDeclarationError(
-      `Cannot declare a routine of module '${String(given)}': it is neither a 'file:' URL nor an absolute path; ${REMEDY}`,
-    );
+  let { frames, isWhole } = captureFrames(below, { limit: USUAL_FRAMES, via: 1 });
+  let found = locate(frames, given);
+  if (found.path.end !== "body" && !isWhole) {
+    ({ frames, isWhole } = captureFrames(below, { limit: MOST_FRAMES, via: 1 }));
+    found = locate(frames, given);
   }
-  if (direct === undefined) {
-    throw new RoutineDeclarationError(
-      `Cannot declare a routine: the call stack cannot be read, because 'Error' was changed; ${REMEDY}`,
-    );
-  }
-  const script = (direct.script === undefined ? direct : (frames.find(isUnnamed) ?? direct)).script;
-  const module = moduleOf(script);
-  // Code that eval() runs in a module is no more importable than code without any file.
-  if (module === undefined || moduleOf(direct.script) === undefined) {
-    const culprit = module === undefined ? script : direct.script;
-    throw new RoutineDeclarationError(
-      `Cannot declare a routine in '${culprit ?? "evaluated code"}': no worker can import it; ${REMEDY}`,
-    );
-  }
-  return { module, declaredIn: enclosingFunction(frames) };
+  const { module, path } = found;
+  const isAtTop = path.end === "body" || path.end === "factory";
+  return {
+    module,
+    declaredIn: isAtTop ? undefined : enclosingFunction(frames),
+    script: path.script,
+    path: path.text,
+    isAtTop,
+    evaluation: evaluationOf(module, path),
+  };
 }
 
 /**
@@ -66,63 +70,64 @@ export function declarationSite(below: AnyFunction, given?: string | URL): Decla
  */
 export function modulesOnStack(below: AnyFunction): readonly string[] {
   const scripts = new Set<string | undefined>();
-  for (const { script } of captureFrames(below, 1)) scripts.add(script);
+  for (const { script } of captureFrames(below, { limit: MOST_FRAMES, via: 1 }).frames) scripts.add(script);
   return [...scripts].map(moduleOf).filter((module) => module !== undefined);
 }
 
-/**
- * Turns the name of a script into the URL under which it is known everywhere.
- *
- * @param script A `file:` URL, as it is or percent-encoded, or an absolute path.
- * @returns A `file:` URL with symbolic links resolved and no query, or `undefined` for anything else.
- */
-export function moduleOf(script: string | undefined): string | undefined {
-  if (script === undefined) return undefined;
-  const path = pathOf(script);
-  // The names Node gives to code without a file, in either module system: `/cwd/[eval1]`, `/cwd/[stdin]`.
-  if (path === undefined || /[\\/]\[(?:eval|stdin|worker eval)\d*\](?:-wrapper)?$/.test(path))
-    return undefined;
-  return pathToFileURL(realPath(path)).href;
+function locate(
+  frames: readonly StackFrame[],
+  given: string | URL | undefined,
+): { readonly module: string; readonly path: ModulePath } {
+  const direct = frames[0];
+  if (given !== undefined) {
+    const module = moduleOf(String(given));
+    if (module !== undefined) return { module, path: pathTo(module, frames) };
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine of module '${String(given)}': it is neither a 'file:' URL nor an absolute path; ${REMEDY}`,
+    );
+  }
+  if (direct === undefined) {
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine: the call stack cannot be read, because 'Error' was changed; ${REMEDY}`,
+    );
+  }
+  const { script } = declaringFrame(frames, direct);
+  const module = moduleOf(script);
+  // Code that eval() runs in a module is no more importable than code without any file.
+  if (script === undefined || module === undefined || moduleOf(direct.script) === undefined) {
+    const culprit = module === undefined ? script : direct.script;
+    throw new RoutineDeclarationError(
+      `Cannot declare a routine in '${culprit ?? "evaluated code"}': no worker can import it; ${REMEDY}`,
+    );
+  }
+  return { module, path: modulePath(frames, script) };
 }
 
-function pathOf(script: string): string | undefined {
-  if (!/^file:/i.test(script)) return isAbsolute(script) ? script : undefined;
-  try {
-    const url = new URL(script);
-    url.search = "";
-    url.hash = "";
-    return fileURLToPath(url);
-  } catch {
-    return undefined;
-  }
+/** The frame whose script is the declaring module: the top level that led to the call, or the direct caller. */
+function declaringFrame(frames: readonly StackFrame[], direct: StackFrame): StackFrame {
+  if (direct.script === undefined) return direct;
+  // Where bodies cannot be seen, a function without a name counts as one.
+  return frames.find(direct.isBody === undefined ? isUnnamed : isBody) ?? direct;
 }
 
-function realPath(path: string): string {
-  for (const candidate of [path, path.replace(/\?.*$/, "")]) {
-    try {
-      return realpathSync(candidate);
-    } catch {
-      // Removed since it was loaded, or a loader added a query to a path: try without, else keep the name.
-    }
-  }
-  return path;
+/** The path in a module that was given. Its script may be another, as of a bundle, or evaluated code. */
+function pathTo(module: string, frames: readonly StackFrame[]): ModulePath {
+  const direct = frames[0];
+  const named = frames.find(({ source }) => moduleOf(source) === module);
+  const script = (named ?? (direct && declaringFrame(frames, direct)))?.source;
+  return modulePath(frames, script ?? module);
+}
+
+function isBody({ isBody }: StackFrame): boolean {
+  return isBody === true;
 }
 
 function isUnnamed({ functionName }: StackFrame): boolean {
   return functionName === undefined;
 }
 
-/**
- * The function around the declaration, unless a module is being evaluated: then a worker that imports the
- * module passes through the same function. A frame whose caller is unknown counts as the top level of a
- * module.
- */
+/** The function around a declaration that is not at the top level of its module. */
 function enclosingFunction(frames: readonly StackFrame[]): string | undefined {
-  const callerIs = (pattern: RegExp) => (frame: StackFrame, index: number) =>
-    isUnnamed(frame) && pattern.test(frames[index + 1]?.script ?? "");
-  if (frames.some(callerIs(/^node:internal\/modules\//))) return undefined;
-  // A callback that Node itself calls: an event, a timer, a test.
-  if (frames.some(callerIs(/^node:(?!vm$|internal\/(?:vm|process)\b)/)))
-    return frames[0]?.functionName ?? "<anonymous>";
-  return frames.some(isUnnamed) ? undefined : frames[0]?.functionName;
+  const direct = frames[0];
+  return direct === undefined ? undefined : (direct.functionName ?? "<anonymous>");
 }

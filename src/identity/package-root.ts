@@ -6,19 +6,63 @@ import { readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** What a module is called, and which copy of its package it is in. */
+export interface ModulePlace {
+  /** `<package name>/<path>`; see {@link moduleIdentity}. */
+  readonly identity: string;
+  /**
+   * Which copy of the package, where a program has several: the path of its root from the first `/node_modules/`
+   * on, which is the same wherever the program is installed. Empty for what is not in `node_modules`.
+   */
+  readonly copy: string;
+  /** The package's version; empty without one. */
+  readonly version: string;
+  /** The package's root directory; absent for a module outside every named package. */
+  readonly root: string | undefined;
+}
+
 interface PackageRoot {
   readonly name: string;
+  readonly version: string;
   readonly directory: string;
 }
 
 const roots = new Map<string, PackageRoot | undefined>();
+const places = new Map<string, ModulePlace>();
+
+/** The directory in which packages are installed. */
+const INSTALLED = "/node_modules/";
 
 /**
- * Names a module by its package.
+ * Finds the package of a module.
  *
  * The package is the nearest directory upwards whose `package.json` has a name; nameless ones, as builds put
  * into `dist/` to set the module system, are passed over. A module outside every named package is named by
  * its absolute path behind `~/`, which means the same module on this host only.
+ *
+ * @param moduleUrl A `file:` URL. Query and fragment do not matter.
+ */
+export function modulePlace(moduleUrl: string): ModulePlace {
+  const known = places.get(moduleUrl);
+  if (known !== undefined) return known;
+  const url = new URL(moduleUrl);
+  url.search = "";
+  url.hash = "";
+  const path = fileURLToPath(url);
+  const root = findRoot(dirname(path));
+  const inside = root === undefined ? path.replace(/^[\\/]+/, "") : relative(root.directory, path);
+  const place: ModulePlace = {
+    identity: `${root?.name ?? "~"}/${withSlashes(inside)}`.normalize("NFC"),
+    copy: root === undefined ? "" : copyOf(withSlashes(root.directory)),
+    version: root?.version ?? "",
+    root: root?.directory,
+  };
+  places.set(moduleUrl, place);
+  return place;
+}
+
+/**
+ * Names a module by its package.
  *
  * @param moduleUrl A `file:` URL. Query and fragment do not matter.
  * @returns `<package name>/<path>`, with `/` on every platform and in Unicode's composed form, because some
@@ -27,31 +71,36 @@ const roots = new Map<string, PackageRoot | undefined>();
  * moduleIdentity("file:///srv/thumbs/src/jobs.ts"); // => "thumbs/src/jobs.ts"
  */
 export function moduleIdentity(moduleUrl: string): string {
-  const url = new URL(moduleUrl);
-  url.search = "";
-  url.hash = "";
-  const path = fileURLToPath(url);
-  const root = findRoot(dirname(path));
-  const inside = root === undefined ? path.replace(/^[\\/]+/, "") : relative(root.directory, path);
-  return `${root?.name ?? "~"}/${inside.split(sep).join("/")}`.normalize("NFC");
+  return modulePlace(moduleUrl).identity;
+}
+
+function copyOf(directory: string): string {
+  const at = directory.indexOf(INSTALLED);
+  return at === -1 ? "" : directory.slice(at).normalize("NFC");
+}
+
+function withSlashes(path: string): string {
+  return path.split(sep).join("/");
 }
 
 function findRoot(directory: string): PackageRoot | undefined {
   if (roots.has(directory)) return roots.get(directory);
-  const name = packageName(directory);
+  const found = readPackage(directory);
   const parent = dirname(directory);
-  const root = name !== undefined ? { name, directory } : parent === directory ? undefined : findRoot(parent);
+  const root =
+    found !== undefined ? { ...found, directory } : parent === directory ? undefined : findRoot(parent);
   roots.set(directory, root);
   return root;
 }
 
-/** The name in a directory's `package.json`; `undefined` without one that could name a package. */
-function packageName(directory: string): string | undefined {
+/** What a directory's `package.json` says; `undefined` without one that could name a package. */
+function readPackage(directory: string): { readonly name: string; readonly version: string } | undefined {
   try {
-    const { name } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8").replace(/^\uFEFF/, ""));
-    return typeof name === "string" && /^(?:@[^@/\\\s#:]+\/)?[^@/\\\s.~#:][^/\\\s#:]*$/.test(name)
-      ? name
-      : undefined;
+    const text = readFileSync(join(directory, "package.json"), "utf8").replace(/^\uFEFF/, "");
+    const { name, version } = JSON.parse(text) as { readonly name?: unknown; readonly version?: unknown };
+    if (typeof name !== "string" || !/^(?:@[^@/\\\s#:]+\/)?[^@/\\\s.~#:][^/\\\s#:]*$/.test(name))
+      return undefined;
+    return { name, version: typeof version === "string" ? version : "" };
   } catch {
     // Missing, unreadable or malformed: Node itself reports that where it matters.
     return undefined;

@@ -1,5 +1,7 @@
 /** What is known about a declared routine: its identity and where it came from. Data only. */
 
+import type { Declaration } from "./declaration.ts";
+
 /** How a routine's body answers: once, or with a stream of values. */
 export type RoutineKind = "function" | "generator";
 
@@ -19,4 +21,11 @@ export interface RoutineDefinition {
   readonly timeoutMs: number | undefined;
   /** The callable that users have; what arrives when the routine itself travels as a value. */
   readonly routine: object;
+  /** Where and how it was declared; absent for one that another process has declared. */
+  readonly declaration?: Declaration;
+}
+
+/** A routine that this process has declared. */
+export interface DeclaredRoutine extends RoutineDefinition {
+  readonly declaration: Declaration;
 }

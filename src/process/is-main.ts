@@ -1,7 +1,7 @@
 /** Tells whether a module is the program that was started. */
 
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { moduleOf } from "../identity/call-site.ts";
+import { moduleOf } from "../identity/module-url.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "./launch/entry-module.ts";
 

@@ -5,6 +5,7 @@ import type { CallOptions, CallRequest, Dispatcher } from "../context/dispatcher
 import { ambientDispatcher, currentScope } from "../context/scope.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
+import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 
 /** What calls need to know of a routine; resolved late for methods, whose class is defined after them. */
@@ -52,6 +53,12 @@ function prepare(
   options: CallOptions | undefined,
 ): { dispatcher: Dispatcher; request: CallRequest } {
   const definition = typeof source === "function" ? source(receiver) : source;
+  const conflict = definition.declaration?.conflict;
+  if (conflict !== undefined) {
+    throw new RoutineDeclarationError(
+      `Cannot call '${definition.id}' on a worker: ${conflict}; .local() runs the body here`,
+    );
+  }
   const scope = currentScope();
   const dispatcher = options?.pool?.dispatcher ?? scope?.dispatcher ?? ambientDispatcher();
   if (dispatcher === undefined) {

@@ -6,10 +6,12 @@
 
 import { portableById, portableByPrototype } from "../codec/portable-registry.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
+import type { DeclarationSite } from "../identity/call-site.ts";
+import { createDeclaration } from "../identity/declaration.ts";
 import { formatIdentity, parseIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { findRoutine, registerRoutine } from "../identity/registry.ts";
-import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
+import type { DeclaredRoutine, RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { createCallable } from "./callable.ts";
 
 const PENDING: unique symbol = Symbol.for("merino.routine.method") as never;
@@ -52,7 +54,7 @@ export function declareMethod(
   body: RoutineDefinition["body"],
   kind: RoutineKind,
   context: ClassMethodDecoratorContext,
-  site: { readonly module: string | undefined; readonly declaredIn: string | undefined },
+  site: DeclarationSite,
 ): object {
   const name = context.name;
   if (typeof name !== "string" || context.private) {
@@ -60,10 +62,10 @@ export function declareMethod(
       `Cannot make a routine of the method '${String(name)}': only public methods with a plain name can be found by a worker`,
     );
   }
-  let definition: RoutineDefinition | undefined;
+  let definition: DeclaredRoutine | undefined;
   const bind = (identity: string): RoutineDefinition => {
     if (definition === undefined) {
-      definition = {
+      const declared: DeclaredRoutine = {
         id: identity,
         name: identity.slice(identity.lastIndexOf("#") + 1),
         module: site.module,
@@ -72,8 +74,10 @@ export function declareMethod(
         declaredIn: site.declaredIn,
         timeoutMs: undefined,
         routine: callable,
+        declaration: createDeclaration(body, site, { id: identity, isIdGiven: false }),
       };
-      registerRoutine(definition);
+      registerRoutine(declared);
+      definition = declared;
     }
     return definition;
   };
@@ -87,8 +91,7 @@ export function declareMethod(
   if (context.static) {
     context.addInitializer(function (this: unknown) {
       const className = (this as { name: string }).name;
-      if (site.module !== undefined)
-        bind(formatIdentity(moduleIdentity(site.module), `${className}.${name}`));
+      bind(formatIdentity(moduleIdentity(site.module), `${className}.${name}`));
     });
   }
   return callable;

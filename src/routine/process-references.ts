@@ -19,7 +19,8 @@ export const processReferences: References = {
   describeRoutine(candidate: object): RoutineReference | undefined {
     const definition = definitionOf(candidate) ?? standIns.get(candidate);
     if (definition === undefined) return undefined;
-    return { id: definition.id, module: definition.module, generator: definition.kind === "generator" };
+    const { id, module, kind, declaration } = definition;
+    return { id, module, generator: kind === "generator", conflict: declaration?.conflict };
   },
   resolveRoutine(reference: RoutineReference): unknown {
     return findRoutine(reference.id)?.routine ?? standInFor(reference);

@@ -7,6 +7,7 @@ import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
+import { createDeclaration } from "../identity/declaration.ts";
 import { declaredName } from "../identity/declared-name.ts";
 import { assertIdentity, formatIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
@@ -34,7 +35,8 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
  * @param fn The body. It needs a name, here or in `options`.
  * @param options Identity and default budget.
  * @returns The routine, with the function's own parameters and result.
- * @throws {@link RoutineDeclarationError} when it has no name or module, or its identity is taken.
+ * @throws {@link RoutineDeclarationError} when it has no name or module, or its identity is taken: by another
+ *   routine, or because this call runs several times while the module is evaluated once.
  * @throws {@link InvalidOptionError} for a bad option.
  * @example
  * export const add = routine(async function add(x: number, y: number) {
@@ -71,7 +73,7 @@ export function routine<F extends RoutineBody>(
   const { module, name: shownName, id, timeoutMs } = resolveRoutineOptions(options, body);
   const site = declarationSite(routine, module);
   const name = options.name ?? declaredName(shownName, site.module);
-  const identity = id ?? formatIdentity(moduleIdentityOf(site.module, name), name);
+  const identity = id ?? formatIdentity(moduleIdentity(site.module), name);
   const definition = {
     id: identity,
     name,
@@ -81,19 +83,11 @@ export function routine<F extends RoutineBody>(
     declaredIn: site.declaredIn,
     timeoutMs,
     routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
+    declaration: createDeclaration(body, site, { id: identity, isIdGiven: id !== undefined }),
   };
   definition.routine = createCallable(definition, body, kind);
   registerRoutine(definition);
   return definition.routine as Routine<F>;
-}
-
-function moduleIdentityOf(module: string | undefined, name: string): string {
-  if (module === undefined) {
-    throw new RoutineDeclarationError(
-      `Cannot declare the routine '${name}': its module is unknown; pass { module: import.meta.url } or { id }`,
-    );
-  }
-  return moduleIdentity(module);
 }
 
 function resolveRoutineOptions(

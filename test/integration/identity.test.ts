@@ -73,8 +73,23 @@ describe("declaration", () => {
 
     assert.match(
       said,
-      /^ERR_MERINO_ROUTINE_DECLARATION .*'program\/jobs\.js#add'.*jobs\.js'.*jobs\.js'.*\{ name \}/,
+      /^ERR_MERINO_ROUTINE_DECLARATION .*'program\/jobs\.js#add'.*jobs\.js:3:\d+'.*jobs\.js:2:\d+'.*\{ name \}/,
     );
+  });
+
+  test("it is refused for a helper that makes two of one name, until each has a name", async () => {
+    const jobs = (second: string): string => `${IMPORT}
+      const job = (fn, options) => routine(async function job(x) { return fn(x); }, options);
+      export const double = job((n) => n * 2);
+      export const triple = job((n) => n * 3${second});`;
+    const main = mainOf("console.log(await jobs.double(5), await jobs.triple(5));");
+
+    const refused = await runFiles({ "main.js": main, "jobs.js": jobs("") });
+    const named = await runFiles({ "main.js": main, "jobs.js": jobs(', { name: "triple" }') });
+
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, ""]);
+    assert.match(refused.stderr, /RoutineDeclarationError: .*'program\/jobs\.js#job'.*give each \{ name \}/);
+    assertOutput(named, ["10 15"]);
   });
 
   test("it is refused for an id that another module has taken, with both modules", async () => {
@@ -303,6 +318,22 @@ describe("refusal", () => {
     assert.match(
       stdout,
       /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#add .*top level.*condition.*'program\/jobs\.js#adds'/,
+    );
+  });
+
+  test("a routine of which a worker has declared another one as well is refused, and says where", async () => {
+    const { exitCode, stdout, stderr } = await runFiles({
+      "jobs.js": `${IMPORT}
+        const job = (n) => routine(async function job() { return n; });
+        export const one = job(1);
+        if (process.send !== undefined) job(2);`,
+      "main.js": mainOf(`await jobs.one().catch(${SHOW});`),
+    });
+
+    assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assert.match(
+      stdout,
+      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#job .*in the worker.*jobs\.js:3:.*jobs\.js:4:.*\{ name \}/,
     );
   });
 

@@ -15,6 +15,8 @@ export function readError(decoding: Decoding): unknown {
   if (origin > ErrorOrigin.UNKNOWN) decoding.fail("an error has no origin");
   const byReference = origin === ErrorOrigin.PORTABLE || origin === ErrorOrigin.HOOKED;
   const reference = byReference ? decoding.readClass() : undefined;
+  // An error arrives in any case, if need be as one of a class that nobody registered.
+  const known = reference?.portable?.conflict === undefined ? reference?.portable : undefined;
   const named = reference === undefined ? decoding.readString() : "";
   const name = decoding.readOptionalString();
   const index = decoding.reserve();
@@ -22,11 +24,11 @@ export function readError(decoding: Decoding): unknown {
   const stack = decoding.readOptionalString();
   let error: unknown;
   if (origin === ErrorOrigin.HOOKED) {
-    error = readHooked(decoding, { hook: reference?.portable?.decode, name, message });
+    error = readHooked(decoding, { hook: known?.decode, name, message });
     decoding.settle(index, error);
     if (error instanceof Error && stack !== undefined) hide(error, "stack", stack);
   } else {
-    const portable = reference?.portable?.constructor;
+    const portable = known?.constructor;
     const made =
       portable === undefined ? create(origin, { named, name, message }) : construct(portable, message);
     error = made;

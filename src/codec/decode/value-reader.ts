@@ -4,6 +4,7 @@
  */
 
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
+import type { PortableClass } from "../references.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
 import { Decoding, defineField } from "./decoding.ts";
 import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
@@ -257,8 +258,7 @@ export class ValueReader extends Decoding {
   #readInstance(): unknown {
     this.enter();
     const index = this.reserve();
-    const { id, portable } = this.readClass();
-    if (portable === undefined) this.fail(unknownClass(id));
+    const portable = this.#knownClass();
     let instance: unknown;
     if (portable.decode === undefined) {
       instance = Object.create(portable.constructor.prototype as object);
@@ -274,10 +274,17 @@ export class ValueReader extends Decoding {
 
   #readClassItself(): unknown {
     const index = this.reserve();
-    const { id, portable } = this.readClass();
-    if (portable === undefined) this.fail(unknownClass(id));
+    const portable = this.#knownClass();
     this.settle(index, portable.constructor);
     return portable.constructor;
+  }
+
+  #knownClass(): PortableClass {
+    const { id, portable } = this.readClass();
+    if (portable === undefined) this.fail(unknownClass(id));
+    if (portable.conflict !== undefined)
+      this.fail(`it holds an instance of '${portable.id}', but here ${portable.conflict}`);
+    return portable;
   }
 
   #readRoutine(): unknown {

@@ -39,7 +39,9 @@ export interface ErrorDetails {
 /** Writes an error. */
 export function writeError(encoding: Encoding, error: object, details: ErrorDetails): void {
   if (encoding.wroteReference(error)) return;
-  const { portable, prototype } = details;
+  const { prototype } = details;
+  // An error arrives in any case, if need be as one of a class that nobody registered.
+  const portable = details.portable?.conflict === undefined ? details.portable : undefined;
   const extension = encoding.openExtension(Extension.ERROR);
   encoding.enter(0);
   const name = text(fieldOf(encoding, error, "name"));

@@ -202,6 +202,7 @@ export class ValueWriter extends Encoding {
   }
 
   #writeInstance(value: object, portable: PortableClass): void {
+    this.#refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.INSTANCE);
     this.enter(Step.PROPERTY);
@@ -220,6 +221,10 @@ export class ValueWriter extends Encoding {
     this.closeExtension(extension);
   }
 
+  #refuseConflict({ id, conflict }: { readonly id: string; readonly conflict?: string | undefined }): void {
+    if (conflict !== undefined) this.refuse(`'${id}' has no meaning to other processes: ${conflict}`);
+  }
+
   #writeSignal(signal: AbortSignal): void {
     const { signals } = this.options;
     if (signals === undefined) this.refuse("an AbortSignal travels only among the arguments of a call");
@@ -233,6 +238,7 @@ export class ValueWriter extends Encoding {
     if (references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     const portable = references.portableByConstructor(value);
     if (portable === undefined) this.refuse(explainPrimitive(value));
+    this.#refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.CLASS);
     this.writeClass(portable);
@@ -250,6 +256,7 @@ export class ValueWriter extends Encoding {
   #writeRoutine(value: object): void {
     if (this.wroteReference(value)) return;
     const reference = this.options.references.describeRoutine(value);
+    if (reference !== undefined) this.#refuseConflict(reference);
     const extension = this.openExtension(Extension.ROUTINE);
     this.writeString(reference?.id ?? "");
     this.writeOptionalString(reference?.module);

@@ -4,8 +4,9 @@
  * and never mentions a routine outside of the set.
  */
 import { portableByPrototype } from "../../codec/portable-registry.ts";
-import { moduleOf } from "../../identity/call-site.ts";
-import { allRoutines, definitionOf, findRoutine, nearMisses } from "../../identity/registry.ts";
+import { moduleOf } from "../../identity/module-url.ts";
+import { nearMisses } from "../../identity/near-misses.ts";
+import { allRoutines, definitionOf, findRoutine } from "../../identity/registry.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { findMethodRoutine } from "../../routine/method-routine.ts";
 

@@ -7,7 +7,8 @@
  * import belongs to it for good: a program that starts itself from a module other than the entry, and opens
  * its pool only after some `await`, would otherwise start workers without end.
  */
-import { moduleOf, modulesOnStack } from "../../identity/call-site.ts";
+import { modulesOnStack } from "../../identity/call-site.ts";
+import { moduleOf } from "../../identity/module-url.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";

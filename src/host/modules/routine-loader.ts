@@ -3,7 +3,8 @@
  * that may not is restricted to the exposed routines, and is told at once, by the head of its task.
  */
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
-import { findRoutine, nearMisses } from "../../identity/registry.ts";
+import { nearMisses } from "../../identity/near-misses.ts";
+import { findRoutine } from "../../identity/registry.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { findMethodRoutine } from "../../routine/method-routine.ts";
 import type { Nack } from "../../wire/frames.ts";
@@ -45,6 +46,9 @@ export function createRoutineLoader(
     if (!restricted) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
     if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
+    // Where it is declared is nothing that the network has to know.
+    if (definition.declaration?.conflict !== undefined)
+      return createNack(NackCode.UNKNOWN_ROUTINE, "the worker has declared several routines of that identity");
     request.definition = definition;
     return definition;
   }
@@ -77,6 +81,8 @@ async function load(
   }
   const definition = find();
   if (definition === undefined) throw new Error(explainMiss(loader, request, module));
+  const conflict = definition.declaration?.conflict;
+  if (conflict !== undefined) throw new Error(`in the worker, ${conflict}`);
   return definition;
 }
 

@@ -1,4 +1,4 @@
-/** Registration of portable classes: identity, replacement, refusals. */
+/** Registration of portable classes: identity, refusals. What may share an identity is tested in `routine/declaration.test.ts`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -12,13 +12,6 @@ import { Point } from "./awkward-classes.ts";
 
 const here = "merino/test/unit/codec/portable.test.ts";
 const declarationError = { code: "ERR_MERINO_ROUTINE_DECLARATION" };
-
-/** Evaluates a class declaration anew each time. */
-function declare(result: number): new () => { result(): number } {
-  return new Function(`return class Evaluated { result() { return ${result}; } }`)() as ReturnType<
-    typeof declare
-  >;
-}
 
 @portable
 class Decorated {
@@ -66,21 +59,6 @@ test("portable finds a class by identity, by constructor and by its exact protot
   assert.equal(portableByPrototype(Exact.prototype)?.constructor, Exact);
   assert.equal(portableByPrototype(Below.prototype), undefined);
   assert.equal(portableByConstructor(Below), undefined);
-});
-
-test("portable replaces a class whose declaration is evaluated again, and still knows the old one", () => {
-  const [First, Second] = [declare(1), declare(1)];
-  portable(First, { id: "again#Evaluated" });
-  portable(Second, { id: "again#Evaluated" });
-
-  assert.equal(portableById("again#Evaluated")?.constructor, Second);
-  assert.equal(portableByConstructor(First)?.id, "again#Evaluated");
-});
-
-test("portable refuses another class under an identity that is taken", () => {
-  portable(declare(1), { id: "taken#Evaluated" });
-
-  assert.throws(() => portable(declare(2), { id: "taken#Evaluated" }), declarationError);
 });
 
 test("portable refuses a class without a name", () => {

@@ -3,17 +3,15 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import {
-  type DeclarationSite,
-  declarationSite,
-  moduleOf,
-  modulesOnStack,
-} from "../../../src/identity/call-site.ts";
+import { type DeclarationSite, declarationSite, modulesOnStack } from "../../../src/identity/call-site.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";
 
 function declare(given?: string | URL): DeclarationSite {
   return declarationSite(declare, given);
+}
+
+function placeOf({ module, declaredIn, isAtTop }: DeclarationSite): object {
+  return { module, declaredIn, isAtTop };
 }
 
 interface Fixture {
@@ -52,7 +50,7 @@ for (const [file, text] of Object.entries(SPELLINGS)) {
 
     const { site } = await importFixture(fixtures.url(file));
 
-    assert.deepEqual(site, { module: fixtures.url(file), declaredIn: undefined });
+    assert.deepEqual(placeOf(site), { module: fixtures.url(file), declaredIn: undefined, isAtTop: true });
   });
 }
 
@@ -65,7 +63,51 @@ test("declarationSite names the module that uses a helper, not the helper's", as
 
   const { site } = await importFixture(fixtures.url("user.mjs"));
 
-  assert.deepEqual(site, { module: fixtures.url("user.mjs"), declaredIn: undefined });
+  assert.deepEqual(placeOf(site), {
+    module: fixtures.url("user.mjs"),
+    declaredIn: undefined,
+    isAtTop: true,
+  });
+});
+
+test("declarationSite names the module that uses a helper, also one that calls back through a nameless function", async () => {
+  using fixtures = temporaryPackage({
+    "helper.mjs": "export const jobs = (names) => names.map(() => declareForTest());",
+    "user.mjs": 'import { jobs } from "./helper.mjs"; export const [site] = jobs(["add"]);',
+  });
+
+  const { site } = await importFixture(fixtures.url("user.mjs"));
+
+  assert.deepEqual([site.module, site.isAtTop, site.path], [fixtures.url("user.mjs"), true, "1:60"]);
+});
+
+test("declarationSite names the module of a function that a callback calls later on, not the callback's", async () => {
+  using fixtures = temporaryPackage({
+    "late.mjs": "export function setUp() { return declareForTest(); }",
+  });
+  const { setUp } = (await import(fixtures.url("late.mjs"))) as { setUp(): DeclarationSite };
+
+  const [site] = [1].map(() => setUp());
+
+  assert.deepEqual(placeOf(site as DeclarationSite), {
+    module: fixtures.url("late.mjs"),
+    declaredIn: "setUp",
+    isAtTop: false,
+  });
+});
+
+test("declarationSite gives the places of all calls in the module, as far as its body", async () => {
+  using fixtures = temporaryPackage({
+    "jobs.mjs": `const job = () => declareForTest();
+export const sites = [job(), job(), ...[1, 2].map(() => job())];`,
+  });
+
+  const { sites } = (await import(fixtures.url("jobs.mjs"))) as unknown as { sites: DeclarationSite[] };
+
+  assert.deepEqual(
+    sites.map(({ path }) => path),
+    ["1:19 2:23", "1:19 2:30", "1:19 2:57 2:47", "1:19 2:57 2:47"],
+  );
 });
 
 test("declarationSite drops the query of a module's URL and keeps what is encoded", async () => {
@@ -91,7 +133,11 @@ test("declarationSite names the direct caller's module and function where no top
 
   const { site } = await importFixture(fixtures.url("late.mjs"));
 
-  assert.deepEqual(site, { module: fixtures.url("late.mjs"), declaredIn: "setUp" });
+  assert.deepEqual(placeOf(site), {
+    module: fixtures.url("late.mjs"),
+    declaredIn: "setUp",
+    isAtTop: false,
+  });
 });
 
 test("declarationSite tells a declaration in a callback of Node's from one at the top level", async () => {
@@ -99,7 +145,11 @@ test("declarationSite tells a declaration in a callback of Node's from one at th
     setImmediate(() => resolve(declare()));
   });
 
-  assert.deepEqual(site, { module: import.meta.url, declaredIn: "<anonymous>" });
+  assert.deepEqual(placeOf(site), {
+    module: import.meta.url,
+    declaredIn: "<anonymous>",
+    isAtTop: false,
+  });
 });
 
 test("declarationSite prefers the module it is given, as a URL or a path", () => {
@@ -221,24 +271,4 @@ test("modulesOnStack lists the modules of all callers", async () => {
   const { site } = await importFixture(fixtures.url("outer.mjs"));
 
   assert.deepEqual(site, [fixtures.url("inner.mjs"), fixtures.url("outer.mjs")]);
-});
-
-test("moduleOf refuses the names that Node gives to code without a file", () => {
-  const names = [
-    "[eval]",
-    "[stdin]",
-    "[worker eval]",
-    "REPL1",
-    "evalmachine.<anonymous>",
-    "file:///srv/[eval1]",
-  ];
-
-  assert.deepEqual(
-    names.map(moduleOf),
-    names.map(() => undefined),
-  );
-});
-
-test("moduleOf keeps the name of a file that is gone", () => {
-  assert.equal(moduleOf("/no such/jobs.js"), pathToFileURL("/no such/jobs.js").href);
 });

@@ -70,6 +70,35 @@ describe("declarationSite in a process of its own", () => {
     });
   }
 
+  test("it tells evaluations apart of ES modules that node:vm evaluates, as Jest does", async () => {
+    using fixtures = temporaryPackage({
+      "jobs.mjs": "routine(); await null; routine();",
+      "run.mjs": `
+        import { readFileSync } from "node:fs";
+        import { SourceTextModule } from "node:vm";
+        import { declarationSite } from ${JSON.stringify(compiled.url("identity/call-site.js"))};
+        const found = [];
+        globalThis.routine = function routine() { found.push(declarationSite(routine)); };
+        const path = process.argv[2];
+        for (const identifier of [path, path, "file://" + path, "file://" + path]) {
+          const module = new SourceTextModule(readFileSync(path, "utf8"), { identifier });
+          await module.link(() => {});
+          await module.evaluate();
+        }
+        console.log(found.map(({ evaluation }) => found.findIndex((other) => other.evaluation === evaluation)).join());
+        console.log(new Set(found.map(({ module, isAtTop }) => module + isAtTop)).size);`,
+    });
+
+    const { stdout, stderr } = await runNode([
+      "--no-warnings",
+      "--experimental-vm-modules",
+      fixtures.path("run.mjs"),
+      fixtures.path("jobs.mjs"),
+    ]);
+
+    assert.equal(`${stdout}${stderr}`, "0,0,2,2,4,4,6,6\n1\n");
+  });
+
   test("it names the file that runs, not its source, under --enable-source-maps", async () => {
     const map = {
       version: 3,

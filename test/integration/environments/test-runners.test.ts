@@ -108,6 +108,40 @@ const add = routine(async function add(x: number, y: number) { return x + y; });
     });
   }
 
+  test("they may evaluate a module again under vitest, and are refused two routines of one identity", async () => {
+    await using project = userProject(
+      {
+        "package.json": MODULES,
+        "again.test.ts": `import { afterAll, beforeAll, expect, test, vi } from "vitest";
+          import { WorkerPool } from "merino";
+          let pool: WorkerPool;
+          beforeAll(async () => { pool = await WorkerPool.open({ size: 1 }); });
+          afterAll(() => pool.close());
+          for (const n of [1, 2, 3]) {
+            test("evaluation " + n, async () => {
+              vi.resetModules();
+              const { add } = await import("./jobs.js");
+              expect(await add(n, 1)).toBe(n + 1);
+            });
+          }
+          test("refused", async () => {
+            await expect(import("./twice.js")).rejects.toThrow(/twice.ts#job.*twice.ts:\\d+:\\d+.*{ name }/);
+          });`,
+        "jobs.ts": JOBS,
+        "twice.ts": `import { routine } from "merino";
+          const job = (n: number) => routine(async function job() { return n; });
+          export const one = job(1);
+          export const two = job(2);`,
+      },
+      { dependencies: ["tsx", "vitest"] },
+    );
+
+    const { exitCode, stdout, stderr } = await project.run(["node_modules/vitest/vitest.mjs", "run"]);
+
+    assert.equal(exitCode, 0, `${stdout}${stderr}`);
+    assert.equal(stderr, "");
+  });
+
   test("without tsx they work under vitest where Node takes TypeScript, and fail with a clear error elsewhere", async () => {
     const expectation = STRIPS_TYPES
       ? "expect(await add(1, 2)).toBe(3)"

@@ -34,7 +34,8 @@ export function createRoutineLoader(
   const isRestricted = ({ mayImport }: RoutineRequest): boolean => !mayImport || !importOnDemand;
 
   function lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined {
-    if (request.definition !== undefined) return request.definition;
+    const known = request.definition;
+    if (known !== undefined && known.declaration?.conflict === undefined) return known;
     const restricted = isRestricted(request);
     const fault = identityFault(request.id);
     if (fault !== undefined) {
@@ -48,7 +49,10 @@ export function createRoutineLoader(
     if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
     // Where it is declared is nothing that the network has to know.
     if (definition.declaration?.conflict !== undefined)
-      return createNack(NackCode.UNKNOWN_ROUTINE, "the worker has declared several routines of that identity");
+      return createNack(
+        NackCode.UNKNOWN_ROUTINE,
+        "the worker has declared several routines of that identity",
+      );
     request.definition = definition;
     return definition;
   }

@@ -29,6 +29,8 @@ export interface PortableClass {
 export interface References {
   /** The reference of a routine, or `undefined` for any other function. */
   describeRoutine(candidate: object): RoutineReference | undefined;
+  /** What a function is that belongs to a routine and is none itself, as a clause with what to send instead. */
+  explainFunction?(candidate: object): string | undefined;
   /** The routine registered under the identity; for an unknown one, a callable stand-in. Never imports. */
   resolveRoutine(reference: RoutineReference): unknown;
   /** The portable class of an instance's exact prototype, or of the class itself, or `undefined`. */

@@ -4,6 +4,19 @@ import type { RoutineDefinition, RoutineKind } from "../identity/routine-definit
 import { resolveCallOptions } from "./call-options.ts";
 import { callGenerator, callOnce, type DefinitionSource, rejectedGenerator } from "./call-routine.ts";
 
+/** Where a routine that was bound to options has the routine itself; it does not travel in its place. */
+const ROUTINE: unique symbol = Symbol.for("merino.routine.bound") as never;
+
+interface Bound {
+  (this: unknown, ...parameters: unknown[]): unknown;
+  [ROUTINE]?: object;
+}
+
+/** The routine that `with()` has bound to options, or `undefined` for any other function. */
+export function boundRoutine(candidate: object): { readonly name: string } | undefined {
+  return (candidate as Bound)[ROUTINE] as { readonly name: string } | undefined;
+}
+
 /** Builds the callable that users get around a definition. */
 export function createCallable(
   source: DefinitionSource,
@@ -32,12 +45,14 @@ export function createCallable(
         } catch (error) {
           refusal = error; // a call never throws: the promise of the call rejects with it
         }
-        return function (this: unknown, ...parameters: unknown[]): unknown {
+        const bound: Bound = function (this: unknown, ...parameters: unknown[]): unknown {
           if (refusal !== undefined) {
             return kind === "generator" ? rejectedGenerator(refusal) : Promise.reject(refusal);
           }
           return call(source, this, parameters, options);
         };
+        bound[ROUTINE] = callable;
+        return bound;
       },
     },
   };

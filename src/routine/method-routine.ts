@@ -97,6 +97,11 @@ export function declareMethod(
   return callable;
 }
 
+/** Whether a function is a routine made of a method whose class is not known yet. */
+export function isUnboundMethod(candidate: object): boolean {
+  return (candidate as { [PENDING]?: PendingMethod })[PENDING] !== undefined;
+}
+
 /**
  * Finds a method routine by identity through its portable class, binding it on the way.
  *

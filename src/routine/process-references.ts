@@ -3,9 +3,10 @@
 import { portableByConstructor, portableById, portableByPrototype } from "../codec/portable-registry.ts";
 import type { PortableClass, References, RoutineReference } from "../codec/references.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
-import { definitionOf, findRoutine } from "../identity/registry.ts";
+import { allRoutines, definitionOf, findRoutine } from "../identity/registry.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { createCallable } from "./callable.ts";
+import { boundRoutine, createCallable } from "./callable.ts";
+import { isUnboundMethod } from "./method-routine.ts";
 
 /** Stand-ins made here, so that they can be passed on. */
 const standIns = new WeakMap<object, RoutineDefinition>();
@@ -21,6 +22,19 @@ export const processReferences: References = {
     if (definition === undefined) return undefined;
     const { id, module, kind, declaration } = definition;
     return { id, module, generator: kind === "generator", conflict: declaration?.conflict };
+  },
+  explainFunction(candidate: object): string | undefined {
+    const bound = boundRoutine(candidate);
+    if (bound !== undefined) {
+      return `it is the routine '${bound.name}' bound to options by with(); send '${bound.name}' itself, and set options where it is called`;
+    }
+    if (isUnboundMethod(candidate)) {
+      return `it is a method of an object, which would arrive without it; send the object, and call its method '${(candidate as { name: string }).name}' there`;
+    }
+    const body = allRoutines().find((definition) => definition.body === candidate);
+    return body === undefined
+      ? undefined
+      : `it is the body of the routine '${body.name}', not the routine; send what routine() has returned`;
   },
   resolveRoutine(reference: RoutineReference): unknown {
     return findRoutine(reference.id)?.routine ?? standInFor(reference);

@@ -2,7 +2,8 @@
 import { types } from "node:util";
 import { Extension, PART_THRESHOLD_BYTES, VIEW_KIND_NUMBERS } from "../format.ts";
 import { BinarySharing } from "./binary-sharing.ts";
-import type { Encoding } from "./encoding.ts";
+import { type Encoding, isResizable } from "./encoding.ts";
+import { refuseFields, refuseFieldsOfView } from "./own-fields.ts";
 import { Step } from "./trail.ts";
 
 const BUFFER_KIND = VIEW_KIND_NUMBERS.get("Buffer") as number;
@@ -11,7 +12,11 @@ const UINT8_KIND = VIEW_KIND_NUMBERS.get("Uint8Array") as number;
 /** Writes an `ArrayBuffer`. */
 export function writeBuffer(encoding: Encoding, buffer: ArrayBuffer): void {
   if (encoding.wroteReference(buffer)) return;
+  refuseFields(encoding, buffer);
   assertAttached(encoding, buffer);
+  if (isResizable(buffer)) {
+    encoding.refuse("it can be resized, and would arrive with a fixed length; send buffer.slice()");
+  }
   encoding.sharing ??= new BinarySharing();
   encoding.sharing.noteBuffer(buffer);
   writeContent(encoding, new Uint8Array(buffer));
@@ -22,9 +27,12 @@ export function writeView(encoding: Encoding, view: ArrayBufferView, name: strin
   const kind = VIEW_KIND_NUMBERS.get(name);
   if (kind === undefined) encoding.refuse(`it is a ${name}, a kind of array that this version does not know`);
   if (encoding.wroteReference(view)) return;
+  refuseFieldsOfView(encoding, view, name);
   const buffer = view.buffer;
   if (types.isSharedArrayBuffer(buffer)) {
-    encoding.refuse("its memory is a SharedArrayBuffer, which workers do not share; copy it");
+    encoding.refuse(
+      "its memory is a SharedArrayBuffer, which workers do not share; send a copy, such as view.slice()",
+    );
   }
   assertAttached(encoding, buffer as ArrayBuffer);
   const start = view.byteOffset;

@@ -1,21 +1,20 @@
 /** Writes arrays (also with holes and with fields of their own), Maps and Sets. */
-import { inspect } from "node:util";
 import { Extension } from "../format.ts";
 import type { Encoding } from "./encoding.ts";
-import { fieldOf } from "./field-writer.ts";
+import { fieldOf, hasSymbolFields, refuseSymbolField } from "./field-writer.ts";
+import { fieldKeys, isIndex, refuseFields } from "./own-fields.ts";
 import { Step } from "./trail.ts";
 
 const owns = Object.prototype.hasOwnProperty;
 const entriesOf = Map.prototype.entries;
 const membersOf = Set.prototype.values;
-/** Above this length, listing an array's keys costs more than asking `inspect` for a summary. */
-const LISTED_LENGTH = 48;
-
 /** Writes an array. Only the arguments of a call skip the look for fields: they come from a rest parameter. */
 export function writeArray(encoding: Encoding, array: readonly unknown[]): void {
   if (encoding.wroteReference(array)) return;
-  const fields = encoding.depth === 0 && encoding.options.root === "args" ? undefined : fieldKeys(array);
+  const isParameters = encoding.depth === 0 && encoding.options.root === "args";
+  const fields = isParameters ? undefined : fieldKeys(array);
   encoding.enter(Step.PROPERTY);
+  if (!isParameters && hasSymbolFields(array)) refuseSymbolField(encoding, array);
   if (fields === undefined) {
     writeElements(encoding, array);
   } else {
@@ -68,25 +67,6 @@ function writeHoles(encoding: Encoding, count: number): void {
   if (count > 0) encoding.writeNumberExtension(Extension.HOLES, count);
 }
 
-/** The keys of an array's own enumerable fields besides its elements, or `undefined` for none. */
-function fieldKeys(array: readonly unknown[]): string[] | undefined {
-  const length = array.length;
-  if (length > LISTED_LENGTH) {
-    // Only a filter: whatever the summary looks like, it is the exact text or the keys are listed.
-    const summary = inspect(array, { maxArrayLength: 0, depth: 0, customInspect: false });
-    if (summary === `[ ... ${length} more items ]`) return undefined;
-  }
-  const keys = Object.keys(array);
-  // Keys of elements come first, in ascending order.
-  const last = keys.at(-1);
-  if (last === undefined || isIndex(last, Number(last))) return undefined;
-  return keys.filter((key) => !isIndex(key, Number(key)));
-}
-
-function isIndex(key: string, index: number): boolean {
-  return index >= 0 && index < 0xffff_ffff && Number.isInteger(index) && String(index) === key;
-}
-
 /** Writes a Map: keys and values in turn. */
 export function writeMap(encoding: Encoding, map: ReadonlyMap<unknown, unknown>): void {
   if (encoding.wroteReference(map)) return;
@@ -126,13 +106,4 @@ export function writeSet(encoding: Encoding, set: ReadonlySet<unknown>): void {
   }
   encoding.leave();
   encoding.closeExtension(extension);
-}
-
-/** Refuses fields put onto a built-in object, which would be lost. */
-export function refuseFields(encoding: Encoding, object: object): void {
-  const key = Object.keys(object)[0];
-  if (key === undefined) return;
-  encoding.refuse(
-    `it is a built-in object with a field of its own, '${key.slice(0, 60)}'; send that beside it`,
-  );
 }

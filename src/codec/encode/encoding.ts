@@ -221,6 +221,6 @@ export abstract class Encoding extends TokenWriter {
 }
 
 /** The memory of a resizable buffer may shrink while the message waits. */
-function isResizable(buffer: ArrayBufferLike): boolean {
+export function isResizable(buffer: ArrayBufferLike): boolean {
   return (buffer as { resizable?: boolean }).resizable === true;
 }

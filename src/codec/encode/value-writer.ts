@@ -10,11 +10,12 @@ import { className } from "../class-name.ts";
 import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { writeBuffer, writeView } from "./binary-writer.ts";
-import { refuseFields, writeArray, writeMap, writeSet } from "./collection-writer.ts";
+import { writeArray, writeMap, writeSet } from "./collection-writer.ts";
 import { Encoding } from "./encoding.ts";
 import { writeError } from "./error-writer.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
 import { explainLookAlike, looksPlain } from "./look-alikes.ts";
+import { refuseFields, refuseFieldsOfString, refuseNamedField } from "./own-fields.ts";
 import { explainObject, explainPrimitive } from "./refusal.ts";
 import { ENCODE_STEP, Step } from "./trail.ts";
 
@@ -82,9 +83,8 @@ export class ValueWriter extends Encoding {
     if (this.wroteReference(value)) return;
     this.enter(Step.PROPERTY);
     if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    const fields = writeFields(this, value);
+    writeFields(this, value);
     this.leave();
-    if (fields === 0) this.#refuseLookAlike(value);
   }
 
   #writeNullObject(value: object): void {
@@ -146,6 +146,7 @@ export class ValueWriter extends Encoding {
       case "view":
         return writeView(this, value as ArrayBufferView, viewName(value as ArrayBufferView, prototype) ?? "");
       case "signal":
+        refuseNamedField(this, value); // those under symbols are the platform's own
         return this.#writeSignal(value as AbortSignal);
       case "class-instance":
         return this.#writeReferredObject(value, prototype);
@@ -168,7 +169,9 @@ export class ValueWriter extends Encoding {
   /** Objects that hold one scalar or a few: they contain nothing that is an object itself. */
   #writeScalarObject(value: object, brand: "date" | "regexp" | "url" | "url-search-params" | "boxed"): void {
     if (this.wroteReference(value)) return;
-    if (brand !== "boxed") refuseFields(this, value);
+    const boxed: unknown = brand === "boxed" ? value.valueOf() : undefined;
+    if (typeof boxed === "string") refuseFieldsOfString(this, value, boxed.length);
+    else refuseFields(this, value);
     if (brand === "date") {
       this.reserve(10);
       this.bytes[this.position] = 0xd7;
@@ -178,20 +181,21 @@ export class ValueWriter extends Encoding {
       return;
     }
     if (brand === "regexp") {
-      const { source, flags, lastIndex } = value as RegExp;
+      const { source, flags, lastIndex } = value as { source: string; flags: string; lastIndex: unknown };
+      if (typeof lastIndex !== "number") this.refuse("its lastIndex is no number; set one");
       const extension = this.openExtension(Extension.REGEXP);
       this.writeString(source);
       this.writeString(flags);
-      this.writeNumber(Number(lastIndex));
+      this.writeNumber(lastIndex);
       this.closeExtension(extension);
       return;
     }
     if (brand === "boxed") {
-      const primitive = value.valueOf();
-      if (typeof primitive === "symbol" || typeof primitive === "object") this.refuse("it is a boxed symbol");
+      if (typeof boxed === "symbol" || typeof boxed === "object")
+        this.refuse("it is a boxed symbol; send a string");
       const extension = this.openExtension(Extension.BOXED);
       this.enter(Step.PROPERTY);
-      this.writeValue(primitive);
+      this.writeValue(boxed);
       this.leave();
       this.closeExtension(extension);
       return;
@@ -237,7 +241,7 @@ export class ValueWriter extends Encoding {
     const { references } = this.options;
     if (references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     const portable = references.portableByConstructor(value);
-    if (portable === undefined) this.refuse(explainPrimitive(value));
+    if (portable === undefined) this.refuse(references.explainFunction?.(value) ?? explainPrimitive(value));
     this.#refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.CLASS);

@@ -11,6 +11,7 @@ export function mapReferences(references: References, mappings: readonly Identit
   if (mappings.length === 0) return references;
   return {
     describeRoutine: (candidate) => references.describeRoutine(candidate),
+    explainFunction: (candidate) => references.explainFunction?.(candidate),
     resolveRoutine(reference) {
       const known =
         findRoutine(reference.id) === undefined

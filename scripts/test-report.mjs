@@ -1,6 +1,6 @@
 /**
  * Follows the report of Node's test runner file by file: which files have not ended or ran no test, and which
- * tests were slow. Puts the slowest tests and everything that failed before the closing lines, so that those stay
+ * tests were slow. Puts the slowest tests, those that were skipped and everything that failed before the closing lines, so that those stay
  * the last, and counts in them what the runner does not take for a test.
  */
 
@@ -17,6 +17,7 @@ export class TestReport {
   #nesting = 0;
   #slowest = [];
   #failures = [];
+  #skipped = [];
   /** Failures that the runner has not counted. */
   #uncounted = 0;
 
@@ -69,7 +70,8 @@ export class TestReport {
     const contains = this.#nesting > nesting;
     this.#nesting = isFile ? 0 : nesting;
     if (!isSuite) this.#tests += 1;
-    if (!isSuite && !contains && nesting > 0 && skip === undefined) this.#rank(place, details.duration_ms);
+    if (skip !== undefined) this.#skipped.push(typeof skip === "string" ? `${place}: ${skip}` : place);
+    else if (!isSuite && !contains && nesting > 0) this.#rank(place, details.duration_ms);
     const failure = details.error?.failureType;
     // What contains a failure has not failed by itself.
     if (type === "test:fail" && todo === undefined && failure !== "subtestsFailed") {
@@ -93,6 +95,7 @@ export class TestReport {
     for (const file of this.#awaited) this.fail(`${file} did not run to its end`);
     return [
       ...this.#slowest.map(({ name, durationMs }) => `slowest: ${Math.round(durationMs)} ms ${name}`),
+      ...this.#skipped.map((name) => `skips: ${name}`),
       ...this.#failures.map((reason) => `failed: ${reason}`),
     ];
   }

@@ -16,7 +16,7 @@ import { CALLER, JOBS } from "./programs.ts";
 import { versionedPackage } from "./versioned-package.ts";
 
 const LOAD_MS = 60_000;
-const LEAST_CALLS = 50_000;
+const LEAST_CALLS = 5_000;
 const HOSTS = 3;
 const WORKERS_PER_HOST = 2;
 const NAMESPACE = "soak";

@@ -54,6 +54,7 @@ const CHECKS = {
     seen: numberIn(/(\d+) public symbols/),
   },
   documents: repositoryTest("documents"),
+  walk: repositoryTest("walk"),
   examples: repositoryTest("examples"),
   kubernetes: repositoryTest("kubernetes"),
   package: { commands: [["node", "scripts/check-package.mjs"]], seen: numberIn(/(\d+) files/) },

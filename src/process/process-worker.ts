@@ -96,7 +96,7 @@ export class ProcessWorker implements Worker {
     this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
     this.#ladder = new StopLadder({
       ask: () => this.notify({ type: "merino:stop" }),
-      kill: () => this.#kill(),
+      kill: (signal) => this.#kill(signal),
     });
   }
 
@@ -231,9 +231,9 @@ export class ProcessWorker implements Worker {
     this.#readiness.resolve(undefined);
   }
 
-  #kill(): void {
+  #kill(signal: NodeJS.Signals): void {
     try {
-      this.#child?.kill("SIGKILL");
+      this.#child?.kill(signal);
     } catch {
       // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
     }

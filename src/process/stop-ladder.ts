@@ -1,14 +1,16 @@
 /**
  * The order in which a worker is ended: it is asked, and after a fixed time it is killed. There is no signal in
- * between, since workers leave those that ask a process to end to their parent. Owns the time between the steps,
- * not the steps; it never goes back a step.
+ * between, since workers leave those that ask a process to end to their parent. It owns the order, the time between
+ * the steps and the signal; whoever makes it says how its worker is asked and signalled (`ProcessWorker`). It never
+ * goes back a step.
  */
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** The means. Neither throws, whatever has become of the worker. */
 export interface StopSteps {
   ask(): void;
-  kill(): void;
+  /** @param signal One that cannot be handled. */
+  kill(signal: NodeJS.Signals): void;
 }
 
 /** Ends one worker by degrees. Single use. */
@@ -55,7 +57,7 @@ export class StopLadder {
 
   #takeLast(): void {
     this.end();
-    this.#steps.kill();
+    this.#steps.kill("SIGKILL");
   }
 
   #arm(): void {

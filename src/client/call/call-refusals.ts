@@ -1,6 +1,6 @@
 /**
  * The answers of workers that would not take one call: which have been asked, and what the call fails with if
- * none is left to ask. Where it goes next is decided elsewhere. Each worker has one entry, however often it
+ * none is left to ask. Where it goes next is decided in `dispatch/redirection.ts`. Each worker has one entry, however often it
  * has refused.
  */
 import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
@@ -91,4 +91,16 @@ export function refusalError(routine: string, nack: Nack): Error {
         `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${nack.reason}`,
       );
   }
+}
+
+/**
+ * What a call fails with that no worker takes: what the workers that were asked have answered, or why none was asked.
+ *
+ * @param members Tell why they were not asked.
+ */
+export function noTakerError(
+  call: { readonly refusals: CallRefusals | undefined; readonly definition: RoutineDefinition },
+  members: { whyNone(): readonly Refusal[] },
+): Error {
+  return call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(members.whyNone());
 }

@@ -4,7 +4,7 @@
  */
 import type { Candidate } from "../../balancer/balancer.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
-import { type BackoffPolicy, backoffDelayMs } from "../../internal/time/backoff.ts";
+import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
@@ -13,9 +13,7 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
 import { type ConnectOptions, MemberConnection, type MemberConnectionEvents } from "./member-connection.ts";
 import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
-
-/** Quick at first, since most losses on one host are restarts. */
-const RECONNECT: BackoffPolicy = { baseMs: 50, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
+import { RECONNECT } from "./reconnect-policy.ts";
 
 /** The member's state; each carries what belongs to it. */
 export type MemberState =

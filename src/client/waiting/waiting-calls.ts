@@ -8,15 +8,15 @@
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
+import { noTakerError } from "../call/call-refusals.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
-import { BoundCalls } from "./bound-calls.ts";
+import { BoundQueue } from "./bound-queue.ts";
 import { CallQueue, leaveQueue } from "./call-queue.ts";
-import { noTakerError } from "./no-taker.ts";
-import { RefusedCalls } from "./refused-calls.ts";
+import { UntriedQueue } from "./untried-queue.ts";
 
 /** What waiting needs to know. */
 export interface WaitingCallsOptions {
@@ -33,8 +33,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
   readonly #root = new CallQueue();
   /** Never behind root calls, which may wait for room. */
   readonly #nested = new CallQueue();
-  readonly #bound = new BoundCalls();
-  readonly #refused: RefusedCalls;
+  readonly #bound = new BoundQueue();
+  readonly #refused: UntriedQueue;
   /** When those that are neither bound nor refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   #drainPending = false;
@@ -43,7 +43,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   constructor(options: WaitingCallsOptions) {
     this.#options = options;
-    this.#refused = new RefusedCalls(options);
+    this.#refused = new UntriedQueue(options);
     options.members.ready.waiter = this;
   }
 

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { assertInteger, assertKnownOptions } from "../../errors/check-options.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { parseAdvertise } from "./advertised-host.ts";
+import { DEFAULT_LIFETIME_MS, MAX_LIFETIME_MS, MIN_LIFETIME_MS } from "./record-life.ts";
 
 /** Options of a {@link LanDiscovery}. */
 export interface LanDiscoveryOptions {
@@ -44,9 +45,6 @@ const KNOWN: Readonly<Record<keyof LanDiscoveryOptions, true>> = {
   recordLifetime: true,
 };
 
-const DEFAULT_LIFETIME_MS = 60_000;
-const MIN_LIFETIME_MS = 3_000;
-const MAX_LIFETIME_MS = 120_000;
 const MAX_INTERFACES = 64;
 
 /**

@@ -1,4 +1,7 @@
-/** How long a record counts. Pure; instants are milliseconds on a monotonic clock. */
+/**
+ * How long a record counts: one that is announced here, and one that is heard from others. Pure; instants are
+ * milliseconds on a monotonic clock.
+ */
 
 /** From when, and for how long. */
 export interface RecordLife {
@@ -6,7 +9,11 @@ export interface RecordLife {
   readonly lifetimeMs: number;
 }
 
-/** A longer life than this is asked about again before it counts on. */
+/** How long what is announced here counts, unless the publisher is told otherwise. */
+export const DEFAULT_LIFETIME_MS = 60_000;
+/** A shorter life would lapse between two repetitions on a busy network. */
+export const MIN_LIFETIME_MS = 3_000;
+/** The longest life that may be announced, and that is believed of others: a longer one is asked about again before it counts on. */
 export const MAX_LIFETIME_MS = 120_000;
 
 /** Reads the lifetime that a record asks for, in milliseconds; 0 takes it back. */

@@ -6,8 +6,8 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isEvaluated } from "./arguments.ts";
 import { currentDirectory, launchDirectory } from "./directory.ts";
+import { isEvaluated } from "./inheritance.ts";
 
 /** How a program was started. */
 export interface ProgramStart {

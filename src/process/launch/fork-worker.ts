@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";
-import { launchArguments } from "./arguments.ts";
 import { launchDirectory } from "./directory.ts";
+import { launchArguments } from "./inheritance.ts";
 import { parentDeathCommand } from "./parent-death.ts";
 import { formatWorkerInit, WORKER_INIT_VARIABLE, type WorkerInit } from "./worker-init.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isEvaluated, launchArguments } from "../../../../src/process/launch/arguments.ts";
+import { isEvaluated, launchArguments } from "../../../../src/process/launch/inheritance.ts";
 
 /** Each pair: what the parent has, what is left of it. */
 const INHERITED: readonly (readonly [readonly string[], readonly string[]])[] = [

@@ -7,7 +7,7 @@ import type { Member } from "../members/member.ts";
 import { CallQueue } from "./call-queue.ts";
 
 /** Calls by the uid of the member that each waits for. */
-export class BoundCalls {
+export class BoundQueue {
   readonly #queues = new Map<string, CallQueue>();
 
   get size(): number {

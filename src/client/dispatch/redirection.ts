@@ -7,18 +7,17 @@ import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { refusalError } from "../call/call-refusals.ts";
+import { noTakerError, refusalError } from "../call/call-refusals.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
-import { noTakerError } from "../waiting/no-taker.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
 
 /** What it takes to find calls another worker. */
-export interface FailoverOptions {
+export interface RedirectionOptions {
   readonly members: Members;
   readonly placement: Placement;
   readonly waiting: WaitingCalls;
@@ -28,11 +27,11 @@ export interface FailoverOptions {
 }
 
 /** Takes up the calls that their workers have not answered. */
-export class Failover {
-  readonly #options: FailoverOptions;
+export class Redirection {
+  readonly #options: RedirectionOptions;
   readonly #retries: RetryQueue;
 
-  constructor(options: FailoverOptions) {
+  constructor(options: RedirectionOptions) {
     this.#options = options;
     this.#retries = new RetryQueue(options);
   }

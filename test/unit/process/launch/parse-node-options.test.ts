@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatNodeOptions, parseNodeOptions } from "../../../../src/process/launch/node-options.ts";
+import { formatNodeOptions, parseNodeOptions } from "../../../../src/process/launch/parse-node-options.ts";
 
 const TABLE: readonly (readonly [string, readonly string[] | undefined])[] = [
   ["", []],

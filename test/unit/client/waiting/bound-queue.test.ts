@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BoundCalls } from "../../../../src/client/waiting/bound-calls.ts";
+import { BoundQueue } from "../../../../src/client/waiting/bound-queue.ts";
 import { leaveQueue } from "../../../../src/client/waiting/call-queue.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 
-describe("BoundCalls", () => {
+describe("BoundQueue", () => {
   test("gives a call out once its member has room, the oldest first", () => {
-    const bound = new BoundCalls();
+    const bound = new BoundQueue();
     const member = stubMember("a");
     const [first, second] = [stubCall("1"), stubCall("2")];
     for (const call of [first, second]) bound.add(call, member);
@@ -23,7 +23,7 @@ describe("BoundCalls", () => {
   });
 
   test("gives out what waits for a member that takes no more, or has gone", () => {
-    const bound = new BoundCalls();
+    const bound = new BoundQueue();
     const member = stubMember("a");
     member.free = false;
     const [first, second] = [stubCall("1"), stubCall("2")];
@@ -36,7 +36,7 @@ describe("BoundCalls", () => {
   });
 
   test("counts every call, and no longer one that has left its queue", () => {
-    const bound = new BoundCalls();
+    const bound = new BoundQueue();
     const gone = stubCall("1");
     bound.add(gone, stubMember("a"));
     bound.add(stubCall("2"), stubMember("b"));

@@ -4,7 +4,7 @@
  * Pure: what the parent is comes in, what the child gets goes out.
  */
 import { devNull } from "node:os";
-import { formatNodeOptions, parseNodeOptions } from "./node-options.ts";
+import { formatNodeOptions, parseNodeOptions } from "./parse-node-options.ts";
 
 /** The process that starts a worker. */
 export interface LaunchParent {

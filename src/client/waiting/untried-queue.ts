@@ -5,11 +5,11 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
+import { noTakerError } from "../call/call-refusals.ts";
 import type { Members, Placement } from "../placement/placement.ts";
-import { noTakerError } from "./no-taker.ts";
 
 /** What waiting after a refusal needs to know. */
-export interface RefusedCallsOptions {
+export interface UntriedQueueOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "untried">;
   /** How long a call waits for a member that is not ready, in milliseconds. */
@@ -17,14 +17,14 @@ export interface RefusedCallsOptions {
 }
 
 /** Refused calls, the longest waiting first. */
-export class RefusedCalls implements Iterable<Call> {
-  readonly #options: RefusedCallsOptions;
+export class UntriedQueue implements Iterable<Call> {
+  readonly #options: UntriedQueueOptions;
   /** Each with the time from which on it waits. */
   readonly #sinceMs = new Map<Call, number>();
   /** When the first has waited long enough. */
   #check: DeadlineEntry | undefined;
 
-  constructor(options: RefusedCallsOptions) {
+  constructor(options: UntriedQueueOptions) {
     this.#options = options;
   }
 

@@ -13,26 +13,30 @@ export interface BalancedTask {
 
 /** One ready worker, as it stands at this moment. Entries are live: read them, do not keep them. */
 export interface Candidate {
-  /** What `delegate` yields to name it. */
+  /** The uid that `delegate` yields to name it. */
   readonly uid: string;
   /** Its record, with its tags. */
   readonly metadata: WorkerMetadata;
-  /** Our calls on this worker that have not settled there. */
+  /** Calls of this proxy that the worker has not settled. */
   readonly inFlight: number;
   /** Whether this call may be sent to it now. Always true for nested calls. */
   readonly room: boolean;
 }
 
 /**
- * The same view, put in order: answers without a walk through all of it. It comes with a view that is never
- * changed in place, so that what was learnt about one view stays true for as long as that view is given.
+ * Finds a candidate in a large `view` without looking at all of them. When an index is passed, the array `view`
+ * is never changed in place: if a worker comes or goes, the next call gets a new array. So positions remembered
+ * for an array hold as long as the same array is passed.
  */
 export interface CandidateIndex {
-  /** Where the first candidate with room and the fewest calls in flight stands, from `start` on and around; −1 if none has room. */
+  /**
+   * Index of the candidate with room that has the fewest calls in flight; among equals the first from `start` on,
+   * wrapping at the end; −1 if none has room.
+   */
   leastBusy(start: number): number;
-  /** Where the first candidate with room stands, from `start` on and around; −1 if none has room. */
+  /** Index of the first candidate with room from `start` on, wrapping at the end; −1 if none has room. */
   next(start: number): number;
-  /** Where a worker stands; −1 if it is not in the view. */
+  /** Index of a worker; −1 if it is not in the view. */
   indexOf(uid: string): number;
 }
 
@@ -45,10 +49,10 @@ export interface CandidateIndex {
  */
 export interface Balancer {
   /**
-   * Names workers for one task, in order of preference, and ends. Runs once per call, and for several calls at a
-   * time.
+   * Names workers for one task, in order of preference, and ends. Called once per call; the generators of
+   * several calls may run at the same time.
    *
-   * @param view The candidates there are, in no particular order; their numbers change under way.
+   * @param view The candidates, in no particular order. `inFlight` and `room` may change while the generator runs.
    */
   delegate(
     task: BalancedTask,
@@ -56,11 +60,11 @@ export interface Balancer {
   ): AsyncGenerator<string, void, string | undefined> | Generator<string, void, string | undefined>;
   /**
    * The synchronous fast path, which takes the place of `delegate`; a balancer without it is always driven
-   * through `delegate`. The call goes to the candidate named. If that one has no room, the call waits for it
-   * in particular, and no other call behind it.
+   * through `delegate`. The call goes to the candidate named. If that worker has no room, the call waits for
+   * that worker only, and holds up no other call.
    *
-   * @param index Given with larger views.
-   * @returns An index in `view`; −1 to wait until anybody has room.
+   * @param index Passed with large views.
+   * @returns An index in `view`; −1 to wait until any worker has room.
    */
   pick?(task: BalancedTask, view: readonly Candidate[], index?: CandidateIndex): number;
   /** Rebuilds the balancer in a worker, for nested calls; absent: nested calls use the default policy. */

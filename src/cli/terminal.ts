@@ -57,7 +57,10 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .join("");
 }
 
-/** Text from a peer's record, without what could drive the terminal. */
+/**
+ * Replaces control and invisible formatting characters, so that text from a peer cannot send commands to the
+ * terminal.
+ */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
 }

@@ -1,17 +1,20 @@
 /**
  * One subscription to a watch. It keeps at most one pending change per worker, so that a slow reader costs memory for
- * workers, not for events; what its filter leaves out it has never heard of.
+ * workers, not for events; its reader hears nothing of workers that the filter rejects.
  */
 import { Fifo } from "../internal/fifo.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 import { FilterTransitions } from "./filter-transitions.ts";
 
-/** What a subscription has joined: a watch that runs. */
+/** A running watch that a subscription has joined. */
 export interface Joined {
   /** The workers known when it joined. */
   readonly known: Iterable<WorkerMetadata>;
-  /** Resolves once what this subscription alone kept open is closed. */
+  /**
+   * Leaves the watch. If this was its last subscription, the watch is stopped, and the promise resolves when that
+   * is done.
+   */
   readonly leave: () => Promise<void>;
 }
 
@@ -25,7 +28,7 @@ export class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
   readonly #signal: AbortSignal | undefined;
   readonly #join: (subscription: Subscription) => Joined;
   readonly #transitions: FilterTransitions;
-  /** The last change of each worker that has not been read, in the order in which workers first changed. */
+  /** For each worker its latest unread change, ordered by the worker's oldest unread change. */
   readonly #pending = new Map<string, DiscoveryEvent>();
   readonly #waiters = new Fifo<Waiter>();
   readonly #onAbort = (): void => void this.#end();
@@ -43,10 +46,11 @@ export class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
     this.#transitions = new FilterTransitions(options.filter);
   }
 
-  /** Takes in a change, to be read when the reader gets to it. */
+  /** Records a change until the reader asks for it. */
   offer(event: DiscoveryEvent): void {
     const { uid } = event.worker;
-    // A worker that came and went unread leaves no trace, or a stalled reader would collect them.
+    // A worker that came and went before anyone read of it is forgotten; otherwise such workers would pile up
+    // behind a stalled reader.
     if (event.type === "worker-dropped" && !this.#transitions.isReported(uid)) this.#pending.delete(uid);
     else this.#pending.set(uid, event);
     this.#pump();
@@ -114,7 +118,7 @@ export class Subscription implements AsyncIterableIterator<DiscoveryEvent> {
     return this.#ended;
   }
 
-  /** Answers waiting reads of a subscription that has ended, once what it kept open is closed. */
+  /** Answers waiting reads of a subscription that has ended, once it has left its watch. */
   #flush(): void {
     const waiters = this.#waiters.drain();
     void this.#ended?.then(() => {

@@ -16,12 +16,17 @@ export class InvalidOptionError extends RangeError implements MerinoErrorLike {
   /** What would have been accepted, as text. */
   readonly expected: string;
 
+  /** @param details `advice` says what to do, in a sentence of its own without its full stop. */
   constructor(
     option: string,
-    details: { readonly value: unknown; readonly expected: string },
+    details: { readonly value: unknown; readonly expected: string; readonly advice?: string },
     options?: ErrorOptions,
   ) {
-    super(`Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}`, options);
+    const advice = details.advice === undefined ? "" : `. ${details.advice}`;
+    super(
+      `Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}${advice}`,
+      options,
+    );
     this.option = option;
     this.value = details.value;
     this.expected = details.expected;

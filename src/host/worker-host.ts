@@ -45,7 +45,10 @@ export interface WorkerHostOptions {
   readonly extra: Readonly<Record<string, string>>;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly channel: ChannelOptions;
-  /** URL of the program's entry module, where there is one; see the one-file rule. */
+  /**
+   * URL of the program's entry module, if it has one. In workers it runs only up to the line that opens the pool;
+   * see `modules/module-loader.ts`.
+   */
   readonly entry: string | undefined;
   readonly importTimeoutMs: number | undefined;
   /** Absent: it opens no port. */

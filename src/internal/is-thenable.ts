@@ -1,6 +1,6 @@
 /** Tells what `await` would wait for. */
 
-/** Whether a value has a `then` to be called; a getter that throws counts as one, and is not let through. */
+/** Whether `value.then` is a function. If reading it throws, the answer is true and the error is swallowed. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
   try {

@@ -31,7 +31,7 @@ export function watchSignal(signal: AbortSignal, target: SignalTarget): void {
   watch.targets.add(target);
 }
 
-/** Tells a target no more. With the last one, the listener is removed. */
+/** Stops telling a target. When no target is left, removes the listener from the signal. */
 export function unwatchSignal(signal: AbortSignal, target: SignalTarget): void {
   const watch = watches.get(signal);
   if (watch === undefined) return;

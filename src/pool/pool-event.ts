@@ -1,5 +1,6 @@
-/** What happens in a pool, as `events()` reports it, and its figures, as `stats()` does. Data only. */
+/** What happens in a pool, as `events()` reports it, and its figures, as `stats()` returns them. Data only. */
 
+import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
 import type { ExplainedMember } from "../client/members/explanation.ts";
 
@@ -28,7 +29,7 @@ export type WorkerEvent =
   | { readonly type: "worker-unresponsive"; readonly uid: string; readonly culprit: string };
 
 /** Figures of a pool. Counters run from its opening. */
-export interface PoolStats {
+export interface PoolStats extends Readonly<DispatchCounts> {
   /** Workers the pool spawns. */
   readonly size: number;
   /** Members that take calls now. */
@@ -37,18 +38,6 @@ export interface PoolStats {
   readonly queued: number;
   /** Calls not settled, waiting and suspended ones included. */
   readonly unsettled: number;
-  /** Calls made. */
-  readonly calls: number;
-  /** Calls that gave their value (streams: that ended by themselves). */
-  readonly completed: number;
-  /** Calls that ended with an error, of the routine or of the dispatch. */
-  readonly failed: number;
-  /** Calls ended by their signal or a timeout. */
-  readonly cancelled: number;
-  /** Cancelled calls whose bodies went on although their workers answer. */
-  readonly abandoned: number;
-  /** Calls that went on to another worker because the first had provably not started them. */
-  readonly redirected: number;
   /** Workers replaced. */
   readonly restarts: number;
   /** The members, own and found, in order of admission. */

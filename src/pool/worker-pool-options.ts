@@ -1,4 +1,4 @@
-/** Options of a pool, as users write them and as the interior reads them. */
+/** Options of a pool, as users write them, and as they are after checking. */
 import { availableParallelism } from "node:os";
 import type { Balancer } from "../balancer/balancer.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";

@@ -1,4 +1,4 @@
-/** Options of worker processes, as users write them and as the interior reads them. */
+/** Options of worker processes, as users write them, and as they are after checking. */
 
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -9,9 +9,9 @@ import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts
 /** How worker processes are started, and what they advertise. */
 export interface ProcessWorkerOptions {
   /**
-   * Node options for the worker, for example `["--max-old-space-size=512"]`, added to those inherited from
-   * this process. They are passed as they are, also those that are not inherited for good reason.
-   * Default: none.
+   * Node options for the worker, for example `["--max-old-space-size=512"]`, added to those inherited from this
+   * process. They are passed on unchanged, even those that a worker deliberately does not inherit, such as
+   * `--watch`. Default: none.
    */
   readonly execArgv?: readonly string[];
   /**
@@ -26,7 +26,10 @@ export interface ProcessWorkerOptions {
   readonly startTimeout?: number;
   /** Milliseconds that the import of one routine's module may take. Default 30 000. */
   readonly importTimeout?: number;
-  /** Most root calls one client sends to the worker at a time; nested calls do not count. Default 100 000. */
+  /**
+   * The largest number of root calls that one client may have under way at the worker. Nested calls do not count.
+   * Default 100 000.
+   */
   readonly maxConcurrentCalls?: number;
   /** Largest message the worker accepts, in bytes. Default 100 MiB. */
   readonly maxMessageSize?: number;
@@ -40,13 +43,12 @@ export interface ProcessWorkerOptions {
    * `insecure`. Default: none; the worker opens no port.
    */
   readonly host?: string;
-  /** Port to listen on, with `host`. Default 0: any free one, which its record names. */
+  /** Port to listen on, with `host`. Default 0: any free port; the worker announces which. */
   readonly port?: number;
   /**
-   * Host name or address that the worker's record names, with `host`, where callers reach it by another one than it
-   * binds; with a port behind it where that differs too, as behind NAT and published ports of containers:
-   * `"203.0.113.7:7777"`, `"[fd00::7]:7777"`. Default: what is bound, or for a wildcard this host's first address
-   * that others can reach.
+   * Host to announce instead of the one bound, for example behind NAT or a container's published port. Add the
+   * port if that differs too: `"203.0.113.7:7777"`, `"[fd00::7]:7777"`. Only with `host`. Default: the address
+   * bound; for `0.0.0.0` or `::`, this host's first address that others can reach.
    */
   readonly advertise?: string;
   /**

@@ -58,7 +58,10 @@ export interface WorkerContext {
   readonly extra: Readonly<Record<string, string>>;
   /** Milliseconds in which the worker must become ready. */
   readonly startTimeoutMs: number;
-  /** URL of the program's entry module, where there is one; see the one-file rule. */
+  /**
+   * URL of the program's entry module, if it has one. In workers it runs only up to the line that opens the pool;
+   * see `host/modules/module-loader.ts`.
+   */
   readonly entry: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The carrier port: what moves batches of frames between two peers. A carrier keeps order, delivers
- * whole batches, and knows nothing of their content.
+ * What a session needs of a transport: it moves batches of frames between two peers. A carrier keeps
+ * order, delivers whole batches, and knows nothing of their content.
  */
 
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
@@ -8,9 +8,12 @@ export const CARRIER_HEADROOM = 4;
 
 /** What a carrier tells the session that uses it. */
 export interface CarrierEvents {
-  /** One whole batch. With `volatile`, valid during the call; else its memory is not reused. */
+  /**
+   * One whole batch. If the carrier is `volatile`, the bytes are valid only during the call; otherwise they may be
+   * kept.
+   */
   batch(bytes: Uint8Array, start: number, end: number): void;
-  /** The carrier can take more after `send` returned false. */
+  /** `send` had returned false; now the carrier can take more again. */
   drain(): void;
   /** The carrier has ended: by `close`, by the peer, or by an error. Called exactly once. */
   closed(error: Error | undefined): void;
@@ -18,11 +21,11 @@ export interface CarrierEvents {
 
 /** A connection to one peer. */
 export interface Carrier {
-  /** Whether received batches lie in memory that is used again: what is kept of them must be copied. */
+  /** Whether received batches lie in memory that is used again. Whoever keeps bytes of them must copy these. */
   readonly volatile: boolean;
   /** Whether the peer is on this host, behind a socket that only this user can reach. */
   readonly local: boolean;
-  /** What to call in messages, for example the socket's path. */
+  /** What to call this connection in error messages, for example the socket's path. */
   readonly description: string;
   /** Must be set before the first event, in the turn in which the carrier was obtained. */
   events: CarrierEvents | undefined;

@@ -5,11 +5,12 @@ import type { Limits } from "../wire/frames.ts";
 
 /** The limits of this implementation. Sizes in bytes. */
 export const DEFAULT_LIMITS: Limits = {
-  // One flush of a busy turn; larger payloads travel as chunks, so nothing legitimate comes close.
+  // Enough for all that one busy turn of the event loop writes. Large payloads are split into chunks, so an
+  // honest peer stays far below.
   maxBatch: 16 * 1024 * 1024,
   maxMessage: DEFAULT_CHANNEL_OPTIONS.maxMessageSize,
   maxStreams: 1_000_000,
-  // Values that a prefetching generator may have produced and the consumer not yet taken.
+  // How many bytes of values a generator with `prefetch` may send before the consumer takes them.
   streamWindow: 1024 * 1024,
   connectionWindow: 8 * 1024 * 1024,
   maxDefines: 65_536,
@@ -20,7 +21,7 @@ export const DEFAULT_LIMITS: Limits = {
 /** The optional parts of the protocol that this implementation understands. */
 export const FEATURES: readonly number[] = Object.freeze(Object.values(Feature));
 
-/** What a peer does not state is taken to be as here. */
+/** A limit that the peer left out (0) gets our own default. */
 export function completeLimits(stated: Limits): Limits {
   return {
     maxBatch: stated.maxBatch || DEFAULT_LIMITS.maxBatch,

@@ -5,7 +5,10 @@ import type { IncomingTask } from "./incoming-task.ts";
 /** A generator of either kind. */
 export type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
 
-/** What the consumer asked for; `malformed` if it could not be read, which is thrown at the yield. */
+/**
+ * What the consumer asked for. `malformed`: it could not be decoded; the error is thrown into the generator at its
+ * `yield`.
+ */
 export type Step =
   | { readonly kind: "next" }
   | { readonly kind: "send" | "throw" | "return"; readonly value: unknown }
@@ -26,7 +29,7 @@ export function decodeStep(
   }
 }
 
-/** Takes a step: what the generator's own method returns or throws. */
+/** Runs one step, and returns or throws what the generator's method does. */
 export function advance(generator: AnyGenerator, step: Step): unknown {
   switch (step.kind) {
     case "next":

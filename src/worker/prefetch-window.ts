@@ -1,7 +1,8 @@
 /**
- * How far a generator may run ahead of its consumer: in values, by the credit that the consumer returns,
- * and in bytes, by the values it has not taken yet. It counts; what is counted is not kept here. One value
- * is allowed whatever its size.
+ * How far a generator may run ahead of its consumer: in values, by the credit that the consumer returns, and in
+ * bytes, by the values it has not taken yet. It only counts: the values themselves are sent at once. The limit
+ * in bytes is the consumer's `streamWindow` (`session/limits.ts`), announced in its Hello. One value is allowed
+ * whatever its size.
  */
 
 /** The values sent ahead and not yet taken. */
@@ -38,7 +39,11 @@ export class PrefetchWindow {
     this.#aheadBytes = 0;
   }
 
-  /** Whether one more value may be sent to a consumer that holds so many bytes. */
+  /**
+   * Whether one more value may be sent.
+   *
+   * @param limitBytes How many bytes may be ahead of the consumer: the `streamWindow` that it announced.
+   */
   hasRoom(limitBytes: number): boolean {
     return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < limitBytes);
   }

@@ -1,6 +1,6 @@
 /**
- * Rebuilds errors without running any constructor but the platform's own. A class that is not known
- * here becomes a `RemoteError` with the original's name, fields and stack.
+ * Rebuilds errors without running a constructor of user code. An error of a class that is not known here
+ * becomes a `RemoteError` with the original's name, fields and stack.
  */
 import { errorCatalogue } from "../../errors/merino-error.ts";
 import { RemoteError } from "../../errors/remote-error.ts";
@@ -12,10 +12,10 @@ import { type Decoding, defineField } from "./decoding.ts";
 export function readError(decoding: Decoding): unknown {
   decoding.enter();
   const origin = decoding.readCount();
-  if (origin > ErrorOrigin.UNKNOWN) decoding.fail("an error has no origin");
+  if (origin > ErrorOrigin.UNKNOWN) decoding.fail("an error has an unknown origin");
   const byReference = origin === ErrorOrigin.PORTABLE || origin === ErrorOrigin.HOOKED;
   const reference = byReference ? decoding.readClass() : undefined;
-  // An error arrives in any case, if need be as one of a class that nobody registered.
+  // If two classes claim the same name, neither is used: the error then arrives like one of an unregistered class.
   const known = reference?.portable?.conflict === undefined ? reference?.portable : undefined;
   const named = reference === undefined ? decoding.readString() : "";
   const name = decoding.readOptionalString();
@@ -77,7 +77,10 @@ function create(
   return remote(named === "" ? (name ?? "Error") : named, message);
 }
 
-/** Node's errors show their code in what `toString` gives, as in the first line of the stack. */
+/**
+ * Node's own errors print as `Name [CODE]: message`. If the stack shows that this was one, makes `toString` print
+ * that here too.
+ */
 function showCode(error: object, stack: string): void {
   const { name, code, toString } = error as { name?: unknown; code?: unknown; toString?: unknown };
   if (typeof code !== "string" || toString !== Error.prototype.toString) return;
@@ -89,7 +92,7 @@ function textWithCode(this: Error & { code: unknown }): string {
   return `${this.name} [${String(this.code)}]: ${this.message}`;
 }
 
-/** An error object with the prototype of a class whose constructor does not run. */
+/** Makes an error with the class's prototype, without running the class's constructor. */
 function construct(errorClass: ErrorConstructor, message: string | undefined): object {
   return withoutStack(() => {
     const error = Reflect.construct(Error, [], errorClass) as object;
@@ -127,7 +130,10 @@ function readHidden(decoding: Decoding, error: object): void {
   }
 }
 
-/** Reads a map of fields onto an object that has a prototype of its own. */
+/**
+ * Reads fields into an object that is not a plain one: a key that the object or its prototype already has is
+ * defined, not assigned, so no setter runs.
+ */
 export function readFieldsOf(decoding: Decoding, object: object): void {
   for (let rest = readMapHead(decoding); rest > 0; rest--) {
     const key = decoding.readKey();

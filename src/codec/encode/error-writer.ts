@@ -40,7 +40,7 @@ export interface ErrorDetails {
 export function writeError(encoding: Encoding, error: object, details: ErrorDetails): void {
   if (encoding.wroteReference(error)) return;
   const { prototype } = details;
-  // An error arrives in any case, if need be as one of a class that nobody registered.
+  // If two classes claim the same name, neither is used: the error then travels like one of an unregistered class.
   const portable = details.portable?.conflict === undefined ? details.portable : undefined;
   const extension = encoding.openExtension(Extension.ERROR);
   encoding.enter(0);

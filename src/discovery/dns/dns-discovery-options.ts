@@ -1,4 +1,4 @@
-/** Name, port and options of a DNS discovery, as users write them and as the interior reads them. */
+/** Name, port and options of a DNS discovery, as users write them, and as they are after checking. */
 import { isIP } from "node:net";
 import { assertDuration, assertKnownOptions } from "../../errors/check-options.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";

@@ -1,7 +1,10 @@
 /** Whether anybody listens on a Unix socket. Asks by connecting; says nothing about who it is. */
 import { connect } from "node:net";
 
-/** Errors that mean: no file, or a file that nobody listens on. After any other (a full backlog, for example) somebody may. */
+/**
+ * Errors that mean: no file, or a file that nobody listens on. With any other error (a full backlog, for example)
+ * somebody may be listening.
+ */
 const DEAD: ReadonlySet<string | undefined> = new Set(["ECONNREFUSED", "ENOENT", "ENOTSOCK"]);
 
 /**

@@ -13,11 +13,11 @@ import { errorText } from "../../internal/error-text.ts";
 const MAKING_ATTEMPTS = 10;
 
 /**
- * Returns the directory, making it where it is missing: `$XDG_RUNTIME_DIR/merino` when that variable names
+ * Returns the directory, making it if it is missing: `$XDG_RUNTIME_DIR/merino` when that variable names
  * a private directory of this user, else `merino-<uid>` in the system's directory for temporary files.
  *
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if what stands
- *   there is not a directory of this user with mode 0700, or if nothing does and none can be made.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if something else
+ *   than a directory of this user with mode 0700 is there, or if the directory is missing and cannot be made.
  */
 export function runtimeDirectory(): string {
   const session = process.env.XDG_RUNTIME_DIR;
@@ -35,7 +35,7 @@ export function socketDirectory(): string {
 }
 
 /**
- * Returns `directory`, making it where it is missing and checking that it is this user's own.
+ * Returns `directory`, making it if it is missing, and checking that it belongs to this user alone.
  *
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if it is not, or cannot
  *   be made.
@@ -44,7 +44,9 @@ export function privateDirectory(directory: string): string {
   if (!isPrivate(makeDirectory(directory))) {
     throw new InvalidOptionError("runtimeDirectory", {
       value: directory,
-      expected: `a directory (no link) of user ${userId()} with mode 0700; remove it or correct it with chown and chmod, or set XDG_RUNTIME_DIR`,
+      expected: `a directory (not a link) owned by user ${userId()} with mode 0700`,
+      advice:
+        "Remove what is there or correct it with chown and chmod, or set XDG_RUNTIME_DIR to another private directory",
     });
   }
   return directory;
@@ -54,7 +56,7 @@ export function privateDirectory(directory: string): string {
 function makeDirectory(directory: string): Stats | undefined {
   try {
     let stats = statOf(directory);
-    // More than once, as another process may be removing it, empty as it still is.
+    // Tries again: another process may remove the directory between the two calls, because it is still empty.
     for (let attempt = 0; stats === undefined && attempt < MAKING_ATTEMPTS; attempt++) {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       stats = statOf(directory);
@@ -70,7 +72,9 @@ function notMade(directory: string, cause: unknown): InvalidOptionError {
     "runtimeDirectory",
     {
       value: directory,
-      expected: `a path at which a directory can be made (${errorText(cause)}); make room or give this user the right to write there, or set XDG_RUNTIME_DIR to a private directory that can be written to`,
+      expected: `a path at which a directory can be made (${errorText(cause)})`,
+      advice:
+        "Make room or give this user the right to write there, or set XDG_RUNTIME_DIR to a private directory that can be written to",
     },
     { cause },
   );

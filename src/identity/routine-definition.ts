@@ -19,6 +19,8 @@ export interface RoutineDefinition {
   readonly declaredIn: string | undefined;
   /** Default budget of a call, in milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** For a method: the prototype of its class, or for a static one the class. */
+  readonly owner?: object | undefined;
   /** The callable that users have; what arrives when the routine itself travels as a value. */
   readonly routine: object;
   /** Where and how it was declared; absent for one that another process has declared. */

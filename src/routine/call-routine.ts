@@ -1,15 +1,22 @@
 /** One call of a routine: finds the dispatcher in scope and hands the call over. Never throws synchronously. */
 
-import { portableByConstructor, portableByPrototype } from "../codec/portable-registry.ts";
 import type { CallOptions, CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import { ambientDispatcher, currentScope } from "../context/scope.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
-import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { receiverToSend } from "./receiver.ts";
 
-/** What calls need to know of a routine; resolved late for methods, whose class is defined after them. */
-export type DefinitionSource = RoutineDefinition | ((receiver: unknown) => RoutineDefinition);
+/** Where the definition of a method comes from: its class comes after it, and may be one of several. */
+export interface MethodSource {
+  /** Of the definition found last. @throws {@link RoutineDeclarationError} before there is one. */
+  readonly id: string;
+  /** @throws {@link RoutineDeclarationError} if the object does not have the method. */
+  definitionFor(receiver: unknown): RoutineDefinition;
+}
+
+/** What calls need to know of a routine. */
+export type DefinitionSource = RoutineDefinition | MethodSource;
 
 /** Calls a routine that answers once. */
 export function callOnce(
@@ -52,7 +59,7 @@ function prepare(
   parameters: readonly unknown[],
   options: CallOptions | undefined,
 ): { dispatcher: Dispatcher; request: CallRequest } {
-  const definition = typeof source === "function" ? source(receiver) : source;
+  const definition = "definitionFor" in source ? source.definitionFor(receiver) : source;
   const conflict = definition.declaration?.conflict;
   if (conflict !== undefined) {
     throw new RoutineDeclarationError(
@@ -70,34 +77,10 @@ function prepare(
     dispatcher,
     request: {
       definition,
-      receiver: receiver === undefined ? undefined : travellingReceiver(definition, receiver),
+      receiver: receiverToSend(definition, receiver),
       parameters,
       options,
       parent: scope?.task,
     },
   };
-}
-
-/**
- * Decides whether `this` travels: an instance of a portable class or such a class does; a plain object,
- * a module namespace or a function that merely holds the routine does not; an instance of another class
- * cannot.
- */
-function travellingReceiver(definition: RoutineDefinition, receiver: unknown): unknown {
-  if (typeof receiver === "function") {
-    return portableByConstructor(receiver) === undefined ? undefined : receiver;
-  }
-  if (typeof receiver !== "object" || receiver === null) return undefined;
-  const prototype: unknown = Object.getPrototypeOf(receiver);
-  if (prototype === null || prototype === Object.prototype || Array.isArray(receiver)) return undefined;
-  if (receiver === globalThis || Object.prototype.toString.call(receiver) === "[object Module]")
-    return undefined;
-  if (portableByPrototype(prototype as object) !== undefined) return receiver;
-  const className =
-    (prototype as { constructor?: { name?: string } }).constructor?.name ?? "an unknown class";
-  if (className === "Object") return undefined; // a plain object of another realm
-  throw new NotSerializableError(
-    "this",
-    `'${definition.name}' was called on an instance of '${className}', which does not travel; mark the class with portable(${className})`,
-  );
 }

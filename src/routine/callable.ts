@@ -32,7 +32,7 @@ export function createCallable(
     length: { value: body.length, configurable: true },
     id: {
       get(): string {
-        return typeof source === "function" ? source(undefined).id : source.id;
+        return source.id;
       },
       enumerable: true,
     },

@@ -12,13 +12,14 @@ import { formatIdentity, parseIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { findRoutine, registerRoutine } from "../identity/registry.ts";
 import type { DeclaredRoutine, RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
+import type { MethodSource } from "./call-routine.ts";
 import { createCallable } from "./callable.ts";
 
 const PENDING: unique symbol = Symbol.for("merino.routine.method") as never;
 
 interface PendingMethod {
   readonly name: string;
-  bind(identity: string): RoutineDefinition;
+  bind(identity: string, owner: object): RoutineDefinition;
 }
 
 /**
@@ -62,36 +63,45 @@ export function declareMethod(
       `Cannot make a routine of the method '${String(name)}': only public methods with a plain name can be found by a worker`,
     );
   }
-  let definition: DeclaredRoutine | undefined;
-  const bind = (identity: string): RoutineDefinition => {
-    if (definition === undefined) {
-      const declared: DeclaredRoutine = {
-        id: identity,
-        name: identity.slice(identity.lastIndexOf("#") + 1),
-        module: site.module,
-        kind,
-        body,
-        declaredIn: site.declaredIn,
-        timeoutMs: undefined,
-        routine: callable,
-        declaration: createDeclaration(body, site, { id: identity, isIdGiven: false }),
-      };
-      registerRoutine(declared);
-      definition = declared;
-    }
-    return definition;
+  let known: DeclaredRoutine | undefined;
+  /** A method may be handed to other classes: each has a definition of its own. */
+  const definitions = new WeakMap<object, DeclaredRoutine>();
+  const bind = (identity: string, owner: object): RoutineDefinition => {
+    const bound = definitions.get(owner);
+    if (bound !== undefined) return bound;
+    known = {
+      id: identity,
+      name: identity.slice(identity.lastIndexOf("#") + 1),
+      module: site.module,
+      kind,
+      body,
+      declaredIn: site.declaredIn,
+      timeoutMs: undefined,
+      owner,
+      routine: callable,
+      declaration: createDeclaration(body, site, { id: identity, isIdGiven: false }),
+    };
+    registerRoutine(known);
+    definitions.set(owner, known);
+    return known;
   };
-  const callable: object = createCallable(
-    (receiver) => definition ?? bind(identityOfMethod(name, callable, receiver)),
-    body,
-    kind,
-  );
+  const source: MethodSource = {
+    get id(): string {
+      return (known ?? this.definitionFor(undefined)).id;
+    },
+    definitionFor(receiver: unknown): RoutineDefinition {
+      if (context.static && known !== undefined) return known;
+      const owner = ownerOf(name, callable, receiver);
+      return definitions.get(owner) ?? bind(identityOf(owner, name), owner);
+    },
+  };
+  const callable: object = createCallable(source, body, kind);
   const pending: PendingMethod = { name, bind };
   Object.defineProperty(callable, PENDING, { value: pending });
   if (context.static) {
     context.addInitializer(function (this: unknown) {
-      const className = (this as { name: string }).name;
-      bind(formatIdentity(moduleIdentity(site.module), `${className}.${name}`));
+      const Class = this as { readonly name: string };
+      bind(formatIdentity(moduleIdentity(site.module), `${Class.name}.${name}`), Class);
     });
   }
   return callable;
@@ -118,25 +128,28 @@ export function findMethodRoutine(identity: string): RoutineDefinition | undefin
       ? undefined
       : Object.getOwnPropertyDescriptor(prototype, parsed.name.slice(dot + 1))?.value;
   const pending: PendingMethod | undefined = (method as { [PENDING]?: PendingMethod } | undefined)?.[PENDING];
-  pending?.bind(identity);
+  pending?.bind(identity, prototype as object);
   return pending === undefined ? undefined : findRoutine(identity);
 }
 
-function identityOfMethod(name: string, callable: object, receiver: unknown): string {
+/** The prototype, above the receiver, that has the method. */
+function ownerOf(name: string, callable: object, receiver: unknown): object {
   let prototype: unknown =
     typeof receiver === "object" && receiver !== null ? Object.getPrototypeOf(receiver) : undefined;
   while (typeof prototype === "object" && prototype !== null) {
-    if (Object.getOwnPropertyDescriptor(prototype, name)?.value === callable) {
-      const owner = portableByPrototype(prototype);
-      if (owner !== undefined) return `${owner.id}.${name}`;
-      const className = (prototype as { constructor: { name: string } }).constructor.name;
-      throw new RoutineDeclarationError(
-        `Cannot call '${className}.${name}': instances of '${className}' do not travel; mark the class with portable(${className})`,
-      );
-    }
+    if (Object.getOwnPropertyDescriptor(prototype, name)?.value === callable) return prototype;
     prototype = Object.getPrototypeOf(prototype);
   }
   throw new RoutineDeclarationError(
-    `Cannot call the method '${name}' without its object: write object.${name}(…), or object.${name}.with(options).call(object, …)`,
+    `Cannot call the method '${name}' ${receiver === undefined ? "without its object" : "on an object that does not have it"}: write object.${name}(…), or object.${name}.with(options).call(object, …)`,
+  );
+}
+
+function identityOf(prototype: object, name: string): string {
+  const owner = portableByPrototype(prototype);
+  if (owner !== undefined) return `${owner.id}.${name}`;
+  const className = (prototype as { constructor: { name: string } }).constructor.name;
+  throw new RoutineDeclarationError(
+    `Cannot call '${className}.${name}': instances of '${className}' do not travel; mark the class with portable(${className})`,
   );
 }

@@ -10,6 +10,7 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
+import { receiverFault } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -217,6 +218,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     try {
       parameters = this.#parameters();
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
+      const fault = receiverFault(definition, receiver);
+      if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
     } catch (error) {
       this.refuse(
         NackCode.BAD_PAYLOAD,

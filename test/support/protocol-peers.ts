@@ -161,6 +161,8 @@ export interface CallFields {
   readonly budgetUs?: number;
   readonly credit?: number;
   readonly tag?: string;
+  /** The first of the arguments is the receiver. */
+  readonly hasReceiver?: boolean;
 }
 
 const keys = new Map<string, object>();
@@ -202,6 +204,7 @@ export class TestClient {
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
+    const { hasReceiver = false } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -212,7 +215,8 @@ export class TestClient {
       flags:
         (generator ? TaskFlag.Generator : 0) |
         (awaitsAck ? 0 : TaskFlag.NextImplied) |
-        (nested ? TaskFlag.Nested : 0),
+        (nested ? TaskFlag.Nested : 0) |
+        (hasReceiver ? TaskFlag.Receiver : 0),
       budgetUs,
       credit,
       parts: 0,
@@ -235,6 +239,8 @@ export interface TestWorkerOptions {
   readonly accept?: AcceptHook;
   /** Makes the worker find each routine only when this has settled. */
   readonly found?: Promise<unknown>;
+  /** Of routines that are methods: the prototype of the class, or for a static one the class. */
+  readonly owners?: Readonly<Record<string, object>>;
 }
 
 /** A worker that runs the routines it is given, and counts how often it starts one. */
@@ -246,7 +252,8 @@ export class TestWorker {
   readonly #definitions = new Map<string, RoutineDefinition>();
 
   constructor(bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
-    for (const [id, body] of Object.entries(bodies)) this.#definitions.set(id, this.#define(id, body));
+    for (const [id, body] of Object.entries(bodies))
+      this.#definitions.set(id, this.#define(id, body, options.owners?.[id]));
     const find = (id: string): RoutineDefinition | undefined => this.#definitions.get(id);
     const resolver: RoutineResolver = {
       lookup: (request) => {
@@ -272,7 +279,7 @@ export class TestWorker {
     });
   }
 
-  #define(id: string, body: Body): RoutineDefinition {
+  #define(id: string, body: Body, owner: object | undefined): RoutineDefinition {
     const kind = isGenerator(body) ? "generator" : "function";
     const worker = this;
     const counted = function (this: unknown, ...parameters: never[]): unknown {
@@ -287,6 +294,7 @@ export class TestWorker {
       body: counted,
       declaredIn: undefined,
       timeoutMs: undefined,
+      owner,
       routine: counted,
     };
   }

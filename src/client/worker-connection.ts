@@ -9,13 +9,16 @@ import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
 import { parseGrpcAddress } from "../transport/grpc/address.ts";
 import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc/unary.ts";
 import { hostId } from "../transport/unix/host-id.ts";
+import { socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { findControlSocket } from "./control-socket.ts";
 import { localSocketOf } from "./members/admission.ts";
 import { connectWorker, makeHello } from "./members/connect-worker.ts";
 import { DescribedWorker } from "./members/described-worker.ts";
@@ -127,8 +130,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    * Tells the worker to take no more calls, to end, and how long calls in flight may take. Resolves when the
    * worker has taken this, not when it has ended.
    *
-   * @throws {@link HandshakeError} when it cannot be reached, listens on no network, or takes this only on its
-   *   own host; the message has its explanation.
+   * A worker takes this over its control socket, from programs of the same user on its own host. There it is found by
+   * its uid, whether it is named by its address or by a record that tells nothing of sockets.
+   *
+   * @throws {@link HandshakeError} when it cannot be reached, listens on no network, or is on another host or another
+   *   user's; the message has its explanation.
    * @throws {@link InvalidOptionError} for a bad option.
    */
   async stop(options: StopWorkerOptions = {}): Promise<void> {
@@ -136,7 +142,12 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     assertKnownOptions(options, { grace: true });
     const { grace = DEFAULT_GRACE_MS } = options;
     if (grace !== Number.POSITIVE_INFINITY) assertDuration("grace", grace);
-    await requestStop(this.#controlAddress("stop the worker"), { ...this.#unaryOptions(), graceMs: grace });
+    keepAlive();
+    try {
+      await this.#stop(grace);
+    } finally {
+      letExit();
+    }
   }
 
   /**
@@ -193,6 +204,38 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     return worker;
   }
 
+  async #stop(graceMs: number): Promise<void> {
+    const endMs = deadlines.now() + this.#timeoutMs;
+    const timeLeft = (): UnaryOptions => ({
+      ...this.#unaryOptions(),
+      timeoutMs: Math.max(1, endMs - deadlines.now()),
+    });
+    if (this.#worker === undefined && this.#address.startsWith("unix:")) {
+      await requestStop(this.#controlAddress("stop the worker"), { ...timeLeft(), graceMs });
+      return;
+    }
+    const worker = this.#worker ?? (await describeWorker(this.#address, timeLeft()));
+    // Whoever has found it by a network has not been told which host it is on: its own sockets know.
+    const here = worker.hostId === undefined ? undefined : worker.hostId === hostId();
+    const { timeoutMs = 0 } = timeLeft();
+    const control =
+      here === false ? undefined : await findControlSocket(worker, { timeoutMs, signal: this.#abort.signal });
+    if (control !== undefined) {
+      await requestStop(`unix:${control}`, { ...timeLeft(), graceMs });
+      return;
+    }
+    const address = networkAddress(this.#address, "stop the worker");
+    try {
+      await requestStop(address, { ...timeLeft(), graceMs });
+    } catch (error) {
+      if (here !== true || !(error instanceof HandshakeError)) throw error;
+      throw new HandshakeError(
+        `${error.message}. It is on this host, but none of the sockets in '${socketDirectory()}' is its own: it belongs to another user or container, or was started with another XDG_RUNTIME_DIR or TMPDIR; stop it from there, or end its process (${worker.pid})`,
+        { cause: error },
+      );
+    }
+  }
+
   #openProxy(): WorkerProxy {
     const quorumTimeout = this.#timeoutMs;
     let proxy: WorkerProxy;
@@ -214,11 +257,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
 
   /** Where the worker takes requests that are not calls. */
   #controlAddress(action: string): string {
-    const found = this.#findControlAddress();
-    if (found !== undefined) return found;
-    throw new HandshakeError(
-      `Cannot ${action} at '${this.#address}': the worker serves calls on its socket only; start it with 'host' to have it listen for more`,
-    );
+    return this.#findControlAddress() ?? networkAddress(this.#address, action);
   }
 
   #findControlAddress(): string | undefined {
@@ -244,6 +283,14 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   #assertOpen(action: string): void {
     if (this.#abort.signal.aborted) throw closedError(action);
   }
+}
+
+/** @throws {@link HandshakeError} for an address that is a socket's: the worker takes nothing there but calls. */
+function networkAddress(address: string, action: string): string {
+  if (!address.startsWith("unix:")) return address;
+  throw new HandshakeError(
+    `Cannot ${action} at '${address}': the worker serves calls on its socket only; start it with 'host' to have it listen for more`,
+  );
 }
 
 function closedError(action: string): PoolClosedError {

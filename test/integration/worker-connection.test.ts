@@ -7,6 +7,7 @@ import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { useEnvironment } from "../support/use-environment.ts";
 import { add, addThere, countdown, echo, pid, snooze } from "./fixtures/connection-routines.ts";
 
 const MODULES = [new URL("./fixtures/connection-routines.ts", import.meta.url).href];
@@ -167,16 +168,55 @@ test("WorkerConnection stop ends a worker on this host, and lets calls in flight
   await eventually(() => served.pool.workers.length === 0, { withinMs: 10_000 });
 });
 
+test("WorkerConnection stop ends a worker on this host by its address, and by records that name no socket of it", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using bystander = await networkWorker();
+
+  for (const name of [
+    ({ address }) => address,
+    ({ socket: _, ...record }) => record,
+    // As the local network and DNS have it.
+    ({ socket: _, hostId: __, ...record }) => record,
+    // A record is anybody's word: the path in it is another worker's.
+    (record) => ({ ...record, socket: bystander.worker.socket ?? "" }),
+  ] satisfies ((worker: WorkerMetadata) => WorkerMetadata | string)[]) {
+    await using served = await networkWorker();
+    await using connection = new WorkerConnection(name(served.worker));
+
+    await connection.stop({ grace: 0 });
+
+    await eventually(() => served.pool.workers.length === 0, { withinMs: 10_000 });
+  }
+  await using connection = new WorkerConnection(bystander.worker);
+  assert.equal(await connection.dispatch(pid), bystander.worker.pid);
+});
+
 test("WorkerConnection stop is refused over the network, with what to do instead", async () => {
   await using _leaks = leakCheck({ withinMs: 10_000 });
   await using served = await networkWorker();
+  await using connection = new WorkerConnection({ ...served.remote, hostId: "another" });
 
-  for (const target of [served.remote, served.worker.address]) {
-    await using connection = new WorkerConnection(target);
+  await assert.rejects(connection.stop({ grace: 0 }), { code: "ERR_MERINO_HANDSHAKE" });
+  assert.equal(await connection.dispatch(add, 1, 1), 2);
+});
 
-    await assert.rejects(connection.stop({ grace: 0 }), { code: "ERR_MERINO_HANDSHAKE" });
-    assert.equal(await connection.dispatch(add, 1, 1), 2);
-  }
+test("WorkerConnection stop says where it has looked for a worker of this host that it cannot find", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await networkWorker();
+  using elsewhere = useEnvironment();
+  // As in a shell with other variables: the directory is another one.
+  elsewhere.set("XDG_RUNTIME_DIR", elsewhere.root);
+  await using connection = new WorkerConnection(served.remote);
+
+  await assert.rejects(connection.stop({ grace: 0 }), (error: Error & { readonly code?: string }) => {
+    assert.equal(error.code, "ERR_MERINO_HANDSHAKE");
+    assert.match(
+      error.message,
+      new RegExp(`none of the sockets in '${elsewhere.root}/.*${served.worker.pid}`),
+    );
+    return true;
+  });
+  assert.equal(await connection.dispatch(add, 1, 1), 2);
 });
 
 test("WorkerConnection calls and describes a worker that listens on no network, and says what else it cannot", async () => {

@@ -16,7 +16,12 @@ const OWNERS = {
 
 /** Names this process, for the beginning of a file's name. A process id alone means nothing in another container. */
 export function ownerName(): string {
-  return `${process.pid.toString(36)}.${pidNamespace()}`;
+  return `${ownerPrefix(process.pid)}${pidNamespace()}`;
+}
+
+/** What the names of files begin with that a process has made, as far as its id alone tells. */
+export function ownerPrefix(pid: number): string {
+  return `${pid.toString(36)}.`;
 }
 
 /** Makes up the namespace of a pool that nobody else joins. */

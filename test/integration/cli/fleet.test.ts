@@ -134,8 +134,9 @@ test("merino stop explains that a worker of another host does not take it from h
   await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
   const address = await worker.serves();
   const [record] = await ls();
-  // What a caller on another host would know of it.
-  const { socket: _, hostId: __, ...foreign } = record as unknown as WorkerMetadata;
+  // As it is where the caller is on another host than the worker.
+  const { socket: _, ...known } = record as unknown as WorkerMetadata;
+  const foreign = { ...known, hostId: "another" };
   const publisher = new LocalDiscovery("cli-elsewhere").publisher();
   await publisher.publish({ type: "worker-added", worker: { ...foreign, address } });
 

@@ -1,7 +1,11 @@
 /** The `--discovery` option: one text that names a discovery and its parameters. */
 import { InvalidArgumentError, Option } from "commander";
 import type { Discovery } from "../discovery/discovery.ts";
-import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
+import { DnsDiscovery } from "../discovery/dns/dns-discovery.ts";
+import type { DnsDiscoveryOptions } from "../discovery/dns/dns-discovery-options.ts";
+import { LanDiscovery } from "../discovery/lan/lan-discovery.ts";
+import type { LanDiscoveryOptions } from "../discovery/lan/lan-discovery-options.ts";
+import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { asArgument } from "./arguments.ts";
 
 /** A discovery as it was asked for. */
@@ -16,23 +20,66 @@ export interface DiscoveryArgument {
 /** Local announcements are files; the others are asked over a network, in rounds. */
 const WAIT_MS: Readonly<Record<string, number>> = { local: 500, lan: 3_000, dns: 3_000 };
 
+/** What the help of every command with this option says about it. */
+export const DISCOVERY_DETAILS = `
+What a discovery can be told besides stands behind a '?', as in a URL; quote it, for the shell's sake:
+  dns:jobs.example:7777?server=10.0.0.10&poll=1000   server=<address>, repeatable, with or without a port;
+                                                     poll=<ms>, timeout=<ms> for an answer, family=<4 or 6>
+  lan:thumbs?interface=eth0                          interface=<name or address>, repeatable; port=<number>,
+                                                     advertise=<host>, lifetime=<ms>`;
+
 /**
  * Reads a discovery as the command line has it.
  *
- * @param text `local:<namespace>`, `lan:<namespace>` or `dns:<name>:<port>`; for SRV names, which begin with
- *   `_`, the port may be left out.
+ * @param text `local:<namespace>`, `lan:<namespace>` or `dns:<name>:<port>`, with options behind a `?`; for SRV names,
+ *   which begin with `_`, the port may be left out.
  * @throws InvalidArgumentError naming what was expected.
  */
 function parseDiscovery(text: string): DiscoveryArgument {
-  const at = text.indexOf(":");
-  const kind = at === -1 ? text : text.slice(0, at);
-  const rest = at === -1 ? "" : text.slice(at + 1);
-  const waitMs = WAIT_MS[kind];
-  if (waitMs === undefined || !Object.hasOwn(WAIT_MS, kind)) {
+  const [, kind = "", subject = "", query] = /^([^:]*):([^?]*)(?:\?(.*))?$/s.exec(text) ?? [];
+  const waitMs = Object.hasOwn(WAIT_MS, kind) ? WAIT_MS[kind] : undefined;
+  if (waitMs === undefined) {
     throw new InvalidArgumentError("Expected local:<namespace>, lan:<namespace> or dns:<name>:<port>.");
   }
-  const parameters = kind === "dns" ? dnsParameters(rest) : { namespace: rest };
-  return { text, discovery: asArgument(() => discoveryFromDescriptor({ kind, parameters })), waitMs };
+  const options = new QueryOptions(kind, query);
+  const discovery = asArgument(() => createDiscovery(kind, subject, options));
+  return { text, discovery, waitMs };
+}
+
+function createDiscovery(kind: string, subject: string, options: QueryOptions): Discovery {
+  switch (kind) {
+    case "dns": {
+      const { name, port } = splitPort(subject);
+      return new DnsDiscovery(name, port, dnsOptions(options));
+    }
+    case "lan":
+      return new LanDiscovery(subject, lanOptions(options));
+    default:
+      options.expect([]);
+      return new LocalDiscovery(subject);
+  }
+}
+
+function dnsOptions(options: QueryOptions): DnsDiscoveryOptions {
+  options.expect(["server", "poll", "timeout", "family"]);
+  return {
+    servers: options.all("server"),
+    pollInterval: options.number("poll"),
+    describeTimeout: options.number("timeout"),
+    // The constructor refuses any other.
+    family: options.number("family") as 4 | 6 | undefined,
+  };
+}
+
+function lanOptions(options: QueryOptions): LanDiscoveryOptions {
+  options.expect(["port", "interface", "advertise", "lifetime"]);
+  const given = {
+    port: options.number("port"),
+    interfaces: options.all("interface"),
+    advertise: options.one("advertise"),
+    recordLifetime: options.number("lifetime"),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 /** As {@link parseDiscovery}, or `none`. */
@@ -44,13 +91,58 @@ export function parsePublishedDiscovery(text: string): DiscoveryArgument | "none
 export function discoveryOption(): Option {
   return new Option(
     "--discovery <where>",
-    "where to look: local:<namespace>, lan:<namespace> or dns:<name>:<port>",
+    "where to look: local:<namespace>, lan:<namespace> or dns:<name>:<port>; see below for options",
   ).argParser(parseDiscovery);
 }
 
-function dnsParameters(text: string): Readonly<Record<string, unknown>> {
-  const at = text.lastIndexOf(":");
-  if (at === -1) return { name: text };
-  const port = text.slice(at + 1);
-  return { name: text.slice(0, at), port: /^\d{1,5}$/.test(port) ? Number(port) : port };
+/** What stands behind the `?`. */
+class QueryOptions {
+  readonly #kind: string;
+  readonly #values: URLSearchParams;
+
+  constructor(kind: string, query: string | undefined) {
+    this.#kind = kind;
+    this.#values = new URLSearchParams(query ?? "");
+  }
+
+  /** Refuses options of any other name. */
+  expect(names: readonly string[]): void {
+    for (const name of this.#values.keys()) {
+      if (names.includes(name)) continue;
+      throw new InvalidArgumentError(
+        names.length === 0
+          ? `Expected no option '${name}': a ${this.#kind} discovery has none.`
+          : `Expected no option '${name}': those of a ${this.#kind} discovery are ${names.join(", ")}.`,
+      );
+    }
+  }
+
+  all(name: string): readonly string[] | undefined {
+    return this.#values.has(name) ? this.#values.getAll(name) : undefined;
+  }
+
+  one(name: string): string | undefined {
+    const values = this.#values.getAll(name);
+    if (values.length > 1) throw new InvalidArgumentError(`Expected the option '${name}' once.`);
+    return values[0];
+  }
+
+  number(name: string): number | undefined {
+    const text = this.one(name);
+    if (text === undefined) return undefined;
+    if (!/^\d{1,10}$/.test(text))
+      throw new InvalidArgumentError(`Expected a number for the option '${name}'.`);
+    return Number(text);
+  }
+}
+
+/** A name and the port behind it. Whether there has to be one, the constructor knows. */
+function splitPort(subject: string): { readonly name: string; readonly port: number | undefined } {
+  const at = subject.lastIndexOf(":");
+  if (at === -1) return { name: subject, port: undefined };
+  const port = subject.slice(at + 1);
+  if (!/^\d{1,5}$/.test(port)) {
+    throw new InvalidArgumentError("Expected a port behind the name, as in dns:jobs.example:7777.");
+  }
+  return { name: subject.slice(0, at), port: Number(port) };
 }

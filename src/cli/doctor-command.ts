@@ -7,7 +7,7 @@ import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-dir
 import { socketPath } from "../transport/unix/socket-path.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
+import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { CommandFailure, ExitCode, printable, type Terminal } from "./terminal.ts";
@@ -61,6 +61,7 @@ the pool (lease) is not part of it.
 
 With --json it prints one object: version, node, codec, hostId, ok, checks [{ name, ok, detail }] and workers
 [{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or null }].
+${DISCOVERY_DETAILS}
 
 Exit codes: 0 all is well, 1 something is wrong: a check, a worker, or no worker at all; 2 wrong options.
 

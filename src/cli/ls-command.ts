@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { parseDuration } from "./arguments.ts";
-import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
+import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { formatTable, type Terminal } from "./terminal.ts";
 import { idleTimeOf } from "./worker-contact.ts";
@@ -22,6 +22,7 @@ the workers of a pool that serves its own program only.
 
 With --json it prints one array; each element has the worker's record as it was announced, and idle: the time in
 milliseconds, 0 while it is busy, null where it cannot be asked.
+${DISCOVERY_DETAILS}
 
 Exit codes: 0 also when there are no workers, 1 the discovery failed, 2 wrong options.
 

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../internal/error-text.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { parseDuration } from "./arguments.ts";
-import { type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
+import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { CommandFailure, ExitCode, type Terminal, usageFailure } from "./terminal.ts";
@@ -21,6 +21,7 @@ The command returns when the worker has agreed to that, and does not wait for it
 
 Workers stop for callers on their own host, by the same user, and for callers whose credentials they have
 verified. A worker on another host that has none is stopped there: merino stop on that host, or SIGTERM.
+${DISCOVERY_DETAILS}
 
 Exit codes: 0 it ends, 1 it cannot be reached or refuses, 2 no worker, or more than one, has such a uid.
 

@@ -18,7 +18,7 @@ import {
   parsePort,
   parsePositiveDuration,
 } from "./arguments.ts";
-import { type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
+import { DISCOVERY_DETAILS, type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
 import { type Terminal, usageFailure } from "./terminal.ts";
 
 /** The options as they are typed. */
@@ -50,7 +50,9 @@ standard error. With --discovery it announces itself there, and retracts the ann
 Workers do not change DNS: with dns:<name>:<port> the worker only knows where its tasks find other workers.
 
 A routine that calls another reaches the workers of its caller's pool. For callers over the network it does so
-through the --discovery named here and no other.
+through the --discovery named here and no other; of a pool with DnsDiscovery the name, the port and the servers
+must be the same, and how often it asks need not.
+${DISCOVERY_DETAILS}
 
 SIGTERM and SIGINT end it in order: it is retracted from discovery, refuses new calls, waits for those under
 way at most --grace, and exits with code 0. A second signal ends it at once.

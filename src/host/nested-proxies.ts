@@ -10,6 +10,7 @@ import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
+import { canonicalText, describeSource, sourceName } from "../discovery/source-name.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
@@ -18,6 +19,8 @@ import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/t
 const MAX_PROXIES = 64;
 /** Of these, pools that came over the network. */
 const MAX_NETWORK_PROXIES = 32;
+/** How much of the name of a caller's discovery is said in an error. */
+const MAX_SOURCE_TEXT = 300;
 /** How long a proxy is kept that nobody uses. */
 const IDLE_MS = 60_000;
 
@@ -48,7 +51,8 @@ export class NestedProxies {
   /** By the descriptor's bytes as the session holds them: one object per connection. */
   readonly #byBytes = new WeakMap<Uint8Array, Dispatcher>();
   readonly #unresponsive: (uid: string, culprit: string) => void;
-  readonly #allowed: ReadonlySet<string>;
+  /** By the names of their sources. */
+  readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
   #closed = false;
@@ -59,7 +63,7 @@ export class NestedProxies {
    */
   constructor(unresponsive: (uid: string, culprit: string) => void, options: NestedProxiesOptions) {
     this.#unresponsive = unresponsive;
-    this.#allowed = new Set(options.discoveries.map(canonicalText));
+    this.#allowed = new Map(options.discoveries.map((discovery) => [sourceName(discovery), discovery]));
     this.#deadlines = options.deadlines ?? deadlines;
   }
 
@@ -92,9 +96,13 @@ export class NestedProxies {
     let descriptor: ProxyDescriptor;
     let key: string;
     try {
-      descriptor = decodeProxyDescriptor(bytes);
-      const refusal = this.#judge(descriptor, local);
-      if (refusal !== undefined) return refusing(refusal);
+      const sent = decodeProxyDescriptor(bytes);
+      const { discovery } = sent;
+      if (discovery === undefined) return refusing(NOT_REBUILDABLE);
+      // Over the network only the source is the caller's to name; how it is looked at is this worker's own business.
+      const believed = local ? discovery : this.#allowed.get(sourceName(discovery));
+      if (believed === undefined) return refusing(explainForeign(discovery));
+      descriptor = { ...sent, discovery: believed };
       // Who learns the id of a pool and calls over the network must not get its proxy, which reaches its workers.
       key = local ? `local ${descriptor.id}` : `network ${canonicalText(descriptor)}`;
     } catch (error) {
@@ -117,12 +125,6 @@ export class NestedProxies {
       },
       stream: (request) => target(request).stream(request),
     };
-  }
-
-  #judge({ discovery }: ProxyDescriptor, local: boolean): string | undefined {
-    if (discovery === undefined) return NOT_REBUILDABLE;
-    if (local || this.#allowed.has(canonicalText(discovery))) return undefined;
-    return `the discovery of its pool (kind '${discovery.kind.slice(0, 64)}') is not the one that this worker announces itself in, and callers over the network reach no other; start the worker with --discovery for that one, or open a pool of its own in the routine`;
   }
 
   #restore(
@@ -190,6 +192,12 @@ export class NestedProxies {
 const NOT_REBUILDABLE =
   "the pool's discovery works in its own process only; give it a `descriptor`, or open a pool of its own in the routine";
 
+/** @param discovery Of a caller from the network: its words are shortened, and chosen from few. */
+function explainForeign(discovery: DiscoveryDescriptor): string {
+  const source = describeSource(discovery).slice(0, MAX_SOURCE_TEXT);
+  return `the workers of its pool are found by ${source}, which is not what this worker was started with, and callers over the network reach no others; start the worker with --discovery for the same, or open a pool of its own in the routine`;
+}
+
 /** Takes the place of a pool that cannot be reached from here: calls fail and say why. */
 function refusing(why: string): Dispatcher {
   return {
@@ -202,13 +210,4 @@ function refusing(why: string): Dispatcher {
 
 function refuse({ definition }: CallRequest, why: string): Error {
   return new NoActivePoolError(`Cannot call '${definition.id}' from inside a task: ${why}`);
-}
-
-/** Data as text such that equal data gives equal text, whatever the order of fields. */
-function canonicalText(value: unknown): string {
-  return JSON.stringify(value, (_key, field: unknown) =>
-    typeof field === "object" && field !== null && !Array.isArray(field)
-      ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : field,
-  );
 }

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "../../../src/client/proxy-descriptor.ts";
 import type { CallRequest, Dispatcher } from "../../../src/context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../../../src/discovery/discovery.ts";
+import { DnsDiscovery } from "../../../src/discovery/dns/dns-discovery.ts";
+import type { DnsDiscoveryOptions } from "../../../src/discovery/dns/dns-discovery-options.ts";
 import { NestedProxies } from "../../../src/host/nested-proxies.ts";
 import type { RoutineDefinition } from "../../../src/identity/routine-definition.ts";
 import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
@@ -125,6 +127,31 @@ test("NestedProxies takes a discovery of the allow-list from the network, whatev
   assert.equal(codeOf(await waiting), "ERR_MERINO_POOL_CLOSED");
 });
 
+test("NestedProxies takes a discovery of the network by its source, and looks at it as the worker was told to", async () => {
+  const told = dnsDiscovery({ pollInterval: 5_000 });
+  await using proxies = proxiesAllowing(told);
+  const sent = [5_000, 60, 70].map((pollInterval) =>
+    dnsDiscovery({ pollInterval, describeTimeout: 20, family: 4 }),
+  );
+
+  const waiting = sent.map((discovery) => call(proxies.dispatcher(descriptorOf({ discovery }), NETWORK)));
+
+  // One proxy, and so one watch: how often it asks is not the callers' to say.
+  assert.equal(proxies.size, 1);
+  await proxies.close();
+  assert.deepEqual((await Promise.all(waiting)).map(codeOf), new Array(3).fill("ERR_MERINO_POOL_CLOSED"));
+});
+
+test("NestedProxies refuses a discovery that asks other servers, and says how to start a worker for it", async () => {
+  await using proxies = proxiesAllowing(dnsDiscovery());
+  const discovery = dnsDiscovery({ servers: ["10.0.0.10:53"] });
+
+  const error = await call(proxies.dispatcher(descriptorOf({ discovery }), NETWORK));
+
+  assert.equal(codeOf(error), "ERR_MERINO_NO_ACTIVE_POOL");
+  assert.match(String(error), /'dns:jobs\.example:7777\?server=10\.0\.0\.10'.*--discovery/);
+});
+
 test("NestedProxies refuses a balancer from the network that is not registered", async () => {
   await using proxies = proxiesAllowing(NOBODY);
 
@@ -195,6 +222,11 @@ test("NestedProxies closes a proxy that nobody has used for a minute, and restor
   assert.equal(codeOf(await again), "ERR_MERINO_POOL_CLOSED");
   assert.equal(deadlines.size, 0);
 });
+
+/** Nobody knows the name. */
+function dnsDiscovery(options?: DnsDiscoveryOptions): DiscoveryDescriptor {
+  return new DnsDiscovery("jobs.example", 7_777, options).descriptor;
+}
 
 function local(namespace: string): DiscoveryDescriptor {
   return { kind: "local", parameters: { namespace } };

@@ -247,7 +247,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
       this.#described = described;
       proxy = new WorkerProxy(
         { discovery: described, quorumTimeout },
-        { lastStartError: () => described.lastError },
+        { lastStartError: () => described.lastError, silent: true },
       );
     }
     // Opened within this turn; it starts with the first call.

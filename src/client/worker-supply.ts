@@ -6,10 +6,12 @@ import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
 import type { Member } from "./members/member.ts";
 import type { MemberSupply } from "./members/member-supply.ts";
 import type { Membership } from "./members/membership.ts";
+import { NOTICE_AFTER_MS, warnOfNothingFound } from "./nothing-found.ts";
 
 /** What the owner of a proxy knows about workers that it has started, or is told about them. */
 export interface SupplySurroundings {
@@ -18,6 +20,8 @@ export interface SupplySurroundings {
   readonly lastStartError?: () => Error | undefined;
   /** Whether the pool has, or will have, a worker of its own. */
   readonly workerDue?: () => boolean;
+  /** Whether nothing is said while the discovery finds nobody, since the errors of calls say it. Default false. */
+  readonly silent?: boolean;
 }
 
 /** Supplies a membership with workers. */
@@ -25,7 +29,10 @@ export class WorkerSupply implements MemberSupply {
   readonly #membership: Membership;
   readonly #discovery: Discovery | undefined;
   readonly #surroundings: SupplySurroundings;
+  readonly #queue: DeadlineQueue;
   readonly #abort = new AbortController();
+  /** When it is time to say that nobody has been found. */
+  #notice: DeadlineEntry | undefined;
   #watching = false;
   #watch: Promise<void> | undefined;
   #discoveryError: Error | undefined;
@@ -34,12 +41,17 @@ export class WorkerSupply implements MemberSupply {
   /** It has been warned of. */
   #recheckFailed = false;
 
-  /** @param discovery Absent: the pool's own workers are all there are. */
+  /**
+   * @param discovery Absent: the pool's own workers are all there are.
+   * @param queue Where time comes from; the shared one unless a test gives another.
+   */
   constructor(
     membership: Membership,
     discovery: Discovery | undefined,
     surroundings: SupplySurroundings = {},
+    queue: DeadlineQueue = deadlines,
   ) {
+    this.#queue = queue;
     this.#membership = membership;
     this.#discovery = discovery;
     this.#surroundings = surroundings;
@@ -79,17 +91,32 @@ export class WorkerSupply implements MemberSupply {
   watch(): void {
     if (this.#watching || this.#discovery === undefined) return;
     this.#watching = true;
-    this.#watch = this.#observe(this.#discovery);
+    const discovery = this.#discovery;
+    if (this.#surroundings.silent !== true) {
+      this.#notice = this.#queue.after(NOTICE_AFTER_MS, () => this.#judgeSearch(discovery));
+    }
+    this.#watch = this.#observe(discovery);
   }
 
   /** Stops watching. */
   close(): void {
+    this.#endNotice();
     this.#abort.abort();
   }
 
   /** Resolves when the discovery is not watched any more; at once, if it never was. */
   async closed(): Promise<void> {
     await this.#watch;
+  }
+
+  #judgeSearch(discovery: Discovery): void {
+    const { size, quorum, quorumMet } = this.#membership;
+    if ((size > 0 && quorumMet) || this.#surroundings.workerDue?.() === true) return;
+    warnOfNothingFound(discovery, { size, quorum, refusals: this.#membership.refusals() });
+  }
+
+  #endNotice(): void {
+    if (this.#notice !== undefined) this.#queue.cancel(this.#notice);
   }
 
   async #observe(discovery: Discovery): Promise<void> {
@@ -103,6 +130,7 @@ export class WorkerSupply implements MemberSupply {
       warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
     } finally {
       this.#discoveryOver = true;
+      this.#endNotice(); // calls that find nobody fail now, and say so
       this.#membership.ready.waiter?.drain(); // calls that wait for a member to be found have to fail
     }
   }

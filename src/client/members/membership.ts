@@ -95,6 +95,11 @@ export class Membership {
     });
   }
 
+  /** Members wanted before the first call goes out. */
+  get quorum(): number {
+    return this.#options.quorum;
+  }
+
   get size(): number {
     return this.members.length;
   }

@@ -1,4 +1,7 @@
-/** Options of a pool, as users write them, and as they are after checking. */
+/**
+ * Options of a pool, as users write them, and as they are after checking. The defaults of those that a proxy has as well
+ * (`quorumTimeout`, for example) are in `client/worker-proxy-options.ts`.
+ */
 import { availableParallelism } from "node:os";
 import type { Balancer } from "../balancer/balancer.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";

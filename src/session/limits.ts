@@ -3,6 +3,9 @@ import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { Feature } from "../wire/features.ts";
 import type { Limits } from "../wire/frames.ts";
 
+/** Bytes of data in a full chunk, if a batch may be four times as large. */
+export const CHUNK_SIZE = 65536;
+
 /** The limits of this implementation. Sizes in bytes. */
 export const DEFAULT_LIMITS: Limits = {
   // Enough for all that one busy turn of the event loop writes. Large payloads are split into chunks, so an

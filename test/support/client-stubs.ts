@@ -1,7 +1,7 @@
 /** Stand-ins for calls and members, with no more than the small classes of the client look at. */
 
 import type { Call, Offer } from "../../src/client/call/call.ts";
-import type { CallRefusals } from "../../src/client/call/call-refusals.ts";
+import type { RefusalRecord } from "../../src/client/call/refusal-record.ts";
 import type { Member } from "../../src/client/members/member.ts";
 import { Occupancy } from "../../src/client/members/occupancy.ts";
 import { ReadyMembers } from "../../src/client/members/ready-members.ts";
@@ -30,7 +30,7 @@ export function stubCall(name: string, wish: CallWish = {}) {
     member: undefined as Member | undefined,
     queuePlace: undefined,
     offer: undefined as Offer | undefined,
-    refusals: undefined as CallRefusals | undefined,
+    refusals: undefined as RefusalRecord | undefined,
     occupiesThread: false,
     lastUid: "",
     failures,

@@ -24,9 +24,9 @@ import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
-import { CallRefusals } from "./call-refusals.ts";
 import type { CancellationProbe, CancelledCall } from "./cancellation-watch.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
+import { RefusalRecord } from "./refusal-record.ts";
 
 /** A call that is offered to one worker after the other: told what each makes of it. */
 export interface Offer {
@@ -94,7 +94,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   protected readonly owner: Owner;
   #settled = false;
-  #refusals: CallRefusals | undefined;
+  #refusals: RefusalRecord | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
   readonly #dispatchTimeoutMs: number | undefined;
@@ -151,13 +151,13 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   /** What workers that would not take it have said; absent while none has. */
-  get refusals(): CallRefusals | undefined {
+  get refusals(): RefusalRecord | undefined {
     return this.#refusals;
   }
 
   /** Notes that the worker it was last sent to would not take it. */
   noteRefusal(nack: Nack): void {
-    this.#refusals ??= new CallRefusals();
+    this.#refusals ??= new RefusalRecord();
     this.#refusals.add(this.lastUid, nack);
   }
 

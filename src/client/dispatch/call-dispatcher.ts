@@ -1,7 +1,7 @@
 /**
  * The calls of one proxy: makes them, has each placed or kept waiting, and takes up what they tell of themselves.
  * It counts and reports them. Which member takes a call is up to the placement; which call waits, up to the
- * waiting calls; what becomes of one that its worker has not answered, up to the redirection.
+ * waiting calls; what becomes of one that its worker has not answered, up to the refused calls.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
@@ -21,7 +21,7 @@ import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
-import { Redirection } from "./redirection.ts";
+import { RefusedCalls } from "./refused-calls.ts";
 
 /** What the dispatcher works with. */
 export interface CallDispatcherOptions {
@@ -46,7 +46,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #placement: Placement;
   readonly #waiting: WaitingCalls;
-  readonly #redirection: Redirection;
+  readonly #refused: RefusedCalls;
   readonly #active = new ActiveCalls();
   readonly #cancelled: CancellationWatch;
   /** Where events about calls go; absent when nobody can listen. */
@@ -64,13 +64,13 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
     this.#placement = placement;
     this.#waiting = waiting;
-    this.#redirection = new Redirection({ members, placement, waiting, supply, counts });
+    this.#refused = new RefusedCalls({ members, placement, waiting, supply, counts });
     this.#cancelled = new CancellationWatch({ killGraceMs, active: this.#active, supply, counts });
   }
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#waiting.size + this.#redirection.waiting;
+    return this.#waiting.size + this.#refused.waiting;
   }
 
   /** Generators that are suspended and that nobody waits for. */
@@ -154,11 +154,11 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   refused(call: Call, nack: Nack): void {
-    this.#redirection.refused(call, nack);
+    this.#refused.refused(call, nack);
   }
 
   lost(call: Call, member: Member | undefined, loss: CallLoss): void {
-    this.#redirection.lost(call, member, loss);
+    this.#refused.lost(call, member, loss);
   }
 
   suspended(call: Call): void {

@@ -1,4 +1,8 @@
-/** What `explain()` returns: every worker seen and what became of it, as data that stays as it was. */
+/**
+ * What `explain()` returns: every worker seen and what became of it, as data that stays as it was; and why a member
+ * was not chosen, for the error of a call that no worker takes. Why a worker is not a member is said by
+ * `admission.ts`.
+ */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { Member } from "./member.ts";
 

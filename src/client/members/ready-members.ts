@@ -1,6 +1,7 @@
 /**
  * The ready members in the order in which they became ready, and an index of them by load, so that choosing
- * one of a thousand costs about as much as choosing one of two. It decides nothing: balancers do. The list is
+ * one of a thousand costs about as much as choosing one of two. It decides nothing, balancers do: its index
+ * answers what the default balancer asks, and has to follow when that changes its rule. The list is
  * replaced, never changed, so whoever has one may go through it in several turns; the index is of the newest.
  */
 import type { CandidateIndex } from "../../balancer/balancer.ts";

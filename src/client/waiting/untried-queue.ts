@@ -5,7 +5,7 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
-import { noTakerError } from "../call/call-refusals.ts";
+import { noTakerError } from "../call/refusal-record.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 
 /** What waiting after a refusal needs to know. */

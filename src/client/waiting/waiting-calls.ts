@@ -8,7 +8,7 @@
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
-import { noTakerError } from "../call/call-refusals.ts";
+import { noTakerError } from "../call/refusal-record.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";

@@ -1,6 +1,7 @@
 /**
  * Decides by brand what a value is and has it written, or refuses, with the path, what would not arrive
- * as itself. How the kinds are written is in the other `…-writer.ts` files.
+ * as itself. Values without parts (Date, RegExp, URL, boxed
+ * ones) are written here; how the other kinds are is in the other `…-writer.ts` files.
  */
 import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
@@ -13,10 +14,10 @@ import { writeBuffer, writeView } from "./binary-writer.ts";
 import { writeArray, writeMap, writeSet } from "./collection-writer.ts";
 import { Encoding } from "./encoding.ts";
 import { writeError } from "./error-writer.ts";
+import { explainObject, explainPrimitive } from "./explain-unsendable.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
 import { explainLookAlike, looksPlain } from "./look-alikes.ts";
 import { refuseFields, refuseFieldsOfString, refuseNamedField } from "./own-fields.ts";
-import { explainObject, explainPrimitive } from "./refusal.ts";
 import { ENCODE_STEP, Step } from "./trail.ts";
 
 /** A second pass is made when views turn out to share memory; getters that give new views each time get no third. */

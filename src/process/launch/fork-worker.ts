@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";
 import { launchDirectory } from "./directory.ts";
 import { launchArguments } from "./inheritance.ts";
-import { parentDeathCommand } from "./parent-death.ts";
+import { parentDeathCommand } from "./kill-with-parent.ts";
 import { formatWorkerInit, WORKER_INIT_VARIABLE, type WorkerInit } from "./worker-init.ts";
 
 /** What a worker process is started with. */

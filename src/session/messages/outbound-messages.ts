@@ -8,10 +8,10 @@ import type { BatchWriter } from "../../wire/batch/writer.ts";
 import { Feature } from "../../wire/features.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import type { Hello, MessageFields, MessageKind, TaskFields } from "../../wire/frames.ts";
-import { CHUNK_SIZE } from "../../wire/messages/chunk.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
+import { CHUNK_SIZE } from "../limits.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
 

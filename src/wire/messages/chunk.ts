@@ -6,9 +6,6 @@ import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { BatchTag, ChunkTag, FrameTag } from "../tags.ts";
 
-/** Bytes of data in a full chunk. */
-export const CHUNK_SIZE = 65536;
-
 const FIELDS = fieldNumbers(ChunkTag);
 
 /** A cursor at one chunk after another. */

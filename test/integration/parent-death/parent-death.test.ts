@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { startGuardian } from "../../../src/process/launch/guardian.ts";
-import { parentDeathCommand } from "../../../src/process/launch/parent-death.ts";
+import { parentDeathCommand } from "../../../src/process/launch/kill-with-parent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
 
@@ -15,7 +15,7 @@ const source = (path: string): string =>
 const PARENTS = {
   "parentDeathCommand.mjs": `
     import { spawn } from "node:child_process";
-    import { parentDeathCommand } from ${source("parent-death.ts")};
+    import { parentDeathCommand } from ${source("kill-with-parent.ts")};
     const { execPath, execArgv } = await parentDeathCommand(process.execPath, ["--eval", "for (;;);"]);
     const child = spawn(execPath, execArgv, { stdio: "ignore" });
     console.log(child.pid);

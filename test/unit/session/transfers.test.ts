@@ -1,8 +1,8 @@
 /** Large messages: chunks that interleave, windows that bound what is under way, and transfers that are stopped. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CHUNK_SIZE } from "../../../src/session/limits.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { CHUNK_SIZE } from "../../../src/wire/messages/chunk.ts";
 import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../support/eventually.ts";
 import { framesOf } from "../../support/memory-pair.ts";

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Balancer } from "../../../../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.ts";
 import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
-import { CallRefusals } from "../../../../src/client/call/call-refusals.ts";
+import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
 import { Delegation } from "../../../../src/client/placement/delegation.ts";
@@ -85,7 +85,7 @@ describe("Placement", () => {
   test("does not offer a call again to a worker that has refused it", () => {
     const { placement } = usePlacement();
     const call = stubCall("a");
-    const refusals = new CallRefusals();
+    const refusals = new RefusalRecord();
     call.refusals = refusals;
     refusals.add("w0", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
+import { CHUNK_SIZE } from "../../../../src/session/limits.ts";
 import { OutboundMessages } from "../../../../src/session/messages/outbound-messages.ts";
 import { OutboundBatch } from "../../../../src/session/outbound-batch.ts";
 import type { SessionHalf } from "../../../../src/session/session-half.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import type { Limits } from "../../../../src/wire/frames.ts";
-import { CHUNK_SIZE } from "../../../../src/wire/messages/chunk.ts";
 import { NO_PARTS, type Payload } from "../../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
 import { headOf, helloWith } from "../../../support/protocol-peers.ts";

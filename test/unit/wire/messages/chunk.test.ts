@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { CHUNK_SIZE } from "../../../../src/session/limits.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
-import { CHUNK_SIZE, encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
+import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
 import { anyFrame, bindBatch, readBatch } from "../frame-model.ts";
 
 const { HEADROOM } = BatchWriter;

@@ -1,6 +1,6 @@
 /**
  * The answers of workers that would not take one call: which have been asked, and what the call fails with if
- * none is left to ask. Where it goes next is decided in `dispatch/redirection.ts`. Each worker has one entry, however often it
+ * none is left to ask. Where it goes next is decided in `dispatch/refused-calls.ts`. Each worker has one entry, however often it
  * has refused.
  */
 import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<number, Refusal["reason"]>> = {
 };
 
 /** The refusals of one call, as far as they say nothing about the call itself. */
-export class CallRefusals {
+export class RefusalRecord {
   #reasons: readonly Refusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();
@@ -99,7 +99,7 @@ export function refusalError(routine: string, nack: Nack): Error {
  * @param members Tell why they were not asked.
  */
 export function noTakerError(
-  call: { readonly refusals: CallRefusals | undefined; readonly definition: RoutineDefinition },
+  call: { readonly refusals: RefusalRecord | undefined; readonly definition: RoutineDefinition },
   members: { whyNone(): readonly Refusal[] },
 ): Error {
   return call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(members.whyNone());

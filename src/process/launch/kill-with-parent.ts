@@ -1,6 +1,6 @@
 /**
  * Makes a child process end when its parent does, even while the child's main thread is blocked and cannot
- * see its channel close. Where the kernel can do it, the child is started through it; elsewhere a guardian
+ * see its channel close; a worker that can see it ends by itself (`host/parent-link.ts`). Where the kernel can do it, the child is started through it; elsewhere a guardian
  * (`guardian.ts`) has to be told of the child.
  */
 import { execFile } from "node:child_process";

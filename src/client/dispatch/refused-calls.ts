@@ -7,7 +7,7 @@ import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { noTakerError, refusalError } from "../call/call-refusals.ts";
+import { noTakerError, refusalError } from "../call/refusal-record.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
@@ -17,7 +17,7 @@ import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
 
 /** What it takes to find calls another worker. */
-export interface RedirectionOptions {
+export interface RefusedCallsOptions {
   readonly members: Members;
   readonly placement: Placement;
   readonly waiting: WaitingCalls;
@@ -27,11 +27,11 @@ export interface RedirectionOptions {
 }
 
 /** Takes up the calls that their workers have not answered. */
-export class Redirection {
-  readonly #options: RedirectionOptions;
+export class RefusedCalls {
+  readonly #options: RefusedCallsOptions;
   readonly #retries: RetryQueue;
 
-  constructor(options: RedirectionOptions) {
+  constructor(options: RefusedCallsOptions) {
     this.#options = options;
     this.#retries = new RetryQueue(options);
   }

@@ -1,7 +1,7 @@
 /** What becomes of a call that every worker has refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CallRefusals, refusalError } from "../../../../src/client/call/call-refusals.ts";
+import { RefusalRecord, refusalError } from "../../../../src/client/call/refusal-record.ts";
 import type { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import type { VersionError } from "../../../../src/errors/version-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
@@ -24,8 +24,8 @@ function nackOf(code: number, workerVersion = "3.0.0"): Nack {
   return { code, reason: "no", retryAfterMs: 0, version: workerVersion };
 }
 
-test("CallRefusals makes a VersionError of both versions when the version was the only reason", () => {
-  const refusals = new CallRefusals();
+test("RefusalRecord makes a VersionError of both versions when the version was the only reason", () => {
+  const refusals = new RefusalRecord();
   refusals.add("w1", nackOf(NackCode.VERSION, "2.0.0"));
   refusals.add("w2", nackOf(NackCode.VERSION, "3.0.0"));
 
@@ -41,8 +41,8 @@ for (const codes of [
   [NackCode.FULL, NackCode.VERSION],
   [NackCode.VERSION, NackCode.UNKNOWN_ROUTINE],
 ]) {
-  test(`CallRefusals lists every worker when the reasons are ${codes.join(" and ")}`, () => {
-    const refusals = new CallRefusals();
+  test(`RefusalRecord lists every worker when the reasons are ${codes.join(" and ")}`, () => {
+    const refusals = new RefusalRecord();
     codes.forEach((code, at) => {
       refusals.add(`w${at}`, nackOf(code));
     });

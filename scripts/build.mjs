@@ -23,6 +23,8 @@ const common = {
   packages: "external",
   // Every module that is imported is wanted, also where nothing of it is used in that place.
   ignoreAnnotations: true,
+  // Constants and conditions are folded; names and lines stay, for whoever reads a stack.
+  minifySyntax: true,
   logLevel: "warning",
 };
 const entryPoints = {

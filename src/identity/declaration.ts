@@ -62,6 +62,15 @@ const reported = processWide("identity.shared-ids", (): Set<string> => new Set()
 /** Names this short are rarely a person's. */
 const MINIFIED_LENGTH = 2;
 
+/** What to do about an identity whose name looks like a minifier's, as the end of a sentence; `""` for others. */
+export function minifiedHint(id: string): string {
+  const name = id.slice(id.lastIndexOf("#") + 1);
+  const [first = ""] = name.split("."); // of a method, the class
+  return first.length > MINIFIED_LENGTH
+    ? ""
+    : "; if a build tool has shortened the names, let it keep them (esbuild: keepNames), or pass { name }";
+}
+
 /**
  * Decides what becomes of a declaration whose identity is taken in the same copy of the package.
  *
@@ -142,11 +151,7 @@ function takenHere(
     there === here
       ? `it is declared there already, by a loop or a helper${tool}`
       : `one of that identity is declared at '${there}'`;
-  const name = next.id.slice(next.id.lastIndexOf("#") + 1);
-  const minified =
-    !next.isIdGiven && name.length <= MINIFIED_LENGTH
-      ? `; if a build tool has shortened the names, let it keep them (esbuild: keepNames), or pass { name }`
-      : "";
+  const minified = next.isIdGiven ? "" : minifiedHint(next.id);
   return `Cannot declare the ${kind} '${next.id}' at '${here}': ${cause}. Workers find it by its identity alone: give each ${option} of its own${minified}`;
 }
 

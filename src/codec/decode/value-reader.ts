@@ -3,6 +3,7 @@
  * `…-reader.ts` files. Runs no code from the bytes, imports nothing, assigns nothing to prototypes.
  */
 
+import { minifiedHint } from "../../identity/declaration.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
@@ -307,6 +308,6 @@ export class ValueReader extends Decoding {
 
 /** Names the class only when its id has the form of an identity: free text of a payload is never quoted. */
 function unknownClass(id: string): string {
-  const label = IDENTITY.test(id) ? ` '${id}'` : "";
-  return `it holds an instance of a class${label} that is not registered here; import the module that calls portable() for it`;
+  const isIdentity = IDENTITY.test(id);
+  return `it holds an instance of a class${isIdentity ? ` '${id}'` : ""} that is not registered here; import the module that calls portable() for it${isIdentity ? minifiedHint(id) : ""}`;
 }

@@ -2,6 +2,7 @@
  * Finds the routine of a task in this process, importing its module when the caller may ask for that. A caller
  * that may not is restricted to the exposed routines, and is told at once, by the head of its task.
  */
+import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
 import { findRoutine } from "../../identity/registry.ts";
@@ -138,7 +139,7 @@ function explainMiss(loader: ModuleLoader, request: RoutineRequest, module: stri
     return `it is declared after \`open()\` in '${module}', where workers stop; move it above${hint}`;
   }
   const name = parseIdentity(id)?.name ?? id;
-  return `importing '${module ?? location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition${hint}`;
+  return `importing '${module ?? location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition${hint}${minifiedHint(id)}`;
 }
 
 /**

@@ -257,3 +257,24 @@ test("decodeValue works on after a failure as before", () => {
 
   assert.deepEqual(receive(send([{ a: 1 }])), [{ a: 1 }]);
 });
+
+test("decodeValue says of a class that it does not know what a short name may come from", () => {
+  for (const [id, hint] of [
+    ["app/jobs.js#t", true],
+    ["app/jobs.js#Point", false],
+    ["<odd> #t", false],
+  ] as const) {
+    const name = Buffer.from(id);
+    const payload = Buffer.concat([
+      Buffer.from([0x08, 0xc9, 0, 0, 0, name.length + 2, 0x13]),
+      Buffer.from([0xa0 | name.length]),
+      name,
+      Buffer.from([0x80]),
+    ]);
+
+    assert.throws(
+      () => receive({ bytes: payload, parts: [] }),
+      (error: Error) => /\(esbuild: keepNames\), or pass \{ name \}/.test(error.message) === hint,
+    );
+  }
+});

@@ -12,9 +12,12 @@ import {
   echoAll,
   fail,
   isEcho,
+  resultOfPlatform,
   resultThatCannotTravel,
+  settleAll,
   untilAborted,
   wasCleanedUp,
+  yieldErrors,
   yieldThatCannotTravel,
 } from "./fixtures/value-routines.ts";
 
@@ -152,6 +155,49 @@ test("a DOMException arrives with its name and code", async () => {
   assert.ok(error instanceof DOMException, "its class");
   assert.equal(error.name, "AbortError");
   assert.equal(error.code, DOMException.ABORT_ERR);
+});
+
+test("errors that Node throws arrive as the built-in class that they are, with code and fields", async () => {
+  const node = (await failure("node")) as TypeError & { code: string };
+  const system = (await failure("system")) as NodeJS.ErrnoException;
+  const assertion = (await failure("assertion")) as assert.AssertionError;
+
+  assert.ok(node instanceof TypeError && !isMerinoError(node), "the class of a TypeError");
+  assert.equal(node.code, "ERR_INVALID_ARG_TYPE");
+  assert.match(node.stack ?? "", /^TypeError \[ERR_INVALID_ARG_TYPE\]: The "path" argument/);
+  assert.equal(Object.getPrototypeOf(system), Error.prototype);
+  assert.deepEqual(
+    [system.code, system.syscall, system.path, typeof system.errno],
+    ["ENOENT", "open", "/nowhere/at-all", "number"],
+  );
+  assert.ok(assertion instanceof assert.AssertionError, "the class of an AssertionError");
+  assert.deepEqual(
+    [assertion.message, assertion.actual, assertion.expected, assertion.generatedMessage],
+    ["unequal", { a: 1 }, { a: 2 }, false],
+  );
+});
+
+test("errors among values arrive as they would if they were thrown", async () => {
+  const [rejected, fulfilled] = await settleAll();
+  const values: unknown[] = [];
+  for await (const value of yieldErrors()) values.push(value);
+  const sent = await echo([Object.assign(new SyntaxError("sent"), { retry: () => 1 })]);
+
+  assert.deepEqual(fulfilled, { status: "fulfilled", value: 1 });
+  const reason = (rejected as PromiseRejectedResult).reason as TypeError & { request: { url: string } };
+  assert.ok(reason instanceof TypeError, "the class of the reason");
+  assert.equal(reason.request.url, "u");
+  assert.match(String((reason.request as unknown as { retry: unknown }).retry), /^\[not sent: /);
+  assert.ok(values[0] instanceof RangeError && values[1] === 2, "what was yielded");
+  assert.ok((sent as unknown[])[0] instanceof SyntaxError, "what came back");
+});
+
+test("a result that is of the platform is refused with what to return instead", async () => {
+  await assert.rejects(resultOfPlatform(), {
+    code: "ERR_MERINO_NOT_SERIALIZABLE",
+    path: "result.response",
+    message: /await response\.json\(\)/,
+  });
 });
 
 test("what is thrown and is no error arrives as thrown", async () => {

@@ -8,7 +8,7 @@ import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSink } from "../references.ts";
 import type { BinarySharing } from "./binary-sharing.ts";
 import { TokenWriter } from "./token-writer.ts";
-import { Trail } from "./trail.ts";
+import { ENCODE_STEP, Trail } from "./trail.ts";
 
 /** Objects looked up by a scan before a Map takes over: most messages never need the Map. */
 const SCANNED_OBJECTS = 12;
@@ -125,12 +125,17 @@ export abstract class Encoding extends TokenWriter {
     return true;
   }
 
-  /** Marks the object tracked last as one that its own content must not refer to. */
-  enterHooked(): void {
+  /**
+   * Writes what an `[encode]` gives for the object tracked last, which that must not refer to. A `[decode]` counts
+   * on it: it is exact, or refused.
+   */
+  writeHooked(hook: (object: object) => unknown, object: object): void {
+    const { lenient } = this;
     this.#hooked.push(this.#objectCount - 1);
-  }
-
-  leaveHooked(): void {
+    this.at(ENCODE_STEP);
+    this.lenient = false;
+    this.writeValue(hook(object));
+    this.lenient = lenient;
     this.#hooked.pop();
   }
 
@@ -153,6 +158,11 @@ export abstract class Encoding extends TokenWriter {
   refuse(why: string, options?: ErrorOptions): never {
     const { fault } = this.options;
     throw new NotSerializableError(this.path(), why, fault === undefined ? options : { ...options, fault });
+  }
+
+  /** Refuses a class or routine whose identity others would understand as another. */
+  refuseConflict({ id, conflict }: { readonly id: string; readonly conflict?: string | undefined }): void {
+    if (conflict !== undefined) this.refuse(`'${id}' has no meaning to other processes: ${conflict}`);
   }
 
   refuseDepth(): never {

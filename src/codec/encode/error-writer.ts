@@ -10,7 +10,6 @@ import { BUILT_IN_ERRORS, ErrorOrigin, Extension } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import type { Encoding } from "./encoding.ts";
 import { fieldOf, type Note, notesOfSymbolFields, writeFields } from "./field-writer.ts";
-import { ENCODE_STEP } from "./trail.ts";
 
 /** Properties sent although they are not enumerable. Others of that kind are how a platform stores its own state. */
 const HIDDEN: readonly string[] = [
@@ -71,13 +70,7 @@ export function writeError(encoding: Encoding, error: object, details: ErrorDeta
   encoding.writeOptionalString(text(message));
   encoding.writeOptionalString(markedStack(encoding, error));
   if (hook !== undefined) {
-    encoding.enterHooked();
-    encoding.at(ENCODE_STEP);
-    // Its `[decode]` counts on what `[encode]` gave: that is exact, or not sent at all.
-    encoding.lenient = false;
-    encoding.writeValue(hook(error));
-    encoding.lenient = true;
-    encoding.leaveHooked();
+    encoding.writeHooked(hook, error);
   } else {
     writeHidden(encoding, error, builtIn);
     const notes = notesOfSymbolFields(error);

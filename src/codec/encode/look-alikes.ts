@@ -10,7 +10,10 @@ const PLAIN_TAG = "[object Object]";
 /** Objects of the language that every process has itself. */
 const NAMESPACE = /^\[object (Atomics|Intl|JSON|Math|Reflect|Temporal|WebAssembly)\]$/;
 
-/** Whether a quick look finds nothing but an object. It cannot tell a Map, or another collection or buffer. */
+/**
+ * Whether a quick look finds nothing but an object. It is taken of every object, and does not tell a collection
+ * or a buffer whose prototype was changed.
+ */
 export function looksPlain(object: object): boolean {
   return tagOf.call(object) === PLAIN_TAG;
 }

@@ -7,8 +7,7 @@ import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { isAbortSignal } from "../../internal/is-abort-signal.ts";
 import { brandOf, inheritsFromError, viewName } from "../brands.ts";
-import { className } from "../class-name.ts";
-import { ErrorOrigin, Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
+import { Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { writeBuffer, writeView } from "./binary-writer.ts";
 import { writeArray, writeMap, writeSet } from "./collection-writer.ts";
@@ -17,8 +16,10 @@ import { writeError } from "./error-writer.ts";
 import { explainObject, explainPrimitive } from "./explain-unsendable.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
 import { explainLookAlike, looksPlain } from "./look-alikes.ts";
-import { refuseFields, refuseFieldsOfString, refuseNamedField } from "./own-fields.ts";
-import { ENCODE_STEP, Step } from "./trail.ts";
+import { refuseNamedField } from "./own-fields.ts";
+import { writeScalarObject } from "./scalar-writer.ts";
+import { isErrorValue, prototypeOf, writeSubstitute } from "./substitute-writer.ts";
+import { Step } from "./trail.ts";
 
 /** A second pass is made when views turn out to share memory; getters that give new views each time get no third. */
 const MAX_PASSES = 2;
@@ -152,7 +153,7 @@ export class ValueWriter extends Encoding {
       case "class-instance":
         return this.#writeReferredObject(value, prototype);
       default:
-        return this.#writeScalarObject(value, brand);
+        return writeScalarObject(this, value, brand);
     }
   }
 
@@ -167,47 +168,8 @@ export class ValueWriter extends Encoding {
     }
   }
 
-  /** Objects that hold one scalar or a few: they contain nothing that is an object itself. */
-  #writeScalarObject(value: object, brand: "date" | "regexp" | "url" | "url-search-params" | "boxed"): void {
-    if (this.wroteReference(value)) return;
-    const boxed: unknown = brand === "boxed" ? value.valueOf() : undefined;
-    if (typeof boxed === "string") refuseFieldsOfString(this, value, boxed.length);
-    else refuseFields(this, value);
-    if (brand === "date") {
-      this.reserve(10);
-      this.bytes[this.position] = 0xd7;
-      this.bytes[this.position + 1] = Extension.DATE;
-      this.view.setFloat64(this.position + 2, Date.prototype.getTime.call(value));
-      this.position += 10;
-      return;
-    }
-    if (brand === "regexp") {
-      const { source, flags, lastIndex } = value as { source: string; flags: string; lastIndex: unknown };
-      if (typeof lastIndex !== "number") this.refuse("its lastIndex is no number; set one");
-      const extension = this.openExtension(Extension.REGEXP);
-      this.writeString(source);
-      this.writeString(flags);
-      this.writeNumber(lastIndex);
-      this.closeExtension(extension);
-      return;
-    }
-    if (brand === "boxed") {
-      if (typeof boxed === "symbol" || typeof boxed === "object")
-        this.refuse("it is a boxed symbol; send a string");
-      const extension = this.openExtension(Extension.BOXED);
-      this.enter(Step.PROPERTY);
-      this.writeValue(boxed);
-      this.leave();
-      this.closeExtension(extension);
-      return;
-    }
-    const extension = this.openExtension(brand === "url" ? Extension.URL : Extension.URL_SEARCH_PARAMS);
-    this.writeString(String(value));
-    this.closeExtension(extension);
-  }
-
   #writeInstance(value: object, portable: PortableClass): void {
-    this.#refuseConflict(portable);
+    this.refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.INSTANCE);
     this.enter(Step.PROPERTY);
@@ -217,17 +179,10 @@ export class ValueWriter extends Encoding {
       if (hasSymbolFields(value)) refuseSymbolField(this, value);
       writeFields(this, value);
     } else {
-      this.enterHooked();
-      this.at(ENCODE_STEP);
-      this.writeValue(hook(value));
-      this.leaveHooked();
+      this.writeHooked(hook, value);
     }
     this.leave();
     this.closeExtension(extension);
-  }
-
-  #refuseConflict({ id, conflict }: { readonly id: string; readonly conflict?: string | undefined }): void {
-    if (conflict !== undefined) this.refuse(`'${id}' has no meaning to other processes: ${conflict}`);
   }
 
   #writeSignal(signal: AbortSignal): void {
@@ -243,7 +198,7 @@ export class ValueWriter extends Encoding {
     if (references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     const portable = references.portableByConstructor(value);
     if (portable === undefined) this.refuse(references.explainFunction?.(value) ?? explainPrimitive(value));
-    this.#refuseConflict(portable);
+    this.refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.CLASS);
     this.writeClass(portable);
@@ -261,7 +216,7 @@ export class ValueWriter extends Encoding {
   #writeRoutine(value: object): void {
     if (this.wroteReference(value)) return;
     const reference = this.options.references.describeRoutine(value);
-    if (reference !== undefined) this.#refuseConflict(reference);
+    if (reference !== undefined) this.refuseConflict(reference);
     const extension = this.openExtension(Extension.ROUTINE);
     this.writeString(reference?.id ?? "");
     this.writeOptionalString(reference?.module);
@@ -279,17 +234,17 @@ export class ValueWriter extends Encoding {
       this.lenient = true; // it may have failed in what an `[encode]` gave
       this.restore(checkpoint);
       const why = this.#explain(problem);
-      if (this.depth < MAX_DEPTH && isError(value)) this.#writeFailedError(value, why);
+      if (this.depth < MAX_DEPTH && isErrorValue(value)) this.#writeFailedError(value, why);
       else if (checkpoint.depth > 0) this.writeString(standIn(why));
-      else this.#writeSubstitute(value, `${UNSENT_VALUE} ${why}`);
+      else writeSubstitute(this, value, `${UNSENT_VALUE} ${why}`);
     }
   }
 
-  /** An error stays an error: if its `[encode]` is to blame, it arrives with everything but its class. */
+  /** An error stays an error: if its class is to blame, it arrives with everything but that. */
   #writeFailedError(error: object, why: string): void {
-    const prototype = safePrototype(error) ?? null;
-    const portable = prototype === null ? undefined : this.options.references.portableByPrototype(prototype);
-    if (portable?.encode !== undefined) {
+    const prototype = prototypeOf(error);
+    const { references } = this.options;
+    if (prototype !== undefined && references.portableByPrototype(prototype) !== undefined) {
       const checkpoint = this.checkpoint();
       try {
         writeError(this, error, { prototype, portable: undefined, note: ["value", standIn(why)] });
@@ -298,52 +253,17 @@ export class ValueWriter extends Encoding {
         this.restore(checkpoint);
       }
     }
-    this.#writeSubstitute(error, `This error could not be sent. ${why}`);
+    writeSubstitute(this, error, `This error could not be sent. ${why}`);
   }
 
   #explain(problem: unknown): string {
     return problem instanceof NotSerializableError ? problem.message : `${this.path()}: ${briefly(problem)}`;
   }
 
-  /** An error that stands for a value that cannot be sent at all. */
-  #writeSubstitute(value: unknown, message: string): void {
-    const prototype = typeof value === "object" && value !== null ? safePrototype(value) : undefined;
-    this.wroteReference({});
-    const extension = this.openExtension(Extension.ERROR);
-    this.writeNumber(ErrorOrigin.UNKNOWN);
-    const name = (prototype && className(prototype)) ?? typeof value;
-    this.writeString(name);
-    this.writeByte(0xc0);
-    this.writeString(message);
-    // Without a first line of its own, what is printed would not say what happened.
-    this.writeOptionalString(this.marker === undefined ? undefined : `${name}: ${message}${this.marker}`);
-    this.writeByte(0x80);
-    this.writeByte(0x80);
-    this.closeExtension(extension);
-  }
-
   /** Writes, as the whole payload, an error that says that the value cannot be sent. */
   substitute(value: unknown, why: string): void {
     this.begin();
     this.writeByte(HEADER_PLAIN);
-    this.#writeSubstitute(value, `${UNSENT_VALUE} ${why}`);
-  }
-}
-
-function isError(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = safePrototype(value);
-  try {
-    return types.isNativeError(value) || (prototype !== undefined && brandOf(value, prototype) === "error");
-  } catch {
-    return false;
-  }
-}
-
-function safePrototype(value: object): object | undefined {
-  try {
-    return Object.getPrototypeOf(value) ?? undefined;
-  } catch {
-    return undefined;
+    writeSubstitute(this, value, `${UNSENT_VALUE} ${why}`);
   }
 }

@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { inherits, inspect, parseArgs, types } from "node:util";
 import { createContext, runInContext, runInNewContext } from "node:vm";
 import { createGzip, inflateSync } from "node:zlib";
-import { encodeThrown } from "../../../src/codec/encode/encoder.ts";
+import { encodeThrown, encodeValue } from "../../../src/codec/encode/encoder.ts";
 import { decode, encode, portable } from "../../../src/codec/portable.ts";
 import { isMerinoError } from "../../../src/errors/merino-error.ts";
 import { RemoteError } from "../../../src/errors/remote-error.ts";
@@ -376,6 +376,60 @@ test("an error whose [encode] fails, or gives what cannot travel, arrives with e
     assert.match(String(failing.value), /^\[not sent: .*: no\]$/);
     assert.match(String(odd.value), /^\[not sent: .*callback/);
   }
+});
+
+test("an error of a class whose identity means another class elsewhere arrives with everything but its class", () => {
+  class Twice extends Error {
+    readonly detail = 5;
+  }
+  portable(Twice);
+  const conflicting = {
+    ...references,
+    portableByPrototype: (prototype: object) => {
+      const known = references.portableByPrototype(prototype);
+      return known && { ...known, conflict: "two classes bear it" };
+    },
+  };
+
+  const { bytes, start, end } = encodeValue([new Twice("m")], { root: "args", references: conflicting });
+  const [arrived] = receive({ bytes: Buffer.from(bytes.subarray(start, end)), parts: [] }) as (RemoteError &
+    Fields)[];
+
+  assert.ok(arrived instanceof RemoteError);
+  assert.deepEqual([arrived.remoteName, arrived.message, arrived.detail], ["Twice", "m", 5]);
+});
+
+test("what an [encode] inside an error gives is exact, or its object is replaced as a whole", () => {
+  class Odd {
+    static [encode](): unknown {
+      return { callback: () => 1 };
+    }
+    static [decode](): never {
+      return assert.fail("never called");
+    }
+  }
+  class Throwing {
+    static [encode](): unknown {
+      throw new Error("no");
+    }
+    static [decode](): never {
+      return assert.fail("never called");
+    }
+  }
+  portable(Odd, { id: "errors#Odd" });
+  portable(Throwing);
+  const error = Object.assign(new Error("m"), {
+    odd: [new Odd()],
+    throwing: new Throwing(),
+    after: { a: 1 },
+  });
+
+  const arrived = roundTrip(error) as Error & { odd: unknown[]; throwing: unknown; after: unknown };
+
+  assert.match(String(arrived.odd[0]), /^\[not sent: .*odd\[0\]\[Symbol\(merino\.encode\)\]\.callback/);
+  assert.match(String(arrived.throwing), /^\[not sent: .*: no\]$/);
+  assert.deepEqual(arrived.after, { a: 1 });
+  assert.throws(() => send([new Throwing()]), { path: "value[0][Symbol(merino.encode)]" });
 });
 
 test("an error below the greatest depth is refused, as anything there is", () => {

@@ -12,8 +12,9 @@ import type { Hello } from "../../wire/frames.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
 import { type ConnectOptions, MemberConnection, type MemberConnectionEvents } from "./member-connection.ts";
-import { AHEAD_US, type ReadyMember, type ReadyMembers } from "./ready-members.ts";
+import type { ReadyMember, ReadyMembers } from "./ready-members.ts";
 import { RECONNECT } from "./reconnect-policy.ts";
+import { AHEAD_US } from "./work-ahead.ts";
 
 /** The member's state; each carries what belongs to it. */
 export type MemberState =

@@ -6,9 +6,7 @@
  */
 import type { Member } from "./member.ts";
 import type { PlacedCall } from "./ready-members.ts";
-
-/** How long a routine is taken to keep its worker busy until it has been measured, in microseconds. */
-const UNKNOWN_BODY_US = 1000;
+import { UNKNOWN_BODY_US } from "./work-ahead.ts";
 
 /** One call on one member. */
 export class Occupancy {

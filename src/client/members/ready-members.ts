@@ -5,9 +5,7 @@
  * replaced, never changed, so whoever has one may go through it in several turns; the index is of the newest.
  */
 import type { CandidateIndex } from "../../balancer/balancer.ts";
-
-/** How much work a worker is sent ahead of what it is known to be doing, in microseconds. */
-export const AHEAD_US = 1000;
+import { AHEAD_US } from "./work-ahead.ts";
 
 /** Up to so many members a walk through the list is quicker than keeping an index. */
 const FEW = 16;

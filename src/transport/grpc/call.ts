@@ -4,9 +4,9 @@
  */
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from "node:http2";
 import { ProtocolError } from "../../errors/protocol-error.ts";
-import type { GrpcEnd } from "./call-end.ts";
+import type { GrpcEnd } from "./error-from-status.ts";
 import { GRPC_PREFIX_BYTES, GrpcMessageReader } from "./message-reader.ts";
-import { GrpcStatus, toGrpcStatus } from "./status.ts";
+import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
 
 /** What a call tells its owner. */
 export interface GrpcCallEvents {

@@ -6,8 +6,8 @@
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
 import type { GrpcCall, GrpcCallEvents } from "./call.ts";
-import { classifyCarrierEnd, type GrpcEnd } from "./call-end.ts";
 import type { GrpcChannel } from "./channel.ts";
+import { classifyCarrierEnd, type GrpcEnd } from "./error-from-status.ts";
 import { GRPC_METHODS } from "./service.ts";
 
 /** How long a closed connection waits for a peer that does not read what was sent before. */

@@ -17,10 +17,10 @@ import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { parseGrpcAddress } from "./address.ts";
 import type { GrpcCallEvents } from "./call.ts";
-import { classifyUnaryEnd } from "./call-end.ts";
 import { grpcChannels } from "./channel-pool.ts";
+import { classifyUnaryEnd } from "./error-from-status.ts";
 import { GRPC_METHODS, type GrpcMethod } from "./service.ts";
-import { GrpcStatus } from "./status.ts";
+import { GrpcStatus } from "./status-codes.ts";
 
 /** How a unary call is made. */
 export interface UnaryOptions {

@@ -15,7 +15,7 @@ import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
-import { GrpcStatus } from "../grpc/status.ts";
+import { GrpcStatus } from "../grpc/status-codes.ts";
 import { assertSocketPath } from "../unix/assert-socket-path.ts";
 
 /** One `session` or `dispatch` call. */

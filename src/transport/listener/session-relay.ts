@@ -8,7 +8,7 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { CARRIER_HEADROOM } from "../../session/carrier.ts";
 import { BatchReader } from "../../wire/batch/reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
-import { GrpcStatus } from "../grpc/status.ts";
+import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { GrpcServerStream } from "./listen.ts";
 import type { PortCarrier } from "./port-carrier.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
-import { GrpcStatus } from "../grpc/status.ts";
+import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { GrpcServerStream } from "./listen.ts";
 
 /** What a guard allows. */

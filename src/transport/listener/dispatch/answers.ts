@@ -11,7 +11,7 @@ import type { HeadMismatch } from "../../../wire/head-mismatch.ts";
 import { encodeAck } from "../../../wire/messages/ack.ts";
 import { encodeNack } from "../../../wire/messages/nack.ts";
 import { ResponseTag } from "../../../wire/tags.ts";
-import type { GrpcStatus } from "../../grpc/status.ts";
+import type { GrpcStatus } from "../../grpc/status-codes.ts";
 import { responseOf } from "./bytes.ts";
 import type { DispatchCaller } from "./requests.ts";
 import type { ResponseCursor } from "./response-cursor.ts";

@@ -13,7 +13,7 @@ import { refusalName } from "../../../wire/messages/nack-code.ts";
 import { decodeReset } from "../../../wire/messages/reset.ts";
 import { FrameTag, RequestTag, ResponseTag } from "../../../wire/tags.ts";
 import { NOT_STARTED_TRAILER } from "../../grpc/service.ts";
-import { GrpcStatus } from "../../grpc/status.ts";
+import { GrpcStatus } from "../../grpc/status-codes.ts";
 import { DispatchAnswers, type RelaySink, type RelayStatus } from "./answers.ts";
 import { fieldHead, requestFrame, STREAM } from "./bytes.ts";
 import { FrameCursor } from "./frame-cursor.ts";

@@ -7,7 +7,7 @@ import { BatchReader } from "../../../wire/batch/reader.ts";
 import { Feature } from "../../../wire/features.ts";
 import { FrameKind } from "../../../wire/frame-kind.ts";
 import { TaskFlag } from "../../../wire/task/flags.ts";
-import { GrpcStatus } from "../../grpc/status.ts";
+import { GrpcStatus } from "../../grpc/status-codes.ts";
 import { requestFrame } from "./bytes.ts";
 
 /** What the head of a Task says about its caller. */

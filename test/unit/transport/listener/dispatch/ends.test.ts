@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { GrpcStatus } from "../../../../../src/transport/grpc/status.ts";
+import { GrpcStatus } from "../../../../../src/transport/grpc/status-codes.ts";
 import { DispatchRelay } from "../../../../../src/transport/listener/dispatch/relay.ts";
 import {
   batchAround,

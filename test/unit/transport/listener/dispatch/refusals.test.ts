@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { currentTask } from "../../../../../src/context/scope.ts";
-import { GrpcStatus } from "../../../../../src/transport/grpc/status.ts";
+import { GrpcStatus } from "../../../../../src/transport/grpc/status-codes.ts";
 import { DispatchRelay } from "../../../../../src/transport/listener/dispatch/relay.ts";
 import type { Response } from "../../../../../src/wire/gen/wire_pb.ts";
 import { NackCode } from "../../../../../src/wire/messages/nack-code.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { currentTask } from "../../../../../src/context/scope.ts";
 import type { TaskCaller } from "../../../../../src/context/task.ts";
 import { createDeferred } from "../../../../../src/internal/deferred.ts";
-import { GrpcStatus } from "../../../../../src/transport/grpc/status.ts";
+import { GrpcStatus } from "../../../../../src/transport/grpc/status-codes.ts";
 import { BatchReader } from "../../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../../src/wire/frame-kind.ts";
 import { TaskFlag } from "../../../../../src/wire/task/flags.ts";

@@ -1,4 +1,4 @@
-/** The statuses of gRPC: the one table of their codes. What one means at the end of a call is in `call-end.ts`. */
+/** The statuses of gRPC: the one table of their codes. What one means at the end of a call is in `error-from-status.ts`. */
 
 /** The codes of gRPC by their names. */
 export const GrpcStatus = {

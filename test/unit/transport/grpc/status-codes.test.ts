@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status as grpcStatus } from "@grpc/grpc-js";
-import { GrpcStatus, nameOfGrpcStatus, toGrpcStatus } from "../../../../src/transport/grpc/status.ts";
+import { GrpcStatus, nameOfGrpcStatus, toGrpcStatus } from "../../../../src/transport/grpc/status-codes.ts";
 
 test("GrpcStatus has the codes of gRPC", () => {
   const official = Object.fromEntries(

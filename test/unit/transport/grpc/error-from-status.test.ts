@@ -7,8 +7,8 @@ import {
   classifyCarrierEnd,
   classifyUnaryEnd,
   type GrpcEnd,
-} from "../../../../src/transport/grpc/call-end.ts";
-import { GrpcStatus } from "../../../../src/transport/grpc/status.ts";
+} from "../../../../src/transport/grpc/error-from-status.ts";
+import { GrpcStatus } from "../../../../src/transport/grpc/status-codes.ts";
 
 const STATUSES: readonly GrpcEnd[] = Object.values(GrpcStatus).map((code) => ({
   kind: "status",

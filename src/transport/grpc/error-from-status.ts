@@ -10,7 +10,7 @@ import { HandshakeError } from "../../errors/handshake-error.ts";
 import type { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import { version } from "../../wire/version.ts";
-import { GrpcStatus, nameOfGrpcStatus } from "./status.ts";
+import { GrpcStatus, nameOfGrpcStatus } from "./status-codes.ts";
 
 /** How one call ended. */
 export type GrpcEnd =

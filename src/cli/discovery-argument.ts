@@ -22,7 +22,7 @@ const WAIT_MS: Readonly<Record<string, number>> = { local: 500, lan: 3_000, dns:
 
 /** What the help of every command with this option says about it. */
 export const DISCOVERY_DETAILS = `
-What a discovery can be told besides stands behind a '?', as in a URL; quote it, for the shell's sake:
+Further options follow a '?', as in a URL. Quote the argument so that the shell leaves it alone:
   dns:jobs.example:7777?server=10.0.0.10&poll=1000   server=<address>, repeatable, with or without a port;
                                                      poll=<ms>, timeout=<ms> for an answer, family=<4 or 6>
   lan:thumbs?interface=eth0                          interface=<name or address>, repeatable; port=<number>,
@@ -136,7 +136,7 @@ class QueryOptions {
   }
 }
 
-/** A name and the port behind it. Whether there has to be one, the constructor knows. */
+/** A name and the port behind it. The constructor checks whether a port is required. */
 function splitPort(subject: string): { readonly name: string; readonly port: number | undefined } {
   const at = subject.lastIndexOf(":");
   if (at === -1) return { name: subject, port: undefined };

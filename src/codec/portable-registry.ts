@@ -1,7 +1,7 @@
 /**
  * The classes registered as portable in this process, by identity, constructor and prototype: one registry
- * for all copies of the package. The codec reaches it only through its `References`. What may share an identity
- * is decided in `identity/declaration.ts`.
+ * for all copies of the package. Classes come here through `portable()` in `portable.ts`. The codec reaches it only
+ * through its `References`. What may share an identity is decided in `identity/declaration.ts`.
  */
 import { type Declaration, takesPlaceOf } from "../identity/declaration.ts";
 import { processWide } from "../internal/process-wide.ts";

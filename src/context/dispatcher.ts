@@ -1,4 +1,4 @@
-/** The port behind a routine's call: whatever can carry a call to a worker. Types only. */
+/** The interface through which a routine's call reaches a worker. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { RunningTask } from "./task.ts";
 
@@ -30,7 +30,7 @@ export interface CallRequest {
   readonly receiver: unknown;
   /** The arguments, before they are encoded. */
   readonly parameters: readonly unknown[];
-  /** Of this call and its routine, not checked yet. */
+  /** As given to `with()`, which has checked them; undefined without it. The routine's timeout is in `definition`. */
   readonly options: CallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;

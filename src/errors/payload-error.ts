@@ -1,4 +1,4 @@
-/** Bytes that are not a value. */
+/** The error for a payload that cannot be decoded. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** A payload could not be decoded: it is malformed, too deep, or names something unknown here. */

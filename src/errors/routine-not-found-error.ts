@@ -1,7 +1,9 @@
 /** A routine that the worker does not have. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
-/** The worker could not find the routine, also after importing its module where that is allowed. Nothing has run. */
+/**
+ * The worker could not find the routine, even after importing its module (where imports are allowed). Nothing has run.
+ */
 export class RoutineNotFoundError extends MerinoError {
   static {
     defineError(this, {

@@ -11,7 +11,7 @@ export class TimeoutError extends MerinoError {
   }
   /** How far the call had come. */
   readonly phase: CallPhase;
-  /** The budget in milliseconds. */
+  /** The limit that was exceeded, in milliseconds. */
   readonly timeout: number;
   /** Identity of the routine called. */
   readonly routine: string;

@@ -11,7 +11,10 @@ export interface FailedStart {
   readonly stderr?: string | undefined;
 }
 
-/** A worker could not be started: it died early, reported an error, or took too long. */
+/**
+ * A worker could not be started: it died early, reported an error, or took too long. The message ends with what the
+ * worker last wrote to standard error.
+ */
 export class WorkerStartError extends MerinoError {
   static {
     defineError(this, { name: "WorkerStartError", code: "ERR_MERINO_WORKER_START", fault: "worker" });

@@ -1,15 +1,15 @@
 /**
- * The order in which a worker is ended: it is asked, and after a fixed time it is killed. There is no signal in
- * between, since workers leave those that ask a process to end to their parent. It owns the order, the time between
- * the steps and the signal; whoever makes it says how its worker is asked and signalled (`ProcessWorker`). It never
- * goes back a step.
+ * The order in which a worker is ended: it is asked, and after a fixed time it is killed. No SIGTERM is sent in
+ * between: workers ignore it, as they do SIGINT, because ending them is their parent's job. It decides the order, the
+ * times and which signal is sent; its maker (`ProcessWorker`) supplies the functions that ask and that send the signal.
+ * It never goes back a step.
  */
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** The means. Neither throws, whatever has become of the worker. */
 export interface StopSteps {
   ask(): void;
-  /** @param signal One that cannot be handled. */
+  /** @param signal A signal that the process cannot catch: SIGKILL. */
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -17,8 +17,8 @@ export interface StopSteps {
 export class StopLadder {
   readonly #steps: StopSteps;
   readonly #queue: DeadlineQueue;
-  /** The step taken last. */
-  #step: "none" | "asked" | "killed" = "none";
+  /** The step taken last; `over` once the worker has been killed or has gone. */
+  #step: "none" | "asked" | "over" = "none";
   #askedAtMs = 0;
   #budgetMs = Number.POSITIVE_INFINITY;
   #kill: DeadlineEntry | undefined;
@@ -35,7 +35,7 @@ export class StopLadder {
    * @param killAfterMs Milliseconds from the moment of asking; 0 kills at once.
    */
   climb(killAfterMs: number): void {
-    if (this.#step === "killed") return;
+    if (this.#step === "over") return;
     if (killAfterMs <= 0) return this.#takeLast();
     if (killAfterMs >= this.#budgetMs) return;
     this.#budgetMs = killAfterMs;
@@ -51,7 +51,7 @@ export class StopLadder {
 
   /** Takes no further step: the worker has gone. */
   end(): void {
-    this.#step = "killed";
+    this.#step = "over";
     this.#disarm();
   }
 

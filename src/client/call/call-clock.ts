@@ -39,7 +39,7 @@ export class CallClock {
     const own = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
     this.#deadlineMs = Math.min(own, inheritedMs ?? Number.POSITIVE_INFINITY);
     if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
-      // As given where it is the call's own: the difference of two instants is off by a rounding error.
+      // If the call's own timeout applies, use it as given. Subtracting two timestamps would add a rounding error.
       this.#budgetMs = this.#deadlineMs === own ? (timeoutMs ?? 0) : Math.max(0, this.#deadlineMs - now);
       this.#budget = deadlines.add(this.#deadlineMs, () => call.expired(this.#budgetMs, "timeout"));
     }
@@ -57,8 +57,8 @@ export class CallClock {
   }
 
   /**
-   * Says that the budget has run out, if it has: the worker, which watches it too, may be the first to
-   * notice.
+   * Reports the timeout if the budget has run out. Needed because the worker tracks the budget too and may notice
+   * first.
    *
    * @returns Whether it has.
    */

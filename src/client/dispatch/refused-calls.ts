@@ -1,7 +1,8 @@
 /**
- * What becomes of a call whose worker has not answered it: one that was provably not started, since it was
- * refused or its Task never left, goes to the next candidate; any other is settled with an error. It settles
- * no call that may still be running.
+ * What becomes of a call whose worker has not answered it. One that was provably not started, since it was refused or
+ * its Task never left, goes to the next candidate, except that a refusal which `failure-policy.ts` marks `surface`
+ * settles it with an error at once. Any other call is settled with an error too. It settles no call that may still be
+ * running.
  */
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Nack } from "../../wire/frames.ts";

@@ -1,7 +1,7 @@
 /**
- * A discovery of the one worker at an address: asks it for its record until it answers, and again when it cannot be
- * reached or another one may be there. It lives within one connection, so it has no descriptor; nested calls need the
- * worker's record instead of its address.
+ * A discovery of the one worker at an address. Asks the worker for its record until it answers, then every 5 s, and at
+ * once when a connection to it fails, since another worker may have taken the address. It belongs to one
+ * `WorkerConnection` and has no descriptor; nested calls carry the worker's record instead.
  */
 import type { AddressWatch, DescribeOptions } from "../../discovery/addresses/watch.ts";
 import { createPublisher } from "../../discovery/create-publisher.ts";
@@ -73,7 +73,7 @@ export class DescribedWorker implements Discovery {
     this.#addresses?.recheck(worker);
   }
 
-  /** A call wants the worker: if none is known, it is asked at once and not when it would be next. */
+  /** A call wants the worker. If no record is known, asks now instead of at the next retry. */
   wanted(): void {
     if (this.#addresses?.inhabited === false) this.#addresses.recheckEmpty();
   }

@@ -1,7 +1,7 @@
 /**
  * The calls that some worker has refused and that wait for one not asked yet, which has no room or is still
- * connecting. Each waits for itself, and for members that are not there no longer than the time given; one that
- * is there, and busy, is waited for. Where a call goes on is not decided here.
+ * connecting. Each call waits independently of the others. It waits without limit for a member that is ready but
+ * busy, and at most `timeoutMs` for one that is not ready. Where a call goes on is not decided here.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
@@ -19,7 +19,7 @@ export interface UntriedQueueOptions {
 /** Refused calls, the longest waiting first. */
 export class UntriedQueue implements Iterable<Call> {
   readonly #options: UntriedQueueOptions;
-  /** Each with the time from which on it waits. */
+  /** When each call began to wait. */
   readonly #sinceMs = new Map<Call, number>();
   /** When the first has waited long enough. */
   #check: DeadlineEntry | undefined;
@@ -50,7 +50,7 @@ export class UntriedQueue implements Iterable<Call> {
     call.fail(noTakerError(call, this.#options.members));
   }
 
-  /** The longest waiting first. Meanwhile the call at hand may be taken out. */
+  /** The longest waiting first. The current call may be removed during iteration. */
   [Symbol.iterator](): Iterator<Call> {
     return this.#sinceMs.keys();
   }

@@ -1,6 +1,6 @@
 /**
- * Workers that were taken back a moment ago. Packets of one host come over several sockets, and an announcement from
- * before may be read after it was taken back: it must not bring the worker back.
+ * Workers that were retracted a moment ago. A host's packets arrive on several sockets, so an old announcement may be
+ * read after the worker was retracted. Such an announcement must not bring the worker back.
  */
 
 /** How long an older announcement may still be read. */
@@ -18,7 +18,7 @@ export class LanDepartures {
     this.#now = now;
   }
 
-  /** Notes that a worker was taken back, by an announcement of this revision. */
+  /** Notes that a worker was retracted, by an announcement of this revision. */
   add(uid: string, revision: number): void {
     this.#departures.delete(uid);
     this.#departures.set(uid, { revision, untilMs: this.#now() + ECHO_MS });
@@ -26,13 +26,13 @@ export class LanDepartures {
     if (this.#departures.size > MAX_DEPARTURES && !oldest.done) this.#departures.delete(oldest.value);
   }
 
-  /** Tells whether an announcement of this revision is from before the worker was taken back. */
+  /** Tells whether an announcement of this revision is from before the worker was retracted. */
   isEcho(uid: string, revision: number): boolean {
     const departure = this.#departures.get(uid);
     return departure !== undefined && revision <= departure.revision && this.#now() < departure.untilMs;
   }
 
-  /** Forgets those of which no echo is to be expected any more. */
+  /** Forgets departures older than {@link ECHO_MS}. */
   expire(): void {
     const now = this.#now();
     for (const [uid, { untilMs }] of this.#departures) {

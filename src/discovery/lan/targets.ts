@@ -1,6 +1,6 @@
 /**
- * The addresses of the hosts that announced services name, each with its life. Only names that a worker is bound to
- * are kept, and few addresses of each.
+ * Addresses of the host names found in service announcements, each with its expiry time. Only names that a worker is
+ * bound to are kept, and few addresses of each.
  */
 import { isIP } from "node:net";
 import { isLinkLocal } from "./multicast/interface.ts";
@@ -11,15 +11,16 @@ export interface RecordSource {
   readonly interfaceName: string;
 }
 
-/** Whose word an address is, and how long it counts. */
+/** Which sender announced an address, and how long it is valid. */
 export interface AddressClaim {
   readonly source: RecordSource;
-  /** Milliseconds; 0 takes it back. */
+  /** Milliseconds; 0 retracts the address. */
   readonly lifetimeMs: number;
 }
 
-/** Of one name; from one host, so that nobody takes up the room of others. */
+/** Most addresses of one name that one sender may report, so that it leaves room for those of others. */
 const MAX_ADDRESSES_PER_SOURCE = 8;
+/** Most addresses of one name. */
 const MAX_ADDRESSES = 64;
 
 interface Target {
@@ -68,7 +69,7 @@ export class LanTargets {
   set(name: string, address: string, { source, lifetimeMs }: AddressClaim): void {
     const target = this.#targets.get(name.toLowerCase());
     if (target === undefined || isIP(address) === 0) return;
-    // Means something on the interface by which it came only.
+    // A link-local address is valid only on the interface it came in on.
     const zoned = isLinkLocal(address) ? `${address}%${source.interfaceName}` : address;
     const { addresses } = target;
     if (lifetimeMs === 0) {
@@ -77,7 +78,7 @@ export class LanTargets {
     }
     const known = addresses.get(zoned);
     if (known === undefined && !hasRoom(addresses, source.address)) return;
-    // Told by several of a host's addresses: the first one's word stays, or it would change all the time.
+    // Several senders may report the same address. Keep the first as its source, or the source would flip constantly.
     const teller = known?.source ?? source.address;
     addresses.set(zoned, { source: teller, untilMs: this.#now() + lifetimeMs });
   }

@@ -1,6 +1,7 @@
 /**
  * The files by which workers of one namespace make themselves known on a host: `<uid>.json`, one per worker,
- * each put in place whole by a rename. Reads and writes them; does not watch.
+ * each put in place whole by a rename. Reads and writes them; does not watch. When a dead worker's file is swept is
+ * decided in `advertisement-watch.ts`.
  *
  * Reading is synchronous: a scan of a directory in memory or on a local disk costs a few microseconds per
  * worker, a tenth of what the thread pool would.

@@ -5,7 +5,7 @@
  * process. No timer made here keeps the process alive.
  */
 
-/** Source of the present and of single timers. */
+/** Tells the time and sets one-shot timers. */
 export interface Clock {
   /** Milliseconds on a monotonic clock, fractions included. */
   now(): number;

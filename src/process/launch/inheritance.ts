@@ -1,7 +1,7 @@
 /**
  * Decides which options and environment variables of this process its workers inherit. Loaders, limits and
  * permissions pass; what would make the child run something else, watch, test or compete for a port does not.
- * Pure: what the parent is comes in, what the child gets goes out.
+ * Pure functions: they take the parent's state and return the child's arguments and environment.
  */
 import { devNull } from "node:os";
 import { formatNodeOptions, parseNodeOptions } from "./parse-node-options.ts";
@@ -12,7 +12,7 @@ export interface LaunchParent {
   readonly execArgv: readonly string[];
   /** `process.env`. */
   readonly env: NodeJS.ProcessEnv;
-  /** `process.argv`; tells a test file that is run by plain `node`. Absent: not considered. */
+  /** `process.argv`; used to recognise a test file run with plain `node`. Absent: not considered. */
   readonly argv?: readonly string[];
   /** `process.platform`, which is the default. */
   readonly platform?: NodeJS.Platform;
@@ -28,10 +28,12 @@ export interface LaunchArguments {
 type Arity = "alone" | "with-value";
 
 /**
- * Options that a worker does not inherit. Left as they are, the first group makes it run another program
- * than the worker (`--eval`: itself, without end), and the others would have it watch, test, or miss a file.
+ * Options that a worker does not inherit. The first group would make the child run another program (with `--eval`, the
+ * parent's again, endlessly). The rest would make it fail on a missing file, watch, run tests, or open a debugger on the
+ * parent's port.
  */
 const NOT_INHERITED: Readonly<Record<string, Arity>> = {
+  // Another program, or another way to read the worker's own.
   "--eval": "with-value",
   "-e": "with-value",
   "--print": "with-value",
@@ -48,12 +50,15 @@ const NOT_INHERITED: Readonly<Record<string, Arity>> = {
   "--build-snapshot-config": "with-value",
   "--experimental-sea-config": "with-value",
   "--build-sea": "with-value",
+  // A file that may be missing.
   "--env-file": "with-value",
   "--env-file-if-exists": "with-value",
+  // Watching.
   "--watch": "alone",
   "--watch-path": "with-value",
   "--watch-preserve-output": "alone",
   "--watch-kill-signal": "with-value",
+  // The test runner.
   "--test": "alone",
   "--test-only": "alone",
   "--test-force-exit": "alone",
@@ -62,6 +67,7 @@ const NOT_INHERITED: Readonly<Record<string, Arity>> = {
   "--experimental-test-coverage": "alone",
   "--experimental-test-snapshots": "alone",
   "--experimental-test-isolation": "with-value",
+  // The debugger; a worker gets a port of its own.
   "--inspect": "alone",
   "--inspect-brk": "alone",
   "--inspect-wait": "alone",
@@ -129,11 +135,12 @@ function arityIfDropped(arg: string): Arity | undefined {
   // Standard input as the program, and the end of options: either would shift the path of the worker's module.
   if (arg === "-" || arg === "--") return "alone";
   const name = optionName(arg);
-  // Unknown members of this family come with new versions of Node; those known without a value are listed.
+  // New Node versions add `--test-…` options. Treat unknown ones as taking a value; those known to take none are
+  // listed above.
   return NOT_INHERITED[name] ?? (name.startsWith("--test-") ? "with-value" : undefined);
 }
 
-/** Node, too, takes a next argument that begins with a dash for an option, except the lone dash. */
+/** Like Node, treats a next argument that begins with `-` as another option, unless it is `-` alone. */
 function isValue(arg: string | undefined): boolean {
   return arg !== undefined && (!arg.startsWith("-") || arg === "-");
 }

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 
 /**
- * Makes the URL of a module that an option names. Whether there is one is seen when it is imported.
+ * Makes the URL of a module that an option names. Does not check that the module exists; importing it does.
  *
  * @returns A `file:` URL.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for anything else than a `file:` URL or a path.

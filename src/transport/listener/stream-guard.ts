@@ -1,6 +1,6 @@
 /**
- * Bounds what callers can keep open without calling anything: so many streams in all, and each must send its
- * first message in time. It does not look at what is sent.
+ * Limits how many streams callers may have open, and ends a stream that sends no first message in time. It does not
+ * look at what is sent.
  */
 
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
@@ -33,8 +33,8 @@ export class StreamGuard {
   }
 
   /**
-   * Takes a new stream up, or ends it with RESOURCE_EXHAUSTED. One that stays silent is ended with
-   * DEADLINE_EXCEEDED later. Call it in the turn in which the stream has come.
+   * Accepts a new stream, or ends it with RESOURCE_EXHAUSTED when there are too many. One that stays silent is ended
+   * with DEADLINE_EXCEEDED later. Call it synchronously when the stream arrives, or it may miss the first message.
    *
    * @returns Whether it may go on.
    */

@@ -1,4 +1,7 @@
-/** What a Define gives an index to. The numbers travel and never change; unknown ones are ignored. */
+/**
+ * The kinds of things to which a Define message assigns an index. The numbers travel and never change; unknown ones are
+ * ignored.
+ */
 
 export const DefineKind = {
   /** `value` is the routine's identity as UTF-8 text. */

@@ -1,4 +1,4 @@
-/** The Define message, which gives an index to what later frames name, as bytes. */
+/** Encodes and decodes the Define message, which assigns an index by which later frames refer to a value. */
 
 import type { Define } from "../frames.ts";
 import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";

@@ -8,7 +8,7 @@ import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
 
 /**
- * Skips a message that has nothing but strings, numbered from 1, once they are known to be valid.
+ * Checks and skips a message whose fields, from 1 to that of `lastTag`, are all strings.
  *
  * @param lastTag Tag of its highest field.
  */

@@ -84,6 +84,9 @@ const ADVICE: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** Classes of the language that are there to be extended: their instances are what their fields show. */
+const HOLDS_NOTHING: ReadonlySet<string> = new Set(["Object", "Iterator", "AsyncIterator"]);
+
 /** Classes of Node that some of its versions do not export, so that only their names tell. */
 const UNEXPORTED: ReadonlySet<string> = new Set(["FileHandle", "Histogram"]);
 
@@ -123,7 +126,7 @@ function isOfPlatform(constructor: Constructor, prototype: object): boolean {
   }
   const native = intrinsicName(prototype);
   return native !== undefined
-    ? native !== "Object"
+    ? !HOLDS_NOTHING.has(native)
     : holds(globalThis, name, prototype) || isExported(name, prototype);
 }
 

@@ -199,6 +199,20 @@ test("portable refuses a class on top of one of another realm, and an error of t
   assert.equal(portable(Fine), Fine);
 });
 
+test("portable takes a class on top of Iterator, where there is one, which holds nothing itself", (t) => {
+  const { Iterator } = globalThis as unknown as { Iterator?: new () => object };
+  if (Iterator === undefined) return t.skip("this version of Node has none");
+  class Countdown extends Iterator {
+    from = 3;
+    next(): IteratorResult<number> {
+      return { done: this.from === 0, value: this.from-- };
+    }
+  }
+  portable(Countdown);
+
+  assert.equal((roundTrip(new Countdown()) as Countdown).next().value, 3);
+});
+
 test("the refusal of a class itself says whether it can be registered", () => {
   class Stranger {}
 

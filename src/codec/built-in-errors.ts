@@ -14,7 +14,7 @@ type Classes = Readonly<Record<string, ErrorConstructor | undefined>>;
 
 const NAMES: ReadonlySet<string> = new Set(BUILT_IN_ERRORS);
 
-/** The name of the built-in class that an error counts as, or `undefined` if its class is somebody's own. */
+/** The name of the built-in class that an error counts as, or `undefined` if a program declares its class. */
 export function builtInErrorName(error: object, prototype: object | null): string | undefined {
   for (let level = prototype; level !== null; level = Object.getPrototypeOf(level) as object | null) {
     const name = nameOf(level);
@@ -24,7 +24,7 @@ export function builtInErrorName(error: object, prototype: object | null): strin
   return undefined;
 }
 
-/** The built-in error class of that name; `undefined` where this runtime has none. */
+/** The built-in error class of that name; `undefined` if this runtime has none. */
 export function builtInErrorClass(name: string): ErrorConstructor | undefined {
   if (!NAMES.has(name)) return undefined;
   if (name === "AssertionError") return assertionErrorClass();
@@ -37,7 +37,7 @@ function nameOf(prototype: object): string | undefined {
   if (name !== undefined) return NAMES.has(name) ? name : undefined;
   const constructor = ownConstructor(prototype)?.value as { readonly name?: unknown } | undefined;
   const claimed = constructor?.name;
-  // These are written in JavaScript, as a program's own class of the same name would be.
+  // These classes are written in JavaScript, so nothing else tells them from a program's class of the same name.
   if (claimed !== "DOMException" && claimed !== "QuotaExceededError" && claimed !== "AssertionError") {
     return undefined;
   }
@@ -63,7 +63,7 @@ function ownConstructor(prototype: object): PropertyDescriptor | undefined {
   return Object.getOwnPropertyDescriptor(prototype, "constructor");
 }
 
-/** By what Node's own errors are known that do not tell it by their `constructor`. */
+/** Marks by which Node's own errors are recognised when their `constructor` does not tell. */
 interface Secrets {
   /** Marks the errors that have a code, on themselves or on a prototype. */
   readonly symbol: symbol | undefined;

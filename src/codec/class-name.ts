@@ -1,6 +1,9 @@
 /** Names of classes as the codec needs them: for people, and for errors that arrive without their class. */
 
-/** The name of the class a prototype belongs to, its own or the nearest above it that has one. */
+/**
+ * The name of the class a prototype belongs to; if that class has no name, the name of the nearest class above that
+ * has one.
+ */
 export function className(prototype: object): string | undefined {
   try {
     const constructor = (prototype as { constructor?: unknown }).constructor;

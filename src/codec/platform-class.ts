@@ -90,7 +90,7 @@ const HOLDS_NOTHING: ReadonlySet<string> = new Set(["Object", "Iterator", "Async
 /** Classes of Node that some of its versions do not export, so that only their names tell. */
 const UNEXPORTED: ReadonlySet<string> = new Set(["FileHandle", "Histogram"]);
 
-/** The class of the platform that instances with this prototype have their content from, if there is one. */
+/** The platform's class that holds the content of instances with this prototype, if there is one. */
 export function platformClassOf(prototype: object): PlatformClass | undefined {
   const classes = classesOf(prototype);
   const at = classes.findIndex(({ constructor, level }) => isOfPlatform(constructor, level));
@@ -121,7 +121,7 @@ function classesOf(prototype: object): { readonly constructor: Constructor; read
 function isOfPlatform(constructor: Constructor, prototype: object): boolean {
   const { name } = constructor;
   if (inheritsFromError(prototype)) {
-    // What errors hold travels, except what those of the DOM keep out of sight.
+    // The content of errors travels, except that of the DOM's errors, which is not in fields.
     return (name === "DOMException" || name === "QuotaExceededError") && holds(globalThis, name, prototype);
   }
   const native = intrinsicName(prototype);
@@ -132,7 +132,10 @@ function isOfPlatform(constructor: Constructor, prototype: object): boolean {
 
 type Constructor = { readonly name: string } & object;
 
-/** Whether a module of Node exports the class. Only modules that are loaded are asked: one of theirs was made. */
+/**
+ * Whether a module of Node exports the class. Only loaded modules are asked: an instance exists, so its module must
+ * be loaded.
+ */
 function isExported(name: string, prototype: object): boolean {
   const loaded = (process as unknown as { moduleLoadList?: readonly string[] }).moduleLoadList ?? [];
   return builtinModules.some((id) => {
@@ -142,7 +145,7 @@ function isExported(name: string, prototype: object): boolean {
   });
 }
 
-/** By prototype: what is exported may be a function around the class which warns that it should not be called. */
+/** Compares prototypes: a module may export a function around the class that only warns that it should not be called. */
 function holds(object: object, name: string, prototype: object): boolean {
   const property = Object.getOwnPropertyDescriptor(object, name);
   if (property === undefined) return false;

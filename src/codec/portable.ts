@@ -1,6 +1,6 @@
 /**
  * `portable()`: lets instances of a class travel. Finds the identity of the class and registers it; how
- * instances are written is not decided here. Runs once per class, at declaration.
+ * instances are written is up to `encode/value-writer.ts`. Runs once per class, at declaration.
  */
 import { assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -22,7 +22,7 @@ export const decode: unique symbol = Symbol.for("merino.decode") as never;
 
 /** Settings of {@link portable}. */
 export interface PortableOptions {
-  /** Name of the class in its identity. Default: the class's own name. Set it where a minifier changes names. */
+  /** Name of the class in its identity. Default: the class's own name. Set it if a minifier changes names. */
   readonly name?: string;
   /** Module that declares the class, `import.meta.url`. Default: the module that calls `portable()`. */
   readonly module?: string | URL;

@@ -29,7 +29,10 @@ export interface PortableClass {
 export interface References {
   /** The reference of a routine, or `undefined` for any other function. */
   describeRoutine(candidate: object): RoutineReference | undefined;
-  /** What a function is that belongs to a routine and is none itself, as a clause with what to send instead. */
+  /**
+   * For a function that belongs to a routine but is none itself: a clause that says what it is and what to send
+   * instead.
+   */
   explainFunction?(candidate: object): string | undefined;
   /** The routine registered under the identity; for an unknown one, a callable stand-in. Never imports. */
   resolveRoutine(reference: RoutineReference): unknown;
@@ -39,7 +42,7 @@ export interface References {
   portableById(id: string): PortableClass | undefined;
 }
 
-/** Sends abort signals beside the arguments of one call. Absent where signals are refused (results). */
+/** Sends abort signals beside the arguments of one call. Absent if signals are refused, as in results. */
 export interface SignalSink {
   /** Returns the index under which the signal's firing will be announced. Called once per distinct signal. */
   add(signal: AbortSignal): number;

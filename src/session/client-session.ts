@@ -19,7 +19,7 @@ import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
 
-/** What the client half tells its owner. */
+/** Events of the client half, for its owner. */
 export interface ClientSessionEvents {
   ready(hello: Hello): void;
   /** The peer will take no new streams, or none above a number. */
@@ -71,7 +71,7 @@ export class ClientSession implements SessionHalf {
   /**
    * The index under which the peer knows a routine, defining it first; 0 when the peer's table is full.
    *
-   * @param key What the definition is remembered by.
+   * @param key The object under which the definition is remembered.
    * @param describe Makes the definition when it is needed.
    */
   routineRef<K extends object>(key: K, describe: (key: K) => Definable): number {
@@ -291,7 +291,7 @@ export class ClientSession implements SessionHalf {
   }
 }
 
-/** A reason too large for one frame stays here: the worker is told that there is one, not which. */
+/** A reason too large for one frame is not sent: the worker learns only that there is a reason. */
 function inOneFrame(reason: Payload): Payload {
   return reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE ? NO_PAYLOAD : reason;
 }

@@ -8,11 +8,11 @@ import type { ReceivedMessage } from "./messages/received-message.ts";
  */
 export interface ClientStream {
   /**
-   * The worker has taken the task: an Ack. Where the first response implies it, this is not called, and the
-   * worker is who its Hello says it is.
+   * The worker has taken the task: an Ack. If the first response implies the Ack, this is not called; version
+   * and uid are then those of the worker's Hello.
    *
-   * @param version The worker's version; that of its Hello where the Ack does not state one.
-   * @param uid Likewise.
+   * @param version The worker's version; that of its Hello if the Ack states none.
+   * @param uid The worker's uid, likewise.
    */
   accepted(version: string, uid: string): void;
   /** The body has suspended for the first time, after occupying its thread for this long. */
@@ -21,7 +21,7 @@ export interface ClientStream {
   result(message: ReceivedMessage): void;
   /** Terminal: the function's or generator's return value. */
   done(message: ReceivedMessage): void;
-  /** Terminal: what the body threw. */
+  /** Terminal: the value that the body threw. */
   exception(message: ReceivedMessage): void;
   /** Terminal: the worker did not start the task. */
   refused(nack: Nack): void;

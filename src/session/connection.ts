@@ -1,7 +1,7 @@
 /**
- * What both halves of the protocol share on one connection: the Hello exchange, and the connection's end. What arrives
- * and what leaves between the two is kept by files of their own. Nothing but a Hello or a GoAway is read before the
- * peer has introduced itself and fits.
+ * The part of a connection that is the same for both halves of the protocol: the Hello exchange, and the
+ * connection's end. Frames that arrive and leave in between are up to `inbound-frames.ts` and
+ * `outbound-batch.ts`. Nothing but a Hello or a GoAway is read before the peer has introduced itself and fits.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
@@ -30,7 +30,7 @@ export class Connection implements CarrierEvents {
   /** For frames that carry a payload, and those that must not overtake one. */
   readonly outbound: OutboundMessages;
   readonly inbound: InboundFrames;
-  /** What the peer accepts and who it is; set before `ready`. */
+  /** The peer's Hello: what it accepts and who it is; set before `ready`. */
   peer: Hello | undefined;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
@@ -81,7 +81,7 @@ export class Connection implements CarrierEvents {
     this.inbound.drop(stream);
   }
 
-  /** What the peer defined under this kind and index. */
+  /** The peer's definition under this kind and index. */
   definition(kind: number, index: number): Define | undefined {
     return this.inbound.definition(kind, index);
   }
@@ -107,7 +107,7 @@ export class Connection implements CarrierEvents {
     this.carrier.close();
   }
 
-  /** Ends the connection: what has been written leaves first. */
+  /** Ends the connection, after sending what has been written. */
   close(): void {
     if (this.#state === "closed") return;
     this.flush();

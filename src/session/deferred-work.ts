@@ -1,6 +1,6 @@
 /**
  * The work of one client that is deferred because its answers would only fill memory: it goes on in the order in
- * which it came, a little at a time, when the client takes answers again. What the work is, its owner knows.
+ * which it came, a little at a time, when the client takes answers again. It does not know what the work is.
  */
 
 /** Something that is deferred. */

@@ -1,5 +1,5 @@
 /**
- * What the peer has defined on one connection, by kind and index. It does not interpret a definition. An
+ * The peer's definitions on one connection, by kind and index. It does not interpret a definition. An
  * index means the same for as long as the connection lasts.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";

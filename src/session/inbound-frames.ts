@@ -1,7 +1,8 @@
 /**
- * What arrives on one connection: gives each frame to whom it concerns, collects messages that come in chunks, and
- * returns the room that they took. It gives whole, checked messages to its half and never interprets a payload. A
- * fault in one frame ends its stream; one after which nothing can be believed is thrown.
+ * The incoming frames of one connection: passes each frame on to the object that it concerns, collects messages
+ * that come in chunks, and gives the peer back the window that they took. Its half of the protocol gets whole,
+ * checked messages; payloads are never interpreted. A fault in one frame ends its stream; one after which
+ * nothing can be believed is thrown.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -21,12 +22,12 @@ import type { SessionHalf } from "./session-half.ts";
  */
 const MAX_BROKEN = 1000;
 
-/** What arriving frames concern. */
+/** The objects that incoming frames concern. */
 export interface InboundTargets {
   readonly half: SessionHalf;
   /** For answers that the connection itself gives. */
   readonly batch: OutboundBatch;
-  /** Its window is returned by the peer; what belongs to a broken stream is dropped from it. */
+  /** The messages on their way out: the peer returns their window, and those of a broken stream are dropped. */
   readonly outbound: OutboundMessages;
 }
 
@@ -43,7 +44,7 @@ export class InboundFrames {
   #receivedBytes = 0;
   #broken = 0;
 
-  /** @param hello What this side has announced that it takes. */
+  /** @param hello The Hello of this side, with the limits that it has announced. */
   constructor(carrier: Carrier, hello: Hello, { half, batch, outbound }: InboundTargets) {
     this.messages = new InboundMessages(hello.limits);
     this.#definitions = new InboundDefinitions(hello.limits.maxDefines);
@@ -54,7 +55,7 @@ export class InboundFrames {
     this.#windowBytes = hello.limits.connectionWindow;
   }
 
-  /** What the peer defined under this kind and index. */
+  /** The peer's definition under this kind and index. */
   definition(kind: number, index: number): Define | undefined {
     return this.#definitions.get(kind, index);
   }
@@ -113,7 +114,7 @@ export class InboundFrames {
     }
   }
 
-  /** A batch has been read: gives the peer back what it has used of its window, once that is half of it. */
+  /** A batch has been read: gives the peer back the part of its window that is used, once that is half of it. */
   returnWindow(): void {
     if (this.#receivedBytes * 2 < this.#windowBytes) return;
     this.#batch.writer.window(0, this.#receivedBytes);
@@ -173,7 +174,7 @@ export class InboundFrames {
     const received = this.#received.atAssembled(message);
     if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
     else this.#half.message(received);
-    received.clear(); // it may be large, and nothing may follow for long
+    received.clear(); // the message may be large, and it may be long until another one replaces it here
   }
 
   #break(stream: number, problem: string): void {

@@ -52,7 +52,7 @@ export class OutboundBatch {
     return this.#ended;
   }
 
-  /** From here on the batches are such as the peer takes. */
+  /** From here on batches keep to the peer's limits. */
   keepTo(limits: Limits): void {
     this.#earlyFlushBytes = Math.min(EARLY_FLUSH, limits.maxBatch >>> 1);
   }

@@ -8,7 +8,7 @@ import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";
 import { ValueReader } from "./value-reader.ts";
 
-/** What an idle decoder refers to, so that it keeps nothing of its last call in memory. */
+/** The options of an idle decoder, so that it keeps nothing of its last call in memory. */
 const AT_REST = {} as DecodeOptions;
 
 /** The idle decoder. A `[decode]` that decodes in turn finds none and gets one of its own. */

@@ -1,6 +1,6 @@
 /**
- * Reads a value by its first token and has the kinds with a form of their own read by the other
- * `…-reader.ts` files. Runs no code from the bytes, imports nothing, assigns nothing to prototypes.
+ * Reads a value by its first token. The other `…-reader.ts` files read the kinds of values that have a format
+ * of their own. Runs no code from the bytes, imports nothing, assigns nothing to prototypes.
  */
 
 import { minifiedHint } from "../../identity/declaration.ts";
@@ -301,7 +301,7 @@ export class ValueReader extends Decoding {
 
   #readSignal(index: number): AbortSignal {
     const { signals } = this.options;
-    if (signals === undefined) this.fail("it holds an abort signal where none may be");
+    if (signals === undefined) this.fail("it holds an abort signal, which only the arguments of a call may");
     return this.#made(signals.get(index));
   }
 }

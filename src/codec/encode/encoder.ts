@@ -1,6 +1,6 @@
 /**
- * Turns values into bytes in one pass: where writing starts. Owns the idle writer, and what failures look
- * like to the caller. The format is described in `README.md` of this folder.
+ * Turns values into bytes in one pass: where writing starts. Owns the idle writer, and turns failures into the
+ * errors that callers see. The format is described in `README.md` of this folder.
  */
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { Encoded } from "../encoded.ts";
@@ -15,7 +15,7 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   parts: [],
 };
 
-/** What an idle encoder refers to, so that it keeps nothing of its last call in memory. */
+/** The options of an idle encoder, so that it keeps nothing of its last call in memory. */
 const AT_REST = {} as EncodeOptions;
 
 /** The idle encoder. A getter or `[encode]` that encodes in turn finds none and gets one of its own. */
@@ -57,7 +57,7 @@ export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
   }
 }
 
-/** What is thrown for anything that failed while encoding: getters, proxies and hooks run the user's code. */
+/** The error to throw for anything that failed while encoding: getters, proxies and hooks run the user's code. */
 function refusalOf(error: unknown, encoder: ValueWriter): NotSerializableError {
   if (error instanceof NotSerializableError) return error;
   const { fault } = encoder.options;

@@ -1,6 +1,6 @@
 /**
  * The state of one encoding, as the writers of the different kinds of values share it: back references,
- * parts, class table, depth and path. It decides nothing about values; `encoder.ts` does.
+ * parts, class table, depth and path. It decides nothing about values; `value-writer.ts` does.
  */
 import type { Fault } from "../../errors/merino-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
@@ -126,8 +126,8 @@ export abstract class Encoding extends TokenWriter {
   }
 
   /**
-   * Writes what an `[encode]` gives for the object tracked last, which that must not refer to. A `[decode]` counts
-   * on it: it is exact, or refused.
+   * Writes the value that an `[encode]` returns for the object tracked last, to which that value must not refer. It
+   * is written exactly, or refused, because a `[decode]` relies on it.
    */
   writeHooked(hook: (object: object) => unknown, object: object): void {
     const { lenient } = this;

@@ -22,7 +22,7 @@ const HIDDEN: readonly string[] = [
   "suppressed",
   "fault",
 ];
-/** What a `QuotaExceededError` shows through accessors. */
+/** Fields that a `QuotaExceededError` has as accessors. */
 const QUOTA_FIELDS: readonly string[] = ["quota", "requested"];
 const HIDDEN_WITH_QUOTA: readonly string[] = [...HIDDEN, ...QUOTA_FIELDS];
 
@@ -31,7 +31,7 @@ export interface ErrorDetails {
   readonly prototype: object | null;
   /** Its class, when that is registered. */
   readonly portable: PortableClass | undefined;
-  /** Goes among its own fields. */
+  /** Written as one more of the error's own fields. */
   readonly note?: Note;
 }
 
@@ -60,7 +60,7 @@ export function writeError(encoding: Encoding, error: object, details: ErrorDeta
     encoding.writeNumber(isUnknown ? ErrorOrigin.UNKNOWN : ErrorOrigin.BUILT_IN);
     encoding.writeString(builtIn ?? remoteName(name, prototype));
   }
-  // The name is needed where the class may not be: an unregistered one, or one the receiver does not have.
+  // The receiver may not have the class; then the name is all it gets.
   if (portable !== undefined) encoding.writeString(remoteName(name, prototype));
   else encoding.writeOptionalString(isDomException(builtIn) ? (name ?? "Error") : undefined);
   const message =

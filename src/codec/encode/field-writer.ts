@@ -37,7 +37,7 @@ export function writeFields(encoding: Encoding, object: object, notes: readonly 
   return count;
 }
 
-/** Reads a field. In a lenient encoding a getter that throws gives the text of what happened. */
+/** Reads a field. In a lenient encoding, a getter that throws yields a text about its error. */
 export function fieldOf(encoding: Encoding, object: object, key: string): unknown {
   if (!encoding.lenient) return (object as Record<string, unknown>)[key];
   try {

@@ -1,6 +1,7 @@
 /**
- * Tells plain objects from what merely has their prototype, or none: `arguments`, `Math`, the namespace of a
- * module, an error or a Map whose prototype was changed. Their content is not in fields and would be lost.
+ * Tells plain objects from other objects that merely have a plain object's prototype, or none: `arguments`,
+ * `Math`, the namespace of a module, an error or a Map whose prototype was changed. The content of those others
+ * is not in fields and would be lost.
  */
 import { types } from "node:util";
 
@@ -21,7 +22,7 @@ export function looksPlain(object: object): boolean {
 /**
  * Why an object that does not look plain, or shows no field at all, cannot be sent as its fields.
  *
- * @returns `undefined` for one that is plain nevertheless.
+ * @returns `undefined` if the object is plain nevertheless.
  */
 export function explainLookAlike(object: object): string | undefined {
   if (types.isArgumentsObject(object)) {

@@ -166,7 +166,7 @@ export class TokenWriter {
       this.#writeIllFormed(value, length);
       return;
     }
-    // Three bytes per character is the most; counting first is only worth it where that would waste memory.
+    // Three bytes per character is the most; counting first only pays if that would waste much memory.
     const bound = length <= 4096 ? length * 3 : Buffer.byteLength(value, "utf8");
     this.reserve(bound + 5);
     const bytes = this.bytes;

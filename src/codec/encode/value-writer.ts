@@ -101,7 +101,10 @@ export class ValueWriter extends Encoding {
     if (fields === 0) this.#refuseLookAlike(value);
   }
 
-  /** Writes an error that has the prototype of a plain object or none, or refuses another thing that has. */
+  /**
+   * For an object with the prototype of a plain object, or none: writes it if it is an error, and refuses anything
+   * else that is not plain.
+   */
   #wroteLookAlike(value: object): boolean {
     if (types.isNativeError(value)) {
       this.#writeOddError(value);
@@ -111,7 +114,7 @@ export class ValueWriter extends Encoding {
     return false;
   }
 
-  /** An error by its making, or by what it inherits, whose prototype does not show it. */
+  /** Writes an object that was made as an error, or inherits from one, although its prototype does not show it. */
   #writeOddError(error: object): void {
     if (!this.lenient) return this.#writeErrorLeniently(error);
     writeError(this, error, {
@@ -148,7 +151,7 @@ export class ValueWriter extends Encoding {
       case "view":
         return writeView(this, value as ArrayBufferView, viewName(value as ArrayBufferView, prototype) ?? "");
       case "signal":
-        refuseNamedField(this, value); // those under symbols are the platform's own
+        refuseNamedField(this, value); // fields under symbols belong to the platform
         return this.#writeSignal(value as AbortSignal);
       case "class-instance":
         return this.#writeReferredObject(value, prototype);
@@ -224,14 +227,14 @@ export class ValueWriter extends Encoding {
     this.closeExtension(extension);
   }
 
-  /** Writes a value, or in its place something that says what kept it from being sent. */
+  /** Writes a value, or in its place an error or text that says why it cannot be sent. */
   #writeLeniently(value: unknown): void {
     const checkpoint = this.checkpoint();
     try {
       if (typeof value !== "object") this.#writeCallable(value);
       else this.#writeObject(value as object);
     } catch (problem) {
-      this.lenient = true; // it may have failed in what an `[encode]` gave
+      this.lenient = true; // the failure may be in the value that an `[encode]` returned
       this.restore(checkpoint);
       const why = this.#explain(problem);
       if (this.depth < MAX_DEPTH && isErrorValue(value)) this.#writeFailedError(value, why);

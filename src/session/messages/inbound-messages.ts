@@ -16,7 +16,7 @@ export class InboundMessages {
   /** Messages of which a part has begun to arrive. */
   #begun = 0;
 
-  /** @param limits What this side has announced that it takes. */
+  /** @param limits The limits that this side has announced. */
   constructor(limits: Limits) {
     this.#limits = limits;
   }

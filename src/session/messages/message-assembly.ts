@@ -1,4 +1,4 @@
-/** A message whose parts arrive in chunks: collects them in order, within what the peer announced. */
+/** A message whose parts arrive in chunks: collects them in order, within the lengths that the peer announced. */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { FrameKind } from "../../wire/frame-kind.ts";
@@ -25,7 +25,7 @@ export class MessageAssembly {
   #filled = 0;
   #total = 0;
 
-  /** @param frame The head of the message. Of what it says, only what is needed is copied. */
+  /** @param frame The head of the message. Only the needed parts of it are copied. */
   constructor(frame: FrameReader, maxBytes: number) {
     const { payload } = frame;
     this.kind = frame.kind;
@@ -39,7 +39,7 @@ export class MessageAssembly {
     this.#sizeBytes = payload.end - payload.start;
   }
 
-  /** What the complete message holds: the first part takes the place of a payload that was detached. */
+  /** The payload of the complete message. If it was detached, the first part is the payload. */
   get payload(): Payload {
     if (!this.#detached) return { bytes: this.#bytes, start: 0, end: this.#bytes.length, parts: this.#parts };
     const [bytes = this.#bytes, ...parts] = this.#parts;

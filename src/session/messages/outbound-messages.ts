@@ -51,7 +51,7 @@ export class OutboundMessages {
     return this.#batch.congested || this.#windowBytes <= 0;
   }
 
-  /** Whether binary may travel beside a message. Where it may not, the sender encodes it inside. */
+  /** Whether binary may travel beside a message. If not, the sender encodes it inside. */
   get takesParts(): boolean {
     return this.#takesParts;
   }
@@ -112,7 +112,7 @@ export class OutboundMessages {
     this.#batch.scheduleFlush();
   }
 
-  /** Stops sending parts of a stream, and what was to follow them. */
+  /** Drops the parts of a stream that have not been sent, and the messages that were to follow them. */
   drop(stream: number): void {
     if (this.#transfers.size > 0) this.#transfers.delete(stream);
   }
@@ -122,7 +122,7 @@ export class OutboundMessages {
   }
 
   /**
-   * The peer has taken so many bytes out of its window: as many more may follow.
+   * The peer has returned this many bytes of its window: as many more may be sent.
    *
    * @throws {@link ProtocolError} when it returns more than it can have had.
    */
@@ -163,7 +163,7 @@ export class OutboundMessages {
     return payload.end - payload.start > this.#inlineBytes;
   }
 
-  /** The head of a message has been written: sees to what follows it. */
+  /** The head of a message has been written: begins the transfer of its parts, if it has any. */
   #follow(stream: number, payload: Payload, detached: boolean): void {
     const { bytes, start, end, parts } = payload;
     if (detached) {

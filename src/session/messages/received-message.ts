@@ -1,6 +1,6 @@
 /**
  * A whole message that has come, as it is handed out: one cursor per connection, which is used again for the
- * next message. It shows what is in a frame, or what has been put together from chunks, and looks into neither.
+ * next message. It shows the content of one frame, or of a message put together from chunks, and interprets neither.
  */
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
@@ -13,8 +13,8 @@ const SHORT = 48;
 /**
  * A cursor at one message after another.
  *
- * What it shows is valid during the call in which it is handed out, and no longer. A receiver decodes the payload at
- * once, or keeps what {@link keep} gives it; it never keeps the cursor.
+ * The payload is valid only during the call in which the cursor is handed out. A receiver decodes it at once,
+ * or keeps the copy from {@link keep}; it never keeps the cursor.
  */
 export class ReceivedMessage implements Payload {
   kind: FrameKind = FrameKind.Unknown;
@@ -29,7 +29,7 @@ export class ReceivedMessage implements Payload {
   /** Whether the bytes lie in memory that is used again after the call. */
   #borrowed = false;
 
-  /** @param carrier Whose memory frames lie in; see `Carrier.volatile`. */
+  /** @param carrier The carrier in whose memory frames lie; see `Carrier.volatile`. */
   constructor(carrier: { readonly volatile: boolean }) {
     this.#volatile = carrier.volatile;
   }

@@ -4,9 +4,9 @@ import { MAX_SOCKET_PATH_BYTES } from "../../internal/socket-path-limit.ts";
 
 /** Where to connect to. */
 export interface GrpcAddress {
-  /** What `net.connect` takes. */
+  /** The options for `net.connect`. */
   readonly socket: { readonly host: string; readonly port: number } | { readonly path: string };
-  /** What goes into a request's `:authority`. */
+  /** The value of a request's `:authority` header. */
   readonly authority: string;
   /** Whether it is a Unix socket. */
   readonly local: boolean;

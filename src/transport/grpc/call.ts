@@ -12,7 +12,7 @@ import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
 export interface GrpcCallEvents {
   /** One whole message; its memory is not used again. */
   message(bytes: Uint8Array, start: number, end: number): void;
-  /** There is room again after `send` returned false. */
+  /** `send` had returned false; now there is room again. */
   drain(): void;
   /** The call is over. Called exactly once, and never from inside `send`, `halfClose` or `cancel`. */
   ended(end: GrpcEnd): void;
@@ -71,7 +71,7 @@ export class GrpcCall {
     stream.on("end", () => {
       if (!stream.writableEnded) stream.close(NO_ERROR);
     });
-    // What went wrong shows in the stream's code and in the connection.
+    // The stream's code and the connection show what went wrong.
     stream.on("error", () => {});
     stream.on("close", () => this.#events.ended(this.#end()));
   }
@@ -146,7 +146,7 @@ export class GrpcCall {
     return { kind: "foreign", details: "it ended the call without a status" };
   }
 
-  /** What is wrong with the answer's head, if it is not gRPC's. */
+  /** If the answer's headers are not those of gRPC: what is wrong with them. */
   #foreignAnswer(): string | undefined {
     if (this.#headers === undefined) return undefined;
     const { ":status": httpStatus, "content-type": type } = this.#headers;
@@ -162,7 +162,7 @@ function writePrefix(bytes: Buffer, length: number): void {
   bytes.writeUInt32BE(length, 1);
 }
 
-/** Percent-encoded UTF-8, and whatever a peer takes for it. */
+/** Decodes percent-encoded UTF-8; text that is not properly encoded is shown as it is. */
 function decodeDetails(value: string | string[] | undefined): string {
   const text = Array.isArray(value) ? value.join(", ") : (value ?? "");
   try {

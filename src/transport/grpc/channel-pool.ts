@@ -12,7 +12,7 @@ import { GrpcChannel } from "./channel.ts";
 /** How long a connection outlives its last user. */
 const IDLE_MS = 60_000;
 
-/** What the pool needs of a connection. */
+/** A connection as the pool needs it. */
 export interface PooledChannel {
   /** Whether new calls may be made. */
   readonly usable: boolean;
@@ -20,13 +20,13 @@ export interface PooledChannel {
   destroy(error?: Error): void;
 }
 
-/** What makes two connections interchangeable. */
+/** Connections with an equal key are interchangeable. */
 export interface GrpcChannelKey {
   /** `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
   /** The transport settings of the worker, as far as they are known. */
   readonly settings?: ChannelOptions | undefined;
-  /** Names what this side authenticates with; absent: nothing. */
+  /** Names the credentials of this side; absent: none. */
   readonly credentials?: string | undefined;
 }
 

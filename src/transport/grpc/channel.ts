@@ -1,7 +1,7 @@
 /**
  * A connection over which gRPC's methods can be called: one HTTP/2 session on one socket, probed while it is
  * silent. It retries nothing, resolves nothing a second time and never keeps the process alive by itself:
- * when to connect again, and what for, is its owner's business.
+ * its owner decides when to connect again, and what for.
  */
 import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
@@ -28,13 +28,13 @@ export interface GrpcChannelOptions {
 export interface GrpcCallOptions {
   /** Longest message taken from the peer, in bytes. */
   readonly maxMessageBytes: number;
-  /** What the peer is told of how long the answer is waited for, in milliseconds. */
+  /** How long the caller waits for the answer, as the peer is told, in milliseconds. */
   readonly timeoutMs?: number | undefined;
   readonly events: GrpcCallEvents;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** What a peer may have on its way to this side; as much as a session returns in one piece. */
+/** How many bytes a peer may have under way to this side; as many as a session returns at once. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 /** gRPC takes at most eight digits. */
 const MAX_GRPC_TIMEOUT = 99_999_999;
@@ -89,7 +89,7 @@ export class GrpcChannel implements GrpcCallConnection {
   /**
    * Connects, and waits until the peer has shown that it speaks HTTP/2.
    *
-   * @throws {@link HandshakeError} when nobody listens there, or nobody who does, in time.
+   * @throws {@link HandshakeError} if nobody listens there, or the peer does not greet in time.
    */
   static async connect(address: GrpcAddress, options: GrpcChannelOptions = {}): Promise<GrpcChannel> {
     // Loaded on first use: a program with local workers only never needs it.
@@ -99,7 +99,7 @@ export class GrpcChannel implements GrpcCallConnection {
     socket.setNoDelay(true);
     const session = http2.connect(`http://${address.authority}`, {
       createConnection: () => socket,
-      // The peer's own windows bound it; beyond its limit Node's behaviour degrades.
+      // The peer's windows bound it; beyond the limit of its own, Node's behaviour degrades.
       maxSessionMemory: Number.MAX_SAFE_INTEGER,
       settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
     });

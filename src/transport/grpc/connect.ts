@@ -20,7 +20,7 @@ export interface ConnectGrpcOptions {
  * @param address `host:port`, `[v6]:port` or `unix:/path`.
  * @returns A carrier that does not keep the process alive by itself.
  * @throws {@link HandshakeError} when nobody listens there, or nobody who speaks gRPC.
- * @throws {@link InvalidOptionError} for an address that is none.
+ * @throws {@link InvalidOptionError} for a malformed address.
  */
 export async function connectGrpc(address: string, options: ConnectGrpcOptions = {}): Promise<Carrier> {
   const { settings = {}, timeoutMs } = options;

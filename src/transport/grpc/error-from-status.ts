@@ -27,7 +27,7 @@ export type GrpcEnd =
   /** This side ended it. */
   | { readonly kind: "cancelled"; readonly error: Error | undefined };
 
-/** What the codes mean for somebody who asked a worker for something. */
+/** What each code means for a caller that asked a worker for something. */
 const ADVICE: Readonly<Record<GrpcStatus, string>> = {
   0: "it ended the call without an answer",
   1: "it cancelled the call",
@@ -49,11 +49,11 @@ const ADVICE: Readonly<Record<GrpcStatus, string>> = {
 };
 
 /**
- * The error with which a connection ends that was made of one call.
+ * The error with which a carrier ends whose connection was a single gRPC call.
  *
- * @param peer What to call the other side, for example `"10.0.0.7:50051"`.
+ * @param peer Name of the other side for messages, for example `"10.0.0.7:50051"`.
  * @param greeted Whether the peer had sent anything. Until then the connection counts as not made.
- * @returns `undefined` for an end in good order: an OK, or one of this side's without an error.
+ * @returns `undefined` for an end in good order: status OK, or an end by this side without an error.
  */
 export function classifyCarrierEnd(end: GrpcEnd, peer: string, greeted: boolean): Error | undefined {
   if (end.kind === "cancelled") return end.error;
@@ -68,8 +68,8 @@ export function classifyCarrierEnd(end: GrpcEnd, peer: string, greeted: boolean)
 /**
  * The error of a unary call that brought no answer.
  *
- * @param action What was wanted, for example `"describe the worker"`.
- * @param peer What to call the other side.
+ * @param action What was asked for, for example `"describe the worker"`. @param peer Name of the other side for
+ *   messages.
  */
 export function classifyUnaryEnd(end: GrpcEnd, action: string, peer: string): Error {
   if (end.kind === "cancelled" && end.error !== undefined) return end.error;

@@ -1,11 +1,11 @@
 /**
- * Cuts what a gRPC stream delivers into messages: a flag byte, a length of four bytes, big-endian, and the
- * message. It hands messages out in place where they arrive in one piece, and bounds what a peer can make it
- * buffer.
+ * Cuts the bytes of a gRPC stream into messages: a flag byte, a length of four bytes, big-endian, and the
+ * message. A message that arrives in one piece is handed out in place, and the bytes that a peer can make it
+ * buffer are bounded.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 
-/** What stands before each message. */
+/** Length of the prefix of each message. */
 export const GRPC_PREFIX_BYTES = 5;
 
 /** Takes one message; its memory is not used again. */

@@ -1,6 +1,6 @@
 /**
  * The `Worker` service as gRPC knows it: the paths of its methods, and that bytes pass through them
- * untouched. What the bytes say is for the wire and the session; this file loads gRPC, and only on demand.
+ * untouched. Reading the bytes is up to `wire/` and `session/`. This file loads gRPC, and only on demand.
  */
 
 /** gRPC itself. */
@@ -21,7 +21,7 @@ export interface GrpcMethod {
 /** Package and name of the service, as in `proto/wire.proto`. */
 const GRPC_SERVICE = "wool.runtime.protobuf.wire.Worker";
 
-/** Trailer by which a worker proves that what was asked of it on a stream has not been started. */
+/** Trailer by which a worker proves that it has not started the task of a stream. */
 export const NOT_STARTED_TRAILER = "merino-not-started";
 
 /** The service's methods by their names. */
@@ -34,7 +34,7 @@ export const GRPC_METHODS: Readonly<
   session: method("session", "streaming"),
   /** Shuts the worker down. */
   stop: method("stop", "unary"),
-  /** For how long the worker has had nothing to do. */
+  /** How long the worker has had nothing to do. */
   idle: method("idle", "unary"),
   /** The worker's record. */
   describe: method("describe", "unary"),

@@ -1,6 +1,6 @@
 /**
  * The unary calls of a worker: its record, how long it has been idle, the request to stop. Each settles within
- * its time, with an answer that has been checked or with an error that says what became of it.
+ * its time, with a checked answer or with an error that says what went wrong.
  */
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
@@ -53,7 +53,7 @@ const NOTHING = new Uint8Array(0);
  */
 export async function describeWorker(address: string, options: UnaryOptions = {}): Promise<WorkerMetadata> {
   const bytes = await callUnary(address, GRPC_METHODS.describe, "describe the worker", NOTHING, options);
-  // What comes over this user's own socket is as good as a local announcement.
+  // A record that comes over this user's own socket is trusted like a local announcement.
   const unix = parseGrpcAddress(address).local;
   const worker = parseWorkerMetadata(decodeWorkerMetadata(bytes), { unix });
   if (worker !== undefined) return worker;
@@ -61,7 +61,7 @@ export async function describeWorker(address: string, options: UnaryOptions = {}
 }
 
 /**
- * Asks a worker for how long it has had nothing to do.
+ * Asks a worker how long it has had nothing to do.
  *
  * @returns Milliseconds; 0 while calls are in flight.
  * @throws like {@link describeWorker}.
@@ -74,8 +74,8 @@ export async function workerIdleTime(address: string, options: UnaryOptions = {}
 /**
  * Asks a worker to stop. Resolves when it has taken the request, not when it has stopped.
  *
- * @throws like {@link describeWorker}; also a {@link HandshakeError} with the worker's explanation when it takes
- *   this only over its own socket.
+ * @throws like {@link describeWorker}; also a {@link HandshakeError} with the worker's explanation if it
+ *   accepts a stop only over its own socket.
  */
 export async function requestStop(address: string, options: StopOptions): Promise<void> {
   const { graceMs } = options;

@@ -29,7 +29,7 @@ export interface GrpcPeer {
   readonly description: string;
 }
 
-/** What a gRPC server asks of its worker. */
+/** The worker's side of a gRPC server. */
 export interface GrpcHandlers {
   /** Takes a stream; called in the turn in which it was opened. */
   session(stream: GrpcServerStream, peer: GrpcPeer): void;
@@ -50,7 +50,7 @@ export interface GrpcHandlers {
 export interface GrpcListenOptions {
   /** Address or name to bind, without brackets: `"127.0.0.1"`, `"::"`, `"0.0.0.0"`, `"localhost"`. */
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   /** Path of the Unix socket; its directory is this user's alone. */
   readonly controlPath: string;
@@ -63,18 +63,18 @@ export interface GrpcListenOptions {
 
 /** A gRPC server that listens. */
 export interface GrpcListener {
-  /** The address bound: a literal one, also where a name was given. */
+  /** The IP address bound, also if a name was given. */
   readonly host: string;
   readonly port: number;
   /**
    * Takes no more calls, lets those under way end, and closes every connection. Idempotent.
    *
-   * @param graceMs Milliseconds after which those that are left are cut off.
+   * @param graceMs Milliseconds after which the remaining calls are cut off.
    */
   close(graceMs: number): Promise<void>;
 }
 
-/** What the envelope of a `dispatch` adds to its payload at most. */
+/** How many bytes the envelope of a `dispatch` adds to its payload at most. */
 const ENVELOPE_BYTES = 64 * 1024;
 /** Room for unary calls and sessions beside the calls on one connection. */
 const SPARE_STREAMS = 16;
@@ -131,7 +131,7 @@ function createServer(
       MAX_INT32,
       Math.max(options.maxBatchBytes, channel.maxMessageSize + ENVELOPE_BYTES),
     ),
-    // What a peer takes is known to the session, from its Hello.
+    // The session knows from the peer's Hello how large a message the peer takes.
     "grpc.max_send_message_length": -1,
     "grpc.max_concurrent_streams": Math.min(MAX_INT32, 2 * channel.maxConcurrentCalls + SPARE_STREAMS),
     "grpc.keepalive_time_ms": channel.keepaliveTime,

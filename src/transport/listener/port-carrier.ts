@@ -8,13 +8,22 @@ import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../sessio
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
 const DEFAULT_WINDOW_BYTES = 1024 * 1024;
 
-/** What a batch counts at least: a queued message takes about this much memory besides its bytes, and may have none. */
+/**
+ * The least that a batch counts: a queued message takes about this much memory besides its bytes, of which it may
+ * have none.
+ */
 const MIN_COUNTED_BYTES = 256;
 
-/** What an end posts when the other one waits for the window; anything else is a batch. */
+/**
+ * The message by which an end says that the window has room again, when the other end waits for that; anything else
+ * is a batch.
+ */
 const DRAINED = 0;
 
-/** Words of each end in the shared memory: bytes it has taken, whether it waits, and what the other must have taken then. */
+/**
+ * Words of each end in the shared memory: bytes it has taken, whether it waits, and how many bytes the other must
+ * have taken to wake it.
+ */
 const TAKEN = 0;
 const WAITING = 1;
 const WAKE_AT = 2;
@@ -31,7 +40,7 @@ export interface PortCarrierOptions {
   readonly side: PortSide;
   /** Whether the peer behind the port is on this host and this user's. */
   readonly local: boolean;
-  /** What to call it in messages. */
+  /** Name of the peer for messages. */
   readonly description: string;
   /** Bytes that may be under way before `send` returns false; one batch of any size always may. Default 1 MiB. */
   readonly windowBytes?: number;
@@ -89,14 +98,14 @@ export class PortCarrier implements Carrier {
   }
 
   /**
-   * Gives the peer no credit for what is received, until {@link resumeCredit}: it stops sending once the window
-   * is full. What is under way is still delivered.
+   * Gives the peer no credit for bytes received, until {@link resumeCredit}: it stops sending once the window
+   * is full. Batches under way are still delivered.
    */
   pauseCredit(): void {
     this.#creditPaused = true;
   }
 
-  /** Gives the peer credit again, also for what has been received since {@link pauseCredit}. */
+  /** Gives the peer credit again, also for bytes received since {@link pauseCredit}. */
   resumeCredit(): void {
     if (!this.#creditPaused) return;
     this.#creditPaused = false;

@@ -1,6 +1,6 @@
 /**
  * Relays one gRPC `session` stream to the thread that serves it: each message is one batch, either way, and the
- * end of one side is the end of the other. It enforces no rule of the protocol; where the session turned the peer
+ * end of one side is the end of the other. It enforces no rule of the protocol. If the session turned the peer
  * away, it says so with a gRPC status as well.
  */
 import type { StatusObject } from "@grpc/grpc-js";
@@ -12,7 +12,7 @@ import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { GrpcServerStream } from "./listen.ts";
 import type { PortCarrier } from "./port-carrier.ts";
 
-/** A GoAway that ends a connection is small; what is larger cannot be one. */
+/** A GoAway that ends a connection is small; a larger batch cannot be one. */
 const MAX_FAREWELL_BYTES = 4 * 1024;
 
 /**
@@ -43,7 +43,7 @@ export function relaySession(
   const end = (status: Partial<StatusObject>): void => {
     if (over) return;
     over = true;
-    // An error is how a status other than OK is given; `emit`, since `destroy` would drop what was written.
+    // A status other than OK is given as an error; `emit`, since `destroy` would drop data already written.
     if (status.code === GrpcStatus.OK) stream.end();
     else stream.emit("error", status);
   };
@@ -90,7 +90,7 @@ export function relaySession(
   });
 }
 
-/** The status for the end of a session: why it turned the client away, if that is what it did. */
+/** The status for the end of a session: why the session turned the client away, if it did. */
 function farewell(last: Uint8Array | undefined): Partial<StatusObject> {
   if (last === undefined) return { code: GrpcStatus.OK };
   const reader = new BatchReader();

@@ -9,7 +9,7 @@ import type { GrpcServerStream } from "./listen.ts";
 
 /** What a guard allows. */
 export interface StreamGuardOptions {
-  /** Most streams at a time, over all connections. */
+  /** The largest number of streams at a time, over all connections. */
   readonly maxStreams: number;
   /** How long a stream may be open without a first message, in milliseconds. */
   readonly greetingMs: number;

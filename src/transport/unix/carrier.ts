@@ -1,7 +1,7 @@
 /**
- * The carrier over a Unix domain socket: each batch preceded by its length, four bytes, little-endian.
- * It owns the socket and the cutting of the byte stream into batches; it bounds what a peer can make
- * it buffer.
+ * The carrier over a Unix domain socket: each batch preceded by its length, four bytes, little-endian. It owns
+ * the socket and the cutting of the byte stream into batches; it bounds how many bytes a peer can make it
+ * buffer.
  */
 import type { OnReadOpts, Socket } from "node:net";
 import { ProtocolError } from "../../errors/protocol-error.ts";

@@ -6,7 +6,7 @@ import { processWide } from "../../internal/process-wide.ts";
 
 /**
  * Identifies this host between two boots, so that peers know whether they share sockets. The same in every
- * process of the host, as far as the host tells; it reveals nothing about the identifiers it is made of.
+ * process of the host, as far as the host tells; it reveals nothing about the identifiers from which it is computed.
  */
 export function hostId(): string {
   const cache = processWide("host-id", (): { value: string | undefined } => ({ value: undefined }));

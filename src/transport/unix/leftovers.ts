@@ -1,6 +1,6 @@
 /**
- * What processes leave in the runtime directory when they are killed, and how others tell: private names
- * contain the process that made them. Nothing else in the directory is touched.
+ * Files that killed processes leave in the runtime directory. Others recognise them: private names contain the
+ * process that made them. Nothing else in the directory is touched.
  */
 import { randomUUID } from "node:crypto";
 import { readdirSync, readlinkSync, rmSync } from "node:fs";
@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
 import { processWide } from "../../internal/process-wide.ts";
 
-/** What is private in each folder: `<pid>.<pid namespace>`, both in base 36, at the beginning or after `.pool-`. */
+/**
+ * Which names are private in each folder: `<pid>.<pid namespace>`, both in base 36, at the beginning or after
+ * `.pool-`.
+ */
 const OWNERS = {
   s: /^([0-9a-z]+)\.([0-9a-z]+)-/,
   d: /\.pool-([0-9a-z]+)\.([0-9a-z]+)-/,
@@ -31,7 +34,7 @@ export function privateNamespace(): string {
 
 /**
  * Removes sockets and private namespaces of processes that have died. Once per process: the next one
- * removes what is left later.
+ * removes leftovers of later.
  *
  * @param runtimeDirectory Holds the sockets in `s` and the namespaces in `d`.
  */

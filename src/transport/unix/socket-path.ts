@@ -9,7 +9,7 @@ import { MAX_SOCKET_PATH_BYTES } from "../../internal/socket-path-limit.ts";
 import { ownerName, sweepLeftovers } from "./leftovers.ts";
 import { runtimeDirectory, socketDirectory } from "./runtime-directory.ts";
 
-/** What the path of a control socket has behind that of the worker's other one. */
+/** Suffix that turns the path of a worker's socket into that of its control socket. */
 const CONTROL_SUFFIX = ".g";
 
 /**
@@ -17,8 +17,8 @@ const CONTROL_SUFFIX = ".g";
  * file itself is its server's to create and to remove; its name tells which process asked for it.
  *
  * @returns An absolute path of at most 103 bytes, also with the ending of {@link controlSocketPath}.
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the directory's own
- *   path is too long for that.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `socketPath`) if the path of the
+ *   directory is too long for that.
  */
 export function socketPath(): string {
   const directory = socketDirectory();

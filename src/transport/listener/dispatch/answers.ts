@@ -1,6 +1,6 @@
 /**
- * What the caller of a `dispatch` stream is told: the worker's responses in the grammar that the caller knows,
- * and the end of the stream, once. When which of them is due, the relay decides.
+ * Answers the caller of a `dispatch` stream: the worker's responses in the grammar that the caller knows, and
+ * the end of the stream, once. `relay.ts` decides when each of them is due.
  *
  * The grammar of callers without `Feature.Grammar` is the original's: Ack, Results, then an Exception or the
  * end. A function's Done becomes a Result, a generator's becomes the end alone.
@@ -51,7 +51,7 @@ export class DispatchAnswers {
     return this.#ended;
   }
 
-  /** The two understand each other; comes before all answers of the worker. */
+  /** Caller and worker understand each other. To be called before all answers of the worker. */
   introduce(caller: DispatchCaller, worker: Hello): void {
     const { version, uid, features } = worker;
     this.#caller = caller;
@@ -63,20 +63,20 @@ export class DispatchAnswers {
     });
   }
 
-  /** The two do not understand each other: a Nack in place of the worker's. */
+  /** Caller and worker do not understand each other: sends a Nack in place of the worker's answer. */
   mismatch(mismatch: HeadMismatch, worker: Hello): void {
     const nack = encodeNack({ ...mismatch, retryAfterMs: 0, version: worker.version });
     this.#say(responseOf(ResponseTag.Nack, nack));
   }
 
-  /** The Ack comes before everything but a Nack, also where the session has left it out. */
+  /** Sends the Ack, which comes before everything but a Nack, also if the session has left it out. */
   acknowledge(): void {
     if (this.#acked || this.#ack === undefined) return;
     this.#acked = true;
     this.#say(responseOf(ResponseTag.Ack, this.#ack));
   }
 
-  /** The worker's Ack. The first is replaced by ours; a later one is a barrier, of which only some callers know. */
+  /** The worker's Ack. The first is replaced by ours; a later one is a barrier, which only some callers know. */
   ack(response: ResponseCursor): void {
     if (this.#acked && this.#caller?.knowsGrammar === true) this.#say(response.whole);
     else this.acknowledge();

@@ -1,5 +1,5 @@
 /**
- * The bytes that the relay of a dispatch puts around what passes through it. Nothing is encoded anew: a request or
+ * The bytes that the relay of a dispatch puts around the messages it passes on. Nothing is encoded anew: a request or
  * a payload is copied as it is.
  */
 import { varintSize, writeVarint } from "../../../wire/protobuf/varint.ts";

@@ -28,11 +28,11 @@ const NEXT: Uint8Array = fieldHead(RequestTag.Next, 0);
  * One `dispatch` stream.
  *
  * Fed from both sides, each in order: `request`, `halfClosed` and `cancelled` by the gRPC stream, `batch` and
- * `closed` by the channel. What comes after the end of either side is ignored.
+ * `closed` by the channel. Anything that comes after the end of either side is ignored.
  *
  * - The task is sent once the worker's Hello has come: up to then it has provably not started, and a channel
  *   that ends is UNAVAILABLE with the trailer `merino-not-started: 1`.
- * - What a caller gets depends on the grammar that it knows; see `answers.ts`.
+ * - Which messages a caller gets depends on the grammar that it knows; see `answers.ts`.
  * - A caller that half-closes asks for nothing more. If it has asked for no step, one Next is asked for it;
  *   once every step is answered, a generator that is still there is closed, and the stream ends well.
  */
@@ -153,7 +153,7 @@ export class DispatchRelay {
   /**
    * The channel has ended.
    *
-   * @param error Why, unless it was closed in good order.
+   * @param error Why it ended; absent if it was closed in good order.
    */
   closed(error?: Error): void {
     const { state } = this.#session;
@@ -221,7 +221,7 @@ export class DispatchRelay {
         this.#finish();
         return;
       case ResponseTag.Parked:
-        answers.acknowledge(); // it has started; when its thread is free concerns callers of many tasks
+        answers.acknowledge(); // a sign that the task has started; only callers of many tasks need to know when the thread is free
         return;
       default:
         this.#fail("The worker sent a response of an unknown kind");

@@ -1,6 +1,6 @@
 /**
  * Reads the requests of a `dispatch` stream as far as the relay must know them: who the caller is, which of them
- * ask for an answer, and what is wrong. Payloads stay as they are. What follows from it, the relay decides.
+ * ask for an answer, and what is wrong. Payloads stay as they are. `relay.ts` decides what follows from a request.
  */
 import type { FrameReader } from "../../../wire/batch/frame-reader.ts";
 import { BatchReader } from "../../../wire/batch/reader.ts";

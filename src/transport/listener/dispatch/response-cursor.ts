@@ -5,7 +5,7 @@ import { fieldHead, joined } from "./bytes.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** What a Response may hold; its other fields are no payload. */
+/** Tags of the fields of a Response that are payloads; its other fields are none. */
 const PAYLOADS: ReadonlySet<number> = new Set<number>([
   ResponseTag.Ack,
   ResponseTag.Nack,

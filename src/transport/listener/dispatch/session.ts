@@ -1,7 +1,7 @@
 /**
- * The session of a dispatch relay with the worker's main thread, as far as it is the same whatever the task: its
- * Hello, what waits for the worker's, the window that is given back, the cancellation and the end. It reads
- * nothing; what the worker says comes to the relay.
+ * The session of a dispatch relay with the worker's main thread, as far as it is the same whatever the task:
+ * its Hello, the requests that wait for the worker's Hello, the window that is given back, the cancellation and
+ * the end. It reads nothing: `relay.ts` gets all that the worker sends.
  */
 import { randomUUID } from "node:crypto";
 import { DEFAULT_LIMITS } from "../../../session/limits.ts";
@@ -20,7 +20,7 @@ export interface RelayChannel {
   close(): void;
 }
 
-/** What a caller may send behind its Task while the worker's thread is too busy to introduce itself. */
+/** How many requests a caller may send behind its Task while the worker's thread is too busy to send its Hello. */
 const MAX_EARLY_REQUESTS = 1000;
 const MAX_EARLY_BYTES = 16 * 1024 * 1024;
 
@@ -49,7 +49,7 @@ export class DispatchSession {
     return this.#state;
   }
 
-  /** Whether the relay has told the task to end: what the task answers to that is not for its caller. */
+  /** Whether the relay has told the task to end: the task's answers to that are not passed on to its caller. */
   get cancelled(): boolean {
     return this.#cancelled;
   }
@@ -62,7 +62,7 @@ export class DispatchSession {
   /**
    * Sends a frame to the worker, behind those that wait for its Hello.
    *
-   * @returns False when more of them wait than may.
+   * @returns False if too many of them wait.
    */
   forward(frame: Uint8Array): boolean {
     if (this.#state === "closed") return true;
@@ -103,7 +103,7 @@ export class DispatchSession {
     this.#unreturnedBytes = 0;
   }
 
-  /** Nobody listens any more. What has been started keeps its session until its terminal frame. */
+  /** Nobody listens any more. A task that has started keeps its session until its terminal frame. */
   abandon(): void {
     if (this.#state === "open") this.cancel();
     else this.close();

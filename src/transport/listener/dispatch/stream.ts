@@ -1,6 +1,6 @@
 /**
  * Joins one gRPC `dispatch` stream with the relay that translates it and the carrier to the thread that runs its
- * task. It handles back-pressure and how either side ends; what is said, the relay handles.
+ * task. It handles back-pressure and the end of either side; `relay.ts` handles the messages.
  */
 import type { Metadata } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM } from "../../../session/carrier.ts";
@@ -53,7 +53,7 @@ export function relayDispatch(
   stream.on("data", (message: Buffer) => relay.request(message));
   stream.on("end", () => relay.halfClosed());
   stream.on("cancelled", () => {
-    // What still comes is dropped, so it need not wait for a reader.
+    // Data that still comes is dropped, so that it need not wait for a reader.
     carrier.resumeCredit();
     relay.cancelled();
   });

@@ -1,5 +1,5 @@
 /**
- * A proxy as data: what travels with every task so that calls nested in it reach the same workers.
+ * A proxy as data, which travels with every task so that calls nested in it reach the same workers.
  * Credentials never travel.
  */
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
@@ -27,7 +27,8 @@ export function encodeProxyDescriptor(descriptor: ProxyDescriptor): Uint8Array {
 /**
  * Reads a descriptor.
  *
- * @throws {@link PayloadError} when the bytes are not one. The discovery's own parameters are checked where it is rebuilt.
+ * @throws {@link PayloadError} when the bytes are no descriptor. The parameters of the discovery are checked in
+ *   `discovery/discovery-from-descriptor.ts`.
  */
 export function decodeProxyDescriptor(bytes: Uint8Array): ProxyDescriptor {
   if (bytes.length > MAX_DESCRIPTOR_BYTES) throw new PayloadError("A proxy descriptor is larger than 64 KiB");

@@ -49,9 +49,9 @@ const DEFAULT_GRACE_MS = 60_000;
 /**
  * Talks to exactly one worker.
  *
- * Nothing is opened until it is needed, and nothing keeps the process alive but what is under way. A worker on
- * this host is reached over its sockets, another over the network. Of workers that listen on no network only
- * calls are possible: whether one is idle, and when it stops, is its parent's to know and to say.
+ * Nothing is opened until it is needed, and nothing but calls and requests under way keeps the process alive. A
+ * worker on this host is reached over its sockets, another over the network. A worker that listens on no
+ * network only takes calls: only its parent can ask whether it is idle, or stop it.
  *
  * @example
  * await using pool = await WorkerPool.open({ size: 2, ambient: false });
@@ -65,7 +65,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   readonly #timeoutMs: number;
   #worker: WorkerMetadata | undefined;
   #proxy: WorkerProxy | undefined;
-  /** Finds out who is at the address, where that is all that is known. */
+  /** Finds out who is at the address, if only the address is known. */
   #described: DescribedWorker | undefined;
   readonly #abort = new AbortController();
 
@@ -74,8 +74,8 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    *   stands for that one worker. An address stands for whichever worker is there, also after a restart: it is asked
    *   for its record before the first call and whenever it cannot be reached, and calls go to the address given,
    *   whatever the worker takes its own to be. Calls made by routines that run there do not reach back to it.
-   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a record or address that is
-   *   none, or a bad option.
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a malformed record or
+   *   address, or a bad option.
    */
   constructor(workerOrAddress: WorkerMetadata | string, options: WorkerConnectionOptions = {}) {
     assertKnownOptions(options, { timeout: true });
@@ -116,7 +116,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   }
 
   /**
-   * Asks the worker for how long it has had nothing to do.
+   * Asks the worker how long it has had nothing to do.
    *
    * @returns Milliseconds; 0 while it has calls in flight.
    * @throws {@link HandshakeError} when it cannot be reached, or listens on no network.
@@ -165,7 +165,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     return call(...parameters);
   }
 
-  /** What carries its calls; for the library's own use. */
+  /** The dispatcher of its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     this.#proxy ??= this.#openProxy();
     this.#described?.wanted();
@@ -187,7 +187,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     const known = this.#worker;
     const control = this.#findControlAddress();
     if (control === undefined && known !== undefined) {
-      // It serves nothing but its calls; that it is there, and who it is, shows when it greets.
+      // A worker at this socket only takes calls; whether it is there, and who it is, shows when it greets.
       await probeWorker(
         known,
         { connect: connectWorker, hello: makeHello, connectTimeoutMs: this.#timeoutMs },
@@ -269,7 +269,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
           : undefined
         : localSocketOf(worker, hostId());
     if (socket !== undefined) {
-      // Who has no record may know the control socket itself.
+      // Without a record, the address may be that of the control socket itself.
       const control = socket.endsWith(controlSocketPath("")) ? socket : controlSocketPath(socket);
       if (existsSync(control)) return `unix:${control}`;
     }

@@ -1,4 +1,4 @@
-/** Options of a proxy, as users write them and as the interior reads them. */
+/** Options of a proxy, as users write them, and as they are after checking. */
 import type { Balancer } from "../balancer/balancer.ts";
 import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
 import type { Discovery } from "../discovery/discovery.ts";
@@ -26,7 +26,7 @@ export interface WorkerSource {
 
 /** How a proxy chooses workers and waits for them. */
 export interface WorkerProxyOptions extends WorkerSource {
-  /** Most members; an integer from 1. Default: no limit. */
+  /** The largest number of members; an integer from 1. Default: no limit. */
   readonly lease?: number | undefined;
   /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | undefined;
@@ -67,7 +67,7 @@ const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
   killGrace: true,
 };
 
-/** Most milliseconds until a worker must have greeted. */
+/** How long connecting to a worker may take, up to the worker's Hello, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
 /**

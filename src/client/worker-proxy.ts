@@ -1,6 +1,6 @@
 /**
- * A proxy: turns a stream of discovery events into members and carries calls to them. It spawns nothing;
- * a pool that does hands its workers over with `adopt`.
+ * A proxy: turns a stream of discovery events into members and carries calls to them. It starts no workers. A
+ * pool that starts some hands them over with `adopt`.
  */
 
 import { randomUUID } from "node:crypto";
@@ -28,13 +28,13 @@ import {
 } from "./worker-proxy-options.ts";
 import { type SupplySurroundings, WorkerSupply } from "./worker-supply.ts";
 
-/** What the pool around a proxy adds to it. */
+/** Settings that a pool adds to the proxy it makes. */
 export interface ProxySurroundings extends SupplySurroundings {
   /** Identity that travels with tasks; default: a fresh one. */
   readonly id?: string;
-  /** Places kept for spawned workers. */
+  /** How many places of the lease are kept for workers the pool starts. */
   readonly reserved?: number;
-  /** What nested calls use to find the workers, when it is not the proxy's own discovery. */
+  /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
@@ -43,7 +43,7 @@ export interface ProxySurroundings extends SupplySurroundings {
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
 export class WorkerProxy implements CallTarget {
-  /** Unique among the pools and proxies of all processes; its pool's, where a pool has made it. */
+  /** Unique across all processes. A proxy made by a pool has the pool's id. */
   readonly id: string;
   readonly #options: ResolvedWorkerProxyOptions;
   readonly #membership: Membership;
@@ -80,7 +80,7 @@ export class WorkerProxy implements CallTarget {
       events: {
         ready: ({ metadata }) => surroundings?.memberReady?.(metadata),
         unreachable: (member, error) => {
-          // A worker of the pool's own is watched as a process, which says more.
+          // The pool watches the processes of its own workers and learns more from that.
           if (member.own) return;
           warnUnreachable(member.metadata.address, error.message);
           this.#supply.unreachable(member);
@@ -131,7 +131,7 @@ export class WorkerProxy implements CallTarget {
     return this;
   }
 
-  /** Most members; `undefined` for no limit. */
+  /** The largest number of members; `undefined` for no limit. */
   get lease(): number | undefined {
     return this.#options.lease;
   }
@@ -161,7 +161,7 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher.unsettled;
   }
 
-  /** What carries its calls; for the library's own use. */
+  /** The dispatcher of this proxy's calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     if (this.#state === "created") {
       throw new PoolClosedError(
@@ -184,17 +184,17 @@ export class WorkerProxy implements CallTarget {
     };
   }
 
-  /** Takes a worker that the owner of this proxy has spawned. */
+  /** Admits a worker that this proxy's pool has started. */
   adopt(worker: WorkerMetadata): void {
     this.#membership.adopt(worker);
   }
 
-  /** Lets a worker go that its owner knows to be gone. */
+  /** Drops a worker that, as the pool knows, has ended. */
   release(uid: string, error?: Error): void {
     this.#membership.release(uid, error);
   }
 
-  /** How a worker knows the connection of this proxy to it; `undefined` while there is none. */
+  /** The id under which the worker knows this proxy's connection; `undefined` while there is none. */
   connectionTo(uid: string): ConnectionId | undefined {
     const hello = this.#membership.get(uid)?.session?.connection.hello;
     return hello === undefined ? undefined : { client: hello.uid, session: hello.session };

@@ -1,6 +1,6 @@
 /**
  * Where the members of a proxy come from: its discovery, which is watched here, and the pool around it, if there
- * is one. It hands events on; who becomes a member is the membership's to decide.
+ * is one. It hands events on; `members/membership.ts` decides who becomes a member.
  */
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
@@ -13,7 +13,7 @@ import type { MemberSupply } from "./members/member-supply.ts";
 import type { Membership } from "./members/membership.ts";
 import { NOTICE_AFTER_MS, warnOfNothingFound } from "./nothing-found.ts";
 
-/** What the owner of a proxy knows about workers that it has started, or is told about them. */
+/** Knowledge of the pool about workers that it has started, and events about them for the pool. */
 export interface SupplySurroundings {
   readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
   readonly unresponsive?: (uid: string, culprit: string) => void;
@@ -60,7 +60,8 @@ export class WorkerSupply implements MemberSupply {
   get memberDue(): boolean {
     if (this.#discovery !== undefined && !this.#discoveryOver) return true;
     if (this.#surroundings.workerDue?.() === true) return true;
-    // Those that are connecting, or will be again, are all that can come; there must be enough of them.
+    // No more members than those that are connecting, or will connect again, can become ready; there must be
+    // enough of them.
     return this.#membership.size > 0 && this.#membership.quorumMet;
   }
 
@@ -79,7 +80,7 @@ export class WorkerSupply implements MemberSupply {
 
   /** A worker that was found cannot be reached: its discovery may look again. */
   unreachable({ metadata }: Member): void {
-    // It may be anybody's, and asynchronous; it goes on as if it had not been told.
+    // The discovery may be user code, and `recheck` asynchronous; a failure is reported once, and the watch goes on.
     void (async () => this.#discovery?.recheck?.(metadata))().catch((error: unknown) => {
       if (this.#recheckFailed) return;
       this.#recheckFailed = true;
@@ -121,11 +122,12 @@ export class WorkerSupply implements MemberSupply {
 
   async #observe(discovery: Discovery): Promise<void> {
     try {
-      // What is given by code is believed about sockets of this host; discoveries that read a network check it themselves.
+      // Records given by code are believed about sockets of this host; discoveries that read a network check
+      // this themselves.
       const events = checkedEvents(discovery, { signal: this.#abort.signal, unix: true });
       for await (const event of events) this.#membership.observe(event);
     } catch (error) {
-      // The members there are go on serving; the failure is reported when a call finds none.
+      // The present members go on serving; the failure is reported when a call finds none.
       this.#discoveryError = asError(error);
       warn("MERINO_DISCOVERY_FAILED", `The discovery of a pool has failed: ${this.#discoveryError.message}`);
     } finally {

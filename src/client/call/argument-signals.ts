@@ -12,7 +12,7 @@ import type { ClientSession } from "../../session/client-session.ts";
 interface ArgumentSignal {
   readonly signal: AbortSignal;
   readonly index: number;
-  /** What is told when it fires, while it is watched. */
+  /** The target that is told when it fires, while it is watched. */
   target: Abortable | undefined;
 }
 
@@ -31,7 +31,7 @@ export class ArgumentSignals implements SignalSink {
     return index;
   }
 
-  /** Announces on this stream those that have fired, and from now on those that do. */
+  /** Announces on this stream the signals that have fired, and from now on each that fires. */
   forward(session: ClientSession, stream: number): void {
     for (const argument of this.#signals) {
       const announce = (reason: unknown): void => {

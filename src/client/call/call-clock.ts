@@ -14,7 +14,7 @@ export interface CallLimits {
   readonly timeoutMs: number | undefined;
   /** When the budget of the calling task ends, in milliseconds on the clock of {@link deadlines}. */
   readonly inheritedMs: number | undefined;
-  /** Within which a worker has to accept, in milliseconds from now. */
+  /** Time within which a worker has to accept, in milliseconds from now. */
   readonly dispatchTimeoutMs: number | undefined;
 }
 
@@ -50,7 +50,7 @@ export class CallClock {
     }
   }
 
-  /** What is left of the budget, in microseconds, at least 1; 0 without a budget. */
+  /** The rest of the budget, in microseconds, at least 1; 0 without a budget. */
   get remainingUs(): number {
     if (this.#deadlineMs === Number.POSITIVE_INFINITY) return 0;
     return Math.max(1, Math.ceil((this.#deadlineMs - deadlines.now()) * 1000));

@@ -28,7 +28,7 @@ import type { CancellationProbe, CancelledCall } from "./cancellation-watch.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
 import { RefusalRecord } from "./refusal-record.ts";
 
-/** A call that is offered to one worker after the other: told what each makes of it. */
+/** A call that is offered to one worker after the other. It is told how each answers. */
 export interface Offer {
   accepted(): void;
   /**
@@ -48,7 +48,7 @@ export interface CallLoss {
   readonly started: boolean;
 }
 
-/** What a call asks of the dispatcher that carries it, and tells it. */
+/** The dispatcher that carries a call, as the call sees it. */
 export interface CallOwner {
   readonly references: References;
   readonly bodyTimes: BodyTimeEstimates;
@@ -58,7 +58,7 @@ export interface CallOwner {
   cancelled(call: Call): void;
   /** The call is settled for its caller by an answer. */
   answered(call: Call, outcome: "completed" | "failed"): void;
-  /** A worker has taken the call; `version` is what its Ack said, where there was one. */
+  /** A worker has taken the call; `version` is that of its Ack, if there was one. */
   accepted(call: Call, version: string | undefined): void;
   /** The worker did not start it. */
   refused(call: Call, nack: Nack): void;
@@ -78,16 +78,16 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   // How far it has come: written here only.
   phase: CallPhase = "queued";
-  /** What it takes up where it was sent; absent before that, and once its stream has ended. */
+  /** The place and permit that it holds on its member; absent before it is sent, and once its stream has ended. */
   occupancy: Occupancy | undefined;
   stream = 0;
   /** The worker it was last sent to; "" before. */
   lastUid = "";
 
-  // What others keep with it: each is written by the one that is named, and by nobody else.
+  // Fields that other classes keep here: each is written only by the class that is named.
   /** Its place while it waits in a queue: `CallQueue`. */
   queuePlace: FifoNode<Call> | undefined;
-  /** Told what becomes of it, if a balancer is driven step by step for it: `Delegation`. */
+  /** Told how workers answer, if a balancer is driven step by step for this call: `Delegation`. */
   offer: Offer | undefined;
   /** From its cancellation until it has ended on its worker: `CancellationProbe`. */
   probe: CancellationProbe | undefined;
@@ -141,7 +141,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     return this.#settled;
   }
 
-  /** Where it was sent, until its stream ends. */
+  /** The member that it was sent to, until its stream ends. */
   get member(): Member | undefined {
     return this.occupancy?.member;
   }
@@ -150,7 +150,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     return this.occupancy?.occupiesThread === true;
   }
 
-  /** What workers that would not take it have said; absent while none has. */
+  /** The answers of workers that would not take it; absent while there are none. */
   get refusals(): RefusalRecord | undefined {
     return this.#refusals;
   }
@@ -191,7 +191,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   /**
-   * Fills in the head with what is known only when it leaves.
+   * Fills in the fields of the head that are known only when it leaves.
    *
    * @param descriptor Travels with the task for calls nested in it; absent: none does.
    */
@@ -211,7 +211,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     }
   }
 
-  /** The call goes back to be sent elsewhere: it provably did not start. */
+  /** The call goes back to be sent to another worker: it provably did not start. */
   unsent(): void {
     this.#argumentSignals?.drop();
     this.stream = 0;

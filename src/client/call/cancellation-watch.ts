@@ -16,7 +16,7 @@ export interface CancelledCall {
   readonly occupiesThread: boolean;
   /** Identity of the routine. */
   readonly routine: string;
-  /** What it is watched by, from its cancellation until it has ended on its worker. Written here only. */
+  /** The probe that watches it, from its cancellation until it has ended on its worker. Written here only. */
   probe: CancellationProbe | undefined;
 }
 
@@ -28,14 +28,14 @@ export interface CallsUnderWay {
   occupies(member: Member): boolean;
 }
 
-/** What a watch works with. */
+/** Settings and counters of a watch. */
 export interface CancellationWatchOptions {
   /** How long a worker may leave the question unanswered, in milliseconds. */
   readonly killGraceMs: number;
   readonly active: CallsUnderWay;
   /** Told which worker is blocked, and by what. */
   readonly supply: Pick<MemberSupply, "unresponsive">;
-  /** Where the bodies are counted that go on although their worker answers. */
+  /** Counts the bodies that go on although their worker answers. */
   readonly counts: { abandoned: number };
 }
 
@@ -82,7 +82,7 @@ export class CancellationProbe {
     });
     this.#due = deadlines.after(options.killGraceMs, () => {
       this.#due = undefined;
-      // If it was this process that did not get round to it, the answer is waiting to be read.
+      // This process may have been too busy to read; then the answer is waiting to be read.
       setImmediate(() => this.#judge());
     });
   }

@@ -18,7 +18,7 @@ import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step
 /** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
 const RETURN_GRACE_MS = 5_000;
 
-/** What the dispatcher does for a generator, beyond any call. */
+/** The dispatcher as a generator's call sees it: it does more for generators than for functions. */
 export interface GeneratorCallOwner extends CallOwner {
   /** Sends the call to a worker, or queues it. */
   submit(call: Call): void;
@@ -217,7 +217,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   }
 
   protected reject(error: unknown): void {
-    // An error from outside the stream ends it at once: what came ahead is void.
+    // An error from outside the stream ends it at once: values that came ahead are void.
     this.#prefetched?.clear();
     this.#resume();
     this.#complete({ error }, true);
@@ -257,7 +257,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#send(request);
     } catch (error) {
       if (this.#prefetched !== undefined && request.ask.kind !== "next") {
-        this.abort(error); // what came ahead has been discarded for its sake
+        this.abort(error); // values that came ahead have been discarded for its sake
         return;
       }
       this.#requests.pop();
@@ -311,7 +311,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.owner.resumed(this);
   }
 
-  /** The stream has ended: pending steps are answered, what came ahead is still handed out first. */
+  /** The stream has ended: pending steps are answered, after the values that came ahead. */
   #complete(end: End, settledAlready = false): void {
     if (!settledAlready) this.settle();
     this.#endGrace();

@@ -1,8 +1,9 @@
 /**
- * The Task that a call sends. Its head is what a worker decides by before it decodes the arguments, and what the task is
- * told about its call; most of it is known from the start, and what depends on the connection is filled in when the
- * Task leaves, each time that it does. Its arguments are encoded once, the receiver of a method call in front of them;
- * what cannot travel is refused under the path by which the caller knows it.
+ * The Task that a call sends. From its head a worker decides whether to take it, before it decodes the
+ * arguments, and the task learns about its call. Most of the head is known from the start; fields that depend
+ * on the connection are filled in each time the Task leaves. Its arguments are encoded once, the receiver of a
+ * method call in front of them. A value that cannot travel is refused under the path by which the caller knows
+ * it.
  */
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
@@ -69,7 +70,7 @@ function describeProxy(descriptor: Definable): Definable {
 }
 
 /**
- * Encodes what a call hands to its routine.
+ * Encodes the receiver and the arguments of a call.
  *
  * @param call The parameters, and the receiver of a method call.
  * @throws {@link NotSerializableError} naming `this` or the argument that cannot travel.

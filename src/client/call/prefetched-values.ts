@@ -1,7 +1,7 @@
 /**
  * The values that have come ahead of the consumer of one generator; the credit to give back for those taken,
- * which goes back once and in lots; and barriers: a throw or return makes void what the worker, running
- * ahead, has produced before it has seen that.
+ * which goes back once and in lots; and barriers: a throw or return makes void the values that the worker,
+ * running ahead, has produced before it has seen that.
  */
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 
@@ -56,7 +56,7 @@ export class PrefetchedValues {
     this.#values.length = 0;
   }
 
-  /** Whether the worker has not seen the last throw or return yet: what comes before it has is void. */
+  /** Whether the worker has not seen the last throw or return yet: values that come before it has are void. */
   get barred(): boolean {
     return this.#barriers > 0;
   }

@@ -25,10 +25,10 @@ export class RefusalRecord {
   #reasons: readonly Refusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();
-  /** Whether every refusal so far was for want of the routine, and what the last such one said. */
+  /** Whether every refusal so far was for want of the routine, and the text of the last such refusal. */
   #onlyUnknown = true;
   #unknownReason: string | undefined;
-  /** Whether every refusal so far was for the version, and which the last such worker runs; "" where it did not say. */
+  /** Whether every refusal so far was for the version, and the version of the last such worker; "" if it did not say. */
   #onlyVersion = true;
   #otherVersion = "";
 
@@ -53,12 +53,12 @@ export class RefusalRecord {
     else this.#onlyUnknown = false;
   }
 
-  /** Lets every worker be asked again. What they have said so far is still told at the end. */
+  /** Lets every worker be asked again. Their refusals so far are still reported at the end. */
   forgive(): void {
     this.#standing.clear();
   }
 
-  /** What the caller is told when nobody is left to ask. */
+  /** The error for the caller when nobody is left to ask. */
   toError(definition: RoutineDefinition): Error {
     if (this.#onlyVersion && this.#otherVersion !== "") {
       return new VersionError(version, this.#otherVersion, {
@@ -94,9 +94,10 @@ export function refusalError(routine: string, nack: Nack): Error {
 }
 
 /**
- * What a call fails with that no worker takes: what the workers that were asked have answered, or why none was asked.
+ * The error of a call that no worker takes: it names the answers of the workers that were asked, or why none
+ * was asked.
  *
- * @param members Tell why they were not asked.
+ * @param members The members, which tell why they were not asked.
  */
 export function noTakerError(
   call: { readonly refusals: RefusalRecord | undefined; readonly definition: RoutineDefinition },

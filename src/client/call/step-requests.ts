@@ -14,11 +14,14 @@ export const NEXT: Ask = { kind: "next" };
 /** A step that the consumer waits for. */
 export interface StepRequest {
   readonly ask: Ask;
-  /** What goes to the worker with it: the value sent, thrown or returned. Absent: it is merely asked for a value. */
+  /**
+   * The value sent, thrown or returned, which goes to the worker with the step. Absent: the worker is merely asked
+   * for a value.
+   */
   readonly payload: Payload | undefined;
   /** The worker takes the step by itself: nothing goes to it. */
   readonly implied: boolean;
-  /** It waits for what a throw or return brings, so values produced before that are not for it. */
+  /** It waits for the answer to a throw or return, so values produced before that are not for it. */
   readonly behindBarrier: boolean;
   /** Its step is sent only when those before it have been answered: the worker, running ahead, does not know of them. */
   inTurn: boolean;
@@ -93,7 +96,7 @@ export class StepRequests {
   }
 }
 
-/** What a generator that is done answers. */
+/** The answer of a generator that is done. */
 export function afterEnd(ask: Ask): Promise<IteratorResult<unknown>> {
   switch (ask.kind) {
     case "next":

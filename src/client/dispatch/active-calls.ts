@@ -1,6 +1,6 @@
 /**
  * The calls of one dispatcher that have not been settled for their callers, waiting and sent ones alike:
- * what closing ends, and what draining awaits. A cancelled call is not among them, although its worker may
+ * closing ends them, and draining awaits them. A cancelled call is not among them, although its worker may
  * still run it.
  */
 

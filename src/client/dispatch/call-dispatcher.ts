@@ -1,7 +1,7 @@
 /**
- * The calls of one proxy: makes them, has each placed or kept waiting, and takes up what they tell of themselves.
- * It counts and reports them. Which member takes a call is up to the placement; which call waits, up to the
- * waiting calls; what becomes of one that its worker has not answered, up to the refused calls.
+ * The calls of one proxy: makes them, has each placed or kept waiting, and handles the events of calls. It
+ * counts and reports them. `placement/placement.ts` chooses the member for a call, `waiting/waiting-calls.ts`
+ * keeps the calls that wait, and `refused-calls.ts` decides about a call that its worker has not answered.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
@@ -23,7 +23,7 @@ import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { RefusedCalls } from "./refused-calls.ts";
 
-/** What the dispatcher works with. */
+/** Parts and settings of a dispatcher. */
 export interface CallDispatcherOptions {
   readonly references: References;
   readonly balancer: Balancer;

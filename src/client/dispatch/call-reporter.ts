@@ -1,6 +1,6 @@
 /**
- * Makes the events about calls. It is asked only while somebody listens, so that a call costs nothing otherwise; a
- * call that was sent before anybody did is reported with what it still knows of itself.
+ * Makes the events about calls. It is asked only while somebody listens, so that a call costs nothing
+ * otherwise; a call that was sent before anybody listened is reported with the fields that it still knows.
  */
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
 import type { Call } from "../call/call.ts";
@@ -14,7 +14,7 @@ export interface TaskEventSink {
   publish(event: TaskEvent): void;
 }
 
-/** What is known of a call that has been sent. */
+/** A call that has been sent, as far as events need it. */
 interface Sent {
   readonly id: string;
   readonly worker: string;
@@ -38,7 +38,7 @@ export class CallReporter {
     this.#sink.publish({ ...this.#fields(call), phase: "sent" });
   }
 
-  /** @param version The worker's, as its Ack said; absent where the first response implied the Ack. */
+  /** @param version The worker's version, as its Ack said; absent if the first response implied the Ack. */
   accepted(call: Call, version: string | undefined): void {
     const known = call.member === undefined ? undefined : this.#remember(call, call.member);
     if (known !== undefined && version !== undefined && version !== "") known.workerVersion = version;

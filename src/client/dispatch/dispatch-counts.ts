@@ -2,13 +2,13 @@
 export interface DispatchCounts {
   /** Calls made. */
   calls: number;
-  /** Calls settled with a value (streams: that ended by themselves). */
+  /** Calls that returned a value, and streams that ran to their end. */
   completed: number;
-  /** Calls settled with an error of the routine or of the dispatch. */
+  /** Calls that ended with an error, of the routine or of the dispatch. */
   failed: number;
   /** Calls ended by their signal or a timeout. */
   cancelled: number;
-  /** Cancelled calls whose body went on although its worker answers. */
+  /** Cancelled calls whose function kept running: it ignored the signal, but did not block its worker. */
   abandoned: number;
   /** Calls that went on to another worker because the first had provably not started them. */
   redirected: number;

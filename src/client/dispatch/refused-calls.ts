@@ -17,7 +17,7 @@ import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
 
-/** What it takes to find calls another worker. */
+/** The parts with which another worker is found for a call. */
 export interface RefusedCallsOptions {
   readonly members: Members;
   readonly placement: Placement;
@@ -27,7 +27,7 @@ export interface RefusedCallsOptions {
   readonly counts: DispatchCounts;
 }
 
-/** Takes up the calls that their workers have not answered. */
+/** Handles the calls that their workers have not answered. */
 export class RefusedCalls {
   readonly #options: RefusedCallsOptions;
   readonly #retries: RetryQueue;
@@ -53,7 +53,7 @@ export class RefusedCalls {
     const { members } = this.#options;
     const member = members.get(call.lastUid);
     if (member !== undefined) {
-      // Its GoAway says so as well; without this, one that does not send it would be asked again and again.
+      // A worker's GoAway says the same; without this line, a worker that sends none would be asked again and again.
       if (failure === "refused-draining") member.startDraining();
       if (measure.member === "version" || measure.member === "codec") {
         members.evict(member, measure.member, nack.reason);

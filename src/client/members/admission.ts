@@ -1,12 +1,12 @@
 /**
  * The admission gate: which workers may become members. One pure function for every path by which a
- * worker can arrive; whether there is a place for one that may is the membership's to say.
+ * worker can arrive; whether there is a place for it is up to `membership.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { isVersionCompatible, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
-/** What a worker is judged by. */
+/** The rules by which a worker is judged. */
 export interface AdmissionRules {
   /** This side's version. */
   readonly version: string;
@@ -59,17 +59,20 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
 /** Under which name a worker's record says which pool has spawned it. */
 const POOL_LABEL = "merino.pool";
 
-/** What the records of a pool's own workers contain, for its proxies in other processes to know them by. */
+/** The label in the records of a pool's own workers, by which its proxies in other processes recognise them. */
 export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
   return { [POOL_LABEL]: poolId };
 }
 
-/** Whether a worker says that it has been spawned by this pool. It decides who comes first, and admits nobody. */
+/** Whether a worker says that it has been spawned by this pool. This decides who comes first, and admits nobody. */
 export function isOfPool(worker: WorkerMetadata, poolId: string): boolean {
   return worker.extra[POOL_LABEL] === poolId;
 }
 
-/** Where a worker's socket can be reached from here; undefined when only another carrier could. */
+/**
+ * The path of a worker's socket if it can be reached from here; undefined if only another carrier could reach the
+ * worker.
+ */
 export function localSocketOf(worker: WorkerMetadata, hostId: string): string | undefined {
   if (worker.socket !== undefined && worker.hostId === hostId) return worker.socket;
   return worker.address.startsWith("unix:") ? worker.address.slice("unix:".length) : undefined;

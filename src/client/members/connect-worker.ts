@@ -1,4 +1,7 @@
-/** How this process reaches a worker, and how it introduces itself there. What is said after that is up to the session. */
+/**
+ * How this process reaches a worker, and how it introduces itself there. All frames after the first are up to
+ * `session/`.
+ */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { processWide } from "../../internal/process-wide.ts";
@@ -15,7 +18,7 @@ import { localSocketOf } from "./admission.ts";
 const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));
 
 /**
- * Opens a connection to a worker: over its Unix socket where that is to be found here, else over the network.
+ * Opens a connection to a worker: over its Unix socket if that is found here, else over the network.
  *
  * Containers of one host may have its id and not its files; the socket must therefore be there. A worker
  * without a network address is reached over its socket or not at all.

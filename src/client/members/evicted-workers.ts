@@ -1,6 +1,6 @@
 /**
  * Workers that were members and broke a rule: each sits out a cool-down, is then asked again, and either
- * returns or sits out a longer one. Whether there is a place for one that returns is not decided here.
+ * returns or sits out a longer one. Whether there is a place for one that returns is decided in `membership.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { errorText } from "../../internal/error-text.ts";
@@ -14,7 +14,7 @@ export const EVICTION_COOL_DOWN: BackoffPolicy = { baseMs: 5_000, factor: 2, max
 /** Workers kept here, and evictions remembered of those that have returned, so that the next cool-down is longer. */
 const MAX_REMEMBERED = 1024;
 
-/** What sitting out needs to know. */
+/** Settings and callbacks of a cool-down. */
 export interface EvictedWorkersOptions {
   readonly coolDown: BackoffPolicy;
   /** Asks a worker who it is; rejects when it does not fit. */
@@ -29,11 +29,11 @@ interface Evicted {
   readonly own: boolean;
   /** Why it was evicted. */
   readonly refusal: Refusal;
-  /** What it did when it was last asked; "" before that. */
+  /** Its answer when it was last asked; "" before that. */
   readonly answer: string;
   /** Whether it has broken a rule itself, and is asked again; else only its record is against the rules. */
   readonly broke: boolean;
-  /** Evictions, and probes that failed, in a row. */
+  /** How many evictions, and probes that failed, came in a row. */
   readonly strikes: number;
   readonly due: DeadlineEntry | undefined;
   readonly abort: AbortController;

@@ -36,7 +36,7 @@ export interface Explanation {
   readonly version: string;
   /** Members wanted before the first call goes out. */
   readonly quorum: number;
-  /** Most members; absent for no limit. */
+  /** The largest number of members; absent for no limit. */
   readonly lease: number | undefined;
   /** Calls waiting for a worker. */
   readonly queued: number;

@@ -1,6 +1,6 @@
 /**
- * What a failure means for the call and for the member it happened on: one table, total, and the functions
- * that say which line of it a failure is. It acts on nothing.
+ * The consequences of a failure for the call and for the member it happened on: one table that covers every
+ * kind of failure, and the functions that find the line for a failure. It acts on nothing.
  *
  * For the call: `next` candidate (it provably did not start), `surface` to the caller, or `lost` (it may have
  * run). For the member: `keep` it, `back-off` and connect again, or evict it, under the reason given. A
@@ -11,7 +11,7 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import { isFinalRefusal, NackCode } from "../../wire/messages/nack-code.ts";
 
-/** What is done about a failure. */
+/** The consequences of a failure. */
 export interface FailureMeasure {
   readonly call: "next" | "surface" | "lost";
   readonly member: "keep" | "back-off" | "version" | "codec" | "evicted";
@@ -34,9 +34,9 @@ export type FailureKind =
   | "stream-broken"
   /** No connection, no greeting, another worker than the record says, or a peer that ended it. */
   | "unreachable"
-  /** The Hello, or what came instead, names another major. */
+  /** The Hello, or the message that came instead, names another major version. */
   | "version"
-  /** The Hello, or what came instead, names no payload codec that both have. */
+  /** The Hello, or the message that came instead, names no payload codec that both have. */
   | "codec"
   /** Bytes that the protocol does not allow ended the connection. */
   | "protocol";

@@ -16,7 +16,7 @@ import type { ReadyMember, ReadyMembers } from "./ready-members.ts";
 import { RECONNECT } from "./reconnect-policy.ts";
 import { AHEAD_US } from "./work-ahead.ts";
 
-/** The member's state; each carries what belongs to it. */
+/** The member's state; each state carries the data that belongs to it. */
 export type MemberState =
   | { readonly kind: "connecting"; readonly attempt: number }
   | { readonly kind: "ready"; readonly session: ClientSession }
@@ -28,7 +28,7 @@ export type MemberState =
     }
   | { readonly kind: "gone" };
 
-/** What a member tells the membership it belongs to. That there may be room, it tells its list. */
+/** Events of a member, for the membership it belongs to. News of room goes to `MemberPlace.ready` instead. */
 export interface MemberEvents {
   ready(member: Member): void;
   /** The connection ended or could not be made; the member tries again unless told to go. */
@@ -40,7 +40,7 @@ export interface MemberEvents {
 /** Why a member is evicted: which rule of the gate it breaks, or `evicted`: it breaks the protocol. */
 export type Eviction = "version" | "codec" | "evicted";
 
-/** What a member belongs to. */
+/** The list and pool that a member belongs to. */
 export interface MemberPlace {
   /** Spawned by the pool that the member belongs to. */
   readonly own: boolean;
@@ -58,7 +58,7 @@ export class Member implements Candidate, ReadyMember {
   place = -1;
   level = 0;
 
-  // What our calls take up on it: written by Occupancy only.
+  // The places and permits that our calls hold on it: written by Occupancy only.
   /** Streams of ours without a terminal frame. */
   inFlight = 0;
   /** Root calls that count against the worker's gate. */
@@ -116,7 +116,7 @@ export class Member implements Candidate, ReadyMember {
     return this.#state.kind === "ready" ? this.#state.session : undefined;
   }
 
-  /** For the balancer: whether the call being placed may go here. */
+  /** For the balancer: whether the call being placed may be sent to this member. */
   get room(): boolean {
     return this.#ready.hasRoom(this);
   }
@@ -198,7 +198,7 @@ export class Member implements Candidate, ReadyMember {
     const { state } = this;
     this.#enter({ kind: "gone" });
     if (state.kind === "backing-off") deadlines.cancel(state.retry);
-    // What does not serve calls yet has no reason to be told of.
+    // A connection that does not serve calls yet needs no reason.
     this.#connection?.end(state.kind === "ready" ? error : undefined);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The members of a proxy: who is one, who is remembered, who was refused or evicted and why. Every event
+ * The members of a proxy: who is one, who is remembered, and who was refused or evicted, and why. Every event
  * about a worker, whatever its source, goes through the one admission gate, and is about a uid: a worker is
  * in at most one of these places at a time.
  */
@@ -15,22 +15,25 @@ import type { ConnectOptions } from "./member-connection.ts";
 import { probeWorker } from "./probe-worker.ts";
 import { ReadyMembers } from "./ready-members.ts";
 
-/** How many workers refused for capacity, or for a rule, are remembered, and how many uids of own workers. */
+/**
+ * How many workers refused for capacity, how many refused for a rule, and how many uids of own workers are
+ * remembered.
+ */
 const MAX_REMEMBERED = 1024;
 
-/** What a membership tells the proxy it belongs to. */
+/** Events of a membership, for the proxy it belongs to. */
 export interface MembershipEvents {
   ready(member: Member): void;
   /** The connection to a member ended or could not be made; it tries again. */
   unreachable(member: Member, error: Error): void;
 }
 
-/** What a membership is made of. */
+/** Settings and callbacks of a membership. */
 export interface MembershipOptions extends ConnectOptions {
   readonly rules: AdmissionRules;
-  /** Most members, own ones included; `undefined` for no limit. */
+  /** The largest number of members, own ones included; `undefined` for no limit. */
   readonly capacity: number | undefined;
-  /** Members that the pool spawns itself: workers that were found never take their places. */
+  /** How many places are kept for workers that the pool starts; workers that were found never take these. */
   readonly reserved: number;
   /** Members wanted before the first call goes out. */
   readonly quorum: number;
@@ -62,7 +65,7 @@ export class Membership {
   readonly #refused = new Map<string, Refusal>();
   readonly #evicted: EvictedWorkers;
   /**
-   * Of workers that the pool has spawned, also those that have gone: what other sources say about them is
+   * Uids of workers that the pool has spawned, also of those that have gone: news of them from other sources is
    * ignored.
    */
   readonly #own = new Set<string>();
@@ -132,10 +135,10 @@ export class Membership {
     const member = this.#byUid.get(worker.uid);
     if (member !== undefined && !member.own) this.#remove(member);
     if (!this.#byUid.has(worker.uid)) this.#admit(worker, true);
-    this.#fill(); // the place of a found worker that it was taken for
+    this.#fill(); // it may have been taken for a found worker: that place is free again
   }
 
-  /** Lets a worker go, whoever it is. */
+  /** Drops a worker, whether the pool has spawned it or not. */
   release(uid: string, error?: Error): void {
     this.#evicted.forget(uid);
     const member = this.#byUid.get(uid);
@@ -144,7 +147,7 @@ export class Membership {
     this.#fill();
   }
 
-  /** Takes what a discovery reports. */
+  /** Handles an event of a discovery. */
   observe(event: DiscoveryEvent): void {
     if (this.#closed) return; // the event was on its way
     const { type, worker } = event;
@@ -191,7 +194,7 @@ export class Membership {
     this.#evict(member, { uid: member.uid, reason, detail }, { broke: true });
   }
 
-  /** Lets everybody go. */
+  /** Drops all members. */
   close(): void {
     this.#closed = true;
     for (const member of [...this.members].reverse()) this.#remove(member);
@@ -302,7 +305,7 @@ export class Membership {
   }
 }
 
-/** What is remembered is bounded: the peers that announce workers are not. */
+/** Bounds the memory: peers may announce any number of workers. */
 function dropOldest(remembered: Map<string, unknown> | Set<string>): void {
   if (remembered.size <= MAX_REMEMBERED) return;
   const oldest = remembered.keys().next();

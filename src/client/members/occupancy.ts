@@ -1,5 +1,5 @@
 /**
- * What a call takes up on the member it was sent to: a place among the calls in flight, a share of the work
+ * What a call occupies on the member it was sent to: a place among the calls in flight, a share of the work
  * sent ahead and, for root calls, a permit. Each is given back once: the share when the body first suspends
  * or ends, the permit also while a generator is suspended, the place when the stream ends. The counters of
  * members are written here only.

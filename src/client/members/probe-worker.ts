@@ -1,6 +1,7 @@
 /**
- * Asks a worker that is not a member who it is: connects, waits for its Hello, and leaves. Judges nothing but
- * what a connection itself requires: one greeting, of the worker expected, that this side can talk to.
+ * Asks a worker that is not a member who it is: connects, waits for its Hello, and leaves. Checks only the
+ * demands of any connection: one greeting, from the expected worker, with a version and codec that this side
+ * understands.
  */
 import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";

@@ -7,7 +7,7 @@
 import type { CandidateIndex } from "../../balancer/balancer.ts";
 import { AHEAD_US } from "./work-ahead.ts";
 
-/** Up to so many members a walk through the list is quicker than keeping an index. */
+/** With up to this many members, a walk through the list is quicker than keeping an index. */
 const FEW = 16;
 /** Calls in flight from which on members share one level of the index. */
 const TOP_LEVEL = 127;
@@ -21,7 +21,7 @@ export interface PlacedCall {
   readonly estimate: { readonly us: number | undefined };
 }
 
-/** A member as far as its place here is concerned. The list alone writes `place` and `level`. */
+/** The part of a member that this list uses. Only the list writes `place` and `level`. */
 export interface ReadyMember {
   readonly uid: string;
   readonly inFlight: number;
@@ -29,7 +29,10 @@ export interface ReadyMember {
   place: number;
   /** Level of the index that it is on. */
   level: number;
-  /** Whether a root call whose body is expected to have the thread this long may be sent now; what fits a longer one fits a shorter. */
+  /**
+   * Whether a root call whose body is expected to have the thread this long may be sent now. If there is room for a
+   * longer call, there is room for a shorter one.
+   */
   hasRoom(expectedUs: number | undefined): boolean;
 }
 
@@ -52,11 +55,11 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   /** Told by the members, and by those who admit them, that there may be room again. */
   waiter: MemberWaiter<M> | undefined;
   #call: PlacedCall = NO_CALL;
-  /** What is taken for the expected time of the call in hand, in microseconds; Infinity for unknown. */
+  /** The expected time of the call in hand, rounded up to a step, in microseconds; Infinity for unknown. */
   #expectedUs = Number.POSITIVE_INFINITY;
   #indexed = false;
   #words = 0;
-  /** By calls in flight: how many members, and a bit for each. */
+  /** By number of calls in flight: how many members have it, and a bit for each of these. */
   #counts: number[] = [];
   #levels: Array<Uint32Array | undefined> = [];
   /** A bit for each member found without room for calls that take `#closedForUs` or longer. */
@@ -64,7 +67,7 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   #closedCount = 0;
   #closedForUs = 0;
 
-  /** This, while it is quicker than a walk. */
+  /** This object, while its index is quicker than a walk through the list; else undefined. */
   get index(): CandidateIndex | undefined {
     return this.#indexed ? this : undefined;
   }
@@ -101,7 +104,7 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
     return member.place !== -1 && (nested || member.hasRoom(estimate.us));
   }
 
-  /** The member's calls in flight are one more or fewer. */
+  /** The member has one call in flight more, or one fewer. */
   moved(member: M): void {
     if (!this.#indexed || member.place === -1) return;
     const level = Math.min(member.inFlight, TOP_LEVEL);
@@ -141,7 +144,10 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
     return this.view.findIndex((member) => member.uid === uid);
   }
 
-  /** The first member of a level, or of all, from `start` on and around, that has room; closes those that have none. */
+  /**
+   * The first member of a level, or of all, that has room, from `start` on, wrapping at the end. Closes those that
+   * have none.
+   */
   #first(level: Uint32Array | undefined, start: number): number {
     const count = this.view.length;
     const from = start < count ? start : 0;
@@ -232,7 +238,7 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
 
 /** The next step at or above an expected time. */
 function stepUp(expectedUs: number | undefined): number {
-  // Whatever takes longer than is sent ahead wants a worker that does nothing else.
+  // A call longer than all the work sent ahead goes to a worker that does nothing else.
   if (expectedUs === undefined || expectedUs > AHEAD_US) return Number.POSITIVE_INFINITY;
   const whole = Math.ceil(expectedUs);
   const shift = 31 - Math.clz32(whole) - STEP_BITS;

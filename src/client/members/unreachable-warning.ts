@@ -8,14 +8,17 @@ import { warn } from "../../internal/warn.ts";
 
 const INTERVAL_MS = 60_000;
 
-/** More addresses than any discovery of this library follows; one that is forgotten would be told of too soon. */
+/**
+ * More than any of our discoveries follows. If an address were forgotten, its next warning could come before the
+ * minute is over.
+ */
 const MAX_ADDRESSES = 16_384;
 
 /**
  * Makes the warning of one proxy.
  *
  * @param clock Where time comes from; a parameter for tests.
- * @returns Takes the address and what is wrong there.
+ * @returns A function to call with the address and the text of the warning.
  */
 export function createUnreachableWarning(
   clock: Pick<Clock, "now"> = systemClock,
@@ -26,7 +29,7 @@ export function createUnreachableWarning(
         "MERINO_WORKER_UNREACHABLE",
         suppressed === 0
           ? text
-          : `${text} (and ${suppressed} times more at this address since the last warning)`,
+          : `${text} (${suppressed} further ${suppressed === 1 ? "warning" : "warnings"} about this address held back since the last one)`,
       ),
     { intervalMs: INTERVAL_MS, changedAtOnce: false, keyLimit: MAX_ADDRESSES, clock },
   );

@@ -1,7 +1,7 @@
 /**
  * Drives a balancer that has no fast path: offers a call to one worker after the other, as the balancer names
- * them, and tells it what each made of the offer. Once a worker has accepted, nothing that the balancer does
- * can end the call. What becomes of a call for which nobody is named any more is not decided here.
+ * them, and tells it how each answered. Once a worker has accepted, nothing that the balancer does can end the
+ * call. A call for which nobody is named any more is left to `waiting/waiting-calls.ts`.
  */
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
@@ -17,14 +17,14 @@ export interface Sender {
   send(call: Call, member: Member): boolean;
 }
 
-/** What a delegation works with. */
+/** Parts of a delegation. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
   readonly members: { get(uid: string): Member | undefined };
   readonly sender: Sender;
 }
 
-/** What a worker has made of an offer. Neither: the call was settled meanwhile. */
+/** A worker's answer to an offer. Without either field: the call was settled meanwhile. */
 interface Answer {
   readonly accepted: boolean;
   readonly error: Error | undefined;
@@ -54,7 +54,7 @@ export class Delegation implements Offer {
   }
 
   /**
-   * What the delegation has come to, once it has finished. `sent`: some worker has the call, or it is settled.
+   * How the delegation ended, once it has finished. `sent`: some worker has the call, or it is settled.
    * `wait`: somebody may have room, or be back, in a moment. `none`: the balancer knows nobody who has not
    * refused it.
    */
@@ -123,7 +123,7 @@ export class Delegation implements Offer {
       this.#call.fail(error);
       return;
     }
-    // Some worker has accepted: the call goes on, whatever the balancer makes of that.
+    // Some worker has accepted: the call goes on, whatever the balancer does now.
     warn("MERINO_BALANCER_FAILED", `A balancer failed after a worker had accepted: ${errorText(error)}`);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Chooses a member for a call, with the balancer, and has the call sent there. A root call goes only where there
  * is room, a nested one to any member that is ready: it never waits behind a gate that one of its ancestors may
- * keep closed. What becomes of a call that cannot be sent is for whoever asked to decide.
+ * keep closed. Whoever asked decides about a call that cannot be sent.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
@@ -26,9 +26,9 @@ export interface Members {
 }
 
 /**
- * What has become of a call that was to be placed. `sent`: it has left, or failed because it cannot be sent.
- * `wait`: nobody takes it now. `none`: nobody takes it at all. A member: it waits for room on that one in
- * particular. A delegation: the balancer takes its time, and the delegation will tell.
+ * The outcome of placing a call. `sent`: it has left, or failed because it cannot be sent. `wait`: nobody takes
+ * it now. `none`: nobody takes it at all. A member: the call waits for room on this member in particular. A
+ * delegation: the balancer takes its time, and the delegation will report the outcome.
  */
 export type Verdict = "sent" | "wait" | "none" | Member | Delegation;
 
@@ -37,11 +37,11 @@ export interface SendObserver {
   sent(call: Call, member: Member): void;
 }
 
-/** What a placement works with. */
+/** Parts of a placement. */
 export interface PlacementOptions {
   readonly balancer: Balancer;
   readonly members: Members;
-  /** Travels with each task, for calls nested in it; absent: none does. */
+  /** The descriptor that travels with each task, for calls nested in it; absent: none travels. */
   readonly descriptor: Definable | undefined;
   readonly observer: SendObserver;
 }
@@ -88,8 +88,8 @@ export class Placement implements Sender {
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
     let member = chosen === -1 ? undefined : view[chosen];
     if (member?.draining === true) {
-      // It will have no room any more: whoever insists on it chooses among the others. A nested call goes to a
-      // draining one rather than nowhere.
+      // A draining member gets no room any more: a balancer that insists on it chooses again among the others.
+      // A nested call goes to a draining member rather than to none.
       const staying = view.filter(({ draining }) => !draining);
       const other = staying[balancer.pick(call, staying)];
       if (other !== undefined || !call.nested) member = other;

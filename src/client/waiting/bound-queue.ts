@@ -1,6 +1,6 @@
 /**
  * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
- * each such member, in which the others do not wait. When a call goes on, and where to, is decided elsewhere.
+ * each such member, in which the others do not wait. `waiting-calls.ts` decides when a call goes on, and where to.
  */
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";

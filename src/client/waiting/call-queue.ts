@@ -1,6 +1,7 @@
 /**
- * Calls in the order in which they are to be placed. It alone writes the place of a call, so that whoever
- * settles one can take it out of its queue without knowing which that is. A call is in one queue at most.
+ * Calls in the order in which they are to be placed. Only this file writes the place of a call, so that whoever
+ * settles a call can take it out of its queue without knowing which queue that is. A call is in one queue at
+ * most.
  */
 import { Fifo } from "../../internal/fifo.ts";
 import type { Call } from "../call/call.ts";

@@ -1,6 +1,7 @@
 /**
  * Root calls that every worker has refused for being full: they are offered again after a pause, in turn and a
- * few at a time, so that however many wait, asking costs little. Whether one is taken is not decided here.
+ * few at a time, so that however many wait, asking costs little. Whether a call is taken is decided in
+ * `placement/placement.ts`.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
@@ -13,10 +14,10 @@ const MAX_PAUSE_MS = 1_000;
 /** Calls offered at a time, even if workers run few of ours. */
 const MIN_OFFERED = 16;
 
-/** What it takes to offer calls again. */
+/** Parts that a retry queue needs to offer calls again. */
 export interface RetryQueueOptions {
   readonly members: Pick<Members, "members">;
-  /** What offers them to whoever has room. A call may come back from there. */
+  /** Offers the calls to workers that have room. A call may come back from there. */
   readonly waiting: Pick<WaitingCalls, "offer">;
 }
 

@@ -8,7 +8,7 @@ import type { Call } from "../call/call.ts";
 import { noTakerError } from "../call/refusal-record.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 
-/** What waiting after a refusal needs to know. */
+/** Parts and settings of the wait after a refusal. */
 export interface UntriedQueueOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "untried">;

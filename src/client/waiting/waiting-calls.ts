@@ -18,7 +18,7 @@ import { BoundQueue } from "./bound-queue.ts";
 import { CallQueue, leaveQueue } from "./call-queue.ts";
 import { UntriedQueue } from "./untried-queue.ts";
 
-/** What waiting needs to know. */
+/** Parts and settings of a wait. */
 export interface WaitingCallsOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "place" | "untried" | "anyTaker">;
@@ -38,7 +38,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   /** When those that are neither bound nor refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   #drainPending = false;
-  /** False only while nobody waits, which is what every call asks about first. */
+  /** False only while nobody waits. Every call asks this first. */
   #anybody = false;
 
   constructor(options: WaitingCallsOptions) {
@@ -56,7 +56,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     return this.#anybody && !call.nested && this.#root.size > 0;
   }
 
-  /** Does with a call that is in no queue what its placement has said. */
+  /** Treats a call that is in no queue according to the verdict of its placement. */
   keep(call: Call, verdict: Verdict): void {
     if (verdict === "sent") return;
     if (verdict === "wait") this.add(call);
@@ -160,7 +160,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     else this.#expectMembers();
   }
 
-  /** Each for itself: what one waits for says nothing about the next. */
+  /** Looks at each call: whether one finds room says nothing about the next. */
   #drainRefused(): void {
     const { placement } = this.#options;
     for (const call of this.#refused) {

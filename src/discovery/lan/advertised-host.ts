@@ -5,10 +5,10 @@ import { isHostName } from "./service.ts";
 
 /** What stands for a worker's host in its announcement. */
 export type AdvertisedHost =
-  /** It listens on every address: on each network it is announced under that network's own. */
+  /** It listens on every address: on each network it is announced with the address this host has on that network. */
   | { readonly kind: "interface"; readonly ipv4: boolean; readonly ipv6: boolean }
   | { readonly kind: "address"; readonly address: string }
-  /** Left to the caller's resolver. */
+  /** Whoever connects resolves the name. */
   | { readonly kind: "name"; readonly name: string };
 
 /** Where a worker is announced to listen. */
@@ -25,7 +25,7 @@ export interface AdvertisedEndpoint {
  * @param address The worker's own, `host:port` or `[v6]:port`.
  * @param advertise What to announce in place of its host, already checked.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `event.worker.address`, fault: caller)
- *   for an address that other hosts have no use for.
+ *   for a Unix socket, and for a host that is neither an IP address nor a valid host name.
  */
 export function resolveAdvertisedEndpoint(address: string, advertise?: string): AdvertisedEndpoint {
   if (address.startsWith("unix:")) {
@@ -43,7 +43,7 @@ export function resolveAdvertisedEndpoint(address: string, advertise?: string): 
   if (host === undefined) {
     throw new InvalidOptionError("event.worker.address", {
       value: address,
-      expected: "'host:port' or '[v6]:port', with a host that DNS has a form for",
+      expected: "'host:port' or '[v6]:port', with an IP address or a valid host name as host",
     });
   }
   return { host, port, loopback: isLoopback(host) };
@@ -67,7 +67,7 @@ export function parseAdvertise(value: unknown): string {
 function resolveHost(host: string): AdvertisedHost | undefined {
   const family = isIP(host);
   if (family === 0) return isHostName(host) ? { kind: "name", name: host } : undefined;
-  // A zone is a name of this host's own for an interface; others have theirs.
+  // A zone (`%eth0`) names an interface of this host; it means nothing on other hosts.
   const address = family === 6 ? canonicalIPv6(host.replace(/%.*$/, "")) : host;
   // What listens on `::` takes IPv4 as well, unless its host was told otherwise.
   if (address === "0.0.0.0") return { kind: "interface", ipv4: true, ipv6: false };
@@ -75,7 +75,7 @@ function resolveHost(host: string): AdvertisedHost | undefined {
   return { kind: "address", address };
 }
 
-/** One spelling for each address; an IPv4 address in an IPv6 one is taken out. */
+/** One spelling for each address; an IPv4-mapped IPv6 address becomes the plain IPv4 address. */
 function canonicalIPv6(address: string): string {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);

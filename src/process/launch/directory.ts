@@ -6,7 +6,8 @@
 import { existsSync } from "node:fs";
 import { processWide } from "../../internal/process-wide.ts";
 
-// Recorded when the module is loaded: the one moment that is the same for every worker.
+// Recorded when this process loads the module, so that all workers it starts get the same directory, however
+// late they start.
 const loadedIn = processWide("launch-directory", () => ({ path: currentDirectory() }));
 
 /** The current directory; undefined when it has been removed. */
@@ -18,7 +19,7 @@ export function currentDirectory(): string | undefined {
   }
 }
 
-/** The directory to start a child process in; undefined where no known one exists any more. */
+/** The directory from above if it still exists, otherwise the current one; undefined if that is gone too. */
 export function launchDirectory(): string | undefined {
   return loadedIn.path !== undefined && existsSync(loadedIn.path) ? loadedIn.path : currentDirectory();
 }

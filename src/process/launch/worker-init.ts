@@ -14,11 +14,14 @@ export interface WorkerInit {
   readonly socketPath: string;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
-  /** URL of the parent's entry module, where there is one; see the one-file rule. */
+  /**
+   * URL of the parent's entry module, if it has one. In workers it runs only up to the line that opens the pool;
+   * see `host/modules/module-loader.ts`.
+   */
   readonly entry?: string | undefined;
   /** The parent's current directory, to which the worker changes once it is loaded; absent when it has been removed. */
   readonly cwd?: string | undefined;
-  /** Most milliseconds the import of a routine's module may take. */
+  /** How long importing a routine's module may take at most, in milliseconds. */
   readonly importTimeoutMs: number;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly options: ChannelOptions;
@@ -49,7 +52,7 @@ export function takeWorkerInit(env: NodeJS.ProcessEnv): WorkerInit {
   delete env[WORKER_INIT_VARIABLE];
   if (text === undefined) {
     throw new Error(
-      `Cannot start the worker: ${WORKER_INIT_VARIABLE} is not set; it is started by a pool, never by hand`,
+      `${WORKER_INIT_VARIABLE} is not set. Worker processes are started by a pool, never by hand`,
     );
   }
   // Written by formatWorkerInit of the parent, which runs this very package.

@@ -1,8 +1,8 @@
 /**
- * Reads a discovery that may be anybody's: whatever it does, what comes out are well-formed events, an error,
- * or the end, and the signal ends it.
+ * Reads a discovery that may be user code. Whatever it does, the reader gets well-formed events, an error, or
+ * the end, and the signal ends it.
  *
- * It judges form only. Who becomes a member is for the reader to decide.
+ * It judges form only. `client/members/membership.ts` decides who becomes a member.
  */
 
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -23,19 +23,19 @@ export interface CheckedEventsOptions {
 
 /** How long a discovery may take to end its subscription before it is left to itself. */
 const END_WITHIN_MS = 1_000;
-/** Most kinds of malformed events that one subscription is warned of. */
+/** The largest number of warnings about malformed events from one subscription. */
 const MAX_WARNINGS = 8;
 const ABORTED = Symbol("aborted");
 
 /**
- * Subscribes and passes on what is an event about a worker, with a frozen copy of its record.
+ * Subscribes and passes on every well-formed event about a worker, with a frozen copy of its record.
  *
  * Anything else is skipped; a warning (`MERINO_BAD_ADVERTISEMENT`) says so once per worker. A worker that is
  * dropped need only be named: the record last passed on stands in for an incomplete one. If the subscription
  * ends before the signal has fired, a warning (`MERINO_DISCOVERY`) says so, and the iteration ends too.
  *
  * @returns An iteration to be read once, by one reader.
- * @throws What the discovery throws; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option
+ * @throws Errors of the discovery; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option
  *   `discovery`) if it does not subscribe to an async iterable. Both out of the iteration.
  * @example
  * for await (const event of checkedEvents(discovery, { signal, unix: true })) membership.observe(event);
@@ -97,7 +97,7 @@ function iterate(discovery: Discovery, signal: AbortSignal): LooseIterator {
   if (typeof (iterator as Partial<LooseIterator> | null | undefined)?.next !== "function") {
     throw notIterable(discovery);
   }
-  // Its `next` is a function; what that returns is looked at each time.
+  // Its `next` is a function; the result of that is checked each time.
   return iterator as LooseIterator;
 }
 
@@ -108,7 +108,7 @@ function notIterable(discovery: Discovery): InvalidOptionError {
   });
 }
 
-/** The next result, whatever that is; {@link ABORTED} once the signal has fired. */
+/** The next result, unchecked; {@link ABORTED} once the signal has fired. */
 function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     // It may have fired between the last result and its being read.
@@ -123,7 +123,7 @@ function nextOf(iterator: LooseIterator, signal: AbortSignal): Promise<unknown> 
   });
 }
 
-/** Lets the iterator close what it has opened. One that never does is not waited for. */
+/** Ends the iterator, so that it closes its resources. If it takes too long, it is not waited for. */
 async function end(iterator: LooseIterator): Promise<void> {
   if (typeof iterator.return !== "function") return;
   keepAlive();
@@ -156,7 +156,7 @@ function uidOf(record: unknown): string | undefined {
   return isWorkerUid(record.uid) ? record.uid : undefined;
 }
 
-/** Says what was skipped: once for each worker, once for what names none. */
+/** Warns of skipped events: once for each worker, and once for events that name none. */
 function createWarnings(): (value: unknown) => void {
   const said = new Set<string>();
   return (value) => {

@@ -1,8 +1,8 @@
 /**
- * What one publisher has announced, and the order in which its changes take effect.
+ * Keeps the announcements of one publisher, and the order in which its changes take effect.
  *
  * Changes are carried out one after another in the order of the calls; closing comes after them and retracts
- * whatever is still announced. How a change is carried out is the medium's business.
+ * all that is still announced. The medium carries out each change.
  */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -16,7 +16,7 @@ export interface AnnouncementMedium {
   announce(worker: WorkerMetadata, type: "worker-added" | "worker-updated"): Promise<void> | void;
   /** Makes it unknown; one that is not known is left at that. */
   retract(worker: WorkerMetadata): Promise<void> | void;
-  /** Closes what the publisher has opened. Called once, after everything has been retracted. */
+  /** Closes the resources of the publisher. Called once, after everything has been retracted. */
   close?(): Promise<void> | void;
 }
 

@@ -1,4 +1,7 @@
-/** Rebuilds a discovery from what travelled with a task. Knows the registered kinds and nothing else: a descriptor may be hostile. */
+/**
+ * Rebuilds a discovery from a descriptor that travelled with a task. Knows the registered kinds and nothing else: a
+ * descriptor may be hostile.
+ */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { ParseWorkerMetadataOptions } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -28,7 +31,7 @@ export function discoveryFromDescriptor(
   const parameters = fieldOf(descriptor, "parameters");
   switch (kind) {
     case "local":
-      // Checked by the constructor, as everything it is given.
+      // The constructor checks its arguments.
       return new LocalDiscovery(fieldOf(parameters, "namespace") as string);
     case "lan":
       return lanDiscovery(parameters);

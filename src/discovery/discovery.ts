@@ -3,9 +3,9 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** A change among the workers that a discovery knows. */
 export interface DiscoveryEvent {
-  /** What happened to it. */
+  /** What happened to the worker. */
   readonly type: "worker-added" | "worker-updated" | "worker-dropped";
-  /** Its record; of a dropped one, the last that was known. */
+  /** The worker's record; of a dropped worker, the last one known. */
   readonly worker: WorkerMetadata;
 }
 
@@ -13,7 +13,7 @@ export interface DiscoveryEvent {
 export interface DiscoveryDescriptor {
   /** A registered kind, for example `"local"`. */
   readonly kind: string;
-  /** What the kind is rebuilt from; plain data. */
+  /** Parameters from which the discovery is rebuilt; plain data. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
@@ -29,7 +29,10 @@ export interface Publisher {
 
 /** How to narrow and end a subscription. */
 export interface SubscribeOptions {
-  /** Only workers for which this returns true are reported; one that stops passing is reported as dropped, and the reverse. */
+  /**
+   * Only workers for which this returns true are reported. A worker that stops passing is reported as dropped, one
+   * that starts passing as added.
+   */
   readonly filter?: (worker: WorkerMetadata) => boolean;
   /** Ends the subscription; the iteration then finishes without an error. */
   readonly signal?: AbortSignal;
@@ -42,8 +45,8 @@ export interface Discovery {
   /** Reports the workers there are, then changes, until the signal fires or the iteration is ended. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent>;
   /**
-   * Told that a worker which was reported cannot be reached, or that another one is there by now: the discovery may
-   * look again sooner than it would. Absent: it learns of such changes by itself.
+   * Told that a worker which was reported cannot be reached, or that another one is there by now: the discovery
+   * may then look again early. Absent: the discovery notices such changes by itself.
    */
   recheck?(worker: WorkerMetadata): void;
   /** Absent: the discovery works in its own process only, and nested calls through it are refused. */

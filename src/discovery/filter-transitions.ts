@@ -1,4 +1,7 @@
-/** What a filtered onlooker sees of a stream of changes. Pure but for what it remembers: the last record that passed, per uid. */
+/**
+ * Turns a stream of changes into the changes that a filtered subscriber sees. Pure, except that it remembers the
+ * last record that passed, per uid.
+ */
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "./discovery.ts";
 
@@ -26,7 +29,7 @@ export class FilterTransitions {
     return this.#passing.has(uid);
   }
 
-  /** Returns what to report, undefined for nothing. What the filter throws comes out of it. */
+  /** Returns the event to report, or undefined. An error of the filter is thrown on. */
   translate(event: DiscoveryEvent): DiscoveryEvent | undefined {
     const { type, worker } = event;
     if (type === "worker-dropped") return this.#passing.delete(worker.uid) ? event : undefined;

@@ -1,8 +1,8 @@
 /**
  * One watch over a source of changes, shared by any number of subscriptions.
  *
- * The source runs from the first subscription to the last, and no subscription can stop it for another. How each
- * reads is its own.
+ * The source runs from the first subscription to the last, and no subscription can stop it for another. Each
+ * subscription reads at its own pace.
  */
 import { assertFunction, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -11,7 +11,7 @@ import { type Joined, Subscription } from "./subscription.ts";
 
 const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = { filter: true, signal: true };
 
-/** What may be asked of a source while it runs: it fills in what it can do. */
+/** Requests to a source while it runs. The source sets those that it can serve. */
 export interface WatchRequests {
   /** See {@link Discovery.recheck}. */
   recheck?: (worker: WorkerMetadata) => void;

@@ -21,20 +21,20 @@ import { SharedWatch } from "./shared-watch.ts";
 
 const MAX_WORKERS = 10_000;
 const ADDRESS = "an address such as 'host:port', '[v6]:port' or, of this host, 'unix:/path'";
-/** Between two questions to a worker at a fixed address; one that cannot be reached is asked at once. */
+/** Time between two questions to a worker at a fixed address; one that cannot be reached is asked at once. */
 const INTERVAL_MS = 5_000;
 const DESCRIBE_TIMEOUT_MS = 2_000;
 /** Waits between questions to an address at which nobody is. */
 const RETRY = { baseMs: 250, factor: 1.6, maxMs: 5_000, jitter: 0.2 };
 
-/** What a list with addresses uses of the world; replaced in tests. */
+/** The system's functions that a list with addresses uses; replaced in tests. */
 export interface StaticDiscoveryPorts {
   /** Asks the worker at an address for its record, as plain data. Settles within the time given. */
   readonly describe: (address: string, options: DescribeOptions) => Promise<unknown>;
   readonly clock: Clock;
 }
 
-/** What a list consists of. */
+/** The records and addresses of a list. */
 interface StaticList {
   readonly records: readonly WorkerMetadata[];
   readonly addresses: readonly string[];
@@ -43,9 +43,9 @@ interface StaticList {
 /**
  * Knows the workers it is given and no others.
  *
- * A record stands for one worker, and is useless once that has ended. An address stands for whichever worker is there:
- * it is asked for its record, again every 5 s and whenever it cannot be reached, and is called at the address given,
- * whatever it takes its own to be. So a worker that is restarted at its address is found again.
+ * A record stands for one worker, and is useless once that has ended. An address stands for whichever worker is
+ * there: it is asked for its record, again every 5 s and whenever it cannot be reached, and is called at the
+ * address given, even if it names another one. So a worker that is restarted at its address is found again.
  *
  * A subscription stays open until its signal fires. Its publisher accepts everything and announces nothing.
  *

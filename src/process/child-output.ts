@@ -1,5 +1,5 @@
 /**
- * Carries what a worker process prints to the output of this process, and remembers the end of its standard
+ * Carries the output of a worker process to the output of this process, and remembers the end of its standard
  * error for messages. The order within each stream is kept and nothing is dropped while this process can
  * write; a full output pauses the worker's stream instead of filling memory. It goes through
  * `process.stdout.write`, so that output captured or redirected here includes the workers'.
@@ -33,7 +33,7 @@ export class ChildOutput {
   /**
    * Starts to forward. The streams are unreferenced: an idle worker does not keep this process alive.
    *
-   * @param child A process whose output is piped; streams are missing where it could not be started.
+   * @param child A process whose output is piped; its streams are missing if it could not be started.
    */
   constructor(
     child: { readonly stdout?: Readable | null; readonly stderr?: Readable | null },
@@ -53,7 +53,7 @@ export class ChildOutput {
     }
   }
 
-  /** The end of what the process wrote to standard error, whole lines where there are any. */
+  /** The end of what the process wrote to standard error, cut to whole lines if it contains any. */
   get stderrTail(): string {
     return this.#tail.toString();
   }
@@ -62,7 +62,7 @@ export class ChildOutput {
    * Resolves once everything that the process wrote has been taken over, having let go of its streams.
    * Called after its end.
    *
-   * @param others What else its end brings, to be waited for within the same time.
+   * @param others Something else to wait for within the same time.
    */
   async drained(others?: Promise<unknown>): Promise<void> {
     const ended = Promise.all([others, ...this.#streams.map(endOf)]);
@@ -75,7 +75,7 @@ export class ChildOutput {
   }
 }
 
-/** Resolves when the stream has been read to its end, regardless of how fast the destination is: what is left is bounded. */
+/** Resolves when the stream has been read to its end, regardless of how fast the destination is: the rest is bounded. */
 function endOf(stream: Readable): Promise<void> {
   if (stream.closed) return Promise.resolve();
   return new Promise((resolve) => {

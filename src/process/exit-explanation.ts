@@ -1,13 +1,13 @@
 /**
  * Puts into words how a worker process ended, or why it could not be started. Pure text, for people: what
- * happened and, where one is known, what to do about it.
+ * happened and, if a remedy is known, what to do.
  */
 
 /** How a process ended. */
 export interface ProcessEnd {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
-  /** What it last wrote to standard error; some ends can only be told apart by it. */
+  /** The last lines it wrote to standard error; some ends can only be told apart by these. */
   readonly stderr?: string;
 }
 

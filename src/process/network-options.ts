@@ -1,4 +1,4 @@
-/** Where a worker listens for callers of other hosts: what may be asked for, and what must be asked for expressly. */
+/** Where a worker listens for callers of other hosts: which settings are allowed, and which need `insecure`. */
 import { isIP } from "node:net";
 import { assertBoolean } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -7,11 +7,11 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 export interface NetworkOptions {
   /** Address to bind, for example `"127.0.0.1"`, `"::"` or `"0.0.0.0"`; or a name of this host. */
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   /**
-   * Host that its record names, or host and port as in `"203.0.113.7:7777"` and `"[fd00::7]:7777"`; absent: those bound,
-   * and for a wildcard this host's own address.
+   * Host to announce instead of the one bound, or host and port as in `"203.0.113.7:7777"` and
+   * `"[fd00::7]:7777"`. Absent: the host and port bound; for a wildcard, an address of this host.
    */
   readonly advertise?: string | undefined;
   /** Whether callers that nobody has identified may come from other hosts; see {@link resolveNetworkOptions}. */
@@ -27,7 +27,7 @@ const MAX_PORT = 65_535;
  * Whoever reaches an open port can call the worker's routines. A worker without credentials therefore listens
  * beyond this host only if it is told `insecure: true`.
  *
- * @returns The options with plain addresses, without brackets where no port follows. They pass once more.
+ * @returns The options with plain addresses, without brackets if no port follows. Passing them again gives the same.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for the first that cannot be accepted.
  */
 export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
@@ -64,7 +64,7 @@ export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
   };
 }
 
-/** A host, without brackets, and a port, where one is named. */
+/** A host, without brackets, and a port if one is named. */
 export interface Endpoint {
   readonly host: string;
   readonly port?: number;
@@ -80,7 +80,7 @@ export function parseAdvertised(value: unknown): Endpoint | undefined {
   return { host: plain(host), port };
 }
 
-/** Writes it so that {@link parseAdvertised} reads the same, and a caller the address of a worker. */
+/** Writes host and port in the form that {@link parseAdvertised} and the address of a worker's record have. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   if (port === undefined) return host;
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;

@@ -30,7 +30,7 @@ import type {
 /** How long a process that reported its own failure may take to end by itself. */
 const FAREWELL_MS = 1_000;
 
-/** What the process runs, where it lies in the source and in the build. Named here, never imported. */
+/** The module that the process runs, as it lies in the source or in the build. Named here, never imported. */
 const PROGRAM_URL = new URL(
   import.meta.url.endsWith(".ts") ? "../host/main.ts" : "./host/main.js",
   import.meta.url,
@@ -47,7 +47,7 @@ export class ProcessWorker implements Worker {
   readonly #launch: WorkerLaunch;
   readonly #startTimeoutMs: number;
   readonly #exit = createDeferred<WorkerExit>();
-  /** Undefined where the worker has gone without having become ready. */
+  /** Undefined if the worker has gone without having become ready. */
   readonly #readiness = createDeferred<WorkerMetadata | undefined>();
   readonly #ladder: StopLadder;
   #phase: "created" | "starting" | "ready" | "gone" = "created";
@@ -100,7 +100,7 @@ export class ProcessWorker implements Worker {
     });
   }
 
-  /** Process id, also after its end; undefined before the process has been forked, and where that failed. */
+  /** Process id, also after its end; undefined before the process has been forked, and if that failed. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -112,7 +112,7 @@ export class ProcessWorker implements Worker {
 
   stop(options: { readonly killAfter: number }): Promise<WorkerExit> {
     if (this.#phase === "created") this.#gone(NEVER_STARTED);
-    // One that is not ready has run nothing yet that could need to finish.
+    // A worker that is not ready has run nothing yet that could need to finish.
     const killAfter = this.#phase === "starting" ? 0 : options.killAfter;
     if (this.#phase === "starting") this.#startFailure ??= "it was stopped before it was ready";
     if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(killAfter);
@@ -179,8 +179,8 @@ export class ProcessWorker implements Worker {
       "exit",
       (exitCode, signal) => void this.#ended(output, exitCode ?? undefined, signal ?? undefined),
     );
-    // 'exit' does not follow where the process could not be started; any other error is one of a message or
-    // a signal that came too late.
+    // 'exit' does not follow if the process could not be started; any other error is about a message or a
+    // signal that came too late.
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
       this.#startFailure ??= `its process ${explainSpawnError(error)}`;
@@ -191,7 +191,7 @@ export class ProcessWorker implements Worker {
   }
 
   #receive(message: unknown): void {
-    // Routines and tools use the channel too (`node --watch` does); what is not ours is ignored.
+    // Routines and tools use the channel too (`node --watch` does); other messages are ignored.
     if (!isChildMessage(message)) return;
     switch (message.type) {
       case "merino:ready":
@@ -209,7 +209,7 @@ export class ProcessWorker implements Worker {
     }
   }
 
-  /** Takes over what the process left in its pipes and in the channel before anybody is told of its end. */
+  /** Reads the rest from the pipes and the channel of the process before anybody is told of its end. */
   async #ended(output: ChildOutput, exitCode: number | undefined, signal: string | undefined): Promise<void> {
     this.#ladder.end();
     const child = this.#child;
@@ -218,7 +218,7 @@ export class ProcessWorker implements Worker {
     );
     if (child?.connected) child.disconnect();
     await this.#guardian?.close();
-    // Of a worker that was killed; the pool that made up its socket's path removes that one.
+    // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.
     if (this.#launch.init.network !== undefined) {
       rmSync(controlSocketPath(this.#launch.init.socketPath), { force: true });
     }

@@ -6,7 +6,7 @@
  */
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
-/** The means. Neither throws, whatever has become of the worker. */
+/** How to ask and how to kill. Neither throws, even if the worker has gone. */
 export interface StopSteps {
   ask(): void;
   /** @param signal A signal that the process cannot catch: SIGKILL. */

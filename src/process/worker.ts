@@ -1,4 +1,4 @@
-/** The port between a pool and the workers it spawns, whatever they are made of. */
+/** The port between a pool and the workers it spawns, whether these are processes or something else. */
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
@@ -23,7 +23,7 @@ export interface Worker {
   /**
    * Ends it in an orderly way: asks, then SIGKILL. Idempotent; resolves when it has gone.
    *
-   * @param options `killAfter`: milliseconds from the one to the other, 0 for SIGKILL at once.
+   * @param options `killAfter`: milliseconds from asking to SIGKILL, 0 for SIGKILL at once.
    */
   stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
   /** Resolves once, when the process has gone, for whatever reason. Never rejects. */
@@ -34,27 +34,27 @@ export interface Worker {
   onMessage: ((message: ChildMessage) => void) | undefined;
 }
 
-/** What the parent tells a worker process. */
+/** A message of the parent to a worker process. */
 export type ParentMessage =
   /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
   { readonly type: "merino:drain"; readonly except?: ConnectionId } | { readonly type: "merino:stop" };
 
-/** What a worker process tells its parent. */
+/** A message of a worker process to its parent. */
 export type ChildMessage =
   | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
   | { readonly type: "merino:failed"; readonly error: string }
   /** A worker of the same pool did not answer after a task on it was cancelled. */
   | { readonly type: "merino:unresponsive"; readonly uid: string; readonly culprit: string };
 
-/** What a pool gives to a factory for each worker it wants. */
+/** The settings that a pool passes to a factory for each worker it wants. */
 export interface WorkerContext {
   /** The uid that the worker has to serve under. */
   readonly uid: string;
   /** Where the worker creates its Unix socket; the directory exists and is this user's alone. */
   readonly socketPath: string;
-  /** The pool's, for the worker's record. */
+  /** The pool's tags, for the worker's record. */
   readonly tags: readonly string[];
-  /** For the worker's record: which pool has started it, and what the pool says of its workers. */
+  /** For the worker's record: which pool has started it, and entries that the pool adds. */
   readonly extra: Readonly<Record<string, string>>;
   /** Milliseconds in which the worker must become ready. */
   readonly startTimeoutMs: number;

@@ -36,7 +36,7 @@ export interface AcceptTask {
  * that throws, or answers with anything but a boolean, refuses the task for this worker, with a warning
  * there.
  *
- * A nested call never waits for room: where every worker refuses it, it fails, and with it, as a rule, the task
+ * A nested call never waits for room: if every worker refuses it, it fails, and with it, as a rule, the task
  * that made it. A hook that bounds concurrency should therefore let nested tasks in.
  *
  * @param state `inFlight`: tasks accepted before this one whose bodies may still run, suspended generators
@@ -52,10 +52,10 @@ export type AcceptHook = (state: { readonly inFlight: number; readonly task: Acc
 const RETRY_AFTER_MS = 10;
 const WARNING_INTERVAL_MS = 60_000;
 
-/** Asks the hook of one worker, and copes with whatever it does. */
+/** Asks the hook of one worker, and handles its faults. */
 export class AcceptGate {
   readonly #hook: AcceptHook;
-  // One text for all faults: what the hook says may differ with every task, and tasks come from peers.
+  // One text for all faults: the hook's own messages may differ with every task, and tasks come from peers.
   readonly #warn = createThrottle((_text, suppressed) => warnOf(this.#describe(), suppressed), {
     intervalMs: WARNING_INTERVAL_MS,
   });
@@ -108,7 +108,7 @@ export class AcceptGate {
   }
 }
 
-/** What the hook sees. Its parts are made only when they are looked at. */
+/** The task as the hook sees it. Its parts are made only when they are read. */
 class AskingTask implements AcceptTask {
   readonly routine: string;
   readonly #task: IncomingTask;

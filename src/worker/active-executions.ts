@@ -14,7 +14,7 @@ export interface ActiveExecution {
   abort(reason: unknown): void;
 }
 
-/** What runs on one worker. */
+/** The executions on one worker. */
 export class ActiveExecutions {
   readonly #activity: Activity | undefined;
   readonly #running = new AwaitableSet<ActiveExecution>();

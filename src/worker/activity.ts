@@ -9,7 +9,7 @@ const NANOSECONDS_PER_MS = 1e6;
 
 /** Counts a worker's tasks. Its construction counts as the end of the last one. */
 export class Activity {
-  /** What another thread gives to {@link idleMsIn} takes. */
+  /** The memory to pass to {@link idleMsIn} in another thread. */
   readonly memory: SharedArrayBuffer;
   readonly #busy: Int32Array;
   readonly #idleSince: BigInt64Array;
@@ -37,7 +37,7 @@ export class Activity {
 /**
  * Tells for how long a worker has had nothing to do, from any thread.
  *
- * @param memory Of the worker's {@link Activity}.
+ * @param memory The `memory` of the worker's {@link Activity}.
  * @returns Milliseconds; 0 while there is something to do.
  */
 export function idleMsIn(memory: SharedArrayBuffer): number {

@@ -1,7 +1,7 @@
 /**
- * One task on the worker, from its head to its one terminal frame: keeps its payload until its turn comes,
- * runs the body, and answers. What comes after the body's first suspension is the business of its two
- * kinds, `FunctionExecution` and `GeneratorExecution`; what the body sees is its `IncomingTask`.
+ * One task on the worker, from its head to its one terminal frame: keeps its payload until its turn comes, runs
+ * the body, and answers. Its two kinds, `FunctionExecution` and `GeneratorExecution`, handle everything after
+ * the body's first suspension; the body itself sees only the `IncomingTask`.
  */
 import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
@@ -23,9 +23,9 @@ import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
 
-/** What an execution needs of the worker around it. */
+/** The worker as an execution sees it. */
 export interface ExecutionHost extends TaskHost {
-  /** Completes an error of a body with what the worker knows about its module. */
+  /** Adds to an error of a body the worker's explanation, if the body's module is why it failed. */
   explainError(definition: RoutineDefinition, error: unknown): unknown;
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
@@ -114,7 +114,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.abandoned();
   }
 
-  // What the worker decides.
+  // Decisions of the worker.
 
   /** The routine has been found. */
   bind(definition: RoutineDefinition): void {
@@ -162,7 +162,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   run(): void {
     this.#node = undefined;
     if (this.#phase === "over") return;
-    // The end of one that is cancelled is one small frame, and is not deferred.
+    // The end of a cancelled task is one small frame, and is not deferred.
     if (this.session.defersWork && !this.task.cancelled) {
       this.#deferred = true;
       this.session.deferred.add(this);
@@ -184,9 +184,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.session.parked(this.stream, this.#bodyUs);
   }
 
-  // What depends on the kind of routine.
+  // Parts that depend on the kind of routine.
 
-  /** As `run`, with the task as the scope: starts the body, or takes the next step of what it has become. */
+  /** As `run`, with the task as the scope: starts the body, or takes the next step of its generator. */
   abstract runInside(): void;
   /** Steps may be taken from now on. */
   protected abstract opened(stepImplied: boolean): void;
@@ -282,7 +282,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
-    const definition = this.#definition as RoutineDefinition; // it has run
+    const definition = this.#definition as RoutineDefinition; // the task has run
     const payload = this.task.encodeFailure(error, (thrown) => this.host.explainError(definition, thrown));
     const bodyUs = this.takeBodyUs();
     this.#settle();

@@ -24,7 +24,7 @@ export class FunctionExecution extends Execution {
   }
 
   credit(): void {
-    // Nothing runs ahead.
+    // A function never runs ahead of its caller.
   }
 
   runInside(): void {

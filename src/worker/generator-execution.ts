@@ -1,7 +1,7 @@
 /**
- * The execution of a routine that answers with a stream: its steps, one at a time and in the order asked
- * for, what it produces ahead of its consumer, and how it is closed. However the stream ends, the
- * generator's `finally` blocks have been started.
+ * The execution of a routine that answers with a stream: its steps, one at a time and in the order asked for,
+ * the values it produces ahead of its consumer, and how it is closed. However the stream ends, the generator's
+ * `finally` blocks have been started.
  */
 import { scopeStorage } from "../context/scope.ts";
 import { isThenable } from "../internal/is-thenable.ts";
@@ -165,7 +165,7 @@ export class GeneratorExecution extends Execution {
     }
     const { cancellation } = this.task;
     if (outcome.done === true) {
-      // One that was closed because it was cancelled must not look as if it had come to its end.
+      // A generator that was closed because it was cancelled must not look as if it had come to its end.
       if (this.#closing && cancellation !== undefined) this.fail(cancellation.reason);
       else this.#finishWith(outcome.value);
       return;
@@ -197,7 +197,7 @@ export class GeneratorExecution extends Execution {
     this.#stepRunning = false;
     const interruption = this.#interruption;
     if (interruption?.kind === "return" && !this.task.cancelled && this.task.isAbort(error)) {
-      this.#finishWith(interruption.value); // it ended because it was told to, and not for a reason of its own
+      this.#finishWith(interruption.value); // it ended because it was told to end, and not by an error of its own
       return;
     }
     this.fail(error);

@@ -1,8 +1,8 @@
 /**
- * A task as it has come: what its head says, and what its body sees of it: identity, lineage, deadline,
- * signals, the calls made inside it. It decodes what has come for it and encodes what answers it, in the form that its
- * caller takes. It knows nothing of queues or steps. Once its signal has fired it stays so, and every call attached by
- * then has been ended.
+ * A task that has arrived: the fields of its head, and what its body sees: identity, lineage, deadline,
+ * signals, the calls made inside it. It decodes the values sent to it and encodes its answers, in the form that
+ * its caller takes. It knows nothing of queues or steps. Once its signal has fired it stays so, and every call
+ * attached by then has been ended.
  */
 import { types } from "node:util";
 import { decodeValue } from "../codec/decode/decoder.ts";
@@ -23,7 +23,7 @@ import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
 
-/** What a task needs of the worker around it. */
+/** The worker as a task sees it. */
 export interface TaskHost {
   readonly references: References;
   /** Marks remote stacks, for example `worker 4711`. */
@@ -165,17 +165,17 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     this.fire(reason);
   }
 
-  /** Whether an error is what the task's own signal leads to. */
+  /** Whether an error comes from the task's own signal. */
   isAbort(error: unknown): boolean {
     return error === this.#fired?.reason || (error instanceof Error && error.name === "AbortError");
   }
 
-  /** Decodes what has come on the task's stream; signals in it are live. */
+  /** Decodes a value that has come on the task's stream; signals in it are live. */
   decode(payload: Payload): unknown {
     return decodeValue(payload, { references: this.references, signals: this });
   }
 
-  /** As `decode`, where an unreadable value is one more reason. */
+  /** As `decode`, but an unreadable value becomes an error, which is then the reason. */
   decodeReason(payload: Payload): unknown {
     try {
       return this.decode(payload);
@@ -204,9 +204,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   }
 
   /**
-   * Encodes what its body has thrown. Never throws: what cannot travel is replaced by words about it.
+   * Encodes a value that its body has thrown. Never throws: parts that cannot travel are replaced by a text
+   * about them.
    *
-   * @param explain Completes the error with what the worker knows about the routine's module.
+   * @param explain Adds the worker's explanation to the error, if the routine's module is why it failed.
    */
   encodeFailure(error: unknown, explain: (error: unknown) => unknown): Encoded {
     const { session, references } = this;
@@ -215,7 +216,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     try {
       payload = encodeThrown(explain(error), options);
     } catch (problem) {
-      payload = encodeThrown(problem, options); // what was thrown throws when it is looked at
+      payload = encodeThrown(problem, options); // the thrown value throws when it is looked at
     }
     const excess = session.connection.excess(payload);
     if (excess === undefined) return payload;

@@ -1,4 +1,4 @@
-/** The port through which a worker finds the routine of a task, importing its module where that is allowed. Types only. */
+/** The port through which a worker finds the routine of a task, importing its module if that is allowed. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { Nack } from "../wire/frames.ts";
 

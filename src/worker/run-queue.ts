@@ -14,7 +14,7 @@ const TURN_MS = 1;
 export interface Runnable {
   /** How long it is expected to occupy the thread, in microseconds; `undefined` when nothing is known. */
   readonly expectedUs: number | undefined;
-  /** Tells whoever waits that it is about to run, where that has not been told; called only before long ones. */
+  /** Tells the caller that the body is about to run, unless the caller knows; called only before long bodies. */
   announce(): void;
   /** Runs until it first suspends. */
   run(): void;

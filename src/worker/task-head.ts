@@ -1,7 +1,7 @@
 /**
- * What the head of a task tells a worker, before anything is decoded: whether its caller and this worker understand
- * each other, which routine it asks for, and how it expects that to answer. Whether there is room for the task, and
- * whether the routine is here, is asked elsewhere.
+ * Judges the head of a task before anything is decoded: whether its caller and this worker understand each
+ * other, which routine it asks for, and which kind of answer it expects. `task-server.ts` checks whether there
+ * is room for the task and whether the routine is here.
  */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -22,7 +22,7 @@ const requests = new WeakMap<Define, RoutineRequest>();
 /**
  * Judges a head.
  *
- * @param worker What the worker is.
+ * @param worker The version and codecs of this worker.
  * @returns Why the task is refused; `undefined` if it is not.
  */
 export function judgeHead(

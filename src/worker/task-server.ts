@@ -1,6 +1,6 @@
 /**
  * Serves tasks: accepts or refuses them, finds their routines, and drains. One per worker,
- * over any number of connections; it does not know what carries them.
+ * over any number of connections; it does not know their carriers.
  */
 import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
@@ -29,14 +29,17 @@ import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
 
-/** What a task server is made of. */
+/** Parts and settings of a task server. */
 export interface TaskServerOptions {
   readonly hello: Hello;
   readonly resolver: RoutineResolver;
   readonly references: References;
   /** Marks remote stacks. */
   readonly origin: string;
-  /** Root tasks under way at a time, over all connections. The client's own gate is half of it. */
+  /**
+   * The largest number of root tasks under way at a time, over all connections. Each client's own limit is half of
+   * this.
+   */
   readonly maxRootTasks: number;
   readonly nestedDispatcher: TaskHost["nestedDispatcher"];
   readonly explainError: ExecutionHost["explainError"];
@@ -136,7 +139,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
   }
 
-  /** Asks what is cheap to answer first: about the head, the load, the routine, and last the owner's hook. */
+  /** Checks in order of cost: the head, the load, the routine, and last the owner's hook. */
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
     const head = frame.task;
     const refused = judgeHead(head, this.#options.hello) ?? this.#judgeLoad(session, head);
@@ -166,7 +169,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   batchEnd(): void {
     this.#spinner.arrived();
     this.queue.drain();
-    // What is ready leaves now, unless bodies have suspended that may settle before the turn is over.
+    // Answers that are ready leave now, unless bodies have suspended that may settle before the turn is over.
     if (this.#suspended.length === 0) this.#flushAll();
   }
 
@@ -248,8 +251,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 }
 
 /**
- * Makes the execution that fits a task. A caller without `Feature.Grammar` may not know which kind of routine it calls;
- * until the worker does, its task is kept as a generator's, which remembers every step.
+ * Makes the execution that fits a task. A caller without `Feature.Grammar` may not know which kind of routine
+ * it calls; until the worker knows the kind, the task is run as a generator's, which remembers every step.
  *
  * @param definition The routine, if it has been found.
  */

@@ -1,5 +1,5 @@
 /**
- * Which worker is at which address, and what follows from that for those who watch: a worker is reported once, under
+ * Which worker is at which address, and the events that follow from that: a worker is reported once, under
  * the address at which it was found first, however many addresses lead to it.
  */
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -40,7 +40,8 @@ export class AddressResidents {
 
   #tell(uid: string): void {
     const before = this.#reported.get(uid);
-    // The longest-standing one: who else claims a uid cannot take it over from an address that goes on serving.
+    // The longest-standing one: another worker that claims the uid cannot take it over from an address that
+    // goes on serving.
     const [first] = this.#homes.get(uid) ?? [];
     const worker = first?.worker;
     if (worker === undefined) {

@@ -1,11 +1,11 @@
-/** That there is no worker at an address, told in warnings: once for as long as it stays so. */
+/** Warns that there is no worker at an address: once for as long as that stays so. */
 import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { warn } from "../../internal/warn.ts";
 
-/** Most addresses named in warnings at a time. */
+/** The largest number of addresses that count as named in warnings at a time. */
 const MAX_NAMED = 8;
-/** One that nobody serves yet, or any more, is named after so many attempts. */
+/** An address that nobody serves (yet, or any more) is named after this many failed attempts. */
 const FAILURES_UNTIL_WARNING = 3;
 
 /** Warnings about the addresses of one discovery. */
@@ -14,17 +14,17 @@ export class AddressWarnings {
   /** Addresses that have been named and not been settled since. */
   readonly #named = new Set<string>();
 
-  /** @param name What the addresses are those of; absent: they were given. */
+  /** @param name The DNS name that has the addresses; absent: they were given one by one. */
   constructor(name?: string) {
     this.#where = name === undefined ? "" : ` of '${name}'`;
   }
 
   /**
-   * Tells that there is no worker at an address, which stays so until it is {@link AddressWarnings.settled}: at once if
-   * something else answers, after a few attempts if nobody does.
+   * Notes that there is no worker at an address, until {@link AddressWarnings.settled} says otherwise. It warns
+   * at once if something else answers there, and after a few attempts if nobody answers.
    *
    * @param failures Attempts in a row that have failed.
-   * @param error Undefined: it has answered, with what is no worker's record.
+   * @param error Undefined: something answered, but not with a worker's record.
    */
   unserved(address: string, failures: number, error: unknown): void {
     const answered = error === undefined || hasCode(error, "ERR_MERINO_PROTOCOL");

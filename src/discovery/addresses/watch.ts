@@ -1,8 +1,8 @@
 /**
- * Asks the workers at known addresses who they are, again and again, and reports whom it finds: each under the address
- * at which it was found, so that what was asked is also what is called.
+ * Asks the workers at known addresses who they are, again and again, and reports whom it finds: each under the
+ * address at which it was found, so that calls go to the address that was asked.
  *
- * Which addresses there are is for others to say. Nothing that an address answers ends the watch.
+ * Its owner says which addresses there are. No answer of an address ends the watch.
  */
 import { setMaxListeners } from "node:events";
 import { createDeferred } from "../../internal/deferred.ts";
@@ -14,7 +14,7 @@ import { type AddressHome, AddressResidents } from "./residents.ts";
 
 /** Addresses asked at a time. */
 const CONCURRENT_DESCRIPTIONS = 16;
-/** What an address costs: beyond this rate, large numbers of them are asked less often instead. */
+/** The least time per address: if there are too many for this rate, each is asked less often. */
 const MIN_DESCRIPTION_SPACING_MS = 5;
 /** A known worker that does not answer is asked once more after this time, then counts as gone. */
 const SECOND_CHANCE_MS = 250;
@@ -22,25 +22,28 @@ const FAILURES_UNTIL_GONE = 2;
 /** An address is not asked sooner than this after it was asked last, whoever wants to know. */
 const MIN_RECHECK_MS = 100;
 
-/** How an address is asked: the time that the answer may take, and what ends it. It keeps no process alive. */
+/**
+ * How an address is asked: the time that the answer may take, and the signal that ends the question. It keeps no
+ * process alive.
+ */
 export interface DescribeOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly background: true;
 }
 
-/** What a watch is told of the world, and tells. */
+/** Settings, callbacks and means of a watch. */
 export interface AddressWatchOptions {
   /**
    * Asks the worker at an address for its record. Settles within the time given.
    *
-   * @returns Undefined for what is no worker's record.
+   * @returns Undefined if the answer is no worker's record.
    */
   readonly describe: (address: string, options: DescribeOptions) => Promise<WorkerMetadata | undefined>;
   readonly clock: Clock;
-  /** Between two questions to a worker that is known. */
+  /** Time between two questions to a known worker. */
   readonly intervalMs: number;
-  /** For one answer. */
+  /** Time limit for one answer. */
   readonly describeTimeoutMs: number;
   /** Waits between questions to an address at which nobody is known. */
   readonly retry: BackoffPolicy;
@@ -51,14 +54,14 @@ export interface AddressWatchOptions {
    * An address has not named a worker.
    *
    * @param failures How many times in a row.
-   * @param error Undefined: it has answered, with what is no worker's record.
+   * @param error Undefined: something answered, but not with a worker's record.
    */
   readonly unserved: (address: string, failures: number, error: unknown) => void;
 }
 
 /** An address as far as it is known. */
 interface Place {
-  /** With who was there when it last answered. */
+  /** The address and the worker that was there when it last answered. */
   readonly home: AddressHome;
   /** Failed descriptions in a row. */
   failures: number;
@@ -118,7 +121,7 @@ export class AddressWatch {
     return this.#places.has(address);
   }
 
-  /** Follows only those addresses any longer of which this is true; the workers at others are dropped. */
+  /** Stops following the addresses that are not `wanted`; the workers at those are dropped. */
   retain(wanted: (address: string) => boolean): void {
     for (const [address, { home }] of this.#places) {
       if (wanted(address)) continue;
@@ -155,7 +158,7 @@ export class AddressWatch {
     await Promise.all(this.#underWay);
   }
 
-  /** Asks whoever is due, and sees to it that the next turn comes. */
+  /** Asks the addresses that are due, and schedules the next turn. */
   #turn(): void {
     const signal = this.#signal;
     if (signal === undefined || signal.aborted) return;

@@ -21,17 +21,17 @@ export interface DnsDiscoveryOptions {
   readonly family?: 4 | 6 | undefined;
 }
 
-/** What a DNS discovery looks for, after validation. */
+/** The name, port and options of a DNS discovery after validation. */
 export interface ResolvedDnsDiscovery {
   /** In lower case, without a trailing dot. */
   readonly name: string;
-  /** Whether the name is that of SRV records. */
+  /** Whether the name stands for SRV records. */
   readonly service: boolean;
-  /** Undefined: every SRV record brings its own. */
+  /** Undefined: every SRV record brings its own port. */
   readonly port: number | undefined;
   readonly pollIntervalMs: number;
   readonly describeTimeoutMs: number;
-  /** Undefined: the system's. */
+  /** Undefined: the system's servers. */
   readonly servers: readonly string[] | undefined;
   readonly families: readonly (4 | 6)[];
 }
@@ -50,7 +50,7 @@ const IPV6_AND_PORT = /^\[(.+)\]:(\d{1,5})$/;
 const IPV4_AND_PORT = /^([^:]+):(\d{1,5})$/;
 
 /**
- * Checks what a DNS discovery is given and fills in defaults.
+ * Checks the name, port and options of a DNS discovery and fills in defaults.
  *
  * @throws {@link InvalidOptionError} for the first value, or combination, that cannot be accepted.
  */

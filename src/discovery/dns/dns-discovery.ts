@@ -35,7 +35,7 @@ const watches = new SharedWatches("dns");
  * means no workers; a DNS server that fails or does not answer leaves the known ones in place. Fleets of more
  * than `pollInterval` / 5 ms workers are described less often, 200 a second.
  *
- * A name that begins with `_` is that of SRV records, each of which brings its own port; priorities and
+ * A name that begins with `_` stands for SRV records, each of which brings its own port; priorities and
  * weights are left to the balancer.
  *
  * @example
@@ -80,8 +80,8 @@ export class DnsDiscovery implements Discovery {
   }
 
   /**
-   * Makes a publisher that accepts everything and announces nothing: which addresses a name has is for
-   * whoever runs the DNS zone to say, not for the workers.
+   * Makes a publisher that accepts everything and announces nothing: whoever runs the DNS zone decides which
+   * addresses a name has, not the workers.
    */
   publisher(): Publisher {
     return createPublisher({ announce() {}, retract() {} });

@@ -1,5 +1,5 @@
 /**
- * Asks DNS for the addresses behind a name, and tells what DNS says there is from what it could not say.
+ * Asks DNS for the addresses behind a name, and tells the answers of DNS from questions that got no answer.
  *
  * "There is no such name" and "there are no such records" are answers; a timeout or a failing server is none,
  * and takes nothing away from what was known before.
@@ -9,38 +9,38 @@ import { asError } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import type { ResolvedDnsDiscovery } from "./dns-discovery-options.ts";
 
-/** As much of Node's resolver as a lookup uses. */
+/** The part of Node's resolver that a lookup uses. */
 export interface DnsResolver {
   resolve4(name: string): Promise<string[]>;
   resolve6(name: string): Promise<string[]>;
   resolveSrv(name: string): Promise<readonly { readonly name: string; readonly port: number }[]>;
-  /** Makes what is under way reject. */
+  /** Makes questions under way reject. */
   cancel(): void;
 }
 
-/** What a lookup has found. */
+/** The results of a lookup. */
 export interface DnsFindings {
   /** `host:port` of every address named, each once: as DNS gave them, IPv4 first. */
   readonly addresses: readonly string[];
-  /** Why some questions got no answer; whatever they would have named may still be there. */
+  /** Why some questions got no answer; addresses that they would have named may still be there. */
   readonly failure: Error | undefined;
   /** Tells whether an address found earlier may still be there although it is not among `addresses`. */
   readonly mayRemain: (address: string) => boolean;
 }
 
-/** Most SRV records followed; each may lead to several addresses. */
+/** The largest number of SRV records followed; each may lead to several addresses. */
 const MAX_TARGETS = 4_096;
 
 /** Names of SRV targets that are looked up at a time. */
 const CONCURRENT_LOOKUPS = 16;
 
-/** For one server, of which each is asked twice. */
+/** Time limit for one server; each is asked twice. */
 const QUERY_TIMEOUT_MS = 2_000;
 
 /**
  * Makes a resolver for one lookup.
  *
- * For one only: a new one reads the system's list of servers anew, and some releases of Node keep answers
+ * For one lookup only: a new resolver reads the system's list of servers anew, and some releases of Node keep answers
  * inside a resolver for as long as their time to live, or an hour.
  *
  * @see https://github.com/nodejs/node/issues/57636

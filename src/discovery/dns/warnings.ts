@@ -1,11 +1,11 @@
-/** What is wrong with a DNS name, told in warnings: once for as long as it stays so. */
+/** Warns of what is wrong with a DNS name: once for as long as it stays wrong. */
 import { warn } from "../../internal/warn.ts";
 import type { DnsFindings } from "./lookup.ts";
 
 /** Warnings about one name. */
 export class DnsWarnings {
   readonly #name: string;
-  /** What is wrong at present and has been told. */
+  /** The present problems of which it has warned. */
   readonly #told = new Set<"lookup" | "too many">();
   #answered = false;
 
@@ -13,7 +13,7 @@ export class DnsWarnings {
     this.#name = name;
   }
 
-  /** Tells what is odd about an answer of DNS. */
+  /** Warns of an odd answer of DNS. */
   lookedUp({ addresses, failure }: DnsFindings): void {
     if (failure !== undefined) {
       this.#tell(
@@ -32,7 +32,7 @@ export class DnsWarnings {
     this.#answered = true;
   }
 
-  /** Tells that there are more addresses than are followed, which stays so until {@link DnsWarnings.fewEnough}. */
+  /** Warns that there are more addresses than are followed; not again before {@link DnsWarnings.fewEnough}. */
   tooMany(limit: number): void {
     this.#tell("too many", `'${this.#name}' has more than ${limit} addresses`);
   }

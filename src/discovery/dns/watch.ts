@@ -1,7 +1,7 @@
 /**
  * Follows the addresses behind a DNS name, lets each describe itself, and reports the workers found there.
  *
- * DNS says where to look; who is there is the address watch's to find out. Nothing that DNS answers ends the watch.
+ * DNS says where to look; `addresses/watch.ts` finds out who is there. No answer of DNS ends the watch.
  */
 import { asError } from "../../internal/error-text.ts";
 import type { Clock } from "../../internal/time/clock.ts";
@@ -14,12 +14,12 @@ import type { ResolvedDnsDiscovery } from "./dns-discovery-options.ts";
 import { type DnsFindings, type DnsResolver, lookUpWorkers } from "./lookup.ts";
 import { DnsWarnings } from "./warnings.ts";
 
-/** Most addresses followed; those known stay, further ones wait for a place. */
+/** The largest number of addresses followed; those known stay, further ones wait for a place. */
 const MAX_ADDRESSES = 4_096;
-/** Waits between attempts at an address where no worker is known. */
+/** Waits between attempts at an address at which no worker is known. */
 const RETRY = { baseMs: 1_000, factor: 1.6, maxMs: 30_000, jitter: 0.2 };
 
-/** What a watch uses of the world; replaced in tests. */
+/** The system's functions that a watch uses; replaced in tests. */
 export interface DnsWatchPorts {
   /** Makes the resolver for one lookup. */
   readonly createResolver: () => DnsResolver | Promise<DnsResolver>;
@@ -78,7 +78,7 @@ export class DnsWatch {
     this.#lookup = this.#lookUp(signal);
   }
 
-  /** Asks DNS, follows what it says, and sees to it that it is asked again. */
+  /** Asks DNS, follows the addresses it names, and schedules the next question. */
   async #lookUp(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const { clock } = this.#ports;

@@ -48,11 +48,12 @@ export class AdvertisementDirectory {
   /** @param namespace Checked by the caller; part of the directory's name. */
   constructor(namespace: string) {
     this.#runtime = runtimeDirectory();
-    // Per host and boot: what an earlier boot or another host on a shared volume left is never taken for ours.
+    // Per host and boot: files left by an earlier boot, or by another host on a shared volume, are never taken
+    // for ours.
     this.path = join(this.#runtime, "d", `${hostId().slice(0, 12)}.${namespace}`);
   }
 
-  /** Makes the directory if need be, and checks owner and mode of what protects it. */
+  /** Makes the directory if need be, and checks the owner and mode of the directories that protect it. */
   ensure(): void {
     privateDirectory(this.#runtime);
     privateDirectory(this.path);
@@ -69,7 +70,7 @@ export class AdvertisementDirectory {
         return;
       } catch (error) {
         await rm(temporary, { force: true });
-        // Another process that left removed the directory, empty as it was, under our hands.
+        // Another process, on leaving, has removed the directory meanwhile, because it was empty.
         if (attempt === ATTEMPTS || !hasCode(error, "ENOENT")) throw error;
       }
     }
@@ -108,7 +109,7 @@ export class AdvertisementDirectory {
     if (!isWorkerUid(uid)) return "malformed";
     let descriptor: number | undefined;
     try {
-      // Neither a link to elsewhere nor a pipe that would block.
+      // Refuses to follow a link to another place, and to block on a pipe.
       descriptor = openSync(
         this.#file(uid),
         constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,

@@ -1,8 +1,8 @@
 /**
- * Follows the advertisements of one namespace and reports what changes. Sweeps what dead workers of this host
- * left behind: file and sockets.
+ * Follows the advertisements of one namespace and reports what changes. Removes the files and sockets that dead
+ * workers of this host left behind.
  *
- * Files are whatever somebody put there: what is no advertisement is named once in a warning and skipped.
+ * Anything may have been put there: a file that is no advertisement is named once in a warning and skipped.
  */
 
 import { lstatSync, rmSync } from "node:fs";
@@ -46,7 +46,7 @@ export class AdvertisementWatch {
   /** Workers reported and not dropped since. */
   readonly #reported = new Map<string, WorkerMetadata>();
   #callsMade = 0;
-  /** What may go wrong at every poll. */
+  /** Warns of faults that may recur at every poll. */
   readonly #warnRarely = createThrottle((text) => warn("MERINO_DISCOVERY", text), {
     intervalMs: WARNING_INTERVAL_MS,
   });
@@ -90,10 +90,10 @@ export class AdvertisementWatch {
     }
   }
 
-  /** One look at the directory. Nothing is reported that a worker's death has made untrue when it began. */
+  /** One look at the directory. Workers that were dead when the look began are not reported. */
   async #round(alarm: DirectoryAlarm, calls: number): Promise<void> {
     this.#directory.ensure();
-    // Watched first, read second: what changes in between rings.
+    // Watched first, read second: a change in between rings the alarm.
     this.#watchWith(alarm);
     this.#read();
     if (calls > 0) await this.#sweep(calls);
@@ -161,7 +161,10 @@ export class AdvertisementWatch {
     );
   }
 
-  /** Removes what dead workers left: those whose process is gone at once, the others by turns. */
+  /**
+   * Removes the files and sockets of dead workers. Workers whose process is gone are swept at once; of the others,
+   * some are called on each time.
+   */
   async #sweep(calls: number): Promise<void> {
     const calledOn: { readonly entry: Entry; readonly socket: string }[] = [];
     const waiting: typeof calledOn = [];

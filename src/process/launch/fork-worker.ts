@@ -1,6 +1,6 @@
 /**
  * Starts the process of a worker: which executable, which options, which environment and directory, what
- * it is told. Owns nothing once the process runs; how it lives and ends is `process-worker.ts`.
+ * it is told. Owns nothing once the process runs; `process-worker.ts` watches and ends it.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";
@@ -9,7 +9,7 @@ import { launchArguments } from "./inheritance.ts";
 import { parentDeathCommand } from "./kill-with-parent.ts";
 import { formatWorkerInit, WORKER_INIT_VARIABLE, type WorkerInit } from "./worker-init.ts";
 
-/** What a worker process is started with. */
+/** Settings with which a worker process is started. */
 export interface WorkerLaunch {
   /** The module that it runs. */
   readonly programUrl: URL;
@@ -23,7 +23,7 @@ export interface PreparedWorker {
    * Forks it, with an IPC channel and piped output.
    *
    * @returns The process, which may still report by its 'error' event that it could not be started.
-   * @throws The system's error, where that is known at once.
+   * @throws The system's error, if starting fails at once.
    */
   fork(): ChildProcess;
   /** Whether a guardian has to be told of the process, for it to end when this one does. */
@@ -35,7 +35,7 @@ export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorke
   const { programUrl, init, options } = launch;
   const { execArgv, env, argv } = process;
   const inherited = launchArguments({ execArgv, env, argv });
-  // What the user adds is not filtered: it was written for the worker.
+  // Options that the user adds are not filtered: they were written for the worker.
   const command = await parentDeathCommand(process.execPath, [...inherited.execArgv, ...options.execArgv]);
   const cwd = launchDirectory();
   return {

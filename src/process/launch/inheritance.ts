@@ -18,7 +18,7 @@ export interface LaunchParent {
   readonly platform?: NodeJS.Platform;
 }
 
-/** What its worker is started with. Both are new objects. */
+/** Options and variables with which its worker is started. Both are new objects. */
 export interface LaunchArguments {
   readonly execArgv: string[];
   readonly env: NodeJS.ProcessEnv;
@@ -86,7 +86,7 @@ const VARIABLES_NOT_INHERITED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Computes what a worker process is started with.
+ * Computes the options and variables of a worker process.
  *
  * If the parent can be debugged, so can the worker, on a port of its own. Under Node's test runner, options
  * are added that keep a test file, imported for a routine in it, from running its tests again.

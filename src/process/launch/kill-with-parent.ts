@@ -1,7 +1,7 @@
 /**
- * Makes a child process end when its parent does, even while the child's main thread is blocked and cannot
- * see its channel close; a worker that can see it ends by itself (`host/parent-link.ts`). Where the kernel can do it, the child is started through it; elsewhere a guardian
- * (`guardian.ts`) has to be told of the child.
+ * Makes a child process end when its parent does, even while the child's main thread is blocked and cannot see
+ * its channel close; a worker that can see it ends by itself (`host/parent-link.ts`). If the kernel can do that,
+ * the child is started so that it does; if not, a guardian (`guardian.ts`) has to be told of the child.
  */
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
@@ -32,7 +32,7 @@ const probe = processWide("process.setpriv", (): { path?: Promise<string | undef
  *
  * @param execPath The executable of the child.
  * @param execArgv Its first arguments.
- * @returns The command to start; unchanged, with `guardian` set, where there is no working `setpriv` of
+ * @returns The command to start; unchanged, with `guardian` set, if there is no working `setpriv` of
  *   util-linux. That is found out once per process.
  * @see PR_SET_PDEATHSIG in prctl(2)
  */

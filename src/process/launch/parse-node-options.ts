@@ -3,7 +3,7 @@
 /**
  * Splits the value of `NODE_OPTIONS`. Spaces separate, double quotes group, a backslash escapes within quotes.
  *
- * @returns `undefined` where Node would refuse to start: an open quote, or a backslash at the end of one.
+ * @returns `undefined` if Node would refuse to start: an open quote, or a backslash at the end of one.
  * @see ParseNodeOptionsEnvVar in https://github.com/nodejs/node/blob/main/src/node_options.cc
  */
 export function parseNodeOptions(text: string): readonly string[] | undefined {

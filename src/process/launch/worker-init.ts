@@ -1,7 +1,7 @@
 /**
- * What a parent tells a worker process that it starts, and how that travels: as one environment variable,
- * which costs no round trip. The worker takes the variable out of its environment before any code of the
- * user runs, so that what a routine starts in turn does not inherit it.
+ * The settings that a parent passes to a worker process. They travel as one environment variable, which costs
+ * no round trip. The worker takes the variable out of its environment before any code of the user runs, so that
+ * processes that a routine starts do not inherit it.
  */
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";

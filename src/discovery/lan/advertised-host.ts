@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from "node:net";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { isHostName } from "./service.ts";
 
-/** What stands for a worker's host in its announcement. */
+/** The host in a worker's announcement. */
 export type AdvertisedHost =
   /** It listens on every address: on each network it is announced with the address this host has on that network. */
   | { readonly kind: "interface"; readonly ipv4: boolean; readonly ipv6: boolean }
@@ -15,7 +15,7 @@ export type AdvertisedHost =
 export interface AdvertisedEndpoint {
   readonly host: AdvertisedHost;
   readonly port: number;
-  /** Whether this reaches nobody but processes of the worker's own host. */
+  /** Whether only processes of the worker's host can connect. */
   readonly loopback: boolean;
 }
 
@@ -69,7 +69,7 @@ function resolveHost(host: string): AdvertisedHost | undefined {
   if (family === 0) return isHostName(host) ? { kind: "name", name: host } : undefined;
   // A zone (`%eth0`) names an interface of this host; it means nothing on other hosts.
   const address = family === 6 ? canonicalIPv6(host.replace(/%.*$/, "")) : host;
-  // What listens on `::` takes IPv4 as well, unless its host was told otherwise.
+  // A worker that listens on `::` takes IPv4 as well, unless its host is configured otherwise.
   if (address === "0.0.0.0") return { kind: "interface", ipv4: true, ipv6: false };
   if (address === "::") return { kind: "interface", ipv4: true, ipv6: true };
   return { kind: "address", address };

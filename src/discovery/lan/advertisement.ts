@@ -1,4 +1,4 @@
-/** A worker's announcement as DNS records. Pure; when and where they are sent is the announcer's. */
+/** A worker's announcement as DNS records. Pure; `announcer.ts` decides when and where they are sent. */
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { type AdvertisedEndpoint, resolveAdvertisedEndpoint } from "./advertised-host.ts";
@@ -7,7 +7,7 @@ import type { LanRecord } from "./multicast/packet.ts";
 import { instanceName, MAX_LABEL_BYTES, serviceType } from "./service.ts";
 import { encodeLanText } from "./text.ts";
 
-/** What is announced of a worker, the same wherever it is sent. */
+/** The announcement of a worker, which is the same on every network. */
 export interface LanAdvertisement {
   readonly uid: string;
   readonly service: string;
@@ -58,7 +58,7 @@ export function createAdvertisement(
 /**
  * Lists the records to send by one interface.
  *
- * @param ttlS Seconds that they count; 0 takes them back.
+ * @param ttlS Seconds for which the records are valid; 0 takes them back.
  * @returns Empty if the worker cannot be reached by this interface.
  */
 export function recordsOf(

@@ -1,7 +1,8 @@
 /**
- * The announcing side of multicast DNS for one publisher: announces at once and again, repeats itself before records
- * lapse, and takes back what is gone. Every announcement goes out by every interface, under the addresses of that
- * interface. Questions are answered by the responder, from what is announced here.
+ * The announcing side of multicast DNS for one publisher: announces at once and again, repeats the
+ * announcements before they lapse, and takes them back when workers go. Every announcement goes out by every
+ * interface, under the addresses of that interface. `responder.ts` answers questions, from the announcements
+ * kept here.
  */
 
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
@@ -16,7 +17,7 @@ import { type LanPacket, type LanRecord, packRecords } from "./multicast/packet.
 import { LanResponder } from "./responder.ts";
 import { warnOnLan } from "./warnings.ts";
 
-/** What a publisher announces with. */
+/** Parts and settings of an announcer. */
 export interface LanAnnouncerOptions {
   readonly namespace: string;
   readonly advertise: string | undefined;
@@ -50,11 +51,11 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   readonly #createLink: (listener: LinkListener) => Link;
   readonly #responder: LanResponder;
   readonly #announced = new Map<string, Announced>();
-  /** Taken back a moment ago; said once more, since a packet can be lost. */
+  /** Announcements taken back a moment ago. They are taken back once more, since a packet can be lost. */
   readonly #departed = new Map<string, LanAdvertisement>();
   readonly #timers = new Set<Disposable>();
   #link: Link | undefined;
-  /** What went out as the interfaces opened, until they all have. */
+  /** Sendings begun while the interfaces were opening, until all are open. */
   #first: Promise<void>[] | undefined = [];
   #opened: Promise<void> | undefined;
   #revision = 0;
@@ -81,18 +82,18 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   /**
    * Resolves when the announcement has been sent by every interface there is.
    *
-   * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION) for a worker that cannot be announced; what was
-   *   announced of it before stays.
+   * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION) for a worker that cannot be announced; its earlier
+   *   announcement stays.
    */
   async announce(worker: WorkerMetadata): Promise<void> {
-    // Time, so that another publisher of the same worker goes on from there.
+    // The time, so that another publisher of the same worker continues with higher numbers.
     this.#revision = Math.max(this.#revision + 1, Date.now());
     const advertisement = createAdvertisement(worker, { ...this.#options, revision: this.#revision });
     this.#announced.set(worker.uid, { advertisement, sentMs: new Map() });
     this.#departed.delete(worker.uid);
     const fresh = this.#opened === undefined;
     await this.#open();
-    // Opening the interfaces has announced what there is by each of them.
+    // Each interface, as it opened, has sent the announcements there are.
     if (!fresh) await this.#sendEverywhere([advertisement]);
     this.#later(SECOND_TIME_MS, () => {
       if (this.#announced.get(worker.uid)?.advertisement !== advertisement) return;

@@ -1,10 +1,10 @@
 /**
- * What has been heard of the workers of one namespace. Makes records into workers, reports what becomes of them, and
- * says what to ask for. Opens nothing and sets no timer.
+ * Everything heard of the workers of one namespace. Turns records into workers, reports their changes, and
+ * lists the questions to ask. Opens nothing and sets no timer.
  *
- * Everything in it comes from a network on which anybody may say anything: what is no worker's record is skipped with a
- * warning, a worker's records are believed from those hosts only that have announced them as they stand, and
- * all that is kept is bounded.
+ * Everything in it comes from a network on which anybody may say anything: anything that is no worker's record
+ * is skipped with a warning; a worker's records are believed only from hosts that have announced the very same;
+ * and all memory is bounded.
  */
 import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -18,7 +18,7 @@ import { LanTargets, type RecordSource } from "./targets.ts";
 import type { LanText } from "./text.ts";
 import type { WarnOnLan } from "./warnings.ts";
 
-/** What the cache works with. */
+/** Settings and callbacks of the cache. */
 export interface LanCacheOptions {
   readonly namespace: string;
   readonly report: (event: DiscoveryEvent) => void;
@@ -32,10 +32,10 @@ export interface LanCacheOptions {
 const MAX_INSTANCES = 4_096;
 const MAX_INSTANCES_PER_HOST = 1_024;
 
-/** Of one look; the next goes on with the rest. */
+/** The largest number of questions at a time; the next look continues with the rest. */
 const MAX_QUESTIONS = 64;
 
-/** As reported last and not dropped since, with its text, to tell whether it has changed. */
+/** A worker as reported last and not dropped since, with its record as text, by which changes are noticed. */
 interface Reported {
   readonly worker: WorkerMetadata;
   readonly json: string;
@@ -75,15 +75,15 @@ export class LanCache {
       const instance = this.#take(uid, statement, source);
       if (instance !== undefined) touched.add(instance);
     }
-    // After the services, which say whose addresses are of interest.
+    // Addresses come after the services, which say whose addresses are needed.
     this.#takeAddresses(addresses, source, touched);
     for (const instance of touched) this.#evaluate(instance);
   }
 
   /**
-   * Drops what has lapsed.
+   * Drops records that have lapsed.
    *
-   * @returns What to ask for now, because it is missing or about to lapse.
+   * @returns Questions to ask now, for records that are missing or about to lapse.
    */
   tick(): LanQuestion[] {
     const now = this.#options.now();
@@ -103,7 +103,7 @@ export class LanCache {
     return questions;
   }
 
-  /** Believes or disbelieves what a host has said of a worker. */
+  /** Believes or disbelieves the statement of a host about a worker. */
   #take(uid: string, statement: LanStatement, source: RecordSource): LanInstance | undefined {
     const { gone, service, text } = statement;
     const known = this.#instances.get(uid);
@@ -134,7 +134,7 @@ export class LanCache {
     return present === undefined ? this.#departures.isEcho(uid, revision) : revision < present;
   }
 
-  /** Takes over the addresses that the host may tell. Adds the workers that these concern. */
+  /** Takes over the addresses that this host may announce, and collects the workers that they concern. */
   #takeAddresses(
     addresses: readonly AddressStatement[],
     source: RecordSource,
@@ -179,7 +179,7 @@ export class LanCache {
     this.#drop(uid);
   }
 
-  /** Brings what is reported in line with what is known. */
+  /** Reports a worker's change, if there is one. */
   #evaluate(instance: LanInstance): void {
     const worker = this.#workerOf(instance);
     if (worker === undefined) {
@@ -210,14 +210,14 @@ export class LanCache {
     return worker;
   }
 
-  /** An address of the host; its name where names are not multicast DNS's. */
+  /** An address of the host; or its name, if that is no name of multicast DNS. */
   #hostOf(target: string, sources: ReadonlySet<string>, present: string | undefined): string | undefined {
     const addresses = this.#targets.addressesOf(target, sources);
     if (addresses.length === 0) return /\.local$/i.test(target) ? undefined : target;
     const { rank } = this.#options;
     const best = Math.min(...addresses.map(rank));
     const equals = addresses.filter((address) => rank(address) === best).sort();
-    // A worker with several addresses keeps the one it is known by.
+    // A worker with several addresses keeps the one reported before.
     return equals.find((address) => present !== undefined && isAddressOf(present, address)) ?? equals[0];
   }
 
@@ -227,7 +227,7 @@ export class LanCache {
     return this.#hostOf(service.target, sources, undefined) === undefined;
   }
 
-  /** Another namespace may have the same hash: then it is not ours, and that is no fault of its own. */
+  /** Whether a text is of our namespace. Another namespace may have the same hash, so a foreign text is no fault. */
   #isOurs({ namespace }: LanText): boolean {
     return namespace === undefined || namespace === this.#options.namespace;
   }

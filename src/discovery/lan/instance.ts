@@ -1,24 +1,27 @@
 /**
- * One worker as it has been heard of: its records with their lives, the hosts whose word about it is taken, and what
- * is to be asked about it. Says nothing of who it is; that the records make up.
+ * One worker as it has been heard of: its records with their lives, the hosts that are believed about it, and
+ * the questions to ask about it. It does not interpret the records; `cache.ts` does.
  */
 import type { LanQuestion } from "./multicast/packet.ts";
 import { endOf, isOver, MAX_LIFETIME_MS, type RecordLife } from "./record-life.ts";
 import { instanceName } from "./service.ts";
 import type { HeardText, LanStatement } from "./statement.ts";
 
-/** What to make of a statement about a worker. */
+/** How a statement about a worker is judged. */
 export type Verdict =
   | "believed"
   /** It changes nothing, or says too little. */
   | "ignored"
-  /** It differs from what others have said. */
+  /** It differs from the statements of others. */
   | "contested";
 
 /** RFC 6762, section 5.2: parts of a record's life after which it is asked for again. */
 const REFRESH_AT: readonly number[] = [0.8, 0.9, 0.95];
 
-/** When to ask for what is missing of a worker, from when it was first heard of; after that, when it is heard of again. */
+/**
+ * When to ask for a worker's missing records, counted from the first time it was heard of. After the last of these,
+ * it is asked for when it is heard of again.
+ */
 const COMPLETE_AT_MS: readonly number[] = [0, 1_000, 3_000, 9_000];
 
 const MAX_SOURCES = 16;
@@ -26,10 +29,10 @@ const MAX_SOURCES = 16;
 /** A worker, complete or not. */
 export class LanInstance {
   readonly uid: string;
-  /** The host that was the first to speak of it; it counts against that one's share. */
+  /** The host that was the first to announce it. The worker counts against this host's share. */
   readonly founder: string;
   readonly #sources: Set<string>;
-  /** Since it was heard of without its records. */
+  /** How long it may stay without its records, from when it was first heard of. */
   #pointer: RecordLife;
   #service: (RecordLife & NonNullable<LanStatement["service"]>) | undefined;
   #text: (RecordLife & HeardText) | undefined;
@@ -43,7 +46,7 @@ export class LanInstance {
     this.#pointer = { sinceMs: nowMs, lifetimeMs: MAX_LIFETIME_MS };
   }
 
-  /** Hosts whose word about it is taken. */
+  /** Hosts that are believed about it. */
   get sources(): ReadonlySet<string> {
     return this.#sources;
   }
@@ -57,9 +60,9 @@ export class LanInstance {
   }
 
   /**
-   * Judges what a host says. A host may change what it has announced itself. One that announces all of the same is
-   * another address of that host, and may change it from then on; one that announces something else is an impostor
-   * or a mistake.
+   * Judges the statement of a host. A host may change its own announcement. If another host announces exactly
+   * the same, it is another address of that host, and may change the announcement from then on; if it announces
+   * something else, it is an impostor or a mistake.
    */
   judge(said: LanStatement, source: string): Verdict {
     if (this.#sources.has(source)) return "believed";
@@ -76,7 +79,7 @@ export class LanInstance {
     return differs ? "contested" : "ignored";
   }
 
-  /** Takes over what a statement that is believed says. */
+  /** Takes over a statement that is believed. */
   take({ service, text, lifetimeMs }: LanStatement, nowMs: number): void {
     const life: RecordLife = { sinceMs: nowMs, lifetimeMs };
     if (service !== undefined) this.#service = { ...service, ...life };
@@ -85,7 +88,7 @@ export class LanInstance {
     if (this.#service === undefined || this.#text === undefined) this.#pointer = life;
   }
 
-  /** Whether one of its records has lapsed, or those that are missing have not come. */
+  /** Whether one of its records has lapsed, or the missing ones have not come in time. */
   isOver(nowMs: number): boolean {
     const [service, text] = [this.#service, this.#text];
     if (service !== undefined && isOver(service, nowMs)) return true;
@@ -94,10 +97,10 @@ export class LanInstance {
   }
 
   /**
-   * Lists what to ask now, and counts it as asked.
+   * Lists the questions to ask now, and counts them as asked.
    *
-   * @param type Of the service.
-   * @param lacksAddress Whether no address of its host is known that ought to be.
+   * @param type Type of the service.
+   * @param lacksAddress Whether an address of its host is needed and none is known.
    */
   questions(type: string, nowMs: number, lacksAddress: () => boolean): readonly LanQuestion[] {
     const name = instanceName(this.uid, type);
@@ -121,7 +124,10 @@ export class LanInstance {
     return [...records, { name: target, type: "A" }, { name: target, type: "AAAA" }];
   }
 
-  /** While records are missing, whoever tells them all is believed, and before that the first to tell anything. */
+  /**
+   * While records are missing, a host that announces all of them is believed; before any does, the first host that
+   * announced anything.
+   */
   #judgeIncomplete(said: LanStatement, source: string): Verdict {
     if (said.gone) return "ignored";
     const whole = said.service !== undefined && said.text !== undefined;

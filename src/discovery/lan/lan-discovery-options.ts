@@ -1,4 +1,4 @@
-/** What a LanDiscovery can be told, and the check of it. */
+/** The options of a LanDiscovery, and their check. */
 import { isIP } from "node:net";
 import { assertInteger, assertKnownOptions } from "../../errors/check-options.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
@@ -14,15 +14,18 @@ export interface LanDiscoveryOptions {
   readonly advertise?: string;
   /**
    * Names or addresses of the interfaces to announce and to look on, for example `["eth0"]`. They may come up
-   * later. Default: all but loopback; loopback where there is no other.
+   * later. Default: all but loopback; loopback if there is no other.
    */
   readonly interfaces?: readonly string[];
-  /** UDP port of multicast DNS. Default 5353; another one finds only those who use it too. */
+  /**
+   * UDP port of multicast DNS. Default 5353; with another port, only publishers and watches on the same port find
+   * one another.
+   */
   readonly port?: number;
   /**
-   * How long an announcement counts without being repeated, in milliseconds: whole seconds from 3 000 to 120 000.
-   * Default 60 000. It is repeated three times in that time. A worker whose publisher was killed disappears after
-   * it; one whose publisher does not get to run for as long disappears as well.
+   * How long an announcement is valid without being repeated, in milliseconds: whole seconds from 3 000 to 120
+   * 000. Default 60 000. It is repeated three times in that time. A worker whose publisher was killed, or does
+   * not get to run, disappears after that time.
    */
   readonly recordLifetime?: number;
 }
@@ -86,7 +89,7 @@ function parseInterfaces(value: unknown): readonly string[] {
   });
 }
 
-/** Names are short on every system; what contains a space or a slash is something else. */
+/** Names are short on every system; a text with a space or a slash is no name. */
 function isInterface(value: unknown): value is string {
   return typeof value === "string" && (isIP(value) !== 0 || /^[^\s/]{1,64}$/.test(value));
 }

@@ -1,7 +1,7 @@
 /**
  * Discovery on the local network by multicast DNS service discovery (RFC 6762, RFC 6763).
  *
- * What is found is a hint, not a proof: anybody on the network can announce. Who a worker is, its connection shows.
+ * An announcement is a hint, not a proof: anybody on the network can announce. The connection shows who a worker is.
  * Every process has one watch per namespace and network, whoever subscribes through whichever copy of the package.
  */
 import { networkInterfaces } from "node:os";
@@ -30,8 +30,9 @@ const watches = new SharedWatches("lan");
 /**
  * Finds and announces workers on the local network that use the same namespace.
  *
- * An announcement lives until it is retracted, its publisher is closed, or its lifetime is over without its being
- * repeated: a killed worker disappears within a minute. A network that is not there, or goes away, is waited for.
+ * An announcement lives until it is retracted, its publisher is closed, or its lifetime is over without its
+ * being repeated: a killed worker disappears within a minute. If a network is not there, or goes away, the
+ * discovery waits for it.
  *
  * @example
  * const discovery = new LanDiscovery("thumbs");
@@ -58,7 +59,7 @@ export class LanDiscovery implements Discovery {
 
   /**
    * Makes a publisher whose announcements the network sees. It opens sockets with the first announcement. Its
-   * `bindHost` is every address: of IPv4 where this host has any, else of IPv6.
+   * `bindHost` is every address: of IPv4 if this host has any, else of IPv6.
    *
    * Its `publish` rejects with {@link InvalidOptionError} for a worker that listens on a Unix socket only, and for
    * one whose record is too large for a packet. It resolves once the announcement has been sent.
@@ -79,7 +80,7 @@ export class LanDiscovery implements Discovery {
     );
   }
 
-  /** Never ends by itself and never fails: what goes wrong on the network is told in warnings. */
+  /** Never ends by itself and never fails: it warns of faults on the network. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent> {
     return {
       [Symbol.asyncIterator]: () =>

@@ -1,19 +1,22 @@
 /**
- * How long a record counts: one that is announced here, and one that is heard from others. Pure; instants are
+ * How long a record is valid, whether it is announced here or heard from others. Pure; instants are
  * milliseconds on a monotonic clock.
  */
 
-/** From when, and for how long. */
+/** From when a record is valid, and for how long. */
 export interface RecordLife {
   readonly sinceMs: number;
   readonly lifetimeMs: number;
 }
 
-/** How long what is announced here counts, unless the publisher is told otherwise. */
+/** How long our own announcements are valid, unless the publisher is told otherwise. */
 export const DEFAULT_LIFETIME_MS = 60_000;
 /** A shorter life would lapse between two repetitions on a busy network. */
 export const MIN_LIFETIME_MS = 3_000;
-/** The longest life that may be announced, and that is believed of others: a longer one is asked about again before it counts on. */
+/**
+ * The longest life that we announce, and that we believe of others: a record with a longer life is asked for again
+ * after this time.
+ */
 export const MAX_LIFETIME_MS = 120_000;
 
 /** Reads the lifetime that a record asks for, in milliseconds; 0 takes it back. */
@@ -21,12 +24,12 @@ export function lifetimeOf(ttlS: number): number {
   return Math.min(ttlS * 1_000, MAX_LIFETIME_MS);
 }
 
-/** When it ceases to count. */
+/** When the record lapses. */
 export function endOf({ sinceMs, lifetimeMs }: RecordLife): number {
   return sinceMs + lifetimeMs;
 }
 
-/** Tells whether it counts no more. */
+/** Tells whether the record has lapsed. */
 export function isOver(life: RecordLife, nowMs: number): boolean {
   return nowMs >= endOf(life);
 }

@@ -1,6 +1,6 @@
 /**
- * The answers to questions of multicast DNS about what one publisher has announced: whom a question is about, when
- * it is answered, and to whom. What is announced, and how it is sent to all, is the announcer's.
+ * Answers questions of multicast DNS about the announcements of one publisher: decides which worker a question
+ * is about, when to answer, and to whom. `announcer.ts` keeps the announcements and sends them to all.
  */
 import type { Clock } from "../../internal/time/clock.ts";
 import { type LanAdvertisement, recordsOf } from "./advertisement.ts";
@@ -9,22 +9,25 @@ import { sendQuietly } from "./multicast/link.ts";
 import { type LanPacket, type LanQuestion, type LanRecord, packRecords } from "./multicast/packet.ts";
 import { isSameName, SERVICE_ENUMERATION } from "./service.ts";
 
-/** What the answers are made from. */
+/** Parts and settings of a responder. */
 export interface LanResponderOptions {
-  /** Of multicast DNS: who asks from another one is answered alone. */
+  /** Port of multicast DNS. A question from another port is answered to its sender only. */
   readonly port: number;
   readonly lifetimeMs: number;
   readonly clock: Clock;
   readonly random: () => number;
-  /** What is announced at present. */
+  /** The present announcements. */
   readonly announced: () => readonly LanAdvertisement[];
-  /** When it went out last by this interface, on the clock; undefined: not yet. */
+  /** When a worker's announcement went out last by this interface, on the clock; undefined: not yet. */
   readonly sentMs: (uid: string, endpoint: Endpoint) => number | undefined;
-  /** Sends to all who are on the network; never rejects. */
+  /** Sends to all hosts of the network; never rejects. */
   readonly send: (endpoint: Endpoint, advertisements: readonly LanAdvertisement[]) => Promise<void>;
 }
 
-/** RFC 6762, section 6: answers that many may give wait for a random time, so that they do not come at once. */
+/**
+ * RFC 6762, section 6: answers that several hosts may give wait for a random time, so that they do not all come at
+ * once.
+ */
 const ANSWER_DELAY_MS = { least: 20, most: 120 } as const;
 
 /**
@@ -33,7 +36,7 @@ const ANSWER_DELAY_MS = { least: 20, most: 120 } as const;
  */
 const ANSWER_INTERVAL_MS = 250;
 
-/** RFC 6762, section 6.7: those who ask from another port do not listen to what is announced later. */
+/** RFC 6762, section 6.7: hosts that ask from another port do not hear later announcements. */
 const UNICAST_TTL_S = 10;
 
 /** An interface's answers that are due. */
@@ -51,7 +54,7 @@ export class LanResponder {
     this.#options = options;
   }
 
-  /** Answers a question that came by an interface, or will. */
+  /** Answers a question that came by an interface, now or soon. */
   answer(packet: LanPacket, endpoint: Endpoint, source: LanSource): void {
     const announced = this.#options.announced();
     const service = announced[0]?.service;
@@ -66,13 +69,13 @@ export class LanResponder {
     else this.#answerLater(endpoint, asked);
   }
 
-  /** Answers that are due are not given any more. */
+  /** Drops the answers that are due. */
   close(): void {
     for (const { timer } of this.#due.values()) timer[Symbol.dispose]();
     this.#due.clear();
   }
 
-  /** RFC 6762, section 7.1: what the asker has, with half its life before it, need not be told. */
+  /** RFC 6762, section 7.1: a record that the asker knows, with at least half its life left, need not be sent. */
   #knownTo(packet: LanPacket): ReadonlySet<string> {
     const halfS = this.#options.lifetimeMs / 2_000;
     const known = new Set<string>();
@@ -105,7 +108,7 @@ export class LanResponder {
     this.#due.set(endpoint, { uids, timer });
   }
 
-  /** To one who asks from a port of its own: one packet, with what fits into it. */
+  /** Answers one who asks from another port: in a single packet, with as many records as fit. */
   #answerAlone(
     { id, questions }: LanPacket,
     endpoint: Endpoint,
@@ -123,7 +126,7 @@ export class LanResponder {
     void sendQuietly(endpoint, { id, questions: repeated(questions, asked), answers }, source);
   }
 
-  /** @param to Whom to answer alone; undefined: all. */
+  /** @param to The only host to answer; undefined: all. */
   #enumerate(service: string, { id }: LanPacket, endpoint: Endpoint, to: LanSource | undefined): void {
     const ttl = to === undefined ? this.#options.lifetimeMs / 1_000 : UNICAST_TTL_S;
     const answers: LanRecord[] = [
@@ -138,7 +141,7 @@ export class LanResponder {
   }
 }
 
-/** Whether one of the questions is about it, and the asker does not know the answer. */
+/** Whether one of the questions asks for the record, and the asker does not know it yet. */
 function isAsked(
   { service, instance, target }: LanAdvertisement,
   questions: readonly LanQuestion[],

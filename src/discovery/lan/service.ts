@@ -1,8 +1,8 @@
-/** The DNS-SD names under which the workers of a namespace are found, and what they tell. Pure text. */
+/** The DNS-SD names under which the workers of a namespace are found, and what they contain. Pure text. */
 import { createHash } from "node:crypto";
 import { isWorkerUid } from "../../wire/parse-worker-metadata.ts";
 
-/** Asked for by tools that list what kinds of services a network has: RFC 6763, section 9. */
+/** The name that tools ask for to list the kinds of services on a network: RFC 6763, section 9. */
 export const SERVICE_ENUMERATION = "_services._dns-sd._udp.local";
 
 /** Longest part of a name between two dots, in bytes: RFC 1035, section 2.3.4. */

@@ -1,19 +1,19 @@
 /**
- * What one packet says: of workers, and of the addresses of hosts. Leaves out what is no worker's record, and
- * believes nothing: that is for whoever knows what was said before.
+ * Reads the statements in one packet: about workers, and about the addresses of hosts. Leaves out records that
+ * are no worker's. `cache.ts` decides which statements are believed.
  */
 import type { AnyRecord } from "./multicast/packet.ts";
 import { lifetimeOf } from "./record-life.ts";
 import { isHostName, uidOfInstance } from "./service.ts";
 import { decodeLanText, type LanText } from "./text.ts";
 
-/** A text as it came, and what it says; undefined if that makes no sense. */
+/** A text as it came, and as it was decoded; undefined if it could not be decoded. */
 export interface HeardText {
   readonly bytes: Buffer;
   readonly content: LanText | undefined;
 }
 
-/** What a packet says of one worker. */
+/** The statement of a packet about one worker. */
 export interface LanStatement {
   /** Whether one of its records is taken back. */
   readonly gone: boolean;
@@ -22,7 +22,7 @@ export interface LanStatement {
   readonly text: HeardText | undefined;
 }
 
-/** What a packet says of the host of that name. */
+/** The statement of a packet about the addresses of the host with this name. */
 export interface AddressStatement {
   readonly name: string;
   readonly address: string;
@@ -67,7 +67,7 @@ export function readStatements(
   return { workers, addresses };
 }
 
-/** Whom a record is about; undefined: nobody of this service. */
+/** The worker that a record is about; undefined: it is about no worker of this service. */
 function subjectOf(record: AnyRecord, { service, malformed }: StatementOptions): string | undefined {
   const { type } = record;
   if (type === "SRV" || type === "TXT") return uidOfInstance(record.name, service);
@@ -89,7 +89,7 @@ function withRecord(
     service: said?.service,
     text: said?.text,
   };
-  // Of a text that is taken back, the revision is of interest.
+  // A text that is taken back is read for its revision.
   if (record.type === "TXT") return { ...statement, text: textIn(record.data, options) };
   if (record.type === "SRV" && lifetimeMs > 0)
     return { ...statement, service: serviceIn(record.data, options) };
@@ -113,7 +113,8 @@ function textIn(
   { uid, textOf, malformed }: StatementOptions & { readonly uid: string },
 ): HeardText | undefined {
   const entries = (Array.isArray(data) ? data : []).filter((entry) => entry instanceof Uint8Array);
-  // With lengths: the same bytes cut elsewhere are not the same. A copy: the packet they are in may be large.
+  // With the length of each entry, since the same bytes cut at other places are another text. Copied, since the
+  // packet may be large.
   const bytes = Buffer.concat(entries.flatMap((entry) => [Buffer.of(entry.length), entry]));
   if (bytes.length <= MAX_FOREIGN_TEXT_BYTES) {
     const known = textOf(uid);

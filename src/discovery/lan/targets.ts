@@ -25,7 +25,7 @@ const MAX_ADDRESSES = 64;
 
 interface Target {
   readonly uids: Set<string>;
-  /** By address, with zone where it needs one. */
+  /** By address, with its zone if it needs one. */
   readonly addresses: Map<string, { readonly source: string; readonly untilMs: number }>;
 }
 
@@ -83,7 +83,7 @@ export class LanTargets {
     addresses.set(zoned, { source: teller, untilMs: this.#now() + lifetimeMs });
   }
 
-  /** Lists the addresses of a name that one of the sources has told. */
+  /** Lists the addresses of a name that one of the sources has announced. */
   addressesOf(name: string, sources: ReadonlySet<string>): string[] {
     const found: string[] = [];
     for (const [address, { source }] of this.#targets.get(name.toLowerCase())?.addresses ?? []) {
@@ -92,7 +92,7 @@ export class LanTargets {
     return found;
   }
 
-  /** Drops addresses that have lapsed. Returns the uids of the workers it concerns. */
+  /** Drops addresses that have lapsed. Returns the uids of the workers that had them. */
   expire(): Set<string> {
     const now = this.#now();
     const concerned = new Set<string>();

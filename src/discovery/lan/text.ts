@@ -1,34 +1,33 @@
 /**
  * A worker's record as the text entries (TXT) of its announcement, and back. The uid and the address are not in
- * them: those are the announcement's own name and its other records.
+ * them: they are in the announcement's name and its other records.
  *
  * An entry has at most 255 bytes. A value that needs more is cut into numbered pieces, `extra.0`, `extra.1` and
- * so on, in place of `extra`: nothing is lost, and who does not know of pieces finds the key absent rather than
- * half a value.
+ * so on, in place of `extra`: nothing is lost, and a reader that does not know of pieces finds the key absent
+ * rather than half a value.
  */
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
-/** Of one entry, key and `=` included: RFC 6763, section 6.1. */
+/** The largest size of one entry, key and `=` included: RFC 6763, section 6.1. */
 const MAX_ENTRY_BYTES = 255;
 
 /**
- * Of all entries with their lengths. A packet has at most 9 000 bytes (RFC 6762, section 17); names and addresses need some.
+ * The largest size of all entries with their lengths. A packet has at most 9 000 bytes (RFC 6762, section 17);
+ * names and addresses need some of them.
  *
  * @internal for tests as well
  */
 export const MAX_TEXT_BYTES = 8_000;
 
-/** What the text of an announcement says. Unchecked: it comes from the network. */
+/** The decoded text of an announcement. Unchecked: it comes from the network. */
 export interface LanText {
-  /** Undefined: it does not say, as that of other implementations. */
+  /** Undefined: not stated, as by other implementations. */
   readonly namespace: string | undefined;
   /**
-   * Grows with every change, the taking back included: a host's packets come over several sockets, and an older one
-   * may be read after a newer one. Undefined: it does not say.
-   */
-  readonly revision: number | undefined;
+   * Grows with every change, the taking back included: a host's packets come over several sockets, and an older
+   * one may be read after a newer one. Undefined: not stated. */ readonly revision: number | undefined;
   /** For `parseWorkerMetadata`, once uid and address are added. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -69,7 +68,7 @@ export function encodeLanText(
 /**
  * Reads the text of an announcement.
  *
- * @returns Undefined if a value is not what its key calls for.
+ * @returns Undefined if a value does not have the type of its key.
  */
 export function decodeLanText(entries: readonly Uint8Array[]): LanText | undefined {
   const values = valuesOf(entries);
@@ -85,11 +84,11 @@ export function decodeLanText(entries: readonly Uint8Array[]): LanText | undefin
         version: text("version"),
         tags: jsonOf(text("tags"), []),
         extra: jsonOf(text("extra"), {}),
-        // An old publisher says nothing: then it is not.
+        // An old publisher does not state it: then it is false.
         secure: parseSecure(text("secure")),
         options: jsonOf(text("options"), {}),
         ...definedText("runtime", text("runtime")),
-        // Who names no codec speaks none of ours.
+        // A worker that names no codec speaks none of ours.
         codecs: jsonOf(text("codecs"), []),
       },
     };

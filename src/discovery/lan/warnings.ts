@@ -1,6 +1,6 @@
 /**
- * What goes wrong on the network, said in warnings: once per minute for each kind and originator, and never more
- * than a few per minute altogether, since anybody on the network can bring them about.
+ * Warns of faults on the network: once per minute for each kind and originator, and never more than a few times
+ * per minute altogether, since anybody on the network can cause them.
  */
 
 import { processWide } from "../../internal/process-wide.ts";
@@ -8,15 +8,15 @@ import { type Clock, systemClock } from "../../internal/time/clock.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { type WarningCode, warn } from "../../internal/warn.ts";
 
-/** One trouble. */
+/** One fault. */
 export interface LanWarning {
   /** Code of the warning. */
   readonly code: "MERINO_DISCOVERY" | "MERINO_BAD_ADVERTISEMENT";
   /** Who or what is at fault, for example an address; warnings are limited for each. */
   readonly about: string;
-  /** The same for every warning of its kind about the same; no words of a peer's. */
+  /** The same for every warning of its kind about the same originator; contains no text from a peer. */
   readonly text: string;
-  /** What differs from one to the next, such as a uid: said of the first only. */
+  /** A part that differs from one warning to the next, such as a uid; only the first one's is shown. */
   readonly detail?: string;
 }
 
@@ -62,7 +62,7 @@ export function createLanWarnings(
   };
 }
 
-/** The process's own: however many publishers and watches there are, a trouble is told once. */
+/** Warns for the whole process: however many publishers and watches there are, a fault is reported once. */
 export function warnOnLan(warning: LanWarning): void {
   processWide("lan-warnings", () => ({ warn: createLanWarnings(warn) })).warn(warning);
 }

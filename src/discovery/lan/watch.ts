@@ -1,6 +1,6 @@
 /**
- * The looking side of multicast DNS for one namespace: asks at once and ever less often, listens all the time, and
- * asks for what is missing or about to lapse.
+ * The looking side of multicast DNS for one namespace: asks at once and ever less often, listens all the time,
+ * and asks for records that are missing or about to lapse.
  */
 import { isIPv4 } from "node:net";
 import { keepAlive, letExit } from "../../internal/liveness.ts";
@@ -19,17 +19,20 @@ import { warnOnLan } from "./warnings.ts";
 const FIRST_INTERVAL_MS = 1_000;
 const MAX_INTERVAL_MS = 60_000;
 
-/** How often to look what has lapsed. */
+/** How often to look for records that have lapsed. */
 const TICK_INTERVAL_MS = 1_000;
-/** How soon after something incomplete was heard: its other records may be on their way. */
+/** How soon to look after something incomplete was heard: its other records may be on their way. */
 const TICK_SOON_MS = 100;
 
-/** How long a process stays that does nothing but wait for the workers there are, of which the first answers tell. */
+/**
+ * How long a process is kept alive that does nothing but wait for the first answers, which tell of the workers
+ * there are.
+ */
 const REPLAY_MS = 3_000;
 
 const QUESTIONS_PER_PACKET = 16;
 
-/** What a watch looks for. */
+/** Settings of a watch. */
 export interface LanWatchOptions {
   readonly namespace: string;
   readonly clock?: Clock;
@@ -66,7 +69,7 @@ export class LanWatch implements LinkListener {
       if (signal.aborted) resolve();
       else signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    // Otherwise nothing here keeps the process alive.
+    // Apart from that, nothing here keeps the process alive.
     keepAlive();
     const replay = deadlines.after(REPLAY_MS, letExit);
     await this.#link.open();
@@ -85,7 +88,7 @@ export class LanWatch implements LinkListener {
   }
 
   packet(packet: LanPacket, endpoint: Endpoint, source: LanSource): void {
-    // RFC 6762, section 11: an answer that comes from another port is none of multicast DNS.
+    // RFC 6762, section 11: an answer from another port is not one of multicast DNS.
     if (packet.type !== "response") return;
     this.#cache.accept([...packet.answers, ...packet.additionals], {
       address: source.address,
@@ -132,8 +135,8 @@ export class LanWatch implements LinkListener {
 }
 
 /**
- * Orders the addresses of a worker by how sure they lead to it: those of a network this host is on before those
- * behind a router, and of the latter those of a family this host has at all.
+ * Orders the addresses of a worker by how surely they lead to it: addresses on a network of this host come
+ * before those behind a router, and among the latter those of a family that this host has.
  *
  * @internal for tests as well
  */

@@ -1,6 +1,6 @@
 /**
- * One socket for multicast DNS on one interface, in one family. What comes from another network is not passed on:
- * multicast DNS is for one link, and whoever answers others can be made to flood them.
+ * One socket for multicast DNS on one interface, in one family. Packets from other networks are not passed on:
+ * multicast DNS is for one link, and a host that answers outside of it can be made to flood others.
  */
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
@@ -8,12 +8,12 @@ import type createMulticastDns from "multicast-dns";
 import type { LanInterface } from "./interface.ts";
 import type { LanPacket, LanQuestion, LanRecord, MulticastDns } from "./packet.ts";
 
-/** What can be sent. */
+/** A packet to send. */
 export type OutgoingPacket =
   | { readonly questions: readonly LanQuestion[] }
   | {
       readonly answers: readonly LanRecord[];
-      /** Of a question that came from another port, and is answered there. */
+      /** Id of the question, if it came from another port and is answered there. */
       readonly id?: number;
       readonly questions?: readonly LanQuestion[];
     };
@@ -24,7 +24,7 @@ export interface LanSource {
   readonly port: number;
 }
 
-/** What a socket tells. */
+/** Events of a socket. */
 export interface EndpointListener {
   packet(packet: LanPacket, source: LanSource): void;
   /** Bytes that are no DNS message. */
@@ -66,7 +66,7 @@ export class LanEndpoint implements Endpoint {
   /**
    * Opens a socket and joins the group, beside any other of this host that does.
    *
-   * @throws the system's error, having closed what was opened.
+   * @throws the system's error, having closed the socket.
    */
   static async open(
     create: typeof createMulticastDns,
@@ -81,7 +81,7 @@ export class LanEndpoint implements Endpoint {
     );
     socket.unref();
     let last: LanSource | undefined;
-    // Before that of the library, which does not say whose bytes it cannot read.
+    // Runs before the library's own listener, which does not report who sent unreadable bytes.
     socket.on("message", (_bytes, from) => {
       last = from;
     });
@@ -128,7 +128,7 @@ export class LanEndpoint implements Endpoint {
     });
   }
 
-  /** Closes the socket. Idempotent. What has been handed over for sending is sent. */
+  /** Closes the socket. Idempotent. Packets handed over before are still sent. */
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       try {

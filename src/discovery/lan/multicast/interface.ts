@@ -2,14 +2,14 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { NetworkInterfaceInfo } from "node:os";
 
-/** One interface in one family: what a socket of its own is opened for. */
+/** One interface in one family. Each gets a socket. */
 export interface LanInterface {
   readonly name: string;
   readonly family: 4 | 6;
-  /** Same for the same interface with the same addresses. */
+  /** The same text for the same interface with the same addresses. */
   readonly key: string;
   readonly internal: boolean;
-  /** Its addresses, of both families; link-local ones of IPv6 only where there are no others. */
+  /** Its addresses, of both families; link-local ones of IPv6 only if there are no others. */
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
   /** Whether an address (with its zone, if it has one) is of this network. */
@@ -18,13 +18,13 @@ export interface LanInterface {
 
 type Listing = NodeJS.Dict<NetworkInterfaceInfo[]>;
 
-/** More of one interface are not announced. */
+/** The largest number of addresses of one interface that are announced. */
 const MAX_ADDRESSES = 4;
 
 /**
  * Chooses where to announce and to look.
  *
- * @param listing What `os.networkInterfaces()` says.
+ * @param listing The result of `os.networkInterfaces()`.
  * @param wanted Names and addresses; undefined for all but loopback, or loopback if there is nothing else.
  */
 export function selectInterfaces(listing: Listing, wanted?: readonly string[]): readonly LanInterface[] {
@@ -60,7 +60,7 @@ function describe(name: string, addresses: readonly NetworkInterfaceInfo[]): Lan
   const isOnLink = (address: string): boolean => {
     const [bare = "", zone] = address.split("%");
     if (zone !== undefined) return zone === name;
-    // A mask that covers one address only tells nothing about who else is there.
+    // A mask for a single address does not say which other hosts are on the link.
     return subnets.hostOnly || subnets.list.check(bare, isIPv6(bare) ? "ipv6" : "ipv4");
   };
   const common = {

@@ -1,6 +1,6 @@
 /**
  * The networks that a publisher or a watch is on: a socket for each, opened and closed as interfaces come and go.
- * No trouble with one of them ends it; it says so and tries again.
+ * An error on one network ends nothing: it is reported, and the network is tried again.
  */
 import { networkInterfaces } from "node:os";
 import { errorText } from "../../../internal/error-text.ts";
@@ -10,7 +10,7 @@ import { type Endpoint, LanEndpoint, type LanSource } from "./endpoint.ts";
 import { type LanInterface, selectInterfaces } from "./interface.ts";
 import type { LanPacket } from "./packet.ts";
 
-/** What happens on the networks. */
+/** Events on the networks. */
 export interface LinkListener {
   /** A network can be used from now on. */
   up(endpoint: Endpoint): void;
@@ -19,7 +19,7 @@ export interface LinkListener {
 
 /** A set of networks. */
 export interface Link {
-  /** Opens what there is. Resolves when that has been tried; never rejects. */
+  /** Opens the networks there are. Resolves when each has been tried; never rejects. */
   open(): Promise<void>;
   readonly endpoints: Iterable<Endpoint>;
   /** Closes the sockets. Idempotent. */
@@ -33,7 +33,7 @@ export interface LanLinkOptions {
   readonly clock?: Clock;
 }
 
-/** How often to look for interfaces that have come or gone, of which the system does not tell. */
+/** How often to look for interfaces that have come or gone, since the system does not report that. */
 const LOOK_INTERVAL_MS = 5_000;
 
 /** The networks of this host. */
@@ -108,7 +108,7 @@ export class LanLink implements Link {
       }
       return interfaces;
     } catch (error) {
-      // For example, for lack of file descriptors. What is open stays open.
+      // For example, for lack of file descriptors. Sockets that are open stay open.
       this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${errorText(error)}`);
       return Array.from(this.#endpoints.values(), (endpoint) => endpoint.interface);
     }
@@ -133,7 +133,7 @@ export class LanLink implements Link {
     }
   }
 
-  /** Also of a socket that has worked so far: it is opened afresh at the next look. */
+  /** Also called for a socket that has worked so far; it is opened afresh at the next look. */
   #failed({ name, family, key }: LanInterface, error: unknown): void {
     const { port } = this.#options;
     this.#warn(
@@ -159,7 +159,7 @@ export class LanLink implements Link {
   }
 }
 
-/** Sends by one network; a failure is told, not thrown, since the next sending may succeed. */
+/** Sends by one network; a failure is reported, not thrown, since the next sending may succeed. */
 export async function sendQuietly(endpoint: Endpoint, ...args: Parameters<Endpoint["send"]>): Promise<void> {
   try {
     await endpoint.send(...args);

@@ -1,4 +1,4 @@
-/** Types of what goes over multicast DNS, and how records are dealt out to packets. */
+/** Types of multicast DNS messages, and how records are dealt out to packets. */
 import type createMulticastDns from "multicast-dns";
 
 export type MulticastDns = createMulticastDns.MulticastDNS;
@@ -11,7 +11,7 @@ export interface LanPacket {
   readonly type: "query" | "response";
   readonly id: number;
   readonly questions: readonly LanQuestion[];
-  /** What is known to the asker, of a query. */
+  /** Of a query: the answers that the asker already knows. */
   readonly answers: readonly AnyRecord[];
   readonly additionals: readonly AnyRecord[];
 }
@@ -23,10 +23,10 @@ export type LanRecord = { readonly name: string; readonly ttl: number; readonly 
   | { readonly type: "TXT"; readonly data: readonly Buffer[] }
 );
 
-/** What a packet has room for on Ethernet without being cut up: 1 500 less the headers of IPv6 and UDP, and of DNS. */
+/** Bytes for records in a packet that Ethernet carries in one piece: 1 500 less the headers of IPv6, UDP and DNS. */
 const PACKET_BYTES: number = 1_500 - 40 - 8 - 12;
 
-/** Deals records that belong together out to packets, in order. A group larger than a packet gets one of its own. */
+/** Deals records that belong together out to packets, in order. A group larger than a packet gets a packet to itself. */
 export function packRecords(groups: Iterable<readonly LanRecord[]>): LanRecord[][] {
   const packets: LanRecord[][] = [];
   let roomBytes = 0;

@@ -1,4 +1,4 @@
-/** What a worker process runs that a pool has started: a worker that answers to its parent, and ends with it. */
+/** The program of a worker process that a pool has started: a worker that answers to its parent, and ends with it. */
 import { chdir } from "node:process";
 import { connectParent } from "./parent-link.ts";
 import { WorkerHost } from "./worker-host.ts";
@@ -47,7 +47,7 @@ async function start(): Promise<void> {
   link.ready(started.metadata);
 }
 
-/** A start that fails is reported where it is awaited. */
+/** A start that fails is reported by the code that awaits it. */
 function ignoreFailedStart(): undefined {
   return undefined;
 }

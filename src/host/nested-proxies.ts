@@ -1,8 +1,8 @@
 /**
  * The proxies through which tasks of this worker call further routines, one per pool they came from: restored
- * from the descriptor that came with the task, closed when nobody has used them for a while, and restored again.
- * A descriptor from the network is not trusted: it may name only what the worker's owner allows, and shares
- * nothing with what came from this host.
+ * from the descriptor that came with the task, closed when nobody has used them for a while, and restored
+ * again. A descriptor from the network is not trusted: it may name only discoveries that the worker's owner
+ * allows, and never gets a proxy that was restored for a caller of this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
 import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-descriptor.ts";
@@ -17,24 +17,24 @@ import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/t
 
 /** Pools whose tasks one worker can serve with nested calls at a time. */
 const MAX_PROXIES = 64;
-/** Of these, pools that came over the network. */
+/** How many of these may be pools of network callers. */
 const MAX_NETWORK_PROXIES = 32;
 /** How much of the name of a caller's discovery is said in an error. */
 const MAX_SOURCE_TEXT = 300;
 /** How long a proxy is kept that nobody uses. */
 const IDLE_MS = 60_000;
 
-/** What a worker says about nested calls. */
+/** Settings of a worker for nested calls. */
 export interface NestedProxiesOptions {
   /** Discoveries that descriptors from the network may name. */
   readonly discoveries: readonly DiscoveryDescriptor[];
-  /** What the time is taken from; tests give another. */
+  /** Where time comes from; a parameter for tests. */
   readonly deadlines?: DeadlineQueue;
 }
 
-/** Where a descriptor came from. */
+/** The origin of a descriptor. */
 interface Origin {
-  /** Over a local carrier, and so from a program of this user. */
+  /** Whether it came over a local carrier, and so from a program of this user. */
   readonly local: boolean;
 }
 
@@ -58,7 +58,7 @@ export class NestedProxies {
   #closed = false;
 
   /**
-   * @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled, where a
+   * @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled, if a
    *   program of this host made the call.
    */
   constructor(unresponsive: (uid: string, culprit: string) => void, options: NestedProxiesOptions) {
@@ -72,7 +72,7 @@ export class NestedProxies {
     return this.#restored.size;
   }
 
-  /** Where calls go that a task with this descriptor makes. */
+  /** The dispatcher for the calls that a task with this descriptor makes. */
   dispatcher(descriptor: Uint8Array | undefined, origin: Origin): Dispatcher | undefined {
     if (descriptor === undefined) return undefined;
     let dispatcher = this.#byBytes.get(descriptor);
@@ -103,7 +103,7 @@ export class NestedProxies {
       const believed = local ? discovery : this.#allowed.get(sourceName(discovery));
       if (believed === undefined) return refusing(explainForeign(discovery));
       descriptor = { ...sent, discovery: believed };
-      // Who learns the id of a pool and calls over the network must not get its proxy, which reaches its workers.
+      // A network caller that has learnt the id of a pool must not get that pool's proxy, which reaches its workers.
       key = local ? `local ${descriptor.id}` : `network ${canonicalText(descriptor)}`;
     } catch (error) {
       return refusing(errorText(error));

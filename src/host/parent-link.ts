@@ -1,6 +1,6 @@
 /**
- * The child's end of the channel between a worker process and its parent: what the worker was told to be,
- * what it reports, and that it ends with its parent. Loads nothing but Node itself, since every worker
+ * The child's end of the channel between a worker process and its parent: it receives the worker's settings,
+ * sends its reports, and ends the worker with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
 import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
@@ -15,7 +15,7 @@ const FLUSH_MS = 1_000;
 /** Signals that ask a program to end. A terminal, `timeout` or a service manager sends them to all its processes. */
 const SIGNALS_OF_PARENT = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
-/** What the parent may ask for. Either may come at any time, also before the worker is ready. */
+/** Requests of the parent. Either may come at any time, also before the worker is ready. */
 export interface ParentRequests {
   /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void;
@@ -28,7 +28,7 @@ export interface ParentLink {
   readonly init: WorkerInit;
   /** Tells that the worker serves. */
   ready(metadata: WorkerMetadata): void;
-  /** Tells why it cannot, and ends the process with exit code 1. */
+  /** Tells why the worker cannot serve, and ends the process with exit code 1. */
   failed(error: unknown): void;
   /** Tells that another worker of the pool does not answer after the cancellation of a task of `culprit`. */
   unresponsive(uid: string, culprit: string): void;
@@ -41,7 +41,7 @@ export interface ParentLink {
  *
  * From then on the process ends as soon as the parent's end of the channel closes, and leaves the signals that ask a
  * program to end to its parent, which decides how its workers end: they reach the whole group of processes, and would
- * take the workers away from a program that ends in order. Listeners of the user's are called all the same.
+ * take the workers away from a program that ends in order. Listeners that the user has set are called all the same.
  *
  * @throws Error if this process was not forked by a Merino parent.
  */

@@ -11,7 +11,7 @@ export class ShutDown {
   #endAtMs = Number.POSITIVE_INFINITY;
 
   /**
-   * @param work What is done; it goes on to its last steps once the promise that it is given resolves.
+   * @param work The shut-down itself. It proceeds to its last steps once the promise it is given resolves.
    * @param queue Where time comes from; the shared one unless a test gives another.
    */
   constructor(work: (cutShort: Promise<void>) => Promise<void>, queue: DeadlineQueue = deadlines) {
@@ -19,7 +19,10 @@ export class ShutDown {
     this.done = work(this.#cutShort.promise);
   }
 
-  /** @param graceMs Milliseconds from now, `Infinity` for no limit; later than what holds already changes nothing. */
+  /**
+   * @param graceMs Milliseconds from now, `Infinity` for no limit; a time later than the present limit changes
+   * nothing.
+   */
   shorten(graceMs: number): void {
     const endAtMs = this.#queue.now() + graceMs;
     if (endAtMs >= this.#endAtMs) return;

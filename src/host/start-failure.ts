@@ -14,8 +14,8 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Explains a failure: an error of the system or of this library in one line, with what to do where that is known; anything else
- * in full, since its stack says more than its message.
+ * Explains a failure: an error of the system or of this library in one line, with a remedy if one is known; any
+ * other error in full, since its stack says more than its message.
  *
  * @example
  * explainStartFailure(await listen().catch((error) => error)); // => "listen ENOSPC: … (no space, …)"

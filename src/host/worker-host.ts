@@ -1,6 +1,7 @@
 /**
- * The inside of a worker, whoever started the process: what serves it, what its tasks may reach, and how it
- * ends. It knows neither a parent nor a command line; those hand it its options and tell it when to stop.
+ * The inside of a worker, whoever started the process: its listeners, the modules and discoveries that its
+ * tasks may reach, and how it ends. It knows neither a parent nor a command line: `main.ts` and
+ * `cli/worker-service.ts` pass it its options and tell it when to stop.
  */
 import { setImmediate } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
@@ -32,12 +33,15 @@ import { ShutDown } from "./shut-down.ts";
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
 const FAREWELL_MS = 500;
 
-/** How long a worker that has finished its calls waits for callers to have read that it ends, and for what they sent before. */
+/**
+ * How long a worker that has finished its calls waits until callers have read that it ends, and until their earlier
+ * messages have arrived.
+ */
 const CROSSING_MS = 2_000;
 
-/** What a worker is made of. */
+/** Settings of a worker. */
 export interface WorkerHostOptions {
-  /** What it presents itself as to its peers. */
+  /** The uid under which it presents itself to its peers. */
   readonly uid: string;
   /** Path at which it creates its Unix socket; its directory exists and belongs to this user alone. */
   readonly socketPath: string;
@@ -61,13 +65,16 @@ export interface WorkerHostOptions {
   readonly accept?: string | undefined;
   /** Directories of a package whose modules callers may name for one another. Default: none. */
   readonly mappings?: readonly IdentityMapping[] | undefined;
-  /** Discoveries that descriptors from the network may name, its own as a rule. Local ones are believed. */
+  /**
+   * Discoveries that descriptors from the network may name; usually the worker's own. Descriptors from this host
+   * are always believed.
+   */
   readonly discoveries: readonly DiscoveryDescriptor[];
   /** Told of a worker that does not answer after a nested call on it was cancelled. */
   readonly unresponsive: (uid: string, culprit: string) => void;
 }
 
-/** What a worker has been asked over its control socket. */
+/** A request to stop that came over the control socket. */
 export interface StopRequest {
   /** Milliseconds granted to calls in flight: 0 for none, `Infinity` for no limit. */
   readonly graceMs: number;
@@ -89,8 +96,8 @@ export class WorkerHost {
   /**
    * Starts it. Resolves when it serves; when that fails, nothing is left open.
    *
-   * @throws What keeps it from listening, or from importing its modules; {@link InvalidOptionError}
-   *   (ERR_MERINO_INVALID_OPTION) for a place to listen that is not allowed.
+   * @throws The error that keeps it from listening, or from importing its modules; {@link InvalidOptionError}
+   *   (ERR_MERINO_INVALID_OPTION) for a host or port on which it may not listen.
    */
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
     const { uid, socketPath, tags, extra, channel, entry, importTimeoutMs } = options;
@@ -101,7 +108,7 @@ export class WorkerHost {
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
     const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
-    // Of a worker without a network nobody asks how long it has been idle, and its calls need not note it.
+    // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
     const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity: noted });
     const stopRequest = createDeferred<StopRequest>();
@@ -188,7 +195,8 @@ export class WorkerHost {
     this.drain();
     const quiet = async (): Promise<void> => {
       await tasks.idle();
-      // Calls that cross the announcement are refused, and go elsewhere; with the connection they would be lost.
+      // Calls that cross the announcement are refused, and go to other workers; if the connection ended, they
+      // would be lost.
       await waitAtMost(CROSSING_MS, tasks.caughtUp());
       await tasks.idle();
     };
@@ -202,7 +210,8 @@ export class WorkerHost {
     tasks.drain();
     tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
     await waitAtMost(FAREWELL_MS, tasks.idle());
-    // Others' calls that cross the announcement go elsewhere; with the connection they would be lost.
+    // Other callers' calls that cross the announcement go to other workers; if the connection ended, they would
+    // be lost.
     await waitAtMost(FAREWELL_MS, tasks.caughtUp());
     await nested.close();
     tasks.close();
@@ -210,7 +219,7 @@ export class WorkerHost {
   }
 }
 
-/** What a worker closes when it ends. */
+/** The parts that a worker closes when it ends. */
 interface WorkerParts {
   readonly tasks: TaskServer;
   readonly listeners: WorkerListeners;

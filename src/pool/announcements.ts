@@ -1,6 +1,6 @@
 /**
- * What a pool announces of its own workers, and where: in the discovery it was given or, without one, in a private
- * one, so that calls nested in its tasks find them. The pool can do without: what fails is told in a warning.
+ * Announces a pool's own workers: in the discovery that the pool was given or, without one, in a private one,
+ * so that calls nested in its tasks find them. The pool works without: a failure only causes a warning.
  */
 import type { Discovery, DiscoveryDescriptor, Publisher } from "../discovery/discovery.ts";
 import { AdvertisementDirectory } from "../discovery/local/advertisement-directory.ts";
@@ -22,7 +22,7 @@ export class Announcements {
   readonly #discovery: Discovery;
   /** The same discovery, if it is a private one. */
   readonly #private: LocalDiscovery | undefined;
-  /** Where the announcements in it lie. */
+  /** The directory of the announcements in it. */
   #directory: string | undefined;
   #publisher: Publisher | undefined;
 
@@ -36,7 +36,7 @@ export class Announcements {
     this.#discovery = this.#private;
   }
 
-  /** What nested calls find the workers by; absent: the discovery works in this process only. */
+  /** The descriptor with which nested calls find the workers; absent: the discovery works in this process only. */
   get descriptor(): DiscoveryDescriptor | undefined {
     return this.#discovery.descriptor;
   }
@@ -49,18 +49,18 @@ export class Announcements {
     removeAtExit(this.#directory);
   }
 
-  /** Makes a change among the workers known. Never rejects. */
+  /** Announces a change among the workers. Never rejects. */
   async announce(type: "worker-added" | "worker-dropped", worker: WorkerMetadata): Promise<void> {
     try {
-      // It may be anybody's: one that throws at once is no different from one that rejects.
+      // The publisher may be user code: an error thrown at once is treated like a rejection.
       await this.#publisher?.publish({ type, worker });
     } catch (error) {
-      // The pool's own calls do not need it; calls nested in tasks and other pools do.
+      // The pool's own calls do not need the announcement; other pools, and calls nested in tasks, do.
       warn("MERINO_PUBLISH_FAILED", `Cannot publish a worker: ${errorText(error)}`);
     }
   }
 
-  /** Takes everything back. Never rejects. */
+  /** Retracts all announcements. Never rejects. */
   async retract(): Promise<void> {
     try {
       await this.#closePublisher();

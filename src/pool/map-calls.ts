@@ -5,7 +5,10 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 /** How to map. */
 export interface MapOptions {
-  /** Most items under way at a time, results not yet taken included: an integer from 1. Default: 16 per worker. */
+  /**
+   * The largest number of items under way at a time, results not yet taken included: an integer from 1. Default: 16
+   * per worker.
+   */
   readonly concurrency?: number | undefined;
   /** Whether results come in the order of the items, or as they are ready. Default true. */
   readonly ordered?: boolean | undefined;
@@ -111,7 +114,7 @@ export async function* mapCalls<T, R>(
     controller.abort(new DOMException("The iteration over the results has ended", "AbortError"));
     if (!exhausted) {
       const closing = (async () => source.return?.())();
-      // A source that is asked for an item closes when it has given it, which may be never.
+      // A source that has been asked for an item closes only after it has returned one, which may be never.
       if (reading) closing.catch(() => {});
       else await closing;
     }
@@ -119,7 +122,7 @@ export async function* mapCalls<T, R>(
 }
 
 /**
- * Checks what is mapped, and over what.
+ * Checks the function and the items of a map.
  *
  * @throws {@link InvalidOptionError} if one is no function, or the other no iterable.
  */

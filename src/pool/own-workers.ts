@@ -1,6 +1,6 @@
 /**
  * The workers that a pool spawns: a fixed number of places, each with a worker in it or one on its way. Starts and
- * ends them and answers questions about them; whether they are members, and who else knows of them, is the pool's.
+ * ends them and answers questions about them; `worker-pool.ts` makes them members and announces them.
  */
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -9,10 +9,10 @@ import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
-/** How many workers, and what each place needs of the pool. */
+/** How many workers, and the pool as each place sees it. */
 export interface OwnWorkersOptions extends Omit<WorkerSlotOptions, "entry" | "unresponsive"> {
   readonly size: number;
-  /** How a worker knows the pool's connection to it; `undefined` while there is none. */
+  /** The id under which a worker knows the pool's connection; `undefined` while there is none. */
   readonly connectionTo: (uid: string) => ConnectionId | undefined;
 }
 
@@ -33,7 +33,7 @@ export class OwnWorkers {
   /**
    * Starts a worker in every place. Resolves when each is ready or has failed; never rejects.
    *
-   * @param entry URL of the program's entry module, where there is one.
+   * @param entry URL of the program's entry module, if it has one.
    * @returns Why some did not come up.
    */
   async start(entry: string | undefined): Promise<readonly unknown[]> {
@@ -51,12 +51,12 @@ export class OwnWorkers {
     return this.#options.respawn || this.#slots.some((slot) => slot.uid !== undefined);
   }
 
-  /** Why the last start, or the last worker, in the first place where one failed did. */
+  /** The last error of the first place in which a start or a worker has failed. */
   get lastStartError(): Error | undefined {
     return this.#slots.find((slot) => slot.lastError !== undefined)?.lastError;
   }
 
-  /** What is known about the end of a worker; `undefined` if it never was one of these. */
+  /** The known facts about the end of a worker; `undefined` if the pool never spawned it. */
   async describeLoss(uid: string): Promise<LostWorker | undefined> {
     for (const slot of this.#slots) {
       const loss = await slot.describe(uid);

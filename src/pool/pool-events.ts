@@ -7,7 +7,7 @@ import { assertBoolean, assertKnownOptions, assertSignal } from "../errors/check
 import { EventStream } from "../internal/event-stream.ts";
 import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
 
-/** What to read, and until when. */
+/** Which events to read, and until when. */
 export interface PoolEventsOptions {
   readonly signal?: AbortSignal;
   readonly tasks?: boolean;

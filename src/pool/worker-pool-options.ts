@@ -25,23 +25,26 @@ export interface WorkerPoolOptions {
    */
   readonly size?: number | undefined;
   /**
-   * Most additional discovered workers the pool admits: an integer from 0, or from 1 in a pool that spawns
-   * none. A cap on admission, not a reservation. Default: no limit.
+   * The largest number of discovered workers that the pool admits besides its own: an integer from 0, or from 1
+   * in a pool that spawns none. A cap on admission, not a reservation. Default: no limit.
    */
   readonly lease?: number | undefined;
   /** Where further workers are found, and where the pool's own are published. Default: none. */
   readonly discovery?: Discovery | undefined;
-  /** Tags of the spawned workers; of discovered ones, only those with at least one of them are used. Default: none, all. */
+  /**
+   * Tags of the spawned workers; of discovered workers, only those with at least one of these tags are used.
+   * Default: no tags, and all discovered workers are used.
+   */
   readonly tags?: readonly string[] | undefined;
-  /** What the spawned workers are made of. Default: `ProcessWorker.factory()`. */
+  /** Makes the spawned workers. Default: `ProcessWorker.factory()`. */
   readonly worker?: WorkerFactory | undefined;
   /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | undefined;
   /** Members admitted before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
   /**
-   * Milliseconds, from 0, that calls wait for a worker while there is none; also what a spawned worker may take
-   * to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
+   * Milliseconds, from 0, that calls wait for a worker while there is none; also how long a spawned worker may
+   * take to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
    */
   readonly quorumTimeout?: number | undefined;
   /** Milliseconds, from 0, that `close()` lets calls finish. Default 60 000. */
@@ -54,7 +57,7 @@ export interface WorkerPoolOptions {
   readonly respawn?: boolean | undefined;
   /**
    * Milliseconds that a worker may leave a ping unanswered after a call on it was cancelled, before it is
-   * killed and replaced; also how long one that is asked to end may take, before it is killed. Default 5 000.
+   * killed and replaced; also how long a worker that is asked to end may take before it is killed. Default 5 000.
    */
   readonly killGrace?: number | undefined;
 }
@@ -64,9 +67,9 @@ export interface ResolvedWorkerPoolOptions {
   readonly size: number;
   readonly tags: readonly string[];
   readonly worker: WorkerFactory;
-  /** What its proxy is made with; the lease is that of own and found workers together. */
+  /** Options of its proxy; the lease there counts own and found workers together. */
   readonly proxy: WorkerProxyOptions;
-  /** What a worker may take to start, unless its factory says otherwise. */
+  /** How long a worker may take to start, unless its factory says otherwise. */
   readonly startTimeoutMs: number;
   /** How long a worker that is asked to end may take. */
   readonly killGraceMs: number;

@@ -44,7 +44,7 @@ type PoolState = "created" | "opening" | "open" | "closing" | "closed";
 export class WorkerPool implements CallTarget {
   /** Unique among the pools and proxies of all processes. */
   readonly id: string = randomUUID();
-  /** What carries the pool's calls. */
+  /** The proxy that carries the pool's calls. */
   readonly proxy: WorkerProxy;
   /** Resolves when the pool has been closed and nothing of it is left. Never rejects. */
   readonly closed: Promise<void>;
@@ -143,7 +143,7 @@ export class WorkerPool implements CallTarget {
     return this.proxy.workers;
   }
 
-  /** What carries its calls; for the library's own use. */
+  /** The dispatcher of its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
     if (this.#state === "created" || this.#state === "opening") {
       throw new PoolClosedError(
@@ -154,10 +154,10 @@ export class WorkerPool implements CallTarget {
   }
 
   /**
-   * Runs `fn` so that calls made in it, and in what it starts, go to this pool.
+   * Runs `fn` so that calls made in it, and in everything asynchronous it starts, go to this pool.
    *
    * @returns What `fn` returns.
-   * @throws {@link InvalidOptionError} for what is not a function.
+   * @throws {@link InvalidOptionError} if `fn` is not a function.
    * @throws {@link PoolClosedError} when the pool has not been opened. In a closed pool `fn` runs, and its calls reject.
    * @example
    * await pool.run(() => add(1, 2));
@@ -170,14 +170,14 @@ export class WorkerPool implements CallTarget {
   }
 
   /**
-   * Calls `fn` for every item, a bounded number at a time, and gives the results as they are asked for.
+   * Calls `fn` for every item, a bounded number at a time, and yields the results as they are asked for.
    *
    * @param fn A routine, or a function that calls routines; those go to this pool.
    * @param items Read no faster than results are taken.
    * @param options Concurrency, order, signal; see {@link MapOptions}.
    * @returns The results. Nothing is called before the first one is asked for.
-   * @throws {@link InvalidOptionError} at once, for a bad option, or what cannot be mapped.
-   * @throws What a call throws; the iteration ends, and calls of a routine under way are cancelled.
+   * @throws {@link InvalidOptionError} at once, for a bad option, or if `fn` or `items` cannot be mapped.
+   * @throws The error of a call that fails; the iteration ends, and calls of a routine under way are cancelled.
    * @example
    * let total = 0;
    * for await (const sum of pool.map((n: number) => add(n, 1), [1, 2, 3], { concurrency: 2 })) total += sum;
@@ -217,11 +217,11 @@ export class WorkerPool implements CallTarget {
   }
 
   /**
-   * What happens in the pool from now on: to its workers, and to the calls made through it. A reader that
-   * falls 1 000 events behind loses the oldest.
+   * Events of the pool from now on, about its workers and about the calls made through it. A reader that falls
+   * 1 000 events behind loses the oldest.
    *
-   * @param options `signal` ends it. `tasks: false` leaves the calls out, of which there may be very many;
-   *   while nobody asks for them they cost nothing. Default true.
+   * @param options `signal` ends it. `tasks: false` leaves out events about calls, of which there may be very
+   *   many; while nobody reads them they cost nothing. Default true.
    * @throws {@link InvalidOptionError} at once, for a bad option.
    * @example
    * for await (const event of pool.events({ tasks: false })) console.log(event.type);
@@ -257,11 +257,11 @@ export class WorkerPool implements CallTarget {
   async #start(): Promise<this> {
     const { size } = this.#options;
     const role = workerRole();
-    // In a worker, this process's own entry is the worker host; the program is its parent's.
+    // In a worker, the entry of this process is the worker host; the program is that of its parent.
     const entry = role === undefined ? entryModule() : role.entry;
     if (size > 0) this.#announcements.open();
     const [errors] = await Promise.all([this.#workers.start(entry), this.proxy.open()]);
-    // Workers that were stopped because of a close() did not fail.
+    // Workers that a close() has stopped did not fail.
     if (errors.length > 0 && this.#end === undefined) {
       await this.close({ grace: 0 });
       throw new AggregateError(
@@ -291,7 +291,7 @@ export class WorkerPool implements CallTarget {
     }
   }
 
-  /** Whether a worker that comes now would have nothing to serve. */
+  /** Whether a worker that comes up now would get no calls. */
   get #ending(): boolean {
     return this.#state === "closed" || (this.#state === "closing" && !this.#closing.draining);
   }

@@ -1,7 +1,6 @@
 /**
- * One place in a pool and the worker in it: started, watched, replaced with growing pauses when it dies.
- * It never gives up by itself; a crash loop is reported, and calls that wait meanwhile have a bound of
- * their own.
+ * One place in a pool and the worker in it: started, watched, replaced with growing pauses when it dies. It
+ * never gives up by itself; a crash loop is reported, and `quorumTimeout` bounds how long calls wait meanwhile.
  */
 
 import { randomUUID } from "node:crypto";
@@ -22,21 +21,21 @@ import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 
-/** The first replacement starts after a tenth of a second; one that keeps dying is tried again every half minute. */
+/** The first replacement starts after a tenth of a second; a worker that keeps dying is replaced every half minute. */
 const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
 /**
- * A worker that has come up can come up again: the pause before the next one stays within this. What ended
- * it was a call, or somebody outside, and the calls of others wait meanwhile.
+ * The longest pause after a worker that had come up: it can come up again, since a call or somebody outside
+ * ended it, and the calls of others wait meanwhile.
  */
 const RESPAWN_SERVED_MAX_MS = 2_000;
-/** A worker that lived this long was sound: its death does not count towards a crash loop. */
+/** If a worker lived this long, its death does not count towards a crash loop. */
 const SOUND_MS = 10_000;
 /** Deaths in a row that are reported as a crash loop. */
 const CRASH_LOOP = 3;
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
 
-/** What a slot needs of its pool. */
+/** The pool as a slot sees it. */
 export interface WorkerSlotOptions {
   readonly factory: WorkerFactory;
   readonly tags: readonly string[];
@@ -82,7 +81,7 @@ export class WorkerSlot {
     await this.#spawn();
   }
 
-  /** What is known about a worker that was in this place; `undefined` if it never was. */
+  /** The known facts about a worker that was in this place; `undefined` if it never was. */
   async describe(uid: string): Promise<LostWorker | undefined> {
     if (this.#worker?.uid === uid) {
       const { exited, pid } = this.#worker;
@@ -173,7 +172,7 @@ export class WorkerSlot {
     if (wasReady) {
       this.#lastWords = `The last one ${explainExit(exit)}`;
       this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
-      // One that was killed for blocking was not at fault, nor was one that served for a while.
+      // A worker that was killed for blocking was not at fault, nor was one that served for a while.
       if (this.#killed?.uid === uid || performance.now() - this.#readyMs >= SOUND_MS) this.#deaths = 0;
     }
     if (wasReady || this.#deaths > 0) this.#scheduleRespawn(wasReady ? "served" : "never-ready");

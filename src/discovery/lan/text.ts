@@ -27,7 +27,9 @@ export interface LanText {
   readonly namespace: string | undefined;
   /**
    * Grows with every change, the taking back included: a host's packets come over several sockets, and an older
-   * one may be read after a newer one. Undefined: not stated. */ readonly revision: number | undefined;
+   * one may be read after a newer one. Undefined: not stated.
+   */
+  readonly revision: number | undefined;
   /** For `parseWorkerMetadata`, once uid and address are added. */
   readonly fields: Readonly<Record<string, unknown>>;
 }

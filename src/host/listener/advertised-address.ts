@@ -1,4 +1,4 @@
-/** Where a worker's record says it is reached. It never names an address that leads others elsewhere. */
+/** The address that a worker's record names. It is never one that leads other hosts to a different machine. */
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
@@ -13,15 +13,16 @@ import {
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Decides what a record names in place of what is bound.
+ * Decides which host and port a record names in place of those bound.
  *
- * For a wildcard that is this host's first address that others can reach, IPv4 before IPv6, and on a host that is on no
- * network the loopback address. On one whose addresses all mean something to itself only, there is nothing to name.
+ * For a wildcard that is this host's first address that others can reach, IPv4 before IPv6, and on a host that
+ * is on no network the loopback address. If this host has only addresses that mean nothing to others, there is
+ * nothing to name.
  *
  * @param network Already checked.
- * @param listing What `os.networkInterfaces()` says.
- * @returns What is absent is as bound.
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `advertise`) where there is nothing to name.
+ * @param listing The result of `os.networkInterfaces()`.
+ * @returns Host and port to name. If one is absent, the record names the one bound.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `advertise`) if there is nothing to name.
  */
 export function advertisedEndpoint(
   network: NetworkOptions,
@@ -36,8 +37,8 @@ export function advertisedEndpoint(
 /**
  * Makes the address of a record.
  *
- * @param bound What the worker listens on.
- * @param advertised What to name instead.
+ * @param bound Host and port that the worker listens on.
+ * @param advertised Host and port to name instead.
  * @returns `host:port` or `[v6]:port`.
  */
 export function advertisedAddress(bound: Required<Endpoint>, advertised: Partial<Endpoint>): string {

@@ -1,8 +1,8 @@
-/** What the main thread of a worker and its listener thread tell each other. Types only. */
+/** The messages between the main thread of a worker and its listener thread. Types only. */
 import type { MessagePort } from "node:worker_threads";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 
-/** What the listener thread is started with. */
+/** Settings with which the listener thread is started. */
 export interface ListenerInit {
   readonly host: string;
   readonly port: number;
@@ -18,7 +18,7 @@ export type ListenerMessage =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | {
       readonly type: "failed";
-      /** Present where an option is to blame. */
+      /** Present if an option is to blame. */
       readonly option?: { readonly name: string; readonly value: unknown; readonly expected: string };
       readonly message: string;
     }

@@ -1,6 +1,6 @@
 /**
  * The main thread's side of a worker's listener thread: starts it, serves the sessions it hands over, and ends it.
- * What the thread does is in `thread.ts`.
+ * The thread itself is in `thread.ts`.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -18,7 +18,10 @@ import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 /** How long the thread may take to end, beyond the time granted to its connections. */
 const TERMINATION_GRACE_MS = 1_000;
 
-/** The thread's entry module: beside this one in the source; in the build, which has no folder for every chunk, in `host`. */
+/**
+ * The thread's entry module: beside this one in the source; in the build, where chunks lie in other folders, in
+ * `host`.
+ */
 const THREAD_URL = new URL(
   import.meta.url.endsWith(".ts")
     ? "./thread.ts"
@@ -28,7 +31,7 @@ const THREAD_URL = new URL(
   import.meta.url,
 );
 
-/** What a listener needs of its worker. */
+/** The worker as its listener sees it. */
 export interface NetworkListenerOptions extends ListenerInit {
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
@@ -122,7 +125,7 @@ export class NetworkListener {
     this.#exited = parts.exited;
   }
 
-  /** Gives the thread the record that it describes the worker with. */
+  /** Gives the thread the record with which it answers `describe`. */
   announce(worker: WorkerMetadata): void {
     this.#send({ type: "record", record: encodeWorkerMetadata(worker) });
   }
@@ -130,7 +133,7 @@ export class NetworkListener {
   /**
    * Takes no more connections, waits until those there are have ended, and ends the thread. Idempotent.
    *
-   * @param graceMs Milliseconds after which connections that are left are cut off.
+   * @param graceMs Milliseconds after which the remaining connections are cut off.
    */
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
@@ -160,7 +163,7 @@ function startThread(init: ListenerInit): Worker {
   const options = { name: "merino listener", execArgv: [], env };
   if (!THREAD_URL.pathname.endsWith(".ts"))
     return new Worker(THREAD_URL, { ...options, workerData: { init } });
-  // From source, as in this library's own tests: threads of Node 20 take a loader only by its own call.
+  // Run from source, as in this library's own tests: in a thread, Node 20 gets a loader only by a call inside it.
   const tsx = dirname(createRequire(import.meta.url).resolve("tsx/package.json"));
   const loader = pathToFileURL(join(tsx, "dist/esm/api/index.mjs")).href;
   return new Worker(START_FROM_SOURCE, {

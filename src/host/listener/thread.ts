@@ -1,7 +1,7 @@
 /**
- * What the listener thread of a network worker runs: it holds the connections, answers `idle`, `stop` and
- * `describe` by itself, and relays everything else to the main thread, so that a routine that keeps that
- * thread busy neither drops a connection nor makes the worker unreachable. It loads nothing of the user's.
+ * The program of a network worker's listener thread: it holds the connections, answers `idle`, `stop` and
+ * `describe` by itself, and relays everything else to the main thread, so that a routine that keeps that thread
+ * busy neither drops a connection nor makes the worker unreachable. It loads no user code.
  */
 import { writeSync } from "node:fs";
 import { MessageChannel, parentPort, workerData } from "node:worker_threads";
@@ -25,7 +25,7 @@ const STOP_GRACE_MS = 5_000;
 /** Sessions that callers may have open, beside calls of one stream each. */
 const MAX_SESSIONS = 4_096;
 
-/** How long a stream may be silent at first. */
+/** How long a new stream may stay silent. */
 const GREETING_MS = 10_000;
 
 const main = parentPort;
@@ -68,7 +68,7 @@ function stop(graceSeconds: number): void {
 async function serve(): Promise<GrpcListener> {
   const { host, port, controlPath, channel, maxBatchBytes, activity } = init;
   const grpc = await loadGrpc();
-  // The library prints what it also returns as an error, and what concerns only a peer.
+  // The library prints errors that it also returns, and faults that concern only a peer.
   if (process.env.GRPC_VERBOSITY === undefined && process.env.GRPC_NODE_VERBOSITY === undefined) {
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   }

@@ -1,6 +1,6 @@
 /**
  * Where a worker takes connections: on a Unix socket for callers on its host and, if it is asked to, on the
- * network. It hands them over, and knows from them where the worker can be reached.
+ * network. It hands the connections over, and knows the address at which the worker can be reached.
  */
 import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../../process/network-options.ts";
@@ -13,10 +13,10 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { advertisedAddress, advertisedEndpoint } from "./advertised-address.ts";
 import { NetworkListener } from "./network-listener.ts";
 
-/** How long connections of other hosts may take to get what was written before they are cut off. */
+/** How long connections of other hosts may take to receive data already written before they are cut off. */
 const NETWORK_FAREWELL_MS = 2_000;
 
-/** What is opened, and for whom. */
+/** Which listeners to open, and for whom. */
 export interface WorkerListenersOptions {
   /** Path of the Unix socket; its directory exists and belongs to this user alone. */
   readonly socketPath: string;
@@ -34,9 +34,12 @@ export interface WorkerListenersOptions {
 
 /** The listeners of one worker. */
 export class WorkerListeners {
-  /** What the worker's record gives as its address. */
+  /** The address in the worker's record. */
   readonly address: string;
-  /** Whether every caller is known to be a program of this user. Without credentials, those over the network are not. */
+  /**
+   * Whether every caller is known to be a program of this user. Without credentials, callers over the network are
+   * not.
+   */
   readonly secure: boolean;
   readonly #unix: UnixListener;
   readonly #network: OpenNetwork | undefined;
@@ -45,8 +48,8 @@ export class WorkerListeners {
   /**
    * Opens them. When that fails, nothing is left open.
    *
-   * @throws The system's error; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for a place to listen that
-   *   cannot be had.
+   * @throws The system's error; {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for an address that
+   *   cannot be bound.
    */
   static async open(options: WorkerListenersOptions): Promise<WorkerListeners> {
     const { socketPath, serve } = options;
@@ -71,7 +74,7 @@ export class WorkerListeners {
     this.#network = network;
   }
 
-  /** Gives the record out to callers on the network who ask for it. */
+  /** Sets the record that callers on the network get when they ask for it. */
   announce(worker: WorkerMetadata): void {
     this.#network?.listener.announce(worker);
   }
@@ -81,7 +84,7 @@ export class WorkerListeners {
     this.#unixClosing ??= this.#unix.close();
   }
 
-  /** Takes no more connections, and resolves when those there are have ended, which is their server's doing. */
+  /** Takes no more connections, and resolves when the existing ones have ended; whoever serves them ends them. */
   async close(): Promise<void> {
     this.closeUnix();
     await Promise.all([this.#unixClosing, this.#network?.close(NETWORK_FAREWELL_MS)]);

@@ -1,6 +1,6 @@
 /**
- * Loads a worker's backpressure hook from a module, since a function cannot cross into another process. What
- * the hook answers, and when, is checked where it is asked.
+ * Loads a worker's backpressure hook from a module, since a function cannot cross into another process.
+ * `worker/accept-hook.ts` checks the hook's answers.
  */
 import { inspect } from "node:util";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
@@ -30,7 +30,7 @@ export async function loadAcceptHook(loader: ModuleLoader, moduleUrl: string): P
       expected: "a module whose hook is a plain function, which answers true or false at once",
     });
   }
-  return hook as AcceptHook; // what it answers is checked at every answer
+  return hook as AcceptHook; // `worker/accept-hook.ts` checks every answer
 }
 
 /** The default export of a CommonJS module is everything it exports. */

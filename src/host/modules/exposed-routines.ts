@@ -16,15 +16,15 @@ const MAX_SUGGESTIONS = 3;
 /** The routines of some modules. */
 export class ExposedRoutines {
   readonly #modules = new Set<string>();
-  /** Identities of what the modules export, wherever it was declared. */
+  /** Identities of the routines that the modules export, wherever these were declared. */
   readonly #exported = new Set<string>();
 
   /**
-   * Exposes what a module declares, also later, and what it exports now: routines, the method routines of
-   * classes, and whatever of these a namespace that it re-exports holds.
+   * Exposes the routines that a module declares, also later, and those that it exports now: routines, the
+   * method routines of classes, and both of these inside a namespace that it re-exports.
    *
    * @param moduleUrl `file:` URL.
-   * @param namespace What importing it gave; absent for one whose import does not come to its end.
+   * @param namespace The result of its import; absent for a module whose import never ends.
    * @returns How many routines callers can reach through this module.
    */
   add(moduleUrl: string, namespace: object | undefined): number {
@@ -64,7 +64,7 @@ function collectFromNamespace(namespace: object, into: Set<string>, seen: Set<ob
   for (const name of Object.keys(namespace)) {
     const value = read(namespace, name);
     if (typeof value === "function") collectFromFunction(value, into);
-    // `export * as jobs`; and what a CommonJS module exports, which is its default.
+    // `export * as jobs`; and the exports of a CommonJS module, which are its default export.
     else if (isNamespace(value) || (isObject(value) && (name === "default" || name === "module.exports")))
       collectFromNamespace(value, into, seen);
   }
@@ -103,12 +103,12 @@ function isObject(value: unknown): value is object {
   return (typeof value === "object" || typeof value === "function") && value !== null;
 }
 
-/** Values of data properties; a getter may do anything, and is left alone. */
+/** Values of data properties. Getters are not called, since they may do anything. */
 function ownValues(object: object): readonly unknown[] {
   return Object.values(Object.getOwnPropertyDescriptors(object)).map((descriptor) => descriptor.value);
 }
 
-/** An export may be unreadable yet, in a cycle of modules; then it is no routine either. */
+/** In a cycle of modules an export may not be readable yet; it is no routine then. */
 function read(object: object, name: string): unknown {
   try {
     return (object as Readonly<Record<string, unknown>>)[name];

@@ -1,5 +1,5 @@
 /**
- * Equates identities whose modules lie in different directories of a package, as source and build do: so that
+ * Equates identities whose modules lie in different directories of a package, such as source and build, so that
  * workers started from `dist/` serve callers that run `src/`. Pure; it finds nothing by itself.
  */
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
@@ -19,10 +19,11 @@ const EXTENSIONS: readonly (readonly string[])[] = [
 ];
 
 /**
- * Reads a mapping as the command line has it.
+ * Reads a mapping in the form of the command line.
  *
  * @param text For example `"dist=src"`.
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `map`, fault: caller) if it is none.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `map`, fault: caller) if the text is no
+ *   mapping.
  * @example
  * parseIdentityMapping("dist=src"); // => { from: "dist", to: "src" }
  */
@@ -39,10 +40,10 @@ export function parseIdentityMapping(text: string): IdentityMapping {
 }
 
 /**
- * Lists what else an identity may be called, the likeliest first. A mapping holds in both directions.
+ * Lists the other names that an identity may have, the likeliest first. A mapping holds in both directions.
  *
- * @param id As a caller says it.
- * @returns Identities other than `id`; empty for one that names no module.
+ * @param id The identity as a caller names it.
+ * @returns Identities other than `id`; empty if it names no module.
  * @example
  * mappedIdentities("thumbs/src/jobs.ts#resize", [{ from: "dist", to: "src" }])[0];
  * // => "thumbs/dist/jobs.ts#resize"
@@ -68,7 +69,7 @@ export function mappedIdentities(id: string, mappings: readonly IdentityMapping[
 
 function isDirectory(text: string | undefined): text is string {
   if (text === undefined || text.includes("#")) return false;
-  // What may not stand in an identity may not stand in a part of one.
+  // Characters that an identity may not contain are refused in a part of one, too.
   return text === "." || identityFault(`package/${text}/module`) === undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Marks code that runs because a worker imports a module: its top level, what that calls, and whatever
- * continues from there. A running body is outside of every such scope. Nothing is decided here.
+ * Marks code that runs because a worker imports a module: its top level, the functions it calls, and everything
+ * that continues from there. A running body is outside of every such scope. `module-loader.ts` uses the mark to
+ * decide about pools.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { processWide } from "../../internal/process-wide.ts";
@@ -13,7 +14,7 @@ export interface ImportScope {
 
 const storage = processWide("host.import-scope", () => new AsyncLocalStorage<ImportScope>());
 
-/** Runs a function, and all that follows from it, as part of an import. */
+/** Runs a function, and everything asynchronous that it starts, as part of an import. */
 export function runInImportScope<T>(scope: ImportScope, run: () => T): T {
   return storage.run(scope, run);
 }

@@ -1,6 +1,6 @@
 /**
- * References by the names that callers use where those differ from this worker's own by their directory: see
- * `identity-map.ts`. This is for what arrives; what is sent has the worker's own names.
+ * References under the names that callers use, if these differ from this worker's names by their directory: see
+ * `identity-map.ts`. Only for values that arrive; values sent have the worker's own names.
  */
 import type { References } from "../../codec/references.ts";
 import { findRoutine } from "../../identity/registry.ts";

@@ -1,11 +1,12 @@
 /**
- * Imports the modules that declare routines, in a worker. It knows how far each import has come, and tells
- * what a pool may do that is opened there. Which modules may be imported at all is decided by the caller.
+ * Imports the modules that declare routines, in a worker. It knows how far each import has come, and decides
+ * about pools that are opened in a worker. `routine-loader.ts` and `expose-modules.ts` decide which modules are
+ * imported at all.
  *
- * A module is imported at most once. The program's entry module counts as imported far enough when it opens
- * a pool, because from there on it is the caller's program, and stays suspended. What continues from an
- * import belongs to it for good: a program that starts itself from a module other than the entry, and opens
- * its pool only after some `await`, would otherwise start workers without end.
+ * A module is imported at most once. The program's entry module counts as imported far enough when it opens a
+ * pool, because from there on it is the caller's program, and stays suspended. Code that continues from an
+ * import belongs to that import for good: a program that starts itself from a module other than the entry, and
+ * opens its pool only after some `await`, would otherwise start workers without end.
  */
 import { modulesOnStack } from "../../identity/call-site.ts";
 import { moduleOf } from "../../identity/module-url.ts";
@@ -21,10 +22,10 @@ export type ModuleState =
   /** Never asked for. */
   | "unknown"
   | "loading"
-  /** It is the entry and has opened a pool; what it declares below that is never reached. */
+  /** It is the entry and has opened a pool; declarations below that line are never reached. */
   | "suspended"
   | "loaded"
-  /** Its import was rejected; see `failure()`. What it declared before that exists. */
+  /** Its import was rejected; see `failure()`. Its declarations from before that exist. */
   | "failed";
 
 /** Imports modules for one worker. */
@@ -34,20 +35,20 @@ export interface ModuleLoader {
    * has settled, or until it has opened a pool if it is the entry. Callers share one import.
    *
    * @param moduleUrl `file:` URL.
-   * @param isRegistered Tells whether what the caller needs has been declared. It decides when the import was
-   *   rejected or cannot get any further: declared is good enough.
+   * @param isRegistered Tells whether the routine that the caller needs has been declared. If it has, `load`
+   *   resolves even though the import was rejected or cannot get any further.
    * @throws Error whose `cause` is the import's error; or saying that the import takes too long, for instance
    *   because a top-level `await` never settles.
    */
   load(moduleUrl: string, isRegistered?: () => boolean): Promise<void>;
-  /** Decides about a pool that is being opened, and if it suspends the entry, lets those who wait for it go on. */
+  /** Decides about a pool that is being opened. If that suspends the entry, callers waiting for the entry go on. */
   onOpen(): OpenVerdict;
   state(moduleUrl: string): ModuleState;
   /** Why a module's import was rejected; `undefined` if it was not. */
   failure(moduleUrl: string): unknown;
 }
 
-/** What a loader is made with. */
+/** Settings of a loader. */
 export interface ModuleLoaderOptions {
   /** `file:` URL of the entry module of the program that started the worker, if it has one. */
   readonly entry: string | undefined;
@@ -85,7 +86,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     );
     const settle = (state: "loaded" | "failed", failure?: unknown): void => {
       queue.cancel(late);
-      // A suspended CommonJS entry does get to its end, without having done what it was written for.
+      // A suspended CommonJS entry does reach its end, although its pool never opened.
       if (record.state === "loading") record.state = state;
       record.failure = failure;
       record.reached.resolve();
@@ -126,7 +127,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       try {
         await record.reached.promise;
       } catch (error) {
-        // Once given up, an import may still come to its end; a blocked one has declared all it ever will.
+        // An import that was given up may still end; a blocked one has declared all it ever will.
         if (record.state === "loading" && !(record.blocked && isRegistered())) throw error;
       }
       if (record.state === "failed" && !isRegistered()) throw importFailed(module, record.failure);

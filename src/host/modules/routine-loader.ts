@@ -16,9 +16,9 @@ import { ExposedRoutines } from "./exposed-routines.ts";
 import { type IdentityMapping, mappedIdentities } from "./identity-map.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
-/** What callers may ask of a worker. */
+/** Which routines and imports callers may ask for. */
 export interface RoutineLoaderOptions {
-  /** What callers may call that cannot cause imports. Default: nothing. */
+  /** The routines for callers that cannot cause imports. Default: none. */
   readonly exposed?: ExposedRoutines | undefined;
   /** Whether callers on this host may cause imports; network callers never can. Default true. */
   readonly importOnDemand?: boolean | undefined;
@@ -48,7 +48,7 @@ export function createRoutineLoader(
     if (!restricted) return undefined;
     const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
     if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
-    // Where it is declared is nothing that the network has to know.
+    // The network need not know where it is declared.
     if (definition.declaration?.conflict !== undefined)
       return createNack(
         NackCode.UNKNOWN_ROUTINE,
@@ -91,7 +91,7 @@ async function load(
   return definition;
 }
 
-/** What is found under an identity, or else under one that the mappings equate with it. */
+/** The first result for an identity, or else for one that the mappings equate with it. */
 function firstOf(
   id: string,
   mappings: readonly IdentityMapping[],
@@ -119,7 +119,10 @@ function listed(near: readonly string[]): string {
   return near.length === 0 ? "" : `; the worker has ${near.map((name) => `'${name}'`).join(", ")}`;
 }
 
-/** By the names that test runners look for; some of Node's own patterns are those of ordinary programs as well. */
+/**
+ * Recognises test files by the names that test runners look for, except patterns of Node's that ordinary programs
+ * match as well.
+ */
 function isTestFile(moduleUrl: string): boolean {
   const { pathname } = new URL(moduleUrl);
   return /\.(?:test|spec)\.[cm]?[jt]sx?$/.test(pathname) || pathname.includes("/__tests__/");
@@ -146,7 +149,7 @@ function explainMiss(loader: ModuleLoader, request: RoutineRequest, module: stri
  * Explains an error of a body that met a binding which its module never got to initialise, because the
  * module was suspended at `open()`.
  *
- * @returns The error, its message completed where that applies.
+ * @returns The error, with the explanation added if it applies.
  */
 export function explainSuspended(
   loader: ModuleLoader,

@@ -1,8 +1,8 @@
 /**
- * Makes this process able to import TypeScript where its parent could by means that a child does not
- * inherit: a test runner's own transform, or a loader that was registered by code. It uses the `tsx` that is
- * installed beside the module; it brings none. It acts before the first import of a TypeScript file, since
- * Node remembers a failed one.
+ * Makes this process able to import TypeScript if its parent could by means that a child does not inherit: a
+ * test runner's own transform, or a loader that was registered by code. It uses the `tsx` that is installed
+ * beside the module; it brings none of its own. It acts before the first import of a TypeScript file, since
+ * Node remembers a failed import.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ const LOADERS =
 const support = processWide("host.typescript", (): { registered?: Promise<void> } => ({}));
 
 /**
- * Prepares the import of a module, if it is TypeScript that this process cannot take yet. Concurrent callers
+ * Prepares the import of a module, if it is TypeScript that this process cannot load yet. Concurrent callers
  * share one preparation; a failed one is tried again for the next module, which may have tsx at hand.
  *
  * @param moduleUrl `file:` URL of the module.
@@ -77,7 +77,7 @@ async function register(directory: string): Promise<void> {
   for (const api of apis) (api as { register(): unknown }).register();
 }
 
-/** What `--import tsx` would load. */
+/** The file that `--import tsx` would load. */
 function loaderOf(directory: string): string {
   const require = createRequire(join(directory, "package.json"));
   const { exports } = require("./package.json") as { exports?: Record<string, unknown> };

@@ -1,7 +1,7 @@
 /**
  * The calls that some worker has refused and that wait for one not asked yet, which has no room or is still
  * connecting. Each call waits independently of the others. It waits without limit for a member that is ready but
- * busy, and at most `timeoutMs` for one that is not ready. Where a call goes on is not decided here.
+ * busy, and at most `timeoutMs` for one that is not ready. `waiting-calls.ts` decides where a call goes on.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";

@@ -18,7 +18,7 @@ export interface AddressClaim {
   readonly lifetimeMs: number;
 }
 
-/** Most addresses of one name that one sender may report, so that it leaves room for those of others. */
+/** The largest number of addresses of one name that one sender may report, so that it leaves room for those of others. */
 const MAX_ADDRESSES_PER_SOURCE = 8;
 /** Most addresses of one name. */
 const MAX_ADDRESSES = 64;

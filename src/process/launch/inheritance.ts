@@ -1,6 +1,6 @@
 /**
  * Decides which options and environment variables of this process its workers inherit. Loaders, limits and
- * permissions pass; what would make the child run something else, watch, test or compete for a port does not.
+ * permissions pass; options that would make the child run something else, watch, test or compete for a port do not.
  * Pure functions: they take the parent's state and return the child's arguments and environment.
  */
 import { devNull } from "node:os";

@@ -77,7 +77,10 @@ function prepare(
     dispatcher,
     request: {
       definition,
-      receiver: receiverToSend(definition, receiver),
+      receiver:
+        receiver === undefined && definition.owner === undefined
+          ? undefined // as in nearly every call
+          : receiverToSend(definition, receiver),
       parameters,
       options,
       parent: scope?.task,

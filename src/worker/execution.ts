@@ -218,7 +218,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     try {
       parameters = this.#parameters();
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
-      const fault = receiverFault(definition, receiver);
+      const plain = receiver === undefined && definition.owner === undefined;
+      const fault = plain ? undefined : receiverFault(definition, receiver);
       if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
     } catch (error) {
       this.refuse(

@@ -1,6 +1,7 @@
 /**
  * The walk of a call in `ARCHITECTURE.md` against the call itself: it names every file that a call of a known routine
- * on a worker of one's own enters, on both sides, and no other.
+ * on a worker of one's own enters, on both sides, and no other. On a machine that is busy a call may take longer than a
+ * short one does, and enter what the paragraph below the list says of such calls.
  */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -14,7 +15,7 @@ import { add, EnteredFiles, enteredByAdd, watchNext } from "./fixtures/walked-ro
 const CALLS_BEFORE = 50;
 
 test("the walk names every file that a call enters, and no other", async (context) => {
-  const named = new Set(await readWalk());
+  const { named, sometimes } = await readWalk();
   const pool = await WorkerPool.open({ size: 1 });
   const entered = new Set<string>();
   try {
@@ -28,16 +29,21 @@ test("the walk names every file that a call enters, and no other", async (contex
     await pool.close();
   }
 
-  const missing = [...entered].filter((file) => !named.has(file));
+  const missing = [...entered].filter((file) => !named.has(file) && !sometimes.has(file));
   const extra = [...named].filter((file) => !entered.has(file));
 
   assert.deepEqual({ missing, extra }, { missing: [], extra: [] });
   context.diagnostic(`looked at ${entered.size} files`);
 });
 
-/** The files that the walk and its table of tools name, as paths from `src/`. */
-async function readWalk(): Promise<string[]> {
+/** The files that the walk and its table of tools name, and those that only some calls enter, as paths from `src/`. */
+async function readWalk(): Promise<{ named: ReadonlySet<string>; sometimes: ReadonlySet<string> }> {
   const text = await readFile(path.join(ROOT, "ARCHITECTURE.md"), "utf8");
-  const section = /^## One call\n([\s\S]*?)^The first call/m.exec(text)?.[1] ?? "";
-  return [...section.matchAll(/[a-z][\w/-]*\/[\w-]+\.ts/g)].map(([file]) => file);
+  const [, always = "", sometimes = ""] =
+    /^## One call\n([\s\S]*?)^(The first call[\s\S]*?)^The way out/m.exec(text) ?? [];
+  return { named: filesIn(always), sometimes: filesIn(sometimes) };
+}
+
+function filesIn(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/[a-z][\w/-]*\/[\w-]+\.ts/g)].map(([file]) => file));
 }

@@ -8,4 +8,4 @@
 export const AHEAD_US = 1000;
 
 /** How long a routine's body is taken to run until it has been measured, in microseconds: as long as all that is sent ahead. */
-export const UNKNOWN_BODY_US: number = AHEAD_US;
+export const UNKNOWN_BODY_US = 1000;

@@ -1,4 +1,7 @@
-/** Rebuilds a balancer from what travelled with a task. Knows the registered kinds and nothing else: a descriptor may be hostile. */
+/**
+ * Rebuilds a balancer from a descriptor that travelled with a task. Knows the registered kinds and nothing else: a
+ * descriptor may be hostile.
+ */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { Balancer } from "./balancer.ts";
 import { LeastBusyBalancer } from "./least-busy-balancer.ts";

@@ -1,7 +1,7 @@
 /** The balancer port: in which order workers are offered a task. */
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
-/** What a balancer may know about the task. */
+/** The task, as far as a balancer may know it. */
 export interface BalancedTask {
   /** Identity of the routine. */
   readonly routine: string;

@@ -1,5 +1,6 @@
 /**
- * The default policy: whoever has the fewest of our calls in flight, in turn among equals, a few calls each.
+ * The default policy: chooses the worker with the fewest of our calls in flight, and among equals each in turn,
+ * a few calls at a time.
  *
  * Its only state is whose turn it is among equals; one instance may serve any number of pools.
  */

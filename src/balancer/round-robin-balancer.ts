@@ -1,9 +1,9 @@
 /**
  * Every worker in its turn, whatever it is doing.
  *
- * The turn is remembered by uid and moves when a worker is named, not when it accepts: calls made at the
- * same time then start at different workers. What a call has tried is its own, so that the turns of others
- * never make it skip or repeat a worker.
+ * The turn is remembered by uid and moves when a worker is named, not when it accepts: calls made at the same
+ * time then start at different workers. Each call remembers the workers it has tried, so that the turns of
+ * other calls never make it skip or repeat one.
  */
 import type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer.ts";
 
@@ -22,7 +22,7 @@ const NONE: ReadonlySet<string> = new Set();
 export class RoundRobinBalancer implements Balancer {
   readonly descriptor: { readonly kind: "round-robin" } = { kind: "round-robin" };
   #lastUid: string | undefined;
-  /** Where `#lastUid` stood; its successor is there should it have left. */
+  /** The index of `#lastUid`. If that worker has left, its successor is there. */
   #lastIndex = -1;
 
   /** @returns Index of the next candidate in turn that has room; −1 if none has. */

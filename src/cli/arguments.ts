@@ -56,7 +56,7 @@ export function parseModule(text: string): string {
   return pathToFileURL(path).href;
 }
 
-/** Runs a parser of the library; what it refuses is refused as an argument. */
+/** Runs a parser of the library, and turns its refusal into that of an argument. */
 export function asArgument<T>(parse: () => T): T {
   try {
     return parse();

@@ -1,4 +1,7 @@
-/** `merino doctor`: what this side is, and what it would make of each worker it sees. It only looks. */
+/**
+ * `merino doctor`: describes this side, and says of each worker it sees whether a pool here would admit it. It
+ * changes nothing.
+ */
 import { Command } from "commander";
 import { judgeAdmission } from "../client/members/admission.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -23,7 +26,7 @@ interface DoctorCommandOptions {
 interface Check {
   readonly name: string;
   readonly ok: boolean;
-  /** What was found, or what is wrong and what to do. */
+  /** The finding; or the fault and its remedy. */
   readonly detail: string;
 }
 
@@ -74,7 +77,7 @@ Examples:
 export function doctorCommand(terminal: Terminal): Command {
   return new Command("doctor")
     .summary("find out why workers are not used")
-    .description("Finds out why workers are not used: versions, addresses, what would be refused and why.")
+    .description("Finds out why workers are not used: versions, addresses, which would be refused and why.")
     .addOption(discoveryOption())
     .addOption(waitOption())
     .option("--json", "print JSON instead of text", false)

@@ -17,11 +17,11 @@ interface LsCommandOptions {
 const ANSWER_MS = 2_000;
 
 const DETAILS = `
-IDLE is the time since the worker's last call ended: 'busy' while it has one, '-' where it cannot be asked, as
+IDLE is the time since the worker's last call ended: 'busy' while it has one, '-' if it cannot be asked, as
 the workers of a pool that serves its own program only.
 
 With --json it prints one array; each element has the worker's record as it was announced, and idle: the time in
-milliseconds, 0 while it is busy, null where it cannot be asked.
+milliseconds, 0 while it is busy, null if it cannot be asked.
 ${DISCOVERY_DETAILS}
 
 Exit codes: 0 also when there are no workers, 1 the discovery failed, 2 wrong options.

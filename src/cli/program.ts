@@ -46,8 +46,8 @@ export function createProgram(terminal: Terminal, ended: (exitCode: number) => v
 /**
  * Runs a command line.
  *
- * @param words What follows the command's own name.
- * @returns The exit code; whatever was wrong has been said on the terminal.
+ * @param words The words after the command's own name.
+ * @returns The exit code; any error has been reported on the terminal.
  */
 export async function runProgram(words: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode: number = ExitCode.OK;

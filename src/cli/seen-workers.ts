@@ -1,4 +1,7 @@
-/** The workers that a discovery reports within a given time. Discoveries report changes without end and never say that this was all. */
+/**
+ * The workers that a discovery reports within a given time. Discoveries report changes without end and never say
+ * that all workers have been reported.
+ */
 import type { Discovery } from "../discovery/discovery.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
@@ -10,7 +13,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
  * @param waitMs How long, in milliseconds.
  * @param enough Ends the wait early once it is true of a worker.
  * @returns The workers present at the end, by uid.
- * @throws What ends the discovery, such as a runtime directory that is not this user's own.
+ * @throws The error that ends the discovery, such as a runtime directory that is not this user's own.
  */
 export async function seenWorkers(
   discovery: Discovery,

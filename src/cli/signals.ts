@@ -6,7 +6,7 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 /** A signal that has come. */
 export interface ReceivedSignal {
   readonly name: (typeof SIGNALS)[number];
-  /** What a process that it ended would be seen to exit with. */
+  /** The exit code that a process ended by it would have. */
   readonly exitCode: number;
 }
 

@@ -2,7 +2,7 @@
 
 /** The two streams of a command. */
 export interface Terminal {
-  /** What the command was asked for: an address, a list, JSON. */
+  /** The result that was asked for: an address, a list, JSON. */
   out(text: string): void;
   /** Everything else. */
   err(text: string): void;

@@ -1,4 +1,4 @@
-/** `merino worker`: the options of a network worker on the command line. What serves is in `worker-service.ts`. */
+/** `merino worker`: the options of a network worker on the command line. `worker-service.ts` runs the worker. */
 import { Command, Option } from "commander";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
@@ -171,13 +171,13 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     });
 }
 
-/** The transport settings among the options; what was not given keeps its default. */
+/** The transport settings among the options; those not given keep their defaults. */
 function channelOptions(options: WorkerCommandOptions): ChannelOptions {
   const given = CHANNEL_OPTION_NAMES.map((name) => [name, options[name]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-/** Refuses what cannot be listened on before any module is imported. */
+/** Refuses addresses on which the worker cannot listen, before any module is imported. */
 function parseNetwork({ host, port, advertise, insecure }: WorkerCommandOptions): NetworkOptions {
   try {
     return resolveNetworkOptions({ host, port, advertise, insecure });

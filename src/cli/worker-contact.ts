@@ -1,4 +1,4 @@
-/** What commands ask of a single worker: whether it is there, since when it has been idle, and to end. */
+/** Requests of commands to a single worker: whether it is there, how long it has been idle, and to end. */
 import { connectWorker, makeHello } from "../client/members/connect-worker.ts";
 import { probeWorker } from "../client/members/probe-worker.ts";
 import { WorkerConnection } from "../client/worker-connection.ts";
@@ -17,7 +17,7 @@ export async function greetWorker(worker: WorkerMetadata, timeoutMs: number): Pr
 }
 
 /**
- * Asks a worker for how long it has had nothing to do.
+ * Asks a worker how long it has had nothing to do.
  *
  * @returns Milliseconds, 0 while it has calls; `undefined` if it cannot be asked, or does not answer in time.
  */

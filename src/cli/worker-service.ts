@@ -18,12 +18,12 @@ import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type SignalListener } from "./signals.ts";
 import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
 
-/** What is served, where, and for how long. */
+/** Which modules are served, where, and for how long. */
 export interface WorkerServiceOptions {
   /** `file:` URLs. */
   readonly modules: readonly string[];
   readonly network: NetworkOptions;
-  /** Where it announces itself; absent: nowhere. */
+  /** The discovery in which it announces itself; absent: none. */
   readonly discovery: Discovery | undefined;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
@@ -59,7 +59,7 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
   const starting = startWorker(options, publisher);
   const early = await Promise.race([starting.then(() => undefined), signals.first]);
   if (early !== undefined) {
-    // It has accepted no calls, and what it has opened ends with the process; but it may have been announced by now.
+    // It has accepted no calls, and its sockets end with the process; but it may have been announced by now.
     await Promise.race([retract(publisher, terminal), signals.second]);
     return early.exitCode;
   }
@@ -98,7 +98,7 @@ async function startWorker(
       accept: options.accept,
       mappings: options.mappings,
       discoveries: options.discovery?.descriptor === undefined ? [] : [options.discovery.descriptor],
-      // It belongs to nobody and may not end another worker; whoever owns that one watches over it.
+      // It belongs to no pool and may not end another worker; the owner of that worker watches over it.
       unresponsive: () => {},
     });
     await publisher?.publish({ type: "worker-added", worker: worker.metadata });
@@ -164,7 +164,7 @@ async function retract(publisher: Publisher | undefined, terminal: Terminal): Pr
   await waitAtMost(RETRACT_MS, retracted);
 }
 
-/** What kept the worker from serving: for a module's own error, with the place in it. */
+/** Explains why the worker could not serve: for a module's own error, with the place in it. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return `Cannot serve: ${errorText(error)}`;
   if ("syscall" in error) return `Cannot serve: ${explainStartFailure(error)}`;

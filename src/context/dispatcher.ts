@@ -38,7 +38,7 @@ export interface CallRequest {
 
 /** Carries calls to workers. */
 export interface Dispatcher {
-  /** Calls a function; settles as it does. */
+  /** Calls a function; settles as the function does. */
   call(request: CallRequest): Promise<unknown>;
   /** Calls a generator; nothing is sent before the first step. */
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown>;
@@ -46,6 +46,6 @@ export interface Dispatcher {
 
 /** A pool or proxy, as `with({ pool })` takes it. */
 export interface CallTarget {
-  /** What carries its calls; for the library's own use. */
+  /** The dispatcher of its calls; for the library's own use. */
   readonly dispatcher: Dispatcher;
 }

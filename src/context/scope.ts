@@ -1,5 +1,5 @@
 /**
- * What surrounds a call: the running task and the pool that calls go to. Held in one
+ * The scope of a call: the running task and the pool that calls go to. Held in one
  * `AsyncLocalStorage` for the whole process, shared by all copies of the package.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -10,7 +10,7 @@ import type { RunningTask, Task } from "./task.ts";
 /** The surroundings of a piece of running code. */
 export interface Scope {
   readonly task: RunningTask | undefined;
-  /** Where calls made here go. */
+  /** The dispatcher for calls made here. */
   readonly dispatcher: Dispatcher | undefined;
 }
 
@@ -35,7 +35,7 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
   return state.storage.run(scope, fn);
 }
 
-/** Runs `fn` outside any scope: for what outlives the task that happens to start it. */
+/** Runs `fn` outside any scope, for example to open a connection that outlives the task which needs it first. */
 export function runOutsideScope<T>(fn: () => T): T {
   return state.storage.exit(fn);
 }

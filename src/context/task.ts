@@ -15,7 +15,7 @@ export interface TaskCaller {
   readonly caller: TaskCaller | undefined;
 }
 
-/** The running task, from the inside: what `currentTask()` returns. */
+/** The running task as its routine sees it; `currentTask()` returns it. */
 export interface Task {
   /** UUID-shaped, unique per call. */
   readonly id: string;

@@ -1,8 +1,8 @@
 /**
- * Checks of options as users give them. A check that fails names the option, the value and what would have been
- * accepted; `undefined` passes everywhere, since it stands for an option that was not given.
+ * Checks of options as users give them. A check that fails names the option, the value and the values that
+ * would be accepted; `undefined` passes everywhere, since it stands for an option that was not given.
  *
- * What only one place expects, such as the form of an address, is checked there.
+ * A format that only one place expects, such as that of an address, is checked there.
  */
 import { isAbortSignal } from "../internal/is-abort-signal.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
@@ -11,7 +11,7 @@ import { InvalidOptionError } from "./invalid-option-error.ts";
 /** Which integers an option takes. */
 export interface IntegerRange {
   readonly least: number;
-  /** Absent: as many as a number can count. */
+  /** The largest value. Absent: the largest safe integer. */
   readonly most?: number;
 }
 
@@ -19,11 +19,11 @@ export interface IntegerRange {
 export interface DurationRange {
   /** The shortest. Default 0. */
   readonly least?: number;
-  /** What it must exceed, in place of `least`. */
+  /** A bound that it must exceed, in place of `least`. */
   readonly above?: number;
-  /** The longest. Default: what a timer takes, about 24 days. */
+  /** The longest. Default: the longest time of a timer, about 24 days. */
   readonly most?: number;
-  /** What it means to leave the option out, where that is worth saying, for example `"no limit"`. */
+  /** The meaning of leaving the option out, if that is worth saying, for example `"no limit"`. */
   readonly absent?: string;
 }
 

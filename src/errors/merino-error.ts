@@ -8,7 +8,7 @@
 /** Whose fault an error is. It tells what a caller can do about it. */
 export type Fault = "caller" | "routine" | "worker" | "network" | "configuration" | "bug";
 
-/** What the catalogue records about one error class. */
+/** The catalogue's entry for one error class. */
 export interface ErrorTraits {
   /** The class name, as `error.name` shows it. */
   readonly name: string;
@@ -17,7 +17,7 @@ export interface ErrorTraits {
   readonly fault: Fault;
 }
 
-/** What every error of Merino's has, whichever copy of the package made it. */
+/** The members of every error of Merino's, whichever copy of the package made it. */
 export interface MerinoErrorLike extends Error {
   /** The stable name of the error, `ERR_MERINO_…`: what to match on. */
   readonly code: string;

@@ -1,7 +1,10 @@
 /** A peer that breaks the wire protocol. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
-/** The peer sent bytes that the protocol does not allow. The stream, or the connection where its frame boundary is lost, was ended. */
+/**
+ * The peer sent bytes that the protocol does not allow. The stream was ended, or the whole connection if nobody can
+ * tell where the next frame begins.
+ */
 export class ProtocolError extends MerinoError {
   static {
     defineError(this, { name: "ProtocolError", code: "ERR_MERINO_PROTOCOL", fault: "network" });

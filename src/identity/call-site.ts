@@ -15,7 +15,7 @@ export interface DeclarationSite {
   readonly module: string;
   /** Name of the enclosing function when no module was being evaluated; `<anonymous>` if it has none. */
   readonly declaredIn: string | undefined;
-  /** The script as V8 names it, for people: with the query of a URL; the bundle, where the module is in one. */
+  /** The script as V8 names it, for people: with the query of a URL; the bundle, if the module is in one. */
   readonly script: string;
   /** The places of the calls in the script that led there, nearest first: `line:column`, with a space between. */
   readonly path: string;
@@ -26,7 +26,7 @@ export interface DeclarationSite {
 
 const REMEDY = "pass { module: import.meta.url }, in a module that a worker can import";
 
-/** Frames that show nearly every declaration whole. Reading the stack costs most of what a declaration costs. */
+/** Enough frames for nearly every declaration. Reading the stack is most of the cost of a declaration. */
 const USUAL_FRAMES = 8;
 /** Enough to see past any helpers around the declaration. */
 const MOST_FRAMES = 40;
@@ -34,9 +34,9 @@ const MOST_FRAMES = 40;
 /**
  * Determines the module that declares something by calling `below`.
  *
- * That is the module whose top level led to the call, so that a helper around `routine()` may live in
- * another file; where no top level is on the stack, as in an async function after an `await`, it is the
- * module of the direct caller. For code without a file the module must be given.
+ * That is the module whose top level led to the call, so that a helper around `routine()` may live in another
+ * file; if no top level is on the stack, as in an async function after an `await`, it is the module of the
+ * direct caller. For code without a file the module must be given.
  *
  * @param below The function that was called to declare; it calls this one itself.
  * @param given The module as the user names it: a `file:` URL or an absolute path. Wins over the stack.
@@ -106,11 +106,14 @@ function locate(
 /** The frame whose script is the declaring module: the top level that led to the call, or the direct caller. */
 function declaringFrame(frames: readonly StackFrame[], direct: StackFrame): StackFrame {
   if (direct.script === undefined) return direct;
-  // Where bodies cannot be seen, a function without a name counts as one.
+  // If bodies cannot be recognised, a function without a name counts as one.
   return frames.find(direct.isBody === undefined ? isUnnamed : isBody) ?? direct;
 }
 
-/** The path in a module that was given. Its script may be another, as of a bundle, or evaluated code. */
+/**
+ * The path in a module that was given. The module's script may have another name, as in a bundle, or be evaluated
+ * code.
+ */
 function pathTo(module: string, frames: readonly StackFrame[]): ModulePath {
   const direct = frames[0];
   const named = frames.find(({ source }) => moduleOf(source) === module);

@@ -1,8 +1,9 @@
 /**
  * The rule for two declarations of one identity, of routines and of portable classes alike. A module that is
- * evaluated again replaces what it has declared before; anything else under an identity that is taken is refused
- * where it is declared, because a worker, which finds things by their identity alone, would run the one for the
- * other. Texts decide nothing: functions made by a factory, a loop or `bind` have equal ones.
+ * evaluated again replaces what it has declared before; anything else under an identity that is taken is
+ * refused where it is declared, because a worker, which finds things by their identity alone, would run one
+ * instead of the other. The text of a function decides nothing: functions made by a factory, a loop or `bind`
+ * have equal ones.
  */
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { processWide } from "../internal/process-wide.ts";
@@ -10,12 +11,12 @@ import { warn } from "../internal/warn.ts";
 import type { DeclarationSite } from "./call-site.ts";
 import { modulePlace } from "./package-root.ts";
 
-/** Something declared under an identity: what the rule needs to know of it. */
+/** Something declared under an identity, as far as the rule needs it. */
 export interface Declaration {
   readonly id: string;
   /** Whether the identity was given as a whole, and not made from module and name. */
   readonly isIdGiven: boolean;
-  /** What is declared: the body of a routine, or a class. */
+  /** The body of a routine, or a class. */
   readonly subject: object;
   readonly site: DeclarationSite;
   /** Which copy of the package; see `ModulePlace`. One copy's declarations have nothing to do with another's. */
@@ -59,7 +60,7 @@ export type DeclarationKind = "routine" | "portable class";
 /** Identities shared by several modules that have been reported. */
 const reported = processWide("identity.shared-ids", (): Set<string> => new Set());
 
-/** Names this short are rarely a person's. */
+/** Names this short are rarely chosen by people. */
 const MINIFIED_LENGTH = 2;
 
 /** What to do about an identity whose name looks like a minifier's, as the end of a sentence; `""` for others. */
@@ -75,9 +76,9 @@ export function minifiedHint(id: string): string {
  * Decides what becomes of a declaration whose identity is taken in the same copy of the package.
  *
  * @returns Whether it takes the place of the known one; otherwise that one stays, since it is of a later evaluation.
- * @throws {@link RoutineDeclarationError} if both would mean different things by one identity. The known one has a
- *   conflict from then on, where it is of the same evaluation: a worker that imports the module finds it, and not
- *   the other.
+ * @throws {@link RoutineDeclarationError} if both would mean different things by one identity. If both are of
+ *   the same evaluation, the known one has a conflict from then on: a worker that imports the module finds that
+ *   one, and not the other.
  */
 export function takesPlaceOf(known: Declaration, next: Declaration, kind: DeclarationKind): boolean {
   if (known.site.module !== next.site.module) {
@@ -101,7 +102,7 @@ export function takesPlaceOf(known: Declaration, next: Declaration, kind: Declar
   return true;
 }
 
-/** What is wrong with things that are declared inside functions, where nobody can tell how often. */
+/** The explanation for declarations inside functions, which may run any number of times. */
 function repetition(site: DeclarationSite, there: string, here: string): string {
   const within = site.declaredIn === undefined ? "a function" : `the function '${site.declaredIn}'`;
   const found =
@@ -142,7 +143,7 @@ function takenHere(
   { there, here, kind }: { readonly there: string; readonly here: string; readonly kind: DeclarationKind },
 ): string {
   const option = next.isIdGiven ? "{ id }" : "{ name }";
-  // Where nothing but the turn tells evaluations apart, two in one turn look like one.
+  // If only the turn tells evaluations apart, two in one turn look like one.
   const tool =
     next.site.evaluation.kind === "other"
       ? ", or by a tool that evaluates the module twice at once, which has to let a turn of the event loop pass"

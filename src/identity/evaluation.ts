@@ -1,8 +1,8 @@
 /**
  * Tells the evaluations of a module apart. A module is evaluated again by hot reload, by test runners, and by
- * loaders that serve `import` and `require` separately; what it declares then replaces what it has declared
- * before, while two declarations in one evaluation are two things. Which of these a declaration is, is told here;
- * what follows from it is decided in `declaration.ts`.
+ * loaders that serve `import` and `require` separately; its declarations then replace the earlier ones, while
+ * two declarations in one evaluation are two things. This file finds the evaluation of a declaration;
+ * `declaration.ts` decides what follows from it.
  *
  * The evaluations are one list per process, whichever copy of the package asks.
  */
@@ -12,7 +12,7 @@ import type { ModulePath } from "./module-path.ts";
 
 /** One run of a module's code from its first line. */
 export interface Evaluation {
-  /** Counts up over all evaluations in the process: the greater is the later. */
+  /** Counts up over all evaluations in the process: a greater number is later. */
   readonly order: number;
   /** By what means it is known. Evaluations of different kinds live side by side and do not follow one another. */
   readonly kind: "import" | "require" | "other";
@@ -23,9 +23,9 @@ export interface Evaluation {
 }
 
 interface Evaluations {
-  /** Of ES modules, by URL with query: Node evaluates none of them twice. */
+  /** Evaluations of ES modules, by URL with query: Node evaluates none of them twice. */
   readonly byUrl: Map<string, Evaluation>;
-  /** By what exists once per evaluation: the `Module` of CommonJS, the function around a script. */
+  /** By an object that exists once per evaluation: the `Module` of CommonJS, or the function around a script. */
   readonly byObject: WeakMap<object, Evaluation>;
   /** The last one of each script that has no URL of its own. */
   readonly newest: Map<string, Evaluation>;
@@ -61,11 +61,11 @@ const { cache } = createRequire(import.meta.url);
 /**
  * Finds the evaluation that a declaration belongs to.
  *
- * What identifies one, in this order: the URL of an ES module; the `Module` of CommonJS while it is loading; the
- * function around a script, which V8 gives for code that is not strict. Where there is none of these (Jest's and
- * Vite's ES modules, vitest, the modules in a bundle), a path of calls by which something was declared before, in
- * another turn of the microtask queue, begins a new evaluation, and so does another text of the script. What a
- * named function declares later on belongs to the last evaluation of its script.
+ * An evaluation is identified, in this order, by: the URL of an ES module; the `Module` of CommonJS while it is
+ * loading; the function around a script, which V8 gives for code that is not strict. If there is none of these
+ * (Jest's and Vite's ES modules, vitest, the modules in a bundle), a path of calls by which something was
+ * declared before, in another turn of the microtask queue, begins a new evaluation, and so does another text of
+ * the script. A declaration that a named function makes later belongs to the last evaluation of its script.
  *
  * @param module The module, as `moduleOf` writes it; many may be in one script, as in a bundle.
  * @param path The calls that led from the module's body to the declaration.
@@ -84,8 +84,7 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
 /**
  * Calls a listener whenever a module is evaluated again: at its first declaration, before that is registered.
  *
- * @param listener Gets the module's URL. It must not throw.
- * @returns Ends it.
+ * @param listener Gets the module's URL. It must not throw. @returns A function that ends it.
  */
 export function onReevaluation(listener: (module: string) => void): () => void {
   evaluations.listeners.add(listener);

@@ -1,5 +1,5 @@
 /**
- * The text form of an identity, `<package name>/<module path>#<name>`, and what an identity may not be.
+ * The text form of an identity, `<package name>/<module path>#<name>`, and which texts are refused as one.
  * Identities come from the network: none that is accepted here can point outside a package, to a path of the
  * host or to a URL.
  */
@@ -50,7 +50,7 @@ export function parseIdentity(text: string): Identity | undefined {
 }
 
 /**
- * Refuses what cannot be an identity.
+ * Refuses a text that cannot be an identity.
  *
  * @throws {@link RoutineDeclarationError} naming what is wrong.
  */

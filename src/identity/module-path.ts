@@ -1,6 +1,6 @@
 /**
  * The part of the call stack that lies in the module of a declaration: which calls led there from the module's
- * body, or from the function in it that was called from elsewhere. Two declarations of one evaluation that are made
+ * body, or from the function in it that another script called. Two declarations of one evaluation that are made
  * at the same place, by a helper, differ in this path; those of a loop do not.
  */
 import type { StackFrame } from "./stack-frames.ts";
@@ -11,9 +11,12 @@ export type PathEnd =
   | "body"
   /** In the function that webpack has put around the module: it is being evaluated. */
   | "factory"
-  /** In a function without a name of its own, called from elsewhere: a callback, or the work of a tool not known here. */
+  /**
+   * In a function without a name of its own, called from another script: a callback, or the work of a tool not
+   * known here.
+   */
   | "callback"
-  /** In a function with a name, called from elsewhere, when the module may long have been evaluated. */
+  /** In a function with a name, called from another script, when the module may long have been evaluated. */
   | "function";
 
 /** The calls from a module's body to a declaration. */
@@ -28,11 +31,11 @@ export interface ModulePath {
   readonly caller: string | undefined;
   /** The function in which the path ends, if it is not strict. */
   outermost(): object | undefined;
-  /** Of the script's text, if V8 says it. */
+  /** SHA-256 of the script's text, if V8 provides it. */
   scriptHash(): string | undefined;
 }
 
-/** What webpack's modules are called from, in every bundle that is not minified. */
+/** The function that calls webpack's modules, in every bundle that is not minified. */
 const WEBPACK_REQUIRE = "__webpack_require__";
 
 /** How the name of a function begins. Tools name the functions that they put around modules after files: `./src/jobs.js`. */
@@ -42,7 +45,7 @@ const FUNCTION_NAME = /^[\p{ID_Start}$_#]/u;
  * Follows the stack through one script.
  *
  * @param frames The stack, nearest frame first.
- * @param script The `source` of those that count.
+ * @param script The `source` of the frames that count.
  */
 export function modulePath(frames: readonly StackFrame[], script: string): ModulePath {
   const own: StackFrame[] = [];
@@ -59,7 +62,7 @@ export function modulePath(frames: readonly StackFrame[], script: string): Modul
     if (callback === undefined && caller !== script && !FUNCTION_NAME.test(frame.functionName ?? ""))
       callback = { length: own.length, caller };
   }
-  // Of a stack that cannot be read nothing is known.
+  // The stack could not be read, so nothing is known.
   if (own.length === 0) return new Path(own, { script, end: "callback", caller });
   if (callback === undefined) return new Path(own, { script, end: "function", caller });
   return new Path(own.slice(0, callback.length), { script, end: "callback", caller: callback.caller });

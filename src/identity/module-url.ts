@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** Answers by script: following links takes longer than all else that a declaration does, and links do not change. */
+/** Answers by script: following links takes longer than the rest of a declaration, and links do not change. */
 const known = new Map<string, string>();
 
 /**

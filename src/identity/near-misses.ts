@@ -7,7 +7,7 @@ const MAX_DISTANCE = 12;
 
 /**
  * Suggests routines that may have been meant by an unknown identity: the same name in another module first,
- * then what is spelled much alike.
+ * then names that are spelled much alike.
  *
  * @param limit How many to give at most.
  * @returns Identities, the nearest first.

@@ -1,18 +1,19 @@
 /**
- * Gives a module the name it has on every host: its package and its path inside it. Resolving such a name
- * back to a file is not done here. The answer for a module never changes while the process runs.
+ * Gives a module the name it has on every host: its package and its path inside it. Nothing resolves such a
+ * name back to a file: callers send the URL of the module along. The answer for a module never changes while
+ * the process runs.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What a module is called, and which copy of its package it is in. */
+/** The name of a module, and the copy of its package it is in. */
 export interface ModulePlace {
   /** `<package name>/<path>`; see {@link moduleIdentity}. */
   readonly identity: string;
   /**
-   * Which copy of the package, where a program has several: the path of its root from the first `/node_modules/`
-   * on, which is the same wherever the program is installed. Empty for what is not in `node_modules`.
+   * Which copy of the package, if a program has several: the path of its root from the first `/node_modules/`
+   * on, which is the same wherever the program is installed. Empty for a module outside `node_modules`.
    */
   readonly copy: string;
   /** The package's version; empty without one. */
@@ -93,7 +94,7 @@ function findRoot(directory: string): PackageRoot | undefined {
   return root;
 }
 
-/** What a directory's `package.json` says; `undefined` without one that could name a package. */
+/** Name and version in a directory's `package.json`; `undefined` if there is none with a name. */
 function readPackage(directory: string): { readonly name: string; readonly version: string } | undefined {
   try {
     const text = readFileSync(join(directory, "package.json"), "utf8").replace(/^\uFEFF/, "");
@@ -102,7 +103,7 @@ function readPackage(directory: string): { readonly name: string; readonly versi
       return undefined;
     return { name, version: typeof version === "string" ? version : "" };
   } catch {
-    // Missing, unreadable or malformed: Node itself reports that where it matters.
+    // Missing, unreadable or malformed: Node itself reports that when it matters.
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The routines this process knows, by identity and by callable. It is one per process, whichever copy of the
- * package asks. What may share an identity is decided in `declaration.ts`; it never imports anything.
+ * package asks. `declaration.ts` decides which declarations may share an identity. Nothing is imported here.
  */
 import { processWide } from "../internal/process-wide.ts";
 import { takesPlaceOf } from "./declaration.ts";
@@ -38,7 +38,7 @@ export function findRoutine(id: string): RoutineDefinition | undefined {
   return registry.byId.get(id)?.at(-1);
 }
 
-/** What is known about a callable; `undefined` for anything but a routine. Replaced routines are known too. */
+/** The definition of a callable; `undefined` for anything but a routine. Replaced routines are known too. */
 export function definitionOf(callable: object): RoutineDefinition | undefined {
   return registry.byCallable.get(callable);
 }

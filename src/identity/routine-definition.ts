@@ -1,4 +1,4 @@
-/** What is known about a declared routine: its identity and where it came from. Data only. */
+/** The definition of a routine: its identity, its body and where it was declared. Data only. */
 
 import type { Declaration } from "./declaration.ts";
 
@@ -21,7 +21,7 @@ export interface RoutineDefinition {
   readonly timeoutMs: number | undefined;
   /** For a method: the prototype of its class, or for a static one the class. */
   readonly owner?: object | undefined;
-  /** The callable that users have; what arrives when the routine itself travels as a value. */
+  /** The callable that users have. A routine that travels as a value arrives as this. */
   readonly routine: object;
   /** Where and how it was declared; absent for one that another process has declared. */
   readonly declaration?: Declaration;

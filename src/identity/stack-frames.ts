@@ -1,6 +1,6 @@
 /**
  * Reads the call stack as data, whatever the program has done to `Error`. It captures and normalises;
- * what the frames mean is for `call-site.ts`. Every change made to `Error` while capturing is undone.
+ * `call-site.ts` interprets the frames. Every change made to `Error` while capturing is undone.
  */
 import util from "node:util";
 
@@ -14,11 +14,14 @@ export interface StackFrame {
   readonly source: string | undefined;
   /** Where in the script the call is, as `line:column`. */
   readonly position: string;
-  /** Whether the frame is the body of a whole script, as a module is; `undefined` where that cannot be seen. */
+  /** Whether the frame is the body of a whole script, as a module is; `undefined` if that cannot be determined. */
   readonly isBody: boolean | undefined;
-  /** The function itself, where V8 gives it: not in strict code. */
+  /** The function itself, if V8 provides it: not in strict code. */
   readonly function: object | undefined;
-  /** SHA-256 of the script's text in hexadecimal; `undefined` where V8 does not say. Costs 10 ms per megabyte, once. */
+  /**
+   * SHA-256 of the script's text in hexadecimal; `undefined` if V8 does not provide it. Costs 10 ms per megabyte,
+   * once.
+   */
   hash(): string | undefined;
 }
 
@@ -32,10 +35,10 @@ export interface CapturedStack {
 /** A function of any kind, for its identity. */
 export type AnyFunction = (...parameters: never) => unknown;
 
-/** What V8 says instead of a name. */
+/** Texts that V8 shows instead of a name. */
 const UNNAMED = new Set(["", "<anonymous>", "<static_initializer>", "<instance_members_initializer>"]);
 
-/** What V8 calls the outermost function of code that `eval()` or `new Function()` runs. */
+/** V8's name for the outermost function of code that `eval()` or `new Function()` runs. */
 const EVALUATED = "eval";
 
 interface NodeCallSite {
@@ -52,7 +55,7 @@ type GetCallSites = (frameCount: number, options: { readonly sourceMap: boolean 
  *
  * @param below The function whose callers are wanted; it calls this one through others.
  * @param options `limit`: how many frames to look at, at most. `via`: how many frames lie between this function
- *   and `below`. Used where the engine offers no function identity and a build tool has renamed `below`.
+ *   and `below`. Used if the engine offers no function identity and a build tool has renamed `below`.
  * @returns No frames when the stack cannot be read.
  */
 export function captureFrames(
@@ -62,7 +65,7 @@ export function captureFrames(
   return structuredFrames(below, options.limit) ?? nodeFrames(below, options) ?? textFrames(below);
 }
 
-/** A frame that reads from V8's call site what is asked for, since most of it rarely is. */
+/** A frame that reads from V8's call site only the fields that are asked for. */
 class StructuredFrame implements StackFrame {
   readonly functionName: string | undefined;
   readonly script: string | undefined;
@@ -125,8 +128,8 @@ function isOwnFrame(site: NodeJS.CallSite): boolean {
 }
 
 /**
- * Frames through what Node offers since version 22, which ignores Error.prepareStackTrace and the like; exported
- * for tests, which cannot freeze `Error`. `undefined` where Node does not offer it.
+ * Frames from Node's own function (since version 22), which ignores Error.prepareStackTrace and the like; exported
+ * for tests, which cannot freeze `Error`. `undefined` if this Node has no such function.
  */
 export function nodeFrames(
   below: AnyFunction,
@@ -198,7 +201,7 @@ function textOf(script: string | null | undefined): string | undefined {
   return script == null || script === "" ? undefined : script;
 }
 
-/** Sets a property of `Error`; returns what puts its descriptor back, or `undefined` if it cannot be set. */
+/** Sets a property of `Error`; returns a function that puts its descriptor back, or `undefined` if it cannot be set. */
 function override(key: "stackTraceLimit" | "prepareStackTrace", value: unknown): (() => void) | undefined {
   const before = Object.getOwnPropertyDescriptor(Error, key);
   const during = { value, writable: true, enumerable: before?.enumerable ?? true, configurable: true };

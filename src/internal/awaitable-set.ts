@@ -1,4 +1,4 @@
-/** A set whose becoming empty can be awaited: for what is under way, and whoever waits for all of it to be over. */
+/** A set that one can wait to become empty: it holds things under way, for those who wait until all are over. */
 
 /** A set that can be awaited. */
 export class AwaitableSet<T> extends Set<T> {

@@ -28,7 +28,7 @@ export class BodyTimeEstimates {
   /**
    * The estimate for a routine, always the same object.
    *
-   * @param definition What stands for the routine in this process; compared by reference.
+   * @param definition The object that stands for the routine in this process; compared by reference.
    */
   of(definition: object): BodyTimeEstimate {
     let estimate = this.#byRoutine.get(definition);

@@ -1,7 +1,7 @@
-/** What was thrown, in words and as an error: anything can be thrown, from any realm. Never throws itself. */
+/** Turns a thrown value into words or into an error: anything can be thrown, from any realm. Never throws itself. */
 import { isNativeError } from "node:util/types";
 
-/** The message of an error, or what was thrown as text. */
+/** The message of an error, or any other thrown value as text. */
 export function errorText(thrown: unknown): string {
   try {
     if (!isError(thrown)) return String(thrown);
@@ -15,7 +15,7 @@ export function errorText(thrown: unknown): string {
   }
 }
 
-/** The error that was thrown; whatever else was, as the cause of a new one. */
+/** The error that was thrown; any other thrown value becomes the cause of a new error. */
 export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(errorText(thrown), { cause: thrown });
 }

@@ -8,9 +8,9 @@ import { Fifo } from "./fifo.ts";
 
 /** How to limit and end one subscription. */
 export interface EventSubscriptionOptions {
-  /** Ends the subscription: the iteration finishes without an error, and what was not yet read is discarded. */
+  /** Ends the subscription: the iteration finishes without an error, and events not yet read are discarded. */
   readonly signal?: AbortSignal;
-  /** Most events kept for a slow reader. Default: the stream's. At least 1. */
+  /** The largest number of events kept for a slow reader, at least 1. Default: the `bufferLimit` of the stream. */
   readonly bufferLimit?: number;
 }
 
@@ -29,8 +29,9 @@ export class EventStream<T> {
   #closed = false;
 
   /**
-   * @param options `bufferLimit`: most events kept for each slow reader, default 1 000, at least 1. `subscribers`: told
-   *   how many readers there are, whenever that changes; while there are none, events need not even be made.
+   * @param options `bufferLimit`: the largest number of events kept for each slow reader, default 1 000, at
+   *   least 1. `subscribers`: told how many readers there are, whenever that changes; while there are none,
+   *   events need not even be made.
    */
   constructor(
     options: { readonly bufferLimit?: number; readonly subscribers?: (count: number) => void } = {},
@@ -62,7 +63,7 @@ export class EventStream<T> {
     return subscription;
   }
 
-  /** Ends every subscription once its reader has read what is buffered. Idempotent. */
+  /** Ends every subscription once its reader has read the buffered events. Idempotent. */
   close(): void {
     this.#closed = true;
     for (const subscription of this.#subscriptions) subscription.finish();
@@ -98,7 +99,7 @@ class Subscription<T> implements EventSubscription<T> {
     this.#buffer.push(event);
   }
 
-  /** No further events; what is buffered may still be read. */
+  /** No further events; buffered ones may still be read. */
   finish(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -106,7 +107,7 @@ class Subscription<T> implements EventSubscription<T> {
     for (const waiter of this.#waiters.drain()) waiter({ done: true, value: undefined });
   }
 
-  /** No further events, and what is buffered is gone. */
+  /** No further events; buffered ones are dropped. */
   cut(): void {
     this.#buffer.drain();
     this.finish();

@@ -1,9 +1,9 @@
-/** What counts as an `AbortSignal`, everywhere. */
+/** The one test for an `AbortSignal`, used everywhere. */
 
 /**
  * Whether a value can be used as an `AbortSignal`: it says whether it has fired, and can be listened to.
  *
- * By what it can do, not by `instanceof`: signals also come from other realms (a `vm` context, a test runner's
+ * Tests members, not `instanceof`: signals also come from other realms (a `vm` context, a test runner's
  * environment) and from polyfills.
  */
 export function isAbortSignal(value: unknown): value is AbortSignal {

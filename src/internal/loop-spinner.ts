@@ -1,7 +1,7 @@
 /**
- * Keeps the event loop turning for a moment instead of letting the thread sleep, where the next message is
- * likely to be there sooner than the system could wake it. It learns whether that pays, and does nothing
- * where it does not.
+ * Keeps the event loop turning for a moment instead of letting the thread sleep, if the next message is likely
+ * to be there sooner than the system could wake it. It learns whether that pays, and does nothing if it does
+ * not.
  *
  * Putting a thread to sleep and waking it costs 5 µs on a busy machine, and up to 100 µs on a virtual one
  * whose processor has gone idle: more than a short call takes altogether.
@@ -12,7 +12,10 @@ import { availableParallelism } from "node:os";
 const WINDOW_MS = 0.08;
 /** Each wait that pays earns two, each that does not costs one. */
 const MAX_CREDIT = 16;
-/** Without credit, so many waits are let pass before the next few are tried: both sides must be awake for it to pay. */
+/**
+ * Without credit, this many waits are let pass before the next few are tried: it pays only while both sides are
+ * awake.
+ */
 const PAUSE_WAITS = 32;
 const TRIAL_CREDIT = 4;
 

@@ -1,8 +1,8 @@
 /**
  * State that every copy of the package in a process (or thread) shares. All of it is kept here.
  *
- * Two copies are normal, so a module-level variable would exist twice. What is kept here must be made
- * of plain behaviour: a copy never checks it with `instanceof`.
+ * Two copies are normal, so a module-level variable would exist twice. Values kept here must work without
+ * `instanceof`, since the classes of two copies differ.
  */
 
 /**

@@ -12,7 +12,7 @@ function removeAll(): void {
     try {
       rmSync(path, { recursive: true, force: true });
     } catch {
-      // The process is ending; what cannot be removed now is swept by a later one.
+      // The process is ending; a later process sweeps files that cannot be removed now.
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Warnings for whoever runs the program: what goes wrong without concerning a call in particular.
+ * Warnings for whoever runs the program: about faults that concern no call in particular.
  *
- * Limits nothing: where a peer can cause a warning again and again, the caller puts a throttle in front.
+ * Limits nothing: if a peer can cause a warning again and again, the caller puts a throttle in front.
  */
 
 /** The code of a warning, by which programs tell warnings apart. `docs/failures.md` says what each means. */
@@ -23,7 +23,7 @@ export type WarningCode =
 /**
  * Emits a warning of the process; Node prints it unless the program listens for it.
  *
- * @param message A sentence for people: what happened and, where there is something to be done, what.
+ * @param message A sentence for people: what happened and, if something can be done, what to do.
  */
 export function warn(code: WarningCode, message: string): void {
   process.emitWarning(message, { type: "MerinoWarning", code });

@@ -1,4 +1,4 @@
-/** Tells code that opens a pool whether it runs inside a worker, and what it may do there. */
+/** Tells code that opens a pool whether it runs inside a worker, and whether it may open a pool there. */
 import { processWide } from "./process-wide.ts";
 
 /** What happens when a pool is opened, by where it is opened. */
@@ -13,7 +13,7 @@ export type OpenVerdict =
 /** The worker that this process is. */
 export interface WorkerRole {
   readonly uid: string;
-  /** URL of the entry module of the program that this worker belongs to, where it has one. */
+  /** URL of the entry module of the program that this worker belongs to, if it has one. */
   readonly entry: string | undefined;
   /** Decides about a pool that is being opened now. */
   readonly onOpen: () => OpenVerdict;

@@ -13,7 +13,7 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 const PREFETCH: IntegerRange = { least: 0, most: 1_000_000 };
 
-/** What a call may take. */
+/** The range of a call's time limits. */
 export const TIME_LIMIT: DurationRange = { above: 0, absent: "no limit" };
 
 const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {

@@ -4,7 +4,7 @@ import type { RoutineDefinition, RoutineKind } from "../identity/routine-definit
 import { resolveCallOptions } from "./call-options.ts";
 import { callGenerator, callOnce, type DefinitionSource, rejectedGenerator } from "./call-routine.ts";
 
-/** Where a routine that was bound to options has the routine itself; it does not travel in its place. */
+/** The property of a routine bound to options that holds the routine itself. The bound one cannot travel. */
 const ROUTINE: unique symbol = Symbol.for("merino.routine.bound") as never;
 
 interface Bound {

@@ -1,7 +1,7 @@
 /**
- * Methods as routines, declared with a decorator. The class of a method is not known where the method
- * is declared, so its identity is settled when the class first is: for a static method when the class
- * is defined, for an instance method at its first call or when a worker looks for it.
+ * Methods as routines, declared with a decorator. When a method is declared, its class is not known yet, so its
+ * identity is settled as soon as the class is: for a static method when the class is defined, for an instance
+ * method at its first call or when a worker looks for it.
  */
 
 import { portableById, portableByPrototype } from "../codec/portable-registry.ts";
@@ -26,8 +26,7 @@ interface PendingMethod {
  * Refuses a decorator that stands in front of something else than a method, or that a compiler calls in the
  * older form, with the class or its prototype and a key.
  *
- * @param target What was decorated.
- * @param context What came with it.
+ * @param target The first argument of the decorator. @param context Its second argument.
  */
 export function assertMethodDecorator(target: unknown, context: unknown): void {
   if (typeof context === "object" && context !== null && "kind" in context && "addInitializer" in context) {

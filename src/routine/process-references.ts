@@ -1,4 +1,4 @@
-/** What the codec looks up in this process: routines in their registry, classes in theirs. */
+/** Looks up routines and portable classes in this process's registries for the codec. */
 
 import { portableByConstructor, portableById, portableByPrototype } from "../codec/portable-registry.ts";
 import type { PortableClass, References, RoutineReference } from "../codec/references.ts";

@@ -1,10 +1,13 @@
 /** Transport settings that a worker advertises and its clients apply. */
 
-/** What a worker asks of its clients. Sizes in bytes, durations in milliseconds. */
+/** Settings that a worker asks its clients to keep to. Sizes in bytes, durations in milliseconds. */
 export interface ChannelOptions {
   /** Largest message accepted, binary parts included. Default 100 MiB. */
   readonly maxMessageSize?: number;
-  /** Most root calls one client sends at a time. Nested calls do not count. Default 100 000. */
+  /**
+   * The largest number of root calls that one client may have under way at the worker. Nested calls do not count.
+   * Default 100 000.
+   */
   readonly maxConcurrentCalls?: number;
   /** Silence on a network connection after which its peer is probed. Local connections need no probes. Default 30 000. */
   readonly keepaliveTime?: number;
@@ -12,7 +15,7 @@ export interface ChannelOptions {
   readonly keepaliveTimeout?: number;
 }
 
-/** What holds where a worker advertises nothing else. */
+/** The settings of a worker that advertises none. */
 export const DEFAULT_CHANNEL_OPTIONS: Required<ChannelOptions> = Object.freeze({
   maxMessageSize: 100 * 1024 * 1024,
   maxConcurrentCalls: 100_000,
@@ -20,7 +23,7 @@ export const DEFAULT_CHANNEL_OPTIONS: Required<ChannelOptions> = Object.freeze({
   keepaliveTimeout: 10_000,
 });
 
-/** Every option there is; a table, so that what reads them all cannot forget one. */
+/** Every option there is; a table, so that code that reads them all cannot forget one. */
 export const CHANNEL_OPTION_NAMES: readonly (keyof ChannelOptions)[] = Object.freeze(
   Object.keys(DEFAULT_CHANNEL_OPTIONS) as (keyof ChannelOptions)[],
 );

@@ -1,7 +1,7 @@
 /**
- * The numbers by which peers say which optional parts of the protocol they understand: in a Hello, in a
- * Task on `dispatch`, and in the Ack that answers it. What needs a feature is never sent to a peer that
- * does not list it. Numbers travel and never change meaning; unknown ones are ignored.
+ * The numbers by which peers say which optional parts of the protocol they understand: in a Hello, in a Task on
+ * `dispatch`, and in the Ack that answers it. A frame or field that needs a feature is never sent to a peer
+ * that does not list it. Numbers travel and never change meaning; unknown ones are ignored.
  */
 
 export const Feature = {

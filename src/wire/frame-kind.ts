@@ -1,4 +1,4 @@
-/** What a frame says: the flat list of the schema's nested oneofs, as the session switches on it. */
+/** The kinds of frames: the schema's nested oneofs as one flat list, on which the session switches. */
 
 /** Every frame a batch can carry, flattened. The numbers are internal; they never travel. */
 export const FrameKind = {

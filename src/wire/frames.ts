@@ -1,7 +1,7 @@
 /**
- * The contents of frames as plain data: what the session hands to the writer and gets from the reader.
+ * The contents of frames as plain data, which the session passes to the writer and gets from the reader.
  * In all of them 0, `""` and `undefined` mean "absent", as in proto3. All numbers are integers between
- * 0 and 2^53 - 1 (2^32 - 1 where the schema says uint32); the writer does not check them again.
+ * 0 and 2^53 - 1 (2^32 - 1 if the schema says uint32); the writer does not check them again.
  */
 
 import type { FrameKind } from "./frame-kind.ts";
@@ -36,7 +36,7 @@ export interface TaskFields {
   readonly proxyRef: number;
   /** Bits of `TaskFlag`. */
   readonly flags: number;
-  /** What is left of the call's time, in microseconds; 0: no limit. */
+  /** The rest of the call's time, in microseconds; 0: no limit. */
   readonly budgetUs: number;
   /** Values that a generator may run ahead. */
   readonly credit: number;
@@ -69,7 +69,7 @@ export interface MessageFields {
   readonly bodyUs: number;
 }
 
-/** What the sender of a Hello accepts. Sizes in bytes; 0: not stated. */
+/** The limits that the sender of a Hello accepts. Sizes in bytes; 0: not stated. */
 export interface Limits {
   readonly maxBatch: number;
   readonly maxMessage: number;

@@ -6,7 +6,7 @@ import { MAX_SOCKET_PATH_BYTES } from "../internal/socket-path-limit.ts";
 import { CHANNEL_OPTION_NAMES, type ChannelOptions } from "./channel-options.ts";
 import type { WorkerMetadata } from "./worker-metadata.ts";
 
-/** What the source of a record may say. */
+/** Which fields the source of a record may set. */
 export interface ParseWorkerMetadataOptions {
   /**
    * Whether the source may name Unix sockets: true for local and static sources only. Otherwise a `unix:`

@@ -1,4 +1,4 @@
-/** A message's content as the wire and the session carry it: bytes that they measure and move, and never look into. */
+/** A message's content as `wire/` and `session/` carry it: they measure and move the bytes, and never decode them. */
 
 /** An encoded value: a range of bytes that is never rewritten, and the binary parts beside it. */
 export interface Payload {

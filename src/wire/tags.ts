@@ -1,6 +1,6 @@
 /**
  * The tags of every field that is written or read by hand, `number << 3 | wire type`, named as in the schema:
- * one table per message. What a field means is up to its reader and its writer. A tag never changes.
+ * one table per message. The reader and the writer of a field know its meaning. A tag never changes.
  */
 
 export const BatchTag = {

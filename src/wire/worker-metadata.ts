@@ -13,7 +13,7 @@ export interface WorkerMetadata {
   readonly version: string;
   /** Given by whoever started it. Pools and proxies with `tags` use only workers that have one of theirs. */
   readonly tags: readonly string[];
-  /** Anything else that whoever started the worker has said of it. */
+  /** Further entries from whoever started the worker. */
   readonly extra: Readonly<Record<string, string>>;
   /** Whether connections to it are authenticated: TLS, or a local socket. */
   readonly secure: boolean;

@@ -20,7 +20,7 @@ export interface AddressClaim {
 
 /** The largest number of addresses of one name that one sender may report, so that it leaves room for those of others. */
 const MAX_ADDRESSES_PER_SOURCE = 8;
-/** Most addresses of one name. */
+/** The largest number of addresses of one name. */
 const MAX_ADDRESSES = 64;
 
 interface Target {

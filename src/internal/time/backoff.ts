@@ -21,7 +21,7 @@ export interface BackoffPolicy {
 export const DEFAULT_BACKOFF: BackoffPolicy = { baseMs: 1_000, factor: 1.6, maxMs: 120_000, jitter: 0.2 };
 
 /**
- * Computes how long to wait before trying again what failed `attempt` times in a row.
+ * Computes how long to wait before trying again after `attempt` failures in a row.
  *
  * The wait grows geometrically from `baseMs` and stops growing at `maxMs`. Jitter keeps those who failed
  * together from trying again in step.

@@ -1,9 +1,8 @@
 /**
- * Keeps a repeated message from flooding: per key, the first goes out at once, an identical one at most
- * once per interval with the number held back, a changed one at once or, where the key is the limit, by the same
- * rule.
+ * Keeps a repeated message from flooding: per key, the first goes out at once, an identical one at most once
+ * per interval with the number held back, a changed one at once or, without `changedAtOnce`, by the same rule.
  *
- * Sets no timer: what was held back is told with the next message of its key. Keys may come from peers,
+ * Sets no timer: the number held back is told with the next message of the key. Keys may come from peers,
  * so only the most recent ones are remembered.
  */
 import { type Clock, systemClock } from "./clock.ts";
@@ -14,7 +13,7 @@ export interface ThrottleOptions {
   readonly intervalMs: number;
   /** Whether a message that differs from the last of its key goes out at once, or waits like the others. Default true. */
   readonly changedAtOnce?: boolean;
-  /** Most keys remembered; the one not used for longest is forgotten first. Default 1 000. */
+  /** The largest number of keys remembered; the one not used for longest is forgotten first. Default 1 000. */
   readonly keyLimit?: number;
   /** Where time comes from; a parameter for tests. */
   readonly clock?: Pick<Clock, "now">;
@@ -29,7 +28,7 @@ interface LastMessage {
 /**
  * Makes a rate limit in front of `emit`.
  *
- * @param emit Receives what goes out, and how many messages of the key were held back since the last.
+ * @param emit Receives a message that goes out, and how many messages of its key were held back since the last.
  * @returns Offers a message; tells whether it went out.
  * @example
  * const offer = createThrottle((text) => warn("MERINO_DISCOVERY", text), { intervalMs: 60_000 });

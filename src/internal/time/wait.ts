@@ -29,12 +29,12 @@ export function pause(
 }
 
 /**
- * Waits for a promise up to a limit. It is not cancelled at the limit; what becomes of it then is ignored.
+ * Waits for a promise up to a limit. It is not cancelled at the limit; its outcome after that is ignored.
  *
  * @param limitMs Milliseconds; `Infinity` sets no limit.
  * @param queue Where time comes from; the shared one unless a test gives another.
  * @returns Its value; `undefined` at the limit.
- * @throws What it is rejected with before the limit.
+ * @throws The reason with which it is rejected before the limit.
  */
 export function waitAtMost<T>(
   limitMs: number,

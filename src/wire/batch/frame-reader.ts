@@ -1,7 +1,7 @@
 /**
- * Reads one frame in place: its fields are plain properties, and what is in a message that comes rarely is
- * decoded on demand. A frame whose bytes are broken becomes one of kind `Malformed`, of which nothing but the
- * stream is to be believed. What a frame means, and whether it may come now, is up to the session.
+ * Reads one frame in place: its fields are plain properties, and messages that come rarely are decoded on
+ * demand. A frame whose bytes are broken becomes one of kind `Malformed`, of which only the stream can be
+ * believed. The session interprets frames, and decides whether one may come now.
  *
  * Unknown fields are skipped and of a repeated scalar the last counts, as protobuf wants. Stricter than
  * protobuf, because no encoder writes it: a number that its type cannot hold, a 64-bit number above
@@ -37,11 +37,11 @@ const PING_FIELDS = fieldNumbers(PingTag);
  * Properties that the current kind does not use are 0, `false` or `""`.
  */
 export class FrameReader {
-  /** What the current frame is. */
+  /** Kind of the current frame. */
   kind: FrameKind = FrameKind.Unknown;
   /** The frame's stream; 0: the connection, or, in a malformed frame, not readable. */
   stream = 0;
-  /** What is wrong with a malformed frame. */
+  /** The fault of a malformed frame. */
   problem = "";
 
   /** The bytes being read; all ranges are in it. */

@@ -1,6 +1,6 @@
 /**
- * Reads where the payload of a frame lies, and what of it follows in chunks. The same for a message, a Task's
- * arguments, a chunk's data and the reason of a Cancel; what the bytes say is for the codec.
+ * Reads where the payload of a frame lies, and how many parts follow in chunks. The same for a message, a
+ * Task's arguments, a chunk's data and the reason of a Cancel. `codec/` decodes the bytes.
  */
 import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
 import { CancelTag, MessageTag, SignalFiredTag } from "../tags.ts";

@@ -1,7 +1,7 @@
 /**
  * Goes over the frames of a batch in place, one after the other. It tells a frame whose bytes are broken (kind
- * `Malformed`, the batch goes on) from a batch that is (a thrown `ProtocolError`: where the next frame begins
- * is lost). What a frame holds is read by the frame reader.
+ * `Malformed`, the batch goes on) from a batch whose bytes are broken (a thrown `ProtocolError`, since nobody
+ * can tell where the next frame begins). `frame-reader.ts` reads the content of a frame.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";

@@ -7,7 +7,7 @@ import { AckTag } from "../tags.ts";
 
 const FIELDS = fieldNumbers(AckTag);
 
-/** What an Ack says about the worker; `""` or empty: not stated. */
+/** The content of an Ack about the worker; `""` or empty: not stated. */
 export interface Ack {
   readonly version: string;
   readonly uid: string;

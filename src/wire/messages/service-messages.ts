@@ -1,7 +1,7 @@
 /**
- * The messages of the unary calls of the `Worker` service as bytes: a worker's record, the request to stop,
- * the time a worker has been idle. It checks that bytes are the message; whether a record that came from
- * outside may be believed is for `parseWorkerMetadata` to say.
+ * The messages of the unary calls of the `Worker` service as bytes: a worker's record, the request to stop, the
+ * time a worker has been idle. It checks that bytes are the message; `parseWorkerMetadata` decides whether a
+ * record from outside may be believed.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../channel-options.ts";
@@ -169,7 +169,7 @@ function encodeChannelOptions(stated: ChannelOptions): Uint8Array {
     .finish();
 }
 
-/** Reads what is stated; 0, and the negative numbers that gRPC has for "unlimited", state nothing. */
+/** Reads the options that are stated; 0, and the negative numbers that gRPC has for "unlimited", state nothing. */
 function scanChannelOptions(scanner: FieldScanner, options: Mutable<ChannelOptions>): void {
   let maxReceived = 0;
   let maxSent = 0;

@@ -27,7 +27,7 @@ export class FieldScanner {
   end = 0;
   /** Where the string read last begins. */
   textStart = 0;
-  /** What is wrong with the bytes; `""` while nothing is. */
+  /** The fault of the bytes; `""` while there is none. */
   problem = "";
 
   /** Starts over with the message in the given range. */
@@ -89,7 +89,7 @@ export class FieldScanner {
     return value;
   }
 
-  /** Reads an enum's number; 0, the unspecified one, for what no enum can hold. */
+  /** Reads an enum's number; 0, the unspecified one, for a number that no enum can hold. */
   enumeration(): number {
     const value = this.#varint();
     return value > 0x7fffffff ? 0 : value;
@@ -100,7 +100,7 @@ export class FieldScanner {
     return this.#varint() !== 0;
   }
 
-  /** Reads a number between -2^31 and 2^31 - 1; of a longer one the low 32 bits, as protobuf does. */
+  /** Reads a number between -2^31 and 2^31 - 1; of a longer number the low 32 bits, as protobuf does. */
   int32(): number {
     let value = 0;
     for (let shift = 0; shift < 70; shift += 7) {
@@ -126,7 +126,7 @@ export class FieldScanner {
     return this.#advance(8) ? this.#view().getFloat64(this.position - 8, true) : 0;
   }
 
-  /** Reads an entry of a map from strings to strings; what it leaves out is `""`. */
+  /** Reads an entry of a map from strings to strings; a key or value that it leaves out is `""`. */
   entry(): [key: string, value: string] {
     const entry: [string, string] = ["", ""];
     const outer = this.enter();
@@ -152,8 +152,8 @@ export class FieldScanner {
   /**
    * Reads a string.
    *
-   * @param maxBytes Of a longer one the beginning is read, with an ellipsis: what a peer says about itself ends up
-   *   in errors and logs. Default: no limit.
+   * @param maxBytes Of a longer text the beginning is read, with an ellipsis: a peer's texts about itself end
+   *   up in errors and logs. Default: no limit.
    */
   text(maxBytes: number = Number.POSITIVE_INFINITY): string {
     if (!this.skipText()) return "";

@@ -192,12 +192,12 @@ export class TaskReader {
     return this.#text(this.#tagStart, this.#tagEnd);
   }
 
-  /** Its id, where the caller has chosen one. */
+  /** Id of the task, if the caller has chosen one. */
   id(): string | undefined {
     return this.#text(this.#idStart, this.#idEnd);
   }
 
-  /** Version of the caller, where no Hello has stated it. */
+  /** Version of the caller, if no Hello has stated it. */
   version(): string | undefined {
     return this.#text(this.#versionStart, this.#versionEnd);
   }
@@ -207,7 +207,7 @@ export class TaskReader {
     return this.#text(this.#codecStart, this.#codecEnd);
   }
 
-  /** Id of the task it was called from, where `callers` does not say more. */
+  /** Id of the task it was called from, if `callers` does not say more. */
   caller(): string | undefined {
     return this.#text(this.#callerStart, this.#callerEnd);
   }
@@ -217,7 +217,7 @@ export class TaskReader {
     return this.#hasCallers ? readCallers(this.#bytes, this.#start, this.#end) : undefined;
   }
 
-  /** Numbers of the features that its caller understands, where no Hello has stated them. */
+  /** Numbers of the features that its caller understands, if no Hello has stated them. */
   features(): readonly number[] {
     return this.#hasFeatures ? readFeatures(this.#bytes, this.#start, this.#end) : [];
   }

@@ -26,7 +26,7 @@ test("createUnreachableWarning tells of an address once a minute, whoever is the
   await arrival();
 
   assert.equal(warnings.messages.length, 3);
-  assert.match(warnings.messages[1] ?? "", /'w60'.*59 times more/);
+  assert.match(warnings.messages[1] ?? "", /'w60'.*59 further warnings/);
 });
 
 test("createUnreachableWarning tells of each of thousands of addresses, and of none twice", async () => {

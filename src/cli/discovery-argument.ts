@@ -20,7 +20,7 @@ export interface DiscoveryArgument {
 /** Local announcements are files; the others are asked over a network, in rounds. */
 const WAIT_MS: Readonly<Record<string, number>> = { local: 500, lan: 3_000, dns: 3_000 };
 
-/** What the help of every command with this option says about it. */
+/** The text about this option in the help of every command that has it. */
 export const DISCOVERY_DETAILS = `
 Further options follow a '?', as in a URL. Quote the argument so that the shell leaves it alone:
   dns:jobs.example:7777?server=10.0.0.10&poll=1000   server=<address>, repeatable, with or without a port;
@@ -95,7 +95,7 @@ export function discoveryOption(): Option {
   ).argParser(parseDiscovery);
 }
 
-/** What stands behind the `?`. */
+/** The parameters behind the `?`. */
 class QueryOptions {
   readonly #kind: string;
   readonly #values: URLSearchParams;

@@ -18,7 +18,7 @@ const CONCURRENT_QUESTIONS = 16;
 /**
  * Asks this user's control sockets for a worker.
  *
- * @param worker Its uid decides. Its process and socket, where they are known, tell where it is likely to be.
+ * @param worker Its uid decides. Its process and socket, if they are known, only tell where to look first.
  * @param options `timeoutMs`: for all of them together.
  * @returns The path of the socket at which the worker with this uid answers; undefined if none does in time.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `runtimeDirectory`) if the directory is not

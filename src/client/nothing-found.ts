@@ -10,7 +10,7 @@ import { warn } from "../internal/warn.ts";
 /** How long a discovery may find nobody before that is worth a warning. */
 export const NOTICE_AFTER_MS = 5_000;
 
-/** What there is at that time. */
+/** The workers known at that time. */
 export interface FoundSoFar {
   /** Members. */
   readonly size: number;
@@ -47,7 +47,7 @@ function summarize(refusals: readonly Refusal[]): string {
 
 function advice(descriptor: Discovery["descriptor"]): string {
   const source = descriptor === undefined ? "" : describeSource(descriptor);
-  // In quotes, where it is one that the command knows by name.
+  // In quotes, if the command knows it by name.
   if (!source.startsWith("'")) return "Check that the workers run, and are announced there";
   return `Check that the workers run, and are announced under the same name: npx merino doctor --discovery ${source}`;
 }

@@ -42,8 +42,8 @@ const OWN_REALM: ReadonlyMap<object, Brand> = new Map<object, Brand>([
 ]);
 
 /**
- * Classifies an object by its prototype and its brand. What has a built-in's brand but a prototype of
- * its own (an instance of a subclass) is a class instance.
+ * Classifies an object by its prototype and its brand. An object with a built-in's brand but another prototype
+ * (an instance of a subclass) is a class instance.
  */
 export function brandOf(value: object, prototype: object): Brand {
   const claimed = OWN_REALM.get(prototype);

@@ -1,4 +1,4 @@
-/** What a value is between the encoder and the decoder. */
+/** The form of a value between the encoder and the decoder. */
 
 /** A value in bytes: `bytes` from `start` to `end`, and the large binary beside it. */
 export interface Encoded {

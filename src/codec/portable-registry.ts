@@ -1,7 +1,7 @@
 /**
  * The classes registered as portable in this process, by identity, constructor and prototype: one registry
  * for all copies of the package. Classes come here through `portable()` in `portable.ts`. The codec reaches it only
- * through its `References`. What may share an identity is decided in `identity/declaration.ts`.
+ * through its `References`. `identity/declaration.ts` decides which classes may share an identity.
  */
 import { type Declaration, takesPlaceOf } from "../identity/declaration.ts";
 import { processWide } from "../internal/process-wide.ts";

@@ -6,7 +6,7 @@
 import { Script } from "node:vm";
 
 const PRIVATE_NAME = /#[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu;
-/** What compilers for older targets make of private fields and methods: entries of weak collections. */
+/** Compilers for older targets turn private fields and methods into entries of weak collections. */
 const LOWERED = /\b(?:__privateAdd|_classPrivate(?:Field|Method)InitSpec)\(\s*this\b/;
 
 /**

@@ -20,7 +20,7 @@ export interface WatchRequests {
 /**
  * Watches something and reports changes until the signal fires, then cleans up and resolves.
  *
- * A rejection ends every subscription with that error. What it reports after the signal is ignored.
+ * A rejection ends every subscription with that error. Events that it reports after the signal are ignored.
  */
 export type WatchSource = (
   report: (event: DiscoveryEvent) => void,

@@ -1,7 +1,7 @@
 /** A worker that was lost while calls were on it. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
-/** What is known about the worker that was lost. */
+/** The known facts about the worker that was lost. */
 export interface LostWorker {
   /** Of its record, as `WorkerMetadata` has it. */
   readonly uid: string;

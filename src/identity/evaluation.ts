@@ -84,7 +84,8 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
 /**
  * Calls a listener whenever a module is evaluated again: at its first declaration, before that is registered.
  *
- * @param listener Gets the module's URL. It must not throw. @returns A function that ends it.
+ * @param listener Gets the module's URL. It must not throw.
+ * @returns A function that ends it.
  */
 export function onReevaluation(listener: (module: string) => void): () => void {
   evaluations.listeners.add(listener);

@@ -1,4 +1,7 @@
-/** Suggests routines that may have been meant by an unknown identity. What it looks at is bounded: the question may come from the network. */
+/**
+ * Suggests routines that may have been meant by an unknown identity. Its work is bounded: the question may come
+ * from the network.
+ */
 import { editDistance } from "./edit-distance.ts";
 import { routineIdentities } from "./registry.ts";
 

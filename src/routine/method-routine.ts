@@ -26,7 +26,8 @@ interface PendingMethod {
  * Refuses a decorator that stands in front of something else than a method, or that a compiler calls in the
  * older form, with the class or its prototype and a key.
  *
- * @param target The first argument of the decorator. @param context Its second argument.
+ * @param target The first argument of the decorator.
+ * @param context Its second argument.
  */
 export function assertMethodDecorator(target: unknown, context: unknown): void {
   if (typeof context === "object" && context !== null && "kind" in context && "addInitializer" in context) {

@@ -6,7 +6,7 @@
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
 export const CARRIER_HEADROOM = 4;
 
-/** What a carrier tells the session that uses it. */
+/** Events of a carrier, for the session that uses it. */
 export interface CarrierEvents {
   /**
    * One whole batch. If the carrier is `volatile`, the bytes are valid only during the call; otherwise they may be

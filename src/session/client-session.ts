@@ -210,7 +210,7 @@ export class ClientSession implements SessionHalf {
   broken(stream: number, problem: string): void {
     const sink = this.#streams.get(stream);
     if (sink === undefined) return;
-    // The worker still has the number in use: it is told to stop, and whatever it answers is late.
+    // The worker still has the number in use: it is told to stop, and all its answers are late.
     this.connection.writer.reset(stream, 0, problem.slice(0, 200));
     this.connection.scheduleFlush();
     this.#finish(stream);

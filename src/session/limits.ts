@@ -1,4 +1,7 @@
-/** What a peer accepts and understands on one connection. Announced in its Hello; both sides keep to the other's. */
+/**
+ * The limits and features of a peer on one connection. Each side announces its own in its Hello and keeps to those
+ * of the other.
+ */
 import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { Feature } from "../wire/features.ts";
 import type { Limits } from "../wire/frames.ts";

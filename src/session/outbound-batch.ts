@@ -73,7 +73,7 @@ export class OutboundBatch {
   /** Sends what has been written so far, in the midst of a turn. */
   flush(): void {
     if (this.#ended || this.writer.length === 0) return;
-    // Told first: from here on the peer may have it, whatever becomes of the carrier.
+    // Told first: from here on the peer may have it, even if the carrier ends.
     this.#half.flushed();
     if (!this.#carrier.send(this.writer.take())) this.#congested = true;
   }
@@ -88,7 +88,7 @@ export class OutboundBatch {
     this.#congested = false;
   }
 
-  /** Keeps back whatever has not left. */
+  /** Keeps back all frames that have not left. */
   end(): void {
     this.#ended = true;
   }

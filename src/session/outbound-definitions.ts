@@ -1,5 +1,5 @@
 /**
- * What this side has defined on one connection: each routine and descriptor gets a number once, with a Define
+ * The definitions of this side on one connection: each routine and descriptor gets a number once, with a Define
  * frame, and is named by it from then on. It neither makes definitions nor keeps them.
  */
 import type { BatchWriter } from "../wire/batch/writer.ts";

@@ -19,7 +19,7 @@ const MAX_QUOTED = 64;
  * Compares a task's head with its worker.
  *
  * @param task Version and codec in the head; `undefined` if the caller's Hello has stated and passed them.
- *   @param worker Version and codecs of the worker.
+ * @param worker Version and codecs of the worker.
  * @returns `undefined` if they fit.
  * @example
  * headMismatch({ version: "2.0.0", codec: "merino-1" }, { version: "1.4.0", codecs: ["merino-1"] })?.code; // => 1

@@ -6,7 +6,7 @@
 import { keepAlive, letExit } from "../../internal/liveness.ts";
 import type { Payload } from "../../wire/payload.ts";
 
-/** What the consumer asked for. It decides the answer when the generator has ended before its turn comes. */
+/** The consumer's request. It decides the answer when the generator has ended before its turn comes. */
 export type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };
 
 export const NEXT: Ask = { kind: "next" };

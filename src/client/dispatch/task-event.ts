@@ -1,6 +1,6 @@
 /** What happens to the calls of a pool, as its `events()` report it. Data only. */
 
-/** What each event about a call says. */
+/** The fields of every event about a call. */
 interface TaskEventFields {
   readonly type: "task";
   /** The task's id, as `currentTask()` knows it on the worker; absent before it has been sent. */

@@ -15,14 +15,14 @@ import type { GoAway, Hello } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
-/** What it takes to connect. */
+/** Functions and limits for connecting. */
 export interface ConnectOptions {
   readonly connect: (worker: WorkerMetadata) => Promise<Carrier>;
   readonly hello: () => Hello;
   readonly connectTimeoutMs: number;
 }
 
-/** What a connection tells its member. */
+/** Events of a connection, for its member. */
 export interface MemberConnectionEvents {
   /** The worker has greeted, and is the one that was expected. */
   greeted(session: ClientSession, hello: Hello): void;

@@ -1,4 +1,7 @@
-/** The port behind which members come from: what the proxy, and the pool around it, know of workers. Types only. */
+/**
+ * The port to the source of members: the knowledge that the proxy, and the pool around it, have of workers. Types
+ * only.
+ */
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
 import type { Member } from "./member.ts";
 

@@ -22,7 +22,7 @@ export interface ClassReference {
 /** Stands for an object that is being made and cannot be referred to yet. */
 const UNFINISHED: unique symbol = Symbol("unfinished");
 
-/** What the readers of values work with. */
+/** The base of the readers of values. */
 export abstract class Decoding extends TokenReader {
   declare options: DecodeOptions;
   parts: readonly Uint8Array[] = [];
@@ -76,7 +76,7 @@ export abstract class Decoding extends TokenReader {
     return object;
   }
 
-  /** Runs a class's `[decode]`. What it throws becomes the cause. */
+  /** Runs a class's `[decode]`. An error that it throws becomes the cause. */
   runHook(decode: (value: unknown) => object, value: unknown): object {
     try {
       return decode(value);

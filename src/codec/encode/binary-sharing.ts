@@ -20,7 +20,7 @@ interface BufferUse {
   pooled: boolean;
 }
 
-/** What one pass learnt about the buffers of a message. */
+/** Facts that one pass has learnt about the buffers of a message. */
 export class BinarySharing {
   readonly #uses = new Map<ArrayBuffer, BufferUse>();
   #spans: Map<ArrayBuffer, Span[]> | undefined;

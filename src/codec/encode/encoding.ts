@@ -40,7 +40,7 @@ export interface Checkpoint {
 
 const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
 
-/** What the writers of values work with. */
+/** The base of the writers of values. */
 export abstract class Encoding extends TokenWriter {
   declare options: EncodeOptions;
   readonly trail: Trail = new Trail();

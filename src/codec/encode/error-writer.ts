@@ -1,7 +1,7 @@
 /**
  * Writes errors: class, name, message, stack, and two groups of fields, hidden (not enumerable: `cause`,
  * `errors`, …) and own. The error itself is never changed; the marker of the worker that ran the code
- * goes onto the stack as it is written. The encoding is lenient: what cannot travel is replaced by a text.
+ * goes onto the stack as it is written. The encoding is lenient: parts that cannot travel are replaced by a text.
  */
 import { errorCatalogue, isMerinoError } from "../../errors/merino-error.ts";
 import { builtInErrorName } from "../built-in-errors.ts";
@@ -26,7 +26,7 @@ const HIDDEN: readonly string[] = [
 const QUOTA_FIELDS: readonly string[] = ["quota", "requested"];
 const HIDDEN_WITH_QUOTA: readonly string[] = [...HIDDEN, ...QUOTA_FIELDS];
 
-/** What is known about an error that is to be written. */
+/** The known facts about an error that is to be written. */
 export interface ErrorDetails {
   readonly prototype: object | null;
   /** Its class, when that is registered. */

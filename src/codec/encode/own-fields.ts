@@ -17,7 +17,10 @@ const SAMPLE_LENGTH = 7919;
 /** Keys of elements as `Object.keys` lists them. */
 const INDEX_KEYS: readonly string[] = Array.from({ length: LISTED_ELEMENTS }, (_, index) => String(index));
 
-/** What `inspect` says of something without fields, by the name of its class, around the places of its length. */
+/**
+ * The output of `inspect` for an object without fields, by the name of its class: the texts before and after its
+ * length.
+ */
 const summaries = new Map<string, readonly string[]>();
 
 /** The keys of an array's own enumerable fields besides its elements, or `undefined` for none. */
@@ -65,7 +68,7 @@ export function refuseFieldsOfView(encoding: Encoding, view: ArrayBufferView, na
   if (key !== undefined) refuseField(encoding, key);
 }
 
-/** Only a filter: what is no such summary is looked at key by key. */
+/** Only a filter: an object with any other output is looked at key by key. */
 function isSummary(text: string, name: string, length: number): boolean {
   if (text === summaries.get(name)?.join(String(length))) return true;
   // The first of its class, or a program has changed the defaults of `inspect`.

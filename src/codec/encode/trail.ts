@@ -8,7 +8,7 @@
  */
 import { MAX_DEPTH } from "../format.ts";
 
-/** What a step of a path goes through. */
+/** The kinds of steps in a path. */
 export const Step = { PROPERTY: 0, MAP_VALUE: 1, MAP_KEY: 2, MEMBER: 3 } as const;
 
 /** The step into what a class's `[encode]` returned. */

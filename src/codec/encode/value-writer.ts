@@ -160,7 +160,7 @@ export class ValueWriter extends Encoding {
     }
   }
 
-  /** Writes an error that stands among values which are exact or refused. What is inside it may be replaced. */
+  /** Writes an error that stands among values which are exact or refused. Parts of the error may be replaced. */
   #writeErrorLeniently(error: object): void {
     if (this.depth >= MAX_DEPTH) this.refuseDepth();
     this.lenient = true;

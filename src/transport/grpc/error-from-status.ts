@@ -68,8 +68,8 @@ export function classifyCarrierEnd(end: GrpcEnd, peer: string, greeted: boolean)
 /**
  * The error of a unary call that brought no answer.
  *
- * @param action What was asked for, for example `"describe the worker"`. @param peer Name of the other side for
- *   messages.
+ * @param action What was asked for, for example `"describe the worker"`.
+ * @param peer Name of the other side for messages.
  */
 export function classifyUnaryEnd(end: GrpcEnd, action: string, peer: string): Error {
   if (end.kind === "cancelled" && end.error !== undefined) return end.error;

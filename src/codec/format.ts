@@ -44,6 +44,7 @@ export const Extension = {
   ROUTINE: 0x15,
   SIGNAL: 0x16,
   VIEW_PART: 0x17,
+  CLASS_OF_COPY: 0x18,
 } as const;
 
 /** Where the class named in an error comes from. */

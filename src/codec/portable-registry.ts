@@ -3,6 +3,13 @@
  * for all copies of the package. Classes come here through `portable()` in `portable.ts`. The codec reaches it only
  * through its `References`. `identity/declaration.ts` decides which classes may share an identity.
  */
+import {
+  chooseCopy,
+  chooseVisible,
+  isSameVersion,
+  listCopies,
+  type PackageCopy,
+} from "../identity/copies.ts";
 import { type Declaration, takesPlaceOf } from "../identity/declaration.ts";
 import { processWide } from "../internal/process-wide.ts";
 import type { PortableClass } from "./references.ts";
@@ -23,6 +30,8 @@ const registry = processWide(
   "portable-classes",
   (): Registry => ({ byId: new Map(), byObject: new WeakMap() }),
 );
+
+const NONE: readonly DeclaredClass[] = [];
 
 /**
  * Registers a class under its identity. One declared again in a later evaluation of its module replaces the earlier.
@@ -52,7 +61,39 @@ export function portableByPrototype(prototype: object): PortableClass | undefine
   return registry.byObject.get(prototype);
 }
 
-/** The class registered under an identity. */
-export function portableById(id: string): PortableClass | undefined {
-  return registry.byId.get(id)?.at(-1);
+/**
+ * The class registered under an identity.
+ *
+ * @param copy Which one, if the sender has several.
+ * @param module URL of the module whose routine the value is for or from, if that is known.
+ * @returns With a conflict, if there are several here and nothing tells which one is meant.
+ */
+export function portableById(id: string, copy?: PackageCopy, module?: string): PortableClass | undefined {
+  const candidates = portablesOf(id);
+  const found =
+    chooseCopy(candidates, copy) ?? (module === undefined ? undefined : chooseVisible(candidates, module));
+  if (found === undefined) {
+    const last = candidates.at(-1);
+    return last === undefined ? undefined : ambiguous(last, candidates);
+  }
+  // A sender that has several means one of them, and not whatever is here.
+  if (copy !== undefined && found.declaration.copy !== copy.copy && !isSameVersion(found, copy))
+    return undefined;
+  return found;
+}
+
+/** The classes registered under an identity, one per copy of their package; the last declared is the last. */
+export function portablesOf(id: string): readonly DeclaredClass[] {
+  return registry.byId.get(id) ?? NONE;
+}
+
+/** A class that stands for several. */
+function ambiguous(one: DeclaredClass, all: readonly DeclaredClass[]): PortableClass {
+  return {
+    id: one.id,
+    constructor: one.constructor,
+    encode: undefined,
+    decode: undefined,
+    conflict: `several copies of its package are loaded (${listCopies(all)}), and the sender, which has one, does not say which`,
+  };
 }

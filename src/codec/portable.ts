@@ -11,7 +11,7 @@ import { declaredName } from "../identity/declared-name.ts";
 import { assertIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { platformClassOf } from "./platform-class.ts";
-import { type DeclaredClass, registerPortable } from "./portable-registry.ts";
+import { type DeclaredClass, portablesOf, registerPortable } from "./portable-registry.ts";
 import { privateStateOf } from "./private-state.ts";
 
 /** Names the static method that turns an instance into a value which can be sent: `static [encode](instance)`. Comes with {@link decode}. */
@@ -189,6 +189,9 @@ function describe(declaration: Declaration, constructor: AnyClass): DeclaredClas
       return statics[decode] === undefined
         ? undefined
         : (value: unknown) => statics[decode]?.(value) as object;
+    },
+    get copy() {
+      return portablesOf(id).length > 1 ? declaration : undefined;
     },
     get conflict() {
       return declaration.conflict;

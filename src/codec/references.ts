@@ -3,6 +3,8 @@
  * and abort signals. The codec itself imports no registry and no module of the user.
  */
 
+import type { PackageCopy } from "../identity/copies.ts";
+
 /** A routine as it travels in a payload. */
 export interface RoutineReference {
   readonly id: string;
@@ -21,6 +23,8 @@ export interface PortableClass {
   readonly encode: ((instance: object) => unknown) | undefined;
   /** From `static [decode](value)`. Present exactly when `encode` is. */
   readonly decode: ((value: unknown) => object) | undefined;
+  /** The copy of its package, where the process has several with a class of this identity. */
+  readonly copy?: PackageCopy | undefined;
   /** Why it cannot be named to another process, as a clause; what arrives might be of another class. */
   readonly conflict?: string | undefined;
 }
@@ -39,7 +43,11 @@ export interface References {
   /** The portable class of an instance's exact prototype, or of the class itself, or `undefined`. */
   portableByPrototype(prototype: object): PortableClass | undefined;
   portableByConstructor(constructor: object): PortableClass | undefined;
-  portableById(id: string): PortableClass | undefined;
+  /**
+   * @param copy Which of several classes of one identity; absent where the sender has only one.
+   * @param module URL of the module whose routine the value is for or from; if need be, what that would import.
+   */
+  portableById(id: string, copy?: PackageCopy, module?: string): PortableClass | undefined;
 }
 
 /** Sends abort signals beside the arguments of one call. Absent if signals are refused, as in results. */

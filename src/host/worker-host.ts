@@ -26,6 +26,7 @@ import type { ExposedRoutines } from "./modules/exposed-routines.ts";
 import type { IdentityMapping } from "./modules/identity-map.ts";
 import { mapReferences } from "./modules/mapped-references.ts";
 import { createModuleLoader, type ModuleLoader } from "./modules/module-loader.ts";
+import { ownProject } from "./modules/own-project.ts";
 import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
 import { NestedProxies } from "./nested-proxies.ts";
 import { ShutDown } from "./shut-down.ts";
@@ -237,12 +238,17 @@ function createTaskServer(
     readonly activity: Activity | undefined;
   },
 ): TaskServer {
-  const { uid, channel, importOnDemand, mappings = [] } = options;
+  const { uid, channel, importOnDemand, mappings = [], modules, entry } = options;
   const { loader, exposed, accept, nested, activity } = inside;
   const limits = { ...DEFAULT_LIMITS, maxMessage: channel.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
   return new TaskServer({
     hello: { session: 0, version, uid, runtime: "node", codecs: [WIRE_CODEC], features: FEATURES, limits },
-    resolver: createRoutineLoader(loader, { exposed, importOnDemand, mappings }),
+    resolver: createRoutineLoader(loader, {
+      exposed,
+      importOnDemand,
+      mappings,
+      project: ownProject([...modules, ...(entry === undefined ? [] : [entry])]),
+    }),
     references: mapReferences(processReferences, mappings),
     accept,
     activity,

@@ -31,8 +31,8 @@ interface PackageRoot {
 const roots = new Map<string, PackageRoot | undefined>();
 const places = new Map<string, ModulePlace>();
 
-/** The directory in which packages are installed. */
-const INSTALLED = "/node_modules/";
+/** The directory in which packages are installed, as it stands in a path. */
+export const INSTALLED = "/node_modules/";
 
 /**
  * Finds the package of a module.
@@ -75,12 +75,31 @@ export function moduleIdentity(moduleUrl: string): string {
   return modulePlace(moduleUrl).identity;
 }
 
+/**
+ * Lists the packages that a directory is in, the nearest first: in a monorepo, the member and the whole.
+ *
+ * @returns Name and root of each.
+ */
+export function enclosingPackages(
+  directory: string,
+): readonly { readonly name: string; readonly directory: string }[] {
+  const found: PackageRoot[] = [];
+  let root = findRoot(directory);
+  while (root !== undefined) {
+    found.push(root);
+    const parent = dirname(root.directory);
+    root = parent === root.directory ? undefined : findRoot(parent);
+  }
+  return found;
+}
+
 function copyOf(directory: string): string {
   const at = directory.indexOf(INSTALLED);
   return at === -1 ? "" : directory.slice(at).normalize("NFC");
 }
 
-function withSlashes(path: string): string {
+/** A path as URLs and identities have it. */
+export function withSlashes(path: string): string {
   return path.split(sep).join("/");
 }
 

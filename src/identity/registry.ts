@@ -4,7 +4,7 @@
  */
 import { processWide } from "../internal/process-wide.ts";
 import { takesPlaceOf } from "./declaration.ts";
-import type { DeclaredRoutine, RoutineDefinition } from "./routine-definition.ts";
+import type { DeclaredRoutine } from "./routine-definition.ts";
 
 interface Registry {
   /** The routines of each identity, one per copy of the package; the last declared is the last. */
@@ -16,6 +16,8 @@ const registry = processWide(
   "identity.routines",
   (): Registry => ({ byId: new Map(), byCallable: new WeakMap() }),
 );
+
+const NONE: readonly DeclaredRoutine[] = [];
 
 /**
  * Records a routine. One declared again in a later evaluation of its module replaces the earlier.
@@ -33,18 +35,18 @@ export function registerRoutine(definition: DeclaredRoutine): void {
   byCallable.set(definition.routine, definition);
 }
 
-/** The routine that has an identity, as it was last declared. */
-export function findRoutine(id: string): RoutineDefinition | undefined {
-  return registry.byId.get(id)?.at(-1);
+/** The routines that have an identity, one per copy of their package; the last declared is the last. */
+export function routinesOf(id: string): readonly DeclaredRoutine[] {
+  return registry.byId.get(id) ?? NONE;
 }
 
 /** The definition of a callable; `undefined` for anything but a routine. Replaced routines are known too. */
-export function definitionOf(callable: object): RoutineDefinition | undefined {
+export function definitionOf(callable: object): DeclaredRoutine | undefined {
   return registry.byCallable.get(callable);
 }
 
 /** Every routine, in order of first declaration. */
-export function allRoutines(): readonly RoutineDefinition[] {
+export function allRoutines(): readonly DeclaredRoutine[] {
   return Array.from(registry.byId.values()).flat();
 }
 

@@ -128,10 +128,10 @@ function isOwnFrame(site: NodeJS.CallSite): boolean {
 }
 
 /**
- * Frames from Node's own function (since version 22), which ignores Error.prepareStackTrace and the like; exported
- * for tests, which cannot freeze `Error`. `undefined` if this Node has no such function.
+ * Frames from Node's own function (since version 22), which ignores Error.prepareStackTrace and the like.
+ * `undefined` if this Node has no such function.
  */
-export function nodeFrames(
+function nodeFrames(
   below: AnyFunction,
   { limit, via }: { readonly limit: number; readonly via: number },
 ): CapturedStack | undefined {

@@ -4,13 +4,13 @@
  * method at its first call or when a worker looks for it.
  */
 
-import { portableById, portableByPrototype } from "../codec/portable-registry.ts";
+import { portableByPrototype, portablesOf } from "../codec/portable-registry.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { DeclarationSite } from "../identity/call-site.ts";
 import { createDeclaration } from "../identity/declaration.ts";
 import { formatIdentity, parseIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
-import { findRoutine, registerRoutine } from "../identity/registry.ts";
+import { registerRoutine } from "../identity/registry.ts";
 import type { DeclaredRoutine, RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import type { MethodSource } from "./call-routine.ts";
 import { createCallable } from "./callable.ts";
@@ -112,24 +112,23 @@ export function isUnboundMethod(candidate: object): boolean {
   return (candidate as { [PENDING]?: PendingMethod })[PENDING] !== undefined;
 }
 
-/**
- * Finds a method routine by identity through its portable class, binding it on the way.
- *
- * @returns The definition, or `undefined` when the identity names no decorated method known here.
- */
-export function findMethodRoutine(identity: string): RoutineDefinition | undefined {
+/** Gives decorated methods the identity by which a worker looks for them, in every copy of their package. */
+export function bindMethods(identity: string): void {
   const parsed = parseIdentity(identity);
   const dot = parsed?.name.lastIndexOf(".") ?? -1;
-  if (parsed === undefined || dot <= 0) return undefined;
-  const owner = portableById(formatIdentity(parsed.module, parsed.name.slice(0, dot)));
-  const prototype = owner?.constructor.prototype as Record<string, { [PENDING]?: PendingMethod }> | undefined;
-  const method =
-    prototype === undefined
-      ? undefined
-      : Object.getOwnPropertyDescriptor(prototype, parsed.name.slice(dot + 1))?.value;
-  const pending: PendingMethod | undefined = (method as { [PENDING]?: PendingMethod } | undefined)?.[PENDING];
-  pending?.bind(identity, prototype as object);
-  return pending === undefined ? undefined : findRoutine(identity);
+  if (parsed === undefined || dot <= 0) return;
+  const name = parsed.name.slice(dot + 1);
+  for (const owner of portablesOf(formatIdentity(parsed.module, parsed.name.slice(0, dot)))) {
+    const prototype = owner.constructor.prototype as object;
+    const method = Object.getOwnPropertyDescriptor(prototype, name)?.value as
+      | { readonly [PENDING]?: PendingMethod }
+      | undefined;
+    try {
+      method?.[PENDING]?.bind(identity, prototype);
+    } catch {
+      // Another routine has taken the identity. It has a conflict now, which whoever finds it is told of.
+    }
+  }
 }
 
 /** The prototype, above the receiver, that has the method. */

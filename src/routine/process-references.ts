@@ -3,8 +3,9 @@
 import { portableByConstructor, portableById, portableByPrototype } from "../codec/portable-registry.ts";
 import type { PortableClass, References, RoutineReference } from "../codec/references.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
-import { allRoutines, definitionOf, findRoutine } from "../identity/registry.ts";
-import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { chooseCopy, copyOfModule, type PackageCopy } from "../identity/copies.ts";
+import { allRoutines, definitionOf, routinesOf } from "../identity/registry.ts";
+import type { DeclaredRoutine, RoutineDefinition } from "../identity/routine-definition.ts";
 import { boundRoutine, createCallable } from "./callable.ts";
 import { isUnboundMethod } from "./method-routine.ts";
 
@@ -37,7 +38,7 @@ export const processReferences: References = {
       : `it is the body of the routine '${body.name}', not the routine; send what routine() has returned`;
   },
   resolveRoutine(reference: RoutineReference): unknown {
-    return findRoutine(reference.id)?.routine ?? standInFor(reference);
+    return knownRoutine(reference)?.routine ?? standInFor(reference);
   },
   portableByPrototype(prototype: object): PortableClass | undefined {
     return portableByPrototype(prototype);
@@ -45,10 +46,22 @@ export const processReferences: References = {
   portableByConstructor(constructor: object): PortableClass | undefined {
     return portableByConstructor(constructor);
   },
-  portableById(id: string): PortableClass | undefined {
-    return portableById(id);
+  portableById(id: string, copy?: PackageCopy, module?: string): PortableClass | undefined {
+    return portableById(id, copy, module);
   },
 };
+
+/** The routine that is meant, if this process has it: the one of the same copy of its package, as its module shows. */
+function knownRoutine({ id, module }: RoutineReference): DeclaredRoutine | undefined {
+  const candidates = routinesOf(id);
+  if (candidates.length === 0 || module === undefined) return chooseCopy(candidates, undefined);
+  const copy = copyOfModule(module);
+  const exact = candidates.find((known) => known.module === module || known.declaration.copy === copy);
+  if (exact !== undefined) return exact;
+  // Installed for one side and not for the other: a build and its source, or a package that is linked.
+  const [only] = candidates;
+  return candidates.length === 1 && (copy === "" || only?.declaration.copy === "") ? only : undefined;
+}
 
 function standInFor(reference: RoutineReference): object {
   const key = `${reference.generator ? "*" : ""}${reference.id} ${reference.module ?? ""}`;

@@ -35,12 +35,21 @@ export class InboundDefinitions {
       );
     }
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
-    this.#bytes += define.value.length + define.location.length;
+    this.#bytes += sizeOf(define);
     if (this.#bytes > MAX_DEFINED_BYTES) {
       throw new ProtocolError(`Definitions of more than ${MAX_DEFINED_BYTES} bytes on one connection`);
     }
     this.#defines.set(key, define);
   }
+}
+
+/** About the bytes that it takes up. */
+function sizeOf({ value, location, origin }: Define): number {
+  const own = value.length + location.length;
+  if (origin === undefined) return own;
+  return (
+    own + origin.copy.length + origin.packageVersion.length + origin.scriptHash.length + origin.path.length
+  );
 }
 
 function defineKey(kind: number, index: number): number {

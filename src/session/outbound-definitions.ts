@@ -3,13 +3,15 @@
  * frame, and is named by it from then on. It neither makes definitions nor keeps them.
  */
 import type { BatchWriter } from "../wire/batch/writer.ts";
-import type { Limits } from "../wire/frames.ts";
+import type { Limits, RoutineOrigin } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 
 /** A routine or descriptor to be interned; compared by identity of the object. */
 export interface Definable {
   readonly value: Uint8Array;
   readonly location: string;
+  /** Of a routine: what this process's own one is. */
+  readonly origin?: RoutineOrigin | undefined;
 }
 
 /** The numbers that the peer knows. */
@@ -46,10 +48,10 @@ export class OutboundDefinitions {
     describe: (key: K) => Definable,
   ): number {
     if (this.#next > this.#maxDefines) return 0;
-    const { value, location } = describe(key);
+    const { value, location, origin } = describe(key);
     const index = this.#next++;
     table.set(key, index);
-    this.#writer.define({ kind, index, value, location });
+    this.#writer.define({ kind, index, value, location, origin });
     return index;
   }
 }

@@ -127,6 +127,20 @@ export interface Define {
   readonly value: Uint8Array;
   /** URL of the declaring module, honoured on local carriers only; `""`: none. */
   readonly location: string;
+  /** Of a routine: what the caller's own one is. Absent: it does not say. */
+  readonly origin?: RoutineOrigin | undefined;
+}
+
+/** Where a process has a routine from. */
+export interface RoutineOrigin {
+  /** Path of its package's root from the first `/node_modules/` on; empty for what is not installed there. */
+  readonly copy: string;
+  /** Version of its package; empty without one. */
+  readonly packageVersion: string;
+  /** SHA-256 of the text of the declaring script, as it runs; no bytes if it is not known. */
+  readonly scriptHash: Uint8Array;
+  /** Places in the script of the calls that led to the declaration, nearest first: `line:column`, with a space between. */
+  readonly path: string;
 }
 
 /** Why one stream was ended without a result. */

@@ -146,6 +146,14 @@ export const DefineTag = {
   Index: 0x10,
   Value: 0x1a,
   Location: 0x22,
+  Origin: 802,
+} as const;
+
+export const RoutineOriginTag = {
+  Copy: 0x0a,
+  PackageVersion: 0x12,
+  ScriptHash: 0x1a,
+  Path: 0x22,
 } as const;
 
 /** Also of a Pong. */

@@ -121,6 +121,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#phase === "over") return;
     this.#definition = definition;
     this.task.routine = definition.id;
+    this.task.module = definition.module;
     this.#estimate = this.host.bodyTimes.of(definition);
     if (this.#phase === "ready") this.#begin();
   }

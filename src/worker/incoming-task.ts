@@ -54,6 +54,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   readonly tag: string | undefined;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
+  /** URL of the routine's module, once it has been found. */
+  module: string | undefined;
   readonly #host: TaskHost;
   readonly #proxyRef: number;
   readonly #callers: readonly LineageEntry[] | undefined;
@@ -172,7 +174,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
 
   /** Decodes a value that has come on the task's stream; signals in it are live. */
   decode(payload: Payload): unknown {
-    return decodeValue(payload, { references: this.references, signals: this });
+    return decodeValue(payload, { references: this.references, signals: this, module: this.module });
   }
 
   /** As `decode`, but an unreadable value becomes an error, which is then the reason. */

@@ -1,12 +1,14 @@
 /** The port through which a worker finds the routine of a task, importing its module if that is allowed. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import type { Nack } from "../wire/frames.ts";
+import type { Nack, RoutineOrigin } from "../wire/frames.ts";
 
 /** A routine asked for. */
 export interface RoutineRequest {
   readonly id: string;
   /** Where the caller says it is declared; empty when it does not say. */
   readonly location: string;
+  /** What the caller's own routine is; absent when it does not say. */
+  readonly origin?: RoutineOrigin | undefined;
   /** Whether the request may cause an import: it came over a local carrier. */
   readonly mayImport: boolean;
   /**

@@ -63,6 +63,7 @@ export function requestedRoutine(session: ServerSession, head: TaskReader): Rout
     request = {
       id: readText(define.value, 0, define.value.length),
       location: define.location,
+      origin: define.origin,
       mayImport,
       definition: undefined,
     };

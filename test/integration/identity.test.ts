@@ -337,6 +337,22 @@ describe("refusal", () => {
     );
   });
 
+  test("a routine that the worker declares elsewhere in the same file is refused, with both places", async () => {
+    const { exitCode, stdout, stderr } = await runFiles({
+      "jobs.js": `${IMPORT}
+        export const add = process.send === undefined
+          ? routine(async function add() { return "the program's"; })
+          : routine(async function add() { return "the worker's"; });`,
+      "main.js": mainOf(`await jobs.add().then(console.log, ${SHOW});`),
+    });
+
+    assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assert.match(
+      stdout,
+      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#add .*at 3:\d+ .*at 4:\d+.*condition/,
+    );
+  });
+
   test("a refusal names the routine once", async () => {
     const { stdout } = await runFiles({
       "jobs.js": `${IMPORT} export const add = process.send === undefined ? routine(async function add() {}) : undefined;`,
@@ -375,6 +391,76 @@ describe("refusal", () => {
 
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
     assert.match(stdout, /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#add .*jobs\.js'.*no database/);
+  });
+});
+
+describe("two copies of a package", () => {
+  /** A package with a routine and a class, whose answers tell its version, installed twice. */
+  function lib(folder: string, version: string): Record<string, string> {
+    return {
+      [`${folder}/package.json`]: JSON.stringify({ name: "lib", type: "module", version, main: "index.js" }),
+      [`${folder}/index.js`]: `import { portable, routine } from "merino";
+        export class Point { of = "${version}"; get version() { return "${version}"; } }
+        portable(Point);
+        export const which = routine(async function which(point) {
+          return ["${version}", point instanceof Point, point.of, point.version, new Point()];
+        });`,
+    };
+  }
+  const COPIES = {
+    ...lib("node_modules/lib", "1.0.0"),
+    ...lib("node_modules/uses-lib/node_modules/lib", "2.0.0"),
+    "node_modules/uses-lib/package.json": '{ "name": "uses-lib", "type": "module", "main": "index.js" }',
+    "node_modules/uses-lib/index.js": 'export * from "lib";',
+  };
+  const JOBS = 'export * as one from "lib"; export * as two from "uses-lib";';
+
+  test("each one's routines and classes are its own, as calls, values and results", async () => {
+    const result = await runFiles({
+      ...COPIES,
+      "jobs.js": `${IMPORT} ${JOBS}
+        export const relay = routine(async function relay(which, point) { return await which(point); });`,
+      "main.js": mainOf(`
+        console.log(jobs.one.which.id === jobs.two.which.id, jobs.one.which !== jobs.two.which);
+        for (const { which, Point } of [jobs.one, jobs.two, jobs.one]) {
+          for (const call of [which, (point) => jobs.relay(which, point)]) {
+            const [version, ...rest] = await call(new Point());
+            const point = rest.pop();
+            console.log(version, ...rest, point instanceof Point, point.version);
+          }
+        }`),
+    });
+
+    const one = "1.0.0 true 1.0.0 1.0.0 true 1.0.0";
+    const two = "2.0.0 true 2.0.0 2.0.0 true 2.0.0";
+    assertOutput(result, ["true true", one, one, two, two, one, one]);
+  });
+
+  test("a worker of one release runs no code of another, and says so", async () => {
+    const namespace = `copies-${process.pid}`;
+    const discovery = `new LocalDiscovery("${namespace}")`;
+    await using two = userProject({
+      "package.json": MODULES,
+      ...lib("node_modules/lib", "2.0.0"),
+      "main.js": `import { LocalDiscovery, WorkerPool } from "merino"; import { which, Point } from "lib";
+        const pool = await WorkerPool.open({ discovery: ${discovery} });
+        await which(new Point()).catch(${SHOW});
+        await pool.close();`,
+    });
+    await using one = userProject({
+      "package.json": MODULES,
+      ...lib("node_modules/lib", "1.0.0"),
+      "main.js": `import { spawn } from "node:child_process"; import { once } from "node:events";
+        import { LocalDiscovery, WorkerPool } from "merino";
+        const pool = await WorkerPool.open({ size: 1, discovery: ${discovery} });
+        await once(spawn(process.execPath, ["main.js"], { cwd: process.argv[2], stdio: "inherit" }), "close");
+        await pool.close();`,
+    });
+
+    const { exitCode, stdout, stderr } = await one.run(["main.js", two.directory]);
+
+    assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
+    assert.match(stdout, /^ERR_MERINO_ROUTINE_NOT_FOUND lib\/index\.js#which .*another release/);
   });
 });
 

@@ -293,7 +293,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   protected decode(message: ReceivedMessage): unknown {
-    return message.empty ? undefined : decodeValue(message, { references: this.owner.references });
+    if (message.empty) return undefined;
+    return decodeValue(message, { references: this.owner.references, module: this.definition.module });
   }
 
   /**

@@ -10,12 +10,15 @@ import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import { copyOfModule } from "../../identity/copies.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/outbound-definitions.ts";
-import type { TaskFields } from "../../wire/frames.ts";
+import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
+
+const NO_HASH = new Uint8Array(0);
 
 /** The fields of one Task. */
 export class TaskHead implements TaskFields {
@@ -61,8 +64,22 @@ export class TaskHead implements TaskFields {
   }
 }
 
-function describeRoutine({ id, module }: RoutineDefinition): Definable {
-  return { value: Buffer.from(id), location: module ?? "" };
+function describeRoutine(definition: RoutineDefinition): Definable {
+  const { id, module } = definition;
+  return { value: Buffer.from(id), location: module ?? "", origin: originOf(definition) };
+}
+
+/** What tells the routine from others of its identity, as far as it is known. */
+function originOf({ declaration, module }: RoutineDefinition): RoutineOrigin | undefined {
+  if (declaration === undefined) {
+    // Another process has declared it, and only its module is known.
+    const copy = module === undefined ? "" : copyOfModule(module);
+    return copy === "" ? undefined : { copy, packageVersion: "", scriptHash: NO_HASH, path: "" };
+  }
+  const { copy, version, site } = declaration;
+  const hash = site.evaluation.scriptHash();
+  const scriptHash = hash === undefined ? NO_HASH : Buffer.from(hash, "hex");
+  return { copy, packageVersion: version, scriptHash, path: site.path };
 }
 
 function describeProxy(descriptor: Definable): Definable {

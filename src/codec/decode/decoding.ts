@@ -1,6 +1,6 @@
 /** The state of one decoding, as the readers of the different kinds of values share it. */
 import { PayloadError } from "../../errors/payload-error.ts";
-import { MAX_DEPTH } from "../format.ts";
+import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSource } from "../references.ts";
 import { TokenReader } from "./token-reader.ts";
 
@@ -9,6 +9,8 @@ export interface DecodeOptions {
   readonly references: References;
   /** Where abort signals come from. Absent: a signal in the payload is refused. */
   readonly signals?: SignalSource | undefined;
+  /** URL of the module whose routine the value is for or from; it tells which of several copies of a class is meant. */
+  readonly module?: string | undefined;
   /** Containers inside containers; the format's own limit (1000) by default, which it cannot exceed. */
   readonly maxDepth?: number;
 }
@@ -95,10 +97,26 @@ export abstract class Decoding extends TokenReader {
     ) {
       return this.#classes[this.readCount()] ?? this.fail("a class reference points nowhere");
     }
-    const id = this.readString();
-    const found: ClassReference = { id, portable: this.options.references.portableById(id) };
+    const found = token === 0xc7 || token === 0xc9 ? this.#readClassOfCopy() : this.#readClassByName();
     this.#classes.push(found);
     return found;
+  }
+
+  #readClassByName(): ClassReference {
+    const id = this.readString();
+    const { references, module } = this.options;
+    return { id, portable: references.portableById(id, undefined, module) };
+  }
+
+  #readClassOfCopy(): ClassReference {
+    const length = this.extensionLength(this.readByte()) ?? 0;
+    if (this.readByte() !== Extension.CLASS_OF_COPY) this.fail("a class has an odd form");
+    const end = this.position + length;
+    const id = this.readString();
+    const copy = { copy: this.readString(), version: this.readString() };
+    if (this.position !== end) this.fail("an extension does not end where it says");
+    const { references, module } = this.options;
+    return { id, portable: references.portableById(id, copy, module) };
   }
 
   /** Hands out a part. Each can be taken once: two buffers never share memory by accident. */

@@ -182,7 +182,16 @@ export abstract class Encoding extends TokenWriter {
       return;
     }
     this.#classes.push(portable);
-    this.writeString(portable.id);
+    const { id, copy } = portable;
+    if (copy === undefined) {
+      this.writeString(id);
+      return;
+    }
+    const extension = this.openExtension(Extension.CLASS_OF_COPY);
+    this.writeString(id);
+    this.writeString(copy.copy);
+    this.writeString(copy.version);
+    this.closeExtension(extension);
   }
 
   /** Puts bytes beside the message. @returns Their index. */

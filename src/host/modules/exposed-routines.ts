@@ -6,9 +6,9 @@
 import { portableByPrototype } from "../../codec/portable-registry.ts";
 import { moduleOf } from "../../identity/module-url.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
-import { allRoutines, definitionOf, findRoutine } from "../../identity/registry.ts";
-import type { RoutineDefinition } from "../../identity/routine-definition.ts";
-import { findMethodRoutine } from "../../routine/method-routine.ts";
+import { allRoutines, definitionOf, routinesOf } from "../../identity/registry.ts";
+import type { DeclaredRoutine } from "../../identity/routine-definition.ts";
+import { bindMethods } from "../../routine/method-routine.ts";
 
 /** Suggestions in one refusal. */
 const MAX_SUGGESTIONS = 3;
@@ -16,7 +16,7 @@ const MAX_SUGGESTIONS = 3;
 /** The routines of some modules. */
 export class ExposedRoutines {
   readonly #modules = new Set<string>();
-  /** Identities of the routines that the modules export, wherever these were declared. */
+  /** The routines that the modules export, wherever these were declared, by {@link nameOf}. */
   readonly #exported = new Set<string>();
 
   /**
@@ -31,31 +31,41 @@ export class ExposedRoutines {
     const module = moduleOf(moduleUrl) ?? moduleUrl;
     const exported = new Set<string>();
     if (namespace !== undefined) collectFromNamespace(namespace, exported, new Set());
-    for (const id of exported) this.#exported.add(id);
+    for (const name of exported) this.#exported.add(name);
     this.#modules.add(module);
     for (const definition of allRoutines()) {
-      if (definition.module === module) exported.add(definition.id);
+      if (definition.module === module) exported.add(nameOf(definition));
     }
     return exported.size;
   }
 
-  /** The routine of this identity, if it is exposed. */
-  find(id: string): RoutineDefinition | undefined {
-    const definition = findRoutine(id) ?? findMethodRoutine(id);
-    return definition !== undefined && this.#includes(definition) ? definition : undefined;
+  /** The routines of this identity that are exposed, one per copy of their package. */
+  find(id: string): readonly DeclaredRoutine[] {
+    return knownRoutines(id).filter((definition) => this.#includes(definition));
   }
 
   /** Exposed identities much like this one, the nearest first. */
   suggest(id: string): readonly string[] {
     return nearMisses(id, Number.POSITIVE_INFINITY)
-      .filter((near) => this.find(near) !== undefined)
+      .filter((near) => this.find(near).length > 0)
       .slice(0, MAX_SUGGESTIONS);
   }
 
-  #includes(definition: RoutineDefinition): boolean {
-    // By identity, not by callable: a module evaluated again has replaced the callable that was exported.
-    return this.#exported.has(definition.id) || this.#modules.has(definition.module ?? "");
+  #includes(definition: DeclaredRoutine): boolean {
+    // By name, not by callable: a module evaluated again has replaced the callable that was exported.
+    return this.#exported.has(nameOf(definition)) || this.#modules.has(definition.module ?? "");
   }
+}
+
+/** The routines of an identity that this process has, methods of classes among them. */
+export function knownRoutines(id: string): readonly DeclaredRoutine[] {
+  bindMethods(id);
+  return routinesOf(id);
+}
+
+/** What a routine is called here, where several copies of its package may have one of its identity. */
+function nameOf({ id, declaration }: DeclaredRoutine): string {
+  return `${declaration.copy} ${id}`;
 }
 
 function collectFromNamespace(namespace: object, into: Set<string>, seen: Set<object>): void {
@@ -74,19 +84,18 @@ function collectFromNamespace(namespace: object, into: Set<string>, seen: Set<ob
 function collectFromFunction(exported: object, into: Set<string>): void {
   const definition = definitionOf(exported);
   if (definition !== undefined) {
-    into.add(definition.id);
+    into.add(nameOf(definition));
     return;
   }
   for (let Class: object | null = exported; isClass(Class); Class = Object.getPrototypeOf(Class)) {
     for (const method of ownValues(Class)) {
       const statical = isObject(method) ? definitionOf(method) : undefined;
-      if (statical !== undefined) into.add(statical.id);
+      if (statical !== undefined) into.add(nameOf(statical));
     }
     const owner = portableByPrototype(Class.prototype);
     if (owner === undefined) continue;
     for (const name of Object.getOwnPropertyNames(Class.prototype)) {
-      const method = findMethodRoutine(`${owner.id}.${name}`);
-      if (method !== undefined) into.add(method.id);
+      for (const method of knownRoutines(`${owner.id}.${name}`)) into.add(nameOf(method));
     }
   }
 }

@@ -2,19 +2,20 @@
  * Finds the routine of a task in this process, importing its module when the caller may ask for that. A caller
  * that may not is restricted to the exposed routines, and is told at once, by the head of its task.
  */
+import { chooseCopy, isSameVersion, listCopies, type PackageCopy } from "../../identity/copies.ts";
 import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
+import { moduleOf } from "../../identity/module-url.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
-import { findRoutine } from "../../identity/registry.ts";
-import type { RoutineDefinition } from "../../identity/routine-definition.ts";
-import { findMethodRoutine } from "../../routine/method-routine.ts";
+import type { DeclaredRoutine, RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { createNack } from "../../wire/messages/nack.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { RoutineRequest, RoutineResolver } from "../../worker/routine-resolver.ts";
-import { ExposedRoutines } from "./exposed-routines.ts";
+import { ExposedRoutines, knownRoutines } from "./exposed-routines.ts";
 import { type IdentityMapping, mappedIdentities } from "./identity-map.ts";
 import type { ModuleLoader } from "./module-loader.ts";
+import { OwnProject } from "./own-project.ts";
 
 /** Which routines and imports callers may ask for. */
 export interface RoutineLoaderOptions {
@@ -24,6 +25,8 @@ export interface RoutineLoaderOptions {
   readonly importOnDemand?: boolean | undefined;
   /** Directories whose modules count as the same. Default: none. */
   readonly mappings?: readonly IdentityMapping[] | undefined;
+  /** What it was started for: it imports modules of that only. Default: nothing is known of it. */
+  readonly project?: OwnProject | undefined;
 }
 
 /** Makes the resolver of a worker. */
@@ -31,7 +34,12 @@ export function createRoutineLoader(
   loader: ModuleLoader,
   options: RoutineLoaderOptions = {},
 ): RoutineResolver {
-  const { exposed = new ExposedRoutines(), importOnDemand = true, mappings = [] } = options;
+  const {
+    exposed = new ExposedRoutines(),
+    importOnDemand = true,
+    mappings = [],
+    project = new OwnProject(),
+  } = options;
   const isRestricted = ({ mayImport }: RoutineRequest): boolean => !mayImport || !importOnDemand;
 
   function lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined {
@@ -46,14 +54,16 @@ export function createRoutineLoader(
       );
     }
     if (!restricted) return undefined;
-    const definition = firstOf(request.id, mappings, (id) => exposed.find(id));
-    if (definition === undefined) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
-    // The network need not know where it is declared.
-    if (definition.declaration?.conflict !== undefined)
+    const candidates = firstOf(request.id, mappings, (id) => exposed.find(id));
+    if (candidates.length === 0) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
+    const definition = chooseCopy(candidates, wantedCopy(request));
+    // The network need not know where things are declared.
+    if (definition === undefined || faultOf(definition, request) !== undefined) {
       return createNack(
         NackCode.UNKNOWN_ROUTINE,
-        "the worker has declared several routines of that identity",
+        "the worker has another routine of that identity than the caller, or several",
       );
+    }
     request.definition = definition;
     return definition;
   }
@@ -62,52 +72,126 @@ export function createRoutineLoader(
     lookup,
     async resolve(request) {
       if (isRestricted(request)) throw new Error(explainHidden(exposed, request.id)); // lookup has refused it
-      const definition = await load(loader, mappings, request);
+      const find = (): readonly DeclaredRoutine[] => firstOf(request.id, mappings, knownRoutines);
+      const definition = await load({ request, loader, project, find });
       request.definition = definition;
       return definition;
     },
   };
 }
 
-async function load(
-  loader: ModuleLoader,
-  mappings: readonly IdentityMapping[],
-  request: RoutineRequest,
-): Promise<RoutineDefinition> {
-  const find = (): RoutineDefinition | undefined => firstOf(request.id, mappings, findAny);
-  const known = find();
-  // Registered is not enough: its module may still be at a top-level await between the declaration and its end.
-  const module =
-    known?.module ?? (known === undefined && request.location !== "" ? request.location : undefined);
-  if (module !== undefined) {
-    if (!module.startsWith("file:")) throw new Error("its module is not a file");
-    if (isTestFile(module)) throw new Error(explainTestFile(module));
-    await loader.load(module, () => find() !== undefined);
-  }
-  const definition = find();
-  if (definition === undefined) throw new Error(explainMiss(loader, request, module));
-  const conflict = definition.declaration?.conflict;
-  if (conflict !== undefined) throw new Error(`in the worker, ${conflict}`);
-  return definition;
+/** What looking for one routine takes. */
+interface Search {
+  readonly request: RoutineRequest;
+  readonly loader: ModuleLoader;
+  readonly project: OwnProject;
+  /** The routines of the identity that are here, one per copy of their package. */
+  readonly find: () => readonly DeclaredRoutine[];
 }
 
-/** The first result for an identity, or else for one that the mappings equate with it. */
-function firstOf(
+async function load(search: Search): Promise<DeclaredRoutine> {
+  const { request, loader, find } = search;
+  const { location } = request;
+  const isImported = location !== "" && !find().some((routine) => isMeant(routine, request));
+  if (isImported) await importLocation(search);
+  const candidates = find();
+  const definition = choose(candidates, request);
+  // What the import did not declare is not what another copy has under that name.
+  const isWrong =
+    definition !== undefined && isImported && !isMeant(definition, request) && !isSame(definition, request);
+  if (definition === undefined && candidates.length > 0) throw new Error(explainCopies(candidates));
+  if (definition === undefined || isWrong) throw new Error(explainMiss(loader, request));
+  const { module } = definition.declaration.site;
+  if (isTestFile(module)) throw new Error(explainTestFile(module));
+  // Registered is not enough: its module may still be at a top-level await between the declaration and its end.
+  await loader.load(module, () => true);
+  // Which may have declared it again, and differently.
+  const declared = choose(find(), request) ?? definition;
+  const fault = faultOf(declared, request);
+  if (fault !== undefined) throw new Error(fault);
+  return declared;
+}
+
+/** Imports the module that the caller names, unless the same code is here from elsewhere and it cannot be imported. */
+async function importLocation({ request, loader, project, find }: Search): Promise<void> {
+  const { location } = request;
+  try {
+    if (!location.startsWith("file:")) throw new Error("its module is not a file");
+    if (isTestFile(location)) throw new Error(explainTestFile(location));
+    if (!project.includes(location)) throw new Error(explainForeign(location));
+    await loader.load(location, () => find().some((routine) => isMeant(routine, request)));
+    project.add(location);
+  } catch (error) {
+    if (!find().some((routine) => isSame(routine, request))) throw error;
+  }
+}
+
+/** The routine that is meant: the one of the caller's own file, or else of a copy that will do. */
+function choose(
+  candidates: readonly DeclaredRoutine[],
+  request: RoutineRequest,
+): DeclaredRoutine | undefined {
+  const ofFile = candidates.find((routine) => isOfFile(routine, request));
+  return ofFile ?? chooseCopy(candidates, wantedCopy(request));
+}
+
+function isOfFile({ declaration }: DeclaredRoutine, { location }: RoutineRequest): boolean {
+  return location !== "" && declaration.site.module === moduleOf(location);
+}
+
+/** Whether it is what the caller has itself; any is, if the caller does not say. */
+function isMeant(routine: DeclaredRoutine, request: RoutineRequest): boolean {
+  const { origin } = request;
+  return origin === undefined || routine.declaration.copy === origin.copy || isOfFile(routine, request);
+}
+
+/** Whether it is the same code, by its version. */
+function isSame(routine: DeclaredRoutine, request: RoutineRequest): boolean {
+  const wanted = wantedCopy(request);
+  return wanted !== undefined && isSameVersion(routine, wanted);
+}
+
+function wantedCopy({ origin }: RoutineRequest): PackageCopy | undefined {
+  return origin === undefined ? undefined : { copy: origin.copy, version: origin.packageVersion };
+}
+
+/** Why a routine is not what its caller means by that identity, or may not be; `undefined` if nothing speaks against it. */
+function faultOf({ declaration }: DeclaredRoutine, { origin }: RoutineRequest): string | undefined {
+  const { conflict, site } = declaration;
+  if (conflict !== undefined) return `in the worker, ${conflict}`;
+  if (origin === undefined || origin.path === "" || isBeginning(origin.path, site.path)) return undefined;
+  // Of different texts nothing is known: a source and its build differ, and mean the same.
+  if (origin.scriptHash.length === 0) return undefined;
+  if (Buffer.from(origin.scriptHash).toString("hex") !== site.evaluation.scriptHash()) return undefined;
+  return `the caller has declared it at ${origin.path} of its script, and this worker, from the same text, at ${site.path}; a condition differs between the processes: declare both, under different names`;
+}
+
+/** Whether one of two paths goes on where the other ends: what was awaited is not on the stack, and need not be awaited again. */
+function isBeginning(one: string, other: string): boolean {
+  return `${one} `.startsWith(`${other} `) || `${other} `.startsWith(`${one} `);
+}
+
+/** The first results for an identity, or else for one that the mappings equate with it. */
+function firstOf<T>(
   id: string,
   mappings: readonly IdentityMapping[],
-  find: (id: string) => RoutineDefinition | undefined,
-): RoutineDefinition | undefined {
+  find: (id: string) => readonly T[],
+): readonly T[] {
   const exact = find(id);
-  if (exact !== undefined) return exact;
+  if (exact.length > 0) return exact;
   for (const other of mappedIdentities(id, mappings)) {
-    const definition = find(other);
-    if (definition !== undefined) return definition;
+    const found = find(other);
+    if (found.length > 0) return found;
   }
-  return undefined;
+  return exact;
 }
 
-function findAny(id: string): RoutineDefinition | undefined {
-  return findRoutine(id) ?? findMethodRoutine(id);
+function explainCopies(candidates: readonly DeclaredRoutine[]): string {
+  return `several copies of its package are loaded here (${listCopies(candidates)}), and nothing tells which one is meant; install only one of them`;
+}
+
+function explainForeign(module: string): string {
+  return `its module '${module}' is of another project or another release than this worker, which imports nothing from there; start workers of that one`;
 }
 
 function explainHidden(exposed: ExposedRoutines, id: string): string {
@@ -132,17 +216,14 @@ function explainTestFile(module: string): string {
   return `it is declared in the test file '${module}', whose import would register its tests in the worker; declare it in a module of its own, which the test imports`;
 }
 
-function explainMiss(loader: ModuleLoader, request: RoutineRequest, module: string | undefined): string {
-  const { id, location } = request;
+function explainMiss(loader: ModuleLoader, { id, location }: RoutineRequest): string {
   const hint = listed(nearMisses(id));
-  if (module === undefined && location === "") {
-    return `no worker has it, and it names no module to import${hint}`;
-  }
-  if (module !== undefined && loader.state(module) === "suspended") {
-    return `it is declared after \`open()\` in '${module}', where workers stop; move it above${hint}`;
+  if (location === "") return `no worker has it, and it names no module to import${hint}`;
+  if (loader.state(location) === "suspended") {
+    return `it is declared after \`open()\` in '${location}', where workers stop; move it above${hint}`;
   }
   const name = parseIdentity(id)?.name ?? id;
-  return `importing '${module ?? location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition${hint}${minifiedHint(id)}`;
+  return `importing '${location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition${hint}${minifiedHint(id)}`;
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Values and the bytes they have had since version 1 of the format: the record of its compatibility. */
 import { portable } from "../../../src/codec/portable.ts";
+import { registerPortable } from "../../../src/codec/portable-registry.ts";
 import { NoActivePoolError } from "../../../src/errors/no-active-pool-error.ts";
+import { declared } from "../../support/declared-routine.ts";
 
 /** A value and its payload in hexadecimal. */
 export interface GoldenPayload {
@@ -17,6 +19,22 @@ class Pair {
   }
 }
 portable(Pair, { id: "golden#Pair" });
+
+/** Two classes of one identity, in two copies of a package. */
+const [Outer, Inner] = ["1", "2"].map((version) => {
+  class Copied {}
+  const copy = version === "1" ? "/node_modules/g" : "/node_modules/a/node_modules/g";
+  const declaration = declared(Copied, "g#C", { copy, version });
+  registerPortable({
+    id: "g#C",
+    constructor: Copied,
+    encode: undefined,
+    decode: undefined,
+    copy: declaration,
+    declaration,
+  });
+  return Copied;
+}) as [new () => object, new () => object];
 
 function bare<E extends Error>(error: E): E {
   error.stack = "S";
@@ -110,5 +128,10 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
     name: "portable class",
     make: () => Pair,
     hex: "08 c9 00 00 00 0c 14 ab 67 6f 6c 64 65 6e 23 50 61 69 72",
+  },
+  {
+    name: "class of a copy of its package",
+    make: () => [Outer, new Inner()],
+    hex: "08 92 c9 00 00 00 1c 14 c9 00 00 00 16 18 a3 67 23 43 af 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 67 a1 31 c9 00 00 00 2c 13 c9 00 00 00 25 18 a3 67 23 43 be 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 61 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 67 a1 32 80",
   },
 ];

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import {
   allRoutines,
   definitionOf,
-  findRoutine,
   registerRoutine,
   routineIdentities,
+  routinesOf,
 } from "../../../src/identity/registry.ts";
 import { declaredRoutine } from "../../support/declared-routine.ts";
 
@@ -15,7 +15,7 @@ test("registerRoutine makes a routine known by identity and by callable", () => 
 
   registerRoutine(added);
 
-  assert.equal(findRoutine("known/jobs.ts#add"), added);
+  assert.equal(routinesOf("known/jobs.ts#add").at(-1), added);
   assert.equal(definitionOf(added.routine), added);
   assert.ok(allRoutines().includes(added));
   assert.ok([...routineIdentities()].includes("known/jobs.ts#add"));
@@ -32,7 +32,7 @@ test("registerRoutine replaces a routine of an earlier evaluation, and keeps bot
   registerRoutine(first);
   registerRoutine(second);
 
-  assert.equal(findRoutine("again/jobs.ts#add"), second);
+  assert.equal(routinesOf("again/jobs.ts#add").at(-1), second);
   assert.equal(definitionOf(first.routine), first);
   assert.equal(allRoutines().filter(({ id }) => id === "again/jobs.ts#add").length, 1);
 });
@@ -44,7 +44,7 @@ test("registerRoutine keeps the routine of a later evaluation, and knows the oth
   registerRoutine(second);
   registerRoutine(first);
 
-  assert.equal(findRoutine("stale/jobs.ts#add"), second);
+  assert.equal(routinesOf("stale/jobs.ts#add").at(-1), second);
   assert.equal(definitionOf(first.routine), first);
 });
 
@@ -58,17 +58,17 @@ test("registerRoutine refuses another module's routine of the same identity and 
     code: "ERR_MERINO_ROUTINE_DECLARATION",
     message: /file:\/\/\/srv\/other\.ts.*file:\/\/\/srv\/jobs\.ts/,
   });
-  assert.equal(findRoutine("clash/jobs.ts#add"), first);
+  assert.equal(routinesOf("clash/jobs.ts#add").at(-1), first);
   assert.equal(definitionOf(other.routine), undefined);
 });
 
 test("the registry is one for every copy of the package in the process", async () => {
   const url = new URL("../../../src/identity/registry.ts?copy", import.meta.url);
-  const copy = (await import(url.href)) as { findRoutine: typeof findRoutine };
+  const copy = (await import(url.href)) as { routinesOf: typeof routinesOf };
   const added = declaredRoutine("copies/jobs.ts#add");
 
   registerRoutine(added);
 
-  assert.notEqual(copy.findRoutine, findRoutine);
-  assert.equal(copy.findRoutine("copies/jobs.ts#add"), added);
+  assert.notEqual(copy.routinesOf, routinesOf);
+  assert.equal(copy.routinesOf("copies/jobs.ts#add").at(-1), added);
 });

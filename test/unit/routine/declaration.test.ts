@@ -8,7 +8,7 @@ import vm from "node:vm";
 import { encodeValue } from "../../../src/codec/encode/encoder.ts";
 import { portable } from "../../../src/codec/portable.ts";
 import { portableByConstructor, portableById } from "../../../src/codec/portable-registry.ts";
-import { definitionOf, findRoutine } from "../../../src/identity/registry.ts";
+import { definitionOf, routinesOf } from "../../../src/identity/registry.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
 import { routine } from "../../../src/routine/routine.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
@@ -199,7 +199,7 @@ describe("a later evaluation", () => {
       const second = await load(new URL(again, fixtures.url("jobs.js")).href);
 
       const id = first.add?.id ?? "";
-      assert.equal(findRoutine(id)?.routine, second.add);
+      assert.equal(routinesOf(id).at(-1)?.routine, second.add);
       assert.equal(definitionOf(first.add as object)?.id, id);
       assert.equal(portableById(id.replace("#add", "#Point"))?.constructor, second.Point);
     });
@@ -215,7 +215,7 @@ describe("a later evaluation", () => {
     const second = require(fixtures.path("jobs.cjs")) as Jobs;
 
     assert.notEqual(first.add, second.add);
-    assert.equal(findRoutine(first.add?.id ?? "")?.routine, second.add);
+    assert.equal(routinesOf(first.add?.id ?? "").at(-1)?.routine, second.add);
   });
 
   test("it replaces what the one before has declared: evaluated code that gives its module, in another turn", async () => {
@@ -232,7 +232,7 @@ describe("a later evaluation", () => {
 
     const last = run(2);
 
-    assert.equal(findRoutine(last.id)?.routine, last);
+    assert.equal(routinesOf(last.id).at(-1)?.routine, last);
   });
 
   test("a strict script that is compiled twice in one turn is refused, and the way out is named", () => {
@@ -261,7 +261,7 @@ describe("a later evaluation", () => {
 
     const late = first.late();
 
-    assert.equal(findRoutine(late.id)?.routine, second.add);
+    assert.equal(routinesOf(late.id).at(-1)?.routine, second.add);
     assert.equal(definitionOf(late)?.declaration?.conflict, undefined);
   });
 
@@ -320,7 +320,7 @@ describe("inside functions", () => {
     const { job, again } = (await import(fixtures.url("jobs.js"))) as unknown as { job: Job; again(): Job };
 
     assert.throws(again, REFUSED);
-    assert.equal(findRoutine(job.id)?.routine, job);
+    assert.equal(routinesOf(job.id).at(-1)?.routine, job);
   });
 });
 
@@ -354,7 +354,7 @@ describe("another module", () => {
     const two = await load(fixtures.url("two.js"));
     await load(`${fixtures.url("one.js")}?t=1`);
 
-    assert.notEqual(findRoutine(two.add?.id ?? ""), undefined);
+    assert.notEqual(routinesOf(two.add?.id ?? "").at(-1), undefined);
     await setImmediate();
     assert.deepEqual(warnings.codes, ["MERINO_SHARED_ID"]);
   });

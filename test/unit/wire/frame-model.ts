@@ -2,7 +2,7 @@
  * A frame as plain data, and the three ways it is turned into something else: written by hand, built
  * with the generated bindings, read back from the reader. Tests compare the ways with each other.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import type { BatchReader } from "../../../src/wire/batch/reader.ts";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
@@ -11,6 +11,7 @@ import type { Define, GoAway, Hello, Nack, TaskFields } from "../../../src/wire/
 import {
   type Batch,
   BatchSchema,
+  type DefineSchema,
   type Frame,
   FrameSchema,
   type Message,
@@ -186,7 +187,7 @@ function bindFrame(frame: FrameModel): Frame {
       return create(FrameSchema, { stream, body: { case: "chunk", value } });
     }
     case "Define":
-      return create(FrameSchema, { body: { case: "define", value: { ...frame.define } } });
+      return create(FrameSchema, { body: { case: "define", value: bindDefine(frame.define) } });
     case "Ping":
       return create(FrameSchema, { body: { case: "ping", value: { token: BigInt(frame.token) } } });
     case "Pong":
@@ -196,6 +197,10 @@ function bindFrame(frame: FrameModel): Frame {
       return create(FrameSchema, { stream, body: { case: "reset", value } });
     }
   }
+}
+
+function bindDefine({ origin, ...define }: Define): MessageInitShape<typeof DefineSchema> {
+  return origin === undefined ? define : { ...define, origin: { ...origin } };
 }
 
 /** The reader's current frame as a model; `undefined` for Malformed and Unknown. */
@@ -337,6 +342,12 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
     fields: { ...fields, callable: fields.routineRef > 0 ? undefined : fields.callable },
   }));
+  const origin = record({
+    copy: text(),
+    packageVersion: text(),
+    scriptHash: fc.oneof(fc.constant(new Uint8Array(0)), fc.uint8Array({ minLength: 32, maxLength: 32 })),
+    path: fc.stringMatching(/^\d{1,4}:\d{1,4}( \d{1,4}:\d{1,4})?$/),
+  });
   const limits = record({
     maxBatch: uint32(),
     maxMessage: uint53(),
@@ -389,7 +400,10 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     record({
       kind: fc.constant("Define" as const),
       stream: fc.constant(0 as const),
-      define: record({ kind: uint32(), index: uint32(), value: bytes, location: text() }),
+      define: fc.oneof(
+        record({ kind: uint32(), index: uint32(), value: bytes, location: text() }),
+        record({ kind: uint32(), index: uint32(), value: bytes, location: text(), origin }),
+      ),
     }),
     record({
       kind: fc.constantFrom("Ping" as const, "Pong" as const),

@@ -189,6 +189,26 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     },
   },
   {
+    name: "the definition of a routine that says where it is from",
+    hex: `0a58 4256 0801 1004 1a08612f622e74732363 a20645 0a0f2f6e6f64655f6d6f64756c65732f61 1205312e322e33 1a20${"ab".repeat(32)} 2209333a3139203132 3a31`,
+    frame: {
+      kind: "Define",
+      stream: 0,
+      define: {
+        kind: 1,
+        index: 4,
+        value: text("a/b.ts#c"),
+        location: "",
+        origin: {
+          copy: "/node_modules/a",
+          packageVersion: "1.2.3",
+          scriptHash: new Uint8Array(32).fill(0xab),
+          path: "3:19 12:1",
+        },
+      },
+    },
+  },
+  {
     name: "a ping with the largest token",
     hex: "0a0b 4a09 08ffffffffffffff0f",
     frame: { kind: "Ping", stream: 0, token: 2 ** 53 - 1 },

@@ -117,6 +117,8 @@ export interface Nack {
   readonly retryAfterMs: number;
   /** The worker's version. */
   readonly version: string;
+  /** The error behind it, as an encoded value; absent: there is none to tell of. */
+  readonly exception?: Uint8Array;
 }
 
 /** Gives an index to something that later frames of the same direction name. */

@@ -95,6 +95,7 @@ export const AckTag = {
 } as const;
 
 export const NackTag = {
+  Exception: 0x0a,
   Reason: 802,
   Code: 808,
   RetryAfterMs: 816,

@@ -30,6 +30,8 @@ export type FailureKind =
   | "refused-draining"
   | "refused-version"
   | "refused-codec"
+  /** The import of the routine's module has failed there. A pool replaces such a worker if it has spawned it. */
+  | "refused-import"
   /** The peer, or this side, broke a rule on one stream. */
   | "stream-broken"
   /** No connection, no greeting, another worker than the record says, or a peer that ended it. */
@@ -50,6 +52,7 @@ export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Obj
   "refused-draining": { call: "next", member: "keep" },
   "refused-version": { call: "next", member: "version" },
   "refused-codec": { call: "next", member: "codec" },
+  "refused-import": { call: "next", member: "keep" },
   "stream-broken": { call: "surface", member: "keep" },
   unreachable: { call: "lost", member: "back-off" },
   version: { call: "lost", member: "version" },
@@ -66,6 +69,8 @@ export function classifyRefusal(code: number): FailureKind {
       return "refused-codec";
     case NackCode.DRAINING:
       return "refused-draining";
+    case NackCode.IMPORT_FAILED:
+      return "refused-import";
     default:
       return isFinalRefusal(code) ? "refused-for-good" : "refused";
   }

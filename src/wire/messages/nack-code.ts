@@ -13,6 +13,8 @@ export const NackCode = {
   BAD_PAYLOAD: 8,
   TOO_LARGE: 9,
   EXPIRED: 10,
+  /** The import of the routine's module has failed on this worker, where it is not tried again. */
+  IMPORT_FAILED: 11,
 } as const;
 export type NackCode = (typeof NackCode)[keyof typeof NackCode];
 

@@ -1,14 +1,18 @@
 /**
- * The Nack message, with which a worker refuses a task, as bytes. The serialized exception that the
- * original puts in it is neither written nor read here: a refusal has a code.
+ * The Nack message, with which a worker refuses a task, as bytes. What it means is its code; an exception is there
+ * only where the refusal has an error behind it.
  */
 
 import { MAX_EXPLANATION_BYTES, MAX_NAME_BYTES, type Nack } from "../frames.ts";
 import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
-import { NackTag } from "../tags.ts";
+import { MessageTag, NackTag } from "../tags.ts";
 
 const FIELDS = fieldNumbers(NackTag);
+const MESSAGE_FIELDS = fieldNumbers(MessageTag);
+
+/** A control frame is exempt from all windows: an exception that is larger is neither sent nor read. */
+export const MAX_EXCEPTION_BYTES: number = 64 * 1024;
 
 /** Makes a Nack. The worker's version is left to the session that sends it. */
 export function createNack(code: number, reason: string, retryAfterMs: number = 0): Nack {
@@ -17,7 +21,13 @@ export function createNack(code: number, reason: string, retryAfterMs: number = 
 
 /** Encodes the message, without a frame around it. */
 export function encodeNack(nack: Nack): Uint8Array {
+  const { exception } = nack;
+  const message =
+    exception === undefined || exception.length > MAX_EXCEPTION_BYTES
+      ? NOTHING
+      : new FieldWriter().bytes(MessageTag.Dump, exception).finish();
   return new FieldWriter()
+    .bytes(NackTag.Exception, message)
     .text(NackTag.Reason, nack.reason)
     .uint(NackTag.Code, nack.code)
     .uint(NackTag.RetryAfterMs, nack.retryAfterMs)
@@ -33,9 +43,17 @@ export function encodeNack(nack: Nack): Uint8Array {
 export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack {
   const scanner = new FieldScanner();
   scanner.reset(bytes, start, end);
-  const nack = { code: 0, reason: "", retryAfterMs: 0, version: "" };
+  const nack: { -readonly [Field in keyof Nack]: Nack[Field] } = {
+    code: 0,
+    reason: "",
+    retryAfterMs: 0,
+    version: "",
+  };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
+      case NackTag.Exception:
+        readException(scanner, nack);
+        break;
       case NackTag.Reason:
         nack.reason = scanner.text(MAX_EXPLANATION_BYTES);
         break;
@@ -54,4 +72,23 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
   }
   scanner.assertIntact("Nack");
   return nack;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Copied, since the Nack is kept for longer than its batch. */
+function readException(scanner: FieldScanner, nack: { exception?: Uint8Array }): void {
+  const outer = scanner.enter();
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    if (tag !== MessageTag.Dump) {
+      scanner.skipUnknown(tag, MESSAGE_FIELDS);
+      continue;
+    }
+    const length = scanner.length();
+    const { bytes, position } = scanner;
+    if (length > 0 && length <= MAX_EXCEPTION_BYTES)
+      nack.exception = bytes.slice(position, position + length);
+    scanner.position += length;
+  }
+  scanner.leave(outer);
 }

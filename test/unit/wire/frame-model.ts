@@ -141,8 +141,14 @@ function bindFrame(frame: FrameModel): Frame {
     case "Ack":
       return response(stream, 0, { case: "ack", value: { version: frame.version, uid: frame.uid } });
     case "Nack": {
-      const { code, reason: text, retryAfterMs, version } = frame.nack;
-      const value = { code: code as 0, reason: text, retryAfterMs: BigInt(retryAfterMs), version };
+      const { code, reason: text, retryAfterMs, version, exception } = frame.nack;
+      const value = {
+        code: code as 0,
+        reason: text,
+        retryAfterMs: BigInt(retryAfterMs),
+        version,
+        ...(exception === undefined ? {} : { exception: { dump: exception } }),
+      };
       return response(stream, 0, { case: "nack", value });
     }
     case "Result":
@@ -379,7 +385,16 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     record({
       kind: fc.constant("Nack" as const),
       stream,
-      nack: record({ code, reason: text(), retryAfterMs: uint53(), version: text() }),
+      nack: fc.record(
+        {
+          code,
+          reason: text(),
+          retryAfterMs: uint53(),
+          version: text(),
+          exception: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+        },
+        { requiredKeys: ["code", "reason", "retryAfterMs", "version"], noNullPrototype: true },
+      ),
     }),
     record({ kind: fc.constant("Parked" as const), stream, bodyUs: uint32() }),
     record({ kind: fc.constant("Hello" as const), stream: fc.constant(0 as const), hello }),

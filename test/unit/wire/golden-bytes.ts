@@ -112,6 +112,15 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     },
   },
   {
+    name: "a refusal with the error behind it",
+    hex: "0a12 0801 1a0e 120c 0a03 0a0107 a2060162 a8060b",
+    frame: {
+      kind: "Nack",
+      stream: 1,
+      nack: { code: 11, reason: "b", retryAfterMs: 0, version: "", exception: Uint8Array.of(7) },
+    },
+  },
+  {
     name: "a yield after 12 microseconds",
     hex: "0a0c 0801 1a08 1a03 0a0107 b0060c",
     frame: { kind: "Result", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(7), bodyUs: 12 },

@@ -37,6 +37,7 @@ describe("FAILURE_POLICY", () => {
       BAD_PAYLOAD: "surface",
       TOO_LARGE: "surface",
       EXPIRED: "surface",
+      IMPORT_FAILED: "next",
     });
     assert.deepEqual(FAILURE_POLICY[classifyRefusal(4_711)], { call: "next", member: "keep" });
   });

@@ -109,6 +109,7 @@ class Fleet {
         lastStartError: undefined,
         describeLoss: async ({ uid }) => ({ uid }),
         unresponsive() {},
+        importFailed: () => false,
       },
       waitTimeoutMs: 60_000,
       killGraceMs: 60_000,

@@ -98,8 +98,7 @@ async function startWorker(
       accept: options.accept,
       mappings: options.mappings,
       discoveries: options.discovery?.descriptor === undefined ? [] : [options.discovery.descriptor],
-      // It belongs to no pool and may not end another worker; the owner of that worker watches over it.
-      unresponsive: () => {},
+      // It reports no other worker: it belongs to no pool, and the owner of that worker watches over it.
     });
     await publisher?.publish({ type: "worker-added", worker: worker.metadata });
     return worker;

@@ -8,15 +8,18 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Member } from "./members/member.ts";
-import type { MemberSupply } from "./members/member-supply.ts";
+import type { MemberSupply, Suspicion } from "./members/member-supply.ts";
 import type { Membership } from "./members/membership.ts";
 import { NOTICE_AFTER_MS, warnOfNothingFound } from "./nothing-found.ts";
 
 /** Knowledge of the pool about workers that it has started, and events about them for the pool. */
 export interface SupplySurroundings {
   readonly describeLoss?: (uid: string) => Promise<LostWorker | undefined>;
-  readonly unresponsive?: (uid: string, culprit: string) => void;
+  readonly unresponsive?: (uid: string, suspicion: Suspicion) => void;
+  /** A worker could not import the module of a routine. Tells whether another one takes its place. */
+  readonly importFailed?: (worker: WorkerMetadata) => boolean;
   readonly lastStartError?: () => Error | undefined;
   /** Whether the pool has, or will have, a worker of its own. */
   readonly workerDue?: () => boolean;
@@ -74,8 +77,12 @@ export class WorkerSupply implements MemberSupply {
     return (await this.#surroundings.describeLoss?.(uid)) ?? { uid, pid, address };
   }
 
-  unresponsive(member: Member, culprit: string): void {
-    this.#surroundings.unresponsive?.(member.uid, culprit);
+  unresponsive(member: Member, suspicion: Suspicion): void {
+    this.#surroundings.unresponsive?.(member.uid, suspicion);
+  }
+
+  importFailed(member: Member): boolean {
+    return this.#surroundings.importFailed?.(member.metadata) ?? false;
   }
 
   /** A worker that was found cannot be reached: its discovery may look again. */

@@ -2,7 +2,8 @@
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /**
- * The worker could not find the routine, even after importing its module (where imports are allowed). Nothing has run.
+ * The worker could not find the routine, even after importing its module (where imports are allowed); or that import
+ * has failed, with the error that is the `cause`. Nothing has run.
  */
 export class RoutineNotFoundError extends MerinoError {
   static {

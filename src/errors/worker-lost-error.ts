@@ -15,12 +15,17 @@ export interface LostWorker {
   readonly signal?: string | undefined;
   /** The last lines the process wrote to standard error. */
   readonly stderr?: string | undefined;
-  /** Identity of the routine that blocked the worker until it was replaced. */
+  /** Identity of the routine, or URL of the module, that blocked the worker until it was replaced. */
   readonly culprit?: string | undefined;
+  /** `file:` URL of the module whose import was under way. */
+  readonly importing?: string | undefined;
+  /** What to do about it, where that is known. */
+  readonly advice?: string | undefined;
 }
 
 /**
- * The worker ended, or its connection did, while the call was on it. The body may have run, in part or whole.
+ * The worker ended, or its connection did, while the call was on it. The body may have run, in part or whole, unless
+ * the message says that it has not: the worker died while it imported the routine's module.
  */
 export class WorkerLostError extends MerinoError {
   static {

@@ -3,10 +3,14 @@ import { chdir } from "node:process";
 import { connectParent } from "./parent-link.ts";
 import { WorkerHost } from "./worker-host.ts";
 
+/** However long the calls in flight take: the parent ends it sooner if it has to. */
+const UNHURRIED = { graceMs: Number.POSITIVE_INFINITY };
+
 let worker: Promise<WorkerHost> | undefined;
 
 const link = connectParent({
   drain: (except) => worker?.then((started) => started.drain(except)).catch(ignoreFailedStart),
+  retire: () => worker?.then((started) => end(started.shutDown(UNHURRIED))).catch(ignoreFailedStart),
   stop: () => end(stop()),
 });
 
@@ -39,7 +43,9 @@ async function start(): Promise<void> {
     accept,
     importOnDemand: true,
     discoveries: [],
-    unresponsive: (uid, culprit) => link.unresponsive(uid, culprit),
+    imports: { begun: link.importing, ended: link.imported },
+    unresponsive: link.unresponsive,
+    importFailed: link.importFailed,
   });
   const started = await worker;
   // Asked to over its control socket and not by its parent, which sees a worker that ends by itself.

@@ -5,8 +5,11 @@
  * allows, and never gets a proxy that was restored for a caller of this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
+import { isOfPool } from "../client/members/admission.ts";
+import type { Suspicion } from "../client/members/member-supply.ts";
 import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-descriptor.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
+import type { SupplySurroundings } from "../client/worker-supply.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
@@ -23,6 +26,14 @@ const MAX_NETWORK_PROXIES = 32;
 const MAX_SOURCE_TEXT = 300;
 /** How long a proxy is kept that nobody uses. */
 const IDLE_MS = 60_000;
+
+/** Who is told of workers that fail nested calls, if a program of this host made the calls. */
+export interface ReportedWorkers {
+  /** A worker does not answer after a nested call on it was cancelled. */
+  readonly unresponsive?: ((uid: string, suspicion: Suspicion) => void) | undefined;
+  /** A worker of the calling pool's own could not import the module of a routine. */
+  readonly importFailed?: ((uid: string) => void) | undefined;
+}
 
 /** Settings of a worker for nested calls. */
 export interface NestedProxiesOptions {
@@ -50,19 +61,15 @@ export class NestedProxies {
   readonly #restored = new Map<string, Restored>();
   /** By the descriptor's bytes as the session holds them: one object per connection. */
   readonly #byBytes = new WeakMap<Uint8Array, Dispatcher>();
-  readonly #unresponsive: (uid: string, culprit: string) => void;
+  readonly #reported: ReportedWorkers;
   /** By the names of their sources. */
   readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
   #closed = false;
 
-  /**
-   * @param unresponsive Told of a worker that does not answer after a nested call on it was cancelled, if a
-   *   program of this host made the call.
-   */
-  constructor(unresponsive: (uid: string, culprit: string) => void, options: NestedProxiesOptions) {
-    this.#unresponsive = unresponsive;
+  constructor(reported: ReportedWorkers, options: NestedProxiesOptions) {
+    this.#reported = reported;
     this.#allowed = new Map(options.discoveries.map((discovery) => [sourceName(discovery), discovery]));
     this.#deadlines = options.deadlines ?? deadlines;
   }
@@ -149,13 +156,25 @@ export class NestedProxies {
         tags: descriptor.tags,
         killGrace: descriptor.killGraceMs,
       },
-      // No worker is killed because a caller from the network reports it.
-      { id: descriptor.id, ...(local && { unresponsive: this.#unresponsive }) },
+      // No worker is ended because a caller from the network reports it.
+      { id: descriptor.id, ...(local && this.#surroundings(descriptor.id)) },
     );
     void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
     this.#restored.set(key, { proxy, local, usedAtMs: nowMs });
     this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
     return proxy.dispatcher;
+  }
+
+  #surroundings(pool: string): SupplySurroundings {
+    const { unresponsive, importFailed } = this.#reported;
+    return {
+      ...(unresponsive !== undefined && { unresponsive }),
+      importFailed: (worker) => {
+        // Those of others are not for this pool's callers to end, and whether its own are replaced is not known here.
+        if (isOfPool(worker, pool)) importFailed?.(worker.uid);
+        return false;
+      },
+    };
   }
 
   /** Closes a proxy without calls if there are too many. Pools from the network make room among themselves. */

@@ -19,7 +19,9 @@ const SIGNALS_OF_PARENT = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 export interface ParentRequests {
   /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void;
-  /** Finish and end the process. */
+  /** Finish what is in flight, refusing what is new, and end the process. */
+  retire(): void;
+  /** End the process. */
   stop(): void;
 }
 
@@ -30,8 +32,14 @@ export interface ParentLink {
   ready(metadata: WorkerMetadata): void;
   /** Tells why the worker cannot serve, and ends the process with exit code 1. */
   failed(error: unknown): void;
+  /** Tells that an import begins, which may take so many milliseconds: leaves before it can hold the thread. */
+  importing(module: string, limitMs: number): void;
+  /** Tells that it is over. */
+  imported(module: string): void;
   /** Tells that another worker of the pool does not answer after the cancellation of a task of `culprit`. */
-  unresponsive(uid: string, culprit: string): void;
+  unresponsive(uid: string, suspicion: { readonly culprit: string; readonly certain: boolean }): void;
+  /** Tells that another worker of the pool could not import the module of a routine. */
+  importFailed(uid: string): void;
   /** Ends the process once its output has been written, or after a second. */
   exit(code: number): void;
 }
@@ -53,6 +61,7 @@ export function connectParent(requests: ParentRequests): ParentLink {
   if (!process.connected) process.exit(0);
   process.on("message", (message: ParentMessage | null) => {
     if (message?.type === "merino:drain") requests.drain(message.except);
+    else if (message?.type === "merino:retire") requests.retire();
     else if (message?.type === "merino:stop") requests.stop();
   });
   return {
@@ -60,7 +69,10 @@ export function connectParent(requests: ParentRequests): ParentLink {
     ready: (metadata) => send({ type: "merino:ready", metadata }),
     failed: (error) =>
       send({ type: "merino:failed", error: explainStartFailure(error) }, () => exitFlushed(1)),
-    unresponsive: (uid, culprit) => send({ type: "merino:unresponsive", uid, culprit }),
+    importing: (module, limitMs) => send({ type: "merino:importing", module, limitMs }),
+    imported: (module) => send({ type: "merino:imported", module }),
+    unresponsive: (uid, { culprit, certain }) => send({ type: "merino:unresponsive", uid, culprit, certain }),
+    importFailed: (uid) => send({ type: "merino:import-failed", uid }),
     exit: exitFlushed,
   };
 }

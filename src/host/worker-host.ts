@@ -25,10 +25,10 @@ import { exposeModules } from "./modules/expose-modules.ts";
 import type { ExposedRoutines } from "./modules/exposed-routines.ts";
 import type { IdentityMapping } from "./modules/identity-map.ts";
 import { mapReferences } from "./modules/mapped-references.ts";
-import { createModuleLoader, type ModuleLoader } from "./modules/module-loader.ts";
+import { createModuleLoader, type ImportObserver, type ModuleLoader } from "./modules/module-loader.ts";
 import { ownProject } from "./modules/own-project.ts";
 import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
-import { NestedProxies } from "./nested-proxies.ts";
+import { NestedProxies, type ReportedWorkers } from "./nested-proxies.ts";
 import { ShutDown } from "./shut-down.ts";
 
 /** How long tasks may take to answer the abort of their signals when the worker ends. */
@@ -71,8 +71,12 @@ export interface WorkerHostOptions {
    * are always believed.
    */
   readonly discoveries: readonly DiscoveryDescriptor[];
-  /** Told of a worker that does not answer after a nested call on it was cancelled. */
-  readonly unresponsive: (uid: string, culprit: string) => void;
+  /** Told of imports that are under way. Default: nobody is. */
+  readonly imports?: ImportObserver | undefined;
+  /** Told of a worker that does not answer after a nested call on it was cancelled. Default: nobody is. */
+  readonly unresponsive?: ReportedWorkers["unresponsive"] | undefined;
+  /** Told of a worker that could not import the module of a routine, for a nested call. Default: nobody is. */
+  readonly importFailed?: ReportedWorkers["importFailed"] | undefined;
 }
 
 /** A request to stop that came over the control socket. */
@@ -103,12 +107,13 @@ export class WorkerHost {
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
     const { uid, socketPath, tags, extra, channel, entry, importTimeoutMs } = options;
     const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
-    const loader = createModuleLoader({ entry, importTimeoutMs });
+    const loader = createModuleLoader({ entry, importTimeoutMs, observer: options.imports });
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
     const exposed = await exposeModules(loader, options.modules);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
-    const nested = new NestedProxies(options.unresponsive, { discoveries: options.discoveries });
+    const { discoveries, unresponsive, importFailed } = options;
+    const nested = new NestedProxies({ unresponsive, importFailed }, { discoveries });
     // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
     const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity: noted });

@@ -2,6 +2,7 @@
  * The workers that a pool spawns: a fixed number of places, each with a worker in it or one on its way. Starts and
  * ends them and answers questions about them; `worker-pool.ts` makes them members and announces them.
  */
+import type { Suspicion } from "../client/members/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
@@ -10,7 +11,8 @@ import type { ConnectionId } from "../session/connection-id.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */
-export interface OwnWorkersOptions extends Omit<WorkerSlotOptions, "entry" | "unresponsive"> {
+export interface OwnWorkersOptions
+  extends Omit<WorkerSlotOptions, "entry" | "unresponsive" | "importFailed"> {
   readonly size: number;
   /** The id under which a worker knows the pool's connection; `undefined` while there is none. */
   readonly connectionTo: (uid: string) => ConnectionId | undefined;
@@ -39,8 +41,11 @@ export class OwnWorkers {
   async start(entry: string | undefined): Promise<readonly unknown[]> {
     const { size, connectionTo: _, ...options } = this.#options;
     for (let n = 0; n < size; n += 1) {
-      const unresponsive = (uid: string, culprit: string): void => this.kill(uid, culprit);
-      this.#slots.push(new WorkerSlot({ ...options, entry, unresponsive }));
+      const reports = {
+        unresponsive: (uid: string, suspicion: Suspicion) => this.kill(uid, suspicion),
+        importFailed: (uid: string) => void this.replace(uid),
+      };
+      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry }));
     }
     const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
     return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
@@ -48,7 +53,7 @@ export class OwnWorkers {
 
   /** Whether there is a worker, or will be one. */
   get due(): boolean {
-    return this.#options.respawn || this.#slots.some((slot) => slot.uid !== undefined);
+    return this.#options.respawn || this.#slots.some((slot) => slot.uids.length > 0);
   }
 
   /** The last error of the first place in which a start or a worker has failed. */
@@ -65,9 +70,18 @@ export class OwnWorkers {
     return undefined;
   }
 
-  /** Kills a worker that `culprit` blocks, so that it is replaced. */
-  kill(uid: string, culprit: string): void {
-    for (const slot of this.#slots) if (slot.kill(uid, culprit)) return;
+  /** Kills a worker that a task blocks, so that it is replaced. One that is importing a module has its time for that. */
+  kill(uid: string, suspicion: Suspicion): void {
+    for (const slot of this.#slots) if (slot.kill(uid, suspicion)) return;
+  }
+
+  /**
+   * Has another worker take the place of one in which an import has failed.
+   *
+   * @returns Whether there will be one; false for a worker that is not one of these.
+   */
+  replace(uid: string): boolean {
+    return this.#slots.some((slot) => slot.replace(uid));
   }
 
   /** Notes that calls can be sent to a worker. */
@@ -90,11 +104,11 @@ export class OwnWorkers {
   /** Keeps the calls of others off a worker, or off all; one that is not connected yet is to be drained once it is. */
   drain(uid?: string): void {
     if (uid === undefined) {
-      for (const slot of this.#slots) if (slot.uid !== undefined) this.drain(slot.uid);
+      for (const slot of this.#slots) for (const worker of slot.uids) this.drain(worker);
       return;
     }
     const own = this.#options.connectionTo(uid);
-    if (own !== undefined) this.#slotOf(uid)?.drain(own);
+    if (own !== undefined) this.#slotOf(uid)?.drain(uid, own);
   }
 
   /** Ends them for good. Resolves when their processes have gone. */
@@ -104,6 +118,6 @@ export class OwnWorkers {
   }
 
   #slotOf(uid: string): WorkerSlot | undefined {
-    return this.#slots.find((slot) => slot.uid === uid);
+    return this.#slots.find((slot) => slot.uids.includes(uid));
   }
 }

@@ -23,9 +23,12 @@ export type WorkerEvent =
       readonly stderr: string;
     }
   | { readonly type: "worker-failed"; readonly uid: string; readonly error: Error }
-  /** A worker is about to be replaced, in `delay` milliseconds. `attempt` counts the deaths in a row. */
+  /** A worker is about to be replaced, in `delay` milliseconds. `attempt` counts the deaths, or the failed imports, in a row. */
   | { readonly type: "worker-replacing"; readonly attempt: number; readonly delay: number }
-  /** A worker was killed because `culprit` went on after its cancellation and blocked it. */
+  /**
+   * A worker was killed because `culprit` blocked it: a routine that went on after its cancellation, or a module, by
+   * its URL, whose import took longer than it may.
+   */
   | { readonly type: "worker-unresponsive"; readonly uid: string; readonly culprit: string };
 
 /** Figures of a pool. Counters run from its opening. */

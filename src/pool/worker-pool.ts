@@ -85,7 +85,8 @@ export class WorkerPool implements CallTarget {
       reserved: size,
       descriptorDiscovery: this.#announcements.descriptor,
       describeLoss: (uid) => this.#workers.describeLoss(uid),
-      unresponsive: (uid, culprit) => this.#workers.kill(uid, culprit),
+      unresponsive: (uid, suspicion) => this.#workers.kill(uid, suspicion),
+      importFailed: ({ uid }) => this.#workers.replace(uid),
       memberReady: ({ uid }) => {
         this.#workers.connected(uid);
         if (this.#closing.draining) this.#workers.drain(uid);

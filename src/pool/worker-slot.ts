@@ -1,11 +1,13 @@
 /**
- * One place in a pool and the worker in it: started, watched, replaced with growing pauses when it dies. It
- * never gives up by itself; a crash loop is reported, and `quorumTimeout` bounds how long calls wait meanwhile.
+ * One place in a pool and the worker in it: started, watched, replaced with growing pauses when it dies, and
+ * replaced beside itself when it can no longer serve every routine. It never gives up by itself; a loop is
+ * reported, and `quorumTimeout` bounds how long calls wait meanwhile.
  */
 
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { inspect } from "node:util";
+import type { Suspicion } from "../client/members/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -15,10 +17,11 @@ import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.t
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { explainExit } from "../process/exit-explanation.ts";
-import type { Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
+import type { ChildMessage, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { Occupant } from "./occupant.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 
 /** The first replacement starts after a tenth of a second; a worker that keeps dying is replaced every half minute. */
@@ -27,13 +30,15 @@ const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 
  * The longest pause after a worker that had come up: it can come up again, since a call or somebody outside
  * ended it, and the calls of others wait meanwhile.
  */
-const RESPAWN_SERVED_MAX_MS = 2_000;
-/** If a worker lived this long, its death does not count towards a crash loop. */
+const RESPAWN_SERVED: BackoffPolicy = { ...RESPAWN, maxMs: 2_000 };
+/** If a worker lived this long, its death, or an import that fails in it, does not count towards a loop. */
 const SOUND_MS = 10_000;
-/** Deaths in a row that are reported as a crash loop. */
-const CRASH_LOOP = 3;
+/** Deaths, or failed imports, in a row that are reported as a loop. */
+const LOOP = 3;
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
+/** Workers that have ended and can still be asked about. */
+const MAX_LOSSES = 4;
 
 /** The pool as a slot sees it. */
 export interface WorkerSlotOptions {
@@ -48,21 +53,29 @@ export interface WorkerSlotOptions {
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
   readonly event: (event: WorkerEvent) => void;
   /** Another worker of the pool reports that one does not answer. */
-  readonly unresponsive: (uid: string, culprit: string) => void;
+  readonly unresponsive: (uid: string, suspicion: Suspicion) => void;
+  /** Another worker of the pool reports that one could not import the module of a routine. */
+  readonly importFailed: (uid: string) => void;
 }
 
 /** A worker's place. */
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
-  #worker: Worker | undefined;
-  #metadata: WorkerMetadata | undefined;
+  /** The newest, started or ready. */
+  #current: Occupant | undefined;
+  /** The one before, which serves until the current one does. */
+  #previous: Occupant | undefined;
+  /** Replaced: they finish what they have, and end by themselves. */
+  readonly #leaving = new Set<Occupant>();
   #stopping = false;
+  #everReady = false;
+  /** Workers in a row that have died. */
   #deaths = 0;
+  /** Workers in a row that were replaced because an import failed in them. */
+  #failedImports = 0;
   #respawnAt: DeadlineEntry | undefined;
-  #readyMs = 0;
-  #killed: { readonly uid: string; readonly culprit: string } | undefined;
-  /** The last worker that ended, for those who ask about it. */
-  #last: { readonly uid: string; readonly loss: LostWorker } | undefined;
+  /** What is known of the last workers that ended, for those who ask about them. */
+  readonly #losses = new Map<string, LostWorker>();
   /** How the last worker ended, or why it did not come up: a sentence. */
   #lastWords = "";
   /** Why the last start, or the last worker, failed. */
@@ -72,8 +85,9 @@ export class WorkerSlot {
     this.#options = options;
   }
 
-  get uid(): string | undefined {
-    return this.#worker?.uid;
+  /** Of all that have not ended. */
+  get uids(): readonly string[] {
+    return this.#occupants().map(({ uid }) => uid);
   }
 
   /** Starts the first worker. Rejects when it does not come up. */
@@ -83,74 +97,125 @@ export class WorkerSlot {
 
   /** The known facts about a worker that was in this place; `undefined` if it never was. */
   async describe(uid: string): Promise<LostWorker | undefined> {
-    if (this.#worker?.uid === uid) {
-      const { exited, pid } = this.#worker;
-      const exit = await waitAtMost(EXIT_NOTICE_MS, exited);
-      if (exit === undefined) return { uid, pid, culprit: this.#culpritOf(uid) };
+    const occupant = this.#find(uid);
+    if (occupant !== undefined) {
+      const exit = await waitAtMost(EXIT_NOTICE_MS, occupant.worker.exited);
+      if (exit === undefined) return occupant.loss(undefined, this.#options.entry);
     }
-    return this.#last?.uid === uid ? this.#last.loss : undefined;
+    return this.#losses.get(uid);
   }
 
-  /** Kills the worker if it is this one. */
-  kill(uid: string, culprit: string): boolean {
-    if (this.#worker?.uid !== uid || this.#killed?.uid === uid) return this.#worker?.uid === uid;
-    this.#killed = { uid, culprit };
-    this.#options.event({ type: "worker-unresponsive", uid, culprit });
-    void this.#worker.stop({ killAfter: 0 }); // its end is reported by `exited`
+  /**
+   * Kills the worker if it is in this place, unless it is importing a module, for which it has its time.
+   *
+   * @returns Whether it is here.
+   */
+  kill(uid: string, suspicion: Suspicion): boolean {
+    const occupant = this.#find(uid);
+    const culprit = occupant?.kill(suspicion);
+    if (culprit !== undefined) this.#options.event({ type: "worker-unresponsive", uid, culprit });
+    return occupant !== undefined;
+  }
+
+  /**
+   * Has another worker take the place of this one, in which an import has failed: Node does not try that again. It
+   * goes on serving what it can until the other one is ready.
+   *
+   * @returns Whether there will be another.
+   */
+  replace(uid: string): boolean {
+    const occupant = this.#find(uid);
+    if (occupant === undefined || !this.#options.respawn || this.#stopping) return false;
+    if (occupant !== this.#current || this.#respawnAt !== undefined) return true; // on its way already
+    if (occupant.metadata === undefined) return false;
+    if (occupant.isSound(SOUND_MS)) this.#failedImports = 0;
+    this.#failedImports += 1;
+    const attempt = this.#failedImports;
+    const delayMs = attempt === 1 ? 0 : Math.round(backoffDelayMs(attempt - 1, RESPAWN_SERVED, Math.random));
+    if (isWorthTelling(attempt)) {
+      warn(
+        "MERINO_CRASH_LOOP",
+        `The import of a module has failed in ${attempt} workers in a row; the next one starts in ${delayMs} ms. The calls that needed it failed with its error as their cause`,
+      );
+    }
+    this.#spawnLater(attempt, delayMs);
     return true;
   }
 
-  /** Tells the worker to take no more root calls of others than the pool that owns it. */
-  drain(own: ConnectionId): void {
-    this.#worker?.notify({ type: "merino:drain", except: own });
+  /** Tells a worker to take no more root calls of others than the pool that owns it. */
+  drain(uid: string, own: ConnectionId): void {
+    this.#find(uid)?.worker.notify({ type: "merino:drain", except: own });
   }
 
-  /** Ends the worker for good. */
+  /** Ends the workers for good. */
   async stop(killAfterMs: number): Promise<void> {
     this.#stopping = true;
     if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
-    await this.#worker?.stop({ killAfter: killAfterMs });
+    await Promise.all(this.#occupants().map(({ worker }) => worker.stop({ killAfter: killAfterMs })));
   }
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
     const { factory, tags, extra, entry, startTimeoutMs } = this.#options;
     let path: string;
-    let worker: Worker;
+    let occupant: Occupant;
     try {
       path = socketPath();
       removeAtExit(path);
-      worker = factory({ uid, socketPath: path, tags, extra, startTimeoutMs, entry });
+      occupant = new Occupant(factory({ uid, socketPath: path, tags, extra, startTimeoutMs, entry }));
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);
-      if (this.#deaths > 0) this.#scheduleRespawn("never-ready");
+      if (this.#everReady) this.#respawn("never-ready");
       throw error;
     }
-    this.#worker = worker;
-    this.#metadata = undefined;
-    worker.onMessage = (message) => {
-      if (message.type === "merino:unresponsive") this.#options.unresponsive(message.uid, message.culprit);
-    };
+    const { worker } = occupant;
+    this.#previous ??= this.#current;
+    this.#current = occupant;
+    worker.onMessage = (message) => this.#heard(occupant, message);
     worker.exited
       .then((exit) => {
         rmSync(path, { force: true }); // a worker that was killed could not
         forgetAtExit(path);
-        this.#exited(worker, exit);
+        this.#exited(occupant, exit);
       })
       .catch(reportBug);
     this.#options.event({ type: "worker-starting", uid });
     try {
       const metadata = await worker.start();
-      if (this.#stopping || this.#worker !== worker) return;
-      this.#metadata = metadata;
-      this.#readyMs = performance.now();
+      if (this.#stopping || this.#current !== occupant) return;
+      this.#everReady = true;
+      occupant.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
       this.#options.ready(metadata);
+      this.#dismiss();
     } catch (error) {
       this.#failed(uid, error);
       throw error;
     }
+  }
+
+  #heard({ imports }: Occupant, message: ChildMessage): void {
+    switch (message.type) {
+      case "merino:importing":
+        return imports.begun(message.module, message.limitMs);
+      case "merino:imported":
+        return imports.ended(message.module);
+      case "merino:unresponsive":
+        return this.#options.unresponsive(message.uid, message);
+      case "merino:import-failed":
+        return this.#options.importFailed(message.uid);
+      default: // of its life cycle
+    }
+  }
+
+  /** The worker before is needed no longer: it finishes what it has. */
+  #dismiss(): void {
+    const previous = this.#previous;
+    if (previous === undefined) return;
+    this.#previous = undefined;
+    this.#leaving.add(previous);
+    previous.worker.notify({ type: "merino:retire" });
   }
 
   #failed(uid: string, error: unknown): void {
@@ -159,39 +224,46 @@ export class WorkerSlot {
     this.#options.event({ type: "worker-failed", uid, error: this.lastError });
   }
 
-  #exited(worker: Worker, exit: WorkerExit): void {
-    const { uid, pid } = worker;
-    const expected = this.#stopping;
-    const wasReady = this.#metadata !== undefined;
-    this.#last = { uid, loss: { uid, pid, ...exit, culprit: this.#culpritOf(uid) } };
-    this.#options.event({ type: "worker-exited", uid, pid, ...exit, expected });
-    if (this.#worker === worker) this.#worker = undefined;
-    if (wasReady) this.#options.gone(uid, this.#metadata);
-    this.#metadata = undefined;
+  #exited(occupant: Occupant, exit: WorkerExit): void {
+    const { uid, metadata } = occupant;
+    const leaving = this.#leaving.delete(occupant);
+    const expected = this.#stopping || leaving;
+    this.#losses.set(uid, occupant.loss(exit, this.#options.entry));
+    dropOldest(this.#losses);
+    this.#options.event({ type: "worker-exited", uid, pid: occupant.worker.pid, ...exit, expected });
+    const wasCurrent = this.#current === occupant;
+    if (wasCurrent) this.#current = undefined;
+    if (this.#previous === occupant) this.#previous = undefined;
+    if (metadata !== undefined) this.#options.gone(uid, metadata);
     if (expected) return;
-    if (wasReady) {
+    if (metadata !== undefined) {
       this.#lastWords = `The last one ${explainExit(exit)}`;
       this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
       // A worker that was killed for blocking was not at fault, nor was one that served for a while.
-      if (this.#killed?.uid === uid || performance.now() - this.#readyMs >= SOUND_MS) this.#deaths = 0;
+      if (occupant.killed || occupant.isSound(SOUND_MS)) this.#deaths = 0;
     }
-    if (wasReady || this.#deaths > 0) this.#scheduleRespawn(wasReady ? "served" : "never-ready");
+    // The end of the one before is no matter: another one is starting.
+    if (wasCurrent && this.#everReady) this.#respawn(metadata === undefined ? "never-ready" : "served");
   }
 
-  #scheduleRespawn(last: "served" | "never-ready"): void {
+  #respawn(last: "served" | "never-ready"): void {
     if (!this.#options.respawn || this.#stopping) return;
     this.#deaths += 1;
     const attempt = this.#deaths;
-    const policy = last === "served" ? { ...RESPAWN, maxMs: RESPAWN_SERVED_MAX_MS } : RESPAWN;
+    const policy = last === "served" ? RESPAWN_SERVED : RESPAWN;
     const delayMs = Math.round(backoffDelayMs(attempt, policy, Math.random));
-    // Repeated each time the count has doubled, so that a log shows it and is not flooded.
-    if (attempt >= CRASH_LOOP && Number.isInteger(Math.log2(attempt / CRASH_LOOP))) {
+    if (isWorthTelling(attempt)) {
       warn(
         "MERINO_CRASH_LOOP",
         `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.#lastWords}`,
       );
     }
+    this.#spawnLater(attempt, delayMs);
+  }
+
+  #spawnLater(attempt: number, delayMs: number): void {
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
+    if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
     this.#respawnAt = deadlines.after(delayMs, () => {
       this.#respawnAt = undefined;
       // A start that fails ends in `exited`, which schedules the next one.
@@ -199,9 +271,23 @@ export class WorkerSlot {
     });
   }
 
-  #culpritOf(uid: string): string | undefined {
-    return this.#killed?.uid === uid ? this.#killed.culprit : undefined;
+  #find(uid: string): Occupant | undefined {
+    return this.#occupants().find((occupant) => occupant.uid === uid);
   }
+
+  #occupants(): readonly Occupant[] {
+    return [this.#current, this.#previous, ...this.#leaving].filter((occupant) => occupant !== undefined);
+  }
+}
+
+/** Repeated each time the count has doubled, so that a log shows it and is not flooded. */
+function isWorthTelling(attempt: number): boolean {
+  return attempt >= LOOP && Number.isInteger(Math.log2(attempt / LOOP));
+}
+
+function dropOldest(losses: Map<string, LostWorker>): void {
+  const oldest = losses.keys().next();
+  if (losses.size > MAX_LOSSES && oldest.done !== true) losses.delete(oldest.value);
 }
 
 function reportBug(error: unknown): void {

@@ -36,6 +36,17 @@ const PROGRAM_URL = new URL(
   import.meta.url,
 );
 
+const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
+  Object.keys({
+    "merino:ready": true,
+    "merino:failed": true,
+    "merino:importing": true,
+    "merino:imported": true,
+    "merino:unresponsive": true,
+    "merino:import-failed": true,
+  } satisfies Record<ChildMessage["type"], true>),
+);
+
 const NEVER_STARTED: WorkerExit = { exitCode: undefined, signal: undefined, stderr: "" };
 
 /** Runs a worker in a process of its own. Pools make them through {@link ProcessWorker.factory}. */
@@ -204,7 +215,7 @@ export class ProcessWorker implements Worker {
         this.#startFailure ??= message.error;
         this.#ladder.climb(FAREWELL_MS);
         return;
-      case "merino:unresponsive":
+      default:
         this.onMessage?.(message);
     }
   }
@@ -242,6 +253,5 @@ export class ProcessWorker implements Worker {
 
 function isChildMessage(message: unknown): message is ChildMessage {
   if (typeof message !== "object" || message === null) return false;
-  const { type } = message as { readonly type?: unknown };
-  return type === "merino:ready" || type === "merino:failed" || type === "merino:unresponsive";
+  return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
 }

@@ -37,14 +37,31 @@ export interface Worker {
 /** A message of the parent to a worker process. */
 export type ParentMessage =
   /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
-  { readonly type: "merino:drain"; readonly except?: ConnectionId } | { readonly type: "merino:stop" };
+  | { readonly type: "merino:drain"; readonly except?: ConnectionId }
+  /** Refuse new root calls, finish those in flight, and end. */
+  | { readonly type: "merino:retire" }
+  /** End at once. */
+  | { readonly type: "merino:stop" };
 
 /** A message of a worker process to its parent. */
 export type ChildMessage =
   | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
   | { readonly type: "merino:failed"; readonly error: string }
-  /** A worker of the same pool did not answer after a task on it was cancelled. */
-  | { readonly type: "merino:unresponsive"; readonly uid: string; readonly culprit: string };
+  /** The import of a module begins, and may hold the thread; the worker gives it up after so many milliseconds. */
+  | { readonly type: "merino:importing"; readonly module: string; readonly limitMs: number }
+  /** It has settled, or was given up, or the routines of the module can run although it has not. */
+  | { readonly type: "merino:imported"; readonly module: string }
+  /** Another worker of the same pool did not answer after a task on it was cancelled. */
+  | {
+      readonly type: "merino:unresponsive";
+      readonly uid: string;
+      /** Identity of the routine that seems to block it. */
+      readonly culprit: string;
+      /** Whether its body is known to have the worker's thread; otherwise it may only be waiting for it. */
+      readonly certain: boolean;
+    }
+  /** Another worker of the same pool could not import the module of a routine. */
+  | { readonly type: "merino:import-failed"; readonly uid: string };
 
 /** The settings that a pool passes to a factory for each worker it wants. */
 export interface WorkerContext {

@@ -8,6 +8,7 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
+import { errorText } from "../internal/error-text.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { receiverFault } from "../routine/receiver.ts";
@@ -20,6 +21,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
+import { ImportFailedError } from "./import-failed-error.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
 
@@ -133,15 +135,27 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.#payload = NO_PAYLOAD;
   }
 
-  /** Refuses the task before its body has started. */
-  refuse(code: number, reason: string): void {
+  /**
+   * Refuses the task before its body has started.
+   *
+   * @param exception The error behind it, encoded.
+   */
+  refuse(code: number, reason: string, exception?: Uint8Array): void {
     if (this.#phase === "over") return;
     this.#settle();
     if (this.#acked && !this.session.knowsGrammar) {
       this.session.exception(this.stream, this.task.encodeRefusal(code, reason), 0);
     } else {
-      this.session.nack(this.stream, createNack(code, reason));
+      const nack = createNack(code, reason);
+      this.session.nack(this.stream, exception === undefined ? nack : { ...nack, exception });
     }
+  }
+
+  /** Refuses the task because its routine could not be found. */
+  refuseUnresolved(error: unknown): void {
+    if (!(error instanceof ImportFailedError)) return this.refuse(NackCode.UNKNOWN_ROUTINE, errorText(error));
+    const exception = "cause" in error ? this.task.encodeCause(error.cause) : undefined;
+    this.refuse(NackCode.IMPORT_FAILED, error.message, exception);
   }
 
   /** Ends the task with a reason: a queued one never starts, a running one sees its signal fire. */

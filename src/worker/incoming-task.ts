@@ -14,10 +14,12 @@ import type { Scope } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import { asError } from "../internal/error-text.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
+import { MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
@@ -228,6 +230,19 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
       `Cannot send the error thrown by '${this.routine}' (${name}: ${message.slice(0, 1000)}): ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; leave large data out of errors`,
     );
     return encodeThrown(refused, options);
+  }
+
+  /** Encodes the error behind a refusal, which travels in a control frame: of a large one, what it says and where it arose. */
+  encodeCause(error: unknown): Uint8Array {
+    const options = { root: "error", references: this.references, origin: this.#host.origin, inline: true };
+    let payload = encodeThrown(error, options);
+    if (payload.end - payload.start > MAX_EXCEPTION_BYTES) {
+      const thrown = asError(error);
+      const brief = new Error(`${thrown.name}: ${thrown.message.slice(0, 1000)}`);
+      brief.stack = String(thrown.stack).slice(0, 4000);
+      payload = encodeThrown(brief, options);
+    }
+    return payload.bytes.subarray(payload.start, payload.end);
   }
 
   /** Encodes a refusal as an error, for callers to whom a Nack means that no Ack has come. */

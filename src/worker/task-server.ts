@@ -6,7 +6,6 @@ import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
-import { errorText } from "../internal/error-text.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -239,9 +238,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
         if (mismatch === undefined) this.#fit(execution, definition).bind(definition);
         else execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
       },
-      (error: unknown) => {
-        execution.refuse(NackCode.UNKNOWN_ROUTINE, errorText(error));
-      },
+      (error: unknown) => execution.refuseUnresolved(error),
     );
   }
 

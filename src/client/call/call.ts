@@ -155,10 +155,21 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     return this.#refusals;
   }
 
-  /** Notes that the worker it was last sent to would not take it. */
-  noteRefusal(nack: Nack): void {
+  /**
+   * Notes that the worker it was last sent to would not take it.
+   *
+   * @param cause The error behind the refusal, if there is one.
+   */
+  noteRefusal(nack: Nack, cause?: unknown): RefusalRecord {
     this.#refusals ??= new RefusalRecord();
-    this.#refusals.add(this.lastUid, nack);
+    this.#refusals.add(this.lastUid, nack, cause);
+    return this.#refusals;
+  }
+
+  /** Notes that an import of its routine's module has failed somewhere after it was made. */
+  noteFailedImport(): void {
+    this.#refusals ??= new RefusalRecord();
+    this.#refusals.endsWithImport = true;
   }
 
   /** Takes up an abort signal among the arguments. */

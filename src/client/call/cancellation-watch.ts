@@ -33,7 +33,7 @@ export interface CancellationWatchOptions {
   /** How long a worker may leave the question unanswered, in milliseconds. */
   readonly killGraceMs: number;
   readonly active: CallsUnderWay;
-  /** Told which worker is blocked, and by what. */
+  /** Told which worker does not answer, and because of what, as often as it has not answered within the time. */
   readonly supply: Pick<MemberSupply, "unresponsive">;
   /** Counts the bodies that go on although their worker answers. */
   readonly counts: { abandoned: number };
@@ -80,11 +80,7 @@ export class CancellationProbe {
     this.#stopAsking = member.ping(() => {
       this.#answered = true;
     });
-    this.#due = deadlines.after(options.killGraceMs, () => {
-      this.#due = undefined;
-      // This process may have been too busy to read; then the answer is waiting to be read.
-      setImmediate(() => this.#judge());
-    });
+    this.#arm();
   }
 
   /** Whether nobody needs the answer any more. */
@@ -106,6 +102,14 @@ export class CancellationProbe {
     this.#stop();
   }
 
+  #arm(): void {
+    this.#due = deadlines.after(this.#options.killGraceMs, () => {
+      this.#due = undefined;
+      // If it was this process that did not get round to it, the answer is waiting to be read.
+      setImmediate(() => this.#judge());
+    });
+  }
+
   #stop(): void {
     this.#over = true;
     this.#stopAsking();
@@ -113,17 +117,20 @@ export class CancellationProbe {
 
   #judge(): void {
     if (this.#over) return;
-    this.#stop();
-    for (const call of this.#calls) call.probe = undefined;
     const { active, supply, counts } = this.#options;
-    if (this.#answered) {
-      counts.abandoned += this.#calls.size;
+    const member = this.#member;
+    if (this.#answered || !member.ready) {
+      this.#stop();
+      for (const call of this.#calls) call.probe = undefined;
+      if (this.#answered) counts.abandoned += this.#calls.size;
       return;
     }
-    const member = this.#member;
-    if (!member.ready) return;
     const culprit = findCulprit(this.#calls, active.firstWaiting(member), active.occupies(member));
-    if (culprit !== undefined) supply.unresponsive(member, culprit.routine);
+    // First, since it may end the calls. It need not end the worker: one that imports a module is not blocked yet.
+    this.#arm();
+    if (culprit === undefined) return;
+    const certain = culprit.phase === "running" && culprit.occupiesThread;
+    supply.unresponsive(member, { culprit: culprit.routine, certain });
   }
 }
 

@@ -28,6 +28,16 @@ export class RefusalRecord {
   /** Whether every refusal so far was for want of the routine, and the text of the last such refusal. */
   #onlyUnknown = true;
   #unknownReason: string | undefined;
+  /** Whether every refusal so far was for want of the routine or of a worker that stays, and the last failed import. */
+  #onlyImports = true;
+  #failedImport: { readonly reason: string; readonly cause: unknown } | undefined;
+  /**
+   * Whether the call fails with the next import that fails. A call made after an import had failed does not: it goes
+   * on to a worker that has not tried the import yet.
+   */
+  endsWithImport = false;
+  /** Whether it waits for a worker that takes the place of one in which an import has failed. */
+  awaitsReplacement = false;
   /** Whether every refusal so far was for the version, and the version of the last such worker; "" if it did not say. */
   #onlyVersion = true;
   #otherVersion = "";
@@ -42,8 +52,10 @@ export class RefusalRecord {
     return this.#standing.has(uid);
   }
 
-  add(uid: string, nack: Nack): void {
+  /** @param cause The error behind the refusal, where there is one. */
+  add(uid: string, nack: Nack, cause?: unknown): void {
     this.#standing.add(uid);
+    this.awaitsReplacement = false;
     const reason = REASONS[nack.code] ?? "refused";
     const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
@@ -51,6 +63,9 @@ export class RefusalRecord {
     else this.#onlyVersion = false;
     if (nack.code === NackCode.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
     else this.#onlyUnknown = false;
+    if (nack.code === NackCode.IMPORT_FAILED) this.#failedImport = { reason: nack.reason, cause };
+    else if (nack.code !== NackCode.DRAINING && nack.code !== NackCode.UNKNOWN_ROUTINE)
+      this.#onlyImports = false;
   }
 
   /** Lets every worker be asked again. Their refusals so far are still reported at the end. */
@@ -65,9 +80,15 @@ export class RefusalRecord {
         cause: new NoWorkersAvailableError(this.#reasons),
       });
     }
+    const { id, declaredIn } = definition;
+    if (this.#failedImport !== undefined) {
+      const { reason, cause } = this.#failedImport;
+      return this.#onlyImports
+        ? new RoutineNotFoundError(id, reason, causedBy(cause))
+        : new NoWorkersAvailableError(this.#reasons, causedBy(cause));
+    }
     if (!this.#onlyUnknown || this.#unknownReason === undefined)
       return new NoWorkersAvailableError(this.#reasons);
-    const { id, declaredIn } = definition;
     const hint =
       declaredIn === undefined
         ? ""
@@ -76,15 +97,24 @@ export class RefusalRecord {
   }
 }
 
-/** One refusal, as an error. */
-export function refusalError(routine: string, nack: Nack): Error {
+function causedBy(cause: unknown): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause };
+}
+
+/**
+ * One refusal, as an error.
+ *
+ * @param cause The error behind it, where there is one.
+ */
+export function refusalError(routine: string, nack: Nack, cause?: unknown): Error {
   switch (nack.code) {
     case NackCode.BAD_PAYLOAD:
       return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
     case NackCode.VERSION:
       return new VersionError(version, nack.version);
     case NackCode.UNKNOWN_ROUTINE:
-      return new RoutineNotFoundError(routine, nack.reason);
+    case NackCode.IMPORT_FAILED:
+      return new RoutineNotFoundError(routine, nack.reason, causedBy(cause));
     default:
       return new TaskRefusedError(
         refusalName(nack.code),

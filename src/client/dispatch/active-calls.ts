@@ -16,6 +16,11 @@ export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
     for (const call of [...this]) call.abort(makeReason());
   }
 
+  /** Notes for those of one module that an import of it has failed. */
+  noteFailedImport(module: string | undefined): void {
+    for (const call of this) if (call.definition.module === module) call.noteFailedImport();
+  }
+
   /** Whether one is known to have the member's thread. */
   occupies(member: Member): boolean {
     for (const call of this) {

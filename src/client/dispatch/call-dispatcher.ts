@@ -64,7 +64,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
     this.#placement = placement;
     this.#waiting = waiting;
-    this.#refused = new RefusedCalls({ members, placement, waiting, supply, counts });
+    this.#refused = new RefusedCalls({
+      members,
+      placement,
+      waiting,
+      supply,
+      active: this.#active,
+      references,
+      counts,
+    });
     this.#cancelled = new CancellationWatch({ killGraceMs, active: this.#active, supply, counts });
   }
 

@@ -4,25 +4,32 @@
  * settles it with an error at once. Any other call is settled with an error too. It settles no call that may still be
  * running.
  */
+import { decodeValue } from "../../codec/decode/decoder.ts";
+import type { References } from "../../codec/references.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
+import { NO_PARTS } from "../../wire/payload.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { noTakerError, refusalError } from "../call/refusal-record.ts";
+import { refusalError } from "../call/refusal-record.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
+import type { ActiveCalls } from "./active-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
+import { explainLoss } from "./explain-loss.ts";
 
 /** The parts with which another worker is found for a call. */
 export interface RefusedCallsOptions {
   readonly members: Members;
   readonly placement: Placement;
   readonly waiting: WaitingCalls;
-  readonly supply: Pick<MemberSupply, "describeLoss">;
+  readonly supply: Pick<MemberSupply, "describeLoss" | "importFailed">;
+  readonly active: Pick<ActiveCalls, "noteFailedImport">;
+  readonly references: References;
   /** `redirected` is counted here. */
   readonly counts: DispatchCounts;
 }
@@ -31,6 +38,8 @@ export interface RefusedCallsOptions {
 export class RefusedCalls {
   readonly #options: RefusedCallsOptions;
   readonly #retries: RetryQueue;
+  /** By member: the modules that it is known to have failed to import. */
+  readonly #failedImports = new WeakMap<Member, Set<string | undefined>>();
 
   constructor(options: RefusedCallsOptions) {
     this.#options = options;
@@ -59,8 +68,12 @@ export class RefusedCalls {
         members.evict(member, measure.member, nack.reason);
       }
     }
-    call.noteRefusal(nack);
-    this.#redirect(call, nack);
+    const cause = this.#causeOf(nack);
+    const refusals = call.noteRefusal(nack, cause);
+    if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
+      refusals.awaitsReplacement = !call.nested && !refusals.endsWithImport;
+    }
+    this.#redirect(call, nack, cause);
   }
 
   /** The connection to the member has ended under the call. */
@@ -79,12 +92,8 @@ export class RefusedCalls {
     }
     supply.describeLoss(member).then(
       (worker) => {
-        const why =
-          worker.culprit !== undefined
-            ? `it was replaced, because '${worker.culprit}' went on after it was cancelled and blocked the worker`
-            : (error?.message ?? "its connection ended");
         call.fail(
-          new WorkerLostError(`${why}; the call to '${call.definition.id}' may have run`, worker, {
+          new WorkerLostError(explainLoss(call, worker, error), worker, {
             ...(error === undefined ? {} : { cause: error }),
           }),
         );
@@ -93,12 +102,38 @@ export class RefusedCalls {
     );
   }
 
+  /** An import has failed on a member. Tells whether another worker takes its place; the first time, notes it for the calls there are. */
+  #isReplaced(member: Member, { definition }: Call): boolean {
+    const { supply, active } = this.#options;
+    if (!supply.importFailed(member)) return false;
+    let modules = this.#failedImports.get(member);
+    if (modules === undefined) {
+      modules = new Set();
+      this.#failedImports.set(member, modules);
+    }
+    if (modules.has(definition.module)) return true;
+    modules.add(definition.module);
+    active.noteFailedImport(definition.module);
+    return true;
+  }
+
+  #causeOf({ code, exception }: Nack): unknown {
+    // A foreign worker may have put there what is not ours to read.
+    if (code !== NackCode.IMPORT_FAILED || exception === undefined) return undefined;
+    try {
+      const payload = { bytes: exception, start: 0, end: exception.length, parts: NO_PARTS };
+      return decodeValue(payload, { references: this.#options.references });
+    } catch {
+      return undefined; // the reason says what there is to say
+    }
+  }
+
   /** Finds another member for a call that one has refused. */
-  #redirect(call: Call, nack: Nack): void {
-    const { counts, members, placement, waiting } = this.#options;
+  #redirect(call: Call, nack: Nack, cause: unknown): void {
+    const { counts, placement, waiting } = this.#options;
     counts.redirected += 1;
     call.unsent();
-    if (call.offer?.refused(refusalError(call.routine, nack)) === true) return; // the balancer names the next
+    if (call.offer?.refused(refusalError(call.routine, nack, cause)) === true) return; // the balancer names the next
     const verdict = placement.place(call);
     if (verdict !== "wait") {
       waiting.keep(call, verdict);
@@ -111,7 +146,7 @@ export class RefusedCalls {
       call.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
       waiting.addFirst(call);
     } else {
-      call.fail(noTakerError(call, members));
+      waiting.keep(call, "none");
     }
   }
 }

@@ -5,6 +5,14 @@
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
 import type { Member } from "./member.ts";
 
+/** What seems to block a worker. */
+export interface Suspicion {
+  /** Identity of the routine whose call was cancelled. */
+  readonly culprit: string;
+  /** Whether its body is known to have the worker's thread; otherwise it may only be waiting for it. */
+  readonly certain: boolean;
+}
+
 /** Where members come from, as far as calls are concerned. */
 export interface MemberSupply {
   /** Whether a member may still come: from a discovery, or as a replacement. */
@@ -13,6 +21,12 @@ export interface MemberSupply {
   readonly lastStartError: Error | undefined;
   /** Tells what is known about a lost worker, within a short time. */
   describeLoss(member: Member): Promise<LostWorker>;
-  /** A worker does not answer after a call on it was cancelled: `culprit` is the routine that blocks it. */
-  unresponsive(member: Member, culprit: string): void;
+  /** A worker does not answer after a call on it was cancelled. Told again and again while that lasts. */
+  unresponsive(member: Member, suspicion: Suspicion): void;
+  /**
+   * A worker could not import the module of a routine, and never can again.
+   *
+   * @returns Whether another worker takes its place.
+   */
+  importFailed(member: Member): boolean;
 }

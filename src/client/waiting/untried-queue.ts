@@ -1,17 +1,20 @@
 /**
- * The calls that some worker has refused and that wait for one not asked yet, which has no room or is still
- * connecting. Each call waits independently of the others. It waits without limit for a member that is ready but
- * busy, and at most `timeoutMs` for one that is not ready. `waiting-calls.ts` decides where a call goes on.
+ * The calls that some worker has refused and that wait for one not asked yet, which has no room, is still connecting,
+ * or takes the place of one that has refused. Each call waits independently of the others. It waits without limit for
+ * a member that is ready but busy, and at most `timeoutMs` for one that is not ready. `waiting-calls.ts` decides where
+ * a call goes on.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import { noTakerError } from "../call/refusal-record.ts";
+import type { MemberSupply } from "../members/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 
 /** Parts and settings of the wait after a refusal. */
 export interface UntriedQueueOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "untried">;
+  readonly supply: Pick<MemberSupply, "memberDue">;
   /** How long a call waits for a member that is not ready, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -42,6 +45,12 @@ export class UntriedQueue implements Iterable<Call> {
     if (!this.#sinceMs.delete(call) || this.size > 0 || this.#check === undefined) return;
     deadlines.cancel(this.#check);
     this.#check = undefined;
+  }
+
+  /** Whether there is anybody to wait for. */
+  mayWait(call: Call): boolean {
+    const { placement, supply } = this.#options;
+    return placement.untried(call, "all") || (call.refusals?.awaitsReplacement === true && supply.memberDue);
   }
 
   /** Fails a call for which nobody is left. */

@@ -60,7 +60,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   keep(call: Call, verdict: Verdict): void {
     if (verdict === "sent") return;
     if (verdict === "wait") this.add(call);
-    else if (verdict === "none") call.fail(noTakerError(call, this.#options.members));
+    else if (verdict === "none") this.#giveUp(call);
     else if (verdict instanceof Delegation) this.#keepLater(call, verdict);
     else {
       this.#anybody = true;
@@ -83,7 +83,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     this.#drainSoon();
   }
 
-  /** Adds a call that some member has refused and that another one, without room or connecting, may take. */
+  /** Adds a call that some member has refused and that another one, without room, connecting or on its way, may take. */
   addRefused(call: Call): void {
     this.#anybody = true;
     this.#refused.add(call);
@@ -118,6 +118,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#refused.size > 0) this.#drainRefused();
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
     this.#anybody = this.size > 0;
+  }
+
+  /** Fails a call that nobody takes, unless it waits for a worker that is on its way. */
+  #giveUp(call: Call): void {
+    if (this.#refused.mayWait(call)) this.addRefused(call);
+    else call.fail(noTakerError(call, this.#options.members));
   }
 
   #queueOf(call: Call): CallQueue {
@@ -168,7 +174,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
       if (verdict !== "wait") {
         this.#refused.delete(call);
         this.keep(call, verdict);
-      } else if (!placement.untried(call, "all")) this.#refused.giveUp(call);
+      } else if (!this.#refused.mayWait(call)) this.#refused.giveUp(call);
     }
   }
 

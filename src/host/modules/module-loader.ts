@@ -14,6 +14,7 @@ import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../internal/worker-role.ts";
+import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { ensureTypeScript } from "./typescript-support.ts";
 
@@ -25,7 +26,10 @@ export type ModuleState =
   /** It is the entry and has opened a pool; declarations below that line are never reached. */
   | "suspended"
   | "loaded"
-  /** Its import was rejected; see `failure()`. Its declarations from before that exist. */
+  /**
+   * Its import was rejected; see `failure()`. Its declarations from before that exist and must not run: the rest of
+   * the module, on which they may rely, has not been evaluated and never will be in this process.
+   */
   | "failed";
 
 /** Imports modules for one worker. */
@@ -36,9 +40,9 @@ export interface ModuleLoader {
    *
    * @param moduleUrl `file:` URL.
    * @param isRegistered Tells whether the routine that the caller needs has been declared. If it has, `load`
-   *   resolves even though the import was rejected or cannot get any further.
-   * @throws Error whose `cause` is the import's error; or saying that the import takes too long, for instance
-   *   because a top-level `await` never settles.
+   *   resolves even though the import waits for the suspended entry and cannot get any further.
+   * @throws {@link ImportFailedError} whose `cause` is the import's error; or saying that the import takes too long,
+   *   for instance because a top-level `await` never settles. Error if it waits for the suspended entry.
    */
   load(moduleUrl: string, isRegistered?: () => boolean): Promise<void>;
   /** Decides about a pool that is being opened. If that suspends the entry, callers waiting for the entry go on. */
@@ -48,12 +52,27 @@ export interface ModuleLoader {
   failure(moduleUrl: string): unknown;
 }
 
+/** Told which imports are under way, so that an importing worker is not mistaken for one that a body blocks. */
+export interface ImportObserver {
+  /**
+   * An import is about to begin, and may hold the thread.
+   *
+   * @param module `file:` URL.
+   * @param limitMs How long it may take.
+   */
+  begun(module: string, limitMs: number): void;
+  /** It has settled, or was given up, or its routines may run. */
+  ended(module: string): void;
+}
+
 /** Settings of a loader. */
 export interface ModuleLoaderOptions {
   /** `file:` URL of the entry module of the program that started the worker, if it has one. */
   readonly entry: string | undefined;
   /** Milliseconds an import may take. Default 30 000. */
   readonly importTimeoutMs?: number | undefined;
+  /** Default: nobody is told. */
+  readonly observer?: ImportObserver | undefined;
   /** Where time comes from; a parameter for tests. */
   readonly queue?: DeadlineQueue;
 }
@@ -74,23 +93,27 @@ const SUSPENSION_GRACE_MS = 1_000;
 
 /** Makes the loader of a worker. It holds deadlines only while imports are under way. */
 export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
-  const { importTimeoutMs = DEFAULT_IMPORT_TIMEOUT_MS, queue = deadlines } = options;
+  const { importTimeoutMs = DEFAULT_IMPORT_TIMEOUT_MS, observer, queue = deadlines } = options;
   const entry = moduleOf(options.entry);
   const records = new Map<string, ImportRecord>();
 
   function begin(module: string): ImportRecord {
     const record = createRecord("loading");
     records.set(module, record);
-    const late = queue.after(importTimeoutMs, () =>
-      record.reached.reject(tooLong(module, importTimeoutMs, suspended())),
-    );
+    const late = queue.after(importTimeoutMs, () => {
+      observer?.ended(module);
+      record.reached.reject(tooLong(module, importTimeoutMs, suspended()));
+    });
     const settle = (state: "loaded" | "failed", failure?: unknown): void => {
       queue.cancel(late);
       // A suspended CommonJS entry does reach its end, although its pool never opened.
-      if (record.state === "loading") record.state = state;
+      if (record.state !== "loading") return;
+      record.state = state;
       record.failure = failure;
+      observer?.ended(module);
       record.reached.resolve();
     };
+    observer?.begun(module, importTimeoutMs);
     void importModule(module).then(
       () => settle("loaded"),
       (error: unknown) => settle("failed", error),
@@ -107,13 +130,20 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
   function suspend(module: string, importing: string): void {
     const record = records.get(module) ?? createRecord("suspended");
     records.set(module, record);
+    const imported = record.state === "loading";
     record.state = "suspended";
-    record.reached.resolve();
+    // What the lines above have begun may end the process in this turn, a port that is taken for instance: no routine
+    // is to have started by then.
+    setImmediate(() => {
+      if (imported) observer?.ended(module);
+      record.reached.resolve();
+    });
     // A module that imports the entry waits for ever, if the entry awaits the pool at its top level.
     const outer = records.get(importing);
     if (outer === undefined || outer === record || outer.state !== "loading") return;
     const late = queue.after(SUSPENSION_GRACE_MS, () => {
       outer.blocked = true;
+      observer?.ended(importing);
       outer.reached.reject(waitsForEntry(importing, module));
     });
     void outer.reached.promise.finally(() => queue.cancel(late)).catch(() => {});
@@ -130,7 +160,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
         // An import that was given up may still end; a blocked one has declared all it ever will.
         if (record.state === "loading" && !(record.blocked && isRegistered())) throw error;
       }
-      if (record.state === "failed" && !isRegistered()) throw importFailed(module, record.failure);
+      if (record.state === "failed") throw importFailed(module, record.failure, module === entry);
     },
     onOpen() {
       const scope = importScope();
@@ -158,8 +188,9 @@ function createRecord(state: ModuleState): ImportRecord {
   return { state, failure: undefined, blocked: false, reached };
 }
 
-function importFailed(module: string, cause: unknown): Error {
-  return new Error(`Cannot import '${module}': ${errorText(cause)}`, { cause });
+function importFailed(module: string, cause: unknown, isEntry: boolean): Error {
+  const advice = isEntry ? "; lines above open() run in every worker; see isMain" : "";
+  return new ImportFailedError(`Cannot import '${module}': ${errorText(cause)}${advice}`, { cause });
 }
 
 function tooLong(module: string, timeoutMs: number, entry: string | undefined): Error {
@@ -167,7 +198,9 @@ function tooLong(module: string, timeoutMs: number, entry: string | undefined): 
     entry === undefined || entry === module
       ? "a top-level await in it, or in a module it imports, does not settle"
       : `a top-level await does not settle, or it imports '${entry}', which has opened a pool and is suspended here`;
-  return new Error(`Cannot import '${module}': it has not finished within ${timeoutMs} ms; ${hint}`);
+  return new ImportFailedError(
+    `Cannot import '${module}': it has not finished within ${timeoutMs} ms; ${hint}`,
+  );
 }
 
 function waitsForEntry(module: string, entry: string): Error {

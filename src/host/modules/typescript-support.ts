@@ -21,7 +21,7 @@ const support = processWide("host.typescript", (): { registered?: Promise<void> 
  * share one preparation; a failed one is tried again for the next module, which may have tsx at hand.
  *
  * @param moduleUrl `file:` URL of the module.
- * @throws Error saying what to install, if nothing can load the file.
+ * @throws Error saying what to install, if nothing can load the file: the reason why the import fails.
  */
 export async function ensureTypeScript(moduleUrl: string): Promise<void> {
   if (!/\.[cm]?tsx?$/.test(new URL(moduleUrl).pathname) || hasLoader()) return;
@@ -37,7 +37,7 @@ export async function ensureTypeScript(moduleUrl: string): Promise<void> {
     await support.registered;
   } else if (!node && support.registered === undefined) {
     throw new Error(
-      `Cannot import '${moduleUrl}': this worker runs on Node ${process.version}, which does not take this file ` +
+      `this worker runs on Node ${process.version}, which does not take this file ` +
         "as it is; install tsx beside it (npm install --save-dev tsx), or build it to JavaScript",
     );
   }

@@ -195,16 +195,59 @@ describe("one-file script", () => {
     assert.match(stdout, /^ERR_MERINO_ROUTINE_NOT_FOUND .*jobs\.js'.*Cannot open a pool here.*entry module/);
   });
 
-  test("a routine declared above such a pool runs all the same", async () => {
+  test("a routine declared above such a pool is no exception: the rest of its module is missing", async () => {
     await using project = userProject({
       "package.json": MODULES,
-      "main.js": `import { add, pool } from "./jobs.js"; console.log(await add(1, 2)); await pool.close();`,
+      "main.js": `import { add, pool } from "./jobs.js";
+        await add(1, 2).catch((error) => console.log(error.code, error.cause.code)); await pool.close();`,
       "jobs.js": `${IMPORT}
         export const add = routine(async function add(x, y) { return x + y; });
         export const pool = await WorkerPool.open({ size: 1 });`,
     });
 
-    assertOutput(await project.run(["main.js"]), ["3"]);
+    assertOutput(await project.run(["main.js"]), ["ERR_MERINO_ROUTINE_NOT_FOUND ERR_MERINO_POOL_IN_WORKER"]);
+  });
+
+  test("an entry that listens on a port above the pool is told why its workers die", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.js": `${IMPORT} import { once } from "node:events"; import { createServer } from "node:net";
+        const add = routine(async function add(x, y) { return x + y; });
+        const server = createServer().listen(Number(process.env.PORT ?? 0), "127.0.0.1");
+        server.unref();
+        if (process.env.PORT === undefined) {
+          await once(server, "listening");
+          process.env.PORT = String(server.address().port);
+        }
+        const pool = await WorkerPool.open({ size: 1 });
+        await add(1, 2).catch((error) => console.log(error.code, error.message));
+        await pool.close();`,
+    });
+
+    const { exitCode, stdout } = await project.run(["main.js"]);
+
+    assert.equal(exitCode, 0);
+    assert.match(
+      stdout,
+      /^ERR_MERINO_WORKER_LOST .*: it died while importing main\.js; lines above open\(\) run in every worker; see isMain; the call to '[^']+' has not run$/m,
+    );
+  });
+
+  test("an entry that throws above the pool is told so, with its own line", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.js": `import { isMain, routine, WorkerPool } from "merino";
+const add = routine(async function add(x, y) { return x + y; });
+if (!isMain(import.meta)) throw new RangeError("only once");
+const pool = await WorkerPool.open({ size: 1 });
+await add(1, 2).catch((error) => console.log(error.message, error.cause.stack.includes("main.js:3:")));
+await pool.close();`,
+    });
+
+    const { exitCode, stdout } = await project.run(["main.js"]);
+
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /only once; lines above open\(\) run in every worker; see isMain true$/m);
   });
 
   test("a running body may open a pool of its own, whose workers know the entry as well", async () => {

@@ -32,6 +32,7 @@ test("connectParent passes requests on, and the worker's reports back", async ()
     type: "merino:unresponsive",
     uid: "other",
     culprit: "drain",
+    certain: true,
   });
 });
 
@@ -76,6 +77,7 @@ test("connectParent leaves the signals that ask a program to end to the parent",
     type: "merino:unresponsive",
     uid: "other",
     culprit: "still here",
+    certain: false,
   });
 });
 

@@ -33,7 +33,10 @@ function descriptorOf(fields: Partial<ProxyDescriptor> = {}): Uint8Array {
 }
 
 function proxiesAllowing(...discoveries: readonly DiscoveryDescriptor[]): NestedProxies & AsyncDisposable {
-  const proxies = new NestedProxies(() => assert.fail("nobody was unresponsive"), { discoveries });
+  const proxies = new NestedProxies(
+    { unresponsive: () => assert.fail("nobody was unresponsive") },
+    { discoveries },
+  );
   return Object.assign(proxies, { [Symbol.asyncDispose]: () => proxies.close() });
 }
 
@@ -202,7 +205,7 @@ test("NestedProxies makes room by closing a pool without calls", async () => {
 test("NestedProxies closes a proxy that nobody has used for a minute, and restores it for the task that still has it", async () => {
   using clock = useFakeClock();
   const deadlines = new DeadlineQueue(clock);
-  const proxies = new NestedProxies(() => {}, { discoveries: [], deadlines });
+  const proxies = new NestedProxies({}, { discoveries: [], deadlines });
   const dispatcher = proxies.dispatcher(descriptorOf(), LOCAL);
   const waiting = new AbortController();
 

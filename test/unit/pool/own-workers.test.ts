@@ -124,7 +124,7 @@ test("OwnWorkers kills the blocked one at once, and knows of whom it lost by who
   const { workers, made, gone, uid } = useWorkers([true, true]);
   await workers.start(undefined);
 
-  workers.kill(uid(1), "jobs.js#spin");
+  workers.kill(uid(1), { culprit: "jobs.js#spin", certain: false });
   await made[1]?.exited;
   const loss = await workers.describeLoss(uid(1));
 

@@ -43,7 +43,10 @@ function startWatch(
   const watch = new CancellationWatch({
     killGraceMs: 5,
     active: { firstWaiting: () => firstWaiting, occupies: () => occupied },
-    supply: { unresponsive: (_member, culprit) => reports.push(`unresponsive ${culprit}`) },
+    supply: {
+      unresponsive: (_member, { culprit, certain }) =>
+        reports.push(`unresponsive ${culprit}${certain ? "" : "?"}`),
+    },
     counts: {
       get abandoned(): number {
         return 0;
@@ -97,46 +100,71 @@ test("CancellationWatch counts the calls that go on although the worker answers"
 test("CancellationWatch names the running call when the worker does not answer", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
-  watch.add(call(1), fake.member);
-  watch.add(call(7, "running"), fake.member);
+  const calls = [call(1), call(7, "running")];
+  for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   await eventually(() => reports.length > 0);
 
-  assert.deepEqual(reports, ["unresponsive r7"]);
+  assert.equal(reports[0], "unresponsive r7");
+  for (const cancelled of calls) cancelled.probe?.ended(cancelled);
+});
+
+test("CancellationWatch tells again while the worker does not answer, and asks no second time", async () => {
+  const fake = fakeMember();
+  const { watch, reports } = startWatch();
+  const before = deadlines.size;
+  const waiting = call(1);
+  watch.add(waiting, fake.member);
+
+  await eventually(() => reports.length >= 3);
+  const told = new Set(reports);
+  fake.answer();
+  await eventually(() => waiting.probe === undefined);
+
+  assert.deepEqual([...told], ["unresponsive r1?"]);
+  assert.equal(reports.at(-1), "abandoned 1");
+  assert.equal(fake.pings, 1);
+  assert.equal(deadlines.size, before);
 });
 
 test("CancellationWatch blames no call that waits behind one that was not cancelled", async () => {
-  const fake = fakeMember();
+  const { member } = fakeMember();
   const { watch, reports } = startWatch(4);
   const later = startWatch();
-  watch.add(call(5), fake.member);
-  await eventually(() => fake.stopped === 1);
+  const [behind, first] = [call(5), call(5)];
+  watch.add(behind, member);
+  later.watch.add(first, member);
 
-  later.watch.add(call(5), fake.member);
-  await eventually(() => later.reports.length > 0);
+  await eventually(() => later.reports.length >= 2); // by then the other has been judged as well
 
   assert.deepEqual(reports, []);
-  assert.deepEqual(later.reports, ["unresponsive r5"]);
+  assert.equal(later.reports[0], "unresponsive r5?");
+  for (const cancelled of [behind, first]) cancelled.probe?.ended(cancelled);
 });
 
 test("CancellationWatch blames no call that has suspended while another one is known to have the thread", async () => {
-  const fake = fakeMember();
+  const { member } = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
-  const suspended = call(1, "running", false);
-  watch.add(suspended, fake.member);
+  const alone = startWatch();
+  const [suspended, blamed] = [call(1, "running", false), call(1, "running", false)];
+  watch.add(suspended, member);
+  alone.watch.add(blamed, member);
 
-  await eventually(() => suspended.probe === undefined);
+  await eventually(() => alone.reports.length >= 2);
 
   assert.deepEqual(reports, []);
+  assert.equal(alone.reports[0], "unresponsive r1?");
+  for (const cancelled of [suspended, blamed]) cancelled.probe?.ended(cancelled);
 });
 
 test("CancellationWatch blames the cancelled call that is known to have the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
-  watch.add(call(1, "running", false), fake.member);
-  watch.add(call(2, "running", true), fake.member);
+  const calls = [call(1, "running", false), call(2, "running", true)];
+  for (const cancelled of calls) watch.add(cancelled, fake.member);
 
   await eventually(() => reports.length > 0);
 
-  assert.deepEqual(reports, ["unresponsive r2"]);
+  assert.equal(reports[0], "unresponsive r2");
+  for (const cancelled of calls) cancelled.probe?.ended(cancelled);
 });

@@ -62,3 +62,27 @@ test("refusalError of a refusal for the version is a VersionError", () => {
 
   assert.deepEqual([error.code, error.remote], ["ERR_MERINO_VERSION", "2.0.0"]);
 });
+
+test("RefusalRecord fails with the error of the last import, and lists everybody where others have other reasons", () => {
+  const refusals = new RefusalRecord();
+  const cause = new TypeError("no database");
+  refusals.add("w1", nackOf(NackCode.DRAINING));
+  refusals.add("w2", nackOf(NackCode.UNKNOWN_ROUTINE));
+  refusals.add("w3", nackOf(NackCode.IMPORT_FAILED), new Error("an earlier one"));
+  refusals.add("w4", nackOf(NackCode.IMPORT_FAILED), cause);
+
+  const error = refusals.toError(DEFINITION);
+  refusals.add("w5", nackOf(NackCode.FULL));
+  const mixed = refusals.toError(DEFINITION) as NoWorkersAvailableError;
+
+  assert.deepEqual([(error as VersionError).code, error.cause], ["ERR_MERINO_ROUTINE_NOT_FOUND", cause]);
+  assert.equal(error.message, "Cannot run 'a/b.ts#add': no");
+  assert.deepEqual([mixed.code, mixed.cause, mixed.reasons.length], ["ERR_MERINO_NO_WORKERS", cause, 5]);
+});
+
+test("refusalError of a failed import has its error as the cause, where there is one", () => {
+  const cause = new TypeError("no database");
+
+  assert.equal(refusalError(DEFINITION.id, nackOf(NackCode.IMPORT_FAILED), cause).cause, cause);
+  assert.equal("cause" in refusalError(DEFINITION.id, nackOf(NackCode.IMPORT_FAILED)), false);
+});

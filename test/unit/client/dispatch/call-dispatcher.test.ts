@@ -77,6 +77,7 @@ function useDispatcher(wish: Wish = {}) {
       lastStartError: wish.lastStartError,
       describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
       unresponsive() {},
+      importFailed: () => false,
     },
     waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
     killGraceMs: 60_000,

@@ -2,9 +2,14 @@
 import assert from "node:assert/strict";
 import { AsyncResource } from "node:async_hooks";
 import { after, test } from "node:test";
-import { createModuleLoader, type ModuleLoader } from "../../../../src/host/modules/module-loader.ts";
+import {
+  createModuleLoader,
+  type ImportObserver,
+  type ModuleLoader,
+} from "../../../../src/host/modules/module-loader.ts";
 import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../../../src/internal/worker-role.ts";
+import { ImportFailedError } from "../../../../src/worker/import-failed-error.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../../support/temporary-package.ts";
 import { useFakeClock } from "../../../support/use-fake-clock.ts";
@@ -15,6 +20,8 @@ interface Driver {
   readonly verdicts: OpenVerdict[];
   /** What fixtures have come to, in order. */
   readonly log: string[];
+  /** Told of the loader's imports. */
+  observed: ImportObserver | undefined;
   /** Lets fixtures that wait for it go on. */
   release(): void;
   readonly released: Promise<void>;
@@ -34,7 +41,7 @@ function drive(loader: ModuleLoader): Driver {
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const driver: Driver = { loader, verdicts: [], log: [], release, released };
+  const driver: Driver = { loader, verdicts: [], log: [], observed: undefined, release, released };
   Object.assign(globalThis, { driver });
   return driver;
 }
@@ -51,7 +58,11 @@ function setUp(
 ): Driver & Disposable & { readonly fixtures: TemporaryPackage } {
   const fixtures = temporaryPackage({ "pool.mjs": POOL, ...files });
   const entry = options.entry === undefined ? undefined : fixtures.url(options.entry);
-  const driver = drive(createModuleLoader({ ...options, entry }));
+  const observer: ImportObserver = {
+    begun: (module, limitMs) => driver.observed?.begun(module, limitMs),
+    ended: (module) => driver.observed?.ended(module),
+  };
+  const driver: Driver = drive(createModuleLoader({ ...options, entry, observer }));
   return Object.assign(driver, { fixtures, [Symbol.dispose]: () => fixtures[Symbol.dispose]() });
 }
 
@@ -96,13 +107,93 @@ test("load rejects with the error of the import as its cause", async () => {
   assert.equal(world.loader.state(url), "failed");
 });
 
-test("load resolves in spite of a failed import for what was registered before", async () => {
+test("load rejects a failed import also for what was registered before, every time", async () => {
   using world = setUp({ "jobs.mjs": 'driver.log.push("registered"); throw new Error("later");' });
   const url = world.fixtures.url("jobs.mjs");
+  const isRegistered = (): boolean => world.log.includes("registered");
 
-  await world.loader.load(url, () => world.log.includes("registered"));
+  for (const _ of [1, 2]) {
+    await assert.rejects(world.loader.load(url, isRegistered), (error: Error) => {
+      assert.equal(error.message, `Cannot import '${url}': later`);
+      assert.match(String((error.cause as Error).stack), /jobs\.mjs:1:\d+/);
+      return error instanceof ImportFailedError;
+    });
+  }
+});
 
-  await assert.rejects(world.loader.load(url, () => world.log.includes("other")));
+test("load lets what the entry has declared run although the entry fails below its pool", async () => {
+  using world = setUp(
+    {
+      "main.cjs": `${OPEN_CJS}driver.log.push("declared"); open(); throw new Error("the program's own");`,
+      "pool.cjs": POOL_CJS,
+    },
+    { entry: "main.cjs" },
+  );
+
+  await world.loader.load(world.fixtures.url("main.cjs"), () => world.log.includes("declared"));
+  await world.loader.load(world.fixtures.url("main.cjs"), () => world.log.includes("declared"));
+
+  assert.equal(world.loader.state(world.fixtures.url("main.cjs")), "suspended");
+});
+
+test("load rejects an entry that fails above its pool", async () => {
+  using world = setUp(
+    { "main.mjs": `${OPEN_ESM}driver.log.push("declared"); throw new Error("no database"); await open();` },
+    { entry: "main.mjs" },
+  );
+
+  await assert.rejects(
+    world.loader.load(world.fixtures.url("main.mjs"), () => world.log.includes("declared")),
+    ImportFailedError,
+  );
+});
+
+test("a loader tells of imports before they begin and when they are over, of the entry when it is suspended", async () => {
+  using world = setUp(
+    {
+      "jobs.mjs": 'driver.log.push("jobs");',
+      "bad.mjs": 'throw new Error("no luck");',
+      "main.mjs": `${OPEN_ESM}driver.log.push("main"); setTimeout(() => {}, 0); await open();`,
+    },
+    { entry: "main.mjs" },
+  );
+  const [jobs, bad, main] = ["jobs.mjs", "bad.mjs", "main.mjs"].map((file) => world.fixtures.url(file));
+  const names: Readonly<Record<string, string>> = {
+    [jobs ?? ""]: "jobs",
+    [bad ?? ""]: "bad",
+    [main ?? ""]: "main",
+  };
+  world.observed = {
+    begun: (module, limitMs) => world.log.push(`begun ${names[module]} ${limitMs}`),
+    ended: (module) => world.log.push(`ended ${names[module]}`),
+  };
+
+  await world.loader.load(jobs ?? "");
+  await world.loader.load(jobs ?? "");
+  await world.loader.load(bad ?? "").catch(() => {});
+  await world.loader.load(main ?? "");
+
+  assert.deepEqual(world.log, [
+    ...["begun jobs 30000", "jobs", "ended jobs"],
+    ...["begun bad 30000", "ended bad"],
+    ...["begun main 30000", "main", "ended main"],
+  ]);
+});
+
+test("load lets no routine of the entry run in the turn in which that is suspended", async () => {
+  using world = setUp(
+    {
+      "main.mjs": `${OPEN_ESM}
+        // As a server does that cannot listen.
+        queueMicrotask(() => process.nextTick(() => driver.log.push("failed")));
+        await open();`,
+    },
+    { entry: "main.mjs" },
+  );
+
+  await world.loader.load(world.fixtures.url("main.mjs")).then(() => world.log.push("runs"));
+
+  assert.deepEqual(world.log, ["failed", "runs"]);
 });
 
 for (const url of ["data:text/javascript,1", "node:fs", "https://host/jobs.mjs", "jobs.mjs"]) {

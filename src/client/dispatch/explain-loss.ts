@@ -1,0 +1,35 @@
+/** Puts into words what became of a call whose worker has gone, and whether it can have run. Pure. */
+import type { LostWorker } from "../../errors/worker-lost-error.ts";
+import { shownModule } from "../../internal/shown-module.ts";
+import type { Call } from "../call/call.ts";
+
+/**
+ * Explains a loss to the caller of one call: what happened, what to do about it where that is known, and what it
+ * means for the call.
+ *
+ * @param error How the connection ended, where that is known.
+ */
+export function explainLoss(
+  call: Pick<Call, "phase" | "definition">,
+  worker: LostWorker,
+  error: Error | undefined,
+): string {
+  const { id, module } = call.definition;
+  const { importing, advice } = worker;
+  // Its body follows the import of its module, and an accepted call would have been heard of.
+  const notRun = importing !== undefined && importing === module && call.phase === "sent";
+  return [
+    whatHappened(worker, notRun) ?? error?.message ?? "its connection ended",
+    ...(advice === undefined ? [] : [advice]),
+    `the call to '${id}' ${notRun ? "has not run" : "may have run"}`,
+  ].join("; ");
+}
+
+function whatHappened({ culprit, importing }: LostWorker, notRun: boolean): string | undefined {
+  if (culprit !== undefined) {
+    return culprit === importing
+      ? `it was replaced, because the import of ${shownModule(culprit)} blocked it for longer than its importTimeout`
+      : `it was replaced, because '${culprit}' went on after it was cancelled and blocked the worker`;
+  }
+  return notRun && importing !== undefined ? `it died while importing ${shownModule(importing)}` : undefined;
+}

@@ -1,0 +1,85 @@
+/**
+ * One worker in a slot, from its start until its process has gone: since when it serves, what it imports, whether it
+ * is to be killed, and what can be said about its end. Starting and ending it is the slot's.
+ */
+import type { Suspicion } from "../client/members/member-supply.ts";
+import type { LostWorker } from "../errors/worker-lost-error.ts";
+import type { Worker, WorkerExit } from "../process/worker.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { ImportsUnderWay } from "./imports-under-way.ts";
+
+const RUN_IN_WORKERS = "lines above open() run in every worker; see isMain";
+
+/** A worker in its place. */
+export class Occupant {
+  readonly worker: Worker;
+  readonly imports: ImportsUnderWay = new ImportsUnderWay();
+  /** Its record; absent until it is ready. */
+  metadata: WorkerMetadata | undefined;
+  #readyMs = 0;
+  #culprit: string | undefined;
+
+  constructor(worker: Worker) {
+    this.worker = worker;
+  }
+
+  get uid(): string {
+    return this.worker.uid;
+  }
+
+  /** Whether it is killed for being blocked. */
+  get killed(): boolean {
+    return this.#culprit !== undefined;
+  }
+
+  /** It serves. */
+  ready(metadata: WorkerMetadata): void {
+    this.metadata = metadata;
+    this.#readyMs = performance.now();
+  }
+
+  /** Whether it has served for so long. */
+  isSound(ms: number): boolean {
+    return this.metadata !== undefined && performance.now() - this.#readyMs >= ms;
+  }
+
+  /**
+   * Kills it, unless it imports a module: an import may hold the thread as a body does, but has a time of its own, and
+   * the routine that is waited for has not even begun.
+   *
+   * @returns What it is killed for, a routine's identity or a module's URL; `undefined` if it is not, or was before.
+   */
+  kill({ culprit, certain }: Suspicion): string | undefined {
+    if (this.killed) return undefined;
+    const importing = this.imports.first;
+    if (certain || importing === undefined) this.#culprit = culprit;
+    else if (importing.overdue) this.#culprit = importing.module;
+    else return undefined;
+    void this.worker.stop({ killAfter: 0 }); // its end is reported by `exited`
+    return this.#culprit;
+  }
+
+  /**
+   * What its calls are told.
+   *
+   * @param exit How it ended; `undefined` while that is not known.
+   * @param entry URL of the program's entry module, where there is one.
+   */
+  loss(exit: WorkerExit | undefined, entry: string | undefined): LostWorker {
+    const { uid, pid } = this.worker;
+    const importing = this.imports.first?.module;
+    // The second process to listen on a port fails, and its import may be over by then.
+    const advice =
+      entry !== undefined && (importing === entry || exit?.stderr.includes("EADDRINUSE") === true)
+        ? RUN_IN_WORKERS
+        : undefined;
+    return {
+      uid,
+      pid,
+      ...exit,
+      culprit: this.#culprit,
+      ...(importing === undefined ? {} : { importing }),
+      ...(advice === undefined ? {} : { advice }),
+    };
+  }
+}

@@ -1,0 +1,289 @@
+/** One place in a pool, whose workers here are no processes. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createDeferred } from "../../../src/internal/deferred.ts";
+import type { WorkerEvent } from "../../../src/pool/pool-event.ts";
+import { WorkerSlot } from "../../../src/pool/worker-slot.ts";
+import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
+import { eventually } from "../../support/eventually.ts";
+import { workerMetadata } from "../../support/worker-metadata.ts";
+
+const ENTRY = "file:///p/main.js";
+
+/** A worker that is ready when it is told to be, and ends when it is told to. */
+class StubWorker implements Worker {
+  readonly uid: string;
+  readonly pid = undefined;
+  readonly exited: Promise<WorkerExit>;
+  readonly notices: string[] = [];
+  onMessage: Worker["onMessage"];
+  killed = false;
+  readonly #exit = createDeferred<WorkerExit>();
+  readonly #ready = createDeferred<void>();
+
+  constructor({ uid }: WorkerContext) {
+    this.uid = uid;
+    this.exited = this.#exit.promise;
+  }
+
+  become(what: "ready" | "unable"): void {
+    if (what === "ready") this.#ready.resolve();
+    else this.#ready.reject(new Error("not today"));
+  }
+
+  end(exit: Partial<WorkerExit> = {}): void {
+    this.#exit.resolve({ exitCode: 0, signal: undefined, stderr: "", ...exit });
+  }
+
+  async start() {
+    await this.#ready.promise;
+    return workerMetadata({ uid: this.uid });
+  }
+
+  async stop({ killAfter }: { readonly killAfter: number }): Promise<WorkerExit> {
+    this.killed ||= killAfter === 0;
+    this.end();
+    return this.exited;
+  }
+
+  notify(message: ParentMessage): void {
+    this.notices.push(message.type);
+  }
+}
+
+function useSlot({ respawn = true } = {}) {
+  const made: StubWorker[] = [];
+  const log: string[] = [];
+  const events: WorkerEvent[] = [];
+  const nameOf = (uid: string): string => `w${made.findIndex((worker) => worker.uid === uid)}`;
+  const slot = new WorkerSlot({
+    factory: (context) => {
+      const worker = new StubWorker(context);
+      made.push(worker);
+      return worker;
+    },
+    tags: [],
+    extra: {},
+    entry: ENTRY,
+    startTimeoutMs: 1_000,
+    respawn,
+    ready: ({ uid }) => log.push(`ready ${nameOf(uid)}`),
+    gone: (uid) => log.push(`gone ${nameOf(uid)}`),
+    event: (event) => void events.push(event),
+    unresponsive: (uid, { culprit }) => log.push(`unresponsive ${uid} ${culprit}`),
+    importFailed: (uid) => log.push(`import failed ${uid}`),
+  });
+  const worker = (index: number): StubWorker => made[index] ?? assert.fail(`no worker ${index}`);
+  return {
+    slot,
+    made,
+    log,
+    events,
+    worker,
+    ofType: (type: WorkerEvent["type"]) => events.filter((event) => event.type === type),
+    async started() {
+      const starting = slot.start();
+      worker(0).become("ready");
+      await starting;
+      return worker(0);
+    },
+    makes: (count: number) => eventually(() => made.length === count, { what: `${count} workers were made` }),
+  };
+}
+
+test("WorkerSlot replaces a worker beside it, and lets it go once the other one is ready", async () => {
+  const { slot, log, worker, started, makes, ofType } = useSlot();
+  const old = await started();
+
+  assert.equal(slot.replace(old.uid), true);
+  await makes(2);
+  const during = [...slot.uids];
+  assert.deepEqual(old.notices, []);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1"));
+
+  assert.equal(during.length, 2);
+  assert.deepEqual(old.notices, ["merino:retire"]);
+  assert.equal(slot.replace(old.uid), true, "it has been");
+  old.end();
+  await eventually(() => log.includes("gone w0"));
+  assert.deepEqual(slot.uids, [worker(1).uid]);
+  assert.deepEqual(log, ["ready w0", "ready w1", "gone w0"]);
+  assert.deepEqual(
+    ofType("worker-exited").map((event) => "expected" in event && event.expected),
+    [true],
+  );
+  assert.equal((await slot.describe(old.uid))?.exitCode, 0);
+  await slot.stop(0);
+});
+
+test("WorkerSlot replaces at once, then with pauses, and once for however many failures", async () => {
+  const { slot, made, worker, started, makes, ofType } = useSlot();
+  await started();
+
+  for (let round = 0; round < 3; round += 1) {
+    const { uid } = worker(round);
+    assert.deepEqual([slot.replace(uid), slot.replace(uid)], [true, true]);
+    await makes(round + 2);
+    assert.equal(slot.replace(uid), true);
+    worker(round + 1).become("ready");
+    await eventually(() => worker(round).notices.length > 0);
+  }
+
+  assert.equal(made.length, 4);
+  const pauses = ofType("worker-replacing").map((event) =>
+    event.type === "worker-replacing" ? event : undefined,
+  );
+  assert.deepEqual(
+    pauses.map((event) => event?.attempt),
+    [1, 2, 3],
+  );
+  assert.equal(pauses[0]?.delay, 0);
+  assert.ok((pauses[1]?.delay ?? 0) > 0 && (pauses[2]?.delay ?? 0) > (pauses[1]?.delay ?? 0));
+  await slot.stop(0);
+});
+
+test("WorkerSlot keeps the old worker while the new one does not come up, and starts another", async () => {
+  const { slot, log, worker, started, makes } = useSlot();
+  const old = await started();
+
+  slot.replace(old.uid);
+  await makes(2);
+  worker(1).become("unable");
+  worker(1).end({ exitCode: 1 });
+  await makes(3);
+  assert.deepEqual(old.notices, []);
+  assert.ok(slot.uids.includes(old.uid));
+  worker(2).become("ready");
+  await eventually(() => old.notices.length > 0);
+
+  assert.deepEqual(log, ["ready w0", "ready w2"]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot starts one worker, not two, when the old one dies while it is being replaced", async () => {
+  const { slot, made, log, worker, started, makes } = useSlot();
+  const old = await started();
+
+  slot.replace(old.uid);
+  await makes(2);
+  old.end({ exitCode: 1 });
+  await eventually(() => log.includes("gone w0"));
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1"));
+
+  assert.equal(made.length, 2);
+  await slot.stop(0);
+});
+
+test("WorkerSlot replaces nobody that it does not know, or that is not to be replaced", async () => {
+  const { slot, started } = useSlot();
+  const steady = useSlot({ respawn: false });
+  const old = await started();
+  const { uid } = await steady.started();
+
+  assert.equal(slot.replace("somebody else's"), false);
+  assert.equal(steady.slot.replace(uid), false);
+  await Promise.all([slot.stop(0), steady.slot.stop(0)]);
+  assert.equal(slot.replace(old.uid), false);
+});
+
+test("WorkerSlot ends all that it has started", async () => {
+  const { slot, log, worker, started, makes } = useSlot();
+  const old = await started();
+  slot.replace(old.uid);
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1"));
+
+  await slot.stop(0);
+
+  assert.deepEqual([old.killed, worker(1).killed], [true, true]);
+  assert.deepEqual(slot.uids, []);
+});
+
+test("WorkerSlot kills no worker for what waits while that imports a module, until the import takes too long", async () => {
+  const { slot, started, ofType } = useSlot();
+  const worker = await started();
+  const { uid } = worker;
+  const suspicion = { culprit: "p/jobs.js#quick", certain: false };
+
+  worker.onMessage?.({ type: "merino:importing", module: "file:///p/jobs.js", limitMs: 60_000 });
+  assert.equal(slot.kill(uid, suspicion), true);
+  assert.equal(worker.killed, false);
+  worker.onMessage?.({ type: "merino:importing", module: "file:///p/jobs.js", limitMs: 0 });
+  assert.equal(slot.kill(uid, suspicion), true);
+  assert.equal(slot.kill(uid, suspicion), true);
+
+  assert.equal(worker.killed, true);
+  assert.deepEqual(ofType("worker-unresponsive"), [
+    { type: "worker-unresponsive", uid, culprit: "file:///p/jobs.js" },
+  ]);
+  const { culprit, importing } = (await slot.describe(uid)) ?? {};
+  assert.deepEqual([culprit, importing], ["file:///p/jobs.js", "file:///p/jobs.js"]);
+  await slot.stop(0);
+});
+
+for (const [name, certain, imported] of [
+  ["a body that is known to have its thread, whatever it imports", true, false],
+  ["what seems to block it once its import is over", false, true],
+] as const) {
+  test(`WorkerSlot kills a worker for ${name}`, async () => {
+    const { slot, started, ofType } = useSlot();
+    const worker = await started();
+
+    worker.onMessage?.({ type: "merino:importing", module: "file:///p/jobs.js", limitMs: 60_000 });
+    if (imported) worker.onMessage?.({ type: "merino:imported", module: "file:///p/jobs.js" });
+    slot.kill(worker.uid, { culprit: "p/jobs.js#spin", certain });
+
+    assert.equal(worker.killed, true);
+    assert.deepEqual(
+      ofType("worker-unresponsive").map((event) => "culprit" in event && event.culprit),
+      ["p/jobs.js#spin"],
+    );
+    await slot.stop(0);
+  });
+}
+
+test("WorkerSlot says what a worker was importing when it died, and what to do if that was the entry", async () => {
+  const { slot, started } = useSlot();
+  const worker = await started();
+
+  worker.onMessage?.({ type: "merino:importing", module: "file:///p/jobs.js", limitMs: 1 });
+  worker.onMessage?.({ type: "merino:importing", module: ENTRY, limitMs: 1 });
+  worker.onMessage?.({ type: "merino:imported", module: "file:///p/jobs.js" });
+  worker.end({ exitCode: 1 });
+  const { importing, advice, exitCode } = (await slot.describe(worker.uid)) ?? {};
+
+  assert.deepEqual([importing, exitCode], [ENTRY, 1]);
+  assert.match(advice ?? "", /isMain/);
+  await slot.stop(0);
+});
+
+test("WorkerSlot gives that advice for a taken port as well, which may be noticed after the import", async () => {
+  const [port, other] = [useSlot(), useSlot()];
+  const stderr = { port: "Error: listen EADDRINUSE: address already in use :::80", other: "Error: no" };
+
+  const told = await Promise.all(
+    [port, other].map(async ({ slot, started }) => {
+      const worker = await started();
+      worker.end({ exitCode: 1, stderr: slot === port.slot ? stderr.port : stderr.other });
+      return (await slot.describe(worker.uid))?.advice;
+    }),
+  );
+
+  assert.match(told[0] ?? "", /isMain/);
+  assert.equal(told[1], undefined);
+  await Promise.all([port.slot.stop(0), other.slot.stop(0)]);
+});
+
+test("WorkerSlot passes on what its worker says of others", async () => {
+  const { slot, log, started } = useSlot();
+  const worker = await started();
+
+  worker.onMessage?.({ type: "merino:unresponsive", uid: "x", culprit: "spin", certain: true });
+  worker.onMessage?.({ type: "merino:import-failed", uid: "y" });
+
+  assert.deepEqual(log.slice(1), ["unresponsive x spin", "import failed y"]);
+  await slot.stop(0);
+});

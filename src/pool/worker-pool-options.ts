@@ -26,7 +26,8 @@ export interface WorkerPoolOptions {
   readonly size?: number | undefined;
   /**
    * The largest number of discovered workers that the pool admits besides its own: an integer from 0, or from 1
-   * in a pool that spawns none. A cap on admission, not a reservation. Default: no limit.
+   * in a pool that spawns none. A cap on admission, not a reservation. Without a `discovery` it caps nothing,
+   * which a warning (`MERINO_INEFFECTIVE_LEASE`) says. Default: no limit.
    */
   readonly lease?: number | undefined;
   /** Where further workers are found, and where the pool's own are published. Default: none. */
@@ -67,6 +68,8 @@ export interface ResolvedWorkerPoolOptions {
   readonly size: number;
   readonly tags: readonly string[];
   readonly worker: WorkerFactory;
+  /** There is a lease for workers that the pool finds, and nothing to find any by. */
+  readonly leaseHasNoEffect: boolean;
   /** Options of its proxy; the lease there counts own and found workers together. */
   readonly proxy: WorkerProxyOptions;
   /** How long a worker may take to start, unless its factory says otherwise. */
@@ -131,6 +134,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   return {
     size,
     tags,
+    leaseHasNoEffect: lease !== undefined && discovery === undefined,
     worker: worker ?? ProcessWorker.factory(),
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,

@@ -15,6 +15,7 @@ import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
+import { warnOnce } from "../internal/warn-once.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "../process/launch/entry-module.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -65,6 +66,12 @@ export class WorkerPool implements CallTarget {
    */
   constructor(options: WorkerPoolOptions = {}) {
     this.#options = resolveWorkerPoolOptions(options);
+    if (this.#options.leaseHasNoEffect) {
+      warnOnce(
+        "MERINO_INEFFECTIVE_LEASE",
+        `A pool has a lease of ${options.lease}, which caps the workers that it finds, and no discovery to find any by: the lease does nothing. Give the pool a discovery, or leave the lease out`,
+      );
+    }
     this.closed = this.#closed.promise;
     const { size, worker, tags, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
     this.#announcements = new Announcements(proxy.discovery);

@@ -5,15 +5,29 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { InvalidArgumentError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
+import { KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
+
+const UNLIMITED = "Infinity";
+const LIMIT = `${UNLIMITED} or milliseconds`;
 
 /** Milliseconds, from 0. */
 export function parseDuration(text: string): number {
   return parseInteger(text, 0, MAX_TIMER_MS, "milliseconds");
 }
 
-/** Milliseconds, from 1. */
-export function parsePositiveDuration(text: string): number {
-  return parseInteger(text, 1, MAX_TIMER_MS, "milliseconds");
+/** Milliseconds, from 0, or `Infinity`. */
+export function parseTimeLimit(text: string): number {
+  return text === UNLIMITED ? Number.POSITIVE_INFINITY : parseInteger(text, 0, MAX_TIMER_MS, LIMIT);
+}
+
+/** Milliseconds, from 1, or `Infinity`. */
+export function parsePositiveTimeLimit(text: string): number {
+  return text === UNLIMITED ? Number.POSITIVE_INFINITY : parseInteger(text, 1, MAX_TIMER_MS, LIMIT);
+}
+
+/** As {@link parsePositiveTimeLimit}, in the form in which it travels. */
+export function parseKeepalive(text: string): number {
+  return Math.min(parsePositiveTimeLimit(text), KEEPALIVE_NEVER_MS);
 }
 
 /** A TCP port; 0 stands for any free one. */

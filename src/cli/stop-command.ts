@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../internal/error-text.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { parseDuration } from "./arguments.ts";
+import { parseTimeLimit } from "./arguments.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
@@ -38,9 +38,9 @@ export function stopCommand(terminal: Terminal): Command {
     .addOption(discoveryOption().makeOptionMandatory())
     .addOption(waitOption())
     .addOption(
-      new Option("--grace <ms>", "how long calls under way may take; 0 aborts them")
+      new Option("--grace <ms>", "how long calls under way may take; 0 aborts them, Infinity sets no limit")
         .default(60_000)
-        .argParser(parseDuration),
+        .argParser(parseTimeLimit),
     )
     .addHelpText("after", DETAILS)
     .action(async (uid: string, { discovery, wait, grace }: StopCommandOptions) => {

@@ -13,10 +13,11 @@ import {
   collectExtra,
   collectTag,
   parseCount,
-  parseDuration,
+  parseKeepalive,
   parseModule,
   parsePort,
-  parsePositiveDuration,
+  parsePositiveTimeLimit,
+  parseTimeLimit,
 } from "./arguments.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
 import { type Terminal, usageFailure } from "./terminal.ts";
@@ -113,23 +114,26 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       new Option(
         "--keepalive-time <ms>",
         `silence on a network connection after which callers probe it (default: ${DEFAULT_CHANNEL_OPTIONS.keepaliveTime})`,
-      ).argParser(parsePositiveDuration),
+      ).argParser(parseKeepalive),
     )
     .addOption(
       new Option(
         "--keepalive-timeout <ms>",
         `how long a probe may stay unanswered before the connection counts as lost (default: ${DEFAULT_CHANNEL_OPTIONS.keepaliveTimeout})`,
-      ).argParser(parsePositiveDuration),
+      ).argParser(parseKeepalive),
     )
     .addOption(
       new Option("--idle-timeout <ms>", "end after so long without a call (default: never)").argParser(
-        parsePositiveDuration,
+        parsePositiveTimeLimit,
       ),
     )
     .addOption(
-      new Option("--grace <ms>", "how long calls under way may take when the worker is told to end")
+      new Option(
+        "--grace <ms>",
+        "how long calls under way may take when the worker is told to end; Infinity for no limit",
+      )
         .default(60_000)
-        .argParser(parseDuration),
+        .argParser(parseTimeLimit),
     )
     .addOption(
       new Option(

@@ -67,7 +67,8 @@ export async function serveWorker(options: WorkerServiceOptions, terminal: Termi
   terminal.out(`${worker.metadata.address}\n`);
 
   const ending = await endOf(worker, options, signals);
-  terminal.err(`merino: ${ending.why}; ending, with at most ${ending.graceMs} ms for calls under way\n`);
+  const limit = ending.graceMs === Number.POSITIVE_INFINITY ? "no limit" : `at most ${ending.graceMs} ms`;
+  terminal.err(`merino: ${ending.why}; ending, with ${limit} for calls under way\n`);
   const ended = end(worker, publisher, ending, terminal);
   const hurried = await Promise.race([ended, signals.second]);
   if (hurried === undefined) return ExitCode.OK;

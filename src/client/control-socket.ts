@@ -14,6 +14,8 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** Sockets asked at a time. */
 const CONCURRENT_QUESTIONS = 16;
+/** How long one may take to answer: it is on this host, and its worker's main thread has nothing to do with it. */
+const ANSWER_MS = 5_000;
 
 /**
  * Asks this user's control sockets for a worker.
@@ -42,7 +44,7 @@ export async function findControlSocket(
   const askNext = async (): Promise<void> => {
     // One iterator for all: each takes the next name.
     for (const name of names) {
-      const timeoutMs = endMs - deadlines.now();
+      const timeoutMs = Math.min(ANSWER_MS, endMs - deadlines.now());
       if (signal.aborted || timeoutMs <= 0) return;
       const candidate = join(directory, name);
       // Nobody answers at a socket that was left behind, or not in time: it is not the one.

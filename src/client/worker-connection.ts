@@ -29,7 +29,7 @@ import { WorkerProxy } from "./worker-proxy.ts";
 export interface WorkerConnectionOptions {
   /**
    * Milliseconds, from 1, that each of `describe`, `idle` and `stop` may take, connecting included, and that a
-   * call waits for the worker to be reached. Default 5 000.
+   * call waits for the worker to be reached; `Infinity` for no limit. Default 5 000.
    */
   readonly timeout?: number | undefined;
 }
@@ -141,7 +141,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     this.#assertOpen("stop the worker");
     assertKnownOptions(options, { grace: true });
     const { grace = DEFAULT_GRACE_MS } = options;
-    if (grace !== Number.POSITIVE_INFINITY) assertDuration("grace", grace);
+    assertDuration("grace", grace);
     keepAlive();
     try {
       await this.#stop(grace);
@@ -241,8 +241,8 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     let proxy: WorkerProxy;
     if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], quorumTimeout });
     else {
-      const described = new DescribedWorker(this.#address, ({ signal, background }) =>
-        this.#describe({ timeoutMs: this.#timeoutMs, background, signal }),
+      const described = new DescribedWorker(this.#address, (options) =>
+        this.#describe({ ...options, timeoutMs: Math.min(this.#timeoutMs, options.timeoutMs) }),
       );
       this.#described = described;
       proxy = new WorkerProxy(

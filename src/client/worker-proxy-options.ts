@@ -32,13 +32,16 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly balancer?: Balancer | undefined;
   /** Members admitted before the first call goes out; an integer from 0, at most `lease`. Default 1. */
   readonly quorum?: number | undefined;
-  /** Milliseconds, from 0, that calls wait for a worker when there is none. Default 60 000. */
+  /** Milliseconds, from 0, that calls wait for a worker when there is none; `Infinity` for no limit. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
   /** Only workers with at least one of these tags. Default: all. */
   readonly tags?: readonly string[] | undefined;
   /** Whether discovery starts with the first call instead of with `open()`. Default true. */
   readonly lazy?: boolean | undefined;
-  /** Milliseconds a cancelled call's worker may leave a ping unanswered before it counts as blocked. Default 5 000. */
+  /**
+   * Milliseconds a cancelled call's worker may leave a ping unanswered before it counts as blocked; `Infinity`: it never
+   * does. Default 5 000.
+   */
   readonly killGrace?: number | undefined;
 }
 

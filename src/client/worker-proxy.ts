@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { hostId } from "../transport/unix/host-id.ts";
@@ -94,7 +95,8 @@ export class WorkerProxy implements CallTarget {
       lease,
       balancer: balancer.descriptor,
       tags: tags.length === 0 ? undefined : tags,
-      killGraceMs,
+      // JSON has no word for an infinite number.
+      killGraceMs: Math.min(killGraceMs, MAX_TIMER_MS),
     });
     this.#dispatcher = new CallDispatcher({
       references: processReferences,

@@ -6,9 +6,9 @@ import type { RunningTask } from "./task.ts";
 export interface CallOptions {
   /** Cancels the call. The promise rejects at once with the signal's reason; the routine's own signal fires. */
   readonly signal?: AbortSignal | undefined;
-  /** Budget of the whole call in milliseconds (for a generator: of the whole stream); > 0. Shrinks over nested calls. Default: none. */
+  /** Budget of the whole call in milliseconds (for a generator: of the whole stream); > 0, `Infinity` for none, also where the routine has one. Shrinks over nested calls. Default: the routine's. */
   readonly timeout?: number | undefined;
-  /** Bounds only the search for a worker that accepts, in milliseconds; > 0. Costs a second round trip. Default: none. */
+  /** Bounds only the search for a worker that accepts, in milliseconds; > 0, `Infinity` for none. Costs a second round trip. Default: none. */
   readonly dispatchTimeout?: number | undefined;
   /** Free text that the routine, its events and the balancer see. */
   readonly tag?: string | undefined;
@@ -16,7 +16,7 @@ export interface CallOptions {
   readonly pool?: CallTarget | undefined;
   /** Generators only: values the worker may produce ahead of the consumer, 0 to 1 000 000. Default 0. */
   readonly prefetch?: number | undefined;
-  /** Generators only: milliseconds that `return()` and `break` wait for the remote `finally` blocks before the call is cancelled; > 0. Default 5 000. */
+  /** Generators only: milliseconds that `return()` and `break` wait for the remote `finally` blocks before the call is cancelled; > 0, `Infinity` for no limit. Default 5 000. */
   readonly returnGrace?: number | undefined;
   /** Copies binary arguments of 64 KiB and more, so that they may be changed at once after the call. Default false. */
   readonly copy?: boolean | undefined;

@@ -21,7 +21,7 @@ export interface DurationRange {
   readonly least?: number;
   /** A bound that it must exceed, in place of `least`. */
   readonly above?: number;
-  /** The longest. Default: the longest time of a timer, about 24 days. */
+  /** The longest. Default: the longest time of a timer, about 24 days, and besides `Infinity`, which stands for no limit. */
   readonly most?: number;
   /** The meaning of leaving the option out, if that is worth saying, for example `"no limit"`. */
   readonly absent?: string;
@@ -76,11 +76,14 @@ export function assertInteger(option: string, value: unknown, range: IntegerRang
 export function assertDuration(option: string, value: unknown, range: DurationRange = {}): void {
   if (value === undefined) return;
   const { least = 0, above, most = MAX_TIMER_MS, absent } = range;
+  const mayBeUnlimited = range.most === undefined;
+  if (mayBeUnlimited && value === Number.POSITIVE_INFINITY) return;
   if (typeof value === "number" && value <= most && (above === undefined ? value >= least : value > above)) {
     return;
   }
   const bounds = above === undefined ? `from ${least} to ${most}` : `above ${above} and at most ${most}`;
-  const rest = absent === undefined ? "" : `, or nothing for ${absent}`;
+  const others = [...(mayBeUnlimited ? ["Infinity"] : []), ...(absent === undefined ? [] : ["nothing"])];
+  const rest = others.length === 0 ? "" : `, or ${others.join(" or ")} for ${absent ?? "no limit"}`;
   throw new InvalidOptionError(option, { value, expected: `milliseconds ${bounds}${rest}` });
 }
 

@@ -37,7 +37,7 @@ async function start(): Promise<void> {
     extra,
     channel: options,
     entry,
-    importTimeoutMs,
+    importTimeoutMs: importTimeoutMs ?? Number.POSITIVE_INFINITY,
     network,
     modules,
     accept,

@@ -59,6 +59,7 @@ export class PoolClosing {
 
   /** Waits no longer than this for the calls under way. */
   shorten(graceMs: number): void {
+    if (graceMs === Number.POSITIVE_INFINITY) return;
     deadlines.after(graceMs, () => this.#graceOver.resolve());
   }
 
@@ -79,7 +80,7 @@ export class PoolClosing {
       if (idle === 0 || idle < proxy.unsettled) return;
       warn(
         "MERINO_CLOSE_WAITS",
-        `A pool that is closing waits up to ${graceMs} ms for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
+        `A pool that is closing waits ${graceMs === Number.POSITIVE_INFINITY ? "without limit" : `up to ${graceMs} ms`} for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
       );
     });
     try {

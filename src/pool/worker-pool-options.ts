@@ -44,11 +44,11 @@ export interface WorkerPoolOptions {
   /** Members admitted before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
   /**
-   * Milliseconds, from 0, that calls wait for a worker while there is none; also how long a spawned worker may
-   * take to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
+   * Milliseconds, from 0, that calls wait for a worker while there is none, `Infinity` for no limit; also how long a
+   * spawned worker may take to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
    */
   readonly quorumTimeout?: number | undefined;
-  /** Milliseconds, from 0, that `close()` lets calls finish. Default 60 000. */
+  /** Milliseconds, from 0, that `close()` lets calls finish; `Infinity` for no limit. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;
   /** Whether discovery starts with the first call. Spawned workers always start with `open()`. Default true. */
   readonly lazy?: boolean | undefined;
@@ -58,7 +58,8 @@ export interface WorkerPoolOptions {
   readonly respawn?: boolean | undefined;
   /**
    * Milliseconds that a worker may leave a ping unanswered after a call on it was cancelled, before it is
-   * killed and replaced; also how long a worker that is asked to end may take before it is killed. Default 5 000.
+   * killed and replaced; also how long a worker that is asked to end may take before it is killed. `Infinity`: it
+   * never is, and `close()` waits for a routine that blocks it. Default 5 000.
    */
   readonly killGrace?: number | undefined;
 }

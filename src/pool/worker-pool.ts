@@ -245,7 +245,7 @@ export class WorkerPool implements CallTarget {
    * grace, then their signals fire and the workers end. Idempotent; concurrent calls share one closing,
    * and a later, shorter grace shortens it.
    *
-   * @param options `grace`: milliseconds; default `shutdownTimeout`; 0 ends calls at once.
+   * @param options `grace`: milliseconds, `Infinity` for no limit; default `shutdownTimeout`; 0 ends calls at once.
    * @throws {@link InvalidOptionError} at once, for a grace that is no duration.
    */
   close(options: { readonly grace?: number } = {}): Promise<void> {

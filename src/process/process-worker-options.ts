@@ -2,7 +2,7 @@
 
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import type { ChannelOptions } from "../wire/channel-options.ts";
+import { type ChannelOptions, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 import { moduleUrl } from "./launch/module-url.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
 
@@ -20,11 +20,11 @@ export interface ProcessWorkerOptions {
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /**
-   * Milliseconds in which the worker must be ready; after that it is killed and its start has failed.
-   * Default: the `quorumTimeout` of its pool.
+   * Milliseconds in which the worker must be ready, `Infinity` for no limit; after that it is killed and its start has
+   * failed. Default: the `quorumTimeout` of its pool.
    */
   readonly startTimeout?: number;
-  /** Milliseconds that the import of one routine's module may take. Default 30 000. */
+  /** Milliseconds that the import of one routine's module may take; `Infinity` for no limit. Default 30 000. */
   readonly importTimeout?: number;
   /**
    * The largest number of root calls that one client may have under way at the worker. Nested calls do not count.
@@ -33,9 +33,12 @@ export interface ProcessWorkerOptions {
   readonly maxConcurrentCalls?: number;
   /** Largest message the worker accepts, in bytes. Default 100 MiB. */
   readonly maxMessageSize?: number;
-  /** Milliseconds of silence on a network connection after which callers probe it. Default 30 000. */
+  /** Milliseconds of silence on a network connection after which callers probe it; `Infinity`: never. Default 30 000. */
   readonly keepaliveTime?: number;
-  /** Milliseconds that a probe may stay unanswered before the connection counts as lost. Default 10 000. */
+  /**
+   * Milliseconds that a probe may stay unanswered before the connection counts as lost; `Infinity`: it never does.
+   * Default 10 000.
+   */
   readonly keepaliveTimeout?: number;
   /**
    * Address on which the worker also listens for callers of other hosts, for example `"127.0.0.1"`, `"::"` or
@@ -113,7 +116,7 @@ export function resolveProcessWorkerOptions(
 ): ResolvedProcessWorkerOptions {
   assertKnownOptions(options, PROCESS_OPTIONS);
   const { execArgv = [], env = {}, startTimeout, importTimeout = DEFAULT_IMPORT_TIMEOUT_MS } = options;
-  const { maxConcurrentCalls, maxMessageSize, keepaliveTime, keepaliveTimeout } = options;
+  const { maxConcurrentCalls, maxMessageSize } = options;
   if (!Array.isArray(execArgv) || !execArgv.every(isArgument)) {
     throw new InvalidOptionError("execArgv", {
       value: execArgv,
@@ -128,12 +131,7 @@ export function resolveProcessWorkerOptions(
   }
   assertDuration("startTimeout", startTimeout, { above: 0 });
   assertDuration("importTimeout", importTimeout, { above: 0 });
-  for (const [option, value] of Object.entries({
-    maxConcurrentCalls,
-    maxMessageSize,
-    keepaliveTime,
-    keepaliveTimeout,
-  })) {
+  for (const [option, value] of Object.entries({ maxConcurrentCalls, maxMessageSize })) {
     assertInteger(option, value, { least: 1 });
   }
   return {
@@ -144,13 +142,27 @@ export function resolveProcessWorkerOptions(
     channel: {
       ...(maxConcurrentCalls === undefined ? {} : { maxConcurrentCalls }),
       ...(maxMessageSize === undefined ? {} : { maxMessageSize }),
-      ...(keepaliveTime === undefined ? {} : { keepaliveTime }),
-      ...(keepaliveTimeout === undefined ? {} : { keepaliveTimeout }),
+      ...resolveKeepalive("keepaliveTime", options),
+      ...resolveKeepalive("keepaliveTimeout", options),
     },
     network: resolveNetwork(options),
     modules: resolveModules(options.modules ?? []),
     accept: options.accept === undefined ? undefined : moduleUrl("accept", options.accept),
   };
+}
+
+/** Whole milliseconds, as they travel. */
+function resolveKeepalive(
+  option: "keepaliveTime" | "keepaliveTimeout",
+  { [option]: value }: ProcessWorkerOptions,
+): ChannelOptions {
+  if (value === undefined) return {};
+  if (value === Number.POSITIVE_INFINITY) return { [option]: KEEPALIVE_NEVER_MS };
+  if (Number.isInteger(value) && value >= 1 && value <= KEEPALIVE_NEVER_MS) return { [option]: value };
+  throw new InvalidOptionError(option, {
+    value,
+    expected: `whole milliseconds from 1 to ${KEEPALIVE_NEVER_MS}, or Infinity for no limit`,
+  });
 }
 
 function resolveNetwork(options: ProcessWorkerOptions): NetworkOptions | undefined {

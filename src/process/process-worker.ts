@@ -90,7 +90,8 @@ export class ProcessWorker implements Worker {
         extra: context.extra,
         entry: context.entry,
         cwd: currentDirectory(),
-        importTimeoutMs: resolved.importTimeoutMs,
+        // JSON has no word for an infinite number.
+        importTimeoutMs: Number.isFinite(resolved.importTimeoutMs) ? resolved.importTimeoutMs : null,
         options: resolved.channel,
         network: resolved.network,
         modules: resolved.modules,

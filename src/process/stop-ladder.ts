@@ -32,14 +32,14 @@ export class StopLadder {
   /**
    * Asks, and kills after the time given. Called again, it can only shorten that time.
    *
-   * @param killAfterMs Milliseconds from the moment of asking; 0 kills at once.
+   * @param killAfterMs Milliseconds from the moment of asking; 0 kills at once, `Infinity` never.
    */
   climb(killAfterMs: number): void {
     if (this.#step === "over") return;
     if (killAfterMs <= 0) return this.#takeLast();
-    if (killAfterMs >= this.#budgetMs) return;
-    this.#budgetMs = killAfterMs;
     const first = this.#step === "none";
+    if (!first && killAfterMs >= this.#budgetMs) return;
+    this.#budgetMs = killAfterMs;
     if (first) {
       this.#step = "asked";
       this.#askedAtMs = this.#queue.now();

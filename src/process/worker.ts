@@ -23,7 +23,7 @@ export interface Worker {
   /**
    * Ends it in an orderly way: asks, then SIGKILL. Idempotent; resolves when it has gone.
    *
-   * @param options `killAfter`: milliseconds from asking to SIGKILL, 0 for SIGKILL at once.
+   * @param options `killAfter`: milliseconds from asking to SIGKILL, 0 for SIGKILL at once, `Infinity` for none.
    */
   stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
   /** Resolves once, when the process has gone, for whatever reason. Never rejects. */
@@ -73,7 +73,7 @@ export interface WorkerContext {
   readonly tags: readonly string[];
   /** For the worker's record: which pool has started it, and entries that the pool adds. */
   readonly extra: Readonly<Record<string, string>>;
-  /** Milliseconds in which the worker must become ready. */
+  /** Milliseconds in which the worker must become ready; `Infinity` for no limit. */
   readonly startTimeoutMs: number;
   /**
    * URL of the program's entry module, if it has one. In workers it runs only up to the line that opens the pool;

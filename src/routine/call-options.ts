@@ -48,5 +48,8 @@ export function resolveCallOptions(options: CallOptions): CallOptions {
   }
   assertInteger("prefetch", prefetch, PREFETCH);
   assertBoolean("copy", copy);
-  return options;
+  // One without a limit is none, and costs no second round trip.
+  return options.dispatchTimeout === Number.POSITIVE_INFINITY
+    ? { ...options, dispatchTimeout: undefined }
+    : options;
 }

@@ -23,6 +23,9 @@ export const DEFAULT_CHANNEL_OPTIONS: Required<ChannelOptions> = Object.freeze({
   keepaliveTimeout: 10_000,
 });
 
+/** What stands for "never" as a time of keepalive, which the wire has no other word for; gRPC's own. */
+export const KEEPALIVE_NEVER_MS = 2_147_483_647;
+
 /** Every option there is; a table, so that code that reads them all cannot forget one. */
 export const CHANNEL_OPTION_NAMES: readonly (keyof ChannelOptions)[] = Object.freeze(
   Object.keys(DEFAULT_CHANNEL_OPTIONS) as (keyof ChannelOptions)[],

@@ -277,7 +277,7 @@ describe("WorkerPool.close", () => {
   test("refuses a grace that is not a duration", async () => {
     const pool = new WorkerPool({ size: 1 });
 
-    for (const grace of [-1, Number.NaN, Number.POSITIVE_INFINITY, "1"]) {
+    for (const grace of [-1, Number.NaN, Number.NEGATIVE_INFINITY, "1"]) {
       assert.throws(() => void pool.close({ grace: grace as number }), { option: "grace", value: grace });
     }
     await pool.close();

@@ -12,12 +12,20 @@ import {
 } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
-import { add, pids, readEnvironment, snooze, stackTraceLimit, tagOf } from "./fixtures/pool-routines.ts";
+import {
+  add,
+  nestedPid,
+  pids,
+  readEnvironment,
+  snooze,
+  stackTraceLimit,
+  tagOf,
+} from "./fixtures/pool-routines.ts";
 import { rejection } from "./fixtures/pool-support.ts";
 
 const notDuration = fc.oneof(
   fc.double({ max: 0, noNaN: true }),
-  fc.double({ min: 2 ** 31, noNaN: true }),
+  fc.double({ min: 2 ** 31, noNaN: true, noDefaultInfinity: true }),
   fc.constantFrom<unknown>(Number.NaN, null, "5", {}, true),
 );
 
@@ -131,6 +139,31 @@ describe("routine.with", () => {
     assert.equal((await stream.next()).value, pool.workers[0]?.pid);
     await stream.return();
     assert.equal(pool.stats().unsettled, 0);
+  });
+});
+
+describe("Infinity", () => {
+  test("is no limit wherever a duration may have none, from the start of a worker to the end of its pool", async () => {
+    await using _ = leakCheck();
+    const none = Number.POSITIVE_INFINITY;
+    const worker = ProcessWorker.factory({
+      ...{ startTimeout: none, importTimeout: none, keepaliveTime: none, keepaliveTimeout: none },
+      host: "127.0.0.1",
+    });
+    const limits = { quorumTimeout: none, shutdownTimeout: none, killGrace: none };
+    await using pool = await WorkerPool.open({ size: 1, worker, ...limits });
+    const options = { timeout: none, dispatchTimeout: none, returnGrace: none };
+
+    assert.equal(await add.with(options)(1, 2), 3);
+    assert.equal((await nestedPid.with(options)()).inner, pool.workers[0]?.pid);
+    const stream = pids.with(options)();
+    assert.equal((await stream.next()).value, pool.workers[0]?.pid);
+    await stream.return();
+    await rejection(snooze.with({ signal: AbortSignal.timeout(1) })(60_000));
+    const last = snooze(50);
+    await pool.close({ grace: none });
+
+    assert.equal(typeof (await last), "number");
   });
 });
 

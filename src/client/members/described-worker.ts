@@ -30,10 +30,7 @@ export class DescribedWorker implements Discovery {
    * @param address Under which the worker is reported, and called.
    * @param describe Asks the worker for its record.
    */
-  constructor(
-    address: string,
-    describe: (options: Omit<DescribeOptions, "timeoutMs">) => Promise<WorkerMetadata>,
-  ) {
+  constructor(address: string, describe: (options: DescribeOptions) => Promise<WorkerMetadata>) {
     this.#watch = new SharedWatch(async (report, signal) => {
       const [{ AddressWatch }, { parseDescription }] = await Promise.all([
         import("../../discovery/addresses/watch.ts"),

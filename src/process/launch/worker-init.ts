@@ -21,8 +21,8 @@ export interface WorkerInit {
   readonly entry?: string | undefined;
   /** The parent's current directory, to which the worker changes once it is loaded; absent when it has been removed. */
   readonly cwd?: string | undefined;
-  /** How long importing a routine's module may take at most, in milliseconds. */
-  readonly importTimeoutMs: number;
+  /** How long importing a routine's module may take at most, in milliseconds; null for no limit. */
+  readonly importTimeoutMs: number | null;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly options: ChannelOptions;
   /** Absent: it opens no port. */

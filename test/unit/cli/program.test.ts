@@ -32,6 +32,8 @@ for (const [name, words] of Object.entries({
   "a bad port": ["jobs.js", "--port", "70000"],
   "a port that is no number": ["jobs.js", "--port", "0x50"],
   "a bad grace": ["jobs.js", "--grace", "soon"],
+  "a grace below none": ["jobs.js", "--grace", "-Infinity"],
+  "a keepalive that no timer takes": ["jobs.js", "--keepalive-time", "2147483648"],
   "an idle timeout of 0": ["jobs.js", "--idle-timeout", "0"],
   "an extra without a value": ["jobs.js", "--extra", "zone"],
   "an empty tag": ["jobs.js", "--tag", ""],

@@ -16,6 +16,10 @@ test("WorkerConnection refuses an address or a record that is none", () => {
   assert.throws(() => new WorkerConnection(undefined as never), refusalOf("worker"));
 });
 
+test("WorkerConnection takes Infinity for no limit", async () => {
+  await using _connection = new WorkerConnection("h:1", { timeout: Number.POSITIVE_INFINITY });
+});
+
 test("WorkerConnection refuses bad options by name", async () => {
   for (const timeout of [0, -1, Number.NaN, "5" as never]) {
     assert.throws(() => new WorkerConnection("h:1", { timeout }), refusalOf("timeout"));

@@ -29,7 +29,7 @@ const notInteger = fc.oneof(
 );
 const notDuration = fc.oneof(
   fc.double({ max: -Number.MIN_VALUE, noNaN: true }),
-  fc.double({ min: MAX_TIMER_MS + 1, noNaN: true }),
+  fc.double({ min: MAX_TIMER_MS + 1, noNaN: true, noDefaultInfinity: true }),
   fc.constantFrom<unknown>(Number.NaN, null, "2", {}, true),
 );
 const notBoolean = fc.constantFrom<unknown>(null, 0, 1, "true", {});
@@ -78,7 +78,10 @@ describe("resolveWorkerPoolOptions", () => {
 
   test("accepts every combination of good values, and keeps them", () => {
     const option = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
-    const durations = fc.double({ min: 0, max: MAX_TIMER_MS, noNaN: true });
+    const durations = fc.oneof(
+      fc.double({ min: 0, max: MAX_TIMER_MS, noNaN: true }),
+      fc.constant(Number.POSITIVE_INFINITY),
+    );
     const options = fc.record({
       size: option(fc.nat(64)),
       lease: option(fc.integer({ min: 1, max: 64 })),

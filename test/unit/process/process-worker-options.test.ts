@@ -46,6 +46,21 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
   });
 });
 
+test("resolveProcessWorkerOptions takes Infinity for durations without a limit", () => {
+  const none = Number.POSITIVE_INFINITY;
+
+  const { startTimeoutMs, importTimeoutMs, channel } = resolveProcessWorkerOptions({
+    startTimeout: none,
+    importTimeout: none,
+    keepaliveTime: none,
+    keepaliveTimeout: none,
+  });
+
+  assert.deepEqual([startTimeoutMs, importTimeoutMs], [none, none]);
+  // On the wire it has to be a number; this is the one that gRPC takes for never.
+  assert.deepEqual(channel, { keepaliveTime: 2 ** 31 - 1, keepaliveTimeout: 2 ** 31 - 1 });
+});
+
 const REFUSED: readonly (readonly [string, unknown])[] = [
   ["execArgv", "--expose-gc"],
   ["port", 80],
@@ -65,7 +80,12 @@ const REFUSED: readonly (readonly [string, unknown])[] = [
   ["startTimeout", Number.NaN],
   ["startTimeout", 2 ** 31],
   ["importTimeout", "30"],
-  ["importTimeout", Number.POSITIVE_INFINITY],
+  ["importTimeout", Number.NEGATIVE_INFINITY],
+  ["keepaliveTime", 0],
+  ["keepaliveTime", 0.5],
+  // A timer would take it for a millisecond.
+  ["keepaliveTime", 2 ** 31],
+  ["keepaliveTimeout", "1"],
   ["maxConcurrentCalls", 0],
   ["maxConcurrentCalls", 1.5],
   ["maxConcurrentCalls", null],

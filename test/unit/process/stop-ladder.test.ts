@@ -39,6 +39,19 @@ test("StopLadder kills at once when steps may take no time", () => {
   assert.equal(clock.timerCount, 0);
 });
 
+test("StopLadder without a limit asks and never kills, until it is given one", async () => {
+  using clock = useFakeClock();
+  const { ladder, steps } = recordedLadder(clock);
+
+  ladder.climb(Number.POSITIVE_INFINITY);
+  await clock.advance(10 ** 9);
+  assert.deepEqual(steps, ["ask"]);
+  ladder.climb(10 ** 9 + 5);
+  await clock.advance(5);
+
+  assert.deepEqual(steps, ["ask", "kill"]);
+});
+
 test("StopLadder ignores being climbed again at the same pace or slower", async () => {
   using clock = useFakeClock();
   const { ladder, steps } = recordedLadder(clock);

@@ -31,6 +31,15 @@ describe("CallClock", () => {
     assert.ok(own.clock.remainingUs <= 500_000);
   });
 
+  test("sets no limit for an infinite timeout, and keeps to the calling task's budget all the same", () => {
+    using none = useClock({ timeoutMs: Number.POSITIVE_INFINITY });
+    using nested = useClock({ timeoutMs: Number.POSITIVE_INFINITY, inheritedMs: deadlines.now() + 1_000 });
+
+    assert.equal(none.clock.remainingUs, 0);
+    assert.equal(none.clock.late(), false);
+    assert.ok(nested.clock.remainingUs > 0 && nested.clock.remainingUs <= 1_000_000);
+  });
+
   test("says 0 for no budget, and at least 1 for one that is over", () => {
     using none = useClock({ dispatchTimeoutMs: 60_000 });
     using over = useClock({ inheritedMs: deadlines.now() - 5 });

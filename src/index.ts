@@ -88,12 +88,19 @@ export { type FailedStart, WorkerStartError } from "./errors/worker-start-error.
 
 // Of one's own: interfaces of discoveries, balancers, workers, and what carries calls
 
-export type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balancer/balancer.ts";
+export type {
+  BalancedTask,
+  Balancer,
+  BalancerFactory,
+  Candidate,
+  CandidateIndex,
+} from "./balancer/balancer.ts";
 export type { CallRequest, CallTarget, Dispatcher } from "./context/dispatcher.ts";
 export type {
   Discovery,
   DiscoveryDescriptor,
   DiscoveryEvent,
+  DiscoveryFactory,
   Publisher,
   SubscribeOptions,
 } from "./discovery/discovery.ts";

@@ -70,3 +70,6 @@ export interface Balancer {
   /** Rebuilds the balancer in a worker, for nested calls; absent: nested calls use the default policy. */
   readonly descriptor?: { readonly kind: string };
 }
+
+/** Makes a balancer for a pool or proxy that is opened; it is closed with that, if it has a way to be closed. */
+export type BalancerFactory = () => Balancer | PromiseLike<Balancer>;

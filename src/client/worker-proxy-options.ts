@@ -1,7 +1,7 @@
 /** Options of a proxy, as users write them, and as they are after checking. */
-import type { Balancer } from "../balancer/balancer.ts";
+import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
-import type { Discovery } from "../discovery/discovery.ts";
+import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
 import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { StaticDiscovery } from "../discovery/static-discovery.ts";
 import {
@@ -13,11 +13,16 @@ import {
 } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { assertFactory, partOption } from "./made-parts.ts";
 
 /** Where a proxy finds its workers: exactly one of the three. */
 export interface WorkerSource {
-  /** Any discovery. */
-  readonly discovery?: Discovery | undefined;
+  /**
+   * Any discovery, or a function that makes one when the proxy is opened, asynchronously if need be. What it makes is
+   * the proxy's own and is closed with it: with `[Symbol.asyncDispose]()`, `close()` or `[Symbol.dispose]()`, where it
+   * has one of these.
+   */
+  readonly discovery?: Discovery | DiscoveryFactory | undefined;
   /** A fixed list of records and addresses, as for `StaticDiscovery`. */
   readonly workers?: readonly (WorkerMetadata | string)[] | undefined;
   /** The workers of this user on this host that are announced under a name, as for `LocalDiscovery`. */
@@ -28,8 +33,8 @@ export interface WorkerSource {
 export interface WorkerProxyOptions extends WorkerSource {
   /** The largest number of members; an integer from 1. Default: no limit. */
   readonly lease?: number | undefined;
-  /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
-  readonly balancer?: Balancer | undefined;
+  /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
+  readonly balancer?: Balancer | BalancerFactory | undefined;
   /** Members admitted before the first call goes out; an integer from 0, at most `lease`. Default 1. */
   readonly quorum?: number | undefined;
   /** Milliseconds, from 0, that calls wait for a worker when there is none; `Infinity` for no limit. Default 60 000. */
@@ -48,8 +53,12 @@ export interface WorkerProxyOptions extends WorkerSource {
 /** {@link WorkerProxyOptions} after validation. */
 export interface ResolvedWorkerProxyOptions {
   readonly discovery: Discovery | undefined;
+  /** Makes the discovery, in place of one that is there. */
+  readonly makeDiscovery: DiscoveryFactory | undefined;
   readonly lease: number | undefined;
   readonly balancer: Balancer;
+  /** Makes the balancer, in place of the default one. */
+  readonly makeBalancer: BalancerFactory | undefined;
   readonly quorum: number;
   readonly quorumTimeoutMs: number;
   readonly tags: readonly string[];
@@ -93,8 +102,12 @@ export function resolveWorkerProxyOptions(
       expected: "exactly one of { discovery }, { workers } and { namespace }",
     });
   }
-  assertMethods("discovery", discovery, ["subscribe", "publisher"]);
-  assertMethods("balancer", balancer, ["delegate"]);
+  const discoveryOption = partOption<Discovery>(discovery, "subscribe");
+  const balancerOption = partOption<Balancer>(balancer, "delegate");
+  assertMethods("discovery", discoveryOption.given, ["subscribe", "publisher"]);
+  assertMethods("balancer", balancerOption.given, ["delegate"]);
+  assertFactory("discovery", discoveryOption.make);
+  assertFactory("balancer", balancerOption.make);
   assertInteger("lease", lease, { least: 1 });
   assertInteger("quorum", quorum, { least: 0 });
   if (lease !== undefined && quorum > lease) {
@@ -113,12 +126,14 @@ export function resolveWorkerProxyOptions(
   assertDuration("quorumTimeout", quorumTimeout);
   assertDuration("killGrace", killGrace);
   return {
+    makeDiscovery: discoveryOption.make,
     discovery:
-      discovery ??
+      discoveryOption.given ??
       (workers === undefined ? undefined : new StaticDiscovery(workers)) ??
       localDiscovery(namespace),
     lease,
-    balancer: balancer ?? new LeastBusyBalancer(),
+    makeBalancer: balancerOption.make,
+    balancer: balancerOption.given ?? new LeastBusyBalancer(),
     quorum,
     quorumTimeoutMs: quorumTimeout,
     tags: [...tags],

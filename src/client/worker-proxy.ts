@@ -4,17 +4,21 @@
  */
 
 import { randomUUID } from "node:crypto";
+import type { Balancer } from "../balancer/balancer.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import type { Discovery } from "../discovery/discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import type { Definable } from "../session/outbound-definitions.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
 import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
+import { MadeParts } from "./made-parts.ts";
 import { isOfPool } from "./members/admission.ts";
 import { connectWorker, makeHello } from "./members/connect-worker.ts";
 import { type Explanation, explainMember } from "./members/explanation.ts";
@@ -40,6 +44,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
+  /** Told of the discovery that a function has made, while the proxy is being opened. */
+  readonly discoveryMade?: (discovery: Discovery) => void;
 }
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
@@ -50,7 +56,9 @@ export class WorkerProxy implements CallTarget {
   readonly #membership: Membership;
   readonly #dispatcher: CallDispatcher;
   readonly #supply: WorkerSupply;
-  #state: "created" | "open" | "closed" = "created";
+  readonly #surroundings: ProxySurroundings | undefined;
+  readonly #made = new MadeParts();
+  #state: "created" | "opening" | "open" | "closed" = "created";
 
   /**
    * @param options Where workers come from and how they are used; see {@link WorkerProxyOptions}.
@@ -62,6 +70,7 @@ export class WorkerProxy implements CallTarget {
   constructor(options: WorkerProxyOptions, surroundings?: ProxySurroundings) {
     this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
     this.id = surroundings?.id ?? randomUUID();
+    this.#surroundings = surroundings;
     const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
     const warnUnreachable = createUnreachableWarning();
     this.#membership = new Membership({
@@ -89,15 +98,6 @@ export class WorkerProxy implements CallTarget {
       },
     });
     this.#supply = new WorkerSupply(this.#membership, discovery, surroundings);
-    const descriptor = encodeProxyDescriptor({
-      id: this.id,
-      discovery: surroundings?.descriptorDiscovery ?? discovery?.descriptor,
-      lease,
-      balancer: balancer.descriptor,
-      tags: tags.length === 0 ? undefined : tags,
-      // JSON has no word for an infinite number.
-      killGraceMs: Math.min(killGraceMs, MAX_TIMER_MS),
-    });
     this.#dispatcher = new CallDispatcher({
       references: processReferences,
       balancer,
@@ -105,7 +105,7 @@ export class WorkerProxy implements CallTarget {
       supply: this.#supply,
       waitTimeoutMs: quorumTimeoutMs,
       killGraceMs,
-      descriptor: { value: descriptor, location: "" },
+      descriptor: this.#describe(discovery, balancer),
       events: surroundings?.taskEvents,
     });
   }
@@ -122,20 +122,50 @@ export class WorkerProxy implements CallTarget {
   /**
    * Starts it, or with `lazy` makes it ready to start with the first call. Single use.
    *
-   * @throws {@link PoolClosedError} when it has been opened or closed before.
+   * @throws {@link PoolClosedError} when it has been opened or closed before, or is closed meanwhile.
+   * @throws What a function among its options throws, and {@link InvalidOptionError} for what that makes if it is of
+   *   another kind; everything that was made has been closed then.
    */
   async open(): Promise<this> {
     if (this.#state !== "created") {
       throw new PoolClosedError(`Cannot open a proxy twice: this one is ${this.#state}; make a new one`);
     }
+    const { makeDiscovery, makeBalancer, lazy } = this.#options;
+    if (makeDiscovery !== undefined || makeBalancer !== undefined) {
+      this.#state = "opening";
+      try {
+        await this.#makeParts();
+      } catch (error) {
+        await this.close();
+        throw error;
+      }
+    }
     this.#state = "open";
-    if (!this.#options.lazy) this.#supply.watch();
+    if (!lazy) this.#supply.watch();
     return this;
   }
 
   /** The largest number of members; `undefined` for no limit. */
   get lease(): number | undefined {
     return this.#options.lease;
+  }
+
+  /** Members that must have been admitted before the first call goes out. */
+  get quorum(): number {
+    return this.#options.quorum;
+  }
+
+  /** Milliseconds that calls wait for a worker when there is none; `Infinity` for no limit. */
+  get quorumTimeout(): number {
+    return this.#options.quorumTimeoutMs;
+  }
+
+  /**
+   * Whether it is in use: it has been opened and, with `lazy`, has been given its first call. False again once it is
+   * closed.
+   */
+  get started(): boolean {
+    return this.#state === "open" && this.#supply.watching;
   }
 
   /** Records of the members, in order of admission. */
@@ -165,7 +195,7 @@ export class WorkerProxy implements CallTarget {
 
   /** The dispatcher of this proxy's calls; for the library's own use. */
   get dispatcher(): Dispatcher {
-    if (this.#state === "created") {
+    if (this.#state === "created" || this.#state === "opening") {
       throw new PoolClosedError(
         "Cannot call through a proxy that has not been opened: await its open() first",
       );
@@ -228,9 +258,41 @@ export class WorkerProxy implements CallTarget {
       this.#membership.close();
     }
     await this.#supply.closed();
+    await this.#made.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Has everything made that functions among the options make, and takes it into use. */
+  async #makeParts(): Promise<void> {
+    const { makeDiscovery, makeBalancer } = this.#options;
+    let { discovery, balancer } = this.#options;
+    if (makeDiscovery !== undefined) {
+      discovery = await this.#made.make("discovery", makeDiscovery, ["subscribe", "publisher"]);
+      this.#supply.use(discovery);
+      this.#surroundings?.discoveryMade?.(discovery);
+    }
+    if (makeBalancer !== undefined) balancer = await this.#made.make("balancer", makeBalancer, ["delegate"]);
+    if (this.#state !== "opening") {
+      throw new PoolClosedError("Cannot open the proxy: it was closed while it was opening");
+    }
+    this.#dispatcher.use({ balancer, descriptor: this.#describe(discovery, balancer) });
+  }
+
+  /** What travels with each task, for calls nested in it. */
+  #describe(discovery: Discovery | undefined, balancer: Balancer): Definable {
+    const { lease, tags, killGraceMs } = this.#options;
+    const value = encodeProxyDescriptor({
+      id: this.id,
+      discovery: this.#surroundings?.descriptorDiscovery ?? discovery?.descriptor,
+      lease,
+      balancer: balancer.descriptor,
+      tags: tags.length === 0 ? undefined : tags,
+      // JSON has no word for an infinite number.
+      killGraceMs: Math.min(killGraceMs, MAX_TIMER_MS),
+    });
+    return { value, location: "" };
   }
 }

@@ -30,7 +30,7 @@ export interface SupplySurroundings {
 /** Supplies a membership with workers. */
 export class WorkerSupply implements MemberSupply {
   readonly #membership: Membership;
-  readonly #discovery: Discovery | undefined;
+  #discovery: Discovery | undefined;
   readonly #surroundings: SupplySurroundings;
   readonly #queue: DeadlineQueue;
   readonly #abort = new AbortController();
@@ -95,11 +95,22 @@ export class WorkerSupply implements MemberSupply {
     });
   }
 
-  /** Starts watching the discovery, if that has not been done. */
+  /** Takes the discovery to watch, before it is watched. */
+  use(discovery: Discovery): void {
+    this.#discovery = discovery;
+  }
+
+  /** Whether it has been started. */
+  get watching(): boolean {
+    return this.#watching;
+  }
+
+  /** Starts watching the discovery, if there is one and that has not been done. */
   watch(): void {
-    if (this.#watching || this.#discovery === undefined) return;
+    if (this.#watching) return;
     this.#watching = true;
     const discovery = this.#discovery;
+    if (discovery === undefined) return;
     if (this.#surroundings.silent !== true) {
       this.#notice = this.#queue.after(NOTICE_AFTER_MS, () => this.#judgeSearch(discovery));
     }

@@ -52,3 +52,6 @@ export interface Discovery {
   /** Absent: the discovery works in its own process only, and nested calls through it are refused. */
   readonly descriptor?: DiscoveryDescriptor;
 }
+
+/** Makes a discovery for a pool or proxy that is opened; it is closed with that, if it has a way to be closed. */
+export type DiscoveryFactory = () => Discovery | PromiseLike<Discovery>;

@@ -19,17 +19,17 @@ const RETRACT_TIMEOUT_MS = 5_000;
 
 /** The announcements of one pool. */
 export class Announcements {
-  readonly #discovery: Discovery;
+  #discovery: Discovery | undefined;
   /** The same discovery, if it is a private one. */
   readonly #private: LocalDiscovery | undefined;
   /** The directory of the announcements in it. */
   #directory: string | undefined;
   #publisher: Publisher | undefined;
 
-  /** @param discovery Absent: a private one is made. */
-  constructor(discovery: Discovery | undefined) {
+  /** @param discovery Absent: a private one is made. `"later"`: it is told by {@link Announcements.use}. */
+  constructor(discovery: Discovery | "later" | undefined) {
     if (discovery !== undefined) {
-      this.#discovery = discovery;
+      this.#discovery = discovery === "later" ? undefined : discovery;
       return;
     }
     this.#private = new LocalDiscovery(privateNamespace());
@@ -38,12 +38,17 @@ export class Announcements {
 
   /** The descriptor with which nested calls find the workers; absent: the discovery works in this process only. */
   get descriptor(): DiscoveryDescriptor | undefined {
-    return this.#discovery.descriptor;
+    return this.#discovery?.descriptor;
+  }
+
+  /** Takes the discovery to announce in. */
+  use(discovery: Discovery): void {
+    this.#discovery = discovery;
   }
 
   /** Gets ready to announce. */
   open(): void {
-    this.#publisher = this.#discovery.publisher();
+    this.#publisher = this.#discovery?.publisher();
     if (this.#private === undefined) return;
     this.#directory = new AdvertisementDirectory(this.#private.namespace).path;
     removeAtExit(this.#directory);

@@ -3,9 +3,9 @@
  * (`quorumTimeout`, for example) are in `client/worker-proxy-options.ts`.
  */
 import { availableParallelism } from "node:os";
-import type { Balancer } from "../balancer/balancer.ts";
+import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
-import type { Discovery } from "../discovery/discovery.ts";
+import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
 import {
   assertBoolean,
   assertDuration,
@@ -15,6 +15,7 @@ import {
 } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
+import { resolveExtra } from "../process/record-options.ts";
 import type { WorkerFactory } from "../process/worker.ts";
 
 /** How a pool gets its workers and uses them. */
@@ -30,17 +31,26 @@ export interface WorkerPoolOptions {
    * which a warning (`MERINO_INEFFECTIVE_LEASE`) says. Default: no limit.
    */
   readonly lease?: number | undefined;
-  /** Where further workers are found, and where the pool's own are published. Default: none. */
-  readonly discovery?: Discovery | undefined;
+  /**
+   * Where further workers are found, and where the pool's own are published; or a function that makes it when the pool
+   * is opened, asynchronously if need be. What it makes is the pool's own and is closed with it: with
+   * `[Symbol.asyncDispose]()`, `close()` or `[Symbol.dispose]()`, where it has one of these. Default: none.
+   */
+  readonly discovery?: Discovery | DiscoveryFactory | undefined;
   /**
    * Tags of the spawned workers; of discovered workers, only those with at least one of these tags are used.
    * Default: no tags, and all discovered workers are used.
    */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * Further entries of the spawned workers' records, for whoever finds them to choose by: at most 255 strings, of 4 096
+   * characters each. Names that begin with `merino.` are the library's. Default: none.
+   */
+  readonly extra?: Readonly<Record<string, string>> | undefined;
   /** Makes the spawned workers. Default: `ProcessWorker.factory()`. */
   readonly worker?: WorkerFactory | undefined;
-  /** The order in which workers are offered calls. Default: `LeastBusyBalancer`. */
-  readonly balancer?: Balancer | undefined;
+  /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
+  readonly balancer?: Balancer | BalancerFactory | undefined;
   /** Members admitted before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
   /**
@@ -68,9 +78,14 @@ export interface WorkerPoolOptions {
 export interface ResolvedWorkerPoolOptions {
   readonly size: number;
   readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
   readonly worker: WorkerFactory;
   /** There is a lease for workers that the pool finds, and nothing to find any by. */
   readonly leaseHasNoEffect: boolean;
+  /** Whether a function is to make the discovery, or the balancer. */
+  readonly partsAreMade: boolean;
+  /** Where its own workers are announced. `"later"`: in what is made. Undefined: in a private discovery. */
+  readonly announcedIn: Discovery | "later" | undefined;
   /** Options of its proxy; the lease there counts own and found workers together. */
   readonly proxy: WorkerProxyOptions;
   /** How long a worker may take to start, unless its factory says otherwise. */
@@ -87,6 +102,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   lease: true,
   discovery: true,
   tags: true,
+  extra: true,
   worker: true,
   balancer: true,
   quorum: true,
@@ -131,10 +147,14 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     lazy: options.lazy,
     killGrace: options.killGrace,
   };
-  const { tags, quorumTimeoutMs, killGraceMs } = resolveWorkerProxyOptions(proxy, { sourceRequired: false });
+  const resolved = resolveWorkerProxyOptions(proxy, { sourceRequired: false });
+  const { tags, quorumTimeoutMs, killGraceMs, makeDiscovery, makeBalancer, discovery: given } = resolved;
   return {
     size,
     tags,
+    extra: options.extra === undefined ? {} : resolveExtra(options.extra),
+    partsAreMade: makeDiscovery !== undefined || makeBalancer !== undefined,
+    announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
     worker: worker ?? ProcessWorker.factory(),
     proxy: { ...proxy, tags },
@@ -146,7 +166,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   };
 }
 
-function resolveSize(size: number | undefined, discovery: Discovery | undefined): number {
+function resolveSize(size: number | undefined, discovery: WorkerPoolOptions["discovery"]): number {
   if (size === undefined) return discovery === undefined ? availableParallelism() : 0;
   assertInteger("size", size, { least: 0 });
   return size === 0 ? availableParallelism() : size;

@@ -33,7 +33,8 @@ import {
 
 const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
 
-type PoolState = "created" | "opening" | "open" | "closing" | "closed";
+/** `making`: what functions among its options make is on its way, and nothing else has begun. */
+type PoolState = "created" | "making" | "opening" | "open" | "closing" | "closed";
 
 /**
  * Runs routines on workers.
@@ -73,13 +74,13 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.closed = this.#closed.promise;
-    const { size, worker, tags, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
-    this.#announcements = new Announcements(proxy.discovery);
+    const { size, worker, tags, extra, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
+    this.#announcements = new Announcements(this.#options.announcedIn);
     this.#workers = new OwnWorkers({
       size,
       factory: worker,
       tags,
-      extra: labelOfPool(this.id),
+      extra: { ...extra, ...labelOfPool(this.id) },
       startTimeoutMs,
       respawn,
       ready: (metadata) => this.#admit(metadata),
@@ -101,6 +102,7 @@ export class WorkerPool implements CallTarget {
       workerDue: () => this.#workers.due,
       lastStartError: () => this.#workers.lastStartError,
       taskEvents: this.#events,
+      discoveryMade: (made) => this.#announcements.use(made),
     });
     this.#closing = new PoolClosing({
       proxy: this.proxy,
@@ -142,7 +144,7 @@ export class WorkerPool implements CallTarget {
         new PoolClosedError(`Cannot open a pool twice: this one is ${this.#state}; make a new WorkerPool`),
       );
     }
-    this.#state = "opening";
+    this.#state = this.#options.partsAreMade ? "making" : "opening";
     return this.#start();
   }
 
@@ -151,9 +153,24 @@ export class WorkerPool implements CallTarget {
     return this.proxy.workers;
   }
 
+  /** Members that must have been admitted before the first call goes out. */
+  get quorum(): number {
+    return this.proxy.quorum;
+  }
+
+  /** Milliseconds that calls wait for a worker while there is none; `Infinity` for no limit. */
+  get quorumTimeout(): number {
+    return this.proxy.quorumTimeout;
+  }
+
+  /** Whether it takes calls: its `open()` has resolved, and `close()` has not been called. */
+  get started(): boolean {
+    return this.#state === "open";
+  }
+
   /** The dispatcher of its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
-    if (this.#state === "created" || this.#state === "opening") {
+    if (this.#state === "created" || this.#state === "making" || this.#state === "opening") {
       throw new PoolClosedError(
         "Cannot call through a pool that has not been opened: await its open() first",
       );
@@ -263,12 +280,24 @@ export class WorkerPool implements CallTarget {
   }
 
   async #start(): Promise<this> {
-    const { size } = this.#options;
+    const { size, partsAreMade } = this.#options;
     const role = workerRole();
     // In a worker, the entry of this process is the worker host; the program is that of its parent.
     const entry = role === undefined ? entryModule() : role.entry;
-    if (size > 0) this.#announcements.open();
-    const [errors] = await Promise.all([this.#workers.start(entry), this.proxy.open()]);
+    try {
+      // Workers are announced in what is made: that comes first.
+      if (partsAreMade) await this.proxy.open();
+      if (this.#end === undefined) {
+        this.#state = "opening";
+        if (size > 0) this.#announcements.open();
+      }
+    } catch (error) {
+      await this.close({ grace: 0 });
+      throw error;
+    }
+    if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
+    const opened = partsAreMade ? undefined : this.proxy.open();
+    const [errors] = await Promise.all([this.#workers.start(entry), opened]);
     // Workers that a close() has stopped did not fail.
     if (errors.length > 0 && this.#end === undefined) {
       await this.close({ grace: 0 });
@@ -278,20 +307,23 @@ export class WorkerPool implements CallTarget {
       );
     }
     if (this.#end === undefined) await this.#workers.awaitConnections();
-    if (this.#end !== undefined) {
-      await this.#end;
-      throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
-    }
+    if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
     this.#state = "open";
     if (this.#options.ambient) pushAmbient(this.proxy.dispatcher);
     return this;
   }
 
+  async #refuseClosed(end: Promise<void>): Promise<never> {
+    await end;
+    throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
+  }
+
   async #close(graceMs: number): Promise<void> {
-    const neverOpened = this.#state === "created";
+    const before = this.#state;
     this.#state = "closing";
     try {
-      if (!neverOpened) await this.#closing.run(graceMs);
+      if (before === "making") await this.proxy.close();
+      else if (before !== "created") await this.#closing.run(graceMs);
     } finally {
       this.#state = "closed";
       this.#events.close();

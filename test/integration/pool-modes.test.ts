@@ -11,6 +11,7 @@ import {
   LocalDiscovery,
   NoWorkersAvailableError,
   PoolClosedError,
+  RoundRobinBalancer,
   StaticDiscovery,
   version,
   type WorkerMetadata,
@@ -315,6 +316,52 @@ describe("the constructors", () => {
     for (const [option, make] of refused) {
       assert.throws(make, (error) => error instanceof InvalidOptionError && error.option === option, option);
     }
+  });
+});
+
+describe("a pool whose discovery and balancer are made by functions", () => {
+  test("announces and finds workers in it, nested calls too, and closes it after everything else", async () => {
+    await using _ = leakCheck();
+    const log: string[] = [];
+    const make = async (): Promise<Discovery & AsyncDisposable> => {
+      const local = new LocalDiscovery("made");
+      log.push("made");
+      return {
+        descriptor: local.descriptor,
+        subscribe: (options) => local.subscribe(options),
+        publisher() {
+          const publisher = local.publisher();
+          return {
+            publish: (event) => publisher.publish(event),
+            async close() {
+              await publisher.close();
+              log.push("retracted");
+            },
+          };
+        },
+        async [Symbol.asyncDispose]() {
+          log.push("closed");
+        },
+      };
+    };
+    await using farm = await openFarm("made", 1);
+    const options = { size: 1, discovery: make, balancer: () => new RoundRobinBalancer(), ambient: false };
+    await using pool = await WorkerPool.open({ ...options, extra: { zone: "eu-1" } });
+    const both = pidsOf([...farm.workers, ...pool.workers]);
+
+    await eventually(async () => {
+      await pid.with({ pool })();
+      return pool.workers.length === 2 && farm.proxy.workers.length === 1;
+    });
+    const homes = await Promise.all(Array.from({ length: 8 }, () => pid.with({ pool })()));
+    const nested = await Promise.all(Array.from({ length: 8 }, () => nestedPid.with({ pool })()));
+    const own = pool.workers.find((worker) => worker.extra.zone === "eu-1");
+    await pool.close();
+
+    assert.deepEqual([...new Set(homes)].sort(), both);
+    assert.ok(nested.every(({ inner }) => both.includes(inner)));
+    assert.equal(own?.extra.zone, "eu-1");
+    assert.deepEqual(log, ["made", "retracted", "closed"]);
   });
 });
 

@@ -76,6 +76,11 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#cancelled = new CancellationWatch({ killGraceMs, active: this.#active, supply, counts });
   }
 
+  /** Takes another balancer, and the descriptor that tells of it, before the first call. */
+  use(policy: { readonly balancer: Balancer; readonly descriptor: Definable }): void {
+    this.#placement.use(policy);
+  }
+
   /** Calls that wait for a worker. */
   get queued(): number {
     return this.#waiting.size + this.#refused.waiting;

@@ -48,10 +48,15 @@ export interface PlacementOptions {
 
 /** Places calls on members. */
 export class Placement implements Sender {
-  readonly #options: PlacementOptions;
+  #options: PlacementOptions;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
+  }
+
+  /** Takes another policy, before the first call. */
+  use(policy: Pick<PlacementOptions, "balancer" | "descriptor">): void {
+    this.#options = { ...this.#options, ...policy };
   }
 
   /** Whether a member is there that takes root calls, now or when it has room. */

@@ -60,6 +60,24 @@ describe("the lease of a pool", () => {
     refused(() => new WorkerPool({ discovery, lease: 0 }), 0);
   });
 
+  test("follows the same rules where a function makes the discovery", () => {
+    for (const made of [() => discovery, async () => discovery]) {
+      fc.assert(
+        fc.property(sizes, leases, (size, lease) => {
+          assert.equal(new WorkerPool({ size, lease, discovery: made }).proxy.lease, size + lease);
+        }),
+      );
+      assert.equal(new WorkerPool({ lease: 3, discovery: made }).proxy.lease, 3);
+      assert.equal(new WorkerPool({ discovery: made }).stats().size, 0);
+      refused(() => new WorkerPool({ lease: 0, discovery: made }), 0);
+      refused(() => new WorkerPool({ size: 1, lease: -1, discovery: made }), -1);
+      refused(() => new WorkerProxy({ lease: 0, discovery: made }), 0);
+      assert.throws(() => new WorkerPool({ size: 1, lease: 1, quorum: 3, discovery: made }), {
+        option: "quorum",
+      });
+    }
+  });
+
   test("is no limit when it is left out", () => {
     for (const options of [{}, { size: 2 }, { discovery }, { size: 2, discovery }]) {
       assert.equal(new WorkerPool(options).proxy.lease, undefined);

@@ -48,11 +48,23 @@ const REFUSED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   lazy: notBoolean,
   tags: notTags,
   worker: fc.oneof(notObject, fc.constantFrom<unknown>({}, [])),
-  balancer: fc.oneof(
+  balancer: fc.oneof(notObject, fc.constantFrom<unknown>({}, { delegate: 1 }, LeastBusyBalancer)),
+  discovery: fc.oneof(
     notObject,
-    fc.constantFrom<unknown>({}, { delegate: 1 }, () => {}),
+    fc.constantFrom<unknown>({}, { subscribe() {} }, { publisher() {} }, StaticDiscovery),
   ),
-  discovery: fc.oneof(notObject, fc.constantFrom<unknown>({}, { subscribe() {} }, { publisher() {} })),
+  extra: fc.oneof(
+    notObject,
+    fc.constantFrom<unknown>(
+      ["zone"],
+      { zone: 1 },
+      { zone: undefined },
+      { "merino.pool": "mine" },
+      { ["x".repeat(257)]: "" },
+      { x: "x".repeat(4_097) },
+      Object.fromEntries(Array.from({ length: 256 }, (_, n) => [`k${n}`, ""])),
+    ),
+  ),
 };
 
 describe("resolveWorkerPoolOptions", () => {
@@ -127,13 +139,23 @@ describe("resolveWorkerPoolOptions", () => {
     );
   });
 
-  test("shares no array with what it was given", () => {
+  test("shares nothing with what it was given", () => {
     const tags = ["blue"];
+    const extra: Record<string, string> = { zone: "a" };
 
-    const resolved = resolveWorkerPoolOptions({ size: 1, tags });
+    const resolved = resolveWorkerPoolOptions({ size: 1, tags, extra });
     tags.push("red");
+    extra.zone = "b";
 
     assert.deepEqual(resolved.tags, ["blue"]);
+    assert.deepEqual(resolved.extra, { zone: "a" });
+  });
+
+  test("takes entries of records up to their bounds", () => {
+    const extra = Object.fromEntries(Array.from({ length: 255 }, (_, n) => [`k${n}`, "x".repeat(4_096)]));
+
+    assert.deepEqual(resolveWorkerPoolOptions({ extra }).extra, extra);
+    assert.deepEqual(resolveWorkerPoolOptions({}).extra, {});
   });
 
   test("allows a lease of 0 only where workers are spawned", () => {

@@ -86,6 +86,7 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
  *
  * @param listener Gets the module's URL. It must not throw.
  * @returns A function that ends it.
+ * @internal until pools retire their workers when a module is evaluated again
  */
 export function onReevaluation(listener: (module: string) => void): () => void {
   evaluations.listeners.add(listener);

@@ -333,7 +333,7 @@ describe("refusal", () => {
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
     assert.match(
       stdout,
-      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#job .*in the worker.*jobs\.js:3:.*jobs\.js:4:.*\{ name \}/,
+      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#job .*Cannot import .*jobs\.js:4:.*jobs\.js:3:.*\{ name \}/,
     );
   });
 

@@ -122,7 +122,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** Fails a call that nobody takes, unless it waits for a worker that is on its way. */
   #giveUp(call: Call): void {
-    if (this.#refused.mayWait(call)) this.addRefused(call);
+    if (call.refusals?.awaitsReplacement === true && this.#options.supply.memberDue) this.addRefused(call);
     else call.fail(noTakerError(call, this.#options.members));
   }
 

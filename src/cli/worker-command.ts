@@ -43,8 +43,8 @@ interface WorkerCommandOptions {
 
 const DETAILS = `
 The worker imports the modules, serves the routines that they declare or export, and no others: callers never
-cause it to import anything. TypeScript modules work where Node strips types, or where tsx is installed beside
-them.
+cause it to import anything. A module may have none and only set something up; one of them has to have one.
+TypeScript modules work where Node strips types, or where tsx is installed beside them.
 
 When it serves, it prints its address on a line of its own on standard output; everything else it says goes to
 standard error. With --discovery it announces itself there, and retracts the announcement before it ends.

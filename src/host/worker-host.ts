@@ -109,7 +109,7 @@ export class WorkerHost {
     const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
     const loader = createModuleLoader({ entry, importTimeoutMs, observer: options.imports });
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
-    const exposed = await exposeModules(loader, options.modules);
+    const exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;

@@ -60,8 +60,9 @@ export interface ProcessWorkerOptions {
    */
   readonly insecure?: boolean;
   /**
-   * Modules that the worker imports before it serves: `file:` URLs, or paths from the current directory. Network
-   * callers can call the routines that these declare or re-export, and no others. Default: none.
+   * Modules that the worker imports before it serves, in this order: `file:` URLs, or paths from the current
+   * directory. One may have no routine, and only set something up. Network callers can call the routines that these
+   * declare or re-export, and no others. Default: none.
    */
   readonly modules?: readonly (string | URL)[];
   /**

@@ -1,31 +1,42 @@
 /**
- * Imports the modules that a worker is started with, and exposes their routines. A module without any routine is
- * refused as a mistake.
+ * Imports the modules that a worker is started with, and exposes their routines. A module may have none, and only set
+ * something up; a worker that can be called for none at all is refused as a mistake.
  */
 import { ExposedRoutines } from "./exposed-routines.ts";
 import type { ModuleLoader } from "./module-loader.ts";
+
+/** Whether a worker is of use without a routine in its modules. */
+export interface ExposeModulesOptions {
+  /** Whether callers on this host may cause the import of further modules. */
+  readonly importOnDemand: boolean;
+}
 
 /**
  * Imports modules one after the other, in the order given.
  *
  * @param modules `file:` URLs.
  * @returns The routines that callers may call.
- * @throws Error naming the module whose import fails or takes too long, or that has no routine to call.
+ * @throws Error naming the module whose import fails or takes too long; or all of them, if none has a routine to call
+ *   and nothing else can be called either.
  */
 export async function exposeModules(
   loader: ModuleLoader,
   modules: readonly string[],
+  { importOnDemand }: ExposeModulesOptions,
 ): Promise<ExposedRoutines> {
   const exposed = new ExposedRoutines();
+  let count = 0;
   for (const module of modules) {
     await loader.load(module);
     // A program's entry stays suspended at the line that opens its pool: its import never yields its exports.
     const namespace = loader.state(module) === "loaded" ? ((await import(module)) as object) : undefined;
-    if (exposed.add(module, namespace) === 0) {
-      throw new Error(
-        `Cannot serve '${module}': it declares no routine and exports none; declare them with routine() at its top level`,
-      );
-    }
+    count += exposed.add(module, namespace);
+  }
+  if (count === 0 && !importOnDemand) {
+    const names = modules.map((module) => `'${module}'`).join(" and ");
+    throw new Error(
+      `Cannot serve ${names}: no routine is declared or exported there; declare one with routine() at the top level`,
+    );
   }
   return exposed;
 }

@@ -44,6 +44,7 @@ async function resolverOf(
   const exposed = await exposeModules(
     loader,
     modules.map((file) => fixtures.url(file)),
+    { importOnDemand: false },
   );
   return createRoutineLoader(loader, { exposed, ...options });
 }
@@ -214,17 +215,35 @@ for (const module of [
   });
 }
 
-test("exposeModules refuses a module that offers no routine, and one that cannot be imported", async () => {
+test("exposeModules refuses modules of which none offers a routine, and one that cannot be imported", async () => {
   using world = setUp({
     "empty.js": "export const three = 3;",
+    "setup.js": "export default function setUp() {}",
+    "jobs.js": "export const add = routine(async function add() {});",
     "broken.js": "throw new Error('at the top');",
   });
-  const expose = (file: string): Promise<ExposedRoutines> =>
-    exposeModules(world.loader, [world.fixtures.url(file)]);
+  const expose = (...files: readonly string[]): Promise<ExposedRoutines> =>
+    exposeModules(
+      world.loader,
+      files.map((file) => world.fixtures.url(file)),
+      { importOnDemand: false },
+    );
 
   await assert.rejects(expose("empty.js"), /empty\.js.*no routine/);
+  await assert.rejects(expose("setup.js", "empty.js"), /setup\.js' and .*empty\.js.*no routine/);
+  const exposed = await expose("setup.js", "jobs.js", "empty.js");
+  assert.ok(exposed.find(`${world.name}/jobs.js#add`));
   await assert.rejects(expose("broken.js"), /broken\.js.*at the top/);
   await assert.rejects(expose("missing.js"), /missing\.js/);
+});
+
+test("exposeModules takes modules without a routine where callers may cause imports", async () => {
+  using world = setUp({ "setup.js": "export default function setUp() {}" });
+  const url = world.fixtures.url("setup.js");
+
+  await exposeModules(world.loader, [url], { importOnDemand: true });
+
+  assert.equal(world.loader.state(url), "loaded");
 });
 
 test("createRoutineLoader with a mapping serves callers that name another directory of the package, in both directions", async () => {

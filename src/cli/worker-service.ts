@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import type { IdentityMapping } from "../host/modules/identity-map.ts";
-import { explainStartFailure } from "../host/start-failure.ts";
+import { explainStartFailure, placeOf } from "../host/start-failure.ts";
 import { WorkerHost } from "../host/worker-host.ts";
 import { errorText } from "../internal/error-text.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
@@ -169,5 +169,5 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return `Cannot serve: ${errorText(error)}`;
   if ("syscall" in error) return `Cannot serve: ${explainStartFailure(error)}`;
   if (isMerinoError(error) || !(error.cause instanceof Error)) return error.message;
-  return `${error.message}\n${error.cause.stack ?? ""}`;
+  return `${error.message}\n${placeOf(error.cause)}`;
 }

@@ -35,11 +35,7 @@ export class WorkerLostError extends MerinoError {
   readonly worker: LostWorker;
 
   constructor(why: string, worker: LostWorker, options?: ErrorOptions) {
-    const stderr = worker.stderr?.trim();
-    super(
-      `Lost worker '${worker.uid}'${describeEnd(worker)}: ${why}${stderr ? `\nLast output of the worker:\n${stderr}` : ""}`,
-      options,
-    );
+    super(`Lost worker '${worker.uid}'${describeEnd(worker)}: ${why}`, options);
     this.worker = worker;
   }
 }

@@ -12,8 +12,8 @@ export interface FailedStart {
 }
 
 /**
- * A worker could not be started: it died early, reported an error, or took too long. The message ends with what the
- * worker last wrote to standard error.
+ * A worker could not be started: it died early, reported an error, or took too long. If a module could not be
+ * imported, the `cause` is the error of that.
  */
 export class WorkerStartError extends MerinoError {
   static {
@@ -23,14 +23,13 @@ export class WorkerStartError extends MerinoError {
   readonly exitCode: number | undefined;
   /** Signal that ended the process, for example `"SIGKILL"`. */
   readonly signal: string | undefined;
-  /** The last lines the process wrote to standard error. */
-  readonly stderr: string | undefined;
+  /** The last lines the process wrote to standard error. They are not shown with the error: they were forwarded. */
+  declare readonly stderr: string | undefined;
 
   constructor(why: string, details: FailedStart = {}, options?: ErrorOptions) {
-    const stderr = details.stderr?.trim();
-    super(`Cannot start a worker: ${why}${stderr ? `\nOutput of the worker:\n${stderr}` : ""}`, options);
+    super(`Cannot start a worker: ${why}`, options);
     this.exitCode = details.exitCode;
     this.signal = details.signal;
-    this.stderr = details.stderr;
+    Object.defineProperty(this, "stderr", { value: details.stderr });
   }
 }

@@ -7,7 +7,7 @@ import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.t
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { explainStartFailure } from "./start-failure.ts";
+import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
 
 /** How long output and the last messages may take when the worker ends itself. */
 const FLUSH_MS = 1_000;
@@ -68,7 +68,10 @@ export function connectParent(requests: ParentRequests): ParentLink {
     init,
     ready: (metadata) => send({ type: "merino:ready", metadata }),
     failed: (error) =>
-      send({ type: "merino:failed", error: explainStartFailure(error) }, () => exitFlushed(1)),
+      send(
+        { type: "merino:failed", error: explainStartFailure(error), cause: causeOfStartFailure(error) },
+        () => exitFlushed(1),
+      ),
     importing: (module, limitMs) => send({ type: "merino:importing", module, limitMs }),
     imported: (module) => send({ type: "merino:imported", module }),
     unresponsive: (uid, { culprit, certain }) => send({ type: "merino:unresponsive", uid, culprit, certain }),

@@ -1,6 +1,8 @@
 /** Puts into words why a worker could not start, for its parent's error. Pure. */
 import { inspect } from "node:util";
 import { isMerinoError } from "../errors/merino-error.ts";
+import type { ErrorText } from "../process/worker.ts";
+import { ImportFailedError } from "../worker/import-failed-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: "it may not write there; set XDG_RUNTIME_DIR to a directory of this user's own",
@@ -22,10 +24,27 @@ const HINTS: Readonly<Record<string, string>> = {
  */
 export function explainStartFailure(error: unknown): string {
   if (typeof error === "string") return error;
-  if (isMerinoError(error)) return error.message; // written for people already
+  // Written for people already.
+  if (isMerinoError(error) || error instanceof ImportFailedError) return error.message;
   const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
   if (!(error instanceof Error) || typeof code !== "string" || typeof syscall !== "string")
     return inspect(error);
   const hint = HINTS[code];
   return hint === undefined ? error.message : `${error.message} (${hint})`;
+}
+
+/** The error that the import of a module has ended with, if that is the failure; its text is all that can travel. */
+export function causeOfStartFailure(error: unknown): ErrorText | undefined {
+  if (!(error instanceof ImportFailedError) || !(error.cause instanceof Error)) return undefined;
+  const { name, message, stack = "" } = error.cause;
+  return { name, message, stack };
+}
+
+/** The stack of an error without the line that repeats its message: where it arose. */
+export function placeOf({ name, message, stack = "" }: ErrorText): string {
+  return stack
+    .replace(`${name}: ${message}\n`, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .join("\n");
 }

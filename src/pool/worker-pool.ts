@@ -303,7 +303,8 @@ export class WorkerPool implements CallTarget {
       await this.close({ grace: 0 });
       throw new AggregateError(
         errors,
-        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${errorText(errors[0])}`,
+        // The first line: the errors themselves are shown below.
+        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
       );
     }
     if (this.#end === undefined) await this.#workers.awaitConnections();

@@ -20,6 +20,7 @@ import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./proces
 import { StopLadder } from "./stop-ladder.ts";
 import type {
   ChildMessage,
+  ErrorText,
   ParentMessage,
   Worker,
   WorkerContext,
@@ -66,6 +67,8 @@ export class ProcessWorker implements Worker {
   #guardian: Guardian | undefined;
   /** Why the start fails, once that is decided; the end of the process follows. */
   #startFailure: string | undefined;
+  /** The error behind it, as the worker tells. */
+  #startCause: ErrorText | undefined;
   #starting: Promise<WorkerMetadata> | undefined;
   #stopping: Promise<WorkerExit> | undefined;
 
@@ -160,7 +163,9 @@ export class ProcessWorker implements Worker {
       const metadata = await this.#readiness.promise;
       if (metadata !== undefined) return metadata;
       const exit = await this.exited;
-      throw new WorkerStartError(this.#startFailure ?? `it ${explainExit(exit)} before it was ready`, exit);
+      const why = this.#startFailure ?? `it ${explainExit(exit)} before it was ready`;
+      const cause = this.#startCause === undefined ? undefined : { cause: rebuilt(this.#startCause) };
+      throw new WorkerStartError(why, exit, cause);
     } finally {
       deadlines.cancel(timeout);
       letExit();
@@ -214,6 +219,7 @@ export class ProcessWorker implements Worker {
       case "merino:failed":
         if (this.#phase !== "starting") return;
         this.#startFailure ??= message.error;
+        this.#startCause = message.cause;
         this.#ladder.climb(FAREWELL_MS);
         return;
       default:
@@ -255,4 +261,12 @@ export class ProcessWorker implements Worker {
 function isChildMessage(message: unknown): message is ChildMessage {
   if (typeof message !== "object" || message === null) return false;
   return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
+}
+
+function rebuilt({ name, message, stack }: ErrorText): Error {
+  const error = new Error(message);
+  for (const [key, value] of Object.entries({ name, stack })) {
+    Object.defineProperty(error, key, { value, writable: true, configurable: true });
+  }
+  return error;
 }

@@ -43,10 +43,17 @@ export type ParentMessage =
   /** End at once. */
   | { readonly type: "merino:stop" };
 
+/** An error as text. */
+export interface ErrorText {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
 /** A message of a worker process to its parent. */
 export type ChildMessage =
   | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
-  | { readonly type: "merino:failed"; readonly error: string }
+  | { readonly type: "merino:failed"; readonly error: string; readonly cause?: ErrorText | undefined }
   /** The import of a module begins, and may hold the thread; the worker gives it up after so many milliseconds. */
   | { readonly type: "merino:importing"; readonly module: string; readonly limitMs: number }
   /** It has settled, or was given up, or the routines of the module can run although it has not. */

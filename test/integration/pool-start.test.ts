@@ -1,10 +1,12 @@
 /** Workers that do not come up: open() fails with what they said, and leaves nothing behind. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { inspect } from "node:util";
 import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
-import { add } from "./fixtures/pool-routines.ts";
+import { temporaryPackage } from "../support/temporary-package.ts";
+import { add, readEnvironment } from "./fixtures/pool-routines.ts";
 import { collectEvents, ofType, rejection, useEffects } from "./fixtures/pool-support.ts";
 
 /** Opens a pool that must not open, and gives what its workers failed with. */
@@ -39,6 +41,55 @@ describe("WorkerPool.open", () => {
     await pool.closed;
     assert.deepEqual(pool.workers, []);
     assert.ok((await rejection(add(1, 2))) instanceof NoActivePoolError);
+  });
+
+  test("prints what a worker has printed once: as it came, and not again with the error", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({
+      execArgv: preload("console.error('the only time'); process.exit(21)"),
+    });
+
+    const error = await rejection(WorkerPool.open({ size: 1, worker }));
+
+    const shown = inspect(error, { depth: 10 });
+    assert.match(shown, /exited with code 21/);
+    assert.doesNotMatch(shown, /the only time/);
+    assert.match((error as AggregateError).errors[0].stderr, /the only time/);
+  });
+
+  test("fails with the error of a module that cannot be imported, with its place, as the cause", async () => {
+    await using _ = leakCheck();
+    using modules = temporaryPackage({
+      "throws.mjs": "\nthrow new RangeError('no database');",
+      "syntax.mjs": "export {};\nconst = 1;",
+    });
+    const open = (file: string) =>
+      startErrors(
+        new WorkerPool({ size: 1, worker: ProcessWorker.factory({ modules: [modules.url(file)] }) }),
+      );
+
+    const [[thrown], [syntax]] = await Promise.all([open("throws.mjs"), open("syntax.mjs")]);
+
+    assert.equal(
+      thrown?.message,
+      `Cannot start a worker: Cannot import '${modules.url("throws.mjs")}': no database`,
+    );
+    const [cause, place] = [thrown.cause as Error, syntax?.cause as Error];
+    assert.deepEqual([cause.name, cause.message], ["RangeError", "no database"]);
+    assert.match(cause.stack ?? "", /throws\.mjs:2:7/);
+    assert.match(place.stack ?? "", /syntax\.mjs:2\nconst = 1;/);
+  });
+
+  test("takes modules without a routine, which only set something up, in their order", async () => {
+    await using _ = leakCheck();
+    using modules = temporaryPackage({
+      "first.mjs": "process.env.POOL_TEST_SET_UP = 'first';",
+      "second.mjs": "process.env.POOL_TEST_SET_UP += ', second';",
+    });
+    const worker = ProcessWorker.factory({ modules: [modules.url("first.mjs"), modules.url("second.mjs")] });
+    await using _pool = await WorkerPool.open({ size: 1, worker });
+
+    assert.equal(await readEnvironment("POOL_TEST_SET_UP"), "first, second");
   });
 
   test("fails for options in the environment that Node refuses", async () => {

@@ -16,6 +16,7 @@ import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queu
 import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
+import { placeSyntaxError } from "./syntax-error-place.ts";
 import { ensureTypeScript } from "./typescript-support.ts";
 
 /** How far the import of a module has come. */
@@ -116,7 +117,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     observer?.begun(module, importTimeoutMs);
     void importModule(module).then(
       () => settle("loaded"),
-      (error: unknown) => settle("failed", error),
+      (error: unknown) => placeSyntaxError(error, module).finally(() => settle("failed", error)),
     );
     void record.reached.promise.finally(() => queue.cancel(late)).catch(() => {});
     return record;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { describe, test } from "node:test";
-import { explainStartFailure } from "../../../src/host/start-failure.ts";
+import { causeOfStartFailure, explainStartFailure, placeOf } from "../../../src/host/start-failure.ts";
+import { ImportFailedError } from "../../../src/worker/import-failed-error.ts";
 
 function thrownBy(action: () => unknown): unknown {
   try {
@@ -32,6 +33,21 @@ describe("explainStartFailure", () => {
     assert.match(text, /^ENOENT: no such file or directory, mkdir '\/proc\/self\/none\/x'$/);
   });
 
+  test("gives the message of a failed import alone: its cause travels beside it", () => {
+    const cause = new RangeError("no database");
+    const error = new ImportFailedError("Cannot import 'file:///p/jobs.js': no database", { cause });
+
+    assert.equal(explainStartFailure(error), error.message);
+    assert.deepEqual(causeOfStartFailure(error), {
+      name: "RangeError",
+      message: "no database",
+      stack: cause.stack,
+    });
+    assert.equal(causeOfStartFailure(new ImportFailedError("too long")), undefined);
+    assert.equal(causeOfStartFailure(new ImportFailedError("odd", { cause: "text" })), undefined);
+    assert.equal(causeOfStartFailure(cause), undefined);
+  });
+
   test("keeps stack and cause of any other error, and texts as they are", () => {
     const text = explainStartFailure(new TypeError("no socket", { cause: new Error("inner") }));
 
@@ -39,4 +55,19 @@ describe("explainStartFailure", () => {
     assert.equal(explainStartFailure("plain"), "plain");
     assert.equal(explainStartFailure(undefined), "undefined");
   });
+});
+
+test("placeOf leaves the message out of a stack, and keeps the place above and below it", () => {
+  const thrown = "Error: no\n    at f (file:///p/jobs.js:2:7)\n    at file:///p/jobs.js:4:1";
+  const syntax = "/p/jobs.js:2\nconst = 2;\n      ^\n\nSyntaxError: no\n    at compile (node:internal:1:1)";
+
+  assert.equal(
+    placeOf({ name: "Error", message: "no", stack: thrown }),
+    "    at f (file:///p/jobs.js:2:7)\n    at file:///p/jobs.js:4:1",
+  );
+  assert.equal(
+    placeOf({ name: "SyntaxError", message: "no", stack: syntax }),
+    "/p/jobs.js:2\nconst = 2;\n      ^\n    at compile (node:internal:1:1)",
+  );
+  assert.equal(placeOf({ name: "Error", message: "no" }), "");
 });

@@ -18,7 +18,12 @@ import { AHEAD_US } from "./work-ahead.ts";
 
 /** The member's state; each state carries the data that belongs to it. */
 export type MemberState =
-  | { readonly kind: "connecting"; readonly attempt: number }
+  | {
+      readonly kind: "connecting";
+      readonly attempt: number;
+      /** Why the attempt before has failed; absent for the first. */
+      readonly error: Error | undefined;
+    }
   | { readonly kind: "ready"; readonly session: ClientSession }
   | {
       readonly kind: "backing-off";
@@ -27,6 +32,16 @@ export type MemberState =
       readonly retry: DeadlineEntry;
     }
   | { readonly kind: "gone" };
+
+/** How it went with a worker that has never greeted. */
+export interface Unreached {
+  /** Attempts that have failed, from 1. */
+  readonly attempt: number;
+  /** How the last of them failed. */
+  readonly error: Error;
+  /** When it is to be tried again, in milliseconds on the clock of `deadlines`. */
+  readonly dueMs: number;
+}
 
 /** Events of a member, for the membership it belongs to. News of room goes to `MemberPlace.ready` instead. */
 export interface MemberEvents {
@@ -47,6 +62,8 @@ export interface MemberPlace {
   /** The list that it is on while it is ready. */
   readonly ready: ReadyMembers<Member>;
   readonly events: MemberEvents;
+  /** It has had a place before and was not reached: it goes on from there. */
+  readonly unreached?: Unreached | undefined;
 }
 
 /** One admitted worker. */
@@ -73,7 +90,7 @@ export class Member implements Candidate, ReadyMember {
   draining = false;
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
-  #state: MemberState = { kind: "connecting", attempt: 1 };
+  #state: MemberState = { kind: "connecting", attempt: 1, error: undefined };
   #retired = false;
   readonly #ready: ReadyMembers<Member>;
   readonly #options: ConnectOptions;
@@ -105,7 +122,8 @@ export class Member implements Candidate, ReadyMember {
     this.#ready = place.ready;
     this.#events = place.events;
     this.#options = options;
-    this.#connect(1);
+    if (place.unreached === undefined) this.#connect(1);
+    else this.#await(place.unreached);
   }
 
   get state(): MemberState {
@@ -123,6 +141,18 @@ export class Member implements Candidate, ReadyMember {
 
   get ready(): boolean {
     return this.#state.kind === "ready";
+  }
+
+  /** How it went so far, if it has been tried and has never greeted. */
+  get unreached(): Unreached | undefined {
+    const state = this.#state;
+    if (this.peer !== undefined) return undefined;
+    if (state.kind === "backing-off") {
+      const { attempt, error, retry } = state;
+      return { attempt, error, dueMs: retry.atMs };
+    }
+    if (state.kind !== "connecting" || state.error === undefined) return undefined;
+    return { attempt: state.attempt - 1, error: state.error, dueMs: deadlines.now() };
   }
 
   /** Its calls in flight have become one more, or one fewer. */
@@ -202,8 +232,8 @@ export class Member implements Candidate, ReadyMember {
     this.#connection?.end(state.kind === "ready" ? error : undefined);
   }
 
-  #connect(attempt: number): void {
-    this.#enter({ kind: "connecting", attempt });
+  #connect(attempt: number, error?: Error): void {
+    this.#enter({ kind: "connecting", attempt, error });
     this.draining = false;
     this.#connection = new MemberConnection(this.metadata, this.#options, this.#connectionEvents);
   }
@@ -221,8 +251,12 @@ export class Member implements Candidate, ReadyMember {
   #backOff(error: Error): void {
     const attempt = this.#state.kind === "connecting" ? this.#state.attempt : 0;
     const delayMs = backoffDelayMs(Math.max(1, attempt), RECONNECT, Math.random);
-    const retry = deadlines.after(delayMs, () => this.#connect(attempt + 1));
-    this.#enter({ kind: "backing-off", attempt, error, retry });
+    this.#await({ attempt, error, dueMs: deadlines.now() + delayMs });
     this.#events.unreachable(this, error);
+  }
+
+  #await({ attempt, error, dueMs }: Unreached): void {
+    const retry = deadlines.add(dueMs, () => this.#connect(attempt + 1, error));
+    this.#enter({ kind: "backing-off", attempt, error, retry });
   }
 }

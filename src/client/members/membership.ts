@@ -10,15 +10,13 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { type AdmissionRules, judgeAdmission } from "./admission.ts";
 import { EVICTION_COOL_DOWN, EvictedWorkers } from "./evicted-workers.ts";
 import { explainNotChosen } from "./explanation.ts";
-import { type Eviction, Member, type MemberEvents } from "./member.ts";
+import { type Eviction, Member, type MemberEvents, type Unreached } from "./member.ts";
 import type { ConnectOptions } from "./member-connection.ts";
 import { probeWorker } from "./probe-worker.ts";
 import { ReadyMembers } from "./ready-members.ts";
+import { RememberedWorkers } from "./remembered-workers.ts";
 
-/**
- * How many workers refused for capacity, how many refused for a rule, and how many uids of own workers are
- * remembered.
- */
+/** How many workers refused for a rule, and how many uids of own workers are remembered. */
 const MAX_REMEMBERED = 1024;
 
 /** Events of a membership, for the proxy it belongs to. */
@@ -57,10 +55,8 @@ export class Membership {
   quorumMet: boolean;
   readonly #options: MembershipOptions;
   readonly #byUid = new Map<string, Member>();
-  /** Evicted before, and found to fit again: they get a freed place first, oldest first. */
-  readonly #returning = new Map<string, WorkerMetadata>();
-  /** Refused for capacity only, oldest first: they get a freed place before any newcomer. */
-  readonly #waiting = new Map<string, WorkerMetadata>();
+  /** Without a place: they get a freed one before any newcomer. */
+  readonly #remembered = new RememberedWorkers();
   /** Refused by a rule when they were added: only another addition can make them members. */
   readonly #refused = new Map<string, Refusal>();
   readonly #evicted: EvictedWorkers;
@@ -78,6 +74,7 @@ export class Membership {
     },
     unreachable: (member, error) => {
       this.#options.events.unreachable(member, error);
+      this.#yieldPlace(member);
       this.#changed();
     },
     inadmissible: (member, reason, error) => this.evict(member, reason, error.message),
@@ -119,10 +116,7 @@ export class Membership {
   /** Why workers seen are not members, oldest first. */
   refusals(): readonly Refusal[] {
     const { capacity = 0, reserved } = this.#options;
-    const detail = `all ${Math.max(0, capacity - reserved)} places for discovered workers are taken`;
-    const waiting = [...this.#returning.keys(), ...this.#waiting.keys()].map(
-      (uid): Refusal => ({ uid, reason: "capacity", detail }),
-    );
+    const waiting = this.#remembered.refusals(Math.max(0, capacity - reserved));
     return [...this.#refused.values(), ...this.#evicted.refusals(), ...waiting];
   }
 
@@ -171,17 +165,14 @@ export class Membership {
       }
     } else if (this.#evicted.has(uid)) {
       this.#evicted.judge(worker, refusal);
-    } else if (this.#returning.has(uid)) {
-      if (refusal === undefined) this.#returning.set(uid, worker);
-      else {
-        this.#returning.delete(uid);
-        this.#evicted.add(worker, refusal, { own: false, broke: false });
-      }
     } else if (refusal !== undefined) {
-      this.#waiting.delete(uid);
-      this.#refuse(refusal);
-    } else if (this.#waiting.has(uid)) {
-      this.#waiting.set(uid, worker);
+      const returning = this.#remembered.isReturning(uid);
+      this.#remembered.delete(uid);
+      if (returning) this.#evicted.add(worker, refusal, { own: false, broke: false });
+      else this.#refuse(refusal);
+    } else if (this.#remembered.has(uid)) {
+      this.#remembered.refresh(worker);
+      this.#offerPlace(); // it may have moved to where it can be reached
     } else if (type === "worker-added") {
       this.#arrive(worker);
     }
@@ -200,8 +191,7 @@ export class Membership {
     for (const member of [...this.members].reverse()) this.#remove(member);
     for (const member of this.#retired) member.leave();
     this.#retired.clear();
-    this.#returning.clear();
-    this.#waiting.clear();
+    this.#remembered.clear();
     this.#evicted.close();
   }
 
@@ -214,16 +204,24 @@ export class Membership {
   #arrive(worker: WorkerMetadata): void {
     this.#refused.delete(worker.uid);
     if (this.#hasPlace() || this.#makesWay(worker)) this.#admit(worker, false);
-    else if (this.#waiting.size < MAX_REMEMBERED) this.#waiting.set(worker.uid, worker);
+    else this.#remembered.addLast(worker);
   }
 
-  /** The youngest member that is not preferred itself gives its place to one that is, and gets the next. */
+  /**
+   * Makes place for a worker that has not been tried: a member that was not reached gives its own or, if the worker is
+   * a preferred one, the youngest member that is not, which gets the next.
+   */
   #makesWay(worker: WorkerMetadata): boolean {
     const { preferred = () => false } = this.#options;
+    const stuck = this.#stuck();
+    if (stuck !== undefined) {
+      this.#sendBack(stuck);
+      return true;
+    }
     if (!preferred(worker)) return false;
     const youngest = this.members.findLast(({ own, metadata }) => !own && !preferred(metadata));
     if (youngest === undefined) return false;
-    this.#returning.set(youngest.uid, youngest.metadata);
+    this.#remembered.addReturning(youngest.metadata);
     this.#dismiss(youngest);
     return true;
   }
@@ -231,7 +229,37 @@ export class Membership {
   /** A worker that has been a member, and may be one again. */
   #returns(worker: WorkerMetadata): void {
     if (this.#hasPlace() || this.#makesWay(worker)) this.#admit(worker, false);
-    else this.#returning.set(worker.uid, worker);
+    else this.#remembered.addReturning(worker);
+  }
+
+  /** A found member that has been tried and has never been reached. */
+  #stuck(): Member | undefined {
+    return this.members.find(({ own, unreached }) => !own && unreached !== undefined);
+  }
+
+  /** The place of a member that was not reached goes to somebody remembered, if that is as good or better. */
+  #yieldPlace(member: Member): void {
+    const { unreached, own } = member;
+    if (own || unreached === undefined || this.#byUid.get(member.uid) !== member) return;
+    const next = this.#remembered.takeInstead(unreached);
+    if (next === undefined) return;
+    this.#sendBack(member);
+    this.#admit(next.worker, false, next.unreached);
+  }
+
+  /** Somebody remembered may be worth another try. */
+  #offerPlace(): void {
+    const stuck = this.#stuck();
+    const next = stuck === undefined ? undefined : this.#remembered.takeUntried();
+    if (stuck === undefined || next === undefined) return;
+    this.#sendBack(stuck);
+    this.#admit(next.worker, false);
+  }
+
+  /** A member that was not reached becomes the last of those remembered. */
+  #sendBack(member: Member): void {
+    this.#remembered.addLast(member.metadata, member.unreached);
+    this.#dismiss(member);
   }
 
   #hasPlace(): boolean {
@@ -241,17 +269,16 @@ export class Membership {
 
   /** Gives free places to those remembered. */
   #fill(): void {
-    for (const remembered of [this.#returning, this.#waiting]) {
-      for (const [uid, worker] of remembered) {
-        if (!this.#hasPlace()) return;
-        remembered.delete(uid);
-        this.#admit(worker, false);
-      }
+    while (this.#hasPlace()) {
+      const next = this.#remembered.take();
+      if (next === undefined) return;
+      this.#admit(next.worker, false, next.unreached);
     }
   }
 
-  #admit(worker: WorkerMetadata, own: boolean): void {
-    const member = new Member(worker, { own, ready: this.ready, events: this.#memberEvents }, this.#options);
+  #admit(worker: WorkerMetadata, own: boolean, unreached?: Unreached): void {
+    const place = { own, ready: this.ready, events: this.#memberEvents, unreached };
+    const member = new Member(worker, place, this.#options);
     this.#byUid.set(worker.uid, member);
     this.members.push(member);
     if (this.size >= this.#options.quorum) this.quorumMet = true;
@@ -293,8 +320,7 @@ export class Membership {
 
   /** A worker that is no member is not remembered any longer. */
   #forget(uid: string): void {
-    this.#returning.delete(uid);
-    this.#waiting.delete(uid);
+    this.#remembered.delete(uid);
     this.#refused.delete(uid);
     this.#evicted.forget(uid);
   }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
 import { Membership } from "../../../../src/client/members/membership.ts";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
+import { HandshakeError } from "../../../../src/errors/handshake-error.ts";
 import type { BackoffPolicy } from "../../../../src/internal/time/backoff.ts";
 import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -19,12 +20,15 @@ interface Wish {
   readonly reserved?: number;
   /** Makes connections. Default: they never come about. */
   readonly greet?: Greeting;
+  /** Whether nobody is there when this worker is connected to. Default: somebody always is. */
+  readonly dead?: (uid: string) => boolean;
   readonly coolDown?: BackoffPolicy;
 }
 
 /** A membership whose workers do as the test says, and whose evicted ones sit out 10 ms, then longer. */
 function useMembership(options: Wish = {}) {
   const connected: string[] = [];
+  const timesMs: number[] = [];
   const carriers: MemoryCarrier[] = [];
   const latest = new Map<string, MemoryCarrier>();
   const unreachable: string[] = [];
@@ -36,7 +40,9 @@ function useMembership(options: Wish = {}) {
     quorum: 1,
     connect: async (worker) => {
       connected.push(worker.address);
-      const { greet } = options;
+      timesMs.push(performance.now());
+      const { greet, dead } = options;
+      if (dead?.(worker.uid) === true) throw new HandshakeError("nobody is there");
       if (greet === undefined) return new Promise(() => {});
       const { client, server } = memoryPair();
       carriers.push(client);
@@ -59,6 +65,7 @@ function useMembership(options: Wish = {}) {
   return {
     membership,
     connected,
+    connectedAtMs: (address: string) => timesMs.filter((_, at) => connected[at] === address),
     unreachable,
     ready: () => membership.ready.view.map((member) => member.uid),
     carrier: (index: number): MemoryCarrier => carriers[index] ?? assert.fail("no such connection"),
@@ -255,6 +262,100 @@ describe("Membership", () => {
     t.see("worker-dropped", "ours 1");
 
     assert.deepEqual(t.uids(), ["ours 2", "b"]);
+  });
+
+  test("has members that were not reached give their places to those remembered, and become the last of these", async () => {
+    using t = useMembership({ capacity: 2, greet: greetAs(), dead: (uid) => uid.startsWith("dead") });
+
+    for (const uid of ["dead 1", "dead 2", "a", "b", "c"]) t.see("worker-added", uid);
+    assert.deepEqual(t.uids(), ["dead 1", "dead 2"]);
+    await eventually(() => t.ready().length === 2);
+
+    assert.deepEqual(t.uids(), ["a", "b"]);
+    assert.deepEqual(t.refused(), ["c capacity", "dead 1 capacity", "dead 2 capacity"]);
+    assert.deepEqual(t.connected, ["dead 1:1", "dead 2:1", "a:1", "b:1"]);
+    assert.match(t.membership.refusals()[1]?.detail ?? "", /nobody is there/);
+    t.see("worker-dropped", "a");
+    assert.deepEqual(t.uids(), ["b", "c"]);
+  });
+
+  test("has a member that was not reached give its place to a newcomer, and to none before it was tried", async () => {
+    let dead = true;
+    using t = useMembership({ capacity: 1, greet: greetAs(), dead: (uid) => dead && uid === "a" });
+    t.see("worker-added", "a");
+    await eventually(() => t.unreachable.length > 0);
+    assert.deepEqual(t.uids(), ["a"]);
+
+    t.see("worker-added", "b");
+    t.see("worker-added", "c");
+
+    assert.deepEqual(t.uids(), ["b"]);
+    assert.deepEqual(t.refused(), ["a capacity", "c capacity"]);
+    dead = false;
+    t.see("worker-dropped", "b");
+    assert.deepEqual(t.uids(), ["c"]);
+    t.see("worker-dropped", "c");
+    await eventually(() => t.ready().includes("a"));
+  });
+
+  test("keeps the place of a member that is being tried, or has ever been reached", async () => {
+    using waiting = useMembership({ capacity: 1 });
+    for (const uid of ["a", "b"]) waiting.see("worker-added", uid);
+    let dead = false;
+    using lost = useMembership({ capacity: 1, greet: greetAs(), dead: () => dead });
+    for (const uid of ["a", "b"]) lost.see("worker-added", uid);
+    await eventually(() => lost.ready().length === 1);
+
+    dead = true;
+    lost.cut("a");
+    await eventually(() => lost.unreachable.length >= 3);
+
+    for (const t of [waiting, lost]) {
+      assert.deepEqual(t.uids(), ["a"]);
+      assert.deepEqual(t.refused(), ["b capacity"]);
+    }
+  });
+
+  test("tries workers in turn while none is reached, none of them more often than it would be alone", async () => {
+    const dead = new Set(["a", "b", "c"]);
+    using t = useMembership({ capacity: 1, greet: greetAs(), dead: (uid) => dead.has(uid) });
+    for (const uid of dead) t.see("worker-added", uid);
+
+    await eventually(() => t.connected.length >= 6);
+
+    assert.deepEqual(t.connected.slice(0, 4), ["a:1", "b:1", "c:1", "a:1"]);
+    for (const uid of ["a", "b", "c"]) {
+      const [first = 0, second = Number.POSITIVE_INFINITY] = t.connectedAtMs(`${uid}:1`);
+      assert.ok(second - first >= 39, `'${uid}' was tried again after ${second - first} ms`);
+    }
+    assert.equal(t.uids().length, 1);
+    dead.delete("b");
+    await eventually(() => t.ready().includes("b"));
+    assert.deepEqual(t.uids(), ["b"]);
+  });
+
+  test("gives the place of a member that was not reached to one that has moved since", async () => {
+    using t = useMembership({ capacity: 1, greet: greetAs(), dead: () => t.connected.at(-1) !== "a:2" });
+    for (const uid of ["a", "b"]) t.see("worker-added", uid);
+    await eventually(() => t.refused().includes("a capacity") && t.unreachable.includes("b"));
+
+    t.see("worker-updated", "a", { address: "a:2" });
+
+    await eventually(() => t.ready().includes("a"));
+    assert.deepEqual(t.uids(), ["a"]);
+  });
+
+  test("keeps the places of its own workers that were not reached", async () => {
+    using t = useMembership({ capacity: 2, reserved: 1, greet: greetAs(), dead: (uid) => uid === "own" });
+    t.membership.adopt(worker("own"));
+    await eventually(() => t.unreachable.includes("own"));
+
+    t.see("worker-added", "a");
+    t.see("worker-added", "b");
+    await eventually(() => t.unreachable.length >= 3);
+
+    assert.deepEqual(t.uids(), ["own", "a"]);
+    assert.deepEqual(t.refused(), ["b capacity"]);
   });
 
   test("offers a member for calls only while it is connected", async () => {
@@ -517,7 +618,7 @@ describe("Membership", () => {
     const command = fc.oneof(
       fc.record({ what: fc.constantFrom("worker-added", "worker-updated"), uid, good }),
       fc.record({ what: fc.constant("worker-dropped"), uid, good }),
-      fc.record({ what: fc.constantFrom("greets", "evict", "cut"), uid, good }),
+      fc.record({ what: fc.constantFrom("greets", "evict", "cut", "listens"), uid, good }),
       fc.record({ what: fc.constantFrom("adopt", "adopt seen", "release", "wait"), uid, good }),
     );
     await fc.assert(
@@ -526,10 +627,12 @@ describe("Membership", () => {
         fc.constantFrom(undefined, 1, 1, 2),
         async (commands, places: number = Number.POSITIVE_INFINITY) => {
           const compatible = new Map<string, boolean>();
+          const listening = new Map<string, boolean>();
           using t = useMembership({
             capacity: Number.isFinite(places) ? places + 1 : undefined,
             reserved: 1,
             coolDown: { baseMs: 1, factor: 1, maxMs: 1, jitter: 0 },
+            dead: (name) => listening.get(name) === false,
             greet: (peer, name) =>
               greetAs({ version: compatible.get(name) === false ? "2.0.0" : "1.0.0" })(peer, name),
           });
@@ -552,6 +655,7 @@ describe("Membership", () => {
               t.see(what as DiscoveryEvent["type"], name, fine ? {} : { tags: ["bad"] });
               if (!owns.has(name)) expected.see(what, name, fine);
             } else if (what === "greets") compatible.set(name, fine);
+            else if (what === "listens") listening.set(name, fine);
             else if (what === "evict") {
               const member = t.membership.get(fine ? name : (own ?? name));
               if (member !== undefined) t.membership.evict(member, "evicted", "so says the test");
@@ -571,6 +675,7 @@ describe("Membership", () => {
           }
 
           compatible.clear();
+          listening.clear();
 
           await eventually(() => {
             const refused = new Map(t.membership.refusals().map((refusal) => [refusal.uid, refusal.reason]));

@@ -226,6 +226,11 @@ export class WorkerProxy implements CallTarget {
     this.#membership.release(uid, error);
   }
 
+  /** Sends a worker of this proxy's pool no more calls, and drops it when those under way on it have ended. */
+  retire(uid: string): void {
+    this.#membership.retire(uid);
+  }
+
   /** The id under which the worker knows this proxy's connection; `undefined` while there is none. */
   connectionTo(uid: string): ConnectionId | undefined {
     const hello = this.#membership.get(uid)?.session?.connection.hello;

@@ -15,7 +15,7 @@ const FLUSH_MS = 1_000;
 /** Signals that ask a program to end. A terminal, `timeout` or a service manager sends them to all its processes. */
 const SIGNALS_OF_PARENT = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
-/** Requests of the parent. Either may come at any time, also before the worker is ready. */
+/** Requests of the parent. Each may come at any time, also before the worker is ready. */
 export interface ParentRequests {
   /** Refuse new root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void;

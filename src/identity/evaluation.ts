@@ -16,6 +16,8 @@ export interface Evaluation {
   readonly order: number;
   /** By what means it is known. Evaluations of different kinds live side by side and do not follow one another. */
   readonly kind: "import" | "require" | "other";
+  /** Whether it may be the one before, of which a function without a name has run again. */
+  readonly isGuess: boolean;
   /** SHA-256 of the text that the script had, if V8 says it. Computed when it is first asked for. */
   scriptHash(): string | undefined;
   /** The paths by which something was declared, and in which turn that was last. */
@@ -76,7 +78,8 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
   const before = evaluations.ofModule.get(key);
   if (before === undefined || before.order < evaluation.order) {
     evaluations.ofModule.set(key, evaluation);
-    if (before !== undefined) for (const listener of evaluations.listeners) listener(module);
+    if (before !== undefined && !evaluation.isGuess)
+      for (const listener of evaluations.listeners) listener(module);
   }
   return evaluation;
 }
@@ -86,7 +89,6 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
  *
  * @param listener Gets the module's URL. It must not throw.
  * @returns A function that ends it.
- * @internal until pools retire their workers when a module is evaluated again
  */
 export function onReevaluation(listener: (module: string) => void): () => void {
   evaluations.listeners.add(listener);
@@ -101,28 +103,30 @@ function find(path: ModulePath): Evaluation {
   if (isImported(path)) {
     let evaluation = byUrl.get(script);
     if (evaluation === undefined) {
-      evaluation = begin("import", path);
+      evaluation = begin("import", path, false);
       byUrl.set(script, evaluation);
     }
     return evaluation;
   }
   const loading = path.end === "factory" ? undefined : loadingModule(script);
   const token = loading ?? (path.end === "body" ? path.outermost() : undefined);
-  let evaluation = token === undefined ? newest.get(script) : byObject.get(token);
-  if (evaluation !== undefined && (token !== undefined || continues(evaluation, path))) return evaluation;
-  evaluation = begin(loading === undefined ? "other" : "require", path);
+  const before = token === undefined ? newest.get(script) : byObject.get(token);
+  if (before !== undefined && (token !== undefined || continues(before, path))) return before;
+  const isGuess = path.end === "callback" && before?.scriptHash() === path.scriptHash();
+  const evaluation = begin(loading === undefined ? "other" : "require", path, isGuess);
   newest.set(script, evaluation);
   if (token !== undefined) byObject.set(token, evaluation);
   else evaluation.paths.set(path.text, currentTurn());
   return evaluation;
 }
 
-function begin(kind: Evaluation["kind"], path: ModulePath): Evaluation {
+function begin(kind: Evaluation["kind"], path: ModulePath, isGuess: boolean): Evaluation {
   let hash: string | undefined;
   let asked: ModulePath | undefined = path;
   return {
     order: ++evaluations.started,
     kind,
+    isGuess,
     paths: new Map(),
     scriptHash() {
       if (asked !== undefined) hash = asked.scriptHash();

@@ -4,11 +4,20 @@
  */
 import type { Suspicion } from "../client/members/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
+import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import type { Worker, WorkerExit } from "../process/worker.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ImportsUnderWay } from "./imports-under-way.ts";
 
 const RUN_IN_WORKERS = "lines above open() run in every worker; see isMain";
+
+/** How a worker that has been replaced is ended, if it does not end by itself. */
+export interface Retirement {
+  /** What its calls get, in milliseconds; `Infinity` for no limit. */
+  readonly graceMs: number;
+  /** Milliseconds that it may then take to end when asked. */
+  readonly killAfterMs: number;
+}
 
 /** A worker in its place. */
 export class Occupant {
@@ -16,7 +25,10 @@ export class Occupant {
   readonly imports: ImportsUnderWay = new ImportsUnderWay();
   /** Its record; absent until it is ready. */
   metadata: WorkerMetadata | undefined;
+  /** How it is to be replaced once it serves, since the program has reloaded a module while it was starting. */
+  stale: Retirement | undefined;
   #readyMs = 0;
+  #limit: DeadlineEntry | undefined;
   #culprit: string | undefined;
 
   constructor(worker: Worker) {
@@ -36,6 +48,22 @@ export class Occupant {
   ready(metadata: WorkerMetadata): void {
     this.metadata = metadata;
     this.#readyMs = performance.now();
+  }
+
+  /** It finishes the calls that it has, and ends by itself, or at the limit, if there is one. */
+  retire(limit?: Retirement): void {
+    this.worker.notify({ type: "merino:retire" });
+    if (limit === undefined || limit.graceMs === Number.POSITIVE_INFINITY) return;
+    // One that does not know the message, or does not get to it, is asked as any other is.
+    this.#limit = deadlines.after(
+      limit.graceMs,
+      () => void this.worker.stop({ killAfter: limit.killAfterMs }),
+    );
+  }
+
+  /** Its process has gone. */
+  ended(): void {
+    if (this.#limit !== undefined) deadlines.cancel(this.#limit);
   }
 
   /** Whether it has served for so long. */

@@ -8,6 +8,7 @@ import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import type { Retirement } from "./occupant.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */
@@ -53,7 +54,7 @@ export class OwnWorkers {
 
   /** Whether there is a worker, or will be one. */
   get due(): boolean {
-    return this.#options.respawn || this.#slots.some((slot) => slot.uids.length > 0);
+    return this.#options.respawn || this.#slots.some((slot) => slot.due);
   }
 
   /** The last error of the first place in which a start or a worker has failed. */
@@ -109,6 +110,11 @@ export class OwnWorkers {
     }
     const own = this.#options.connectionTo(uid);
     if (own !== undefined) this.#slotOf(uid)?.drain(uid, own);
+  }
+
+  /** Puts new workers in the places of all that serve or start; the old ones finish the calls that they have. */
+  renew(retirement: Retirement): void {
+    for (const slot of this.#slots) slot.renew(retirement);
   }
 
   /** Ends them for good. Resolves when their processes have gone. */

@@ -25,6 +25,8 @@ export type WorkerEvent =
   | { readonly type: "worker-failed"; readonly uid: string; readonly error: Error }
   /** A worker is about to be replaced, in `delay` milliseconds. `attempt` counts the deaths, or the failed imports, in a row. */
   | { readonly type: "worker-replacing"; readonly attempt: number; readonly delay: number }
+  /** A worker that serves gets no more calls, because the program has reloaded a module; another one takes its place. */
+  | { readonly type: "worker-retired"; readonly uid: string }
   /**
    * A worker was killed because `culprit` blocked it: a routine that went on after its cancellation, or a module, by
    * its URL, whose import took longer than it may.

@@ -20,6 +20,7 @@ import { workerRole } from "../internal/worker-role.ts";
 import { entryModule } from "../process/launch/entry-module.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Announcements } from "./announcements.ts";
+import { HotReload } from "./hot-reload.ts";
 import { assertMappable, type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
 import { OwnWorkers } from "./own-workers.ts";
 import { PoolClosing } from "./pool-closing.ts";
@@ -53,8 +54,11 @@ export class WorkerPool implements CallTarget {
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #workers: OwnWorkers;
   readonly #announcements: Announcements;
+  /** Uids of the workers that are announced. */
+  readonly #announced = new Set<string>();
   readonly #events = new PoolEvents();
   readonly #closing: PoolClosing;
+  readonly #hotReload: HotReload;
   readonly #closed = createDeferred();
   #state: PoolState = "created";
   #end: Promise<void> | undefined;
@@ -85,6 +89,7 @@ export class WorkerPool implements CallTarget {
       respawn,
       ready: (metadata) => this.#admit(metadata),
       gone: (uid, metadata) => this.#drop(uid, metadata),
+      retired: (metadata) => this.#retire(metadata),
       event: (event) => this.#events.publish(event),
       connectionTo: (uid) => this.proxy.connectionTo(uid),
     });
@@ -103,6 +108,11 @@ export class WorkerPool implements CallTarget {
       lastStartError: () => this.#workers.lastStartError,
       taskEvents: this.#events,
       discoveryMade: (made) => this.#announcements.use(made),
+    });
+    this.#hotReload = new HotReload({
+      workers: this.#workers,
+      proxy: this.proxy,
+      retirement: { graceMs: this.#options.shutdownTimeoutMs, killAfterMs: killGraceMs },
     });
     this.#closing = new PoolClosing({
       proxy: this.proxy,
@@ -310,6 +320,7 @@ export class WorkerPool implements CallTarget {
     if (this.#end === undefined) await this.#workers.awaitConnections();
     if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
     this.#state = "open";
+    this.#hotReload.watch();
     if (this.#options.ambient) pushAmbient(this.proxy.dispatcher);
     return this;
   }
@@ -322,6 +333,7 @@ export class WorkerPool implements CallTarget {
   async #close(graceMs: number): Promise<void> {
     const before = this.#state;
     this.#state = "closing";
+    this.#hotReload.end();
     try {
       if (before === "making") await this.proxy.close();
       else if (before !== "created") await this.#closing.run(graceMs);
@@ -341,12 +353,23 @@ export class WorkerPool implements CallTarget {
     if (this.#ending) return;
     if (this.#state !== "opening") this.#restarts += 1;
     this.proxy.adopt(worker);
+    this.#announced.add(worker.uid);
     void this.#announcements.announce("worker-added", worker);
+  }
+
+  #retire(worker: WorkerMetadata): void {
+    this.proxy.retire(worker.uid);
+    this.#retract(worker);
   }
 
   #drop(uid: string, metadata: WorkerMetadata | undefined): void {
     this.proxy.release(uid);
-    if (metadata !== undefined && !this.#ending)
-      void this.#announcements.announce("worker-dropped", metadata);
+    if (metadata !== undefined) this.#retract(metadata);
+  }
+
+  /** A worker that was retired before it ended has been retracted already. */
+  #retract(worker: WorkerMetadata): void {
+    if (this.#announced.delete(worker.uid) && !this.#ending)
+      void this.#announcements.announce("worker-dropped", worker);
   }
 }

@@ -21,7 +21,7 @@ import type { ChildMessage, WorkerExit, WorkerFactory } from "../process/worker.
 import type { ConnectionId } from "../session/connection-id.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { Occupant } from "./occupant.ts";
+import { Occupant, type Retirement } from "./occupant.ts";
 import type { WorkerEvent } from "./pool-event.ts";
 
 /** The first replacement starts after a tenth of a second; a worker that keeps dying is replaced every half minute. */
@@ -37,6 +37,8 @@ const SOUND_MS = 10_000;
 const LOOP = 3;
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
+/** How long after the first module of a reload the new worker starts. */
+const RELOAD_MS = 20;
 /** Workers that have ended and can still be asked about. */
 const MAX_LOSSES = 4;
 
@@ -51,6 +53,8 @@ export interface WorkerSlotOptions {
   readonly respawn: boolean;
   readonly ready: (worker: WorkerMetadata) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
+  /** A worker that serves is to get no more calls; those under way on it go on. */
+  readonly retired: (metadata: WorkerMetadata) => void;
   readonly event: (event: WorkerEvent) => void;
   /** Another worker of the pool reports that one does not answer. */
   readonly unresponsive: (uid: string, suspicion: Suspicion) => void;
@@ -88,6 +92,11 @@ export class WorkerSlot {
   /** Of all that have not ended. */
   get uids(): readonly string[] {
     return this.#occupants().map(({ uid }) => uid);
+  }
+
+  /** Whether there is a worker, or one is on its way. */
+  get due(): boolean {
+    return this.#respawnAt !== undefined || this.uids.length > 0;
   }
 
   /** Starts the first worker. Rejects when it does not come up. */
@@ -142,6 +151,22 @@ export class WorkerSlot {
     return true;
   }
 
+  /**
+   * Has another worker take the place of this one at once, because its code is old. It gets no more calls, and ends
+   * when it has finished those that it has; one that is starting is replaced before it serves.
+   */
+  renew(retirement: Retirement): void {
+    if (this.#stopping) return;
+    for (const occupant of [this.#previous, this.#current]) {
+      if (occupant === undefined) continue;
+      if (occupant.metadata === undefined) occupant.stale = retirement;
+      else {
+        this.#options.retired(occupant.metadata);
+        this.#leave(occupant, retirement);
+      }
+    }
+  }
+
   /** Tells a worker to take no more root calls of others than the pool that owns it. */
   drain(uid: string, own: ConnectionId): void {
     this.#find(uid)?.worker.notify({ type: "merino:drain", except: own });
@@ -187,6 +212,7 @@ export class WorkerSlot {
       this.#everReady = true;
       occupant.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
+      if (occupant.stale !== undefined) return this.#leave(occupant, occupant.stale);
       this.#options.ready(metadata);
       this.#dismiss();
     } catch (error) {
@@ -215,7 +241,19 @@ export class WorkerSlot {
     if (previous === undefined) return;
     this.#previous = undefined;
     this.#leaving.add(previous);
-    previous.worker.notify({ type: "merino:retire" });
+    previous.retire();
+  }
+
+  /** A worker with old code finishes what it has, and another one starts. */
+  #leave(occupant: Occupant, retirement: Retirement): void {
+    if (this.#previous === occupant) this.#previous = undefined;
+    this.#leaving.add(occupant);
+    this.#options.event({ type: "worker-retired", uid: occupant.uid });
+    occupant.retire(retirement);
+    if (this.#current !== occupant) return;
+    this.#current = undefined;
+    // A reload evaluates many modules, one after the other: it is over by then, as a rule.
+    this.#spawnAfter(RELOAD_MS);
   }
 
   #failed(uid: string, error: unknown): void {
@@ -226,6 +264,7 @@ export class WorkerSlot {
 
   #exited(occupant: Occupant, exit: WorkerExit): void {
     const { uid, metadata } = occupant;
+    occupant.ended();
     const leaving = this.#leaving.delete(occupant);
     const expected = this.#stopping || leaving;
     this.#losses.set(uid, occupant.loss(exit, this.#options.entry));
@@ -263,6 +302,10 @@ export class WorkerSlot {
 
   #spawnLater(attempt: number, delayMs: number): void {
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
+    this.#spawnAfter(delayMs);
+  }
+
+  #spawnAfter(delayMs: number): void {
     if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
     this.#respawnAt = deadlines.after(delayMs, () => {
       this.#respawnAt = undefined;

@@ -33,7 +33,13 @@ export function declaredRoutine(id: string, as: DeclaredAs = {}): DeclaredRoutin
 /** Makes a declaration at the top level of a module. */
 export function declared(subject: object, id: string, as: DeclaredAs = {}): Declaration {
   const { module = "file:///srv/jobs.ts", evaluation: order = 1, ...copy } = as;
-  const evaluation = { order, kind: "import", paths: new Map(), scriptHash: () => undefined } as const;
+  const evaluation = {
+    order,
+    kind: "import",
+    isGuess: false,
+    paths: new Map(),
+    scriptHash: () => undefined,
+  } as const;
   const site = { module, script: module, path: "1:1", isAtTop: true, declaredIn: undefined, evaluation };
   return { ...createDeclaration(subject, site, { id, isIdGiven: false }), ...copy };
 }

@@ -141,6 +141,13 @@ export class Membership {
     this.#fill();
   }
 
+  /** Has a worker that the pool has spawned take no more calls; it is dropped when those under way on it have ended. */
+  retire(uid: string): void {
+    this.#evicted.forget(uid);
+    const member = this.#byUid.get(uid);
+    if (member !== undefined) this.#retire(member);
+  }
+
   /** Handles an event of a discovery. */
   observe(event: DiscoveryEvent): void {
     if (this.#closed) return; // the event was on its way

@@ -255,20 +255,32 @@ test("a module in a webpack bundle that is replaced while it runs is another eva
 test("a module that a bundler's runtime calls without a name is evaluated again in another turn", async () => {
   using files = temporaryPackage({ "src/jobs.js": "", "runtime.cjs": "", "chunk.cjs": "" });
   writeFileSync(files.path("runtime.cjs"), "exports.instantiate = (factory) => factory();");
-  writeFileSync(
-    files.path("chunk.cjs"),
-    `"use strict"; exports.factories = { "[project]/src/jobs.js": () => { siteForTest("${files.url("src/jobs.js")}"); } };`,
-  );
+  const chunk = (comment: string): unknown => {
+    writeFileSync(
+      files.path("chunk.cjs"),
+      `"use strict"; exports.factories = { "[project]/src/jobs.js": () => { siteForTest("${files.url("src/jobs.js")}"); } }; ${comment}`,
+    );
+    delete require.cache[files.path("chunk.cjs")];
+    const { factories } = require(files.path("chunk.cjs")) as { factories: Record<string, unknown> };
+    return factories["[project]/src/jobs.js"];
+  };
   const { instantiate } = require(files.path("runtime.cjs")) as { instantiate(factory: unknown): void };
-  const { factories } = require(files.path("chunk.cjs")) as { factories: Record<string, unknown> };
+  const factory = chunk("");
+  const reevaluated: string[] = [];
+  const end = onReevaluation((module) => reevaluated.push(module));
 
   const found = await evaluationsOf(async () => {
-    instantiate(factories["[project]/src/jobs.js"]);
+    instantiate(factory);
     await turn();
-    instantiate(factories["[project]/src/jobs.js"]);
+    instantiate(factory);
+    // It might have been a callback: only another text is sure to be a reload.
+    assert.deepEqual(reevaluated, []);
+    instantiate(chunk("// changed"));
   });
+  end();
 
-  assert.deepEqual(found, [0, 1]);
+  assert.deepEqual(found, [0, 1, 2]);
+  assert.deepEqual(reevaluated, [files.url("src/jobs.js")]);
 });
 
 test("onReevaluation names a module once per evaluation, before it is declared what is in it, until it is ended", async () => {

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { createDeferred } from "../../../src/internal/deferred.ts";
 import { OwnWorkers } from "../../../src/pool/own-workers.ts";
 import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
+import { eventually } from "../../support/eventually.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 /** A worker that starts, or does not, and ends when it is told to. */
@@ -40,14 +41,16 @@ class StubWorker implements Worker {
   }
 }
 
-/** `starts` tells for each worker, in the order they are made, whether it comes up. */
+/** `starts` tells for each worker, in the order they are made, whether it comes up; those made later do. */
 function useWorkers(starts: readonly boolean[], { respawn = false } = {}) {
   const made: StubWorker[] = [];
   const gone: string[] = [];
+  const retired: string[] = [];
+  const ready: string[] = [];
   const workers = new OwnWorkers({
     size: starts.length,
     factory: (context) => {
-      const worker = new StubWorker(context, starts[made.length] ?? false);
+      const worker = new StubWorker(context, starts[made.length] ?? true);
       made.push(worker);
       return worker;
     },
@@ -55,13 +58,14 @@ function useWorkers(starts: readonly boolean[], { respawn = false } = {}) {
     extra: {},
     startTimeoutMs: 1_000,
     respawn,
-    ready: () => {},
+    ready: ({ uid }) => void ready.push(uid),
     gone: (uid) => void gone.push(uid),
+    retired: ({ uid }) => void retired.push(uid),
     event: () => {},
     // To the first one only.
     connectionTo: (uid) => (uid === made[0]?.uid ? { client: "us", session: 1 } : undefined),
   });
-  return { workers, made, gone, uid: (index: number) => made[index]?.uid ?? "" };
+  return { workers, made, gone, retired, ready, uid: (index: number) => made[index]?.uid ?? "" };
 }
 
 test("OwnWorkers starts one in every place and says which did not come up", async () => {
@@ -136,4 +140,29 @@ test("OwnWorkers kills the blocked one at once, and knows of whom it lost by who
   assert.equal(await workers.describeLoss("somebody else's"), undefined);
   assert.deepEqual(gone, [uid(1)]);
   await workers.stop(0);
+});
+
+test("OwnWorkers puts new ones in the places of those that serve, which finish their calls", async () => {
+  const { workers, made, gone, retired, ready, uid } = useWorkers([true, true]);
+  await workers.start(undefined);
+
+  workers.renew({ graceMs: 50_000, killAfterMs: 5 });
+
+  assert.deepEqual(retired, [uid(0), uid(1)]);
+  assert.equal(workers.due, true);
+  await eventually(() => ready.length === 4);
+  assert.deepEqual(
+    made.map(({ notices }) => notices),
+    [[{ type: "merino:retire" }], [{ type: "merino:retire" }], [], []],
+  );
+  // A second reload finds the new ones.
+  workers.renew({ graceMs: 50_000, killAfterMs: 5 });
+  assert.deepEqual(retired.slice(2), [uid(2), uid(3)]);
+  await eventually(() => ready.length === 6);
+  await workers.stop(7);
+  assert.deepEqual(
+    made.map(({ killAfter }) => killAfter),
+    made.map(() => [7]),
+  );
+  assert.equal(gone.length, 6);
 });

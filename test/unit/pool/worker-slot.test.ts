@@ -69,6 +69,7 @@ function useSlot({ respawn = true } = {}) {
     respawn,
     ready: ({ uid }) => log.push(`ready ${nameOf(uid)}`),
     gone: (uid) => log.push(`gone ${nameOf(uid)}`),
+    retired: ({ uid }) => log.push(`retired ${nameOf(uid)}`),
     event: (event) => void events.push(event),
     unresponsive: (uid, { culprit }) => log.push(`unresponsive ${uid} ${culprit}`),
     importFailed: (uid) => log.push(`import failed ${uid}`),
@@ -285,5 +286,83 @@ test("WorkerSlot passes on what its worker says of others", async () => {
   worker.onMessage?.({ type: "merino:import-failed", uid: "y" });
 
   assert.deepEqual(log.slice(1), ["unresponsive x spin", "import failed y"]);
+  await slot.stop(0);
+});
+
+const RETIREMENT = { graceMs: Number.POSITIVE_INFINITY, killAfterMs: 5 };
+
+test("WorkerSlot has a worker with old code take no more calls at once, and starts another, also one that never respawns", async () => {
+  const { slot, log, worker, makes, started } = useSlot({ respawn: false });
+  const old = await started();
+
+  slot.renew(RETIREMENT);
+  assert.deepEqual(log, ["ready w0", "retired w0"]);
+  assert.deepEqual(old.notices, ["merino:retire"]);
+  old.end();
+  await old.exited;
+  await makes(2);
+  assert.equal(slot.due, true);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1"));
+
+  assert.deepEqual(log, ["ready w0", "retired w0", "gone w0", "ready w1"]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot replaces a worker that was starting during a reload before it serves", async () => {
+  const { slot, log, worker, makes, ofType } = useSlot();
+  const starting = slot.start();
+  slot.renew(RETIREMENT);
+  slot.renew(RETIREMENT);
+
+  worker(0).become("ready");
+  await starting;
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1"));
+
+  assert.deepEqual(log, ["ready w1"]);
+  assert.deepEqual(worker(0).notices, ["merino:retire"]);
+  assert.equal(ofType("worker-retired").length, 1);
+  await slot.stop(0);
+});
+
+test("WorkerSlot retires the one that serves and the one that was to replace it, in one reload", async () => {
+  const { slot, log, worker, makes, started } = useSlot();
+  const first = await started();
+  slot.replace(first.uid);
+  await makes(2);
+
+  slot.renew(RETIREMENT);
+  worker(1).become("ready");
+  await makes(3);
+  worker(2).become("ready");
+  await eventually(() => log.includes("ready w2"));
+
+  assert.deepEqual(log, ["ready w0", "retired w0", "ready w2"]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot ends a retired worker that takes longer than its calls may", async () => {
+  const { slot, makes, started } = useSlot();
+  const old = await started();
+
+  slot.renew({ graceMs: 1, killAfterMs: 0 });
+
+  await eventually(() => old.killed, { what: "it was ended" });
+  await makes(2);
+  await slot.stop(0);
+});
+
+test("WorkerSlot tells what became of a retired worker, and kills it if it is blocked", async () => {
+  const { slot, makes, started } = useSlot();
+  const old = await started();
+  slot.renew(RETIREMENT);
+
+  slot.kill(old.uid, { culprit: "jobs.js#spin", certain: true });
+
+  assert.equal(old.killed, true);
+  assert.equal((await slot.describe(old.uid))?.culprit, "jobs.js#spin");
+  await makes(2);
   await slot.stop(0);
 });

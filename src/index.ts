@@ -39,8 +39,10 @@ export {
   WorkerConnection,
   type WorkerConnectionOptions,
 } from "./client/worker-connection.ts";
+export type { OpenWorkerOptions } from "./process/open-worker-options.ts";
 export { ProcessWorker } from "./process/process-worker.ts";
 export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
+export type { CloseWorkerOptions, RunningWorker } from "./process/running-worker.ts";
 export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-options.ts";
 export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
 export type { WorkerMetadata } from "./wire/worker-metadata.ts";

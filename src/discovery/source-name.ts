@@ -37,8 +37,14 @@ export function describeSource(descriptor: DiscoveryDescriptor | undefined): str
   const { kind, parameters } = descriptor;
   const workers: unknown = parameters?.workers;
   if (kind === "static" && Array.isArray(workers)) return `a list of ${workers.length}`;
-  const name = sourceName(descriptor);
-  return name.startsWith("{") ? `a discovery of kind '${kind.slice(0, 64)}'` : `'${name}'`;
+  return isNameable(descriptor)
+    ? `'${sourceName(descriptor)}'`
+    : `a discovery of kind '${kind.slice(0, 64)}'`;
+}
+
+/** Whether a source has such a name: a worker can be told of it, and knows it again. */
+export function isNameable(descriptor: DiscoveryDescriptor): boolean {
+  return /^(?:local|lan|dns):/.test(sourceName(descriptor));
 }
 
 /** Data as text such that equal data gives equal text, whatever the order of fields. */

@@ -28,7 +28,7 @@ async function stop(): Promise<void> {
 
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
-  const { network, modules, accept } = link.init;
+  const { network, modules, accept, discoveries } = link.init;
   if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
   worker = WorkerHost.start({
     uid,
@@ -42,7 +42,7 @@ async function start(): Promise<void> {
     modules,
     accept,
     importOnDemand: true,
-    discoveries: [],
+    discoveries: discoveries ?? [],
     imports: { begun: link.importing, ended: link.imported },
     unresponsive: link.unresponsive,
     importFailed: link.importFailed,

@@ -5,6 +5,7 @@
 import type { Discovery, DiscoveryDescriptor, Publisher } from "../discovery/discovery.ts";
 import { AdvertisementDirectory } from "../discovery/local/advertisement-directory.ts";
 import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
+import { isNameable } from "../discovery/source-name.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
@@ -39,6 +40,12 @@ export class Announcements {
   /** The descriptor with which nested calls find the workers; absent: the discovery works in this process only. */
   get descriptor(): DiscoveryDescriptor | undefined {
     return this.#discovery?.descriptor;
+  }
+
+  /** The same, unless it is a private one: others, on other hosts perhaps, may name it. */
+  get shared(): readonly DiscoveryDescriptor[] {
+    const descriptor = this.#private === undefined ? this.descriptor : undefined;
+    return descriptor !== undefined && isNameable(descriptor) ? [descriptor] : [];
   }
 
   /** Takes the discovery to announce in. */

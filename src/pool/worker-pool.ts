@@ -12,12 +12,11 @@ import { currentScope, pushAmbient, runInScope } from "../context/scope.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
-import { PoolInWorkerError } from "../errors/pool-in-worker-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { warnOnce } from "../internal/warn-once.ts";
-import { workerRole } from "../internal/worker-role.ts";
-import { entryModule } from "../process/launch/entry-module.ts";
+import { programEntry } from "../process/launch/entry-module.ts";
+import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Announcements } from "./announcements.ts";
 import { HotReload } from "./hot-reload.ts";
@@ -92,6 +91,7 @@ export class WorkerPool implements CallTarget {
       retired: (metadata) => this.#retire(metadata),
       event: (event) => this.#events.publish(event),
       connectionTo: (uid) => this.proxy.connectionTo(uid),
+      discoveries: () => this.#announcements.shared,
     });
     this.proxy = new WorkerProxy(proxy, {
       id: this.id,
@@ -140,15 +140,8 @@ export class WorkerPool implements CallTarget {
    * @throws {@link PoolInWorkerError} when any other module opens a pool while a worker imports it.
    */
   open(): Promise<this> {
-    const verdict = workerRole()?.onOpen() ?? "allowed";
-    if (verdict === "suspend") return new Promise(() => {});
-    if (verdict === "refuse") {
-      return Promise.reject(
-        new PoolInWorkerError(
-          "Cannot open a pool here: a worker is importing this module to find its routines, and would start workers without end; open pools in the program's entry module, or inside functions that it calls",
-        ),
-      );
-    }
+    const refusal = refusalToOpen("pool");
+    if (refusal !== undefined) return refusal;
     if (this.#state !== "created") {
       return Promise.reject(
         new PoolClosedError(`Cannot open a pool twice: this one is ${this.#state}; make a new WorkerPool`),
@@ -291,9 +284,6 @@ export class WorkerPool implements CallTarget {
 
   async #start(): Promise<this> {
     const { size, partsAreMade } = this.#options;
-    const role = workerRole();
-    // In a worker, the entry of this process is the worker host; the program is that of its parent.
-    const entry = role === undefined ? entryModule() : role.entry;
     try {
       // Workers are announced in what is made: that comes first.
       if (partsAreMade) await this.proxy.open();
@@ -307,7 +297,7 @@ export class WorkerPool implements CallTarget {
     }
     if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
     const opened = partsAreMade ? undefined : this.proxy.open();
-    const [errors] = await Promise.all([this.#workers.start(entry), opened]);
+    const [errors] = await Promise.all([this.#workers.start(programEntry()), opened]);
     // Workers that a close() has stopped did not fail.
     if (errors.length > 0 && this.#end === undefined) {
       await this.close({ grace: 0 });

@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { inspect } from "node:util";
 import type { Suspicion } from "../client/members/member-supply.ts";
+import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -49,6 +50,8 @@ export interface WorkerSlotOptions {
   /** Further entries of the worker's record. */
   readonly extra: Readonly<Record<string, string>>;
   readonly entry: string | undefined;
+  /** Where the pool announces the worker, for others to find. */
+  readonly discoveries?: () => readonly DiscoveryDescriptor[];
   readonly startTimeoutMs: number;
   readonly respawn: boolean;
   readonly ready: (worker: WorkerMetadata) => void;
@@ -181,13 +184,14 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, startTimeoutMs } = this.#options;
+    const { factory, tags, extra, entry, startTimeoutMs, discoveries } = this.#options;
+    const context = { tags, extra, entry, startTimeoutMs };
     let path: string;
     let occupant: Occupant;
     try {
       path = socketPath();
       removeAtExit(path);
-      occupant = new Occupant(factory({ uid, socketPath: path, tags, extra, startTimeoutMs, entry }));
+      occupant = new Occupant(factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() }));
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);

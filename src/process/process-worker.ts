@@ -4,19 +4,25 @@
  * start failed has gone when `start()` rejects.
  */
 import type { ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
+import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
-import { controlSocketPath } from "../transport/unix/socket-path.ts";
+import { controlSocketPath, socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ChildOutput } from "./child-output.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
 import { currentDirectory } from "./launch/directory.ts";
+import { programEntry } from "./launch/entry-module.ts";
 import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
+import { refusalToOpen } from "./open-permit.ts";
+import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
+import { RunningWorker } from "./running-worker.ts";
 import { StopLadder } from "./stop-ladder.ts";
 import type {
   ChildMessage,
@@ -47,6 +53,9 @@ const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
     "merino:import-failed": true,
   } satisfies Record<ChildMessage["type"], true>),
 );
+
+/** As a pool's, unless `startTimeout` says otherwise. */
+const DEFAULT_START_TIMEOUT_MS = 60_000;
 
 const NEVER_STARTED: WorkerExit = { exitCode: undefined, signal: undefined, stderr: "" };
 
@@ -99,9 +108,44 @@ export class ProcessWorker implements Worker {
         network: resolved.network,
         modules: resolved.modules,
         accept: resolved.accept,
+        discoveries: context.discoveries,
       };
       return new ProcessWorker({ programUrl, init, options: resolved }, context);
     };
+  }
+
+  /**
+   * Starts one worker, without a pool, and announces it for others to find: a worker that lives for as long as this
+   * program wants, or as this process does. Like an open pool, it does not keep the process alive.
+   *
+   * In a worker that imports the program's entry module it never settles, as `WorkerPool.open`.
+   *
+   * @param options As for {@link ProcessWorker.factory}, and where and how it is announced.
+   * @returns The worker, which serves. Whoever has opened it closes it.
+   * @throws {@link InvalidOptionError} for an option that cannot be accepted, also by the discovery.
+   * @throws {@link WorkerStartError} when it does not come up. Nothing is left running.
+   * @throws {@link PoolInWorkerError} when any other module opens a worker while a worker imports it.
+   * @example
+   * await using worker = await ProcessWorker.open({ discovery: new LocalDiscovery("thumbs"), tags: ["gpu"] });
+   * console.log(worker.address);
+   */
+  static async open(options: OpenWorkerOptions = {}): Promise<RunningWorker> {
+    const refusal = refusalToOpen("worker");
+    if (refusal !== undefined) return refusal;
+    const { discovery, announcedIn, tags, extra, factory } = resolveOpenWorker(options);
+    const create = ProcessWorker.factory(factory);
+    const path = socketPath();
+    removeAtExit(path);
+    const worker = create({
+      uid: randomUUID(),
+      socketPath: path,
+      tags,
+      extra,
+      startTimeoutMs: DEFAULT_START_TIMEOUT_MS,
+      entry: programEntry(),
+      discoveries: announcedIn,
+    });
+    return RunningWorker.start(worker, { socketPath: path, discovery });
   }
 
   private constructor(launch: WorkerLaunch, context: WorkerContext) {

@@ -2,11 +2,25 @@
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
 /** Of a record. One entry of `extra` is left to the library. */
+const MAX_TAGS = 256;
 const MAX_EXTRA = 255;
 const MAX_TEXT = 256;
 const MAX_EXTRA_VALUE = 4_096;
 /** Entries that the library makes itself begin so. */
 const RESERVED = "merino.";
+
+/**
+ * Checks the tags of a worker.
+ *
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `tags`).
+ */
+export function resolveTags(tags: unknown): readonly string[] {
+  if (Array.isArray(tags) && tags.length <= MAX_TAGS && tags.every(isTag)) return [...tags];
+  throw new InvalidOptionError("tags", {
+    value: tags,
+    expected: `at most ${MAX_TAGS} strings of 1 to ${MAX_TEXT} characters`,
+  });
+}
 
 /**
  * Checks the further entries of a worker's record.
@@ -32,4 +46,8 @@ function isEntry([name, value]: readonly [string, unknown]): boolean {
 
 function isText(value: unknown): boolean {
   return typeof value === "string" && value.length <= MAX_EXTRA_VALUE;
+}
+
+function isTag(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && value.length <= MAX_TEXT;
 }

@@ -1,4 +1,5 @@
 /** The port between a pool and the workers it spawns, whether these are processes or something else. */
+import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
@@ -87,6 +88,11 @@ export interface WorkerContext {
    * see `host/modules/module-loader.ts`.
    */
   readonly entry: string | undefined;
+  /**
+   * Where the worker will be announced, as data: over the network, calls nested in its tasks reach the workers of these
+   * and no others. Default: nowhere.
+   */
+  readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
 }
 
 /** Makes a worker for a pool. */

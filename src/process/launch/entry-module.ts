@@ -6,6 +6,7 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { workerRole } from "../../internal/worker-role.ts";
 import { currentDirectory, launchDirectory } from "./directory.ts";
 import { isEvaluated } from "./inheritance.ts";
 
@@ -40,6 +41,13 @@ export function entryModule(start: ProgramStart = thisProcess()): string | undef
     // Standard input with arguments, a file removed since: nothing a worker could import.
     return undefined;
   }
+}
+
+/** The entry module of the program that this process runs, or belongs to as a worker; undefined if it has none. */
+export function programEntry(): string | undefined {
+  const role = workerRole();
+  // In a worker, the entry of this process is the worker host; the program is that of its parent.
+  return role === undefined ? entryModule() : role.entry;
 }
 
 function thisProcess(): ProgramStart {

@@ -3,6 +3,7 @@
  * no round trip. The worker takes the variable out of its environment before any code of the user runs, so that
  * processes that a routine starts do not inherit it.
  */
+import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";
 
@@ -31,6 +32,8 @@ export interface WorkerInit {
   readonly modules: readonly string[];
   /** `file:` URL of the module with its backpressure hook. */
   readonly accept?: string | undefined;
+  /** Discoveries that callers over the network may name for calls nested in their tasks: those it is announced in. */
+  readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
 }
 
 /** Name of the environment variable that carries a {@link WorkerInit} to a child process. */

@@ -1,0 +1,173 @@
+/**
+ * A worker that a program has started by itself, without a pool: announced in a discovery, if it was given one, until it
+ * is closed or ends. How its process is started and ended is the worker's own affair.
+ */
+import { rmSync } from "node:fs";
+import type { Discovery, Publisher } from "../discovery/discovery.ts";
+import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { errorText } from "../internal/error-text.ts";
+import { keepAlive, letExit } from "../internal/liveness.ts";
+import { forgetAtExit } from "../internal/remove-at-exit.ts";
+import { deadlines } from "../internal/time/deadline-queue.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
+import { warn } from "../internal/warn.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { Worker, WorkerExit } from "./worker.ts";
+
+/** How a worker is ended that a program has started by itself. */
+export interface CloseWorkerOptions {
+  /**
+   * Milliseconds, from 0, granted to calls in flight: 0 ends them at once, `Infinity` waits for all of them.
+   * Default 60 000.
+   */
+  readonly grace?: number | undefined;
+}
+
+const DEFAULT_GRACE_MS = 60_000;
+/** How long a worker whose calls have ended, or are out of time, may take to end before it is killed. */
+const KILL_AFTER_MS = 5_000;
+/** How long taking back the announcement may take: the end of a worker cannot depend on a server's. */
+const RETRACT_MS = 5_000;
+
+/** A worker that serves. Made by {@link ProcessWorker.open}. */
+export class RunningWorker implements AsyncDisposable {
+  /** Its record, as it is announced. */
+  readonly metadata: WorkerMetadata;
+  /** Resolves once its process has gone, for whatever reason, with how it ended. Never rejects. */
+  readonly exited: Promise<WorkerExit>;
+  readonly #worker: Worker;
+  readonly #socketPath: string;
+  readonly #publisher: Publisher | undefined;
+  readonly #graceOver = createDeferred();
+  #retracting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts a worker and announces it. When that fails, nothing is left running.
+   *
+   * @param socketPath As the worker was told; the file is removed in the end.
+   * @throws What keeps the worker from starting, or from being announced.
+   */
+  static async start(
+    worker: Worker,
+    options: { readonly socketPath: string; readonly discovery: Discovery | undefined },
+  ): Promise<RunningWorker> {
+    const { socketPath, discovery } = options;
+    try {
+      const metadata = await worker.start();
+      const running = new RunningWorker(worker, { metadata, socketPath, publisher: discovery?.publisher() });
+      await running.#announce();
+      return running;
+    } catch (error) {
+      await worker.stop({ killAfter: KILL_AFTER_MS });
+      removeSocket(socketPath);
+      throw error;
+    }
+  }
+
+  private constructor(
+    worker: Worker,
+    parts: {
+      readonly metadata: WorkerMetadata;
+      readonly socketPath: string;
+      readonly publisher: Publisher | undefined;
+    },
+  ) {
+    this.#worker = worker;
+    this.metadata = parts.metadata;
+    this.#socketPath = parts.socketPath;
+    this.#publisher = parts.publisher;
+    this.exited = worker.exited;
+    void worker.exited.then(() => this.#ended());
+  }
+
+  /** Where callers reach it: `host:port` or `[v6]:port` with a `host`, otherwise `unix:/path`. */
+  get address(): string {
+    return this.metadata.address;
+  }
+
+  /**
+   * Ends it: it is retracted from its discovery, takes no more calls, lets those in flight end within the grace, and
+   * ends. Idempotent; a later, shorter grace shortens it. Resolves when its process has gone.
+   *
+   * @throws {@link InvalidOptionError} at once, for a grace that is no duration.
+   */
+  close(options: CloseWorkerOptions = {}): Promise<void> {
+    assertKnownOptions(options, { grace: true });
+    const { grace: graceMs = DEFAULT_GRACE_MS } = options;
+    assertDuration("grace", graceMs);
+    if (graceMs === 0) this.#graceOver.resolve();
+    else if (
+      graceMs !== Number.POSITIVE_INFINITY &&
+      (this.#closing === undefined || options.grace !== undefined)
+    ) {
+      const over = deadlines.after(graceMs, this.#graceOver.resolve);
+      void this.exited.then(() => deadlines.cancel(over));
+    }
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** As {@link close}, with the default grace: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #announce(): Promise<void> {
+    try {
+      await this.#publisher?.publish({ type: "worker-added", worker: this.metadata });
+    } catch (error) {
+      await this.#retract();
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    keepAlive();
+    try {
+      // Callers find others first.
+      await Promise.race([this.#retract(), this.#graceOver.promise]);
+      this.#worker.notify({ type: "merino:retire" });
+      await Promise.race([this.exited, this.#graceOver.promise]);
+      await this.#worker.stop({ killAfter: KILL_AFTER_MS });
+      await this.#retract();
+    } finally {
+      letExit();
+    }
+  }
+
+  /** Its process has gone, asked to or not: nobody is to look for it any more. */
+  async #ended(): Promise<void> {
+    removeSocket(this.#socketPath);
+    await this.#retract();
+  }
+
+  /** Takes the announcement back. Never rejects. */
+  #retract(): Promise<void> {
+    this.#retracting ??= this.#closePublisher();
+    return this.#retracting;
+  }
+
+  async #closePublisher(): Promise<void> {
+    const publisher = this.#publisher;
+    if (publisher === undefined) return;
+    try {
+      const closed = (async (): Promise<true> => {
+        await publisher.close();
+        return true;
+      })();
+      if ((await waitAtMost(RETRACT_MS, closed)) === undefined) {
+        throw new Error(`its publisher has not closed within ${RETRACT_MS} ms`);
+      }
+    } catch (error) {
+      warn("MERINO_PUBLISH_FAILED", `Cannot retract worker '${this.metadata.uid}': ${errorText(error)}`);
+    }
+  }
+}
+
+/** A worker that was killed could not. */
+function removeSocket(path: string): void {
+  rmSync(path, { force: true });
+  forgetAtExit(path);
+}

@@ -36,7 +36,10 @@ export class RefusalRecord {
    * on to a worker that has not tried the import yet.
    */
   endsWithImport = false;
-  /** Whether it waits for a worker that takes the place of one in which an import has failed. */
+  /**
+   * Whether it waits for a worker that takes the place of one that would not take it: of one that ends, or in which an
+   * import has failed. What others have answered before or after that does not matter.
+   */
   awaitsReplacement = false;
   /** Whether every refusal so far was for the version, and the version of the last such worker; "" if it did not say. */
   #onlyVersion = true;
@@ -55,7 +58,7 @@ export class RefusalRecord {
   /** @param cause The error behind the refusal, where there is one. */
   add(uid: string, nack: Nack, cause?: unknown): void {
     this.#standing.add(uid);
-    this.awaitsReplacement = false;
+    if (nack.code === NackCode.DRAINING) this.awaitsReplacement = true;
     const reason = REASONS[nack.code] ?? "refused";
     const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
@@ -73,8 +76,12 @@ export class RefusalRecord {
     this.#standing.clear();
   }
 
-  /** The error for the caller when nobody is left to ask. */
-  toError(definition: RoutineDefinition): Error {
+  /**
+   * The error for the caller when nobody is left to ask.
+   *
+   * @param lastStartError Why no other worker has come, where that is known.
+   */
+  toError(definition: RoutineDefinition, lastStartError?: Error): Error {
     if (this.#onlyVersion && this.#otherVersion !== "") {
       return new VersionError(version, this.#otherVersion, {
         cause: new NoWorkersAvailableError(this.#reasons),
@@ -88,7 +95,7 @@ export class RefusalRecord {
         : new NoWorkersAvailableError(this.#reasons, causedBy(cause));
     }
     if (!this.#onlyUnknown || this.#unknownReason === undefined)
-      return new NoWorkersAvailableError(this.#reasons);
+      return new NoWorkersAvailableError(this.#reasons, causedBy(lastStartError));
     const hint =
       declaredIn === undefined
         ? ""
@@ -128,10 +135,16 @@ export function refusalError(routine: string, nack: Nack, cause?: unknown): Erro
  * was asked.
  *
  * @param members The members, which tell why they were not asked.
+ * @param lastStartError Why no other worker has come, where that is known.
  */
 export function noTakerError(
   call: { readonly refusals: RefusalRecord | undefined; readonly definition: RoutineDefinition },
   members: { whyNone(): readonly Refusal[] },
+  lastStartError: Error | undefined,
 ): Error {
-  return call.refusals?.toError(call.definition) ?? new NoWorkersAvailableError(members.whyNone());
+  const { refusals, definition } = call;
+  return (
+    refusals?.toError(definition, lastStartError) ??
+    new NoWorkersAvailableError(members.whyNone(), causedBy(lastStartError))
+  );
 }

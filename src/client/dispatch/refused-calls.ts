@@ -71,7 +71,8 @@ export class RefusedCalls {
     const cause = this.#causeOf(nack);
     const refusals = call.noteRefusal(nack, cause);
     if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
-      refusals.awaitsReplacement = !call.nested && !refusals.endsWithImport;
+      if (refusals.endsWithImport) refusals.awaitsReplacement = false;
+      else if (!call.nested) refusals.awaitsReplacement = true;
     }
     this.#redirect(call, nack, cause);
   }
@@ -82,6 +83,7 @@ export class RefusedCalls {
     if (!started) {
       counts.redirected += 1;
       call.unsent();
+      if (call.refusals !== undefined) call.refusals.awaitsReplacement = true; // as one that nobody has refused does
       const reason = error ?? new WorkerLostError("its connection ended", { uid: call.lastUid });
       if (call.offer?.refused(reason) !== true) waiting.addFirst(call);
       return;
@@ -135,18 +137,9 @@ export class RefusedCalls {
     call.unsent();
     if (call.offer?.refused(refusalError(call.routine, nack, cause)) === true) return; // the balancer names the next
     const verdict = placement.place(call);
-    if (verdict !== "wait") {
-      waiting.keep(call, verdict);
-    } else if (nack.code === NackCode.FULL && !call.nested && !placement.untried(call, "ready")) {
-      this.#retries.add(call, nack.retryAfterMs); // everybody is busy with others' calls: again in a moment
-    } else if (placement.untried(call, "all")) {
-      waiting.addRefused(call); // a member without room, or one that is still connecting
-    } else if (nack.code === NackCode.DRAINING && !call.nested) {
-      // A nested call would be sent to the same worker again, draining or not, and so without end.
-      call.refusals?.forgive(); // a replacement may be on its way; the wait for it is bounded
-      waiting.addFirst(call);
-    } else {
-      waiting.keep(call, "none");
-    }
+    const full = nack.code === NackCode.FULL && !call.nested && !placement.untried(call, "ready");
+    // Where everybody is busy with others' calls: again in a moment.
+    if (verdict === "wait" && full) this.#retries.add(call, nack.retryAfterMs);
+    else waiting.keep(call, verdict);
   }
 }

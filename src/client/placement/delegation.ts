@@ -60,7 +60,8 @@ export class Delegation implements Offer {
    */
   get outcome(): "sent" | "wait" | "none" {
     if (!this.#exhausted) return "sent";
-    const busy = this.#call.refusals?.stand !== true && this.#candidates.some(({ room }) => !room);
+    const { refusals } = this.#call;
+    const busy = this.#candidates.some(({ uid, room }) => !room && refusals?.has(uid) !== true);
     return busy || this.#lost ? "wait" : "none";
   }
 

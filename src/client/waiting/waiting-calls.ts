@@ -8,7 +8,6 @@
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
-import { noTakerError } from "../call/refusal-record.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberSupply } from "../members/member-supply.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";
@@ -59,8 +58,10 @@ export class WaitingCalls implements MemberWaiter<Member> {
   /** Treats a call that is in no queue according to the verdict of its placement. */
   keep(call: Call, verdict: Verdict): void {
     if (verdict === "sent") return;
-    if (verdict === "wait") this.add(call);
-    else if (verdict === "none") this.#giveUp(call);
+    if (verdict === "wait") {
+      if (call.refusals?.stand === true) this.#keepRefused(call);
+      else this.add(call);
+    } else if (verdict === "none") this.#giveUp(call);
     else if (verdict instanceof Delegation) this.#keepLater(call, verdict);
     else {
       this.#anybody = true;
@@ -77,16 +78,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** Adds a call that has had its turn before: it is the next. */
   addFirst(call: Call): void {
-    this.#anybody = true;
-    this.#queueOf(call).unshift(call);
-    this.#expectMembers();
+    if (call.refusals?.stand === true) this.#keepRefused(call);
+    else {
+      this.#anybody = true;
+      this.#queueOf(call).unshift(call);
+      this.#expectMembers();
+    }
     this.#drainSoon();
-  }
-
-  /** Adds a call that some member has refused and that another one, without room, connecting or on its way, may take. */
-  addRefused(call: Call): void {
-    this.#anybody = true;
-    this.#refused.add(call);
   }
 
   /** Places a call that is in no queue and has had its turn before; if nobody takes it, it is the next. */
@@ -120,10 +118,20 @@ export class WaitingCalls implements MemberWaiter<Member> {
     this.#anybody = this.size > 0;
   }
 
-  /** Fails a call that nobody takes, unless it waits for a worker that is on its way. */
+  /**
+   * Keeps a call that some member has refused and that another one, without room, connecting or on its way, may take.
+   * It never waits among those that anybody may take: it would hold them up.
+   */
+  #keepRefused(call: Call): void {
+    if (!this.#refused.mayWait(call)) return this.#refused.giveUp(call);
+    this.#anybody = true;
+    this.#refused.add(call);
+  }
+
+  /** Fails a call for which nobody is named any more, unless it waits for a worker that is on its way. */
   #giveUp(call: Call): void {
-    if (call.refusals?.awaitsReplacement === true && this.#options.supply.memberDue) this.addRefused(call);
-    else call.fail(noTakerError(call, this.#options.members));
+    if (this.#refused.addUnnamed(call)) this.#anybody = true;
+    else this.#refused.giveUp(call);
   }
 
   #queueOf(call: Call): CallQueue {
@@ -174,7 +182,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
       if (verdict !== "wait") {
         this.#refused.delete(call);
         this.keep(call, verdict);
-      } else if (!this.#refused.mayWait(call)) this.#refused.giveUp(call);
+      } else this.#refused.review(call);
     }
   }
 

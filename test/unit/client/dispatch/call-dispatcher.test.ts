@@ -522,6 +522,45 @@ describe("CallDispatcher", () => {
     assert.ok(t.dispatcher.counts.redirected < 10, `asked ${t.dispatcher.counts.redirected} times`);
   });
 
+  const roomOnly: Balancer = {
+    *delegate(_task, view) {
+      for (const { uid, room } of view) {
+        if (!room) continue;
+        try {
+          if ((yield uid) !== undefined) return;
+        } catch {
+          // The next.
+        }
+      }
+    },
+  };
+  for (const [kind, balancer] of Object.entries({
+    "with a fast path": new LeastBusyBalancer(),
+    "without a fast path": roomOnly,
+  })) {
+    test(`keeps a call that a draining worker refused when the other one leaves, for a balancer ${kind}`, async () => {
+      const draining = { code: NackCode.DRAINING, reason: "", retryAfterMs: 0, version: "" };
+      await using t = useDispatcher({ balancer, refusing: { a: draining } });
+      t.add("b", { hold: () => new Promise(() => {}) });
+      await t.ready(1);
+      t.carrier("b").pause();
+      void t.call("hold").catch(() => {}); // b has no room
+      t.add("a", {});
+      await t.ready(2);
+      const sum = t.call("add", [1, 2]);
+      sum.catch(() => {}); // judged below
+      await eventually(() => t.dispatcher.counts.redirected === 1 && t.dispatcher.queued === 1);
+
+      const { metadata } = t.membership.get("b") ?? assert.fail();
+      t.membership.observe({ type: "worker-dropped", worker: metadata });
+      await pause(10);
+
+      assert.equal(t.dispatcher.counts.failed, 0);
+      t.add("c", { add });
+      assert.equal(await sum, 3);
+    });
+  }
+
   test("reports each step of a call, with the worker's version as its Ack said", async () => {
     const events: TaskEvent[] = [];
     await using t = useDispatcher({ events });

@@ -1,15 +1,28 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
 import { WaitingCalls } from "../../../../src/client/waiting/waiting-calls.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
+import { RoutineNotFoundError } from "../../../../src/errors/routine-not-found-error.ts";
+import { deadlines } from "../../../../src/internal/time/deadline-queue.ts";
+import { NackCode, refusalName } from "../../../../src/wire/messages/nack-code.ts";
 import { type CallWish, stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 /** Waiting calls whose members the test plays. */
 function useWaiting(timeoutMs = 60_000) {
   const members = new Map([stubMember("a"), stubMember("b")].map((member) => [member.uid, member]));
-  const world = { takes: 0, anyTaker: true, memberDue: true, untried: true };
+  const world = {
+    takes: 0,
+    /** The answer to calls that nobody takes. */
+    verdict: "wait" as "wait" | "none",
+    anyTaker: true,
+    memberDue: true,
+    untried: true,
+    untriedReady: true,
+  };
   const placed: string[] = [];
   const failed: string[] = [];
   const waiting = new WaitingCalls({
@@ -26,9 +39,9 @@ function useWaiting(timeoutMs = 60_000) {
       get anyTaker(): boolean {
         return world.anyTaker;
       },
-      untried: () => world.untried,
+      untried: (_call, among) => world.untried && (among === "all" || world.untriedReady),
       place: (call) => {
-        if (world.takes === 0) return "wait";
+        if (world.takes === 0) return world.verdict;
         world.takes -= 1;
         placed.push(call.routine);
         return "sent";
@@ -53,12 +66,20 @@ function useWaiting(timeoutMs = 60_000) {
     call(name: string, wish?: CallWish) {
       return Object.assign(stubCall(name, wish), {
         fail(error: unknown) {
-          assert.ok(error instanceof NoWorkersAvailableError);
+          assert.ok(error instanceof NoWorkersAvailableError || error instanceof RoutineNotFoundError);
           failed.push(name);
         },
       });
     },
   };
+}
+
+/** Marks a call as refused, by one worker after the other. */
+function refused<C extends ReturnType<typeof stubCall>>(call: C, ...codes: readonly number[]): C {
+  const refusals = new RefusalRecord();
+  for (const [at, code] of codes.entries())
+    refusals.add(`refuser ${at}`, { code, reason: "", retryAfterMs: 0, version: "" });
+  return Object.assign(call, { refusals });
 }
 
 describe("WaitingCalls", () => {
@@ -187,8 +208,8 @@ describe("WaitingCalls", () => {
 
   test("gives a refused call up when nobody is left who has not refused it", () => {
     const { waiting, world, failed, placed, call } = useWaiting();
-    waiting.addRefused(call("1"));
-    waiting.addRefused(call("2"));
+    waiting.keep(refused(call("1"), NackCode.UNKNOWN_ROUTINE), "wait");
+    waiting.keep(refused(call("2"), NackCode.UNKNOWN_ROUTINE), "wait");
 
     waiting.drain();
     assert.deepEqual(failed, []);
@@ -203,12 +224,94 @@ describe("WaitingCalls", () => {
 
   test("gives a refused call up in time when those that are left do not become ready", async () => {
     const { waiting, world, failed, call } = useWaiting(20);
-    world.untried = false;
+    world.untriedReady = false;
 
-    waiting.addRefused(call("1"));
+    waiting.keep(refused(call("1"), NackCode.UNKNOWN_ROUTINE), "wait");
 
     await eventually(() => failed.length > 0);
     assert.deepEqual(failed, ["1"]);
     assert.equal(waiting.size, 0);
+  });
+
+  for (const codes of [
+    [NackCode.DRAINING],
+    [NackCode.DRAINING, NackCode.UNKNOWN_ROUTINE],
+    [NackCode.UNKNOWN_ROUTINE, NackCode.DRAINING],
+  ]) {
+    for (const nested of [false, true]) {
+      for (const verdict of ["wait", "none"] as const) {
+        const answers = codes.map(refusalName).join(", ");
+        test(`keeps a ${nested ? "nested" : "root"} call refused (${answers}) for the next worker when placing says ${verdict}`, () => {
+          const { waiting, world, failed, placed, call } = useWaiting();
+          world.untried = false;
+
+          waiting.keep(refused(call("1", { nested }), ...codes), verdict);
+          waiting.drain();
+
+          assert.deepEqual(failed, []);
+          world.takes = 1;
+          waiting.drain();
+          assert.deepEqual(placed, ["1"]);
+          assert.equal(waiting.size, 0);
+        });
+      }
+    }
+  }
+
+  test("fails a call refused by a worker that drains at once when no other can come", () => {
+    const { waiting, world, failed, call } = useWaiting();
+    world.untried = false;
+    waiting.keep(refused(call("1"), NackCode.DRAINING), "wait");
+
+    world.memberDue = false;
+    waiting.drain();
+
+    assert.deepEqual(failed, ["1"]);
+  });
+
+  test("counts the wait for the next worker from when the last one that was ready has gone", async () => {
+    const { waiting, world, failed, call } = useWaiting(60);
+    const one = refused(call("1"), NackCode.DRAINING);
+    waiting.keep(one, "wait");
+    await pause(120); // it waits for room on a member that is ready, however long that takes
+    waiting.drain();
+    assert.deepEqual(failed, []);
+
+    world.untried = false;
+    const leftMs = deadlines.now();
+    waiting.drain();
+
+    await eventually(() => failed.length > 0);
+    assert.ok(deadlines.now() - leftMs >= 60, `given up after ${deadlines.now() - leftMs} ms`);
+  });
+
+  test("gives a call up in time to which its balancer names nobody, however often it is asked", async () => {
+    const { waiting, world, failed, call } = useWaiting(60);
+    const one = refused(call("1"), NackCode.DRAINING);
+    waiting.keep(one, "none");
+    world.verdict = "none";
+
+    await eventually(() => {
+      waiting.drain();
+      return failed.length > 0;
+    });
+
+    assert.equal(waiting.size, 0);
+  });
+
+  test("holds nobody up with a call that a worker has refused, when the member it was bound to has gone", () => {
+    const { waiting, world, members, a, placed, call } = useWaiting();
+    a.free = false;
+    waiting.keep(refused(call("refused"), NackCode.UNKNOWN_ROUTINE), a);
+    members.delete("a");
+
+    waiting.drain();
+
+    assert.equal(waiting.precede(stubCall("next")), false);
+    waiting.addFirst(refused(call("lost"), NackCode.UNKNOWN_ROUTINE));
+    assert.equal(waiting.precede(stubCall("next")), false);
+    world.takes = 2;
+    waiting.drain();
+    assert.deepEqual(placed, ["refused", "lost"]);
   });
 });

@@ -26,7 +26,7 @@ export type { TaskEvent } from "./client/dispatch/task-event.ts";
 export type { ExplainedMember, Explanation } from "./client/members/explanation.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
-export type { MapOptions } from "./pool/map-calls.ts";
+export type { MapOptions, MapResult } from "./pool/map-calls.ts";
 export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
 export { WorkerPool } from "./pool/worker-pool.ts";
 export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";

@@ -3,8 +3,8 @@
 import { assertBoolean, assertInteger, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
-/** How to map. */
-export interface MapOptions {
+/** How to map. `S` is the type of {@link MapOptions.settled}: it decides what the iterator gives. */
+export interface MapOptions<S extends boolean = false> {
   /**
    * The largest number of items under way at a time, results not yet taken included: an integer from 1. Default: 16
    * per worker.
@@ -12,8 +12,25 @@ export interface MapOptions {
   readonly concurrency?: number | undefined;
   /** Whether results come in the order of the items, or as they are ready. Default true. */
   readonly ordered?: boolean | undefined;
+  /**
+   * Whether the iteration goes on after a call that fails, and gives for each item what became of its call, in the form
+   * of `Promise.allSettled`: `{ status: "fulfilled", value }` or `{ status: "rejected", reason }`. The signal, and a
+   * failure of the source, end it all the same. Default false: the first failure ends it.
+   */
+  readonly settled?: S | undefined;
   /** Ends the iteration: it rejects with the signal's reason, and calls under way are cancelled. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a map gives for an item: the result of its call or, with `settled: true`, what became of it. */
+export type MapResult<R, S extends boolean> = S extends true ? PromiseSettledResult<R> : R;
+
+/** {@link MapOptions}, checked and complete. */
+interface ResolvedMapOptions {
+  readonly concurrency: number;
+  readonly ordered: boolean;
+  readonly settled: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A call, from its start until its result is taken. */
@@ -30,11 +47,7 @@ interface MappedCall<R> {
 export async function* mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
-  options: {
-    readonly concurrency: number;
-    readonly ordered: boolean;
-    readonly signal: AbortSignal | undefined;
-  },
+  options: Omit<ResolvedMapOptions, "settled">,
 ): AsyncGenerator<R, void, void> {
   const { concurrency, ordered, signal } = options;
   const controller = new AbortController();
@@ -121,6 +134,19 @@ export async function* mapCalls<T, R>(
   }
 }
 
+/** The same call, which never fails: it gives its result or its error in the form of `Promise.allSettled`. */
+export function settling<T, R>(
+  call: (item: T, signal: AbortSignal) => Promise<R>,
+): (item: T, signal: AbortSignal) => Promise<PromiseSettledResult<R>> {
+  return async (item, signal) => {
+    try {
+      return { status: "fulfilled", value: await call(item, signal) };
+    } catch (reason) {
+      return { status: "rejected", reason };
+    }
+  };
+}
+
 /**
  * Checks the function and the items of a map.
  *
@@ -137,14 +163,12 @@ export function assertMappable(fn: unknown, items: unknown): void {
 }
 
 /** Checks the options of a map and fills in defaults. */
-export function resolveMapOptions(
-  options: MapOptions,
-  workers: number,
-): { readonly concurrency: number; readonly ordered: boolean; readonly signal: AbortSignal | undefined } {
-  assertKnownOptions(options, { concurrency: true, ordered: true, signal: true });
-  const { concurrency = 16 * Math.max(1, workers), ordered = true, signal } = options;
+export function resolveMapOptions(options: MapOptions<boolean>, workers: number): ResolvedMapOptions {
+  assertKnownOptions(options, { concurrency: true, ordered: true, settled: true, signal: true });
+  const { concurrency = 16 * Math.max(1, workers), ordered = true, settled = false, signal } = options;
   assertInteger("concurrency", concurrency, { least: 1 });
   assertBoolean("ordered", ordered);
+  assertBoolean("settled", settled);
   assertSignal("signal", signal);
-  return { concurrency, ordered, signal };
+  return { concurrency, ordered, settled, signal };
 }

@@ -20,7 +20,14 @@ import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Announcements } from "./announcements.ts";
 import { HotReload } from "./hot-reload.ts";
-import { assertMappable, type MapOptions, mapCalls, resolveMapOptions } from "./map-calls.ts";
+import {
+  assertMappable,
+  type MapOptions,
+  type MapResult,
+  mapCalls,
+  resolveMapOptions,
+  settling,
+} from "./map-calls.ts";
 import { OwnWorkers } from "./own-workers.ts";
 import { PoolClosing } from "./pool-closing.ts";
 import type { PoolEvent, PoolStats } from "./pool-event.ts";
@@ -202,19 +209,20 @@ export class WorkerPool implements CallTarget {
    *
    * @param fn A routine, or a function that calls routines; those go to this pool.
    * @param items Read no faster than results are taken.
-   * @param options Concurrency, order, signal; see {@link MapOptions}.
-   * @returns The results. Nothing is called before the first one is asked for.
+   * @param options Concurrency, order, signal, whether to go on after failures; see {@link MapOptions}.
+   * @returns The results, or with `settled: true` what became of each call. Nothing is called before the first one is asked for.
    * @throws {@link InvalidOptionError} at once, for a bad option, or if `fn` or `items` cannot be mapped.
-   * @throws The error of a call that fails; the iteration ends, and calls of a routine under way are cancelled.
+   * @throws The error of a call that fails; the iteration ends, and calls of a routine under way are cancelled. Not
+   *   with `settled: true`.
    * @example
    * let total = 0;
    * for await (const sum of pool.map((n: number) => add(n, 1), [1, 2, 3], { concurrency: 2 })) total += sum;
    */
-  map<T, R>(
+  map<T, R, S extends boolean = false>(
     fn: (item: T) => R | PromiseLike<R>,
     items: Iterable<T> | AsyncIterable<T>,
-    options: MapOptions = {},
-  ): AsyncGenerator<Awaited<R>, void, void> {
+    options: MapOptions<S> = {},
+  ): AsyncGenerator<MapResult<Awaited<R>, S>, void, void> {
     assertMappable(fn, items);
     const resolved = resolveMapOptions(options, this.proxy.workers.length);
     const withOptions = (fn as { with?: (options: object) => typeof fn }).with;
@@ -222,7 +230,11 @@ export class WorkerPool implements CallTarget {
       if (typeof withOptions === "function") return await withOptions({ signal, pool: this })(item);
       return await this.run(() => fn(item));
     };
-    return mapCalls(call, items, resolved);
+    const results = resolved.settled
+      ? mapCalls(settling(call), items, resolved)
+      : mapCalls(call, items, resolved);
+    // The type follows the option, which the compiler cannot see.
+    return results as AsyncGenerator<MapResult<Awaited<R>, S>, void, void>;
   }
 
   /** Tells what became of every worker seen, and what is waiting. */

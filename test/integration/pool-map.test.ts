@@ -114,6 +114,29 @@ describe("WorkerPool.map", () => {
     assert.deepEqual(seen, ["a"]);
   });
 
+  test("goes on after failures with settled: true, and gives what became of each call", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 2 });
+    const work = (item: string): Promise<string> | string => (item === "bad" ? fail("no good") : item);
+
+    const results = await collect(
+      pool.map(work, ["a", "bad", "c", "bad"], { settled: true, concurrency: 2 }),
+    );
+    const unordered = await collect(pool.map(work, ["bad", "a"], { settled: true, ordered: false }));
+    const direct = await collect(pool.map(fail, ["no good"], { settled: true }));
+
+    assert.deepEqual(
+      results.map((result) => (result.status === "fulfilled" ? result.value : result.reason.message)),
+      ["a", "no good", "c", "no good"],
+    );
+    assert.ok(results[1]?.status === "rejected" && results[1].reason instanceof TypeError);
+    assert.deepEqual(unordered.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    assert.deepEqual(
+      direct.map(({ status }) => status),
+      ["rejected"],
+    );
+  });
+
   test("cancels the calls of a routine that are under way when its signal fires, and closes its source", async () => {
     await using _ = leakCheck();
     using effects = useEffects();
@@ -192,6 +215,7 @@ describe("WorkerPool.map", () => {
     for (const concurrency of [0, -1, 1.5, Number.NaN, "2"]) {
       assert.throws(map({ concurrency }), { option: "concurrency", value: concurrency });
     }
+    assert.throws(map({ settled: 1 }), { option: "settled", value: 1 });
     assert.throws(map({ ordered: "yes" }), { option: "ordered", value: "yes" });
     assert.throws(map({ signal: {} }), { option: "signal" });
     await pool.close();

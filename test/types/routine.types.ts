@@ -2,7 +2,14 @@
  * What the compiler knows about each kind of routine: async and plain functions, async and plain generators,
  * those with generics or overloads, and methods. Compiled and never run.
  */
-import { currentTask, portable, type Routine, routine, WorkerPool } from "../../src/index.ts";
+import {
+  currentTask,
+  type MapOptions,
+  portable,
+  type Routine,
+  routine,
+  WorkerPool,
+} from "../../src/index.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
@@ -224,6 +231,18 @@ expectType<Promise<number>>()(
   pool.run(() => promising(1)),
   true,
 );
+// What it gives follows `settled`.
+type Settled = AsyncGenerator<PromiseSettledResult<number>, void, void>;
+expectType<Settled>()(pool.map(promising, [1], { settled: true, concurrency: 2 }), true);
+expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1], { settled: false }), true);
+expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1], { ordered: false }), true);
+declare const settled: boolean;
+expectType<AsyncGenerator<PromiseSettledResult<number> | number, void, void>>()(
+  pool.map(promising, [1], { settled }),
+  true,
+);
+declare const mapOptions: MapOptions;
+expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1], mapOptions), true);
 // @ts-expect-error Items are what the routine takes.
 pool.map(promising, ["a"]);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { mapCalls, resolveMapOptions } from "../../../src/pool/map-calls.ts";
+import { mapCalls, resolveMapOptions, settling } from "../../../src/pool/map-calls.ts";
 
 /** Calls that end when the test says so. */
 function useCalls() {
@@ -246,9 +246,55 @@ describe("mapCalls", () => {
   });
 });
 
+describe("mapCalls of settling calls", () => {
+  const boom = new Error("no good");
+  const work = async (item: number): Promise<number> => {
+    if (item === 3) return Promise.reject();
+    if (item === 1) throw boom;
+    return item * 10;
+  };
+
+  test("gives what became of every call, in order, and goes on after failures", async () => {
+    const results = await collect(
+      mapCalls(settling(work), [0, 1, 2, 3], { concurrency: 2, ordered: true, signal: undefined }),
+    );
+
+    assert.deepEqual(results, await Promise.allSettled([0, 1, 2, 3].map(work)));
+    const [, failed, , failedWithNothing] = results;
+    assert.equal(failed?.status === "rejected" && failed.reason, boom);
+    assert.ok(failedWithNothing !== undefined && "reason" in failedWithNothing);
+  });
+
+  test("ends by its signal and with the error of its source, as any map", async () => {
+    const controller = new AbortController();
+    const results = mapCalls(settling(work), numbers(), {
+      concurrency: 2,
+      ordered: true,
+      signal: controller.signal,
+    });
+    await results.next();
+    const enough = new Error("enough");
+    controller.abort(enough);
+    await assert.rejects(results.next(), enough);
+
+    function* source() {
+      yield 1;
+      throw boom;
+    }
+    const broken = mapCalls(settling(work), source(), { concurrency: 1, ordered: true, signal: undefined });
+    assert.deepEqual((await broken.next()).value, { status: "rejected", reason: boom });
+    await assert.rejects(broken.next(), boom);
+  });
+});
+
 describe("resolveMapOptions", () => {
   test("allows 16 calls per worker unless told otherwise", () => {
-    assert.deepEqual(resolveMapOptions({}, 3), { concurrency: 48, ordered: true, signal: undefined });
+    assert.deepEqual(resolveMapOptions({}, 3), {
+      concurrency: 48,
+      ordered: true,
+      settled: false,
+      signal: undefined,
+    });
     assert.equal(resolveMapOptions({}, 0).concurrency, 16);
     assert.equal(resolveMapOptions({ concurrency: 1 }, 3).concurrency, 1);
   });

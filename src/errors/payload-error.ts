@@ -6,4 +6,12 @@ export class PayloadError extends MerinoError {
   static {
     defineError(this, { name: "PayloadError", code: "ERR_MERINO_BAD_PAYLOAD", fault: "network" });
   }
+  /** Whether the bytes are no value for anybody. False where this process does not know what they name, or cannot hold it. */
+  readonly malformed: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly malformed?: boolean } = {}) {
+    const { malformed = false, ...rest } = options;
+    super(message, rest);
+    this.malformed = malformed;
+  }
 }

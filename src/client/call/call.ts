@@ -9,6 +9,7 @@ import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { Abortable, RunningTask } from "../../context/task.ts";
+import { PayloadError } from "../../errors/payload-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
@@ -60,6 +61,10 @@ export interface CallOwner {
   answered(call: Call, outcome: "completed" | "failed"): void;
   /** A worker has taken the call; `version` is that of its Ack, if there was one. */
   accepted(call: Call, version: string | undefined): void;
+  /** Its worker has spoiled its stream, or the answer to it. */
+  spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void;
+  /** Its worker has answered with an error, in the form that an answer has. */
+  threw(call: Call): void;
   /** The worker did not start it. */
   refused(call: Call, nack: Nack): void;
   /** The connection to the member has ended under it. */
@@ -277,6 +282,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   failed(error: Error): void {
     this.over();
+    this.owner.spoiled(this, "stream-broken", error);
     this.fail(error);
   }
 
@@ -305,7 +311,21 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   protected decode(message: ReceivedMessage): unknown {
     if (message.empty) return undefined;
-    return decodeValue(message, { references: this.owner.references, module: this.definition.module });
+    try {
+      return decodeValue(message, { references: this.owner.references, module: this.definition.module });
+    } catch (error) {
+      if (error instanceof PayloadError && error.malformed) {
+        this.owner.spoiled(this, "answer-malformed", error);
+      }
+      throw error;
+    }
+  }
+
+  /** The error that the body has thrown. */
+  protected decodeThrown(message: ReceivedMessage): unknown {
+    const thrown = this.decode(message);
+    this.owner.threw(this);
+    return thrown;
   }
 
   /**

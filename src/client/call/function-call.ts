@@ -48,7 +48,7 @@ export class FunctionCall extends Call {
     this.over();
     if (this.settled || this.late()) return;
     try {
-      this.fail(this.decode(message));
+      this.fail(this.decodeThrown(message));
     } catch (error) {
       this.fail(error instanceof Error ? error : new ProtocolError(errorText(error)));
     }

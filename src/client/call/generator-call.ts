@@ -209,7 +209,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.over();
     if (this.settled || this.late()) return;
     try {
-      this.#complete({ error: this.decode(message) });
+      this.#complete({ error: this.decodeThrown(message) });
     } catch (error) {
       this.#complete({ error });
     }

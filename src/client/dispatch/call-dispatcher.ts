@@ -22,6 +22,7 @@ import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { RefusedCalls } from "./refused-calls.ts";
+import { SpoiledStreams } from "./spoiled-streams.ts";
 
 /** Parts and settings of a dispatcher. */
 export interface CallDispatcherOptions {
@@ -47,6 +48,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly #placement: Placement;
   readonly #waiting: WaitingCalls;
   readonly #refused: RefusedCalls;
+  readonly #spoiled: SpoiledStreams;
   readonly #active = new ActiveCalls();
   readonly #cancelled: CancellationWatch;
   /** Where events about calls go; absent when nobody can listen. */
@@ -73,6 +75,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       references,
       counts,
     });
+    this.#spoiled = new SpoiledStreams(members);
     this.#cancelled = new CancellationWatch({ killGraceMs, active: this.#active, supply, counts });
   }
 
@@ -154,6 +157,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   answered(call: Call, outcome: "completed" | "failed"): void {
     this.counts[outcome] += 1;
+    if (this.#spoiled.any && outcome === "completed") this.#spoiled.clear(call.lastUid);
     this.#active.delete(call);
     this.#listening?.settled(call, outcome);
   }
@@ -164,6 +168,14 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   accepted(call: Call, version: string | undefined): void {
     this.#listening?.accepted(call, version);
+  }
+
+  spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void {
+    this.#spoiled.add(call.lastUid, failure, error);
+  }
+
+  threw(call: Call): void {
+    if (this.#spoiled.any) this.#spoiled.clear(call.lastUid);
   }
 
   refused(call: Call, nack: Nack): void {

@@ -3,9 +3,9 @@
  * kind of failure, and the functions that find the line for a failure. It acts on nothing.
  *
  * For the call: `next` candidate (it provably did not start), `surface` to the caller, or `lost` (it may have
- * run). For the member: `keep` it, `back-off` and connect again, or evict it, under the reason given. A
- * member is evicted only when it breaks the protocol or a rule of the gate; the faults of callers, of
- * routines and of the network evict nobody.
+ * run). For the member: `keep` it, `back-off` and connect again, count a `strike`, of which several in a row
+ * evict it, or evict it at once, under the reason given. A member is evicted only when it breaks the protocol
+ * or a rule of the gate; the faults of callers, of routines and of the network evict nobody.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
@@ -14,7 +14,7 @@ import { isFinalRefusal, NackCode } from "../../wire/messages/nack-code.ts";
 /** The consequences of a failure. */
 export interface FailureMeasure {
   readonly call: "next" | "surface" | "lost";
-  readonly member: "keep" | "back-off" | "version" | "codec" | "evicted";
+  readonly member: "keep" | "back-off" | "strike" | "version" | "codec" | "evicted";
 }
 
 /** Every way in which a call, or a connection that carries calls, can fail. */
@@ -34,6 +34,8 @@ export type FailureKind =
   | "refused-import"
   /** The peer, or this side, broke a rule on one stream. */
   | "stream-broken"
+  /** An answer that is no value, whatever this process may know. */
+  | "answer-malformed"
   /** No connection, no greeting, another worker than the record says, or a peer that ended it. */
   | "unreachable"
   /** The Hello, or the message that came instead, names another major version. */
@@ -53,7 +55,8 @@ export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Obj
   "refused-version": { call: "next", member: "version" },
   "refused-codec": { call: "next", member: "codec" },
   "refused-import": { call: "next", member: "keep" },
-  "stream-broken": { call: "surface", member: "keep" },
+  "stream-broken": { call: "surface", member: "strike" },
+  "answer-malformed": { call: "surface", member: "strike" },
   unreachable: { call: "lost", member: "back-off" },
   version: { call: "lost", member: "version" },
   codec: { call: "lost", member: "codec" },

@@ -241,7 +241,7 @@ export class Member implements Candidate, ReadyMember {
   #closed(reason: Error): void {
     const { member } = FAILURE_POLICY[classifyConnectionFailure(reason)];
     if (this.#retired) this.leave();
-    else if (member === "back-off" || member === "keep") this.#backOff(reason);
+    else if (member === "back-off" || member === "keep" || member === "strike") this.#backOff(reason);
     else {
       this.#enter({ kind: "gone" });
       this.#events.inadmissible(this, member, reason);

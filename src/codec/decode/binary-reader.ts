@@ -110,5 +110,5 @@ export function readView(decoding: Decoding): ArrayBufferView {
 }
 
 function viewClassOf(decoding: Decoding, kind: number): ViewClass {
-  return VIEW_CLASSES[kind] ?? decoding.fail("it holds a kind of array that this version does not have");
+  return VIEW_CLASSES[kind] ?? decoding.failHere("it holds a kind of array that this version does not have");
 }

@@ -48,9 +48,20 @@ export class TokenReader {
     this.bytes = EMPTY;
   }
 
-  /** Fails at the current position. */
+  /** Fails at the current position: the bytes are no value. */
   fail(why: string): never {
-    throw new PayloadError(`Cannot decode the payload at byte ${this.position - this.start}: ${why}`);
+    throw this.#error(why, true);
+  }
+
+  /** Fails at the current position: the bytes may be a value, but not here. */
+  failHere(why: string): never {
+    throw this.#error(why, false);
+  }
+
+  #error(why: string, malformed: boolean): PayloadError {
+    return new PayloadError(`Cannot decode the payload at byte ${this.position - this.start}: ${why}`, {
+      malformed,
+    });
   }
 
   /** Checks that so many bytes are there. */

@@ -126,7 +126,7 @@ export class ValueReader extends Decoding {
   #readExtensionBody(type: number, length: number, end: number): unknown {
     switch (type) {
       case Extension.UNDEFINED:
-        if (this.readNumberOf(length) !== 0) this.fail("it holds an unknown simple value");
+        if (this.readNumberOf(length) !== 0) this.failHere("it holds an unknown simple value");
         return undefined;
       case Extension.REFERENCE:
         return this.reference(this.readNumberOf(length));
@@ -173,7 +173,7 @@ export class ValueReader extends Decoding {
       case Extension.SIGNAL:
         return this.#readSignal(this.readNumberOf(length));
       default:
-        return this.fail("it holds a kind of value that this version does not know");
+        return this.failHere("it holds a kind of value that this version does not know");
     }
   }
 
@@ -282,9 +282,9 @@ export class ValueReader extends Decoding {
 
   #knownClass(): PortableClass {
     const { id, portable } = this.readClass();
-    if (portable === undefined) this.fail(unknownClass(id));
+    if (portable === undefined) this.failHere(unknownClass(id));
     if (portable.conflict !== undefined)
-      this.fail(`it holds an instance of '${portable.id}', but here ${portable.conflict}`);
+      this.failHere(`it holds an instance of '${portable.id}', but here ${portable.conflict}`);
     return portable;
   }
 

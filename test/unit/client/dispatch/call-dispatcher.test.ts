@@ -7,9 +7,12 @@ import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { CallDispatcher } from "../../../../src/client/dispatch/call-dispatcher.ts";
 import type { TaskEvent } from "../../../../src/client/dispatch/task-event.ts";
 import { Membership } from "../../../../src/client/members/membership.ts";
+import { Extension, HEADER_PLAIN } from "../../../../src/codec/format.ts";
 import type { CallOptions } from "../../../../src/context/dispatcher.ts";
 import type { RunningTask } from "../../../../src/context/task.ts";
+import { isMerinoError } from "../../../../src/errors/merino-error.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
+import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { RoutineNotFoundError } from "../../../../src/errors/routine-not-found-error.ts";
 import { TimeoutError } from "../../../../src/errors/timeout-error.ts";
 import { VersionError } from "../../../../src/errors/version-error.ts";
@@ -18,6 +21,9 @@ import type { RoutineDefinition } from "../../../../src/identity/routine-definit
 import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
 import { ServerSession } from "../../../../src/session/server-session.ts";
+import type { ServerStream } from "../../../../src/session/server-stream.ts";
+import type { BatchWriter } from "../../../../src/wire/batch/writer.ts";
+import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import type { Nack } from "../../../../src/wire/frames.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -25,7 +31,11 @@ import { type MemoryCarrier, memoryPair } from "../../../support/memory-pair.ts"
 import {
   type Body,
   batchOf,
+  headOf,
   helloWith,
+  messageHead,
+  payloadFrom,
+  payloadOf,
   TestWorker,
   type TestWorkerOptions,
 } from "../../../support/protocol-peers.ts";
@@ -43,7 +53,14 @@ interface Wish {
   readonly late?: Readonly<Record<string, Promise<void>>>;
   /** Workers that take no task: what each answers. */
   readonly refusing?: Readonly<Record<string, Nack>>;
+  /** Workers that answer as the test says, and run nothing. */
+  readonly answering?: Readonly<Record<string, Answer>>;
+  /** How long an evicted worker is left alone at first. Default 10. */
+  readonly coolDownMs?: number;
 }
+
+/** Writes the answer to a task. */
+type Answer = (writer: BatchWriter, stream: number) => void;
 
 /** A dispatcher whose workers are in memory. */
 function useDispatcher(wish: Wish = {}) {
@@ -60,12 +77,15 @@ function useDispatcher(wish: Wish = {}) {
       const { client, server } = memoryPair();
       carriers.set(uid, client);
       const nack = wish.refusing?.[uid];
-      if (nack === undefined) workers.get(uid)?.tasks.serve(server);
-      else refuseAll(server, uid, nack);
+      const answer = wish.answering?.[uid];
+      if (nack !== undefined) refuseAll(server, uid, nack);
+      else if (answer !== undefined) answerAll(server, uid, answer);
+      else workers.get(uid)?.tasks.serve(server);
       return client;
     },
     hello: () => helloWith({ uid: "client" }),
     connectTimeoutMs: 60_000,
+    coolDown: { baseMs: wish.coolDownMs ?? 10, factor: 2, maxMs: 60_000, jitter: 0 },
     events: { ready() {}, unreachable() {} },
   });
   const dispatcher = new CallDispatcher({
@@ -161,6 +181,49 @@ function refuseAll(carrier: MemoryCarrier, uid: string, nack: Nack): void {
   });
 }
 
+/** A peer that greets as a worker, and writes an answer of the test's own to every task. */
+function answerAll(carrier: MemoryCarrier, uid: string, answer: Answer): void {
+  const session = new ServerSession(carrier, helloWith({ uid, session: 0 }), {
+    opened() {},
+    accept: (_session, { stream }) => {
+      queueMicrotask(() => {
+        answer(session.connection.writer, stream);
+        session.connection.flush();
+      });
+      return SILENT;
+    },
+    batchEnd() {},
+    beforeFlush() {},
+    flushed() {},
+    closed() {},
+  });
+}
+
+/** A task of which nothing is done. */
+const SILENT: ServerStream = {
+  payload() {},
+  next() {},
+  send() {},
+  throw() {},
+  return() {},
+  credit() {},
+  signalFired() {},
+  cancel() {},
+  lost() {},
+};
+
+/** The ways in which a worker can spoil the answer to a function. */
+const SPOILING: Readonly<Record<string, Answer>> = {
+  "resets its stream": (writer, stream) => writer.reset(stream, 0, "just so"),
+  "answers with a task": (writer, stream) => writer.task(stream, headOf({ callable: "a" }), payloadOf([])),
+  "streams a value": (writer, stream) =>
+    writer.message(stream, messageHead(FrameKind.Result), payloadOf("one")),
+  "answers with what is no value": (writer, stream) =>
+    writer.message(stream, messageHead(FrameKind.Done), payloadFrom(Uint8Array.of(HEADER_PLAIN, 0xc1))),
+  "throws what is no value": (writer, stream) =>
+    writer.message(stream, messageHead(FrameKind.Exception), payloadFrom(Uint8Array.of(HEADER_PLAIN, 0xc1))),
+};
+
 const add = (a: number, b: number): number => a + b;
 
 /** A body that ends when the test says so. */
@@ -214,6 +277,81 @@ describe("CallDispatcher", () => {
 
     assert.ok(error instanceof TypeError);
     assert.equal(t.dispatcher.counts.failed, 1);
+  });
+
+  for (const [how, spoil] of Object.entries(SPOILING)) {
+    test(`evicts a worker that ${how} five times in a row, and has it back later`, async () => {
+      await using t = useDispatcher({ answering: { bad: spoil } });
+      t.add("bad", {});
+      await t.ready(1);
+
+      for (let n = 0; n < 4; n++) await rejection(t.call("add"));
+      assert.ok(t.membership.get("bad") !== undefined);
+      const last = await rejection(t.call("add"));
+
+      assert.ok(isMerinoError(last) && ["ERR_MERINO_PROTOCOL", "ERR_MERINO_BAD_PAYLOAD"].includes(last.code));
+      assert.equal(t.membership.get("bad"), undefined);
+      const [refusal] = t.membership.refusals();
+      assert.equal(refusal?.reason, "evicted");
+      assert.match(refusal?.detail ?? "", /spoiled 5 calls in a row/);
+      await t.ready(1);
+    });
+  }
+
+  test("fails no more than five calls, however many there are, for a worker that spoils all beside a healthy one", async () => {
+    const reset = (writer: BatchWriter, stream: number): void => writer.reset(stream, 0, "just so");
+    await using t = useDispatcher({ answering: { bad: reset }, coolDownMs: 60_000 });
+    t.add("bad", {});
+    t.add("good", { add });
+    await t.ready(2);
+
+    const outcomes: unknown[] = [];
+    for (let n = 0; n < 100; n++) outcomes.push(await t.call("add", [n, 1]).catch(() => "spoiled"));
+
+    assert.equal(outcomes.filter((outcome) => outcome === "spoiled").length, 5);
+    assert.equal(t.worker("good").starts, 95);
+  });
+
+  test("keeps a worker that answers one call in five as it should, with a value or an error", async () => {
+    for (const kind of [FrameKind.Done, FrameKind.Exception] as const) {
+      let calls = 0;
+      await using t = useDispatcher({
+        answering: {
+          bad: (writer, stream) => {
+            calls += 1;
+            if (calls % 5 === 0) writer.message(stream, messageHead(kind), payloadOf("answered"));
+            else writer.reset(stream, 0, "just so");
+          },
+        },
+      });
+      t.add("bad", {});
+      await t.ready(1);
+
+      for (let n = 0; n < 25; n++) await t.call("add").catch(() => {});
+
+      assert.equal(calls, 25);
+      assert.ok(t.membership.get("bad") !== undefined);
+    }
+  });
+
+  test("keeps a worker whose answers hold what only a later version knows", async () => {
+    // An instance of a class by the name of 'x'.
+    const unknown = payloadFrom(Uint8Array.of(HEADER_PLAIN, 0xc7, 3, Extension.INSTANCE, 0xa1, 0x78, 0x80));
+    await using t = useDispatcher({
+      answering: {
+        far: (writer, stream) => writer.message(stream, messageHead(FrameKind.Done), unknown),
+      },
+    });
+    t.add("far", {});
+    await t.ready(1);
+
+    for (let n = 0; n < 10; n++) {
+      const error = await rejection(t.call("add"));
+      assert.ok(error instanceof PayloadError);
+      assert.match(error.message, /not registered here/);
+    }
+
+    assert.ok(t.membership.get("far") !== undefined);
   });
 
   test("keeps calls until as many members are there as the quorum wants", async () => {

@@ -13,11 +13,20 @@ import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 describe("FAILURE_POLICY", () => {
   test("evicts for a broken protocol or rule of the gate, and for nothing else", () => {
     const evicting = Object.entries(FAILURE_POLICY)
-      .filter(([, { member }]) => member !== "keep" && member !== "back-off")
+      .filter(([, { member }]) => !["keep", "back-off", "strike"].includes(member))
       .map(([kind]) => kind)
       .sort();
 
     assert.deepEqual(evicting, ["codec", "protocol", "refused-codec", "refused-version", "version"]);
+  });
+
+  test("counts what a worker spoils against it, and nothing that a caller or a routine does", () => {
+    const counted = Object.entries(FAILURE_POLICY).filter(([, { member }]) => member === "strike");
+
+    assert.deepEqual(
+      counted.map(([kind, { call }]) => `${kind} ${call}`),
+      ["stream-broken surface", "answer-malformed surface"],
+    );
   });
 
   test("decides every refusal there is, and sends the call on for one it does not know", () => {

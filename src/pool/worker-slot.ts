@@ -5,7 +5,6 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { inspect } from "node:util";
 import type { Suspicion } from "../client/members/member-supply.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
@@ -13,6 +12,7 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
+import { removeFile } from "../internal/remove-file.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
@@ -204,7 +204,7 @@ export class WorkerSlot {
     worker.onMessage = (message) => this.#heard(occupant, message);
     worker.exited
       .then((exit) => {
-        rmSync(path, { force: true }); // a worker that was killed could not
+        removeFile(path); // a worker that was killed could not
         forgetAtExit(path);
         this.#exited(occupant, exit);
       })

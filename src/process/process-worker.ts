@@ -5,11 +5,11 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
+import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { controlSocketPath, socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -282,7 +282,7 @@ export class ProcessWorker implements Worker {
     await this.#guardian?.close();
     // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.
     if (this.#launch.init.network !== undefined) {
-      rmSync(controlSocketPath(this.#launch.init.socketPath), { force: true });
+      removeFile(controlSocketPath(this.#launch.init.socketPath));
     }
     this.#gone({ exitCode, signal, stderr: output.stderrTail });
   }

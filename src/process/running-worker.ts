@@ -2,13 +2,13 @@
  * A worker that a program has started by itself, without a pool: announced in a discovery, if it was given one, until it
  * is closed or ends. How its process is started and ended is the worker's own affair.
  */
-import { rmSync } from "node:fs";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { forgetAtExit } from "../internal/remove-at-exit.ts";
+import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
@@ -168,6 +168,6 @@ export class RunningWorker implements AsyncDisposable {
 
 /** A worker that was killed could not. */
 function removeSocket(path: string): void {
-  rmSync(path, { force: true });
+  removeFile(path);
   forgetAtExit(path);
 }

@@ -6,19 +6,11 @@
  * Reading is synchronous: a scan of a directory in memory or on a local disk costs a few microseconds per
  * worker, a tenth of what the thread pool would.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
+import { removeFile } from "../../internal/remove-file.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
 import { privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
@@ -84,7 +76,7 @@ export class AdvertisementDirectory {
   /** Removes a worker's file unless it was replaced after the scan. Returns whether it did. */
   sweep({ uid, signature }: Advertisement): boolean {
     if (this.#signatureOf(uid) !== signature) return false;
-    rmSync(this.#file(uid), { force: true });
+    removeFile(this.#file(uid));
     return true;
   }
 
@@ -156,7 +148,6 @@ export class AdvertisementDirectory {
   #removeIfStale(name: string): void {
     const path = join(this.path, name);
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats !== undefined && Date.now() - stats.mtimeMs > TEMPORARY_LIFETIME_MS)
-      rmSync(path, { force: true });
+    if (stats !== undefined && Date.now() - stats.mtimeMs > TEMPORARY_LIFETIME_MS) removeFile(path);
   }
 }

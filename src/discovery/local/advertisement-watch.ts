@@ -5,11 +5,12 @@
  * Anything may have been put there: a file that is no advertisement is named once in a warning and skipped.
  */
 
-import { lstatSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
+import { removeFile } from "../../internal/remove-file.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { warn } from "../../internal/warn.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
@@ -171,7 +172,7 @@ export class AdvertisementWatch {
     for (const entry of this.#entries.values()) {
       const socket = entry.worker && socketHere(entry.worker);
       if (entry.worker === undefined || socket === undefined) continue;
-      const certain = !exists(socket) || isProcessGone(entry.worker.pid);
+      const certain = !existsSync(socket) || isProcessGone(entry.worker.pid);
       (certain ? calledOn : waiting).push({ entry, socket });
     }
     for (let n = Math.min(calls, waiting.length); n > 0; n--) {
@@ -185,7 +186,7 @@ export class AdvertisementWatch {
         if (this.#directory.sweep(advertisement)) this.#entries.delete(advertisement.uid);
         // Its name is used once only, so nobody else's socket can stand there by now.
         if (!isOurs(socket)) return;
-        for (const path of [socket, controlSocketPath(socket)]) rmSync(path, { force: true });
+        for (const path of [socket, controlSocketPath(socket)]) removeFile(path);
       }),
     );
   }
@@ -195,10 +196,6 @@ export class AdvertisementWatch {
 function socketHere({ address, socket, hostId: host }: WorkerMetadata): string | undefined {
   if (host !== undefined && host !== hostId()) return undefined;
   return socket ?? (address.startsWith("unix:") ? address.slice("unix:".length) : undefined);
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function isOurs(socket: string): boolean {

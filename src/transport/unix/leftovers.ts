@@ -7,14 +7,15 @@ import { readdirSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
 import { processWide } from "../../internal/process-wide.ts";
+import { removeFile } from "../../internal/remove-file.ts";
 
 /**
  * Which names are private in each folder: `<pid>.<pid namespace>`, both in base 36, at the beginning or after
  * `.pool-`.
  */
 const OWNERS = {
-  s: /^([0-9a-z]+)\.([0-9a-z]+)-/,
-  d: /\.pool-([0-9a-z]+)\.([0-9a-z]+)-/,
+  s: { owner: /^([0-9a-z]+)\.([0-9a-z]+)-/, remove: removeFile },
+  d: { owner: /\.pool-([0-9a-z]+)\.([0-9a-z]+)-/, remove: removeFolder },
 } as const;
 
 /** Names this process, for the beginning of a file's name. A process id alone means nothing in another container. */
@@ -42,13 +43,18 @@ export function sweepLeftovers(runtimeDirectory: string): void {
   const swept = processWide("leftovers-swept", () => new Set<string>());
   if (swept.has(runtimeDirectory)) return;
   swept.add(runtimeDirectory);
-  for (const [folder, owner] of Object.entries(OWNERS)) {
+  for (const [folder, { owner, remove }] of Object.entries(OWNERS)) {
     for (const name of namesIn(join(runtimeDirectory, folder))) {
       const [, pid, namespace] = owner.exec(name) ?? [];
       if (pid === undefined || namespace !== pidNamespace() || isAlive(Number.parseInt(pid, 36))) continue;
-      rmSync(join(runtimeDirectory, folder, name), { recursive: true, force: true });
+      remove(join(runtimeDirectory, folder, name));
     }
   }
+}
+
+/** It contains no sockets; for those see `internal/remove-file.ts`. */
+function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
 }
 
 function namesIn(directory: string): readonly string[] {

@@ -106,6 +106,7 @@ export type {
   Publisher,
   SubscribeOptions,
 } from "./discovery/discovery.ts";
+export type { ProgramState } from "./process/launch/program-state.ts";
 export type {
   ChildMessage,
   ParentMessage,

@@ -7,13 +7,14 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
+import type { ProgramState } from "../process/launch/program-state.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Retirement } from "./occupant.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */
 export interface OwnWorkersOptions
-  extends Omit<WorkerSlotOptions, "entry" | "unresponsive" | "importFailed"> {
+  extends Omit<WorkerSlotOptions, "entry" | "program" | "unresponsive" | "importFailed"> {
   readonly size: number;
   /** The id under which a worker knows the pool's connection; `undefined` while there is none. */
   readonly connectionTo: (uid: string) => ConnectionId | undefined;
@@ -37,16 +38,17 @@ export class OwnWorkers {
    * Starts a worker in every place. Resolves when each is ready or has failed; never rejects.
    *
    * @param entry URL of the program's entry module, if it has one.
+   * @param program What they take over, and those that replace them.
    * @returns Why some did not come up.
    */
-  async start(entry: string | undefined): Promise<readonly unknown[]> {
+  async start(entry: string | undefined, program: ProgramState): Promise<readonly unknown[]> {
     const { size, connectionTo: _, ...options } = this.#options;
     for (let n = 0; n < size; n += 1) {
       const reports = {
         unresponsive: (uid: string, suspicion: Suspicion) => this.kill(uid, suspicion),
         importFailed: (uid: string) => void this.replace(uid),
       };
-      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry }));
+      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry, program }));
     }
     const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
     return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));

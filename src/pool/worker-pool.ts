@@ -16,6 +16,7 @@ import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { warnOnce } from "../internal/warn-once.ts";
 import { programEntry } from "../process/launch/entry-module.ts";
+import { type ProgramState, programState } from "../process/launch/program-state.ts";
 import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Announcements } from "./announcements.ts";
@@ -155,7 +156,7 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.#state = this.#options.partsAreMade ? "making" : "opening";
-    return this.#start();
+    return this.#start(programState());
   }
 
   /** Records of the members, in order of admission. */
@@ -294,7 +295,8 @@ export class WorkerPool implements CallTarget {
     return this.close();
   }
 
-  async #start(): Promise<this> {
+  /** @param program As it is when the pool is opened, whatever happens to it before the last worker is started. */
+  async #start(program: ProgramState): Promise<this> {
     const { size, partsAreMade } = this.#options;
     try {
       // Workers are announced in what is made: that comes first.
@@ -309,7 +311,7 @@ export class WorkerPool implements CallTarget {
     }
     if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
     const opened = partsAreMade ? undefined : this.proxy.open();
-    const [errors] = await Promise.all([this.#workers.start(programEntry()), opened]);
+    const [errors] = await Promise.all([this.#workers.start(programEntry(), program), opened]);
     // Workers that a close() has stopped did not fail.
     if (errors.length > 0 && this.#end === undefined) {
       await this.close({ grace: 0 });

@@ -18,6 +18,7 @@ import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.t
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { explainExit } from "../process/exit-explanation.ts";
+import type { ProgramState } from "../process/launch/program-state.ts";
 import type { ChildMessage, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
@@ -50,6 +51,8 @@ export interface WorkerSlotOptions {
   /** Further entries of the worker's record. */
   readonly extra: Readonly<Record<string, string>>;
   readonly entry: string | undefined;
+  /** What every worker takes over, however late it is started. */
+  readonly program: ProgramState;
   /** Where the pool announces the worker, for others to find. */
   readonly discoveries?: () => readonly DiscoveryDescriptor[];
   readonly startTimeoutMs: number;
@@ -184,8 +187,8 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, startTimeoutMs, discoveries } = this.#options;
-    const context = { tags, extra, entry, startTimeoutMs };
+    const { factory, tags, extra, entry, program, startTimeoutMs, discoveries } = this.#options;
+    const context = { tags, extra, entry, program, startTimeoutMs };
     let path: string;
     let occupant: Occupant;
     try {

@@ -15,10 +15,10 @@ import { controlSocketPath, socketPath } from "../transport/unix/socket-path.ts"
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ChildOutput } from "./child-output.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
-import { currentDirectory } from "./launch/directory.ts";
 import { programEntry } from "./launch/entry-module.ts";
 import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
+import { programState } from "./launch/program-state.ts";
 import { refusalToOpen } from "./open-permit.ts";
 import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
@@ -95,13 +95,14 @@ export class ProcessWorker implements Worker {
     const resolved = resolveProcessWorkerOptions(options);
     const programUrl = options.programUrl ?? PROGRAM_URL; // after the options have been checked
     return (context) => {
+      const program = context.program ?? programState();
       const init = {
         uid: context.uid,
         socketPath: context.socketPath,
         tags: context.tags,
         extra: context.extra,
         entry: context.entry,
-        cwd: currentDirectory(),
+        cwd: program.cwd,
         // JSON has no word for an infinite number.
         importTimeoutMs: Number.isFinite(resolved.importTimeoutMs) ? resolved.importTimeoutMs : null,
         options: resolved.channel,
@@ -110,7 +111,7 @@ export class ProcessWorker implements Worker {
         accept: resolved.accept,
         discoveries: context.discoveries,
       };
-      return new ProcessWorker({ programUrl, init, options: resolved }, context);
+      return new ProcessWorker({ programUrl, init, options: resolved, program }, context);
     };
   }
 
@@ -143,6 +144,7 @@ export class ProcessWorker implements Worker {
       extra,
       startTimeoutMs: DEFAULT_START_TIMEOUT_MS,
       entry: programEntry(),
+      program: programState(),
       discoveries: announcedIn,
     });
     return RunningWorker.start(worker, { socketPath: path, discovery });

@@ -2,6 +2,7 @@
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { ProgramState } from "./launch/program-state.ts";
 
 /** How a worker ended. */
 export interface WorkerExit {
@@ -88,6 +89,8 @@ export interface WorkerContext {
    * see `host/modules/module-loader.ts`.
    */
   readonly entry: string | undefined;
+  /** What the worker takes over from its program: as it was when the pool was opened. Default: as it is now. */
+  readonly program?: ProgramState | undefined;
   /**
    * Where the worker will be announced, as data: over the network, calls nested in its tasks reach the workers of these
    * and no others. Default: nowhere.

@@ -7,6 +7,7 @@ import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts"
 import { launchDirectory } from "./directory.ts";
 import { launchArguments } from "./inheritance.ts";
 import { parentDeathCommand } from "./kill-with-parent.ts";
+import type { ProgramState } from "./program-state.ts";
 import { formatWorkerInit, WORKER_INIT_VARIABLE, type WorkerInit } from "./worker-init.ts";
 
 /** Settings with which a worker process is started. */
@@ -15,6 +16,8 @@ export interface WorkerLaunch {
   readonly programUrl: URL;
   readonly init: WorkerInit;
   readonly options: ResolvedProcessWorkerOptions;
+  /** What it takes over. */
+  readonly program: ProgramState;
 }
 
 /** A worker process that only needs to be forked. */
@@ -32,16 +35,15 @@ export interface PreparedWorker {
 
 /** Finds out how to start a worker process such that it ends with this one, however that ends. */
 export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorker> {
-  const { programUrl, init, options } = launch;
-  const { execArgv, env, argv } = process;
-  const inherited = launchArguments({ execArgv, env, argv });
+  const { programUrl, init, options, program } = launch;
+  const inherited = launchArguments(program);
   // Options that the user adds are not filtered: they were written for the worker.
   const command = await parentDeathCommand(process.execPath, [...inherited.execArgv, ...options.execArgv]);
   const cwd = launchDirectory();
   return {
     guardian: command.guardian,
     fork: () =>
-      fork(programUrl, argv.slice(2), {
+      fork(programUrl, program.argv.slice(2), {
         execPath: command.execPath,
         execArgv: command.execArgv,
         env: { ...inherited.env, ...options.env, [WORKER_INIT_VARIABLE]: formatWorkerInit(init) },

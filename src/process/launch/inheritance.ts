@@ -11,7 +11,7 @@ export interface LaunchParent {
   /** `process.execArgv`. */
   readonly execArgv: readonly string[];
   /** `process.env`. */
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Readonly<NodeJS.ProcessEnv>;
   /** `process.argv`; used to recognise a test file run with plain `node`. Absent: not considered. */
   readonly argv?: readonly string[];
   /** `process.platform`, which is the default. */
@@ -172,7 +172,7 @@ function isTestRun(parent: LaunchParent, options: readonly string[]): boolean {
 }
 
 function inheritedEnvironment(
-  env: NodeJS.ProcessEnv,
+  env: Readonly<NodeJS.ProcessEnv>,
   options: readonly string[] | undefined,
   platform: NodeJS.Platform,
 ): NodeJS.ProcessEnv {
@@ -192,7 +192,11 @@ function inheritedEnvironment(
   return inherited;
 }
 
-function variable(env: NodeJS.ProcessEnv, name: string, platform: NodeJS.Platform): string | undefined {
+function variable(
+  env: Readonly<NodeJS.ProcessEnv>,
+  name: string,
+  platform: NodeJS.Platform,
+): string | undefined {
   const key = Object.keys(env).find((candidate) => canonicalName(candidate, platform) === name);
   return key === undefined ? undefined : env[key];
 }

@@ -129,6 +129,49 @@ describe("start of a program", () => {
     assertOutput(await project.run(["--import", "./hook.js", "main.js"]), ["/"]);
   });
 
+  test("all workers of a pool start as the program was when the pool was opened, also those that replace others", async () => {
+    const changed = `process.env.SEEN = "changed"; process.chdir("/"); process.argv.push("more"); process.execArgv.push("--expose-gc");`;
+    await using project = userProject({
+      ...FILES,
+      "main.js": `import { LocalDiscovery, ProcessWorker, WorkerPool } from "merino"; import { look } from "./jobs.js";
+        const seen = async (pool) => {
+          const { cwd, env, argv, execArgv } = await look.with({ pool })("SEEN");
+          return [cwd === here, env, argv.join(), execArgv.includes("--expose-gc")].join(" ");
+        };
+        const replaced = async (pool) => {
+          const [{ uid, pid }] = pool.workers;
+          process.kill(pid, "SIGKILL");
+          while (pool.workers.length !== 1 || pool.workers[0].uid === uid) await new Promise((done) => setTimeout(done, 10));
+        };
+        const [here, argv, execArgv, env] = [process.cwd(), [...process.argv], [...process.execArgv], process.env.SEEN];
+        const openings = {
+          plain: () => WorkerPool.open({ size: 1 }),
+          made: () => WorkerPool.open({ size: 1, discovery: async () => new LocalDiscovery("made-" + process.pid) }),
+          factory: () => WorkerPool.open({ size: 1, worker: (context) => ProcessWorker.factory()(context) }),
+        };
+        for (const [name, open] of Object.entries(openings)) {
+          const opening = open();
+          // In the very turn: nothing of this is the workers' any more.
+          ${changed}
+          const pool = await opening;
+          console.log(name, await seen(pool));
+          await replaced(pool);
+          console.log(name, await seen(pool));
+          await pool.close();
+          process.chdir(here); process.argv = argv.slice(); process.execArgv = execArgv.slice(); process.env.SEEN = env;
+        }`,
+    });
+
+    assertOutput(await project.run(["main.js", "given"], { env: { SEEN: "first" } }), [
+      "plain true first given false",
+      "plain true first given false",
+      "made true first given false",
+      "made true first given false",
+      "factory true first given false",
+      "factory true first given false",
+    ]);
+  });
+
   test("it may change its directory under tsx", async () => {
     await using project = userProject({
       ...FILES,

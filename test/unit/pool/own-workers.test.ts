@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDeferred } from "../../../src/internal/deferred.ts";
 import { OwnWorkers } from "../../../src/pool/own-workers.ts";
+import { programState } from "../../../src/process/launch/program-state.ts";
 import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
@@ -71,7 +72,7 @@ function useWorkers(starts: readonly boolean[], { respawn = false } = {}) {
 test("OwnWorkers starts one in every place and says which did not come up", async () => {
   const { workers, made } = useWorkers([true, false, true]);
 
-  const errors = await workers.start(undefined);
+  const errors = await workers.start(undefined, programState());
 
   assert.equal(made.length, 3);
   assert.deepEqual(errors.map(String), ["Error: not today"]);
@@ -84,7 +85,10 @@ test("OwnWorkers are due while one is there or is to be replaced", async () => {
   const mortal = useWorkers([true]);
   const replaced = useWorkers([true], { respawn: true });
 
-  await Promise.all([mortal.workers.start(undefined), replaced.workers.start(undefined)]);
+  await Promise.all([
+    mortal.workers.start(undefined, programState()),
+    replaced.workers.start(undefined, programState()),
+  ]);
   assert.deepEqual([mortal.workers.due, replaced.workers.due], [true, true]);
   await Promise.all([mortal.workers.stop(0), replaced.workers.stop(0)]);
 
@@ -93,7 +97,7 @@ test("OwnWorkers are due while one is there or is to be replaced", async () => {
 
 test("OwnWorkers awaits connections to all of its own, however many others there are", async () => {
   const { workers, uid } = useWorkers([true, true]);
-  await workers.start(undefined);
+  await workers.start(undefined, programState());
   let connected = false;
 
   const waiting = workers.awaitConnections().then(() => {
@@ -110,7 +114,7 @@ test("OwnWorkers awaits connections to all of its own, however many others there
 
 test("OwnWorkers drains those that it is connected to, for all callers but its pool", async () => {
   const { workers, made, uid } = useWorkers([true, true]);
-  await workers.start(undefined);
+  await workers.start(undefined, programState());
 
   workers.drain();
   workers.drain("somebody else's");
@@ -126,7 +130,7 @@ test("OwnWorkers drains those that it is connected to, for all callers but its p
 
 test("OwnWorkers kills the blocked one at once, and knows of whom it lost by whose fault", async () => {
   const { workers, made, gone, uid } = useWorkers([true, true]);
-  await workers.start(undefined);
+  await workers.start(undefined, programState());
 
   workers.kill(uid(1), { culprit: "jobs.js#spin", certain: false });
   await made[1]?.exited;
@@ -144,7 +148,7 @@ test("OwnWorkers kills the blocked one at once, and knows of whom it lost by who
 
 test("OwnWorkers puts new ones in the places of those that serve, which finish their calls", async () => {
   const { workers, made, gone, retired, ready, uid } = useWorkers([true, true]);
-  await workers.start(undefined);
+  await workers.start(undefined, programState());
 
   workers.renew({ graceMs: 50_000, killAfterMs: 5 });
 

@@ -9,6 +9,9 @@ import { eventually } from "../../support/eventually.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 const ENTRY = "file:///p/main.js";
+const PROGRAM = { execArgv: ["--no-warnings"], argv: ["node", "/p/main.js"], env: { A: "1" }, cwd: "/p" };
+
+const RETIREMENT = { graceMs: Number.POSITIVE_INFINITY, killAfterMs: 5 };
 
 /** A worker that is ready when it is told to be, and ends when it is told to. */
 class StubWorker implements Worker {
@@ -16,13 +19,15 @@ class StubWorker implements Worker {
   readonly pid = undefined;
   readonly exited: Promise<WorkerExit>;
   readonly notices: string[] = [];
+  readonly context: WorkerContext;
   onMessage: Worker["onMessage"];
   killed = false;
   readonly #exit = createDeferred<WorkerExit>();
   readonly #ready = createDeferred<void>();
 
-  constructor({ uid }: WorkerContext) {
-    this.uid = uid;
+  constructor(context: WorkerContext) {
+    this.context = context;
+    this.uid = context.uid;
     this.exited = this.#exit.promise;
   }
 
@@ -65,6 +70,7 @@ function useSlot({ respawn = true } = {}) {
     tags: [],
     extra: {},
     entry: ENTRY,
+    program: PROGRAM,
     startTimeoutMs: 1_000,
     respawn,
     ready: ({ uid }) => log.push(`ready ${nameOf(uid)}`),
@@ -91,6 +97,18 @@ function useSlot({ respawn = true } = {}) {
     makes: (count: number) => eventually(() => made.length === count, { what: `${count} workers were made` }),
   };
 }
+
+test("WorkerSlot tells every worker, the first and those after it, the same of the program", async () => {
+  const { slot, worker, started, makes } = useSlot();
+  const first = await started();
+  slot.renew(RETIREMENT);
+  await makes(2);
+
+  for (const { context } of [first, worker(1)]) {
+    assert.deepEqual([context.entry, context.program], [ENTRY, PROGRAM]);
+  }
+  await slot.stop(0);
+});
 
 test("WorkerSlot replaces a worker beside it, and lets it go once the other one is ready", async () => {
   const { slot, log, worker, started, makes, ofType } = useSlot();
@@ -288,8 +306,6 @@ test("WorkerSlot passes on what its worker says of others", async () => {
   assert.deepEqual(log.slice(1), ["unresponsive x spin", "import failed y"]);
   await slot.stop(0);
 });
-
-const RETIREMENT = { graceMs: Number.POSITIVE_INFINITY, killAfterMs: 5 };
 
 test("WorkerSlot has a worker with old code take no more calls at once, and starts another, also one that never respawns", async () => {
   const { slot, log, worker, makes, started } = useSlot({ respawn: false });

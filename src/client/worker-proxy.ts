@@ -11,7 +11,7 @@ import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import type { Definable } from "../session/outbound-definitions.ts";
+import type { Definable } from "../session/definitions.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";

@@ -12,7 +12,7 @@ import { formatIdentity, parseIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { registerRoutine } from "../identity/registry.ts";
 import type { DeclaredRoutine, RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
-import type { MethodSource } from "./call-routine.ts";
+import type { MethodSource } from "./callable.ts";
 import { createCallable } from "./callable.ts";
 
 const PENDING: unique symbol = Symbol.for("merino.routine.method") as never;

@@ -13,9 +13,9 @@ import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import type { ClientStream } from "./client-stream.ts";
 import { Connection } from "./connection.ts";
+import { type Definable, OutboundDefinitions } from "./definitions.ts";
 import { CHUNK_SIZE } from "./limits.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
-import { type Definable, OutboundDefinitions } from "./outbound-definitions.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
 

@@ -9,7 +9,7 @@ import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
-import { InboundDefinitions } from "./inbound-definitions.ts";
+import { InboundDefinitions } from "./definitions.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
 import type { OutboundMessages } from "./messages/outbound-messages.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";

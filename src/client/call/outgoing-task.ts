@@ -13,7 +13,7 @@ import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { copyOfModule } from "../../identity/copies.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { ClientSession } from "../../session/client-session.ts";
-import type { Definable } from "../../session/outbound-definitions.ts";
+import type { Definable } from "../../session/definitions.ts";
 import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";

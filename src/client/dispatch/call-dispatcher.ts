@@ -7,7 +7,7 @@ import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
 import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
-import type { Definable } from "../../session/outbound-definitions.ts";
+import type { Definable } from "../../session/definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CancellationWatch } from "../call/cancellation-watch.ts";

@@ -5,7 +5,7 @@
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
-import type { Definable } from "../../session/outbound-definitions.ts";
+import type { Definable } from "../../session/definitions.ts";
 import type { Call } from "../call/call.ts";
 import type { Eviction, Member } from "../members/member.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";

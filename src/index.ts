@@ -85,7 +85,7 @@ export { RoutineNotFoundError } from "./errors/routine-not-found-error.ts";
 export { TaskRefusedError } from "./errors/task-refused-error.ts";
 export { type CallPhase, TimeoutError } from "./errors/timeout-error.ts";
 export { VersionError } from "./errors/version-error.ts";
-export { type LostWorker, WorkerLostError } from "./errors/worker-lost-error.ts";
+export { type LossReason, type LostWorker, WorkerLostError } from "./errors/worker-lost-error.ts";
 export { type FailedStart, WorkerStartError } from "./errors/worker-start-error.ts";
 
 // Of one's own: interfaces of discoveries, balancers, workers, and what carries calls

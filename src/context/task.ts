@@ -27,6 +27,11 @@ export interface Task {
   readonly routine: string;
   /** Fires when the caller cancels, the budget runs out, or the worker shuts down. */
   readonly signal: AbortSignal;
+  /**
+   * Fires when the worker begins to end, or takes no new calls since its pool closes or replaces it. The task may go on,
+   * for as long as the worker is granted; then `signal` fires. A long one can use this to come to an early end.
+   */
+  readonly draining: AbortSignal;
   /** When the call's budget ends, in milliseconds on the clock of `performance.now()` of this process; absent without one. */
   readonly deadline: number | undefined;
 }

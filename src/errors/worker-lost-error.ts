@@ -24,6 +24,12 @@ export interface LostWorker {
 }
 
 /**
+ * How a call has lost its worker. `stopped`: the worker was told to end, and the time that it had for calls under way
+ * was over before this one had ended. `lost`: its process or its connection has ended unasked.
+ */
+export type LossReason = "stopped" | "lost";
+
+/**
  * The worker ended, or its connection did, while the call was on it. The body may have run, in part or whole, unless
  * the message says that it has not: the worker died while it imported the routine's module.
  */
@@ -33,10 +39,19 @@ export class WorkerLostError extends MerinoError {
   }
   /** The worker, and how it ended as far as that is known. */
   readonly worker: LostWorker;
+  /** Whether it was stopped, or was lost unasked. */
+  readonly reason: LossReason;
 
-  constructor(why: string, worker: LostWorker, options?: ErrorOptions) {
-    super(`Lost worker '${worker.uid}'${describeEnd(worker)}: ${why}`, options);
+  /** @param options `reason`: default `lost`. */
+  constructor(
+    why: string,
+    worker: LostWorker,
+    options: ErrorOptions & { readonly reason?: LossReason | undefined } = {},
+  ) {
+    const { reason = "lost", ...cause } = options;
+    super(`Lost worker '${worker.uid}'${describeEnd(worker)}: ${why}`, cause);
     this.worker = worker;
+    this.reason = reason;
   }
 }
 

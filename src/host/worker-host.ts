@@ -214,8 +214,9 @@ export class WorkerHost {
     const { tasks, listeners, nested } = this.#parts;
     listeners.closeUnix();
     tasks.drain();
-    tasks.abortAll(new DOMException("The worker is shutting down", "AbortError"));
+    tasks.stopAll();
     await waitAtMost(FAREWELL_MS, tasks.idle());
+    tasks.forsakeAll();
     // Other callers' calls that cross the announcement go to other workers; if the connection ended, they would
     // be lost.
     await waitAtMost(FAREWELL_MS, tasks.caughtUp());

@@ -1,7 +1,7 @@
 /**
  * The executions of one worker that are not over, and the bodies that go on after theirs: counts them, gives root
  * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
- * can abort all.
+ * can end all.
  */
 import { AwaitableSet } from "../internal/awaitable-set.ts";
 import type { Activity } from "./activity.ts";
@@ -10,8 +10,9 @@ import type { Activity } from "./activity.ts";
 export interface ActiveExecution {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
-  readonly task: { readonly nested: boolean };
-  abort(reason: unknown): void;
+  readonly task: { readonly nested: boolean; workerDrains(): void };
+  stop(reason: unknown): void;
+  forsake(): void;
 }
 
 /** The executions on one worker. */
@@ -101,9 +102,19 @@ export class ActiveExecutions {
     return this.#running.emptied();
   }
 
-  /** Ends every task: those queued never start, those running see their signals fire. */
-  abortAll(reason: unknown): void {
-    for (const execution of [...this.#running]) execution.abort(reason);
+  /** Tells every task whose body may run that its worker has begun to end. */
+  workerDrains(): void {
+    for (const { task } of [...this.#running, ...this.#orphans]) task.workerDrains();
+  }
+
+  /** Ends every task, since the worker ends: those queued never start, those running see their signals fire. */
+  stopAll(reason: unknown): void {
+    for (const execution of [...this.#running]) execution.stop(reason);
+  }
+
+  /** Answers every task that has not ended: its body is not waited for any longer. */
+  forsakeAll(): void {
+    for (const execution of [...this.#running]) execution.forsake();
   }
 
   #noteActivity(): void {

@@ -32,9 +32,18 @@ export interface ExecutionHost extends TaskHost {
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
   readonly bodyTimes: BodyTimeEstimates;
+  /**
+   * The error of a call that the end of the worker has cut short.
+   *
+   * @param cause What its body has thrown, if that says more than that it was aborted.
+   */
+  stoppedError(routine: string, cause: unknown): Error;
   /** The body was started and has not settled at once. */
   suspended(execution: Execution): void;
 }
+
+/** Why a task is refused while its worker ends. */
+export const SHUTTING_DOWN = "the worker is shutting down";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -56,6 +65,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /** Its turn has come, and its client takes no more answers for now. */
   #deferred = false;
   #begun = false;
+  /** The end of the worker cuts it short. */
+  #stopped = false;
   #acked = false;
   /** How long the last step occupied the thread, and whether the caller has been told. */
   #bodyUs = 0;
@@ -168,6 +179,24 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.task.cancel(reason);
     this.#stopWaiting();
     this.cancelRequested();
+  }
+
+  /**
+   * Ends the task because its worker ends: a queued one never starts, and may go to another worker; a running one sees
+   * its signal fire. Whatever its body throws from then on, its caller learns that the worker was stopped.
+   */
+  stop(reason: unknown): void {
+    if (this.#phase === "running") {
+      this.#stopped = !this.task.cancelled;
+      this.abort(reason);
+    } else this.refuse(NackCode.DRAINING, SHUTTING_DOWN);
+  }
+
+  /** Answers a task whose body has not ended in time: the worker ends now. */
+  forsake(): void {
+    if (this.#phase !== "running") return this.refuse(NackCode.DRAINING, SHUTTING_DOWN);
+    this.#stopped = true;
+    this.fail(this.task.cancellation?.reason);
   }
 
   announce(): void {
@@ -299,10 +328,16 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const definition = this.#definition as RoutineDefinition; // the task has run
-    const payload = this.task.encodeFailure(error, (thrown) => this.host.explainError(definition, thrown));
+    const payload = this.task.encodeFailure(error, (thrown) =>
+      this.#stopped ? this.#stoppedBy(thrown) : this.host.explainError(definition, thrown),
+    );
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs);
+  }
+
+  #stoppedBy(thrown: unknown): Error {
+    return this.host.stoppedError(this.task.routine, this.task.isAbort(thrown) ? undefined : thrown);
   }
 
   #receive(payload: Payload): void {

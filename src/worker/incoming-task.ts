@@ -10,7 +10,7 @@ import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
 import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
-import type { Scope } from "../context/scope.ts";
+import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
@@ -30,6 +30,8 @@ export interface TaskHost {
   readonly references: References;
   /** Marks remote stacks, for example `worker 4711`. */
   readonly origin: string;
+  /** Whether it has begun to end. */
+  readonly draining: boolean;
   /**
    * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
    *
@@ -68,6 +70,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   #cancellation: Cancellation | undefined;
   /** The signal has fired, or would have if anybody had asked for it. */
   #fired: Cancellation | undefined;
+  /** Absent until somebody asks for its signal. */
+  #drainController: AbortController | undefined;
   #children: Set<Abortable> | undefined;
   /** Signals among the arguments, by index. */
   #signals: Map<number, AbortController> | undefined;
@@ -125,6 +129,14 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
     return this.#controller.signal;
   }
 
+  get draining(): AbortSignal {
+    if (this.#drainController === undefined) {
+      this.#drainController = new AbortController();
+      if (this.#host.draining) this.workerDrains();
+    }
+    return this.#drainController.signal;
+  }
+
   get cancelled(): boolean {
     return this.#cancellation !== undefined;
   }
@@ -142,6 +154,13 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   lineage(): readonly LineageEntry[] {
     const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
     return [self, ...(this.#callers ?? [])].slice(0, MAX_CALLERS);
+  }
+
+  /** The worker has begun to end. */
+  workerDrains(): void {
+    const controller = this.#drainController;
+    if (controller === undefined || controller.signal.aborted) return;
+    scopeStorage.run(this, () => controller.abort(abortReason("The worker is shutting down")));
   }
 
   attach(child: Abortable): void {

@@ -4,6 +4,7 @@
  */
 import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
+import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
@@ -20,10 +21,10 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
-import type { Execution, ExecutionHost } from "./execution.ts";
+import { type Execution, type ExecutionHost, SHUTTING_DOWN } from "./execution.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
-import { IncomingTask, type TaskHost } from "./incoming-task.ts";
+import { abortReason, IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
@@ -50,7 +51,6 @@ export interface TaskServerOptions {
 
 /** How long a caller that was refused for the load is told to wait before it asks again. */
 const RETRY_AFTER_MS = 10;
-const SHUTTING_DOWN = "the worker is shutting down";
 
 /** Runs tasks for its clients. */
 export class TaskServer implements TaskAcceptor, ExecutionHost {
@@ -66,6 +66,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #suspended: Execution[] = [];
   readonly #spinner = new LoopSpinner();
   #draining = false;
+  /** Tasks have been told to end: nothing new is taken, not even what is nested. */
+  #stopping = false;
   /** The connection to which draining does not apply. */
   #spared: ConnectionId | undefined;
 
@@ -81,6 +83,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Tasks accepted and not over. */
   get inFlight(): number {
     return this.active.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
   }
 
   /** Serves one client. */
@@ -105,8 +111,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       const told = this.#draining && !isConnection(session, announced);
       if (!told && !isConnection(session, except)) session.drain(SHUTTING_DOWN, 0);
     }
+    const first = !this.#draining;
     this.#draining = true;
     this.#spared = except;
+    if (first) this.active.workerDrains();
   }
 
   /** Resolves when no task is under way. */
@@ -122,9 +130,18 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     await Promise.all([...this.#sessions].map((session) => session.caughtUp()));
   }
 
-  /** Ends every task: those queued never start, those running see their signals fire. */
-  abortAll(reason: unknown): void {
-    this.active.abortAll(reason);
+  /**
+   * Ends every task, since the worker ends: those queued never start, those running see their signals fire. Nothing
+   * more is taken.
+   */
+  stopAll(): void {
+    this.#stopping = true;
+    this.active.stopAll(abortReason("The worker is shutting down"));
+  }
+
+  /** Answers the tasks whose bodies have not ended in time. */
+  forsakeAll(): void {
+    this.active.forsakeAll();
   }
 
   /** Closes every connection, once what was written has left. */
@@ -199,6 +216,14 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     return this.#options.explainError(definition, error);
   }
 
+  stoppedError(routine: string, cause: unknown): Error {
+    const worker = { uid: this.#options.hello.uid, pid: process.pid };
+    return new WorkerLostError(`it was stopped; the call to '${routine}' may have run`, worker, {
+      reason: "stopped",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
   suspended(execution: Execution): void {
     this.#suspended.push(execution);
     execution.session.connection.scheduleFlush();
@@ -206,6 +231,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /** Refuses a task for which there is no room. */
   #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
+    if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     const { maxRootTasks } = this.#options;
     const { size, permits } = this.active;
     if ((head.flags & TaskFlag.Nested) === 0) {

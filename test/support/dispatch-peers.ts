@@ -162,7 +162,7 @@ export function useDispatch(
     },
     async [Symbol.asyncDispose]() {
       relay.cancelled();
-      worker.tasks.abortAll(new Error("the test is over"));
+      worker.tasks.stopAll();
       carriers.client.close();
       await eventually(() => carriers.server.over && carriers.client.over);
     },

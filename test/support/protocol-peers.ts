@@ -329,7 +329,7 @@ export async function connect(
     async [Symbol.asyncDispose]() {
       client.session.connection.close();
       await eventually(() => carriers.server.over && carriers.client.over);
-      worker.tasks.abortAll(new Error("the test is over"));
+      worker.tasks.stopAll();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Puts into words what became of a call whose worker has gone, and whether it can have run. Pure. */
-import type { LostWorker } from "../../errors/worker-lost-error.ts";
+import type { LossReason, LostWorker } from "../../errors/worker-lost-error.ts";
 import { shownModule } from "../../internal/shown-module.ts";
 import type { Call } from "../call/call.ts";
 
@@ -23,6 +23,17 @@ export function explainLoss(
     ...(advice === undefined ? [] : [advice]),
     `the call to '${id}' ${notRun ? "has not run" : "may have run"}`,
   ].join("; ");
+}
+
+/**
+ * Whether a worker that is gone was stopped, or was lost unasked.
+ *
+ * @param leaving Whether it had said that it ends, before the connection did.
+ */
+export function lossReason(leaving: boolean, { exitCode = 0, signal, culprit }: LostWorker): LossReason {
+  // One that does not end in time is killed.
+  const asTold = culprit === undefined && exitCode === 0 && (signal === undefined || signal === "SIGKILL");
+  return leaving && asTold ? "stopped" : "lost";
 }
 
 function whatHappened({ culprit, importing }: LostWorker, notRun: boolean): string | undefined {

@@ -20,7 +20,7 @@ import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
-import { explainLoss } from "./explain-loss.ts";
+import { explainLoss, lossReason } from "./explain-loss.ts";
 
 /** The parts with which another worker is found for a call. */
 export interface RefusedCallsOptions {
@@ -92,10 +92,12 @@ export class RefusedCalls {
       call.fail(error ?? new WorkerLostError("its connection ended", { uid: call.lastUid }));
       return;
     }
+    const { leaving } = member;
     supply.describeLoss(member).then(
       (worker) => {
         call.fail(
           new WorkerLostError(explainLoss(call, worker, error), worker, {
+            reason: lossReason(leaving, worker),
             ...(error === undefined ? {} : { cause: error }),
           }),
         );

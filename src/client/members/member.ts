@@ -88,6 +88,8 @@ export class Member implements Candidate, ReadyMember {
 
   /** It has announced that it takes no new root calls. */
   draining = false;
+  /** It has said so itself, on this connection: it ends, or is replaced. */
+  leaving = false;
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
   #state: MemberState = { kind: "connecting", attempt: 1, error: undefined };
@@ -103,6 +105,7 @@ export class Member implements Candidate, ReadyMember {
       this.#events.ready(this);
     },
     draining: () => {
+      this.leaving = true;
       this.startDraining();
       this.#ready.waiter?.drain(this);
     },
@@ -235,6 +238,7 @@ export class Member implements Candidate, ReadyMember {
   #connect(attempt: number, error?: Error): void {
     this.#enter({ kind: "connecting", attempt, error });
     this.draining = false;
+    this.leaving = false;
     this.#connection = new MemberConnection(this.metadata, this.#options, this.#connectionEvents);
   }
 

@@ -9,7 +9,13 @@ interface Counted extends ActiveExecution {
 
 function execution({ nested = false }: { readonly nested?: boolean } = {}): Counted {
   const reasons: unknown[] = [];
-  return { permit: false, task: { nested }, reasons, abort: (reason) => reasons.push(reason) };
+  return {
+    permit: false,
+    task: { nested, workerDrains() {} },
+    reasons,
+    stop: (reason) => reasons.push(reason),
+    forsake() {},
+  };
 }
 
 function counting(...executions: readonly ActiveExecution[]): ActiveExecutions {
@@ -84,18 +90,18 @@ test("ActiveExecutions is idle once every task is over", async () => {
   assert.deepEqual([before, idle], [0, 2]);
 });
 
-test("ActiveExecutions aborts all that are there, also when they end at once", () => {
+test("ActiveExecutions stops all that are there, also when they end at once", () => {
   const executions = [execution(), execution()];
   const active = counting(...executions);
   for (const one of executions) {
-    const { abort } = one;
-    one.abort = (reason) => {
-      abort(reason);
+    const { stop } = one;
+    one.stop = (reason) => {
+      stop(reason);
       active.ended(one);
     };
   }
 
-  active.abortAll("over");
+  active.stopAll("over");
 
   assert.deepEqual(
     executions.map(({ reasons }) => reasons),

@@ -223,23 +223,24 @@ test("TaskServer never starts tasks that are cancelled in the batch that brings 
   assert.equal(worker.starts, 1);
 });
 
-test("TaskServer abortAll refuses what waits and fires the signals of what runs", async () => {
+test("TaskServer stopAll refuses what waits, so that it can go elsewhere, and fires the signals of what runs", async () => {
   const { bodies, open, signals } = gated();
   await using pair = await connect(bodies);
   const { client, worker } = pair;
   const running = client.call("wait");
   const accepted = client.call("wait", [], { awaitsAck: true });
   await eventually(() => worker.starts === 1 && accepted.acks === 1);
-  const reason = new Error("the end");
 
-  worker.tasks.abortAll(reason);
+  worker.tasks.stopAll();
   const refused = await codeOf(accepted);
+  const nested = await codeOf(client.call("add", [], { nested: true }));
   const fired = signals[0]?.reason;
   open();
 
-  assert.equal(refused, NackCode.EXPIRED);
-  assert.equal(fired, reason);
-  assert.equal(await codeOf(running), "done");
+  assert.equal(refused, NackCode.DRAINING);
+  assert.equal(nested, NackCode.DRAINING);
+  assert.ok(fired instanceof DOMException && fired.name === "AbortError");
+  assert.equal(await running.value(), "released"); // it has come to its end all the same
   await worker.tasks.idle();
 });
 

@@ -47,6 +47,8 @@ interface Wish {
   readonly quorum?: number;
   readonly waitTimeoutMs?: number;
   readonly lastStartError?: Error;
+  /** How the processes of lost workers have ended. Default 7. */
+  readonly exitCode?: number;
   /** Takes the events about calls. */
   readonly events?: TaskEvent[];
   /** What the connection to a worker waits for. */
@@ -95,7 +97,7 @@ function useDispatcher(wish: Wish = {}) {
     supply: {
       memberDue: true,
       lastStartError: wish.lastStartError,
-      describeLoss: async (member) => ({ uid: member.uid, exitCode: 7 }),
+      describeLoss: async (member) => ({ uid: member.uid, exitCode: wish.exitCode ?? 7 }),
       unresponsive() {},
       importFailed: () => false,
     },
@@ -161,6 +163,7 @@ function stubParent(): RunningTask {
     tag: undefined,
     routine: "parent",
     signal: new AbortController().signal,
+    draining: new AbortController().signal,
     deadline: undefined,
     cancelled: false,
     lineage: () => [],
@@ -479,6 +482,26 @@ describe("CallDispatcher", () => {
     assert.equal(t.worker("a").starts, 1);
     assert.equal(t.dispatcher.unsettled, 0);
   });
+
+  for (const leaving of [false, true]) {
+    test(`tells the calls of a connection that ends ${leaving ? "after its worker said that it ends" : "unasked"} so`, async () => {
+      await using t = useDispatcher({ exitCode: 0 });
+      const gate = useGate();
+      t.add("a", { wait: gate.body });
+      const call = rejection(t.call("wait"));
+      await eventually(() => gate.count() === 1);
+      if (leaving) {
+        t.worker("a").tasks.drain();
+        await eventually(() => t.membership.get("a")?.draining);
+      }
+
+      t.carrier("a").cut();
+
+      const error = await call;
+      assert.ok(error instanceof WorkerLostError);
+      assert.equal(error.reason, leaving ? "stopped" : "lost");
+    });
+  }
 
   test("takes a cancelled call off the queue; its body never starts", async () => {
     await using t = useDispatcher({ quorum: 1 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { explainLoss } from "../../../../src/client/dispatch/explain-loss.ts";
+import { explainLoss, lossReason } from "../../../../src/client/dispatch/explain-loss.ts";
 import type { CallPhase } from "../../../../src/errors/timeout-error.ts";
 import type { LostWorker } from "../../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
@@ -46,4 +46,21 @@ test("explainLoss names the routine, or the import, for which the worker was rep
 
   assert.match(routine, /^it was replaced, because 'p\/jobs.ts#spin' went on .*may have run$/);
   assert.match(slow, /^it was replaced, because the import of main.ts blocked it .*has not run$/);
+});
+
+test("lossReason takes a worker for stopped that had said that it ends, and has not failed since", () => {
+  const uid = "w";
+
+  const stopped = [{ uid }, { uid, exitCode: 0 }, { uid, signal: "SIGKILL" }].map((worker) =>
+    lossReason(true, worker),
+  );
+  const lost = [
+    lossReason(false, { uid }),
+    lossReason(true, { uid, exitCode: 1 }),
+    lossReason(true, { uid, signal: "SIGSEGV" }),
+    lossReason(true, { uid, signal: "SIGKILL", culprit: "p/jobs.ts#spin" }),
+  ];
+
+  assert.deepEqual([...new Set(stopped)], ["stopped"]);
+  assert.deepEqual([...new Set(lost)], ["lost"]);
 });

@@ -45,4 +45,9 @@ export interface RoutineOptions {
   readonly id?: string | undefined;
   /** Default budget of each call, in milliseconds; > 0. A call's own `timeout` takes its place. */
   readonly timeout?: number | undefined;
+  /**
+   * Whether it is meant that an async body which calls itself, by the name of its function, stays in the body. Default
+   * false: in development such a routine is told of in a warning, `MERINO_LOCAL_RECURSION`.
+   */
+  readonly localRecursion?: boolean | undefined;
 }

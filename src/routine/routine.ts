@@ -3,7 +3,7 @@
  * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
  */
 
-import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
+import { assertBoolean, assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
@@ -15,6 +15,7 @@ import { registerRoutine } from "../identity/registry.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
+import { warnOfLocalRecursion } from "./local-recursion.ts";
 import { assertMethodDecorator, declareMethod, isClass } from "./method-routine.ts";
 import type { Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
 
@@ -23,6 +24,7 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
   module: true,
   id: true,
   timeout: true,
+  localRecursion: true,
 };
 
 /**
@@ -87,6 +89,7 @@ export function routine<F extends RoutineBody>(
   };
   definition.routine = createCallable(definition, body, kind);
   registerRoutine(definition);
+  if (options.localRecursion !== true && isAsync(body)) warnOfLocalRecursion(body, identity, name);
   return definition.routine as Routine<F>;
 }
 
@@ -96,6 +99,7 @@ function resolveRoutineOptions(
 ): { module: string | URL | undefined; name: string; id: string | undefined; timeoutMs: number | undefined } {
   assertKnownOptions(options, ROUTINE_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
+  assertBoolean("localRecursion", options.localRecursion);
   const { id } = options;
   if (id !== undefined) {
     if (typeof id !== "string")
@@ -116,6 +120,10 @@ function kindOf(body: RoutineDefinition["body"]): RoutineKind {
   return tag === "[object AsyncGeneratorFunction]" || tag === "[object GeneratorFunction]"
     ? "generator"
     : "function";
+}
+
+function isAsync(body: RoutineDefinition["body"]): boolean {
+  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
 }
 
 function isDecoratorContext(

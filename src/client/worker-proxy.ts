@@ -231,6 +231,11 @@ export class WorkerProxy implements CallTarget {
     this.#membership.retire(uid);
   }
 
+  /** Keeps a worker that ends, for nested calls that nobody else takes, also when its discovery drops it. */
+  retain(worker: WorkerMetadata): void {
+    this.#membership.retain(worker);
+  }
+
   /** The id under which the worker knows this proxy's connection; `undefined` while there is none. */
   connectionTo(uid: string): ConnectionId | undefined {
     const hello = this.#membership.get(uid)?.session?.connection.hello;

@@ -17,6 +17,7 @@ import { canonicalText, describeSource, sourceName } from "../discovery/source-n
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
+import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** Pools whose tasks one worker can serve with nested calls at a time. */
 const MAX_PROXIES = 64;
@@ -66,6 +67,8 @@ export class NestedProxies {
   readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
+  /** The record of this worker, once it has begun to end. */
+  #self: WorkerMetadata | undefined;
   #closed = false;
 
   constructor(reported: ReportedWorkers, options: NestedProxiesOptions) {
@@ -88,6 +91,16 @@ export class NestedProxies {
       this.#byBytes.set(descriptor, dispatcher);
     }
     return dispatcher;
+  }
+
+  /**
+   * This worker has begun to end, and is no longer found, or not for long: it stays there for the calls of its own tasks
+   * that nobody else takes.
+   */
+  drain(self: WorkerMetadata): void {
+    if (this.#self !== undefined) return;
+    this.#self = self;
+    for (const { proxy } of this.#restored.values()) this.#retainSelf(proxy);
   }
 
   async close(): Promise<void> {
@@ -159,10 +172,16 @@ export class NestedProxies {
       // No worker is ended because a caller from the network reports it.
       { id: descriptor.id, ...(local && this.#surroundings(descriptor.id)) },
     );
+    this.#retainSelf(proxy);
     void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
     this.#restored.set(key, { proxy, local, usedAtMs: nowMs });
     this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
     return proxy.dispatcher;
+  }
+
+  /** The worker of a pool is replaced, perhaps by one with newer code, and found until then. */
+  #retainSelf(proxy: WorkerProxy): void {
+    if (this.#self !== undefined && !isOfPool(this.#self, proxy.id)) proxy.retain(this.#self);
   }
 
   #surroundings(pool: string): SupplySurroundings {

@@ -170,6 +170,7 @@ export class WorkerHost {
   /** Takes no more root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void {
     this.#parts.tasks.drain(except);
+    this.#parts.nested.drain(this.metadata);
   }
 
   /**

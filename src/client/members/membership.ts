@@ -61,8 +61,8 @@ export class Membership {
   readonly #refused = new Map<string, Refusal>();
   readonly #evicted: EvictedWorkers;
   /**
-   * Uids of workers that the pool has spawned, also of those that have gone: news of them from other sources is
-   * ignored.
+   * Uids of workers that the pool has spawned, also of those that have gone, and of the worker that keeps itself: news
+   * of them from other sources is ignored.
    */
   readonly #own = new Set<string>();
   /** Members no more, but with calls under way. */
@@ -146,6 +146,21 @@ export class Membership {
     this.#evicted.forget(uid);
     const member = this.#byUid.get(uid);
     if (member !== undefined) this.#retire(member);
+  }
+
+  /**
+   * Keeps a worker that takes no more root calls, whatever its discovery says of it from now on, or takes it if it is no
+   * member: for nested calls that nobody else takes. It needs no free place.
+   */
+  retain(worker: WorkerMetadata): void {
+    if (this.#closed) return;
+    this.#own.add(worker.uid);
+    dropOldest(this.#own);
+    if (!this.#byUid.has(worker.uid)) {
+      this.#forget(worker.uid);
+      this.#admit(worker, true);
+    }
+    this.#byUid.get(worker.uid)?.startDraining();
   }
 
   /** Handles an event of a discovery. */

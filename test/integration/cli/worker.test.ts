@@ -153,6 +153,40 @@ test("merino worker drains on SIGTERM: retracted first, no new calls, those unde
   assert.equal(exitCode, 0);
 });
 
+for (const before of [0, 1]) {
+  test(`merino worker that drains serves the nested calls of its own tasks, after ${before} earlier ones`, async () => {
+    await using _leaks = leakCheck();
+    using fixtures = routinePackage({
+      "jobs.js": `${JOBS}
+export const count = routine(async function* count(n) { for (let i = 0; i < n; i++) yield i; });
+export const deep = routine(async function deep() { return await add(20, 1); });
+export const started = routine(async function* started(before, path) {
+  for (let i = 0; i < before; i++) await add(i, 1);
+  yield "begun";
+  await exists(path);
+  const found = [await add(1, 2), await deep()];
+  for await (const i of count(3)) found.push(i);
+  yield found;
+});`,
+    });
+    const { started } = await import(fixtures.url("jobs.js"));
+    const retracted = fixtures.path("retracted");
+    await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+    await worker.serves();
+    await using _pool = await openPool();
+    const steps = started(before, retracted);
+    assert.equal((await steps.next()).value, "begun");
+
+    worker.child.kill("SIGTERM");
+    await eventually(async () => (await announced()).length === 0, { withinMs: 30_000 });
+    writeFileSync(retracted, "");
+
+    assert.deepEqual((await steps.next()).value, [3, 21, 0, 1, 2]);
+    await steps.return();
+    assert.equal(await worker.exited, 0);
+  });
+}
+
 test("serveWorker takes back an announcement that is on its way when the signal comes", async () => {
   await using _leaks = leakCheck();
   const service = new URL("../../../src/cli/worker-service.ts", import.meta.url).href;

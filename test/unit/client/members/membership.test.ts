@@ -107,6 +107,35 @@ describe("Membership", () => {
     assert.deepEqual(t.connected, ["a:1"]);
   });
 
+  test("retains a worker that ends, whatever its discovery says of it, with the connection that it has", async () => {
+    using t = useMembership({ greet: greetAs() });
+    t.see("worker-added", "a");
+    await eventually(() => t.ready().length === 1);
+
+    t.membership.retain(worker("a"));
+    t.see("worker-dropped", "a");
+    t.see("worker-added", "a");
+
+    assert.deepEqual(t.ready(), ["a"]);
+    assert.deepEqual(t.connected, ["a:1"]);
+    assert.equal(t.membership.get("a")?.draining, true);
+  });
+
+  test("retains a worker that it has dropped or never had, also when all places are taken", async () => {
+    using t = useMembership({ capacity: 1, greet: greetAs() });
+    t.see("worker-added", "a");
+    t.see("worker-dropped", "a");
+    t.see("worker-added", "b");
+
+    t.membership.retain(worker("a"));
+
+    await eventually(() => t.ready().length === 2);
+    assert.deepEqual(t.uids(), ["b", "a"]);
+    t.see("worker-dropped", "b");
+    t.see("worker-added", "c");
+    assert.deepEqual(t.uids(), ["a", "c"]);
+  });
+
   test("remembers workers beyond its capacity, and gives a freed place to the oldest of them", () => {
     using t = useMembership({ capacity: 1 });
     for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);

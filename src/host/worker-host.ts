@@ -148,6 +148,8 @@ export class WorkerHost {
       hostId: hostId(),
     };
     listeners.announce(metadata);
+    // However the process ends, unless it is killed: a body may call `process.exit()`.
+    process.on("exit", () => tasks.leave());
     const parts = { tasks, listeners, nested, activity };
     worker = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
     return worker;

@@ -37,6 +37,14 @@ export interface Carrier {
    * @returns False when the caller should let further bulk wait until `drain`.
    */
   send(batch: Uint8Array, tail?: Uint8Array): boolean;
+  /**
+   * Sends what has been handed over without the event loop, which turns no more: the process is about to end. Absent
+   * from carriers that no worker serves by.
+   *
+   * @param untilMs When to give up on a peer that does not read, as `performance.now()` counts.
+   * @returns Whether all of it has left.
+   */
+  sendBeforeExit?(untilMs: number): boolean;
   /** Sends what has been handed over, then ends. */
   close(): void;
   /** Ends at once. */

@@ -96,6 +96,17 @@ export class Connection implements CarrierEvents {
     this.#batch.flush();
   }
 
+  /**
+   * Sends what has been written, as far as the peer's window goes, without the event loop: the process is about to
+   * end.
+   *
+   * @param untilMs When to give up, as `performance.now()` counts.
+   */
+  sendBeforeExit(untilMs: number): void {
+    this.flush();
+    while (this.carrier.sendBeforeExit?.(untilMs) === true && this.outbound.resume());
+  }
+
   /** Ends the connection, telling the peer why. */
   fail(error: ProtocolError | VersionError, code: number = NackCode.UNSPECIFIED): void {
     if (this.#state === "closed") return;

@@ -49,6 +49,7 @@ export class ServerSession implements SessionHalf {
   readonly #reason: ReceivedMessage;
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
+  #hasUnsentAnswers = false;
   #knowsGrammar = false;
   #taskIdPrefix: string | undefined;
   readonly #pings = new Map<number, () => void>();
@@ -72,6 +73,22 @@ export class ServerSession implements SessionHalf {
   }
 
   /**
+   * Sends what has been written, and that no task is started but those that have come: the process is about to end,
+   * and the event loop turns no more.
+   *
+   * @param untilMs When to give up on a client that does not read, as `performance.now()` counts.
+   */
+  leave(detail: string, untilMs: number): void {
+    this.connection.writer.goAway({
+      lastStream: this.#lastStream,
+      code: NackCode.DRAINING,
+      detail,
+      graceMs: 0,
+    });
+    this.connection.sendBeforeExit(untilMs);
+  }
+
+  /**
    * Waits until the client has read everything sent so far, and all that it had sent by then has been read here.
    * Resolves also when the connection has ended.
    */
@@ -81,6 +98,11 @@ export class ServerSession implements SessionHalf {
     this.connection.writer.ping(token);
     this.connection.scheduleFlush();
     return new Promise((resolve) => this.#pings.set(token, resolve));
+  }
+
+  /** Whether answers have been written since the last batch left. */
+  get hasUnsentAnswers(): boolean {
+    return this.#hasUnsentAnswers;
   }
 
   /** Whether the client takes binary beside a message. */
@@ -125,6 +147,7 @@ export class ServerSession implements SessionHalf {
   }
 
   result(stream: number, payload: Payload, bodyUs: number): void {
+    this.#hasUnsentAnswers = true;
     this.connection.outbound.message(stream, FrameKind.Result, payload, bodyUs);
   }
 
@@ -258,6 +281,7 @@ export class ServerSession implements SessionHalf {
   }
 
   flushed(): void {
+    this.#hasUnsentAnswers = false;
     // Over a network the next call takes longer than waiting awake for it pays, and another thread wants the time.
     if (this.connection.carrier.local) this.#acceptor.flushed();
   }
@@ -287,6 +311,7 @@ export class ServerSession implements SessionHalf {
   ): void {
     this.#streams.delete(stream);
     this.connection.inbound.drop(stream);
+    this.#hasUnsentAnswers = true;
     this.connection.outbound.message(stream, kind, payload, bodyUs);
   }
 }

@@ -13,6 +13,8 @@ export interface ActiveExecution {
   readonly task: { readonly nested: boolean; workerDrains(): void };
   stop(reason: unknown): void;
   forsake(): void;
+  /** Refuses the task, if its body has not started. */
+  decline(code: number, reason: string): void;
 }
 
 /** The executions on one worker. */
@@ -115,6 +117,11 @@ export class ActiveExecutions {
   /** Answers every task that has not ended: its body is not waited for any longer. */
   forsakeAll(): void {
     for (const execution of [...this.#running]) execution.forsake();
+  }
+
+  /** Refuses the tasks whose bodies have not started. */
+  declineAll(code: number, reason: string): void {
+    for (const execution of [...this.#running]) execution.decline(code, reason);
   }
 
   #noteActivity(): void {

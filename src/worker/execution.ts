@@ -162,6 +162,10 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     }
   }
 
+  decline(code: number, reason: string): void {
+    if (this.#phase !== "running") this.refuse(code, reason);
+  }
+
   /** Refuses the task because its routine could not be found. */
   refuseUnresolved(error: unknown): void {
     if (!(error instanceof ImportFailedError)) return this.refuse(NackCode.UNKNOWN_ROUTINE, errorText(error));

@@ -20,11 +20,21 @@ export interface Runnable {
   run(): void;
 }
 
+/** Where the answers of bodies go. */
+export interface RunOutput {
+  /** Whether answers have been written that have not been sent. */
+  hasUnsent(): boolean;
+  /** Sends everything that has been written. */
+  flush(): void;
+}
+
 /** Runs what is queued, in order. */
 export class RunQueue {
   readonly #queue = new Fifo<Runnable>();
-  readonly #flush: () => void;
+  readonly #output: RunOutput;
   #markMs = 0;
+  /** No answer that has not been sent was written before this. */
+  #sentMs = 0;
   #turnPending = false;
   #draining = false;
   #kicked = false;
@@ -50,9 +60,8 @@ export class RunQueue {
     }
   };
 
-  /** @param flush Sends everything that is ready. */
-  constructor(flush: () => void) {
-    this.#flush = flush;
+  constructor(output: RunOutput) {
+    this.#output = output;
   }
 
   get size(): number {
@@ -78,32 +87,45 @@ export class RunQueue {
     return us < 1 ? 1 : us > 0xffff_ffff ? 0xffff_ffff : Math.round(us);
   }
 
-  /** Runs what is queued, for at most about a millisecond; what is left follows in the next turn. */
+  /**
+   * Runs what is queued, for at most about a millisecond; what is left follows in the next turn. A result that was
+   * written more than a millisecond ago is sent before the next body starts.
+   */
   drain(): void {
     if (this.#draining || this.#turnPending || this.#queue.size === 0) return;
     this.#draining = true;
     const startMs = performance.now();
     this.#markMs = startMs;
+    if (!this.#output.hasUnsent()) this.#sentMs = startMs;
+    else if (startMs - this.#sentMs > TURN_MS) this.#send(startMs);
     try {
       for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
         const expected = job.expectedUs;
         if (expected === undefined || expected > LONG_BODY_US) {
           job.announce();
-          this.#flush();
+          this.#output.flush();
           this.#markMs = performance.now();
+          this.#sentMs = this.#markMs;
         }
         job.run();
-        if (this.#queue.size > 0 && this.#markMs - startMs > TURN_MS) {
+        if (this.#queue.size === 0) return;
+        if (this.#markMs - startMs > TURN_MS) {
           this.#turnPending = true;
-          this.#flush();
+          this.#output.flush();
           // Immediates run before the loop looks for input again, except those set by an immediate.
           setImmediate(this.#inTurn ? this.#nextTurn : this.#afterInput);
           return;
         }
+        if (this.#markMs - this.#sentMs > TURN_MS) this.#send(this.#markMs);
       }
     } finally {
       this.#draining = false;
     }
+  }
+
+  #send(nowMs: number): void {
+    this.#output.flush();
+    this.#sentMs = nowMs;
   }
 
   /** Drains once the code that is running has finished: for work that became ready outside a batch. */

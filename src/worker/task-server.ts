@@ -52,6 +52,9 @@ export interface TaskServerOptions {
 /** How long a caller that was refused for the load is told to wait before it asks again. */
 const RETRY_AFTER_MS = 10;
 
+/** How long the end of the process may wait for callers that do not read their results. */
+const LEAVE_MS = 1_000;
+
 /** Runs tasks for its clients. */
 export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly queue: RunQueue;
@@ -77,7 +80,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.active = new ActiveExecutions(options.activity);
-    this.queue = new RunQueue(() => this.#flushAll());
+    this.queue = new RunQueue({ hasUnsent: () => this.#hasUnsentAnswers(), flush: () => this.#flushAll() });
   }
 
   /** Tasks accepted and not over. */
@@ -142,6 +145,18 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Answers the tasks whose bodies have not ended in time. */
   forsakeAll(): void {
     this.active.forsakeAll();
+  }
+
+  /**
+   * The process is about to end, and the event loop turns no more: refuses every task whose body has not started, and
+   * sends those refusals and all results that there are. What is running is lost with the process.
+   */
+  leave(): void {
+    this.#draining = true;
+    this.#spared = undefined;
+    this.active.declineAll(NackCode.DRAINING, SHUTTING_DOWN);
+    const untilMs = performance.now() + LEAVE_MS;
+    for (const session of this.#sessions) session.leave(SHUTTING_DOWN, untilMs);
   }
 
   /** Closes every connection, once what was written has left. */
@@ -266,6 +281,11 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       },
       (error: unknown) => execution.refuseUnresolved(error),
     );
+  }
+
+  #hasUnsentAnswers(): boolean {
+    for (const session of this.#sessions) if (session.hasUnsentAnswers) return true;
+    return false;
   }
 
   #flushAll(): void {

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NoWorkersAvailableError, ProcessWorker, WorkerLostError, WorkerPool } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import {
   abortProcess,
   add,
+  addUnless,
   block,
+  bytes,
   exhaustMemory,
   exitWith,
   hang,
@@ -216,6 +219,42 @@ describe("WorkerLostError tells how the worker ended", () => {
     );
     assert.equal(pool.workers.length, 1);
     for (const stream of streams) await stream.return();
+  });
+});
+
+describe("a body that ends the process", () => {
+  test("takes no other call with it: what is finished arrives, what has not started goes to another worker", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1 });
+    for (let n = 0; n < 300; n += 1) await addUnless(n, -1); // it is known to be short
+
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => addUnless(n, 6)));
+
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code)),
+      Array.from({ length: 20 }, (_, n) => (n === 6 ? "ERR_MERINO_WORKER_LOST" : n)),
+    );
+    assert.equal(pool.stats().restarts, 1);
+  });
+
+  test("loses no large result that its caller has not read yet", async () => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 1 });
+    await Promise.all([bytes(1), addUnless(0, -1)]);
+    const calls = Array.from({ length: 6 }, (_, n) => bytes(300_000 + n));
+    const [first] = calls;
+    await first;
+
+    const lost = lossOf(addUnless(6, 6));
+    await new Promise<void>((resolve) => setImmediate(resolve)); // it leaves
+    holdThread(100); // until then nothing is read
+    const results = await Promise.all(calls);
+
+    assert.deepEqual(
+      results.map((result) => result.length),
+      Array.from({ length: 6 }, (_, n) => 300_000 + n),
+    );
+    assert.equal((await lost).worker.exitCode, 9);
   });
 });
 

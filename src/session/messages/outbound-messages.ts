@@ -158,6 +158,19 @@ export class OutboundMessages {
     }
   }
 
+  /**
+   * The carrier takes more again, though nobody has heard so from it: pumps.
+   *
+   * @returns Whether it has been given something.
+   */
+  resume(): boolean {
+    if (this.#transfers.size === 0) return false;
+    this.#batch.drained();
+    const beforeBytes = this.#windowBytes;
+    this.pump();
+    return this.#windowBytes < beforeBytes;
+  }
+
   /** Whether the payload itself goes in chunks. */
   #isDetached(payload: Payload): boolean {
     return payload.end - payload.start > this.#inlineBytes;

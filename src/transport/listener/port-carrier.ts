@@ -15,19 +15,21 @@ const DEFAULT_WINDOW_BYTES = 1024 * 1024;
 const MIN_COUNTED_BYTES = 256;
 
 /**
- * The message by which an end says that the window has room again, when the other end waits for that; anything else
- * is a batch.
+ * Messages that are no batch. By one, an end says that the window has room again, when the other end waits for that.
+ * By the other, an end whose process is about to end asks to be told once everything before it has been passed on.
  */
 const DRAINED = 0;
+const LAST = 1;
 
 /**
- * Words of each end in the shared memory: bytes it has taken, whether it waits, and how many bytes the other must
- * have taken to wake it.
+ * Words of each end in the shared memory: bytes it has taken, whether it waits, how many bytes the other must have
+ * taken to wake it, and whether it has passed on everything that came before {@link LAST}.
  */
 const TAKEN = 0;
 const WAITING = 1;
 const WAKE_AT = 2;
-const WORDS = 3;
+const PASSED_ON = 3;
+const WORDS = 4;
 
 /** The two ends of a port carrier. */
 export type PortSide = 0 | 1;
@@ -71,6 +73,11 @@ export class PortCarrier implements Carrier {
   #ended = false;
   #error: Error | undefined;
 
+  readonly #passedOn = (): void => {
+    Atomics.store(this.#words, this.#own + PASSED_ON, 1);
+    Atomics.notify(this.#words, this.#own + PASSED_ON);
+  };
+
   constructor(port: MessagePort, options: PortCarrierOptions) {
     const { memory, side, local, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
     this.#port = port;
@@ -95,6 +102,13 @@ export class PortCarrier implements Carrier {
     this.#port.postMessage(bytes, [bytes.buffer]);
     this.#sent = (this.#sent + counted(length)) | 0;
     return this.#hasRoom();
+  }
+
+  sendBeforeExit(untilMs: number): boolean {
+    if (this.#ended) return true;
+    this.#port.postMessage(LAST);
+    const leftMs = Math.max(0, untilMs - performance.now());
+    return Atomics.wait(this.#words, this.#peer + PASSED_ON, 0, leftMs) !== "timed-out";
   }
 
   /**
@@ -134,6 +148,9 @@ export class PortCarrier implements Carrier {
       else this.#take(counted(message.length));
     } else if (message === DRAINED) {
       this.events?.drain();
+    } else if (message === LAST) {
+      // HTTP/2 hands what was written in one turn to the socket at the end of it.
+      setImmediate(() => setImmediate(this.#passedOn));
     }
   }
 

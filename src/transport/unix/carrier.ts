@@ -7,6 +7,7 @@ import type { OnReadOpts, Socket } from "node:net";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+import { UnwrittenBytes } from "./unwritten-bytes.ts";
 
 const LENGTH_BYTES = 4;
 /** How long a closed connection waits for a peer that does not read what was written before. */
@@ -38,6 +39,7 @@ export class UnixCarrier implements Carrier {
   events: CarrierEvents | undefined;
   readonly #socket: Socket;
   readonly #maxBatchBytes: number;
+  readonly #unwritten: UnwrittenBytes;
   /** Start of a batch whose end has not come yet. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
@@ -52,6 +54,7 @@ export class UnixCarrier implements Carrier {
   ) {
     const { read } = options;
     this.#socket = socket;
+    this.#unwritten = new UnwrittenBytes(socket);
     this.volatile = read !== undefined;
     if (read !== undefined) read.take = (bytes) => this.#receive(bytes);
     this.description = options.description;
@@ -73,12 +76,22 @@ export class UnixCarrier implements Carrier {
     batch[1] = (length >>> 8) & 0xff;
     batch[2] = (length >>> 16) & 0xff;
     batch[3] = length >>> 24;
-    if (tail === undefined) return this.#socket.write(batch);
+    if (tail === undefined) {
+      const more = this.#socket.write(batch);
+      // What the system takes at once, as it does nearly always, has been written by now.
+      if (this.#socket.writableLength > 0) this.#unwritten.add(batch);
+      return more;
+    }
     this.#socket.cork();
     this.#socket.write(batch);
     const more = this.#socket.write(tail);
     this.#socket.uncork();
+    if (this.#socket.writableLength > 0) this.#unwritten.add(batch, tail);
     return more;
+  }
+
+  sendBeforeExit(untilMs: number): boolean {
+    return this.#ended || this.#unwritten.write(untilMs);
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import { hidden } from "./fixtures/hidden-routines.ts";
 import {
   add,
   addNested,
+  addUnless,
   countdown,
   echo,
   fail,
@@ -187,3 +188,22 @@ async function eventuallyStable(count: () => Promise<number>): Promise<number> {
   });
   return before;
 }
+
+test("what is finished on a network worker arrives, and what has not started is refused, when a body ends the process", async () => {
+  await using _leaks = leakCheck();
+  await using started = await startNetworkWorker();
+  await using proxy = await WorkerProxy.open({ workers: [started.remote] });
+  for (let n = 0; n < 50; n += 1) await addUnless.with({ pool: proxy })(n, -1); // it is known to be short
+
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 12 }, (_, n) => addUnless.with({ pool: proxy })(n, 6)),
+  );
+
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code)),
+    Array.from({ length: 12 }, (_, n) => {
+      if (n === 6) return "ERR_MERINO_WORKER_LOST";
+      return n < 6 ? n : "ERR_MERINO_NO_WORKERS";
+    }),
+  );
+});

@@ -5,16 +5,20 @@ import { Activity, idleMsIn } from "../../../src/worker/activity.ts";
 
 interface Counted extends ActiveExecution {
   readonly reasons: unknown[];
+  readonly refusals: string[];
 }
 
 function execution({ nested = false }: { readonly nested?: boolean } = {}): Counted {
   const reasons: unknown[] = [];
+  const refusals: string[] = [];
   return {
     permit: false,
     task: { nested, workerDrains() {} },
     reasons,
+    refusals,
     stop: (reason) => reasons.push(reason),
     forsake() {},
+    decline: (code, reason) => refusals.push(`${code} ${reason}`),
   };
 }
 
@@ -106,6 +110,26 @@ test("ActiveExecutions stops all that are there, also when they end at once", ()
   assert.deepEqual(
     executions.map(({ reasons }) => reasons),
     [["over"], ["over"]],
+  );
+  assert.equal(active.size, 0);
+});
+
+test("ActiveExecutions declines all that are there, also when they end at once", () => {
+  const executions = [execution(), execution()];
+  const active = counting(...executions);
+  for (const one of executions) {
+    const { decline } = one;
+    one.decline = (code, reason) => {
+      decline(code, reason);
+      active.ended(one);
+    };
+  }
+
+  active.declineAll(3, "over");
+
+  assert.deepEqual(
+    executions.map(({ refusals }) => refusals),
+    [["3 over"], ["3 over"]],
   );
   assert.equal(active.size, 0);
 });

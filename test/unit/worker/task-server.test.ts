@@ -300,3 +300,33 @@ test("TaskServer refuses arguments that it cannot read, and starts nothing", asy
   assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.BAD_PAYLOAD);
   assert.equal(worker.starts, 0);
 });
+
+test("TaskServer that leaves sends what is finished, and refuses what has not started", async () => {
+  let dies = false;
+  const bodies = {
+    add: () => 3,
+    die: () => {
+      if (dies) pair.worker.tasks.leave();
+    },
+    wait: () => new Promise(() => {}),
+  };
+  await using pair = await connect(bodies);
+  const { client, carriers } = pair;
+  await Promise.all([client.call("add").outcome, client.call("die").outcome]); // both are known to be short
+  const sentBefore = carriers.server.sent.length;
+  dies = true;
+
+  const waiting = client.call("wait");
+  const calls = ["add", "add", "die", "add", "wait"].map((name) => client.call(name));
+  const starts = pair.worker.starts;
+  await eventually(() => carriers.server.sent.length > sentBefore && client.goAways.length > 0);
+  const outcomes = await Promise.all([0, 1, 3, 4].map((at) => codeOf(calls[at] as RecordedCall)));
+
+  assert.deepEqual(outcomes, ["done", "done", NackCode.DRAINING, NackCode.DRAINING]);
+  assert.equal(waiting.outcomes.length, 0);
+  assert.equal(pair.worker.starts - starts, 4);
+  assert.deepEqual(
+    client.goAways.map(({ code, lastStream }) => ({ code, lastStream })),
+    [{ code: NackCode.DRAINING, lastStream: calls.at(-1)?.stream }],
+  );
+});

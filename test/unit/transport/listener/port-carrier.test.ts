@@ -158,3 +158,15 @@ test("PortCarrier counts batches of a few bytes or none, so that no number of th
   assert.ok(taken < 10, `${taken} batches within a window of ${WINDOW} bytes`);
   assert.equal(left.carrier.send(batch(0)), true);
 });
+
+test("PortCarrier knows before the process ends whether the other end has passed everything on", async () => {
+  await using ends = connectedEnds(); // both in this thread, which is held: the other end cannot answer in time
+  const { left, right } = ends;
+
+  for (let count = 0; count < 3; count += 1) left.carrier.send(batch(700));
+  const before = left.carrier.sendBeforeExit(performance.now() + 5);
+  await eventually(() => left.carrier.sendBeforeExit(performance.now()));
+
+  assert.equal(before, false);
+  assert.equal(right.batches.length, 3);
+});

@@ -6,6 +6,7 @@ import { existsSync, statSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { MAX_SOCKET_PATH_BYTES } from "../../../../src/internal/socket-path-limit.ts";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { connectUnix } from "../../../../src/transport/unix/connect.ts";
@@ -367,4 +368,81 @@ test("listenUnix and connectUnix refuse a path of 104 bytes", async () => {
   const refusal = { code: "ERR_MERINO_INVALID_OPTION" };
   await assert.rejects(async () => listenUnix(path, { maxBatchBytes: MAX_BATCH }, () => {}), refusal);
   await assert.rejects(async () => connectUnix(path, { maxBatchBytes: MAX_BATCH }), refusal);
+});
+
+/** A thread that connects and reads nothing until it is let, then tells how much of what it has read. */
+const SLOW_READER = `
+  const { parentPort, workerData } = require("node:worker_threads");
+  const hash = require("node:crypto").createHash("sha1");
+  const socket = require("node:net").connect(workerData.path, () => {
+    parentPort.postMessage("connected");
+    Atomics.wait(new Int32Array(workerData.gate), 0, 0);
+    socket.on("data", (bytes) => hash.update(bytes));
+    socket.on("close", () => parentPort.postMessage(hash.digest("hex")));
+  });
+`;
+
+test("UnixCarrier still sends what the system had not taken, once, when the process ends", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const gate = new SharedArrayBuffer(4);
+  const reader = new Worker(SLOW_READER, { eval: true, workerData: { path: served.path, gate } });
+  const exited = once(reader, "exit");
+  await once(reader, "message");
+  const { carrier } = await served.next();
+  const stream = createHash("sha1");
+  const send = (fill: number, tail?: Uint8Array): boolean => {
+    const content = Buffer.alloc(30_000, fill);
+    stream.update(framed(tail === undefined ? content : Buffer.concat([content, tail])));
+    return carrier.send(batch(content), tail);
+  };
+
+  let sent = 0;
+  while (send(sent)) sent += 1;
+  for (let more = 0; more < 20; more += 1) send(100 + more, Buffer.alloc(more * 1_000, more));
+  Atomics.store(new Int32Array(gate), 0, 1);
+  Atomics.notify(new Int32Array(gate), 0);
+  const left = carrier.sendBeforeExit?.(performance.now() + 60_000);
+  send(200); // as the rest of a large message does
+  const restLeft = carrier.sendBeforeExit?.(performance.now() + 60_000);
+  carrier.destroy();
+  const [digested] = await once(reader, "message");
+  await exited;
+
+  assert.deepEqual([left, restLeft], [true, true]);
+  assert.equal(digested, stream.digest("hex"));
+});
+
+test("UnixCarrier gives up at the end of the process on a peer that does not read", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const { carrier } = await served.next();
+  const before = carrier.sendBeforeExit?.(performance.now());
+
+  while (carrier.send(batch(Buffer.alloc(30_000))));
+  const left = carrier.sendBeforeExit?.(performance.now() + 5);
+  socket.destroy();
+
+  assert.equal(before, true);
+  assert.equal(left, false);
+});
+
+test("UnixCarrier goes on as ever when a peer reads slowly, and closes after that", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const socket = await connectRaw(served.path);
+  const { carrier } = await served.next();
+  let bytes = 0;
+  let sent = 0;
+
+  for (; sent < 100; sent += 1) carrier.send(batch(Buffer.alloc(30_000)));
+  carrier.close();
+  socket.on("data", (data) => {
+    bytes += data.length;
+  });
+  await once(socket, "end");
+  socket.destroy();
+
+  assert.equal(bytes, sent * 30_004);
 });

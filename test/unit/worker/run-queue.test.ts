@@ -1,0 +1,61 @@
+/** When answers leave between the bodies of one worker. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RunQueue } from "../../../src/worker/run-queue.ts";
+import { holdThread } from "../../support/hold-thread.ts";
+
+/** A queue of bodies known to be short, and what happens in order. */
+function recordedQueue(): {
+  readonly log: string[];
+  /** Runs a body, which writes an answer. */
+  run(name: string): void;
+  /** Sends, as the end of a turn does. */
+  send(): void;
+} {
+  const log: string[] = [];
+  let unsent = false;
+  const send = (): void => {
+    unsent = false;
+    log.push("sent");
+  };
+  const queue = new RunQueue({ hasUnsent: () => unsent, flush: send });
+  return {
+    log,
+    send,
+    run(name) {
+      queue.push({
+        expectedUs: 10,
+        announce() {},
+        run() {
+          log.push(name);
+          queue.mark();
+          unsent = true;
+        },
+      });
+      queue.drain();
+    },
+  };
+}
+
+test("RunQueue sends an answer that is older than a millisecond before the next body starts", () => {
+  const { log, run } = recordedQueue();
+
+  run("first");
+  holdThread(3);
+  run("second");
+  holdThread(3);
+  run("third");
+
+  assert.deepEqual(log, ["first", "sent", "second", "sent", "third"]);
+});
+
+test("RunQueue sends nothing by itself where every answer has left", () => {
+  const { log, run, send } = recordedQueue();
+
+  run("first");
+  send();
+  holdThread(3);
+  run("second");
+
+  assert.deepEqual(log, ["first", "sent", "second"]);
+});

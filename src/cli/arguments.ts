@@ -1,12 +1,16 @@
 /** Turns the words of a command line into values, or says what was expected. Pure but for looking whether a file exists. */
 import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InvalidArgumentError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
+import { MAX_PORT } from "../process/network-options.ts";
 import { KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 
+/** More than any host has use for: a slip of the finger should not start them. */
+const MAX_WORKERS = 1_024;
 const UNLIMITED = "Infinity";
 const LIMIT = `${UNLIMITED} or milliseconds`;
 
@@ -30,9 +34,14 @@ export function parseKeepalive(text: string): number {
   return Math.min(parsePositiveTimeLimit(text), KEEPALIVE_NEVER_MS);
 }
 
+/** A number of processes; 0 stands for as many as there are CPUs. */
+export function parseWorkers(text: string): number {
+  return parseInteger(text, 0, MAX_WORKERS, "a number") || availableParallelism();
+}
+
 /** A TCP port; 0 stands for any free one. */
 export function parsePort(text: string): number {
-  return parseInteger(text, 0, 65_535, "a port");
+  return parseInteger(text, 0, MAX_PORT, "a port");
 }
 
 /** A number of things, from 1. */

@@ -1,7 +1,10 @@
-/** The signals that end a worker: the first asks, the second insists. While it listens, neither ends the process by itself. */
+/**
+ * The signals that end the command `worker`: the first asks, the second insists. While it listens, neither ends the
+ * process by itself.
+ */
 import { constants } from "node:os";
 
-const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** A signal that has come. */
 export interface ReceivedSignal {

@@ -1,8 +1,13 @@
-/** `merino worker`: the options of a network worker on the command line. `worker-service.ts` runs the worker. */
+/** `merino worker`: the options of a network worker on the command line. `supervisor.ts` runs the workers. */
 import { Command, Option } from "commander";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
-import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
+import {
+  MAX_PORT,
+  type NetworkOptions,
+  parseAdvertised,
+  resolveNetworkOptions,
+} from "../process/network-options.ts";
 import {
   CHANNEL_OPTION_NAMES,
   type ChannelOptions,
@@ -18,6 +23,7 @@ import {
   parsePort,
   parsePositiveTimeLimit,
   parseTimeLimit,
+  parseWorkers,
 } from "./arguments.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
 import { type Terminal, usageFailure } from "./terminal.ts";
@@ -36,6 +42,7 @@ interface WorkerCommandOptions {
   readonly keepaliveTime?: number;
   readonly keepaliveTimeout?: number;
   readonly idleTimeout?: number;
+  readonly workers?: number;
   readonly grace: number;
   readonly accept?: string;
   readonly map: readonly IdentityMapping[];
@@ -55,17 +62,25 @@ through the --discovery named here and no other; of a pool with DnsDiscovery the
 must be the same, and how often it asks need not.
 ${DISCOVERY_DETAILS}
 
-SIGTERM and SIGINT end it in order: it is retracted from discovery, refuses new calls, waits for those under
-way at most --grace, and exits with code 0. A second signal ends it at once.
+SIGTERM, SIGINT and SIGHUP end it in order: it is retracted from discovery, refuses new calls, waits for those
+under way at most --grace, and exits with code 0. A second signal ends it at once. Both hold also while a
+routine blocks the worker, which is a process of its own: that of the command starts it, and it ends with that.
+
+With --workers each worker that ends without having been asked to is replaced, after a pause that grows from
+0.1 to 30 seconds while that goes on, and the new one prints its address. With a fixed --port each worker has a
+port of its own: that one and those after it. Without --workers the command ends as its only worker does, for a
+service manager to start it again.
 
 Without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can reach an insecure
 worker can call its routines, without encryption: use --insecure in networks you trust.
 
 Exit codes: 0 ended as asked, 1 failed (a module cannot be imported or has no routine, the address is taken),
-2 wrong options, 128 + n ended by a second signal n.
+2 wrong options, 128 + n ended by a second signal n; without --workers, that of a worker that ends by itself,
+128 + n if signal n has ended it.
 
 Examples:
   merino worker ./jobs.js --discovery local:thumbs
+  merino worker ./jobs.js --discovery local:thumbs --workers 4
   merino worker ./jobs.js --host 0.0.0.0 --insecure --discovery lan:thumbs --tag gpu
   merino worker ./dist/jobs.js --map dist=src --idle-timeout 600000`;
 
@@ -123,6 +138,12 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       ).argParser(parseKeepalive),
     )
     .addOption(
+      new Option(
+        "--workers <number>",
+        "keep so many worker processes running, starting another for each that crashes; 0 for as many as there are CPUs (default: one, with whose end the command ends)",
+      ).argParser(parseWorkers),
+    )
+    .addOption(
       new Option("--idle-timeout <ms>", "end after so long without a call (default: never)").argParser(
         parsePositiveTimeLimit,
       ),
@@ -154,10 +175,11 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       const { discovery } = options;
       const network = parseNetwork(options);
       // Loaded now: --help and mistakes need none of it.
-      const { serveWorker } = await import("./worker-service.ts");
+      const { superviseWorkers } = await import("./supervisor.ts");
       ended(
-        await serveWorker(
+        await superviseWorkers(
           {
+            workers: options.workers,
             modules,
             network,
             discovery: discovery === "none" ? undefined : discovery.discovery,
@@ -182,7 +204,18 @@ function channelOptions(options: WorkerCommandOptions): ChannelOptions {
 }
 
 /** Refuses addresses on which the worker cannot listen, before any module is imported. */
-function parseNetwork({ host, port, advertise, insecure }: WorkerCommandOptions): NetworkOptions {
+function parseNetwork(options: WorkerCommandOptions): NetworkOptions {
+  const { host, port, advertise, insecure, workers = 1 } = options;
+  if (port + workers - 1 > MAX_PORT) {
+    throw usageFailure(
+      `--port: ${workers} workers need the ports from ${port} on, and there are none above ${MAX_PORT}; give a lower one, or 0 for any free ones`,
+    );
+  }
+  if (workers > 1 && advertise !== undefined && parseAdvertised(advertise)?.port !== undefined) {
+    throw usageFailure(
+      `--advertise: ${workers} workers cannot all be reached at '${advertise}'; give the host alone, or start the command once for each worker`,
+    );
+  }
   try {
     return resolveNetworkOptions({ host, port, advertise, insecure });
   } catch (error) {

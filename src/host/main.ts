@@ -1,6 +1,11 @@
-/** The program of a worker process that a pool has started: a worker that answers to its parent, and ends with it. */
+/**
+ * The program of a worker process, whether a pool has started it or the command: a worker that answers to its
+ * parent, and ends with it.
+ */
 import { chdir } from "node:process";
+import { SERVICE_PIPE } from "../process/launch/worker-init.ts";
 import { connectParent } from "./parent-link.ts";
+import { leaveEndToParent, readyForService } from "./service.ts";
 import { WorkerHost } from "./worker-host.ts";
 
 /** However long the calls in flight take: the parent ends it sooner if it has to. */
@@ -11,7 +16,10 @@ let worker: Promise<WorkerHost> | undefined;
 const link = connectParent({
   drain: (except) => worker?.then((started) => started.drain(except)).catch(ignoreFailedStart),
   retire: () => worker?.then((started) => end(started.shutDown(UNHURRIED))).catch(ignoreFailedStart),
-  stop: () => end(stop()),
+  stop: () => {
+    if (link.init.service !== undefined) link.stopping();
+    end(stop());
+  },
 });
 
 function end(stopped: Promise<void>): void {
@@ -28,8 +36,9 @@ async function stop(): Promise<void> {
 
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
-  const { network, modules, accept, discoveries } = link.init;
+  const { network, modules, accept, discoveries = [], service } = link.init;
   if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
+  if (service !== undefined) leaveEndToParent(link);
   worker = WorkerHost.start({
     uid,
     socketPath,
@@ -41,16 +50,27 @@ async function start(): Promise<void> {
     network,
     modules,
     accept,
-    importOnDemand: true,
-    discoveries: discoveries ?? [],
-    imports: { begun: link.importing, ended: link.imported },
-    unresponsive: link.unresponsive,
-    importFailed: link.importFailed,
+    discoveries,
+    ...(service === undefined
+      ? {
+          importOnDemand: true,
+          imports: { begun: link.importing, ended: link.imported },
+          unresponsive: link.unresponsive,
+          importFailed: link.importFailed,
+        }
+      : {
+          importOnDemand: false,
+          mappings: service.mappings,
+          stopPipe: SERVICE_PIPE,
+          // It reports no other worker: it belongs to no pool, and the owner of that worker watches over it.
+        }),
   });
   const started = await worker;
-  // Asked to over its control socket and not by its parent, which sees a worker that ends by itself.
+  // Asked to over its control socket and not by its parent, which sees a worker that ends by itself. Workers of
+  // the command leave that to their parent.
   void started.stopRequested.then((request) => end(started.shutDown(request)));
   link.ready(started.metadata);
+  if (service !== undefined) readyForService(started, service, link);
 }
 
 /** A start that fails is reported by the code that awaits it. */

@@ -40,6 +40,10 @@ export interface ParentLink {
   unresponsive(uid: string, suspicion: { readonly culprit: string; readonly certain: boolean }): void;
   /** Tells that another worker of the pool could not import the module of a routine. */
   importFailed(uid: string): void;
+  /** Asks the parent to end this worker in order. */
+  stopRequested(why: string): void;
+  /** Tells that the request to stop has been read. */
+  stopping(): void;
   /** Ends the process once its output has been written, or after a second. */
   exit(code: number): void;
 }
@@ -76,6 +80,8 @@ export function connectParent(requests: ParentRequests): ParentLink {
     imported: (module) => send({ type: "merino:imported", module }),
     unresponsive: (uid, { culprit, certain }) => send({ type: "merino:unresponsive", uid, culprit, certain }),
     importFailed: (uid) => send({ type: "merino:import-failed", uid }),
+    stopRequested: (why) => send({ type: "merino:stop-requested", why }),
+    stopping: () => send({ type: "merino:stopping" }),
     exit: exitFlushed,
   };
 }

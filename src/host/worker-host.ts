@@ -1,7 +1,7 @@
 /**
  * The inside of a worker, whoever started the process: its listeners, the modules and discoveries that its
- * tasks may reach, and how it ends. It knows neither a parent nor a command line: `main.ts` and
- * `cli/worker-service.ts` pass it its options and tell it when to stop.
+ * tasks may reach, and how it ends. It knows neither a parent nor a command line: `main.ts` passes it its options
+ * and tells it when to stop.
  */
 import { setImmediate } from "node:timers/promises";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
@@ -71,6 +71,11 @@ export interface WorkerHostOptions {
    * are always believed.
    */
   readonly discoveries: readonly DiscoveryDescriptor[];
+  /**
+   * Descriptor on which requests to stop are written, for a parent that acts on them also while a body blocks the main
+   * thread. Default: {@link WorkerHost.stopRequested} resolves.
+   */
+  readonly stopPipe?: number | undefined;
   /** Told of imports that are under way. Default: nobody is. */
   readonly imports?: ImportObserver | undefined;
   /** Told of a worker that does not answer after a nested call on it was cancelled. Default: nobody is. */
@@ -90,7 +95,8 @@ export class WorkerHost {
   /** Its own record. */
   readonly metadata: WorkerMetadata;
   /**
-   * Resolves with the first request to stop that comes over the control socket of a network worker. Whoever
+   * Resolves with the first request to stop that comes over the control socket of a network worker, unless these go
+   * to the `stopPipe`. Whoever
    * owns the worker answers it with {@link shutDown}; if the process does not end in time, it is killed.
    */
   readonly stopRequested: Promise<StopRequest>;
@@ -124,6 +130,7 @@ export class WorkerHost {
       network,
       channel,
       activity: activity.memory,
+      stopPipe: options.stopPipe,
       serve: (carrier) => void tasks.serve(carrier),
       stop: (graceMs) => {
         stopRequest.resolve({ graceMs });

@@ -19,7 +19,8 @@ export interface NetworkOptions {
 }
 
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
-const MAX_PORT = 65_535;
+/** The highest TCP port. */
+export const MAX_PORT = 65_535;
 
 /**
  * Checks where a worker is to listen. Pure.

@@ -87,7 +87,7 @@ export interface ResolvedProcessWorkerOptions {
   readonly accept: string | undefined;
 }
 
-const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl", true>> = {
+const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl" | "service", true>> = {
   execArgv: true,
   env: true,
   startTimeout: true,
@@ -103,6 +103,7 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl"
   modules: true,
   accept: true,
   programUrl: true,
+  service: true,
 };
 
 const DEFAULT_IMPORT_TIMEOUT_MS = 30_000;

@@ -5,6 +5,9 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/liveness.ts";
@@ -19,6 +22,7 @@ import { programEntry } from "./launch/entry-module.ts";
 import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
 import { programState } from "./launch/program-state.ts";
+import { SERVICE_PIPE, type ServiceInit } from "./launch/worker-init.ts";
 import { refusalToOpen } from "./open-permit.ts";
 import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
@@ -51,6 +55,8 @@ const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
     "merino:imported": true,
     "merino:unresponsive": true,
     "merino:import-failed": true,
+    "merino:stop-requested": true,
+    "merino:stopping": true,
   } satisfies Record<ChildMessage["type"], true>),
 );
 
@@ -85,15 +91,22 @@ export class ProcessWorker implements Worker {
    * Makes the factory that a pool takes as its `worker` option.
    *
    * @param options How the processes are started and what they advertise; `programUrl` replaces the
-   *   module that they run.
+   *   module that they run. `service` makes them workers of the command, which belong to no program: they serve
+   *   their modules only, write to the output of this process themselves, and leave it to their parent to stop them.
    * @throws {@link InvalidOptionError} for an option that cannot be accepted.
    * @example
    * const worker = ProcessWorker.factory({ execArgv: ["--max-old-space-size=512"] });
    * await using pool = await WorkerPool.open({ size: 2, worker });
    */
-  static factory(options: ProcessWorkerOptions & { readonly programUrl?: URL } = {}): WorkerFactory {
+  static factory(
+    options: ProcessWorkerOptions & {
+      readonly programUrl?: URL;
+      readonly service?: ServiceInit | undefined;
+    } = {},
+  ): WorkerFactory {
     const resolved = resolveProcessWorkerOptions(options);
     const programUrl = options.programUrl ?? PROGRAM_URL; // after the options have been checked
+    const { service } = options;
     return (context) => {
       const program = context.program ?? programState();
       const init = {
@@ -110,6 +123,7 @@ export class ProcessWorker implements Worker {
         modules: resolved.modules,
         accept: resolved.accept,
         discoveries: context.discoveries,
+        service,
       };
       return new ProcessWorker({ programUrl, init, options: resolved, program }, context);
     };
@@ -238,6 +252,8 @@ export class ProcessWorker implements Worker {
     }
     const output = new ChildOutput(child);
     child.on("message", (message) => this.#receive(message));
+    // Node's type does not say so, but a process that could not be started has no streams.
+    this.#readPipe((child.stdio as ChildProcess["stdio"] | undefined)?.[SERVICE_PIPE]);
     child.once(
       "exit",
       (exitCode, signal) => void this.#ended(output, exitCode ?? undefined, signal ?? undefined),
@@ -251,6 +267,14 @@ export class ProcessWorker implements Worker {
     });
     child.unref();
     child.channel?.unref();
+  }
+
+  /** The messages of a worker of the command whose main thread may be blocked. */
+  #readPipe(pipe: Readable | Writable | null | undefined): void {
+    if (!(pipe instanceof Socket)) return;
+    pipe.on("error", () => {}); // 'exit' tells the same
+    pipe.unref();
+    createInterface({ input: pipe }).on("line", (line) => this.#receive(parseLine(line)));
   }
 
   #receive(message: unknown): void {
@@ -307,6 +331,15 @@ export class ProcessWorker implements Worker {
 function isChildMessage(message: unknown): message is ChildMessage {
   if (typeof message !== "object" || message === null) return false;
   return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
+}
+
+/** Anything else than a line of JSON is ignored: a module may have written it, to a descriptor it did not know. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 function rebuilt({ name, message, stack }: ErrorText): Error {

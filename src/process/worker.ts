@@ -70,7 +70,16 @@ export type ChildMessage =
       readonly certain: boolean;
     }
   /** Another worker of the same pool could not import the module of a routine. */
-  | { readonly type: "merino:import-failed"; readonly uid: string };
+  | { readonly type: "merino:import-failed"; readonly uid: string }
+  /** A worker of the command was told to end, or has been idle for long enough, and leaves it to its parent. */
+  | {
+      readonly type: "merino:stop-requested";
+      readonly why: string;
+      /** Milliseconds for calls under way; null for no limit, absent: as the parent was told. */
+      readonly graceMs?: number | null | undefined;
+    }
+  /** A worker of the command has read that it is to end at once: its main thread is not blocked. */
+  | { readonly type: "merino:stopping" };
 
 /** The settings that a pool passes to a factory for each worker it wants. */
 export interface WorkerContext {

@@ -11,6 +11,8 @@ export interface ListenerInit {
   readonly maxBatchBytes: number;
   /** See `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
+  /** Descriptor of a pipe to the worker's parent, which acts on requests to stop. Absent: the main thread does. */
+  readonly stopPipe?: number | undefined;
 }
 
 /** From the listener thread. */

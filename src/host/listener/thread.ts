@@ -9,6 +9,7 @@ import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { ChildMessage } from "../../process/worker.ts";
 import { loadGrpc } from "../../transport/grpc/service.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, type GrpcPeer, listenGrpc } from "../../transport/listener/listen.ts";
@@ -50,10 +51,14 @@ function connect(peer: GrpcPeer): PortCarrier {
   return carrier;
 }
 
-/** The main thread ends the worker; if it is too busy to do so in time, the process is killed. */
+/**
+ * The parent ends the worker, if it takes such requests, else the main thread does; if it is too busy to do so in time,
+ * the process is killed.
+ */
 function stop(graceSeconds: number): void {
   const graceMs = graceSeconds * 1000;
-  send({ type: "stop", graceMs });
+  if (init.stopPipe === undefined) send({ type: "stop", graceMs });
+  else tellParent(init.stopPipe, graceMs);
   const delayMs = graceMs + STOP_GRACE_MS;
   if (kill !== undefined) {
     if (deadlines.now() + delayMs >= kill.atMs) return;
@@ -94,6 +99,19 @@ async function serve(): Promise<GrpcListener> {
       stop,
     },
   });
+}
+
+function tellParent(pipe: number, graceMs: number): void {
+  const message: ChildMessage = {
+    type: "merino:stop-requested",
+    why: "asked to stop",
+    graceMs: Number.isFinite(graceMs) ? Math.round(graceMs) : null,
+  };
+  try {
+    writeSync(pipe, `${JSON.stringify(message)}\n`);
+  } catch {
+    // The parent has gone, and this process ends with it.
+  }
 }
 
 function print(descriptor: 1 | 2, text: string | Uint8Array): void {

@@ -26,6 +26,8 @@ export interface WorkerListenersOptions {
   readonly channel: ChannelOptions;
   /** The memory of the worker's activity; see `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
+  /** Where requests to stop are written; see `messages.ts`. Absent: `stop` is called. */
+  readonly stopPipe: number | undefined;
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
   /** The worker has been told to stop over its control socket: `graceMs` for calls in flight, `Infinity` for no limit. */
@@ -98,7 +100,7 @@ interface OpenNetwork {
 }
 
 async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
-  const { network, socketPath, channel, activity, serve, stop } = options;
+  const { network, socketPath, channel, activity, stopPipe, serve, stop } = options;
   if (network === undefined) return undefined;
   const advertised = advertisedEndpoint(network); // before anything is opened
   const controlPath = controlSocketPath(socketPath);
@@ -111,6 +113,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
       channel,
       maxBatchBytes: DEFAULT_LIMITS.maxBatch,
       activity,
+      stopPipe,
       serve,
       stop,
     });

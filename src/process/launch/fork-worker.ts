@@ -23,7 +23,8 @@ export interface WorkerLaunch {
 /** A worker process that only needs to be forked. */
 export interface PreparedWorker {
   /**
-   * Forks it, with an IPC channel and piped output.
+   * Forks it, with an IPC channel and piped output; a worker of the command writes to the command's own output,
+   * and has a pipe to its parent at {@link SERVICE_PIPE}.
    *
    * @returns The process, which may still report by its 'error' event that it could not be started.
    * @throws The system's error, if starting fails at once.
@@ -49,8 +50,11 @@ export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorke
         env: { ...inherited.env, ...options.env, [WORKER_INIT_VARIABLE]: formatWorkerInit(init) },
         ...(cwd === undefined ? {} : { cwd }),
         serialization: "json",
-        // Standard input stays with this process: two readers would each get a part of it.
-        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        // A pool's program keeps its standard input: two readers would each get a part of it.
+        stdio:
+          init.service === undefined
+            ? ["ignore", "pipe", "pipe", "ipc"]
+            : ["inherit", "inherit", "inherit", "ipc", "pipe"],
       }),
   };
 }

@@ -34,7 +34,23 @@ export interface WorkerInit {
   readonly accept?: string | undefined;
   /** Discoveries that callers over the network may name for calls nested in their tasks: those it is announced in. */
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
+  /** Of a worker that belongs to no program, and whose parent is the command. Absent: a pool's. */
+  readonly service?: ServiceInit | undefined;
 }
+
+/** What a worker of the command is told beyond that. */
+export interface ServiceInit {
+  /** Directories of a package whose modules callers may name for one another. */
+  readonly mappings: readonly { readonly from: string; readonly to: string }[];
+  /** Milliseconds without a call after which it asks to be ended; absent: never. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/**
+ * The descriptor on which a worker of the command writes messages to its parent while its main thread, which has
+ * the channel, may be blocked: lines of JSON. Those before it are the standard streams and the channel.
+ */
+export const SERVICE_PIPE = 4;
 
 /** Name of the environment variable that carries a {@link WorkerInit} to a child process. */
 export const WORKER_INIT_VARIABLE = "MERINO_WORKER_INIT";

@@ -24,11 +24,17 @@ export interface CommandProcess extends AsyncDisposable {
   readonly exited: Promise<number>;
   /** Resolves with the address that a worker prints once it serves. */
   serves(): Promise<string>;
+  /** Resolves with the addresses once so many have been printed. */
+  servesAt(count: number): Promise<readonly string[]>;
 }
 
 /** Starts the command from its sources. */
-export function startCommand(words: readonly string[]): CommandProcess {
-  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
+export function startCommand(
+  words: readonly string[],
+  extra: Readonly<Record<string, string>> = {},
+): CommandProcess {
+  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...inherited } = process.env;
+  const env = { ...inherited, ...extra };
   const child = spawn(process.execPath, ["--import", "tsx", MERINO, ...words], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
@@ -54,9 +60,12 @@ export function startCommand(words: readonly string[]): CommandProcess {
       return output.stderr;
     },
     async serves() {
-      const address = (): string | undefined => /^(.+:\d+)$/m.exec(output.stdout)?.[1];
-      await eventually(() => over || address() !== undefined, { withinMs: START_MS, what: "it serves" });
-      return address() ?? assert.fail(`it has ended: ${output.stderr}`);
+      return (await this.servesAt(1))[0] ?? assert.fail();
+    },
+    async servesAt(count) {
+      const addresses = (): readonly string[] => output.stdout.match(/^.+:\d+$/gm) ?? [];
+      await eventually(() => over || addresses().length >= count, { withinMs: START_MS, what: "it serves" });
+      return addresses().length < count ? assert.fail(`it has ended: ${output.stderr}`) : addresses();
     },
     async [Symbol.asyncDispose]() {
       // In order, so that it takes its files along.
@@ -74,7 +83,7 @@ let packages = 0;
 /** Writes modules that declare routines; each begins with the imports they need. */
 export function routinePackage(files: Readonly<Record<string, string>>): TemporaryPackage {
   packages += 1;
-  const imports = `import { existsSync } from "node:fs";
+  const imports = `import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { routine } from ${JSON.stringify(INDEX)};
 const exists = async (path) => { while (!existsSync(path)) await pause(5); };
@@ -84,11 +93,12 @@ const exists = async (path) => { while (!existsSync(path)) await pause(5); };
   return temporaryPackage({ "package.json": JSON.stringify({ name, type: "module" }), ...sources });
 }
 
-/** Routines for any test: `add`, `pidOf`, and `waitFor`, which ends once a file exists. */
+/** Routines for any test: `add`, `pidOf`, `waitFor`, which ends once a file exists, and `blockUntil`, which blocks its thread. */
 export const JOBS = `
 export const add = routine(async function add(a, b) { return a + b; });
 export const pidOf = routine(async function pidOf() { return process.pid; });
 export const waitFor = routine(async function waitFor(path) { await exists(path); return "found"; });
+export const blockUntil = routine(function blockUntil(path, begun) { writeFileSync(begun, ""); while (!existsSync(path)); });
 `;
 
 /** What {@link JOBS} exports. */
@@ -96,4 +106,5 @@ export interface Jobs {
   readonly add: import("../../../src/index.ts").Routine<(a: number, b: number) => Promise<number>>;
   readonly pidOf: import("../../../src/index.ts").Routine<() => Promise<number>>;
   readonly waitFor: import("../../../src/index.ts").Routine<(path: string) => Promise<string>>;
+  readonly blockUntil: import("../../../src/index.ts").Routine<(path: string, begun: string) => void>;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { WorkerConnection } from "../../../src/client/worker-connection.ts";
 import { LocalDiscovery, version, type WorkerMetadata, WorkerPool } from "../../../src/index.ts";
 import { runtimeDirectory } from "../../../src/transport/unix/runtime-directory.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -37,7 +38,9 @@ test("merino ls lists each worker with its record, and since when it has been id
     discovery: new LocalDiscovery(NAMESPACE),
     ambient: false,
   });
-  const pooled = pool.workers.find(({ pid }) => pid !== worker.child.pid)?.uid;
+  const pooled = pool.workers.find(({ address: pooling }) => pooling !== address)?.uid;
+  await using connection = new WorkerConnection(address);
+  const { pid } = await connection.describe();
 
   const list = await eventually(async () => {
     const found = await ls();
@@ -55,7 +58,7 @@ test("merino ls lists each worker with its record, and since when it has been id
       ...{
         uid: "",
         address,
-        pid: worker.child.pid,
+        pid,
         version,
         tags: ["gpu"],
         extra: {},
@@ -67,7 +70,7 @@ test("merino ls lists each worker with its record, and since when it has been id
   );
   assert.equal(list.find(({ uid }) => uid === pooled)?.idle, null);
   assert.deepEqual(columns, ["UID", "ADDRESS", "PID", "VERSION", "TAGS", "SECURE", "IDLE"]);
-  assert.deepEqual(row?.slice(0, 6), [mine?.uid, address, String(worker.child.pid), version, "gpu", "no"]);
+  assert.deepEqual(row?.slice(0, 6), [mine?.uid, address, String(pid), version, "gpu", "no"]);
   assert.match(row?.[6] ?? "", /^\d+(?:\.\d)?[smh]$/);
 });
 

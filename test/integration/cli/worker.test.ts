@@ -44,7 +44,7 @@ test("merino worker serves its modules' routines to a pool that finds it, and sa
   const [record] = pool.workers;
 
   assert.equal(sum, 3);
-  assert.equal(pid, worker.child.pid);
+  assert.equal(pid, record?.pid);
   assert.match(address, /^127\.0\.0\.1:\d+$/);
   assert.equal(worker.stdout, `${address}\n`);
   assert.equal(record?.address, address);
@@ -74,8 +74,8 @@ test("merino worker refuses routines of other modules, to local and to network c
   using fixtures = routinePackage({
     "jobs.js": `${JOBS}import "./loaded.js";`,
     "loaded.js": "export const inner = routine(async function inner() {});",
-    "other.js": `import { writeFileSync } from "node:fs";
-if (process.argv[1].endsWith("merino.ts")) writeFileSync(new URL("./imported", import.meta.url), "");
+    "other.js": `
+if (process.argv[1].endsWith("main.ts")) writeFileSync(new URL("./imported", import.meta.url), "");
 export const outer = routine(async function outer() {});`,
   });
   const jobs: Jobs = await import(fixtures.url("jobs.js"));
@@ -187,19 +187,19 @@ export const started = routine(async function* started(before, path) {
   });
 }
 
-test("serveWorker takes back an announcement that is on its way when the signal comes", async () => {
+test("superviseWorkers takes back an announcement that is on its way when the signal comes", async () => {
   await using _leaks = leakCheck();
-  const service = new URL("../../../src/cli/worker-service.ts", import.meta.url).href;
+  const supervisor = new URL("../../../src/cli/supervisor.ts", import.meta.url).href;
   using fixtures = routinePackage({
     "jobs.js": JOBS,
-    "serve.js": `import { serveWorker } from ${JSON.stringify(service)};
+    "serve.js": `import { superviseWorkers } from ${JSON.stringify(supervisor)};
 const log = [];
 const publisher = {
   async publish({ type }) { log.push(type); process.kill(process.pid, "SIGTERM"); await pause(500); },
   async close() { log.push("closed"); },
 };
 const options = { tags: [], extra: {}, channel: {}, graceMs: 1_000, mappings: [], network: { host: "127.0.0.1", port: 0 } };
-const exitCode = await serveWorker(
+const exitCode = await superviseWorkers(
   { ...options, modules: [new URL("./jobs.js", import.meta.url).href], discovery: { publisher: () => publisher } },
   { out: (text) => log.push(text), err: (text) => log.push(text) },
 );

@@ -1,0 +1,149 @@
+/**
+ * The process of the command `worker`: it starts the processes that serve, receives the signals, and decides when
+ * the command ends and with which code. It runs no body, so that it keeps every promise about time while a body
+ * blocks a worker: Node gives signals to the main thread only. Whichever way it ends, no worker is left; and no
+ * announcement that it could have retracted.
+ */
+import type { Discovery, Publisher } from "../discovery/discovery.ts";
+import type { IdentityMapping } from "../host/modules/identity-map.ts";
+import { errorText } from "../internal/error-text.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
+import type { NetworkOptions } from "../process/network-options.ts";
+import { ProcessWorker } from "../process/process-worker.ts";
+import type { WorkerFactory } from "../process/worker.ts";
+import type { ChannelOptions } from "../wire/channel-options.ts";
+import { listenForSignals, type ReceivedSignal, type SignalListener } from "./signals.ts";
+import { describeEnding, explainFailure, SupervisedWorker } from "./supervised-worker.ts";
+import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
+
+/** Which modules are served, where, by how many processes, and for how long. */
+export interface SupervisorOptions {
+  /** How many are kept running; absent: one, with whose end the command ends. */
+  readonly workers: number | undefined;
+  /** `file:` URLs. */
+  readonly modules: readonly string[];
+  /** Of the first worker: with a fixed port, each further one has the next. */
+  readonly network: NetworkOptions;
+  /** The discovery in which they are announced; absent: none. */
+  readonly discovery: Discovery | undefined;
+  readonly tags: readonly string[];
+  readonly extra: Readonly<Record<string, string>>;
+  readonly channel: ChannelOptions;
+  /** Absent: they never end for lack of calls. */
+  readonly idleTimeoutMs: number | undefined;
+  /** How long calls under way may take once a worker is to end. */
+  readonly graceMs: number;
+  readonly accept: string | undefined;
+  readonly mappings: readonly IdentityMapping[];
+}
+
+/** How long retracting may take, so that an unreachable network does not keep the command from ending. */
+const RETRACT_MS = 2_000;
+/** The same after a second signal. */
+const HURRY_MS = 500;
+
+/**
+ * Serves until it is over.
+ *
+ * @returns The exit code.
+ * @throws CommandFailure saying why it cannot serve; nothing has been announced then, and no worker is left.
+ */
+export async function superviseWorkers(options: SupervisorOptions, terminal: Terminal): Promise<number> {
+  using signals = listenForSignals();
+  const publisher = options.discovery?.publisher();
+  const { descriptor } = options.discovery ?? {};
+  const discoveries = descriptor === undefined ? [] : [descriptor];
+  const workers = Array.from(
+    { length: options.workers ?? 1 },
+    (_, index) =>
+      new SupervisedWorker({
+        factory: workerFactory(options, index),
+        tags: options.tags,
+        extra: options.extra,
+        discoveries,
+        publisher,
+        restart: options.workers !== undefined,
+        graceMs: options.graceMs,
+        terminal,
+      }),
+  );
+  const starting = startAll(workers, publisher);
+  const early = await Promise.race([starting.then(() => undefined), signals.first]);
+  if (early !== undefined) {
+    // They have accepted no calls; but some may have been announced by now.
+    const gone = Promise.all([retract(publisher, terminal), ...workers.map((worker) => worker.abandon())]);
+    await Promise.race([gone, signals.second]);
+    return early.exitCode;
+  }
+  const over = Promise.all(workers.map((worker) => worker.serve()));
+  const hurried = await endOf(over, { workers, signals, graceMs: options.graceMs, terminal });
+  if (hurried !== undefined) {
+    await Promise.all(workers.map((worker) => worker.hurry()));
+    await waitAtMost(HURRY_MS, retract(publisher, terminal));
+    return hurried.exitCode;
+  }
+  const exitCodes = await over;
+  await retract(publisher, terminal);
+  return exitCodes.find((code) => code !== ExitCode.OK) ?? ExitCode.OK;
+}
+
+/** Starts all, and announces them once all of them serve. If that fails, none is left. */
+async function startAll(
+  workers: readonly SupervisedWorker[],
+  publisher: Publisher | undefined,
+): Promise<void> {
+  try {
+    await Promise.all(workers.map((worker) => worker.start()));
+    await Promise.all(workers.map((worker) => worker.announce()));
+  } catch (error) {
+    await Promise.all(workers.map((worker) => worker.abandon()));
+    await publisher?.close().catch(() => {}); // the first failure is the one to report
+    throw new CommandFailure(explainFailure(error), { exitCode: ExitCode.FAILED, cause: error });
+  }
+}
+
+/**
+ * Waits until all workers have ended. The first signal ends them in order.
+ *
+ * @returns The second signal, if one comes before.
+ */
+function endOf(
+  over: Promise<unknown>,
+  context: {
+    readonly workers: readonly SupervisedWorker[];
+    readonly signals: SignalListener;
+    readonly graceMs: number;
+    readonly terminal: Terminal;
+  },
+): Promise<ReceivedSignal | undefined> {
+  const { workers, signals, graceMs, terminal } = context;
+  void signals.first.then(({ name }) => {
+    terminal.err(`merino: ${describeEnding(name, graceMs)}\n`);
+    for (const worker of workers) worker.end(graceMs);
+  });
+  return Promise.race([over.then(() => undefined), signals.second]);
+}
+
+function workerFactory(options: SupervisorOptions, index: number): WorkerFactory {
+  const { network, mappings, idleTimeoutMs } = options;
+  const { host, port, advertise, insecure } = network;
+  return ProcessWorker.factory({
+    ...options.channel,
+    host,
+    port: port === 0 ? 0 : port + index,
+    modules: options.modules,
+    ...(advertise !== undefined && { advertise }),
+    ...(insecure !== undefined && { insecure }),
+    ...(options.accept !== undefined && { accept: options.accept }),
+    service: { mappings, idleTimeoutMs },
+  });
+}
+
+/** Takes everything back that has been announced, or tries for a while. */
+async function retract(publisher: Publisher | undefined, terminal: Terminal): Promise<void> {
+  if (publisher === undefined) return;
+  const retracted = publisher.close().catch((error: unknown) => {
+    terminal.err(`merino: cannot retract the worker from discovery: ${errorText(error)}\n`);
+  });
+  await waitAtMost(RETRACT_MS, retracted);
+}

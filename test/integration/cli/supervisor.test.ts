@@ -1,0 +1,219 @@
+/** The command as the supervisor of its workers: it keeps its word while a body blocks one, leaves none behind, and replaces those that crash. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import { seenWorkers } from "../../../src/cli/seen-workers.ts";
+import { WorkerConnection } from "../../../src/client/worker-connection.ts";
+import { LocalDiscovery, type WorkerMetadata } from "../../../src/index.ts";
+import { socketPath } from "../../../src/transport/unix/socket-path.ts";
+import { eventually } from "../../support/eventually.ts";
+import { leakCheck } from "../../support/leak-check.ts";
+import { runCommand } from "../../support/run-command.ts";
+import { type CommandProcess, JOBS, type Jobs, routinePackage, startCommand } from "./cli-support.ts";
+
+const NAMESPACE = "cli-supervisor";
+const LOCAL = ["--discovery", `local:${NAMESPACE}`];
+
+async function records(count: number): Promise<readonly WorkerMetadata[]> {
+  return eventually(
+    async () => {
+      const seen = await seenWorkers(new LocalDiscovery(NAMESPACE), 300);
+      return seen.length === count ? seen : undefined;
+    },
+    { withinMs: 20_000, what: `${count} workers are announced` },
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A worker whose main thread a body blocks for as long as the test runs. */
+async function startBlocked(words: readonly string[]): Promise<
+  AsyncDisposable & {
+    readonly worker: CommandProcess;
+    readonly record: WorkerMetadata;
+    /** Rejects when the call is lost. */
+    readonly lost: Promise<void>;
+  }
+> {
+  const fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  const worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, ...words]);
+  await worker.serves();
+  const [record] = await records(1);
+  assert.ok(record);
+  const connection = new WorkerConnection(record, { timeout: 30_000 });
+  const lost = assert.rejects(
+    connection.dispatch(jobs.blockUntil, fixtures.path("never"), fixtures.path("begun")),
+  );
+  await eventually(() => existsSync(fixtures.path("begun")));
+  return {
+    worker,
+    record,
+    lost,
+    async [Symbol.asyncDispose]() {
+      await worker[Symbol.asyncDispose]();
+      await connection[Symbol.asyncDispose]();
+      fixtures[Symbol.dispose]();
+    },
+  };
+}
+
+test("merino worker ends when --grace is over also while a body blocks it, retracted at once", async () => {
+  await using _leaks = leakCheck();
+  await using blocked = await startBlocked(["--grace", "1500"]);
+
+  blocked.worker.child.kill("SIGHUP");
+  await eventually(async () => (await seenWorkers(new LocalDiscovery(NAMESPACE), 50)).length === 0);
+  const whileItBlocks = blocked.worker.child.exitCode;
+  const exitCode = await blocked.worker.exited;
+  await blocked.lost;
+
+  assert.equal(whileItBlocks, null);
+  assert.equal(exitCode, 0, blocked.worker.stderr);
+  assert.match(blocked.worker.stderr, /^merino: SIGHUP; ending, with at most 1500 ms for calls under way$/m);
+});
+
+test("merino worker ends at once on a second signal also while a body blocks it", async () => {
+  await using _leaks = leakCheck();
+  await using blocked = await startBlocked(["--grace", "Infinity"]);
+
+  blocked.worker.child.kill("SIGTERM");
+  await eventually(() => blocked.worker.stderr.includes("SIGTERM"));
+  blocked.worker.child.kill("SIGINT");
+  const exitCode = await blocked.worker.exited;
+  await blocked.lost;
+
+  assert.equal(exitCode, 128 + 2);
+  assert.equal(isAlive(blocked.record.pid), false);
+});
+
+test("merino stop ends a worker that a body blocks for good, also one that is kept running", async () => {
+  await using _leaks = leakCheck();
+  await using blocked = await startBlocked(["--workers", "1"]);
+
+  const stopped = await runCommand(["stop", blocked.record.uid, ...LOCAL, "--grace", "50"]);
+  const exitCode = await blocked.worker.exited;
+  await blocked.lost;
+
+  assert.equal(stopped.exitCode, 0, stopped.stderr);
+  assert.equal(exitCode, 0, blocked.worker.stderr);
+  assert.match(blocked.worker.stderr, /asked to stop; ending, with at most 50 ms/);
+  assert.equal(blocked.worker.stdout.trim().split("\n").length, 1);
+});
+
+test("merino worker killed with SIGKILL takes its worker along, also one that a body blocks", async () => {
+  await using _leaks = leakCheck();
+  await using blocked = await startBlocked([]);
+
+  blocked.worker.child.kill("SIGKILL");
+  await blocked.worker.exited;
+  await eventually(() => !isAlive(blocked.record.pid), { withinMs: 10_000 });
+  await blocked.lost;
+  await records(0);
+  socketPath(); // whoever makes one next sweeps what killed processes have left
+});
+
+test("merino worker ends as its worker does that crashes, after taking it back", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  await worker.serves();
+  const [record] = await records(1);
+
+  process.kill(record?.pid ?? 0, "SIGKILL");
+  const exitCode = await worker.exited;
+
+  assert.equal(exitCode, 128 + 9);
+  assert.match(worker.stderr, new RegExp(`worker \\(pid ${record?.pid}\\) was ended by SIGKILL`));
+  assert.deepEqual(await seenWorkers(new LocalDiscovery(NAMESPACE), 50), []);
+});
+
+test("merino worker ends in order when its worker alone gets the signal", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL]);
+  await worker.serves();
+  const [record] = await records(1);
+
+  process.kill(record?.pid ?? 0, "SIGTERM");
+
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stderr, /^merino: SIGTERM; ending/m);
+});
+
+test("merino worker --workers keeps as many running: each with its address, another for one that crashes", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, "--workers", "2"]);
+  const first = await worker.servesAt(2);
+  const before = await records(2);
+  const [crashed, sound] = before;
+
+  process.kill(crashed?.pid ?? 0, "SIGKILL");
+  const addresses = await worker.servesAt(3);
+  const after = await records(2);
+  worker.child.kill("SIGTERM");
+  const exitCode = await worker.exited;
+
+  assert.deepEqual(new Set(before.map(({ address }) => address)), new Set(first));
+  assert.equal(new Set(before.map(({ pid }) => pid)).size, 2);
+  assert.ok(after.some(({ uid, pid }) => uid === sound?.uid && pid === sound?.pid));
+  assert.ok(after.some(({ uid, address }) => uid !== sound?.uid && address === addresses[2]));
+  assert.equal(exitCode, 0, worker.stderr);
+});
+
+test("merino worker --workers gives each worker a port of its own, from --port on", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const port = await freePorts();
+  await using worker = startCommand([
+    ...["worker", fixtures.path("jobs.js"), ...LOCAL],
+    ...["--workers", "2", "--port", String(port)],
+  ]);
+
+  const addresses = await worker.servesAt(2);
+
+  assert.deepEqual(addresses, [`127.0.0.1:${port}`, `127.0.0.1:${port + 1}`]);
+});
+
+test("merino worker that is debugged has its worker debugged on another port", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const port = await freePorts();
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL], {
+    NODE_OPTIONS: `--inspect=127.0.0.1:${port}`,
+  });
+
+  await worker.serves();
+
+  const urls = worker.stderr.match(/ws:\/\/127\.0\.0\.1:\d+/g) ?? [];
+  assert.equal(new Set(urls).size, 2, worker.stderr);
+  assert.doesNotMatch(worker.stderr, /address already in use/);
+});
+
+/** The first of two ports that were free a moment ago. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await listenOn(0);
+    if (port < 65_535 && (await listenOn(port + 1)) !== 0) return port;
+  }
+}
+
+/** @returns The port, free again; 0 if it is taken. */
+function listenOn(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(0));
+    server.listen(port, "127.0.0.1", () => {
+      const { port: free } = server.address() as import("node:net").AddressInfo;
+      server.close(() => resolve(free));
+    });
+  });
+}

@@ -1,0 +1,232 @@
+/** The life of one worker of the command, without processes: which steps are taken, and when. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SupervisedWorker } from "../../../src/cli/supervised-worker.ts";
+import { WorkerStartError } from "../../../src/errors/worker-start-error.ts";
+import { createDeferred } from "../../../src/internal/deferred.ts";
+import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
+import type { ChildMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
+import { leakCheck } from "../../support/leak-check.ts";
+import { type FakeClock, useFakeClock } from "../../support/use-fake-clock.ts";
+import { workerMetadata } from "../../support/worker-metadata.ts";
+
+/** A process that does what the test says, and notes what it is told. */
+class FakeProcess implements Worker {
+  readonly uid: string;
+  readonly pid = 4711;
+  readonly exited: Promise<WorkerExit>;
+  onMessage: ((message: ChildMessage) => void) | undefined = undefined;
+  /** Whether it reads what it is told; a body that blocks its thread keeps it from that. */
+  blocked = false;
+  readonly #log: string[];
+  readonly #exit = createDeferred<WorkerExit>();
+  readonly #starts: boolean;
+
+  constructor({ uid }: WorkerContext, log: string[], starts: boolean) {
+    this.uid = uid;
+    this.exited = this.#exit.promise;
+    this.#log = log;
+    this.#starts = starts;
+    log.push("start");
+  }
+
+  start(): Promise<ReturnType<typeof workerMetadata>> {
+    if (this.#starts) return Promise.resolve(workerMetadata({ uid: this.uid, address: "127.0.0.1:1" }));
+    this.exit({ exitCode: 1 });
+    return Promise.reject(new WorkerStartError("Cannot import 'jobs.js': no such luck"));
+  }
+
+  stop({ killAfter }: { readonly killAfter: number }): Promise<WorkerExit> {
+    this.#log.push(`stop ${killAfter}`);
+    if (killAfter === 0) this.exit({ signal: "SIGKILL" });
+    else if (!this.blocked) this.onMessage?.({ type: "merino:stopping" });
+    return this.exited;
+  }
+
+  notify({ type }: { readonly type: string }): void {
+    this.#log.push(type);
+  }
+
+  exit(how: Partial<WorkerExit>): void {
+    this.#exit.resolve({ exitCode: undefined, signal: undefined, stderr: "", ...how });
+  }
+}
+
+function supervise(
+  clock: FakeClock,
+  options: { readonly restart?: boolean; readonly starts?: readonly boolean[] } = {},
+) {
+  const log: string[] = [];
+  const said: string[] = [];
+  const processes: FakeProcess[] = [];
+  const supervised = new SupervisedWorker({
+    factory: (context) => {
+      const child = new FakeProcess(context, log, options.starts?.[processes.length] ?? true);
+      processes.push(child);
+      return child;
+    },
+    tags: [],
+    extra: {},
+    discoveries: [],
+    publisher: { publish: async ({ type }) => void log.push(type), close: async () => {} },
+    restart: options.restart ?? false,
+    graceMs: 60_000,
+    terminal: { out: (text) => log.push(text.trim()), err: (text) => said.push(text) },
+    queue: new DeadlineQueue(clock),
+  });
+  const current = (): FakeProcess => processes.at(-1) ?? assert.fail("no process");
+  return { supervised, log, said, processes, current };
+}
+
+async function serving(
+  clock: FakeClock,
+  options: { readonly restart?: boolean; readonly starts?: readonly boolean[] } = {},
+) {
+  const parts = supervise(clock, options);
+  await parts.supervised.start();
+  await parts.supervised.announce();
+  const ended = parts.supervised.serve();
+  parts.log.length = 0;
+  return { ...parts, ended };
+}
+
+test("SupervisedWorker retracts, retires, and waits for a worker that ends in time", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, current, ended } = await serving(clock, { restart: true });
+
+  supervised.end(1_000);
+  await clock.advance(0); // it has been retracted
+  await clock.advance(999);
+  current().exit({ exitCode: 0 });
+
+  assert.equal(await ended, 0);
+  assert.deepEqual(log, ["worker-dropped", "merino:retire"]);
+});
+
+test("SupervisedWorker lets one that heeds the end of its time take its last steps", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, current, ended } = await serving(clock);
+
+  supervised.end(1_000);
+  await clock.advance(0); // it has been retracted
+  await clock.advance(4_000);
+  current().exit({ exitCode: 0 });
+
+  assert.equal(await ended, 0);
+  assert.deepEqual(log, ["worker-dropped", "merino:retire", "stop 5000"]);
+});
+
+test("SupervisedWorker kills a blocked one half a second after its time, and that counts as ended as asked", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, current, ended } = await serving(clock, { restart: true });
+  current().blocked = true;
+
+  supervised.end(1_000);
+  await clock.advance(0); // it has been retracted
+  await clock.advance(1_499);
+  const before = [...log];
+  await clock.advance(1);
+
+  assert.equal(await ended, 0);
+  assert.deepEqual(before, ["worker-dropped", "merino:retire", "stop 5000"]);
+  assert.deepEqual(log, [...before, "stop 0"]);
+});
+
+test("SupervisedWorker shortens the time when it is asked again, and never lengthens it", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, current, ended } = await serving(clock);
+  current().blocked = true;
+
+  supervised.end(Number.POSITIVE_INFINITY);
+  await clock.advance(0);
+  await clock.advance(100_000);
+  current().onMessage?.({ type: "merino:stop-requested", why: "asked to stop", graceMs: 500 });
+  supervised.end(60_000);
+  await clock.advance(1_000);
+
+  assert.equal(await ended, 0);
+  assert.deepEqual(log, ["worker-dropped", "merino:retire", "stop 5000", "stop 0"]);
+});
+
+test("SupervisedWorker gives a worker that asks to be ended the time it names, no limit for null, its own for none", async () => {
+  for (const [graceMs, limit] of [
+    [50, "at most 50 ms"],
+    [null, "no limit"],
+    [undefined, "at most 60000 ms"],
+  ] as const) {
+    await using _leaks = leakCheck();
+    using clock = useFakeClock();
+    const { said, current, ended } = await serving(clock);
+
+    current().onMessage?.({ type: "merino:stop-requested", why: "asked to stop", graceMs });
+    await clock.advance(0);
+    current().exit({ exitCode: 0 });
+    await ended;
+
+    assert.deepEqual(said, [`merino: asked to stop; ending, with ${limit} for calls under way\n`]);
+  }
+});
+
+test("SupervisedWorker ends with the status of a worker that ends by itself, unless it is to be restarted", async () => {
+  for (const [exit, status] of [
+    [{ signal: "SIGSEGV" }, 128 + 11],
+    [{ exitCode: 3 }, 3],
+    [{ exitCode: 0 }, 0],
+  ] as const) {
+    await using _leaks = leakCheck();
+    using clock = useFakeClock();
+    const { log, processes, current, ended } = await serving(clock);
+
+    current().exit(exit);
+
+    assert.equal(await ended, status);
+    assert.deepEqual(log, ["worker-dropped"]);
+    assert.equal(processes.length, 1);
+  }
+});
+
+test("SupervisedWorker replaces one that ends by itself after growing pauses, until one comes up", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const starts = [true, false, false, true];
+  const { supervised, log, said, processes, current, ended } = await serving(clock, {
+    restart: true,
+    starts,
+  });
+
+  current().exit({ exitCode: 0 });
+  await clock.advance(79);
+  const early = processes.length;
+  await clock.advance(1_000);
+  const late = [...log];
+  supervised.end(0);
+  await clock.advance(0);
+  current().exit({ exitCode: 0 });
+
+  assert.equal(early, 1);
+  assert.deepEqual(
+    late.filter((step) => !step.startsWith("stop")),
+    ["worker-dropped", "start", "start", "start", "worker-added", "127.0.0.1:1"],
+  );
+  assert.match(said.join(""), /worker \(pid 4711\) exited with code 0/);
+  assert.match(said.join(""), /^merino: Cannot import 'jobs\.js': no such luck; trying again$/m);
+  assert.equal(await ended, 0);
+});
+
+test("SupervisedWorker starts no other once it is to end", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, processes, current, ended } = await serving(clock, { restart: true });
+
+  current().exit({ exitCode: 1 });
+  await clock.advance(10);
+  supervised.end(60_000);
+
+  assert.equal(await ended, 0);
+  await clock.advance(60_000);
+  assert.equal(processes.length, 1);
+});

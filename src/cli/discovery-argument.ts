@@ -17,7 +17,7 @@ export interface DiscoveryArgument {
   readonly waitMs: number;
 }
 
-/** Local announcements are files; the others are asked over a network, in rounds. */
+/** Local announcements are files, read at once; the others are requested over the network, several times. */
 const WAIT_MS: Readonly<Record<string, number>> = { local: 500, lan: 3_000, dns: 3_000 };
 
 /** The text about this option in the help of every command that has it. */
@@ -31,8 +31,8 @@ Further options follow a '?', as in a URL. Quote the argument so that the shell 
 /**
  * Reads a discovery as the command line has it.
  *
- * @param text `local:<namespace>`, `lan:<namespace>` or `dns:<name>:<port>`, with options behind a `?`; for SRV names,
- *   which begin with `_`, the port may be left out.
+ * @param text `local:<namespace>`, `lan:<namespace>` or `dns:<name>:<port>`, with options behind a `?`. In `dns:`, the
+ *   port may be left out for an SRV name, which begins with `_`.
  * @throws InvalidArgumentError naming what was expected.
  */
 function parseDiscovery(text: string): DiscoveryArgument {
@@ -66,7 +66,7 @@ function dnsOptions(options: QueryOptions): DnsDiscoveryOptions {
     servers: options.all("server"),
     pollInterval: options.number("poll"),
     describeTimeout: options.number("timeout"),
-    // The constructor refuses any other.
+    // `DnsDiscovery` refuses any number but 4 and 6.
     family: options.number("family") as 4 | 6 | undefined,
   };
 }
@@ -82,7 +82,7 @@ function lanOptions(options: QueryOptions): LanDiscoveryOptions {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** As {@link parseDiscovery}, or `none`. */
+/** As {@link parseDiscovery}; it also takes `none`: announced nowhere. */
 export function parsePublishedDiscovery(text: string): DiscoveryArgument | "none" {
   return text === "none" ? "none" : parseDiscovery(text);
 }
@@ -105,14 +105,14 @@ class QueryOptions {
     this.#values = new URLSearchParams(query ?? "");
   }
 
-  /** Refuses options of any other name. */
+  /** Refuses options whose names are not among these. */
   expect(names: readonly string[]): void {
     for (const name of this.#values.keys()) {
       if (names.includes(name)) continue;
       throw new InvalidArgumentError(
         names.length === 0
-          ? `Expected no option '${name}': a ${this.#kind} discovery has none.`
-          : `Expected no option '${name}': those of a ${this.#kind} discovery are ${names.join(", ")}.`,
+          ? `Unknown option '${name}': a ${this.#kind} discovery takes none.`
+          : `Unknown option '${name}': a ${this.#kind} discovery takes ${names.join(", ")}.`,
       );
     }
   }
@@ -123,7 +123,7 @@ class QueryOptions {
 
   one(name: string): string | undefined {
     const values = this.#values.getAll(name);
-    if (values.length > 1) throw new InvalidArgumentError(`Expected the option '${name}' once.`);
+    if (values.length > 1) throw new InvalidArgumentError(`The option '${name}' may be given only once.`);
     return values[0];
   }
 

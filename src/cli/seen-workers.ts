@@ -11,8 +11,8 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
  * Listens to a discovery for a while.
  *
  * @param waitMs How long, in milliseconds.
- * @param enough Ends the wait early once it is true of a worker.
- * @returns The workers present at the end, by uid.
+ * @param enough Asked about each worker that appears; the first `true` ends the wait.
+ * @returns The workers present at the end, sorted by uid.
  * @throws The error that ends the discovery, such as a runtime directory that is not this user's own.
  */
 export async function seenWorkers(

@@ -19,11 +19,12 @@ const DETAILS = `
 The worker is retracted from discovery, refuses new calls, waits for those under way at most --grace, and ends.
 The command returns when the worker has agreed to that, and does not wait for its end.
 
-Workers stop for callers on their own host, by the same user, and for callers whose credentials they have
-verified. A worker on another host that has none is stopped there: merino stop on that host, or SIGTERM.
+A worker ends only for a caller that runs on the same host as the same user, or whose credentials it has
+verified. To end a worker without credentials on another host, run merino stop there, or send it SIGTERM.
 ${DISCOVERY_DETAILS}
 
-Exit codes: 0 it ends, 1 it cannot be reached or refuses, 2 no worker, or more than one, has such a uid.
+Exit codes: 0 the worker has agreed to end, 1 it cannot be reached or refuses, 2 the uid fits no worker or
+more than one, or an option is wrong.
 
 Examples:
   merino stop 3f2a --discovery local:thumbs
@@ -34,7 +35,7 @@ export function stopCommand(terminal: Terminal): Command {
   return new Command("stop")
     .summary("ask a worker to end")
     .description("Asks a worker to let its calls finish and to end.")
-    .argument("<uid>", "the worker's uid, or as much of its beginning as makes it the only one", parseUid)
+    .argument("<uid>", "the worker's uid, or enough of its first characters to fit one worker only", parseUid)
     .addOption(discoveryOption().makeOptionMandatory())
     .addOption(waitOption())
     .addOption(
@@ -62,13 +63,13 @@ async function findWorker(
   uid: string,
   wait: number | undefined,
 ): Promise<WorkerMetadata> {
-  // A whole uid is unique and ends the wait; whether a beginning is, only shows when all workers have been seen.
+  // A whole uid ends the wait. Whether first characters fit one worker only is known when the wait is over.
   const workers = await seenWorkers(discovery, wait ?? waitMs, (worker) => worker.uid === uid);
   const matching = workers.filter((worker) => worker.uid.startsWith(uid));
   const worker = workers.find((candidate) => candidate.uid === uid) ?? matching[0];
   if (worker === undefined) {
     throw usageFailure(
-      `No worker in '${text}' has a uid that begins with '${uid}'; it knows ${workers.length}, which 'merino ls' lists`,
+      `No worker in '${text}' has a uid that begins with '${uid}'. It knows ${workers.length} in all; 'merino ls' lists them`,
     );
   }
   if (matching.length > 1 && worker.uid !== uid) {

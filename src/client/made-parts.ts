@@ -1,6 +1,6 @@
 /**
- * What a proxy has had made for it by functions among its options: each is made once, is the proxy's own, and is closed
- * with it, the last one first. It knows nothing of what the parts are for.
+ * The parts (a discovery, a balancer) that a proxy makes by calling functions given in its options. Each is made once,
+ * belongs to the proxy and is closed with it, in reverse order. What the parts do is not known here.
  */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -9,7 +9,7 @@ import { keepAlive, letExit } from "../internal/liveness.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 
-/** How long a part may take to close: the end of a pool cannot depend on a server's. */
+/** How long a part may take to close: a pool closes even if a part, such as one that talks to a server, never does. */
 const CLOSE_MS = 5_000;
 
 /** A part, and the option whose function has made it. */
@@ -28,9 +28,9 @@ export interface PartOption<T> {
 }
 
 /**
- * Tells which of the two an option is.
+ * Tells whether an option is a part, or a function that makes one.
  *
- * @param method What a part has, so that one which can also be called is not taken for a function that makes one.
+ * @param method A method that every part has. A value with it is a part, even if it is also a function.
  */
 export function partOption<T extends object>(
   value: T | Factory<T> | undefined,
@@ -44,7 +44,7 @@ export function partOption<T extends object>(
 }
 
 /**
- * Checks what is called when the pool is opened, as far as that can be done before.
+ * Checks, when the options are read, a function that is called only when the pool opens.
  *
  * @throws {@link InvalidOptionError} for a class, which would have to be called with `new`.
  */
@@ -64,9 +64,10 @@ export class MadeParts {
   /**
    * Has a part made.
    *
-   * @param methods What it must have.
-   * @throws What the function throws; {@link InvalidOptionError} for what it gives if that is of another kind;
-   *   {@link PoolClosedError} if everything has been closed meanwhile. The part is closed then, or will be.
+   * @param methods The methods that the part must have.
+   * @throws What the function throws; {@link InvalidOptionError} if its result lacks one of the methods (an object is
+   *   closed with the other parts all the same); {@link PoolClosedError} if the pool was closed meanwhile (the part is
+   *   closed first).
    */
   async make<T extends object>(
     option: string,
@@ -79,7 +80,7 @@ export class MadeParts {
     if (this.#closing !== undefined) {
       await close(part);
       throw new PoolClosedError(
-        `Cannot use what the option '${option}' has made: the pool was closed meanwhile`,
+        `Cannot use the result of the function in the option '${option}': the pool was closed while it ran`,
       );
     }
     this.#parts.push(part);
@@ -88,7 +89,7 @@ export class MadeParts {
     return thing as T; // it has the methods
   }
 
-  /** Closes what has a way to be closed. Never rejects; idempotent. */
+  /** Closes every part that has `[Symbol.asyncDispose]`, `close` or `[Symbol.dispose]`. Never rejects; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
@@ -111,7 +112,7 @@ async function close({ option, thing }: Part): Promise<void> {
   if (typeof end !== "function") return;
   keepAlive();
   try {
-    // In a function of its own: it may throw, too.
+    // In an async function, so that the result is a promise, whatever `end` returns.
     const ended = (async (): Promise<string> => {
       await end.call(thing);
       return "ended";

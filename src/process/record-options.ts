@@ -1,12 +1,13 @@
-/** What a program says of the workers that it starts, in their records: what can travel there. */
+/** Checks the tags and further entries that a program gives the workers it starts: a worker's record must be able to hold them. */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 
-/** Of a record. One entry of `extra` is left to the library. */
+/** Limits of a record; texts in characters. */
 const MAX_TAGS = 256;
+/** One of the 256 entries is left to the library. */
 const MAX_EXTRA = 255;
 const MAX_TEXT = 256;
 const MAX_EXTRA_VALUE = 4_096;
-/** Entries that the library makes itself begin so. */
+/** What the names of the library's own entries begin with. */
 const RESERVED = "merino.";
 
 /**
@@ -36,7 +37,7 @@ export function resolveExtra(extra: unknown): Readonly<Record<string, string>> {
   }
   throw new InvalidOptionError("extra", {
     value: extra,
-    expected: `an object of at most ${MAX_EXTRA} strings, of ${MAX_EXTRA_VALUE} characters each, under names of at most ${MAX_TEXT} that do not begin with '${RESERVED}'`,
+    expected: `an object of at most ${MAX_EXTRA} entries: names of at most ${MAX_TEXT} characters that do not begin with '${RESERVED}', and strings of at most ${MAX_EXTRA_VALUE} characters`,
   });
 }
 

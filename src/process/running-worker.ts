@@ -1,6 +1,6 @@
 /**
- * A worker that a program has started by itself, without a pool: announced in a discovery, if it was given one, until it
- * is closed or ends. How its process is started and ended is the worker's own affair.
+ * A worker started directly by a program, not by a pool. If a discovery is given, the worker is announced there until it
+ * ends. Its `Worker` starts and ends the process.
  */
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
@@ -15,7 +15,7 @@ import { warn } from "../internal/warn.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Worker, WorkerExit } from "./worker.ts";
 
-/** How a worker is ended that a program has started by itself. */
+/** Options for closing a {@link RunningWorker}. */
 export interface CloseWorkerOptions {
   /**
    * Milliseconds, from 0, granted to calls in flight: 0 ends them at once, `Infinity` waits for all of them.
@@ -25,9 +25,12 @@ export interface CloseWorkerOptions {
 }
 
 const DEFAULT_GRACE_MS = 60_000;
-/** How long a worker whose calls have ended, or are out of time, may take to end before it is killed. */
+/** The time that the process has to exit after its calls have ended or the grace is over; then it is killed. */
 const KILL_AFTER_MS = 5_000;
-/** How long taking back the announcement may take: the end of a worker cannot depend on a server's. */
+/**
+ * How long retracting the announcement may take: a server of the discovery that does not answer must not keep the worker
+ * from ending.
+ */
 const RETRACT_MS = 5_000;
 
 /** A worker that serves. Made by {@link ProcessWorker.open}. */
@@ -46,7 +49,7 @@ export class RunningWorker implements AsyncDisposable {
   /**
    * Starts a worker and announces it. When that fails, nothing is left running.
    *
-   * @param socketPath As the worker was told; the file is removed in the end.
+   * @param socketPath The path given to the worker. The file is removed once the process has gone.
    * @throws What keeps the worker from starting, or from being announced.
    */
   static async start(
@@ -88,8 +91,8 @@ export class RunningWorker implements AsyncDisposable {
   }
 
   /**
-   * Ends it: it is retracted from its discovery, takes no more calls, lets those in flight end within the grace, and
-   * ends. Idempotent; a later, shorter grace shortens it. Resolves when its process has gone.
+   * Retracts the worker, has it refuse new calls and wait for running ones up to the grace, then stops the process. May
+   * be called again; a shorter grace then takes effect. Resolves when the process has gone.
    *
    * @throws {@link InvalidOptionError} at once, for a grace that is no duration.
    */
@@ -126,7 +129,7 @@ export class RunningWorker implements AsyncDisposable {
   async #close(): Promise<void> {
     keepAlive();
     try {
-      // Callers find others first.
+      // Retracted before it refuses calls, so that callers have turned to other workers by then.
       await Promise.race([this.#retract(), this.#graceOver.promise]);
       this.#worker.notify({ type: "merino:retire" });
       await Promise.race([this.exited, this.#graceOver.promise]);
@@ -137,7 +140,7 @@ export class RunningWorker implements AsyncDisposable {
     }
   }
 
-  /** Its process has gone, asked to or not: nobody is to look for it any more. */
+  /** The process has ended, whether asked to or not: removes its socket and its announcement. */
   async #ended(): Promise<void> {
     removeSocket(this.#socketPath);
     await this.#retract();
@@ -166,7 +169,7 @@ export class RunningWorker implements AsyncDisposable {
   }
 }
 
-/** A worker that was killed could not. */
+/** Removes the socket file, which a killed worker leaves behind. */
 function removeSocket(path: string): void {
   removeFile(path);
   forgetAtExit(path);

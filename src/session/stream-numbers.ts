@@ -1,6 +1,5 @@
 /**
- * The numbers that a client gives its streams, upwards and anew after the last one, and what a number
- * alone tells: whether its stream was ever opened, and whether its task can have reached the worker.
+ * Gives out stream numbers, counting up from 1 and wrapping after the highest. From a number alone it also tells whether its stream was ever opened, and whether its task can have reached the worker.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 
@@ -10,14 +9,14 @@ export const LAST_STREAM = 0xffff_ffff;
 /** The numbering of one connection. */
 export class StreamNumbers {
   #next: number;
-  /** Every number has been used once. */
+  /** Numbering has wrapped: every number counts as opened. */
   #wrapped = false;
-  /** The first stream opened since the last flush: what never left did not start. */
+  /** The first number not flushed yet. A task that was never flushed cannot have started. */
   #firstUnflushed: number;
   /** Streams above it were not started, according to the worker's GoAway. */
   #lastStarted = LAST_STREAM;
 
-  /** @param first The first number given; another than 1 is for tests of what comes after the last one. */
+  /** @param first Where numbering starts. Tests start near the highest number, for what comes after it. */
   constructor(first: number = 1) {
     this.#next = first;
     this.#firstUnflushed = first;
@@ -34,18 +33,20 @@ export class StreamNumbers {
 
   /** @throws {@link ProtocolError} for a stream that was never opened. */
   assertOpened(stream: number): void {
-    if (stream === 0 || stream > LAST_STREAM) throw new ProtocolError("A response on stream 0");
+    if (stream === 0 || stream > LAST_STREAM) {
+      throw new ProtocolError(`A response on stream ${stream}, which no stream can have`);
+    }
     if (stream >= this.#next && !this.#wrapped) {
       throw new ProtocolError(`A response on stream ${stream}, which was never opened`);
     }
   }
 
-  /** The tasks of all streams opened so far are with the carrier. */
+  /** To be called after a flush: all tasks so far have been handed to the carrier. */
   flushed(): void {
     this.#firstUnflushed = this.#next;
   }
 
-  /** The worker has started no stream above this one, and will not. */
+  /** Notes what a GoAway says: the worker starts no stream above this number. */
   startedUpTo(stream: number): void {
     this.#lastStarted = Math.min(this.#lastStarted, stream);
   }
@@ -55,10 +56,11 @@ export class StreamNumbers {
     return stream <= this.#lastStarted && this.#hasLeft(stream);
   }
 
-  /** Whether the stream's task is with the carrier. Numbers begin anew after the last one. */
+  /** Whether the stream's task has been handed to the carrier. */
   #hasLeft(stream: number): boolean {
     const first = this.#firstUnflushed;
     const next = this.#next;
+    // The numbers not flushed yet may wrap past the highest.
     return first <= next ? stream < first || stream >= next : stream < first && stream >= next;
   }
 }

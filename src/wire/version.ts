@@ -1,7 +1,7 @@
 /**
- * Version of the package, the name of its payload codec, and the rule by which two peers may talk:
- * both versions parse and their majors are equal. The major is the wire's; within one, every change
- * is additive.
+ * Version of the package, the name of its payload codec, and the rule for which peers may talk to each other: both
+ * versions must be readable and have the same major number. The major number changes only with the wire format;
+ * between versions of one major, the format is only added to.
  */
 
 /** Version of this package; a test keeps it equal to that in package.json. */
@@ -20,10 +20,10 @@ export interface ParsedVersion {
   readonly text: string;
 }
 
-// An epoch ("1!2.0") is no part of the grammar: its number would be taken for the major. At most nine
-// digits a number, so that every one is exact.
+// A version with an epoch (PEP 440, "1!2.0") is refused, since the epoch would be taken for the major. A number has
+// nine digits at most, so that it is exact as a JavaScript number.
 const VERSION = /^\s*v?(\d{1,9}(?:\.\d{1,9})*)(?![\d!])/i;
-/** Longer texts come from nobody's package.json. */
+/** Longer texts are refused; no package.json has such a version. */
 const MAX_LENGTH = 128;
 
 /**

@@ -1,4 +1,4 @@
-/** The port through which a worker finds the routine of a task, importing its module if that is allowed. Types only. */
+/** Interface for finding the routine that a task names, importing the routine's module where that is allowed. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { Nack, RoutineOrigin } from "../wire/frames.ts";
 
@@ -7,13 +7,13 @@ export interface RoutineRequest {
   readonly id: string;
   /** Where the caller says it is declared; empty when it does not say. */
   readonly location: string;
-  /** What the caller's own routine is; absent when it does not say. */
+  /** How the caller identifies its copy of this routine; absent if it sends nothing of the kind. */
   readonly origin?: RoutineOrigin | undefined;
-  /** Whether the request may cause an import: it came over a local carrier. */
+  /** Whether an import may be made for it: true only if it came over a local carrier. */
   readonly mayImport: boolean;
   /**
-   * The routine, once its module has been evaluated far enough for it to run: set by the resolver, which need not be
-   * asked again for a request that comes with every task of the routine.
+   * Set by the resolver once the routine can run. The same request object serves all tasks of this routine, so that later
+   * ones need not ask again.
    */
   definition?: RoutineDefinition | undefined;
 }
@@ -21,12 +21,12 @@ export interface RoutineRequest {
 /** Finds routines. */
 export interface RoutineResolver {
   /**
-   * The routine, if it may run right now; a refusal, if this caller may not have it whatever happens;
-   * `undefined`, if only `resolve` can tell.
+   * The routine, if it may run right now; a refusal, if no import could change the answer (a bad identity, not
+   * exposed, ambiguous); `undefined`, if only `resolve` can tell.
    */
   lookup(request: RoutineRequest): RoutineDefinition | Nack | undefined;
   /**
-   * The routine, after whatever has to happen first.
+   * Finds the routine, importing its module and waiting for it where need be.
    *
    * @throws An error whose message tells the caller what to do.
    */

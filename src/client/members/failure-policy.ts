@@ -1,11 +1,14 @@
 /**
  * The consequences of a failure for the call and for the member it happened on: one table that covers every
- * kind of failure, and the functions that find the line for a failure. It acts on nothing.
+ * kind of failure, and the functions that find the row for a failure. This file only decides; others act.
  *
- * For the call: `next` candidate (it provably did not start), `surface` to the caller, or `lost` (it may have
- * run). For the member: `keep` it, `back-off` and connect again, count a `strike`, of which several in a row
- * evict it, or evict it at once, under the reason given. A member is evicted only when it breaks the protocol
- * or a rule of the gate; the faults of callers, of routines and of the network evict nobody.
+ * For the call: `next`: it provably did not start, and goes to the next candidate. `surface`: the caller gets the
+ * error. `lost`: it may have run, and the caller gets a `WorkerLostError`.
+ *
+ * For the member: `keep` it. `back-off`: connect again after a pause. `strike`: count it, and evict the member after
+ * several in a row. `version`, `codec` or `evicted`: evict it at once, and this word is the reason. A member is
+ * evicted only when it breaks the protocol or a rule of admission (`admission.ts`); the faults of callers, of
+ * routines and of the network evict nobody.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
@@ -23,29 +26,33 @@ export type FailureKind =
   | "routine"
   /** The arguments exceed what the worker accepts, or cannot travel. */
   | "not-sendable"
-  /** A Nack that any worker would give. */
+  /** A Nack for a reason that lies in the call: every worker would give it. */
   | "refused-for-good"
-  /** A Nack that says nothing about the call. */
+  /** A Nack for a reason that lies in the worker: another one may take the call. */
   | "refused"
   | "refused-draining"
   | "refused-version"
   | "refused-codec"
-  /** The import of the routine's module has failed there. A pool replaces such a worker if it has spawned it. */
+  /** The import of the routine's module has failed on this worker. If it is a pool's own, the pool replaces it. */
   | "refused-import"
   /** The peer, or this side, broke a rule on one stream. */
   | "stream-broken"
-  /** An answer that is no value, whatever this process may know. */
+  /** An answer that is not the encoding of any value, whichever classes this process has registered. */
   | "answer-malformed"
-  /** No connection, no greeting, another worker than the record says, or a peer that ended it. */
+  /** The connection could not be made or was ended by the peer, no greeting came, or another worker answered than the
+   * one in the record of the discovery. */
   | "unreachable"
-  /** The Hello, or the message that came instead, names another major version. */
+  /** The peer's Hello, or the GoAway that it sent instead, names another major version. */
   | "version"
-  /** The Hello, or the message that came instead, names no payload codec that both have. */
+  /** The peer's Hello, or the GoAway that it sent instead, names no payload codec that both have. */
   | "codec"
   /** Bytes that the protocol does not allow ended the connection. */
   | "protocol";
 
-/** The table. A call that had been sent over a connection that failed is judged by `started` first. */
+/**
+ * The table. For a call on a connection that failed, `started` (of `ClientStream.lost`) comes first: where it is false,
+ * the call goes to the next candidate whatever the table says.
+ */
 export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Object.freeze({
   routine: { call: "surface", member: "keep" },
   "not-sendable": { call: "surface", member: "keep" },
@@ -63,7 +70,7 @@ export const FAILURE_POLICY: Readonly<Record<FailureKind, FailureMeasure>> = Obj
   protocol: { call: "lost", member: "evicted" },
 });
 
-/** Which failure a Nack is. Codes of later versions say nothing about the call. */
+/** Which failure a Nack is. Codes that this version does not know count as `refused`. */
 export function classifyRefusal(code: number): FailureKind {
   switch (code) {
     case NackCode.VERSION:

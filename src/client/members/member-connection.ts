@@ -1,6 +1,6 @@
 /**
- * One attempt to reach a worker, and the session that comes of it. It tells once how it ends, and nothing after
- * it has been ended from this side. Whether the worker is tried again, and what it is sent, is for its member to
+ * One attempt to reach a worker, and the session that comes of it. Its last event says how the connection
+ * ended; if this side has ended it, there are no further events. Whether the worker is tried again, and what it is sent, is for its member to
  * decide.
  */
 import { runOutsideScope } from "../../context/scope.ts";
@@ -28,15 +28,15 @@ export interface MemberConnectionEvents {
   greeted(session: ClientSession, hello: Hello): void;
   /** The worker takes no new root calls. */
   draining(): void;
-  /** A batch of responses has been handed out, or the connection takes more again. Called as a bare function. */
+  /** A batch of responses has been delivered, or the connection can be written to again. Called without a `this`. */
   readonly progress: () => void;
-  /** The last: no connection could be made. */
+  /** The last event: no connection could be made. */
   unreachable(error: Error): void;
-  /** The last: the connection has ended. */
+  /** The last event: the connection has ended. */
   closed(reason: Error): void;
 }
 
-/** A connection to one worker. It is made at once. */
+/** A connection to one worker. The constructor starts connecting. */
 export class MemberConnection {
   readonly #worker: WorkerMetadata;
   readonly #options: ConnectOptions;
@@ -45,7 +45,7 @@ export class MemberConnection {
   #session: ClientSession | undefined;
   #greeted = false;
   #over = false;
-  /** Why the peer said it would close. */
+  /** The reason that the peer gave for closing. */
   #farewell: Error | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
@@ -65,8 +65,8 @@ export class MemberConnection {
   /**
    * Asks the worker's main thread for a sign of life.
    *
-   * @param onPong Called when it comes; never, if it does not.
-   * @returns Stops waiting.
+   * @param onPong Called when the answer comes, if it does.
+   * @returns A function that ends the wait.
    */
   ping(onPong: () => void): () => void {
     if (this.#session === undefined || !this.#greeted || this.#over) return () => {};
@@ -76,7 +76,7 @@ export class MemberConnection {
     return () => this.#pings.delete(token);
   }
 
-  /** Ends it: with an error at once, without one when what has been written has left. Idempotent. */
+  /** Ends the connection. With an error: at once. Without one: when everything written has been sent. Idempotent. */
   end(error?: Error): void {
     if (this.#over) return;
     this.#finish();

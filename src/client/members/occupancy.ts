@@ -1,8 +1,8 @@
 /**
  * What a call occupies on the member it was sent to: a place among the calls in flight, a share of the work
- * sent ahead and, for root calls, a permit. Each is given back once: the share when the body first suspends
- * or ends, the permit also while a generator is suspended, the place when the stream ends. The counters of
- * members are written here only.
+ * sent ahead and, for root calls, a permit. The share is given back when the body first suspends or
+ * ends, the place when the stream ends. The permit is given back while a generator is suspended, is taken again when
+ * it goes on, and is given back for good at the end. Only this file changes these counters of a member.
  */
 import type { Member } from "./member.ts";
 import type { PlacedCall } from "./ready-members.ts";
@@ -16,7 +16,7 @@ export class Occupancy {
   #share = true;
   #permit: boolean;
 
-  /** The call is being sent to the member. */
+  /** Takes a place, a share and, for a root call, a permit: the call is about to be sent. */
   constructor(call: PlacedCall, member: Member) {
     const { nested, estimate } = call;
     this.member = member;
@@ -30,12 +30,12 @@ export class Occupancy {
     member.moved();
   }
 
-  /** Whether the body has the worker's thread, or will have it once it starts: it has not suspended. */
+  /** Whether the body may have the worker's thread: true until it first suspends or ends. */
   get occupiesThread(): boolean {
     return this.#share;
   }
 
-  /** The call no longer delays others on its member. */
+  /** Gives back the share: the call no longer delays others on its member. */
   releaseShare(): void {
     if (!this.#share) return;
     this.#share = false;
@@ -47,9 +47,9 @@ export class Occupancy {
   }
 
   /**
-   * The call does not count against the gate of its member until it is resumed.
+   * Gives back the permit until the call goes on.
    *
-   * @returns Whether it did so far.
+   * @returns Whether the call had one.
    */
   yieldPermit(): boolean {
     if (!this.#permit) return false;
@@ -59,7 +59,7 @@ export class Occupancy {
     return true;
   }
 
-  /** The call counts again, even if the gate has closed meanwhile. */
+  /** Takes the permit again, even if the member's limit has been reached meanwhile. */
   resumePermit(): void {
     if (this.#permit || this.#nested) return;
     this.#permit = true;

@@ -1,7 +1,7 @@
 /**
- * Asks a worker that is not a member who it is: connects, waits for its Hello, and leaves. Checks only the
- * demands of any connection: one greeting, from the expected worker, with a version and codec that this side
- * understands.
+ * Asks a worker that is not a member who it is: connects, waits for its Hello, and leaves. Checks only what
+ * every connection requires: the worker greets once, is the expected one, and has a version and codec that this side
+ * understands. It applies no rules of a pool.
  */
 import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
@@ -14,10 +14,11 @@ import type { ConnectOptions } from "./member-connection.ts";
 /**
  * Connects to a worker and leaves again.
  *
- * @param signal Ends the attempt; it rejects then.
+ * @param signal Aborts the attempt; the promise then rejects with its reason.
  * @returns Its Hello.
- * @throws {@link HandshakeError} for a worker that does not greet in time, or is another one.
- * @throws {@link VersionError} for one of another major, {@link ProtocolError} for one that breaks the protocol.
+ * @throws {@link HandshakeError} if the worker does not greet in time, is not the one expected, or ends the
+ *   connection first.
+ * @throws {@link VersionError} if its major version differs; {@link ProtocolError} if it breaks the protocol.
  */
 export function probeWorker(
   worker: WorkerMetadata,

@@ -1,25 +1,27 @@
 /**
- * The workers that may be members and have no place: those that were evicted and fit again, those that came when all
- * places were taken, and those that had a place and were not reached. It says who comes next; whether there is a place
- * is up to `membership.ts`. The number of those that wait is bounded.
+ * The workers that are allowed as members and have no place. Former members, which were evicted and are acceptable
+ * again, or made way for a preferred worker, return first. The others wait: they came when all places were taken, or had
+ * a place and were not reached. This file says who comes next; whether there is a place is up to `membership.ts`. The
+ * number of those that wait is bounded.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Unreached } from "./member.ts";
 
-/** Workers that wait at a time, those that return not counted. */
+/** The most workers that wait; those that return are not counted. */
 const MAX_WAITING = 1024;
 
 /** One worker without a place. */
 export interface RememberedWorker {
   readonly worker: WorkerMetadata;
-  /** How it went when it had a place; absent: it was not tried since it was last evicted, or has moved. */
+  /** How the last attempt to reach it failed; absent if it was not tried since it was remembered, or since its address
+   * changed. */
   readonly unreached: Unreached | undefined;
 }
 
 /** Remembered workers by uid. */
 export class RememberedWorkers {
-  /** Evicted before, and found to fit again: they come before the others. Oldest first. */
+  /** Former members that may be members again: they come before the others. Oldest first. */
   readonly #returning = new Map<string, RememberedWorker>();
   /** Refused for capacity, or not reached. Oldest first. */
   readonly #waiting = new Map<string, RememberedWorker>();
@@ -32,7 +34,7 @@ export class RememberedWorkers {
     return this.#returning.has(uid) || this.#waiting.has(uid);
   }
 
-  /** Whether the worker has been evicted before, and fits again. */
+  /** Whether the worker is a former member that may come back. */
   isReturning(uid: string): boolean {
     return this.#returning.has(uid);
   }
@@ -42,12 +44,12 @@ export class RememberedWorkers {
     this.#returning.set(worker.uid, { worker, unreached: undefined });
   }
 
-  /** Remembers one as the last, if there is room for it. */
+  /** Adds a worker behind those that wait; does nothing if there are too many. */
   addLast(worker: WorkerMetadata, unreached?: Unreached): void {
     if (this.#waiting.size < MAX_WAITING) this.#waiting.set(worker.uid, { worker, unreached });
   }
 
-  /** Takes a new record of a remembered worker. One that has moved counts as not tried. */
+  /** Replaces the record of a remembered worker. One whose address has changed counts as not tried. */
   refresh(worker: WorkerMetadata): void {
     for (const list of [this.#returning, this.#waiting]) {
       const known = list.get(worker.uid);
@@ -74,8 +76,8 @@ export class RememberedWorkers {
   }
 
   /**
-   * Takes out the one to which a member that was not reached gives its place: the first not tried or, without one, the
-   * first that was tried as little, or is to be tried sooner. So a worker that may be up in a moment does not wait for
+   * Takes out the worker that gets the place of a member that was not reached: the first not tried or, if there is
+   * none, the first with no more failed attempts than that member, or due no later. So a worker that may be up in a moment does not wait for
    * one that has been dead for long.
    */
   takeInstead({ attempt, dueMs }: Unreached): RememberedWorker | undefined {
@@ -88,7 +90,7 @@ export class RememberedWorkers {
     );
   }
 
-  /** Why each has no place, the next first. */
+  /** Why each has no place: former members first, then those that wait, oldest first. */
   refusals(places: number): Refusal[] {
     const taken = `all ${places} places for discovered workers are taken`;
     return [...this.#returning.values(), ...this.#waiting.values()].map(({ worker, unreached }) => ({
@@ -97,7 +99,7 @@ export class RememberedWorkers {
       detail:
         unreached === undefined
           ? taken
-          : `${taken}; it gave its own up since it was not reached: ${unreached.error.message}`,
+          : `${taken}; this worker lost its place because it could not be reached: ${unreached.error.message}`,
     }));
   }
 

@@ -1,11 +1,17 @@
 /**
- * How much work is sent ahead to a worker: as much as it has to do in about a millisecond, so that it never waits for
- * the next call and no call waits long behind others. What each call takes up is counted by `occupancy.ts`; the member
- * compares the two.
+ * How much work is queued at a worker in advance: about one millisecond of it, so that the worker never waits for the
+ * next call and no call waits long behind others. `occupancy.ts` adds up the work already sent; `member.ts` and
+ * `ready-members.ts` compare that sum with the limit here.
  */
 
-/** How much work a worker is sent ahead of what it is known to be doing, in microseconds. */
+/**
+ * The most work that may be outstanding at a worker, in microseconds of the time that bodies are expected to take. An
+ * idle worker gets a call however long it is.
+ */
 export const AHEAD_US = 1000;
 
-/** How long a routine's body is taken to run until it has been measured, in microseconds: as long as all that is sent ahead. */
-export const UNKNOWN_BODY_US = 1000;
+/**
+ * The time that a body is assumed to take, in microseconds, until its routine has been measured: one such call fills the
+ * allowance.
+ */
+export const UNKNOWN_BODY_US: number = AHEAD_US;

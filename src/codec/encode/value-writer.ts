@@ -1,7 +1,6 @@
 /**
- * Decides by brand what a value is and has it written, or refuses, with the path, what would not arrive
- * as itself. Values without parts (Date, RegExp, URL, boxed
- * ones) are written here; how the other kinds are is in the other `…-writer.ts` files.
+ * Decides by brand what a value is and has one of the other `…-writer.ts` files write it, or refuses, with the path,
+ * what would not arrive as itself. Signals, and references to routines and classes, are written here.
  */
 import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";

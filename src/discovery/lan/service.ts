@@ -9,8 +9,8 @@ export const SERVICE_ENUMERATION = "_services._dns-sd._udp.local";
 export const MAX_LABEL_BYTES = 63;
 
 /**
- * Names the service of a namespace. The hash has 24 bits: two namespaces may share a service, so the
- * text of a record names its namespace as well.
+ * Names the service of a namespace. The hash has only 24 bits, so that two namespaces may get one service; the
+ * TXT record therefore names the namespace as well. The prefix is the protocol's.
  *
  * @example
  * serviceType("thumbs"); // => "_wool-750fab._tcp.local"
@@ -20,12 +20,12 @@ export function serviceType(namespace: string): string {
   return `_wool-${hash}._tcp.local`;
 }
 
-/** Names a worker's record of a service. */
+/** The DNS name of a worker's entry in a service. */
 export function instanceName(uid: string, service: string): string {
   return `${uid}.${service}`;
 }
 
-/** Reads the uid out of such a name; undefined if the name is of another service or contains none. */
+/** The uid in such a name; undefined if the name belongs to another service, or its first part is no uid. */
 export function uidOfInstance(name: string, service: string): string | undefined {
   const split = name.indexOf(".");
   if (split < 1 || !isSameName(name.slice(split + 1), service)) return undefined;
@@ -33,7 +33,7 @@ export function uidOfInstance(name: string, service: string): string | undefined
   return isWorkerUid(uid) ? uid : undefined;
 }
 
-/** DNS does not tell capital letters from small ones. */
+/** Compares names as DNS does: capital letters are the same as small ones. */
 export function isSameName(one: string, other: string): boolean {
   return one.length === other.length && one.toLowerCase() === other.toLowerCase();
 }

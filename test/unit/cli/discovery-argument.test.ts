@@ -33,14 +33,14 @@ test("parsePublishedDiscovery names what a program names by the constructor, so 
 });
 
 const REFUSED: Readonly<Record<string, RegExp>> = {
-  "local:thumbs?poll=1": /no option 'poll': a local discovery has none/,
+  "local:thumbs?poll=1": /Unknown option 'poll': a local discovery takes none/,
   "lan:thumbs?poll=1": /'poll'.*port, interface, advertise, lifetime/,
   "lan:thumbs?port=0": /'port'/,
   "lan:thumbs?advertise=host:1": /'advertise'/,
   "dns:jobs.example:7777?ttl=5": /'ttl'.*server, poll, timeout, family/,
   "dns:jobs.example:7777?poll=5": /'pollInterval'/,
   "dns:jobs.example:7777?poll=soon": /a number for the option 'poll'/,
-  "dns:jobs.example:7777?poll=100&poll=200": /'poll' once/,
+  "dns:jobs.example:7777?poll=100&poll=200": /'poll' may be given only once/,
   "dns:jobs.example:7777?family=5": /'family'/,
   "dns:jobs.example:7777?server=ns.example": /'servers'/,
   "dns:jobs.example:http": /a port behind the name/,

@@ -1,5 +1,6 @@
 /**
- * The networks that a publisher or a watch is on: a socket for each, opened and closed as interfaces come and go.
+ * All networks that a publisher or a watch uses, with a multicast socket for each, opened and closed as interfaces come
+ * and go.
  * An error on one network ends nothing: it is reported, and the network is tried again.
  */
 import { networkInterfaces } from "node:os";
@@ -19,7 +20,7 @@ export interface LinkListener {
 
 /** A set of networks. */
 export interface Link {
-  /** Opens the networks there are. Resolves when each has been tried; never rejects. */
+  /** Opens a socket on every interface that is wanted. Resolves when each has been tried; never rejects. */
   open(): Promise<void>;
   readonly endpoints: Iterable<Endpoint>;
   /** Closes the sockets. Idempotent. */
@@ -102,13 +103,13 @@ export class LanLink implements Link {
         this.#warn(
           "interfaces",
           wanted === undefined
-            ? "There is no network: nobody is found and nobody finds this host until there is one"
-            : `There is no interface '${wanted.join("', '")}' now: nobody is found on it until there is`,
+            ? "No network interface is available: this host cannot find workers or be found until one is"
+            : `None of the interfaces '${wanted.join("', '")}' is available; no workers are found or announced there until one is`,
         );
       }
       return interfaces;
     } catch (error) {
-      // For example, for lack of file descriptors. Sockets that are open stay open.
+      // Listing can fail, for example when file descriptors run out. Sockets that are open stay open.
       this.#warn("interfaces", `Cannot list the network interfaces, trying again: ${errorText(error)}`);
       return Array.from(this.#endpoints.values(), (endpoint) => endpoint.interface);
     }
@@ -133,7 +134,7 @@ export class LanLink implements Link {
     }
   }
 
-  /** Also called for a socket that has worked so far; it is opened afresh at the next look. */
+  /** A socket cannot be opened, or fails later. The next look opens a new one. */
   #failed({ name, family, key }: LanInterface, error: unknown): void {
     const { port } = this.#options;
     this.#warn(
@@ -150,7 +151,7 @@ export class LanLink implements Link {
     warnOnLan({
       code: "MERINO_BAD_ADVERTISEMENT",
       about: `packets of ${address}`,
-      text: `Ignoring packets from ${address} on the port of multicast DNS that are no DNS messages`,
+      text: `Ignoring packets from ${address} to the port of multicast DNS: they are not DNS messages`,
     });
   }
 
@@ -159,7 +160,7 @@ export class LanLink implements Link {
   }
 }
 
-/** Sends by one network; a failure is reported, not thrown, since the next sending may succeed. */
+/** Sends on one network. A failure is reported, not thrown: a later packet may get through. */
 export async function sendQuietly(endpoint: Endpoint, ...args: Parameters<Endpoint["send"]>): Promise<void> {
   try {
     await endpoint.send(...args);
@@ -168,7 +169,7 @@ export async function sendQuietly(endpoint: Endpoint, ...args: Parameters<Endpoi
     warnOnLan({
       code: "MERINO_DISCOVERY",
       about: `sending by ${name}`,
-      text: `Cannot send by '${name}' (IPv${family}), trying again: ${errorText(error)}`,
+      text: `Cannot send on '${name}' (IPv${family}), going on with the next packet: ${errorText(error)}`,
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Joins one gRPC `dispatch` stream with the relay that translates it and the carrier to the thread that runs its
- * task. It handles back-pressure and the end of either side; `relay.ts` handles the messages.
+ * Connects three things: a gRPC `dispatch` stream, the relay that translates its messages, and the carrier to the thread
+ * that runs its task. It handles back-pressure and the end of either side; `relay.ts` handles the messages.
  */
 import type { Metadata } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM } from "../../../session/carrier.ts";
@@ -39,7 +39,7 @@ export function relayDispatch(
         const { code, details } = status;
         const metadata = createMetadata();
         for (const [name, value] of Object.entries(status.metadata ?? {})) metadata.set(name, value);
-        // How a status other than OK is given; `destroy` would drop what was written.
+        // The library sends a status other than OK when 'error' is emitted; `destroy` would drop what was written.
         stream.emit("error", { code, details, metadata });
       },
     },
@@ -53,7 +53,7 @@ export function relayDispatch(
   stream.on("data", (message: Buffer) => relay.request(message));
   stream.on("end", () => relay.halfClosed());
   stream.on("cancelled", () => {
-    // Data that still comes is dropped, so that it need not wait for a reader.
+    // Nobody reads the stream any more: what the thread still sends is dropped, so let it go on sending.
     carrier.resumeCredit();
     relay.cancelled();
   });

@@ -14,4 +14,4 @@ export const AHEAD_US = 1000;
  * The time that a body is assumed to take, in microseconds, until its routine has been measured: one such call fills the
  * allowance.
  */
-export const UNKNOWN_BODY_US: number = AHEAD_US;
+export const UNKNOWN_BODY_US = 1000;

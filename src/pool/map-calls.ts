@@ -2,6 +2,7 @@
 
 import { assertBoolean, assertInteger, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { ArrayQueue } from "../internal/array-queue.ts";
 
 /** How to map. `S` is the type of {@link MapOptions.settled}: it decides what the iterator gives. */
 export interface MapOptions<S extends boolean = false> {
@@ -63,7 +64,7 @@ export async function* mapCalls<T, R>(
       ? items[Symbol.asyncIterator]()
       : items[Symbol.iterator]();
   /** In the order in which results are handed out: of the items, or of completion. */
-  const line: Array<MappedCall<R>> = [];
+  const line = new ArrayQueue<MappedCall<R>>();
   /** Items read whose results have not been taken. */
   let underWay = 0;
   let reading = false;
@@ -106,7 +107,7 @@ export async function* mapCalls<T, R>(
     for (;;) {
       controller.signal.throwIfAborted();
       if (!reading && !exhausted && underWay < concurrency) void read();
-      const outcome = line[0]?.outcome;
+      const outcome = line.peek()?.outcome;
       if (outcome !== undefined) {
         line.shift();
         underWay -= 1;

@@ -4,6 +4,7 @@
  * `finally` blocks have been started.
  */
 import { scopeStorage } from "../context/scope.ts";
+import { ArrayQueue } from "../internal/array-queue.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { payloadSize } from "../wire/payload.ts";
@@ -19,7 +20,7 @@ const MAX_STEPS = 65_536;
 export class GeneratorExecution extends Execution {
   #generator: AnyGenerator | undefined;
   /** Asked for and not yet taken, oldest first. */
-  #steps: Step[] = [];
+  readonly #steps = new ArrayQueue<Step>();
   #stepRunning = false;
   /** It has been cancelled, and the step that closes it is on its way. */
   #closing = false;
@@ -73,7 +74,7 @@ export class GeneratorExecution extends Execution {
   protected opened(stepImplied: boolean): void {
     // The consumer may have asked for more while the routine was being found.
     if (stepImplied) this.#steps.unshift(NEXT);
-    if (this.#steps.length > 0) this.#enqueueStep();
+    if (this.#steps.size > 0) this.#enqueueStep();
   }
 
   protected returned(outcome: unknown): void {
@@ -96,7 +97,7 @@ export class GeneratorExecution extends Execution {
   #ask(step: Step): void {
     if (this.phase === "over") return;
     if (this.phase === "receiving") return; // a step before the arguments: the client may not do that
-    if (this.#steps.length === MAX_STEPS) {
+    if (this.#steps.size === MAX_STEPS) {
       this.session.broken(this.stream, `more than ${MAX_STEPS} steps asked for ahead of their answers`);
       return;
     }
@@ -113,7 +114,7 @@ export class GeneratorExecution extends Execution {
   /** With prefetch: takes the next step by itself while the consumer's credit and window last. */
   #runAhead(): void {
     if (this.#window === undefined || this.phase !== "running" || this.#stepRunning || this.queued) return;
-    if (this.#steps.length > 0) return;
+    if (this.#steps.size > 0) return;
     if (!this.#window.hasRoom(this.session.connection.peer?.limits.streamWindow ?? 0)) return;
     this.#steps.push(NEXT);
     this.#enqueueStep();
@@ -180,7 +181,7 @@ export class GeneratorExecution extends Execution {
       this.#failWith(generator, error);
       return;
     }
-    if (this.#steps.length > 0) this.#enqueueStep();
+    if (this.#steps.size > 0) this.#enqueueStep();
     else this.#runAhead();
     if (!this.queued) this.host.active.releasePermit(this);
   }
@@ -227,7 +228,8 @@ export class GeneratorExecution extends Execution {
       return;
     }
     this.#closing = true;
-    this.#steps = [{ kind: "return", value: undefined }];
+    this.#steps.clear();
+    this.#steps.push({ kind: "return", value: undefined });
     this.#enqueueStep();
   }
 

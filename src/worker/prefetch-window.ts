@@ -5,12 +5,14 @@
  * whatever its size.
  */
 
+import { ArrayQueue } from "../internal/array-queue.ts";
+
 /** The values sent ahead and not yet taken. */
 export class PrefetchWindow {
   readonly #initialCredit: number;
   #credit: number;
   /** Sizes of the values ahead, oldest first. */
-  #sizes: number[] = [];
+  readonly #sizes = new ArrayQueue<number>();
   #aheadBytes = 0;
 
   /** @param credit How many values may be ahead of the consumer; positive. */
@@ -29,13 +31,15 @@ export class PrefetchWindow {
   /** The consumer has taken values. */
   taken(values: number): void {
     this.#credit += values;
-    for (const size of this.#sizes.splice(0, values)) this.#aheadBytes -= size;
+    for (let left = Math.min(values, this.#sizes.size); left > 0; left -= 1) {
+      this.#aheadBytes -= this.#sizes.shift() ?? 0;
+    }
   }
 
   /** The consumer has thrown away what was ahead. */
   reset(): void {
     this.#credit = this.#initialCredit;
-    this.#sizes = [];
+    this.#sizes.clear();
     this.#aheadBytes = 0;
   }
 

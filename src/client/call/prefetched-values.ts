@@ -3,6 +3,7 @@
  * which goes back once and in lots; and barriers: a throw or return makes void the values that the worker,
  * running ahead, has produced before it has seen that.
  */
+import { ArrayQueue } from "../../internal/array-queue.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 
 /** A value that nobody has asked for yet. */
@@ -14,7 +15,7 @@ interface PrefetchedValue {
 /** Values ahead of the consumer. */
 export class PrefetchedValues {
   readonly #credit: number;
-  readonly #values: PrefetchedValue[] = [];
+  readonly #values = new ArrayQueue<PrefetchedValue>();
   #creditOwed = 0;
   #bytesOwed = 0;
   /** Throws and returns that the worker has not seen. */
@@ -53,7 +54,7 @@ export class PrefetchedValues {
 
   /** Drops the values. */
   clear(): void {
-    this.#values.length = 0;
+    this.#values.clear();
   }
 
   /** Whether the worker has not seen the last throw or return yet: values that come before it has are void. */

@@ -3,6 +3,7 @@
  * the answers. While there is one, the process is kept alive. Whether and when a step goes to the worker is
  * decided by the call; those it puts off until the call has left are kept here.
  */
+import { ArrayQueue } from "../../internal/array-queue.ts";
 import { keepAlive, letExit } from "../../internal/liveness.ts";
 import type { Payload } from "../../wire/payload.ts";
 
@@ -31,49 +32,51 @@ export interface StepRequest {
 
 /** Steps not answered yet. */
 export class StepRequests {
-  readonly #requests: StepRequest[] = [];
+  readonly #requests = new ArrayQueue<StepRequest>();
   /** Those asked for before the call was sent. */
   #early: StepRequest[] = [];
 
   get size(): number {
-    return this.#requests.length;
+    return this.#requests.size;
   }
 
   /** The one to be answered next. */
   get first(): StepRequest | undefined {
-    return this.#requests[0];
+    return this.#requests.peek();
   }
 
   /** Whether a return is among them. */
   get returning(): boolean {
-    return this.#requests.some(({ ask }) => ask.kind === "return");
+    for (const { ask } of this.#requests) if (ask.kind === "return") return true;
+    return false;
   }
 
   /** Whether the step of any has been put off until those before it are answered. */
   get anyInTurn(): boolean {
-    return this.#requests.some(({ inTurn }) => inTurn);
+    for (const { inTurn } of this.#requests) if (inTurn) return true;
+    return false;
   }
 
   push(request: StepRequest): void {
-    if (this.#requests.length === 0) keepAlive();
+    if (this.#requests.size === 0) keepAlive();
     this.#requests.push(request);
   }
 
   /** Takes out the one to be answered next. */
   shift(): StepRequest | undefined {
     const request = this.#requests.shift();
-    if (request !== undefined && this.#requests.length === 0) letExit();
+    if (request !== undefined && this.#requests.size === 0) letExit();
     return request;
   }
 
   /** Takes out the youngest: it is no step after all. */
   pop(): void {
-    if (this.#requests.pop() !== undefined && this.#requests.length === 0) letExit();
+    if (this.#requests.pop() !== undefined && this.#requests.size === 0) letExit();
   }
 
   /** Takes out all, the oldest first. */
   drain(): StepRequest[] {
-    const requests = this.#requests.splice(0);
+    const requests = this.#requests.drain();
     if (requests.length > 0) letExit();
     return requests;
   }
@@ -92,7 +95,7 @@ export class StepRequests {
 
   /** The call starts anew: the first step goes with it again, the others went to a worker that did not start it. */
   restart(): void {
-    this.#early = this.#requests.slice(1).filter(({ implied, inTurn }) => !implied && !inTurn);
+    this.#early = [...this.#requests].slice(1).filter(({ implied, inTurn }) => !implied && !inTurn);
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PrefetchWindow } from "../../../src/worker/prefetch-window.ts";
+import { movedElements } from "../../support/moved-elements.ts";
 
 test("PrefetchWindow has room for as many values as its credit, and again for those taken", () => {
   const window = new PrefetchWindow(2);
@@ -52,4 +53,17 @@ test("PrefetchWindow that is reset has all of its room", () => {
 
   assert.equal(room, true);
   assert.equal(window.hasRoom(100), false);
+});
+
+test("PrefetchWindow takes credit back in small lots without moving all that is ahead for each", () => {
+  const credit = 100_000;
+  const window = new PrefetchWindow(credit);
+  for (let n = 0; n < credit; n += 1) window.sent(1);
+
+  const moved = movedElements(() => {
+    for (let n = 0; n < credit; n += 10) window.taken(10);
+  });
+
+  assert.ok(moved <= 3 * credit, `${moved} moves`);
+  assert.equal(window.hasRoom(1), true);
 });

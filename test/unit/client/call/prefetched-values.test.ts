@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { PrefetchedValues } from "../../../../src/client/call/prefetched-values.ts";
 import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
+import { movedElements } from "../../../support/moved-elements.ts";
 
 describe("PrefetchedValues", () => {
   test("gives values out in the order in which they came", () => {
@@ -62,5 +63,17 @@ describe("PrefetchedValues", () => {
     ahead.unbar();
 
     assert.equal(ahead.barred, false);
+  });
+
+  test("moves no value for another, however many are ahead", () => {
+    const credit = 100_000;
+    const ahead = new PrefetchedValues(credit);
+
+    const moved = movedElements(() => {
+      for (let n = 0; n < credit; n += 1) ahead.push(n, 1);
+      for (let n = 0; n < credit; n += 1) ahead.shift();
+    });
+
+    assert.ok(moved <= 3 * credit, `${moved} moves`);
   });
 });

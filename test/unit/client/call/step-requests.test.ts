@@ -7,6 +7,7 @@ import {
   type StepRequest,
   StepRequests,
 } from "../../../../src/client/call/step-requests.ts";
+import { movedElements } from "../../../support/moved-elements.ts";
 
 function request(ask: Ask, more: Partial<StepRequest> = {}): StepRequest {
   return {
@@ -86,5 +87,17 @@ describe("StepRequests", () => {
     assert.deepEqual(await afterEnd(NEXT), { value: undefined, done: true });
     assert.deepEqual(await afterEnd({ kind: "return", value: 7 }), { value: 7, done: true });
     await assert.rejects(afterEnd({ kind: "throw", value: new RangeError("x") }), RangeError);
+  });
+
+  test("moves no step for another, however many are asked for ahead", () => {
+    const requests = new StepRequests();
+    const steps = 60_000;
+
+    const moved = movedElements(() => {
+      for (let n = 0; n < steps; n += 1) requests.push(request(NEXT));
+      for (let n = 0; n < steps; n += 1) requests.shift();
+    });
+
+    assert.ok(moved <= 3 * steps, `${moved} moves`);
   });
 });

@@ -1,5 +1,6 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
 
+import { passToCallers } from "../client/call/caller-frames.ts";
 import { assertBoolean, assertInteger, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ArrayQueue } from "../internal/array-queue.ts";
@@ -111,7 +112,7 @@ export async function* mapCalls<T, R>(
       if (outcome !== undefined) {
         line.shift();
         underWay -= 1;
-        if ("error" in outcome) throw outcome.error;
+        if ("error" in outcome) return await passToCallers(outcome.error);
         yield outcome.value;
         continue;
       }

@@ -5,6 +5,7 @@
  */
 import type { CallOptions, CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import { ambientDispatcher, currentScope } from "../context/scope.ts";
+import { isMerinoError } from "../errors/merino-error.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
@@ -88,6 +89,7 @@ function callOnce(
     const { dispatcher, request } = prepare(source, receiver, parameters, options);
     return dispatcher.call(request);
   } catch (error) {
+    showCaller(error, callOnce);
     return Promise.reject(error);
   }
 }
@@ -103,8 +105,14 @@ function callGenerator(
     const { dispatcher, request } = prepare(source, receiver, parameters, options);
     return dispatcher.stream(request);
   } catch (error) {
+    showCaller(error, callGenerator);
     return rejectedGenerator(error);
   }
+}
+
+/** Takes the library's frames off an error of its own: they may be so many that the program's do not show. */
+function showCaller(error: unknown, below: (...parameters: never[]) => unknown): void {
+  if (isMerinoError(error)) Error.captureStackTrace(error, below);
 }
 
 /** A generator whose first `next()` rejects. */

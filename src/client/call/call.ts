@@ -9,6 +9,7 @@ import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { Abortable, RunningTask } from "../../context/task.ts";
+import { isMerinoError } from "../../errors/merino-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
@@ -191,7 +192,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   start(): boolean {
     if (this.#signal?.aborted === true) {
       this.#settled = true;
-      this.reject(this.#signal.reason);
+      this.reject(this.#signal.reason, false);
       this.owner.neverStarted();
       return false;
     }
@@ -237,7 +238,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   abort(reason: unknown): void {
     if (this.#settled) return;
     this.settle();
-    this.reject(reason);
+    this.reject(reason, isMerinoError(reason));
     this.offer?.settled();
     const { member, stream } = this;
     if (member?.session?.open === true && stream !== 0) {
@@ -255,7 +256,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   fail(error: unknown): void {
     if (this.#settled) return;
     this.settle();
-    this.reject(error);
+    this.reject(error, true);
     this.offer?.settled();
     this.owner.answered(this, "failed");
   }
@@ -292,8 +293,12 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     if (!this.#settled) this.owner.lost(this, member, { error, started });
   }
 
-  /** Rejects the caller's promise, or the generator's pending step. */
-  protected abstract reject(error: unknown): void;
+  /**
+   * Rejects the caller's promise, or the generator's pending step.
+   *
+   * @param isOwn Whether the error is not the program's, which may use it elsewhere: it is told who waits for it.
+   */
+  protected abstract reject(error: unknown, isOwn: boolean): void;
 
   /** A response has come: the body has started, and took this long before it first suspended. */
   protected responded(bodyUs: number): void {

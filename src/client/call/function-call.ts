@@ -5,6 +5,7 @@ import { errorText } from "../../internal/error-text.ts";
 import { keepAlive, letExit } from "../../internal/liveness.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { Call, type CallOwner } from "./call.ts";
+import { rejectWithCallers } from "./caller-frames.ts";
 
 /** A call and its promise. */
 export class FunctionCall extends Call {
@@ -54,10 +55,11 @@ export class FunctionCall extends Call {
     }
   }
 
-  protected reject(error: unknown): void {
+  protected reject(error: unknown, isOwn: boolean): void {
     // A task that is being cancelled may never come to await the calls it made: that is no unhandled rejection.
     if (this.parent?.cancelled === true) this.promise.catch(() => {});
-    this.#reject(error);
+    if (isOwn) rejectWithCallers(this.#resolve, error);
+    else this.#reject(error);
     letExit();
   }
 }

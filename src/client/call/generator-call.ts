@@ -12,6 +12,7 @@ import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Member } from "../members/member.ts";
 import { Call, type CallOwner } from "./call.ts";
+import { rejectWithCallers } from "./caller-frames.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
 import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step-requests.ts";
 
@@ -28,7 +29,7 @@ export interface GeneratorCallOwner extends CallOwner {
 }
 
 /** How the stream ended: with a value, or with an error. */
-type End = { readonly value: unknown } | { readonly error: unknown };
+type End = { readonly value: unknown } | { readonly error: unknown; readonly isOwn: boolean };
 
 /** How a step goes to the worker; see {@link StepRequest}. */
 interface Step {
@@ -198,7 +199,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#complete({ value: this.decode(message) });
       this.owner.answered(this, "completed");
     } catch (error) {
-      this.#complete({ error });
+      this.#complete({ error, isOwn: true });
       this.owner.answered(this, "failed");
     }
   }
@@ -209,18 +210,18 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.over();
     if (this.settled || this.late()) return;
     try {
-      this.#complete({ error: this.decodeThrown(message) });
+      this.#complete({ error: this.decodeThrown(message), isOwn: true });
     } catch (error) {
-      this.#complete({ error });
+      this.#complete({ error, isOwn: true });
     }
     this.owner.answered(this, "failed");
   }
 
-  protected reject(error: unknown): void {
+  protected reject(error: unknown, isOwn: boolean): void {
     // An error from outside the stream ends it at once: values that came ahead are void.
     this.#prefetched?.clear();
     this.#resume();
-    this.#complete({ error }, true);
+    this.#complete({ error, isOwn }, true);
   }
 
   #encode(value: unknown): Payload {
@@ -329,7 +330,10 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     const end = this.#end;
     if (this.#state === "over" || end === undefined) return afterEnd(ask);
     this.#state = "over";
-    if ("error" in end) return Promise.reject(end.error);
+    if ("error" in end) {
+      const { error, isOwn } = end;
+      return isOwn ? new Promise((resolve) => rejectWithCallers(resolve, error)) : Promise.reject(error);
+    }
     return Promise.resolve({ value: end.value, done: true });
   }
 

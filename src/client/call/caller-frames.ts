@@ -1,0 +1,87 @@
+/**
+ * Puts the lines of the program that wait for a call under the stack of the error that the call fails with. The error
+ * arises in another process, or in a turn of the event loop of its own, so that its stack shows none of them. They are
+ * asked for when a call fails, and at no other time: a call that succeeds pays nothing.
+ */
+import { isMerinoError } from "../../errors/merino-error.ts";
+
+/** Errors that have their lines, or were seen without any: one that several calls fail with has those of the first. */
+const traced = new WeakSet<object>();
+
+/**
+ * Rejects a promise, with the callers' lines in the error.
+ *
+ * V8 follows the chain of promises from a reaction that is running to the functions that await its outcome. So the
+ * promise is resolved with the promise of a reaction, in which the stack is taken. The order matters: the promise has
+ * to wait for that of the reaction before the reaction runs.
+ *
+ * @param resolve Resolves the promise. Nothing else may have settled it.
+ * @param error What it is rejected with, a few microtasks later.
+ */
+export function rejectWithCallers(resolve: (outcome: Promise<never>) => void, error: unknown): void {
+  if (!(error instanceof Error) || traced.has(error)) {
+    resolve(Promise.reject(error));
+    return;
+  }
+  traced.add(error);
+  follow(resolve, error);
+}
+
+/**
+ * Fails with the error of a call that others than its own caller wait for, such as the reader of a map.
+ *
+ * @returns A promise that rejects. Await it where the error is passed on.
+ */
+export function passToCallers(error: unknown): Promise<never> {
+  if (!(error instanceof Error) || !traced.has(error)) return Promise.reject(error);
+  return new Promise((resolve) => follow(resolve, error));
+}
+
+function follow(resolve: (outcome: Promise<never>) => void, error: Error): void {
+  let begin!: () => void;
+  const begun = new Promise<void>((resolveBegun) => {
+    begin = resolveBegun;
+  });
+  resolve(
+    begun.then(() => {
+      addLines(error, waitingLines());
+      throw error;
+    }),
+  );
+  begin();
+}
+
+/** The async lines of the stack; none if nobody waits, or only by callbacks. */
+function waitingLines(): readonly string[] {
+  const holder: { stack?: unknown } = {};
+  try {
+    Error.captureStackTrace(holder);
+    // Formatted here, by the program's own `prepareStackTrace` if it has one.
+    const { stack } = holder;
+    return typeof stack === "string" ? stack.split("\n").filter((line) => /^\s+at async /.test(line)) : [];
+  } catch {
+    return [];
+  }
+}
+
+function addLines(error: Error, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  try {
+    const { stack } = error;
+    if (typeof stack !== "string") return;
+    const value = [isMadeHere(error, stack) ? headOf(stack) : stack, ...lines].join("\n");
+    Reflect.defineProperty(error, "stack", { value, writable: true, configurable: true, enumerable: false });
+  } catch {
+    // An error with a `stack` that cannot be read is handed out as it is.
+  }
+}
+
+/** The frames of an error of Merino's that no worker has sent say how the library noticed, which helps nobody. */
+function isMadeHere(error: Error, stack: string): boolean {
+  return isMerinoError(error) && !/\n\s+at \[/.test(stack);
+}
+
+function headOf(stack: string): string {
+  const frames = stack.search(/\n\s+at /);
+  return frames === -1 ? stack : stack.slice(0, frames);
+}

@@ -14,7 +14,7 @@ export const NOTICE_AFTER_MS = 5_000;
 export interface FoundSoFar {
   /** Members. */
   readonly size: number;
-  /** Members wanted before the first call goes out. */
+  /** Members that must be ready before the first call goes out. */
   readonly quorum: number;
   /** Workers seen that are not members. */
   readonly refusals: readonly Refusal[];

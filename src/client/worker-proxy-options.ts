@@ -35,7 +35,7 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly lease?: number | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | BalancerFactory | undefined;
-  /** Members admitted before the first call goes out; an integer from 0, at most `lease`. Default 1. */
+  /** Members that must be ready, connected that is, before the first call goes out; an integer from 0, at most `lease`. Default 1. */
   readonly quorum?: number | undefined;
   /** Milliseconds, from 0, that calls wait for a worker when there is none; `Infinity` for no limit. Default 60 000. */
   readonly quorumTimeout?: number | undefined;

@@ -39,6 +39,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly id?: string;
   /** How many places of the lease are kept for workers the pool starts. */
   readonly reserved?: number;
+  /** For how long the first call waits for first attempts to connect that are under way. Default 0. */
+  readonly firstAttemptsMs?: number;
   /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
   readonly memberReady?: (worker: WorkerMetadata) => void;
@@ -83,6 +85,7 @@ export class WorkerProxy implements CallTarget {
       capacity: lease,
       reserved: surroundings?.reserved ?? 0,
       quorum,
+      firstAttemptsMs: surroundings?.firstAttemptsMs ?? 0,
       preferred: (worker) => isOfPool(worker, this.id),
       connect: connectWorker,
       hello: makeHello,
@@ -150,7 +153,7 @@ export class WorkerProxy implements CallTarget {
     return this.#options.lease;
   }
 
-  /** Members that must have been admitted before the first call goes out. */
+  /** Members that must be ready before the first call goes out. */
   get quorum(): number {
     return this.#options.quorum;
   }

@@ -65,7 +65,7 @@ export class WorkerSupply implements MemberSupply {
     if (this.#surroundings.workerDue?.() === true) return true;
     // No more members than those that are connecting, or will connect again, can become ready; there must be
     // enough of them.
-    return this.#membership.size > 0 && this.#membership.quorumMet;
+    return this.#membership.enough;
   }
 
   get lastStartError(): Error | undefined {
@@ -129,8 +129,8 @@ export class WorkerSupply implements MemberSupply {
   }
 
   #judgeSearch(discovery: Discovery): void {
-    const { size, quorum, quorumMet } = this.#membership;
-    if ((size > 0 && quorumMet) || this.#surroundings.workerDue?.() === true) return;
+    const { size, quorum, enough } = this.#membership;
+    if (enough || this.#surroundings.workerDue?.() === true) return;
     warnOfNothingFound(discovery, { size, quorum, refusals: this.#membership.refusals() });
   }
 

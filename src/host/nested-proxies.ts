@@ -1,7 +1,7 @@
 /**
  * The proxies through which tasks of this worker call further routines, one per pool they came from: restored
- * from the descriptor that came with the task, closed when nobody has used them for a while, and restored
- * again. A descriptor from the network is not trusted: it may name only discoveries that the worker's owner
+ * from the descriptor that came with the task, closed when their pool has gone, or is not known to be there, and
+ * nobody has used them for a while, and restored again. A descriptor from the network is not trusted: it may name only discoveries that the worker's owner
  * allows, and never gets a proxy that was restored for a caller of this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
@@ -25,8 +25,13 @@ const MAX_PROXIES = 64;
 const MAX_NETWORK_PROXIES = 32;
 /** How much of the name of a caller's discovery is said in an error. */
 const MAX_SOURCE_TEXT = 300;
-/** How long a proxy is kept that nobody uses. */
+/** How long a proxy is kept that nobody uses and whose pool is not known to be there. */
 const IDLE_MS = 60_000;
+/**
+ * For how long the first call of a restored proxy waits for first attempts to connect that are under way. Without it,
+ * the calls of a first fan-out would all go to the worker that is reached first, usually this one itself.
+ */
+const FIRST_ATTEMPTS_MS = 500;
 
 /** Who is told of workers that fail nested calls, if a program of this host made the calls. */
 export interface ReportedWorkers {
@@ -40,6 +45,8 @@ export interface ReportedWorkers {
 export interface NestedProxiesOptions {
   /** Discoveries that descriptors from the network may name. */
   readonly discoveries: readonly DiscoveryDescriptor[];
+  /** The pool that has spawned this worker, which ends with it; absent: none has. */
+  readonly ownPool?: string | undefined;
   /** Where time comes from; a parameter for tests. */
   readonly deadlines?: DeadlineQueue;
 }
@@ -48,11 +55,32 @@ export interface NestedProxiesOptions {
 interface Origin {
   /** Whether it came over a local carrier, and so from a program of this user. */
   readonly local: boolean;
+  /**
+   * The connection, if it is that of the pool itself, since a root task came over it. Absent for a nested task, which a
+   * proxy restored elsewhere has sent: two of these must not keep each other.
+   */
+  readonly poolConnection?: PoolConnection | undefined;
+}
+
+/** A connection of a pool: while it is there, so is the pool. */
+interface PoolConnection {
+  readonly ended: boolean;
+}
+
+/** What a proxy is restored from. */
+interface Source {
+  readonly descriptor: ProxyDescriptor;
+  readonly local: boolean;
+  readonly poolConnection: PoolConnection | undefined;
 }
 
 interface Restored {
   readonly proxy: WorkerProxy;
   readonly local: boolean;
+  /** Whether its pool has spawned this worker. */
+  readonly own: boolean;
+  /** Connections of its pool. */
+  readonly poolConnections: Set<PoolConnection>;
   usedAtMs: number;
 }
 
@@ -65,6 +93,7 @@ export class NestedProxies {
   readonly #reported: ReportedWorkers;
   /** By the names of their sources. */
   readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
+  readonly #ownPool: string | undefined;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
   /** The record of this worker, once it has begun to end. */
@@ -74,6 +103,7 @@ export class NestedProxies {
   constructor(reported: ReportedWorkers, options: NestedProxiesOptions) {
     this.#reported = reported;
     this.#allowed = new Map(options.discoveries.map((discovery) => [sourceName(discovery), discovery]));
+    this.#ownPool = options.ownPool;
     this.#deadlines = options.deadlines ?? deadlines;
   }
 
@@ -112,7 +142,7 @@ export class NestedProxies {
   }
 
   /** The task keeps it for as long as it runs; the proxy behind it may be closed and restored meanwhile. */
-  #dispatcherFor(bytes: Uint8Array, { local }: Origin): Dispatcher {
+  #dispatcherFor(bytes: Uint8Array, { local, poolConnection }: Origin): Dispatcher {
     let descriptor: ProxyDescriptor;
     let key: string;
     try {
@@ -130,7 +160,7 @@ export class NestedProxies {
     }
     const target = (request: CallRequest): Dispatcher => {
       try {
-        return this.#restore(key, { descriptor, local });
+        return this.#restore(key, { descriptor, local, poolConnection });
       } catch (error) {
         throw refuse(request, errorText(error));
       }
@@ -147,18 +177,16 @@ export class NestedProxies {
     };
   }
 
-  #restore(
-    key: string,
-    source: { readonly descriptor: ProxyDescriptor; readonly local: boolean },
-  ): Dispatcher {
+  #restore(key: string, source: Source): Dispatcher {
     const nowMs = this.#deadlines.now();
+    const { descriptor, local, poolConnection } = source;
     const known = this.#restored.get(key);
     if (known !== undefined) {
       known.usedAtMs = nowMs;
+      if (poolConnection !== undefined) known.poolConnections.add(poolConnection);
       return known.proxy.dispatcher;
     }
     if (this.#closed) throw new Error("the worker is shutting down");
-    const { descriptor, local } = source;
     this.#makeRoom(local);
     const proxy = new WorkerProxy(
       {
@@ -170,11 +198,17 @@ export class NestedProxies {
         killGrace: descriptor.killGraceMs,
       },
       // No worker is ended because a caller from the network reports it.
-      { id: descriptor.id, ...(local && this.#surroundings(descriptor.id)) },
+      {
+        id: descriptor.id,
+        firstAttemptsMs: FIRST_ATTEMPTS_MS,
+        ...(local && this.#surroundings(descriptor.id)),
+      },
     );
     this.#retainSelf(proxy);
     void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
-    this.#restored.set(key, { proxy, local, usedAtMs: nowMs });
+    const poolConnections = new Set(poolConnection === undefined ? [] : [poolConnection]);
+    const own = local && descriptor.id === this.#ownPool;
+    this.#restored.set(key, { proxy, local, own, poolConnections, usedAtMs: nowMs });
     this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
     return proxy.dispatcher;
   }
@@ -214,7 +248,7 @@ export class NestedProxies {
     this.#sweep = undefined;
     const nowMs = this.#deadlines.now();
     for (const [key, restored] of [...this.#restored]) {
-      if (restored.proxy.unsettled > 0) restored.usedAtMs = nowMs;
+      if (restored.proxy.unsettled > 0 || hasPool(restored)) restored.usedAtMs = nowMs;
       else if (restored.usedAtMs + IDLE_MS <= nowMs) this.#drop(key, restored);
     }
     const dueMs = Math.min(...[...this.#restored.values()].map(({ usedAtMs }) => usedAtMs + IDLE_MS));
@@ -225,6 +259,12 @@ export class NestedProxies {
     this.#restored.delete(key);
     void proxy.close(); // it has no calls to wait for, and its own failures are warnings
   }
+}
+
+/** Whether the pool that a proxy belongs to is known to be there. */
+function hasPool({ own, poolConnections }: Restored): boolean {
+  for (const connection of poolConnections) if (connection.ended) poolConnections.delete(connection);
+  return own || poolConnections.size > 0;
 }
 
 const NOT_REBUILDABLE =

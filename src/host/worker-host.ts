@@ -4,6 +4,7 @@
  * and tells it when to stop.
  */
 import { setImmediate } from "node:timers/promises";
+import { poolOf } from "../client/members/admission.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
@@ -119,7 +120,7 @@ export class WorkerHost {
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;
-    const nested = new NestedProxies({ unresponsive, importFailed }, { discoveries });
+    const nested = new NestedProxies({ unresponsive, importFailed }, { discoveries, ownPool: poolOf(extra) });
     // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
     const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity: noted });

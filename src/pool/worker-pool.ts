@@ -164,7 +164,7 @@ export class WorkerPool implements CallTarget {
     return this.proxy.workers;
   }
 
-  /** Members that must have been admitted before the first call goes out. */
+  /** Members that must be ready before the first call goes out. */
   get quorum(): number {
     return this.proxy.quorum;
   }

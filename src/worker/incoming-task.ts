@@ -35,12 +35,17 @@ export interface TaskHost {
   /**
    * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
    *
-   * @param origin `local`: whether it came over a local carrier, and may be believed.
+   * @param origin The task, for whose descriptor it is.
    */
-  nestedDispatcher(
-    descriptor: Uint8Array | undefined,
-    origin: { readonly local: boolean },
-  ): Dispatcher | undefined;
+  nestedDispatcher(descriptor: Uint8Array | undefined, origin: DescriptorOrigin): Dispatcher | undefined;
+}
+
+/** Where the descriptor of a proxy has come from. */
+export interface DescriptorOrigin {
+  /** Whether it came over a local carrier, and may be believed. */
+  readonly local: boolean;
+  /** The connection over which it came with a root task; absent for a nested one. */
+  readonly poolConnection: { readonly ended: boolean } | undefined;
 }
 
 /** Why a task's signal has fired. */
@@ -49,7 +54,7 @@ export interface Cancellation {
 }
 
 /** A task on its worker, and the scope of its body. */
-export class IncomingTask implements Scope, RunningTask, SignalSource {
+export class IncomingTask implements Scope, RunningTask, SignalSource, DescriptorOrigin {
   readonly session: ServerSession;
   readonly stream: number;
   readonly flags: number;
@@ -103,7 +108,15 @@ export class IncomingTask implements Scope, RunningTask, SignalSource {
   get dispatcher(): Dispatcher | undefined {
     const { connection } = this.session;
     const descriptor = connection.definition(DefineKind.Proxy, this.#proxyRef)?.value;
-    return this.#host.nestedDispatcher(descriptor, connection.carrier);
+    return this.#host.nestedDispatcher(descriptor, this);
+  }
+
+  get local(): boolean {
+    return this.session.connection.carrier.local;
+  }
+
+  get poolConnection(): { readonly ended: boolean } | undefined {
+    return this.nested ? undefined : this.session.connection;
   }
 
   get id(): string {

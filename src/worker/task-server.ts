@@ -24,7 +24,7 @@ import type { Activity } from "./activity.ts";
 import { type Execution, type ExecutionHost, SHUTTING_DOWN } from "./execution.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
-import { abortReason, IncomingTask, type TaskHost } from "./incoming-task.ts";
+import { abortReason, type DescriptorOrigin, IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
@@ -220,10 +220,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#sessions.delete(session);
   }
 
-  nestedDispatcher(
-    descriptor: Uint8Array | undefined,
-    origin: { readonly local: boolean },
-  ): Dispatcher | undefined {
+  nestedDispatcher(descriptor: Uint8Array | undefined, origin: DescriptorOrigin): Dispatcher | undefined {
     return this.#options.nestedDispatcher(descriptor, origin);
   }
 

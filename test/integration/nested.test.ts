@@ -120,6 +120,20 @@ test("a call made by a task", async (t) => {
   });
 });
 
+test("the first fan-out of a task spreads over all workers of its pool", async () => {
+  await using _leaks = leakCheck();
+  let shares: number[] = [];
+  // A worker that cannot be reached within half a second is not waited for: on a loaded machine that may happen once.
+  for (let attempt = 0; attempt < 4 && shares.join() !== "3,3,3"; attempt++) {
+    await using _pool = await WorkerPool.open({ size: 3 });
+    const counts = new Map<number, number>();
+    for (const pid of await routines.fanOut(9)) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+    shares = [...counts.values()];
+  }
+
+  assert.deepEqual(shares, [3, 3, 3]);
+});
+
 const SHAPES: readonly (readonly [string, WorkerPoolOptions])[] = [
   ["one worker", { size: 1 }],
   ["two workers", { size: 2 }],

@@ -64,9 +64,14 @@ export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
   return { [POOL_LABEL]: poolId };
 }
 
+/** The pool that has spawned a worker, as its record says; `undefined` if it names none. */
+export function poolOf(extra: WorkerMetadata["extra"]): string | undefined {
+  return extra[POOL_LABEL];
+}
+
 /** Whether a worker says that it has been spawned by this pool. This decides who comes first, and admits nobody. */
 export function isOfPool(worker: WorkerMetadata, poolId: string): boolean {
-  return worker.extra[POOL_LABEL] === poolId;
+  return poolOf(worker.extra) === poolId;
 }
 
 /**

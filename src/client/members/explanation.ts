@@ -34,7 +34,7 @@ export interface ExplainedMember {
 export interface Explanation {
   /** This side's version. */
   readonly version: string;
-  /** Members wanted before the first call goes out. */
+  /** Members that must be ready before the first call goes out. */
   readonly quorum: number;
   /** The largest number of members; absent for no limit. */
   readonly lease: number | undefined;
@@ -63,14 +63,19 @@ export function explainMember(member: Member): ExplainedMember {
   };
 }
 
-/** Why a call that found no worker was not sent to this member. */
-export function explainNotChosen(member: Member): Refusal {
+/**
+ * Why a call that found no worker was not sent to this member.
+ *
+ * @param quorum The members that calls still wait for; 0 if they go out.
+ */
+export function explainNotChosen(member: Member, quorum: number): Refusal {
   const { uid, state, draining } = member;
   if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
   if (state.kind === "ready") {
-    return draining
-      ? { uid, reason: "draining", detail: "it takes no new calls" }
-      : { uid, reason: "refused", detail: "it is ready and was not chosen" };
+    if (draining) return { uid, reason: "draining", detail: "it takes no new calls" };
+    const why =
+      quorum > 0 ? `is ready, and calls wait for a quorum of ${quorum}` : "is ready and was not chosen";
+    return { uid, reason: "refused", detail: `it ${why}` };
   }
   return { uid, reason: "starting", detail: "its connection is being set up" };
 }

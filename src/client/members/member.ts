@@ -158,6 +158,12 @@ export class Member implements Candidate, ReadyMember {
     return { attempt: state.attempt - 1, error: state.error, dueMs: deadlines.now() };
   }
 
+  /** Whether the first attempt to reach it is under way. */
+  get untried(): boolean {
+    const state = this.#state;
+    return state.kind === "connecting" && state.error === undefined && this.peer === undefined;
+  }
+
   /** Its calls in flight have become one more, or one fewer. */
   moved(): void {
     this.#ready.moved(this);

@@ -13,6 +13,7 @@ import { explainNotChosen } from "./explanation.ts";
 import { type Eviction, Member, type MemberEvents, type Unreached } from "./member.ts";
 import type { ConnectOptions } from "./member-connection.ts";
 import { probeWorker } from "./probe-worker.ts";
+import { Quorum, type QuorumOptions } from "./quorum.ts";
 import { ReadyMembers } from "./ready-members.ts";
 import { RememberedWorkers } from "./remembered-workers.ts";
 
@@ -27,14 +28,12 @@ export interface MembershipEvents {
 }
 
 /** Settings and callbacks of a membership. */
-export interface MembershipOptions extends ConnectOptions {
+export interface MembershipOptions extends ConnectOptions, QuorumOptions {
   readonly rules: AdmissionRules;
   /** The largest number of members, own ones included; `undefined` for no limit. */
   readonly capacity: number | undefined;
   /** How many places are kept for workers that the pool starts; workers that were found never take these. */
   readonly reserved: number;
-  /** Members wanted before the first call goes out. */
-  readonly quorum: number;
   readonly events: MembershipEvents;
   /**
    * Workers that others give way to: in a proxy that travelled with a task, those that its pool has spawned.
@@ -51,7 +50,10 @@ export class Membership {
   readonly members: Member[] = [];
   /** Those of them that are connected. */
   readonly ready: ReadyMembers<Member> = new ReadyMembers();
-  /** Whether as many members as the quorum asks for have been there at a time. Once true, it stays so. */
+  /**
+   * Whether the first call may go out: as many members as the quorum asks for have been ready at a time, and those that
+   * were being tried first have been waited for. Once true, it stays so.
+   */
   quorumMet: boolean;
   readonly #options: MembershipOptions;
   readonly #byUid = new Map<string, Member>();
@@ -60,6 +62,7 @@ export class Membership {
   /** Refused by a rule when they were added: only another addition can make them members. */
   readonly #refused = new Map<string, Refusal>();
   readonly #evicted: EvictedWorkers;
+  readonly #quorum: Quorum;
   /**
    * Uids of workers that the pool has spawned, also of those that have gone, and of the worker that keeps itself: news
    * of them from other sources is ignored.
@@ -84,7 +87,8 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.quorumMet = options.quorum <= 0;
+    this.#quorum = new Quorum(options, () => this.#changed());
+    this.quorumMet = this.#quorum.isMet(this.members, 0);
     this.#evicted = new EvictedWorkers({
       coolDown: options.coolDown ?? EVICTION_COOL_DOWN,
       probe: (worker, signal) => probeWorker(worker, options, signal),
@@ -95,9 +99,14 @@ export class Membership {
     });
   }
 
-  /** Members wanted before the first call goes out. */
+  /** Members that must be ready before the first call goes out. */
   get quorum(): number {
     return this.#options.quorum;
+  }
+
+  /** Whether there are members enough for the first call, now or once they are ready. */
+  get enough(): boolean {
+    return this.size > 0 && (this.quorumMet || this.size >= this.quorum);
   }
 
   get size(): number {
@@ -110,7 +119,8 @@ export class Membership {
 
   /** Every worker seen, and why a call that found none was not sent to it. */
   whyNone(): readonly Refusal[] {
-    return [...this.members.map(explainNotChosen), ...this.refusals()];
+    const quorum = this.quorumMet ? 0 : this.quorum;
+    return [...this.members.map((member) => explainNotChosen(member, quorum)), ...this.refusals()];
   }
 
   /** Why workers seen are not members, oldest first. */
@@ -210,6 +220,7 @@ export class Membership {
   /** Drops all members. */
   close(): void {
     this.#closed = true;
+    this.#quorum.close();
     for (const member of [...this.members].reverse()) this.#remove(member);
     for (const member of this.#retired) member.leave();
     this.#retired.clear();
@@ -303,7 +314,7 @@ export class Membership {
     const member = new Member(worker, place, this.#options);
     this.#byUid.set(worker.uid, member);
     this.members.push(member);
-    if (this.size >= this.#options.quorum) this.quorumMet = true;
+    this.#quorum.begin();
     if (!own) this.#strangers += 1;
     this.#changed();
   }
@@ -337,6 +348,10 @@ export class Membership {
 
   /** Calls that wait may find a member now, or have to fail. */
   #changed(): void {
+    if (!this.quorumMet && this.#quorum.isMet(this.members, this.ready.view.length)) {
+      this.quorumMet = true;
+      this.#quorum.close();
+    }
     this.ready.waiter?.drain();
   }
 

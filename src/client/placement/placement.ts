@@ -16,7 +16,7 @@ export interface Members {
   /** In order of admission. */
   readonly members: readonly Member[];
   readonly ready: ReadyMembers<Member>;
-  /** Whether enough members have been admitted for the first call to go out. */
+  /** Whether enough members have been ready for the first call to go out. */
   readonly quorumMet: boolean;
   get(uid: string): Member | undefined;
   /** Every worker seen, and why a call that found none was not sent to it. */

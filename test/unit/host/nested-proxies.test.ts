@@ -226,6 +226,48 @@ test("NestedProxies closes a proxy that nobody has used for a minute, and restor
   assert.equal(deadlines.size, 0);
 });
 
+test("NestedProxies keeps a proxy that nobody uses for as long as its pool is there", async () => {
+  using clock = useFakeClock();
+  const deadlines = new DeadlineQueue(clock);
+  const proxies = new NestedProxies({}, { discoveries: [], ownPool: "own", deadlines });
+  const connections = [{ ended: false }, { ended: false }];
+  const signal = AbortSignal.abort(new Error("not needed"));
+  const restore = async (id: string, origin: Parameters<NestedProxies["dispatcher"]>[1]): Promise<void> => {
+    await call(proxies.dispatcher(descriptorOf({ id }), origin), { signal });
+  };
+
+  await restore("own", LOCAL);
+  for (const poolConnection of connections) await restore("found", { local: true, poolConnection });
+  await restore("nested", LOCAL);
+  assert.equal(proxies.size, 3);
+  await clock.advance(600_000);
+  assert.equal(proxies.size, 2);
+  for (const connection of connections) {
+    await clock.advance(600_000);
+    assert.equal(proxies.size, 2);
+    connection.ended = true;
+  }
+  await clock.advance(121_000);
+
+  assert.equal(proxies.size, 1);
+  await proxies.close();
+  assert.equal(deadlines.size, 0);
+});
+
+test("NestedProxies believes no caller of the network that it is the worker's own pool", async () => {
+  using clock = useFakeClock();
+  const deadlines = new DeadlineQueue(clock);
+  const proxies = new NestedProxies({}, { discoveries: [NOBODY], ownPool: "own", deadlines });
+  const signal = AbortSignal.abort(new Error("not needed"));
+  await call(proxies.dispatcher(descriptorOf({ id: "own" }), NETWORK), { signal });
+  assert.equal(proxies.size, 1);
+
+  await clock.advance(121_000);
+
+  assert.equal(proxies.size, 0);
+  await proxies.close();
+});
+
 /** Nobody knows the name. */
 function dnsDiscovery(options?: DnsDiscoveryOptions): DiscoveryDescriptor {
   return new DnsDiscovery("jobs.example", 7_777, options).descriptor;

@@ -45,6 +45,7 @@ import { workerMetadata } from "../../../support/worker-metadata.ts";
 interface Wish {
   readonly balancer?: Balancer;
   readonly quorum?: number;
+  readonly firstAttemptsMs?: number;
   readonly waitTimeoutMs?: number;
   readonly lastStartError?: Error;
   /** How the processes of lost workers have ended. Default 7. */
@@ -74,6 +75,7 @@ function useDispatcher(wish: Wish = {}) {
     capacity: undefined,
     reserved: 0,
     quorum: wish.quorum ?? 1,
+    firstAttemptsMs: wish.firstAttemptsMs ?? 0,
     connect: async ({ uid }) => {
       await wish.late?.[uid];
       const { client, server } = memoryPair();
@@ -368,6 +370,40 @@ describe("CallDispatcher", () => {
 
     assert.equal(await sum, 3);
     assert.equal(t.dispatcher.queued, 0);
+  });
+
+  test("sends the calls of a tag to one worker, however the first attempts to connect overtake each other", async () => {
+    const gate = createDeferred<void>();
+    await using t = useDispatcher({
+      balancer: new StickyBalancer(),
+      firstAttemptsMs: 3_600_000,
+      late: { b: gate.promise, c: gate.promise },
+    });
+    for (const uid of ["a", "b", "c"]) t.add(uid, { where: () => uid });
+    await t.ready(1);
+    const tags = Array.from({ length: 60 }, (_, n) => `customer-${n}`);
+    const places = (): Promise<unknown[]> =>
+      Promise.all(tags.map((tag) => t.call("where", [], { tag }, stubParent())));
+
+    const first = places();
+    assert.equal(t.dispatcher.queued, 60);
+    gate.resolve();
+
+    assert.deepEqual(await first, await places());
+    assert.equal(new Set(await first).size, 3);
+  });
+
+  test("spreads a first burst of nested calls over all workers that are being connected to", async () => {
+    const gate = createDeferred<void>();
+    await using t = useDispatcher({ firstAttemptsMs: 3_600_000, late: { b: gate.promise, c: gate.promise } });
+    for (const uid of ["a", "b", "c"]) t.add(uid, { where: () => uid });
+    await t.ready(1);
+
+    const calls = Array.from({ length: 12 }, () => t.call("where", [], {}, stubParent()));
+    gate.resolve();
+    await Promise.all(calls);
+
+    for (const uid of ["a", "b", "c"]) assert.equal(t.worker(uid).starts, 4);
   });
 
   test("fails calls that have waited too long for a first worker, with the last failure of a start", async () => {

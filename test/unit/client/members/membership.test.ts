@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { Membership } from "../../../../src/client/members/membership.ts";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
 import { HandshakeError } from "../../../../src/errors/handshake-error.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
 import type { BackoffPolicy } from "../../../../src/internal/time/backoff.ts";
 import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -22,7 +23,11 @@ interface Wish {
   readonly greet?: Greeting;
   /** Whether nobody is there when this worker is connected to. Default: somebody always is. */
   readonly dead?: (uid: string) => boolean;
+  /** What the attempt to connect to this worker waits for. */
+  readonly until?: (uid: string) => Promise<void> | undefined;
   readonly coolDown?: BackoffPolicy;
+  readonly quorum?: number;
+  readonly firstAttemptsMs?: number;
 }
 
 /** A membership whose workers do as the test says, and whose evicted ones sit out 10 ms, then longer. */
@@ -37,11 +42,13 @@ function useMembership(options: Wish = {}) {
     rules: { version: "1.0.0", secure: false, hostId: "h", filter: (worker) => !worker.tags.includes("bad") },
     capacity: options.capacity,
     reserved: options.reserved ?? 0,
-    quorum: 1,
+    quorum: options.quorum ?? 1,
+    firstAttemptsMs: options.firstAttemptsMs ?? 0,
     connect: async (worker) => {
       connected.push(worker.address);
       timesMs.push(performance.now());
       const { greet, dead } = options;
+      await options.until?.(worker.uid);
       if (dead?.(worker.uid) === true) throw new HandshakeError("nobody is there");
       if (greet === undefined) return new Promise(() => {});
       const { client, server } = memoryPair();
@@ -385,6 +392,90 @@ describe("Membership", () => {
 
     assert.deepEqual(t.uids(), ["own", "a"]);
     assert.deepEqual(t.refused(), ["b capacity"]);
+  });
+
+  test("meets its quorum once as many members are ready, and not while they are only connecting", async () => {
+    const late: Array<() => void> = [];
+    using t = useMembership({
+      quorum: 2,
+      greet: (peer, uid) => void late.push(() => greetAs()(peer, uid)),
+    });
+    for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
+    await eventually(() => late.length === 3);
+    assert.equal(t.membership.quorumMet, false);
+    assert.equal(t.membership.enough, true);
+
+    late[0]?.();
+    await eventually(() => t.ready().length === 1);
+    assert.equal(t.membership.quorumMet, false);
+    assert.match(t.membership.whyNone()[0]?.detail ?? "", /a quorum of 2/);
+    late[1]?.();
+    await eventually(() => t.membership.quorumMet);
+    t.see("worker-dropped", "a");
+
+    assert.equal(t.membership.quorumMet, true);
+  });
+
+  test("meets no quorum by members that are ready one after the other", async () => {
+    let dead = false;
+    using t = useMembership({ quorum: 2, greet: greetAs(), dead: () => dead });
+    t.see("worker-added", "a");
+    await eventually(() => t.ready().length === 1);
+
+    dead = true;
+    t.cut("a");
+    dead = false;
+    t.see("worker-dropped", "a");
+    t.see("worker-added", "b");
+    await eventually(() => t.ready().includes("b"));
+
+    assert.equal(t.membership.quorumMet, false);
+  });
+
+  for (const outcome of ["greets", "cannot be reached", "goes"] as const) {
+    test(`waits for first attempts that are under way, until the last one ${outcome}`, async () => {
+      const ends = createDeferred<void>();
+      using t = useMembership({
+        firstAttemptsMs: 3_600_000,
+        greet: greetAs(),
+        until: (uid) => (uid === "late" ? ends.promise : undefined),
+        dead: (uid) => uid === "late" && outcome === "cannot be reached",
+      });
+      for (const uid of ["early", "late"]) t.see("worker-added", uid);
+      await eventually(() => t.ready().length === 1);
+      assert.equal(t.membership.quorumMet, false);
+
+      if (outcome === "goes") t.see("worker-dropped", "late");
+      else ends.resolve();
+      await eventually(() => t.membership.quorumMet);
+      t.see("worker-added", "newcomer");
+
+      assert.equal(t.membership.quorumMet, true);
+    });
+  }
+
+  test("waits for first attempts no longer than it may, and not for second ones", async () => {
+    const never = new Promise<void>(() => {});
+    using t = useMembership({
+      firstAttemptsMs: 20,
+      greet: greetAs(),
+      until: (uid) => (uid === "silent" ? never : undefined),
+    });
+    for (const uid of ["early", "silent"]) t.see("worker-added", uid);
+
+    await eventually(() => t.membership.quorumMet);
+
+    assert.deepEqual(t.ready(), ["early"]);
+    using second = useMembership({
+      firstAttemptsMs: 3_600_000,
+      greet: greetAs(),
+      dead: (uid) => uid === "dead",
+      until: (uid) => (uid === "dead" && second.unreachable.length > 0 ? never : undefined),
+    });
+    second.see("worker-added", "dead");
+    await eventually(() => second.connected.length === 2);
+    second.see("worker-added", "early");
+    await eventually(() => second.membership.quorumMet);
   });
 
   test("offers a member for calls only while it is connected", async () => {

@@ -52,6 +52,20 @@ describe("the balancer of a pool", () => {
     assert.equal(homes.includes(await busy), false);
   });
 
+  test("LeastBusyBalancer spreads calls that wait for something evenly, also those of a first burst", async () => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 3 });
+
+    const homes = await Promise.all(Array.from({ length: 60 }, () => snooze(1_000)));
+
+    const shares = tally(homes);
+    assert.equal(shares.length, 3);
+    assert.ok(
+      shares.every((share) => share >= 16 && share <= 24),
+      `${shares}`,
+    );
+  });
+
   test("an object with delegate alone names workers in its own order", async () => {
     await using _ = leakCheck();
     const outcomes: unknown[] = [];

@@ -62,6 +62,8 @@ export interface CallOwner {
   answered(call: Call, outcome: "completed" | "failed"): void;
   /** A worker has taken the call; `version` is that of its Ack, if there was one. */
   accepted(call: Call, version: string | undefined): void;
+  /** Bodies of a routine are now known to suspend after a much shorter time than was expected. */
+  waits(estimate: BodyTimeEstimate): void;
   /** Its worker has spoiled its stream, or the answer to it. */
   spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void;
   /** Its worker has answered with an error, in the form that an answer has. */
@@ -268,8 +270,15 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   parked(bodyUs: number): void {
-    this.responded(bodyUs);
+    const fallen = this.estimate.addParked(bodyUs);
+    this.#started();
     this.occupancy?.releaseShare();
+    if (fallen) this.owner.waits(this.estimate);
+  }
+
+  /** The body is now known to be shorter than was expected when it was sent. */
+  shorten(): void {
+    this.occupancy?.shorten(this.estimate.us);
   }
 
   abstract result(message: ReceivedMessage): void;

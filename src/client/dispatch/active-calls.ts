@@ -5,6 +5,7 @@
  */
 
 import { AwaitableSet } from "../../internal/awaitable-set.ts";
+import type { BodyTimeEstimate } from "../../internal/body-time-estimate.ts";
 import type { Call } from "../call/call.ts";
 import type { CallsUnderWay } from "../call/cancellation-watch.ts";
 import type { Member } from "../members/member.ts";
@@ -19,6 +20,11 @@ export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
   /** Notes for those of one module that an import of it has failed. */
   noteFailedImport(module: string | undefined): void {
     for (const call of this) if (call.definition.module === module) call.noteFailedImport();
+  }
+
+  /** Those of one routine count as shorter on their members, if they are now expected to be. */
+  shorten(estimate: BodyTimeEstimate): void {
+    for (const call of this) if (call.estimate === estimate) call.shorten();
   }
 
   /** Whether one is known to have the member's thread. */

@@ -6,7 +6,7 @@
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
-import { BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
+import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
@@ -168,6 +168,10 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   accepted(call: Call, version: string | undefined): void {
     this.#listening?.accepted(call, version);
+  }
+
+  waits(estimate: BodyTimeEstimate): void {
+    this.#active.shorten(estimate);
   }
 
   spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void {

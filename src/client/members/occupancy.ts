@@ -12,7 +12,7 @@ import { UNKNOWN_BODY_US } from "./work-ahead.ts";
 export class Occupancy {
   readonly member: Member;
   readonly #nested: boolean;
-  readonly #shareUs: number;
+  #shareUs: number;
   #share = true;
   #permit: boolean;
 
@@ -33,6 +33,15 @@ export class Occupancy {
   /** Whether the body may have the worker's thread: true until it first suspends or ends. */
   get occupiesThread(): boolean {
     return this.#share;
+  }
+
+  /** The body is expected to take no longer than this; `undefined`, or more than it was, changes nothing. */
+  shorten(expectedUs: number | undefined): void {
+    if (!this.#share || expectedUs === undefined || expectedUs >= this.#shareUs) return;
+    const member = this.member;
+    member.aheadUs -= this.#shareUs - expectedUs;
+    this.#shareUs = expectedUs;
+    member.eased();
   }
 
   /** Gives back the share: the call no longer delays others on its member. */

@@ -23,6 +23,38 @@ test("BodyTimeEstimate rises at once and falls by a tenth of the difference", ()
   assert.deepEqual([raised, estimate.us], [1_000, 900]);
 });
 
+test("BodyTimeEstimate counts a body that soon suspends with a part of the least that was measured", () => {
+  const estimate = new BodyTimeEstimate();
+
+  const told = [estimate.addParked(800)];
+  const first = estimate.us;
+  told.push(estimate.addParked(16), estimate.addParked(16));
+  const second = estimate.us;
+  told.push(estimate.addParked(5_016));
+
+  assert.deepEqual([first, second, estimate.us], [50, 1, 516 / 16]);
+  assert.deepEqual(told, [true, true, false, false]);
+});
+
+test("BodyTimeEstimate counts a body that suspends late with all of its time", () => {
+  const estimate = new BodyTimeEstimate();
+
+  estimate.addParked(1_001);
+
+  assert.equal(estimate.us, 1_001);
+});
+
+test("BodyTimeEstimate falls slowly where some bodies of a routine do not suspend", () => {
+  const estimate = new BodyTimeEstimate();
+  estimate.addParked(16);
+  estimate.add(900);
+
+  const fallen = estimate.addParked(16);
+
+  assert.equal(estimate.us, 900 - 0.1 * 899);
+  assert.equal(fallen, false);
+});
+
 test("BodyTimeEstimates gives each routine one estimate of its own", () => {
   const bodyTimes = new BodyTimeEstimates();
   const add = { name: "add" };

@@ -439,6 +439,49 @@ describe("CallDispatcher", () => {
     assert.ok(t.worker("a").starts > 0 && t.worker("b").starts > 0);
   });
 
+  test("spreads calls that wait for something evenly, though one worker answers before the others", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    const found = createDeferred<void>();
+    t.add("a", { wait: gate.body });
+    for (const uid of ["b", "c", "d"]) t.add(uid, { wait: gate.body }, { found: found.promise });
+    await t.ready(4);
+
+    const calls = Array.from({ length: 100 }, () => t.call("wait"));
+    await eventually(() => t.dispatcher.queued === 0);
+
+    assert.deepEqual(
+      t.membership.members.map(({ inFlight }) => inFlight),
+      [25, 25, 25, 25],
+    );
+    found.resolve();
+    await eventually(() => gate.count() === 100);
+    gate.open();
+    await Promise.all(calls);
+  });
+
+  test("sends no call that waits for something behind a body that may have the thread", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    const found = createDeferred<void>();
+    t.add("a", { wait: gate.body, long: gate.body });
+    t.add("b", { wait: gate.body, long: gate.body }, { found: found.promise });
+    await t.ready(2);
+    const first = t.call("wait");
+    await eventually(() => gate.count() === 1 && t.membership.get("a")?.inFlight === 1);
+    const long = t.call("long");
+    assert.equal(t.membership.get("b")?.inFlight, 1);
+
+    const calls = Array.from({ length: 30 }, () => t.call("wait"));
+    await eventually(() => t.dispatcher.queued === 0);
+
+    assert.equal(t.membership.get("a")?.inFlight, 31);
+    found.resolve();
+    await eventually(() => gate.count() === 32);
+    gate.open();
+    await Promise.all([first, long, ...calls]);
+  });
+
   test("starts calls in the order in which they were made", async () => {
     await using t = useDispatcher();
     const order: number[] = [];

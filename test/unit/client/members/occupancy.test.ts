@@ -51,6 +51,20 @@ describe("Occupancy", () => {
     assert.deepEqual(taken(member), { ...NOTHING, completed: 3 });
   });
 
+  test("counts with less once its body is expected to be shorter, and never with more", () => {
+    const member = stubMember("a");
+    const occupancy = new Occupancy(call(undefined), member);
+
+    occupancy.shorten(undefined);
+    occupancy.shorten(40);
+    occupancy.shorten(900);
+    assert.deepEqual([member.aheadUs, member.aheadCount], [40, 1]);
+    occupancy.releaseShare();
+    occupancy.shorten(1);
+
+    assert.deepEqual([member.aheadUs, member.aheadCount], [0, 0]);
+  });
+
   test("lends the permit of a suspended generator out, and takes it back even beyond the gate", () => {
     const member = stubMember("a");
     const occupancy = new Occupancy(call(), member);

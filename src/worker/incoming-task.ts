@@ -173,7 +173,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   workerDrains(): void {
     const controller = this.#drainController;
     if (controller === undefined || controller.signal.aborted) return;
-    scopeStorage.run(this, () => controller.abort(abortReason("The worker is shutting down")));
+    this.#abortInScope(controller, abortReason("The worker is shutting down"));
   }
 
   attach(child: Abortable): void {
@@ -188,7 +188,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Fires the task's signal and ends the calls it is waiting for. The first reason stays. */
   fire(reason: unknown): void {
     this.#fired ??= { reason };
-    this.#controller?.abort(reason);
+    if (this.#controller !== undefined) this.#abortInScope(this.#controller, reason);
     const children = this.#children;
     if (children === undefined) return;
     this.#children = undefined;
@@ -293,7 +293,12 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** One of the arguments' own signals has fired on the caller's side. */
   signalFired(index: number, reason: unknown): void {
     const controller = this.#signalController(index);
-    if (!controller.signal.aborted) controller.abort(reason);
+    this.#abortInScope(controller, reason);
+  }
+
+  /** Fires a signal of the task, whose listeners are code of the task. */
+  #abortInScope(controller: AbortController, reason: unknown): void {
+    if (!controller.signal.aborted) scopeStorage.run(this, () => controller.abort(reason));
   }
 
   #signalController(index: number): AbortController {

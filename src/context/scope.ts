@@ -18,11 +18,13 @@ interface ScopeState {
   readonly storage: AsyncLocalStorage<Scope>;
   /** Dispatchers of the ambient pools, the most recently opened last. */
   readonly ambient: Dispatcher[];
+  /** Ambient pools whose opening is under way. */
+  opening: number;
 }
 
 const state = processWide(
   "context.scope",
-  (): ScopeState => ({ storage: new AsyncLocalStorage<Scope>(), ambient: [] }),
+  (): ScopeState => ({ storage: new AsyncLocalStorage<Scope>(), ambient: [], opening: 0 }),
 );
 
 /** Returns the scope of the running code, or `undefined` outside any. */
@@ -46,6 +48,19 @@ export const scopeStorage: AsyncLocalStorage<Scope> = state.storage;
 /** Makes a pool the one that calls go to by default. */
 export function pushAmbient(dispatcher: Dispatcher): void {
   state.ambient.push(dispatcher);
+}
+
+/** Notes that a pool is being opened, which calls do not wait for. @returns A function that ends it, to be called once. */
+export function noteOpening(): () => void {
+  state.opening += 1;
+  return () => {
+    state.opening -= 1;
+  };
+}
+
+/** Whether a pool is being opened that will be ambient. */
+export function isPoolOpening(): boolean {
+  return state.opening > 0;
 }
 
 /** Removes a pool; calls go to the one opened before it again. */

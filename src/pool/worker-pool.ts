@@ -8,7 +8,7 @@ import { labelOfPool } from "../client/members/admission.ts";
 import type { Explanation } from "../client/members/explanation.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { currentScope, pushAmbient, runInScope } from "../context/scope.ts";
+import { currentScope, noteOpening, pushAmbient, runInScope } from "../context/scope.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -156,7 +156,12 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.#state = this.#options.partsAreMade ? "making" : "opening";
-    return this.#start(programState());
+    const opened = this.#start(programState());
+    if (this.#options.ambient) {
+      const end = noteOpening();
+      opened.then(end, end);
+    }
+    return opened;
   }
 
   /** Records of the members, in order of admission. */

@@ -10,6 +10,7 @@ import {
   type IntegerRange,
 } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { isThenable } from "../internal/is-thenable.ts";
 
 const PREFETCH: IntegerRange = { least: 0, most: 1_000_000 };
 
@@ -44,7 +45,11 @@ export function resolveCallOptions(options: CallOptions): CallOptions {
   }
   // `in`, not a read: a pool that is not open refuses the read, and that is for the call to report.
   if (pool !== undefined && !(typeof pool === "object" && pool !== null && "dispatcher" in pool)) {
-    throw new InvalidOptionError("pool", { value: pool, expected: "a WorkerPool or WorkerProxy" });
+    throw new InvalidOptionError("pool", {
+      value: pool,
+      expected: "a WorkerPool or WorkerProxy",
+      ...(isThenable(pool) && { advice: "It is a promise of one: await WorkerPool.open()" }),
+    });
   }
   assertInteger("prefetch", prefetch, PREFETCH);
   assertBoolean("copy", copy);

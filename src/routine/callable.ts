@@ -4,7 +4,7 @@
  * dispatcher. A call never throws: its promise, or the first `next()` of its generator, rejects.
  */
 import type { CallOptions, CallRequest, Dispatcher } from "../context/dispatcher.ts";
-import { ambientDispatcher, currentScope } from "../context/scope.ts";
+import { ambientDispatcher, currentScope, isPoolOpening } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
@@ -137,7 +137,9 @@ function prepare(
   const dispatcher = options?.pool?.dispatcher ?? scope?.dispatcher ?? ambientDispatcher();
   if (dispatcher === undefined) {
     throw new NoActivePoolError(
-      `Cannot call '${definition.id}': no pool is open; open one with WorkerPool.open(), pass one through with({ pool }), or run the body here with .local()`,
+      isPoolOpening()
+        ? `Cannot call '${definition.id}': the pool is still being opened; await WorkerPool.open() before the first call`
+        : `Cannot call '${definition.id}': no pool is open; open one with WorkerPool.open(), pass one through with({ pool }), or run the body here with .local()`,
     );
   }
   return {

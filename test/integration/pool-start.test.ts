@@ -43,6 +43,34 @@ describe("WorkerPool.open", () => {
     assert.ok((await rejection(add(1, 2))) instanceof NoActivePoolError);
   });
 
+  test("not awaited, is said to need that by the calls that come too early, and by no others", async () => {
+    await using _ = leakCheck();
+    const unawaited = WorkerPool.open({ size: 1, ambient: false });
+    const promised = await rejection(add.with({ pool: unawaited as never })(1, 2));
+    const none = await rejection(add(1, 2));
+    const opening = WorkerPool.open({ size: 1 });
+    const early = await rejection(add(1, 2));
+    const failing = rejection(
+      WorkerPool.open({ size: 1, worker: ProcessWorker.factory({ execArgv: preload("process.exit(1)") }) }),
+    );
+
+    await using pool = await opening;
+    await using other = await unawaited;
+
+    assert.match((promised as Error).message, /'pool'.*promise of one: await WorkerPool\.open\(\)$/);
+    assert.ok(none instanceof NoActivePoolError && /no pool is open/.test(none.message));
+    assert.ok(
+      early instanceof NoActivePoolError &&
+        /still being opened; await WorkerPool\.open\(\)/.test(early.message),
+    );
+    assert.equal(await add(1, 2), 3);
+    assert.equal(await add.with({ pool: other })(1, 2), 3);
+    await failing;
+    await pool.close();
+    const after = await rejection(add(1, 2));
+    assert.ok(after instanceof NoActivePoolError && /no pool is open/.test(after.message));
+  });
+
   test("prints what a worker has printed once: as it came, and not again with the error", async () => {
     await using _ = leakCheck();
     const worker = ProcessWorker.factory({

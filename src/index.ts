@@ -27,7 +27,8 @@ export type { ExplainedMember, Explanation } from "./client/members/explanation.
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";
-export type { PoolEvent, PoolStats } from "./pool/pool-event.ts";
+export type { PoolEvent } from "./pool/pool-event.ts";
+export type { PoolStats } from "./pool/pool-stats.ts";
 export { WorkerPool } from "./pool/worker-pool.ts";
 export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
 export { isMain } from "./process/is-main.ts";

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { version } from "../wire/version.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { lsCommand } from "./ls-command.ts";

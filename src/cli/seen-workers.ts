@@ -3,7 +3,7 @@
  * that all workers have been reported.
  */
 import type { Discovery } from "../discovery/discovery.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 

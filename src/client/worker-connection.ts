@@ -8,7 +8,7 @@ import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
 import { parseGrpcAddress } from "../transport/grpc/address.ts";

@@ -6,7 +6,7 @@
  */
 
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";

@@ -8,7 +8,7 @@ import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { isNameable } from "../discovery/source-name.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";

@@ -5,7 +5,7 @@
 import type { Suspicion } from "../client/members/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { ProgramState } from "../process/launch/program-state.ts";
 import type { ConnectionId } from "../session/connection-id.ts";

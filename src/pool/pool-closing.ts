@@ -6,7 +6,7 @@ import type { WorkerProxy } from "../client/worker-proxy.ts";
 import { removeAmbient } from "../context/scope.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
 import type { Announcements } from "./announcements.ts";

@@ -1,8 +1,5 @@
-/** What happens in a pool, as `events()` reports it, and its figures, as `stats()` returns them. Data only. */
-
-import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
+/** What happens in a pool, as `events()` reports it. Data only. */
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
-import type { ExplainedMember } from "../client/members/explanation.ts";
 
 /** One event. */
 export type PoolEvent = WorkerEvent | TaskEvent;
@@ -32,19 +29,3 @@ export type WorkerEvent =
    * its URL, whose import took longer than it may.
    */
   | { readonly type: "worker-unresponsive"; readonly uid: string; readonly culprit: string };
-
-/** Figures of a pool. Counters run from its opening. */
-export interface PoolStats extends Readonly<DispatchCounts> {
-  /** Workers the pool spawns. */
-  readonly size: number;
-  /** Members that take calls now. */
-  readonly ready: number;
-  /** Calls waiting for a worker. */
-  readonly queued: number;
-  /** Calls not settled, waiting and suspended ones included. */
-  readonly unsettled: number;
-  /** Workers replaced. */
-  readonly restarts: number;
-  /** The members, own and found, in order of admission. */
-  readonly workers: readonly ExplainedMember[];
-}

@@ -31,8 +31,9 @@ import {
 } from "./map-calls.ts";
 import { OwnWorkers } from "./own-workers.ts";
 import { PoolClosing } from "./pool-closing.ts";
-import type { PoolEvent, PoolStats } from "./pool-event.ts";
+import type { PoolEvent } from "./pool-event.ts";
 import { PoolEvents } from "./pool-events.ts";
+import type { PoolStats } from "./pool-stats.ts";
 import {
   type ResolvedWorkerPoolOptions,
   resolveWorkerPoolOptions,

@@ -13,7 +13,7 @@ import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { removeFile } from "../internal/remove-file.ts";
-import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
+import { backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
@@ -25,18 +25,8 @@ import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { Occupant, type Retirement } from "./occupant.ts";
 import type { WorkerEvent } from "./pool-event.ts";
+import { LOOP, RESPAWN, RESPAWN_SERVED, SOUND_MS } from "./respawn-policy.ts";
 
-/** The first replacement starts after a tenth of a second; a worker that keeps dying is replaced every half minute. */
-const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
-/**
- * The longest pause after a worker that had come up: it can come up again, since a call or somebody outside
- * ended it, and the calls of others wait meanwhile.
- */
-const RESPAWN_SERVED: BackoffPolicy = { ...RESPAWN, maxMs: 2_000 };
-/** If a worker lived this long, its death, or an import that fails in it, does not count towards a loop. */
-const SOUND_MS = 10_000;
-/** Deaths, or failed imports, in a row that are reported as a loop. */
-const LOOP = 3;
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
 /** How long after the first module of a reload the new worker starts. */

@@ -6,7 +6,7 @@
  */
 
 import type { Readable, Writable } from "node:stream";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 

@@ -6,7 +6,7 @@ import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
-import { keepAlive, letExit } from "../internal/liveness.ts";
+import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { forgetAtExit } from "../internal/remove-at-exit.ts";
 import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";

@@ -2,7 +2,7 @@
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { keepAlive, letExit } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { Call, type CallOwner } from "./call.ts";
 import { rejectWithCallers } from "./caller-frames.ts";

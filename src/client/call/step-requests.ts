@@ -4,7 +4,7 @@
  * decided by the call; those it puts off until the call has left are kept here.
  */
 import { ArrayQueue } from "../../internal/array-queue.ts";
-import { keepAlive, letExit } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { Payload } from "../../wire/payload.ts";
 
 /** The consumer's request. It decides the answer when the generator has ended before its turn comes. */

@@ -3,7 +3,7 @@
  * and asks for records that are missing or about to lapse.
  */
 import { isIPv4 } from "node:net";
-import { keepAlive, letExit } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { DiscoveryEvent } from "../discovery.ts";

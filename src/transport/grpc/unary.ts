@@ -5,7 +5,7 @@
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
-import { keepAlive, letExit } from "../../internal/liveness.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import {

@@ -1,7 +1,7 @@
 /** Worker processes for tests, and proof that they have gone. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { keepAlive, letExit } from "../../../src/internal/liveness.ts";
+import { keepAlive, letExit } from "../../../src/internal/keep-alive.ts";
 import { ProcessWorker } from "../../../src/process/process-worker.ts";
 import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
 import type { Worker, WorkerContext } from "../../../src/process/worker.ts";

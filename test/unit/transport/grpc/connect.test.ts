@@ -366,7 +366,7 @@ test("GrpcCarrier does not keep the process alive, and connecting loads no gRPC 
   const program = `
     import { createRequire } from "node:module";
     import { connectGrpc } from ${JSON.stringify(sourceOf("transport/grpc/connect.ts"))};
-    import { keepAlive, letExit } from ${JSON.stringify(sourceOf("internal/liveness.ts"))};
+    import { keepAlive, letExit } from ${JSON.stringify(sourceOf("internal/keep-alive.ts"))};
     keepAlive();
     const carrier = await connectGrpc(${JSON.stringify(served.address)});
     carrier.events = { batch() {}, drain() {}, closed() {} };

@@ -1,7 +1,7 @@
 /** What keeps the process alive: one referenced handle while anything is under way. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { keepAlive, letExit } from "../../../src/internal/liveness.ts";
+import { keepAlive, letExit } from "../../../src/internal/keep-alive.ts";
 import { keepAliveCount } from "../../support/keep-alive-count.ts";
 
 function referencedTimers(): number {

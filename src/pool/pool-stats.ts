@@ -1,0 +1,19 @@
+/** The figures of a pool, as `stats()` returns them. Data only. */
+import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
+import type { ExplainedMember } from "../client/members/explanation.ts";
+
+/** Figures of a pool. Counters run from its opening. */
+export interface PoolStats extends Readonly<DispatchCounts> {
+  /** Workers the pool spawns. */
+  readonly size: number;
+  /** Members that take calls now. */
+  readonly ready: number;
+  /** Calls waiting for a worker. */
+  readonly queued: number;
+  /** Calls not settled, waiting and suspended ones included. */
+  readonly unsettled: number;
+  /** Workers replaced. */
+  readonly restarts: number;
+  /** The members, own and found, in order of admission. */
+  readonly workers: readonly ExplainedMember[];
+}

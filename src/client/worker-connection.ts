@@ -73,7 +73,8 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    * @param workerOrAddress The worker's record, or its address: `host:port`, `[v6]:port` or `unix:/path`. A record
    *   stands for that one worker. An address stands for whichever worker is there, also after a restart: it is asked
    *   for its record before the first call and whenever it cannot be reached, and calls go to the address given,
-   *   whatever the worker takes its own to be. Calls made by routines that run there do not reach back to it.
+   *   whatever the worker takes its own to be. A worker that listens on no network cannot be asked, and is called by
+   *   its record only. Calls made by routines that run there do not reach back to it.
    * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a malformed record or
    *   address, or a bad option.
    */
@@ -224,7 +225,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
       await requestStop(`unix:${control}`, { ...timeLeft(), graceMs });
       return;
     }
-    const address = networkAddress(this.#address, "stop the worker");
+    const address = networkAddress(this.#address, "stop the worker", this.#worker);
     try {
       await requestStop(address, { ...timeLeft(), graceMs });
     } catch (error) {
@@ -257,7 +258,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
 
   /** Where the worker takes requests that are not calls. */
   #controlAddress(action: string): string {
-    return this.#findControlAddress() ?? networkAddress(this.#address, action);
+    return this.#findControlAddress() ?? networkAddress(this.#address, action, this.#worker);
   }
 
   #findControlAddress(): string | undefined {
@@ -285,11 +286,22 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   }
 }
 
-/** @throws {@link HandshakeError} for an address that is a socket's: the worker takes nothing there but calls. */
-function networkAddress(address: string, action: string): string {
+/**
+ * @throws {@link HandshakeError} for an address that is a socket's: the worker takes nothing there but calls, and those
+ *   only of callers that know its uid.
+ */
+function networkAddress(address: string, action: string, known: WorkerMetadata | undefined): string {
   if (!address.startsWith("unix:")) return address;
+  const cannot = `Cannot ${action} at '${address}'`;
+  if (!existsSync(address.slice("unix:".length))) {
+    throw new HandshakeError(
+      `${cannot}: there is no such socket; check the path, and whether the worker runs`,
+    );
+  }
   throw new HandshakeError(
-    `Cannot ${action} at '${address}': the worker serves calls on its socket only; start it with 'host' to have it listen for more`,
+    known === undefined
+      ? `${cannot}: its worker listens on no network and cannot be asked who it is; to call it, give WorkerConnection its record in place of the address (from the 'workers' of its pool, or a discovery), or start it with 'host' to have it listen for more`
+      : `${cannot}: the worker serves calls on its socket only; start it with 'host' to have it listen for more`,
   );
 }
 

@@ -214,7 +214,7 @@ export class ProcessWorker implements Worker {
     this.#phase = "starting";
     const timeoutMs = this.#startTimeoutMs;
     const timeout = deadlines.after(timeoutMs, () => {
-      this.#startFailure ??= `it was not ready within ${timeoutMs} ms; ProcessWorker.factory({ startTimeout }) gives it longer`;
+      this.#startFailure ??= `it was not ready within ${timeoutMs} ms; a pool's quorumTimeout bounds the start of its workers too, and ProcessWorker.factory({ startTimeout }) gives them longer`;
       this.#ladder.climb(0);
     });
     keepAlive();

@@ -239,6 +239,20 @@ test("WorkerConnection refuses a worker that is another one than the record says
   await assert.rejects(connection.dispatch(add, 1, 2), { code: "ERR_MERINO_NO_WORKERS" });
 });
 
+test("WorkerConnection says how to call a worker that has a socket only, and is known by its address", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using served = await localWorker();
+  await using connection = new WorkerConnection(served.worker.address, { timeout: 200 });
+  await using other = new WorkerConnection("unix:/nonexistent/socket", { timeout: 200 });
+
+  await assert.rejects(connection.dispatch(add, 1, 2), {
+    code: "ERR_MERINO_NO_WORKERS",
+    message: /give WorkerConnection its record in place of the address/,
+  });
+  await assert.rejects(connection.describe(), { code: "ERR_MERINO_HANDSHAKE", message: /its record/ });
+  await assert.rejects(other.describe(), { code: "ERR_MERINO_HANDSHAKE", message: /no such socket/ });
+});
+
 test("WorkerConnection rejects calls to nobody within its timeout", async () => {
   await using _leaks = leakCheck({ withinMs: 10_000 });
 

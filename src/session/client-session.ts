@@ -97,6 +97,11 @@ export class ClientSession implements SessionHalf {
     return stream;
   }
 
+  /** As `whenTransferred` of the outbound messages: for the arguments of a task that has just been written. */
+  whenTransferred(stream: number, done: () => void): boolean {
+    return this.connection.outbound.whenTransferred(stream, done);
+  }
+
   next(stream: number): void {
     this.connection.outbound.next(stream);
   }

@@ -32,6 +32,28 @@ describe("binary values", () => {
     });
   }
 
+  test("on their way to a worker keep no small call from it, and wait for one another", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1 });
+    const { pid } = pool.workers[0] ?? assert.fail();
+    const order: string[] = [];
+    const note = (name: string) => () => order.push(name);
+    await add(1, 1);
+    // It reads nothing: what does not fit into the socket stays here.
+    process.kill(pid, "SIGSTOP");
+
+    const first = sizeOf(new Uint8Array(64 * MIB)).then(note("first"));
+    const second = sizeOf(new Uint8Array(64 * MIB)).then(note("second"));
+    await new Promise((resolve) => setImmediate(resolve)); // the socket is full
+    const small = add(1, 2).then(note("small"));
+    const { queued } = pool.stats();
+    process.kill(pid, "SIGCONT");
+    await Promise.all([first, second, small]);
+
+    assert.equal(queued, 1); // the second
+    assert.deepEqual(order, ["small", "first", "second"]);
+  });
+
   test("interleave with small calls", async () => {
     await using _ = leakCheck();
     await using _pool = await WorkerPool.open({ size: 1 });

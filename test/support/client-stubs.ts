@@ -11,6 +11,7 @@ export interface CallWish {
   readonly nested?: boolean;
   readonly tag?: string;
   readonly us?: number | undefined;
+  readonly large?: boolean;
 }
 
 /** A call of which nothing is real but what is asked for here. */
@@ -24,6 +25,7 @@ export function stubCall(name: string, wish: CallWish = {}) {
     routine: name,
     definition: { id: name, module: undefined },
     estimate: { us: wish.us },
+    large: wish.large ?? false,
     settled: false,
     phase: "queued",
     stream: 0,
@@ -60,6 +62,8 @@ export function stubMember(uid: string, ready: ReadyMembers<Member> = new ReadyM
     permits: 0,
     aheadUs: 0,
     aheadCount: 0,
+    transferUs: 0,
+    transferCount: 0,
     completed: 0,
     draining: false,
     ready: true,

@@ -19,6 +19,7 @@ import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { ClientStream } from "../../session/client-stream.ts";
 import type { Definable } from "../../session/definitions.ts";
+import { CHUNK_SIZE } from "../../session/limits.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Payload } from "../../wire/payload.ts";
@@ -82,6 +83,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly parent: RunningTask | undefined;
   readonly head: TaskHead;
   readonly payload: Payload;
+  /** Whether its arguments are more than one frame holds. */
+  readonly large: boolean;
   readonly estimate: BodyTimeEstimate;
 
   // How far it has come: written here only.
@@ -129,6 +132,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     };
     const { bytes, start, end, parts } = encodeCall(request, encoding);
     this.payload = { bytes, start, end, parts };
+    this.large = parts.length > 0 || end - start > CHUNK_SIZE;
   }
 
   /** Identity of the routine. */
@@ -221,7 +225,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   /** The call has been written to a worker. */
   sent(member: Member, stream: number): void {
-    this.occupancy = new Occupancy(this, member);
+    this.occupancy = this.large ? this.#transfer(member, stream) : new Occupancy(this, member);
     this.stream = stream;
     this.lastUid = member.uid;
     this.phase = "sent";
@@ -359,6 +363,14 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
     this.parent?.detach(this);
     this.#argumentSignals?.drop();
+  }
+
+  /** Its arguments are on their way, in chunks if the worker takes them so. */
+  #transfer(member: Member, stream: number): Occupancy {
+    let occupancy: Occupancy | undefined;
+    const inChunks = member.session?.whenTransferred(stream, () => occupancy?.transferred());
+    occupancy = new Occupancy(this, member, inChunks);
+    return occupancy;
   }
 
   /** @param version The worker's, as an Ack said. */

@@ -14,7 +14,7 @@ import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
 import { type ConnectOptions, MemberConnection, type MemberConnectionEvents } from "./member-connection.ts";
 import type { ReadyMember, ReadyMembers } from "./ready-members.ts";
 import { RECONNECT } from "./reconnect-policy.ts";
-import { AHEAD_US } from "./work-ahead.ts";
+import { AHEAD_US, MAX_BETWEEN_CHUNKS, MAX_TRANSFERS } from "./work-ahead.ts";
 
 /** The member's state; each state carries the data that belongs to it. */
 export type MemberState =
@@ -83,6 +83,9 @@ export class Member implements Candidate, ReadyMember {
   /** Work sent and not known to have yielded the worker's thread. */
   aheadUs = 0;
   aheadCount = 0;
+  /** Work whose arguments are still being sent: it delays no call but those that are sent in the same way. */
+  transferUs = 0;
+  transferCount = 0;
   /** Streams of ours that have ended. */
   completed = 0;
 
@@ -174,13 +177,23 @@ export class Member implements Candidate, ReadyMember {
     this.#ready.eased(this);
   }
 
-  hasRoom(expectedUs: number | undefined): boolean {
+  hasRoom(expectedUs: number | undefined, large = false): boolean {
     const { state } = this;
-    if (state.kind !== "ready" || this.draining || state.session.connection.congested) return false;
+    if (state.kind !== "ready" || this.draining) return false;
+    // A transfer keeps the connection full. Small calls go between its chunks; a few at a time, since they queue there.
+    if (state.session.connection.congested) {
+      if (large || this.transferCount === 0 || this.aheadCount >= MAX_BETWEEN_CHUNKS) return false;
+    }
     if (
       this.permits >= (this.metadata.options.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls)
     )
       return false;
+    if (large && this.transferCount > 0) {
+      const aheadUs = this.aheadUs + this.transferUs;
+      return (
+        this.transferCount < MAX_TRANSFERS && expectedUs !== undefined && aheadUs + expectedUs <= AHEAD_US
+      );
+    }
     return this.aheadCount === 0 || (expectedUs !== undefined && this.aheadUs + expectedUs <= AHEAD_US);
   }
 

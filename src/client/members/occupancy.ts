@@ -3,6 +3,8 @@
  * sent ahead and, for root calls, a permit. The share is given back when the body first suspends or
  * ends, the place when the stream ends. The permit is given back while a generator is suspended, is taken again when
  * it goes on, and is given back for good at the end. Only this file changes these counters of a member.
+ * While arguments are still on their way in chunks, the share delays other such calls only, since no body can run
+ * without them.
  */
 import type { Member } from "./member.ts";
 import type { PlacedCall } from "./ready-members.ts";
@@ -14,17 +16,23 @@ export class Occupancy {
   readonly #nested: boolean;
   #shareUs: number;
   #share = true;
+  #transferring: boolean;
   #permit: boolean;
 
-  /** Takes a place, a share and, for a root call, a permit: the call is about to be sent. */
-  constructor(call: PlacedCall, member: Member) {
+  /**
+   * Takes a place, a share and, for a root call, a permit: the call is about to be sent.
+   *
+   * @param transferring Whether its arguments go in chunks; {@link transferred} tells their end.
+   */
+  constructor(call: PlacedCall, member: Member, transferring = false) {
     const { nested, estimate } = call;
     this.member = member;
     this.#nested = nested;
     this.#permit = !nested;
     this.#shareUs = estimate.us ?? UNKNOWN_BODY_US;
-    member.aheadUs += this.#shareUs;
-    member.aheadCount += 1;
+    this.#transferring = transferring;
+    if (transferring) this.#transfer(1);
+    else this.#goAhead();
     member.inFlight += 1;
     if (!nested) member.permits += 1;
     member.moved();
@@ -38,10 +46,19 @@ export class Occupancy {
   /** The body is expected to take no longer than this; `undefined`, or more than it was, changes nothing. */
   shorten(expectedUs: number | undefined): void {
     if (!this.#share || expectedUs === undefined || expectedUs >= this.#shareUs) return;
-    const member = this.member;
-    member.aheadUs -= this.#shareUs - expectedUs;
+    const { member } = this;
+    if (this.#transferring) member.transferUs -= this.#shareUs - expectedUs;
+    else member.aheadUs -= this.#shareUs - expectedUs;
     this.#shareUs = expectedUs;
     member.eased();
+  }
+
+  /** The last of its arguments has been handed to the connection: from here on the body may run. */
+  transferred(): void {
+    if (!this.#transferring) return;
+    this.#transferring = false;
+    this.#transfer(-1);
+    if (this.#share) this.#goAhead();
   }
 
   /** Gives back the share: the call no longer delays others on its member. */
@@ -49,6 +66,11 @@ export class Occupancy {
     if (!this.#share) return;
     this.#share = false;
     const member = this.member;
+    if (this.#transferring) {
+      this.transferred();
+      member.eased();
+      return;
+    }
     member.aheadUs -= this.#shareUs;
     member.aheadCount -= 1;
     if (member.aheadCount === 0) member.aheadUs = 0; // no drift from sums of fractions
@@ -82,5 +104,16 @@ export class Occupancy {
     this.member.inFlight -= 1;
     this.member.moved();
     this.member.completed += 1;
+  }
+
+  #goAhead(): void {
+    this.member.aheadUs += this.#shareUs;
+    this.member.aheadCount += 1;
+  }
+
+  #transfer(count: 1 | -1): void {
+    const { member } = this;
+    member.transferCount += count;
+    member.transferUs = member.transferCount === 0 ? 0 : member.transferUs + count * this.#shareUs;
   }
 }

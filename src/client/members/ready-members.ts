@@ -19,6 +19,8 @@ export interface PlacedCall {
   readonly nested: boolean;
   /** How long its body is expected to have the worker's thread, in microseconds; unknown if absent. */
   readonly estimate: { readonly us: number | undefined };
+  /** Whether its arguments go in chunks: it then needs room for these as well. Absent: they do not. */
+  readonly large?: boolean;
 }
 
 /** The part of a member that this list uses. Only the list writes `place` and `level`. */
@@ -31,9 +33,11 @@ export interface ReadyMember {
   level: number;
   /**
    * Whether a root call whose body is expected to have the thread this long may be sent now. If there is room for a
-   * longer call, there is room for a shorter one.
+   * longer call, there is room for a shorter one; if there is room for a large one, there is for a small one.
+   *
+   * @param large Whether the arguments go in chunks. Default: they do not.
    */
-  hasRoom(expectedUs: number | undefined): boolean;
+  hasRoom(expectedUs: number | undefined, large?: boolean): boolean;
 }
 
 /** Whoever waits for members to come, or to have room again. */
@@ -100,8 +104,8 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
 
   /** Whether the call in hand may be sent to the member now. */
   hasRoom(member: M): boolean {
-    const { nested, estimate } = this.#call;
-    return member.place !== -1 && (nested || member.hasRoom(estimate.us));
+    const { nested, estimate, large } = this.#call;
+    return member.place !== -1 && (nested || member.hasRoom(estimate.us, large));
   }
 
   /** The member has one call in flight more, or one fewer. */
@@ -156,7 +160,7 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   }
 
   #firstWithin(level: Uint32Array | undefined, from: number, to: number): number {
-    const { nested } = this.#call;
+    const { nested, large } = this.#call;
     for (let word = from >>> 5; word * 32 < to; word++) {
       let bits = level === undefined ? -1 : (level[word] ?? 0);
       if (!nested) bits &= ~(this.#closed[word] ?? 0);
@@ -165,8 +169,8 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
         const index = word * 32 + 31 - Math.clz32(bits & -bits);
         if (index >= to) break;
         const member = this.view[index];
-        if (member === undefined || nested || member.hasRoom(this.#expectedUs)) return index;
-        this.#close(index);
+        if (member === undefined || nested || member.hasRoom(this.#expectedUs, large)) return index;
+        if (large !== true) this.#close(index); // small ones may still find room there
       }
     }
     return -1;

@@ -152,7 +152,7 @@ class DelegatedCandidate implements Candidate {
   }
 
   get room(): boolean {
-    const { nested, estimate } = this.#call;
-    return this.#member.ready && (nested || this.#member.hasRoom(estimate.us));
+    const { nested, estimate, large } = this.#call;
+    return this.#member.ready && (nested || this.#member.hasRoom(estimate.us, large));
   }
 }

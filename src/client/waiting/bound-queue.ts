@@ -49,7 +49,7 @@ export class BoundQueue {
     const queue = this.#queues.get(uid);
     const call = queue?.peek();
     if (call !== undefined && member?.ready === true && !member.draining) {
-      if (!member.hasRoom(call.estimate.us)) return undefined;
+      if (!member.hasRoom(call.estimate.us, call.large)) return undefined;
     }
     queue?.shift();
     if (queue?.size === 0) this.#queues.delete(uid);

@@ -1,5 +1,6 @@
 /**
- * The calls that wait for a member: root calls in one queue, first come, first served; beside it nested calls
+ * The calls that wait for a member: root calls in one queue, first come, first served; beside it large calls that
+ * wait until the arguments of others have been sent, nested calls
  * that found no worker at all, calls that wait for one member in particular, and calls that some worker has
  * refused and that wait for one not asked yet. Nobody waits behind another's gate, and nobody waits for ever
  * for members that are not there. It chooses no members: it asks the placement again when that may have another
@@ -32,6 +33,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
   readonly #root = new CallQueue();
   /** Never behind root calls, which may wait for room. */
   readonly #nested = new CallQueue();
+  /** Large calls that wait for the transfers of others. Small ones do not, and go past them. */
+  readonly #large = new CallQueue();
   readonly #bound = new BoundQueue();
   readonly #refused: UntriedQueue;
   /** When those that are neither bound nor refused have waited long enough. */
@@ -47,12 +50,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   get size(): number {
-    return this.#root.size + this.#nested.size + this.#refused.size + this.#bound.size;
+    return this.#root.size + this.#large.size + this.#nested.size + this.#refused.size + this.#bound.size;
   }
 
   /** Whether a new call has to wait behind others. */
   precede(call: Call): boolean {
-    return this.#anybody && !call.nested && this.#root.size > 0;
+    if (!this.#anybody || call.nested) return false;
+    return this.#root.size > 0 || (this.#large.size > 0 && call.large);
   }
 
   /** Treats a call that is in no queue according to the verdict of its placement. */
@@ -114,6 +118,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     }
     if (this.#nested.size > 0) this.#drainInOrder(this.#nested);
     if (this.#refused.size > 0) this.#drainRefused();
+    if (this.#large.size > 0) this.#drainLarge();
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
     this.#anybody = this.size > 0;
   }
@@ -135,7 +140,22 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   #queueOf(call: Call): CallQueue {
-    return call.nested ? this.#nested : this.#root;
+    if (call.nested) return this.#nested;
+    return call.large && this.#transfersUnderWay() ? this.#large : this.#root;
+  }
+
+  #transfersUnderWay(): boolean {
+    return this.#options.members.ready.view.some(({ transferCount }) => transferCount > 0);
+  }
+
+  /**
+   * Once no transfer is under way, what the calls wait for is what all wait for: they are the next, before those
+   * that have gone past them.
+   */
+  #drainLarge(): void {
+    this.#drainInOrder(this.#large);
+    if (this.#large.size === 0 || this.#transfersUnderWay()) return;
+    for (const call of [...this.#large.drain()].reverse()) this.#root.unshift(call);
   }
 
   #keepLater(call: Call, delegation: Delegation): void {
@@ -166,7 +186,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
   #drainInOrder(queue: CallQueue): void {
     for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
       const verdict = call.settled ? "sent" : this.#options.placement.place(call);
-      if (verdict === "wait") break;
+      if (verdict === "wait") {
+        if (queue !== this.#root || this.#queueOf(call) === queue) break;
+        leaveQueue(call);
+        this.#large.push(call);
+        continue;
+      }
       leaveQueue(call);
       this.keep(call, verdict);
     }
@@ -209,7 +234,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     const { members, supply } = this.#options;
     const cause = supply.lastStartError;
     const reasons = members.whyNone();
-    for (const call of [...this.#nested.drain(), ...this.#root.drain()]) {
+    for (const call of [...this.#nested.drain(), ...this.#large.drain(), ...this.#root.drain()]) {
       call.fail(new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) }));
     }
   }

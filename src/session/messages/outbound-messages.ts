@@ -112,6 +112,18 @@ export class OutboundMessages {
     this.#batch.scheduleFlush();
   }
 
+  /**
+   * Has a function called once the parts of a stream's message have all been handed to the carrier; not if they are
+   * dropped.
+   *
+   * @returns False, and nothing will be called, if none are waiting.
+   */
+  whenTransferred(stream: number, done: () => void): boolean {
+    const transfer = this.#transferOf(stream);
+    transfer?.after.push(done);
+    return transfer !== undefined;
+  }
+
   /** Drops the parts of a stream that have not been sent, and the messages that were to follow them. */
   drop(stream: number): void {
     if (this.#transfers.size > 0) this.#transfers.delete(stream);

@@ -8,7 +8,7 @@ export class OutboundTransfer {
   readonly #parts: readonly Uint8Array[];
   #part = 0;
   #offset = 0;
-  /** Frames of the same stream that must not overtake the parts. */
+  /** What comes after the parts: frames of the same stream that must not overtake them, and whoever waits for their end. */
   readonly after: Array<() => void> = [];
 
   constructor(stream: number, parts: readonly Uint8Array[]) {

@@ -31,6 +31,33 @@ describe("Occupancy", () => {
     assert.deepEqual(taken(member), { ...NOTHING, completed: 1 });
   });
 
+  test("takes no share of the thread until the arguments have been transferred", () => {
+    const member = stubMember("a");
+
+    const occupancy = new Occupancy(call(40), member, true);
+    const sending = { ...taken(member), transferUs: member.transferUs, transferCount: member.transferCount };
+    occupancy.transferred();
+    occupancy.transferred();
+    const sent = { ...taken(member), transferUs: member.transferUs, transferCount: member.transferCount };
+    occupancy.vacate();
+
+    const held = { inFlight: 1, permits: 1, completed: 0 };
+    assert.deepEqual(sending, { ...held, aheadUs: 0, aheadCount: 0, transferUs: 40, transferCount: 1 });
+    assert.deepEqual(sent, { ...held, aheadUs: 40, aheadCount: 1, transferUs: 0, transferCount: 0 });
+    assert.deepEqual(taken(member), { ...NOTHING, completed: 1 });
+  });
+
+  test("gives back what a call has taken whose arguments are dropped on their way", () => {
+    const member = stubMember("a");
+    const occupancy = new Occupancy(call(40), member, true);
+
+    occupancy.vacate();
+    occupancy.transferred(); // too late
+
+    assert.deepEqual(taken(member), { ...NOTHING, completed: 1 });
+    assert.deepEqual([member.transferUs, member.transferCount], [0, 0]);
+  });
+
   test("takes no permit for a nested call, nor when it is resumed", () => {
     const member = stubMember("a");
     const occupancy = new Occupancy(call(undefined, true), member);

@@ -15,7 +15,7 @@ class Stub implements ReadyMember {
     this.uid = uid;
   }
 
-  hasRoom(expectedUs: number | undefined): boolean {
+  hasRoom(expectedUs: number | undefined, _large?: boolean): boolean {
     return (expectedUs ?? Number.POSITIVE_INFINITY) <= this.roomUs;
   }
 }
@@ -141,6 +141,18 @@ describe("ReadyMembers", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("finds a member for small calls that has no room for large ones", () => {
+    const { ready, stubs } = useReady(40);
+    for (const stub of stubs) stub.hasRoom = (_us, large) => large !== true;
+
+    ready.placing({ ...call(10), large: true });
+    const large = ready.index?.leastBusy(0);
+    ready.placing(call(10));
+
+    assert.equal(large, -1);
+    assert.equal(ready.index?.leastBusy(0), 0);
   });
 
   test("asks the members without room once, and again only those that have been eased", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
+import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
 import { WaitingCalls } from "../../../../src/client/waiting/waiting-calls.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
@@ -13,9 +14,14 @@ import { eventually } from "../../../support/eventually.ts";
 
 /** Waiting calls whose members the test plays. */
 function useWaiting(timeoutMs = 60_000) {
-  const members = new Map([stubMember("a"), stubMember("b")].map((member) => [member.uid, member]));
+  const ready = new ReadyMembers<Member>();
+  const members = new Map(
+    [stubMember("a", ready), stubMember("b", ready)].map((member) => [member.uid, member]),
+  );
   const world = {
     takes: 0,
+    /** Whether large calls are taken as well. */
+    takesLarge: true,
     /** The answer to calls that nobody takes. */
     verdict: "wait" as "wait" | "none",
     anyTaker: true,
@@ -29,7 +35,7 @@ function useWaiting(timeoutMs = 60_000) {
     timeoutMs,
     members: {
       members: [],
-      ready: new ReadyMembers(),
+      ready,
       quorumMet: true,
       get: (uid) => members.get(uid),
       whyNone: () => [],
@@ -41,7 +47,7 @@ function useWaiting(timeoutMs = 60_000) {
       },
       untried: (_call, among) => world.untried && (among === "all" || world.untriedReady),
       place: (call) => {
-        if (world.takes === 0) return world.verdict;
+        if (world.takes === 0 || (call.large && !world.takesLarge)) return world.verdict;
         world.takes -= 1;
         placed.push(call.routine);
         return "sent";
@@ -94,6 +100,33 @@ describe("WaitingCalls", () => {
     assert.equal(waiting.size, 1);
     assert.equal(waiting.precede(stubCall("4")), true);
     assert.equal(waiting.precede(stubCall("5", { nested: true })), false);
+  });
+
+  test("lets small calls go past large ones that wait for a transfer, and no further", () => {
+    const { waiting, world, a, placed } = useWaiting();
+    for (const name of ["1", "2"]) waiting.add(stubCall(name, { large: true }));
+    waiting.add(stubCall("3"));
+    const held = waiting.precede(stubCall("small"));
+    a.transferCount = 1;
+
+    Object.assign(world, { takes: 9, takesLarge: false });
+    waiting.drain();
+    const during = [...placed];
+    const [large, small] = [stubCall("4", { large: true }), stubCall("5")];
+    const behind = [waiting.precede(large), waiting.precede(small)];
+    waiting.add(large);
+    a.transferCount = 0;
+    waiting.drain(); // they wait for what everybody waits for now
+    const after = [waiting.precede(small), waiting.size];
+    waiting.add(small);
+    world.takesLarge = true;
+    waiting.drain();
+
+    assert.equal(held, true);
+    assert.deepEqual(during, ["3"]);
+    assert.deepEqual(behind, [true, false]);
+    assert.deepEqual(after, [true, 3]);
+    assert.deepEqual(placed, ["3", "1", "2", "4", "5"]);
   });
 
   test("lets nested calls go past root calls, and one that comes back go first", async () => {

@@ -222,3 +222,20 @@ test("OutboundMessages drops a stream's parts, and what was to follow them", () 
   state.result(1, payload(1));
   assert.equal(state.frames().at(-1), "result 1:1", "nothing is before it any more");
 });
+
+test("OutboundMessages tells when the last part of a message has been handed over, and not if it is dropped", () => {
+  const state = recorded();
+  const told: number[] = [];
+  state.result(1, payload(0, 10, 20));
+  state.result(2, payload(0, 30));
+  state.result(3, payload(5));
+
+  const waits = [1, 2, 3].map((stream) => state.messages.whenTransferred(stream, () => told.push(stream)));
+  state.messages.drop(2);
+  const before = [...told];
+  state.frames();
+
+  assert.deepEqual(waits, [true, true, false]);
+  assert.deepEqual(before, []);
+  assert.deepEqual(told, [1]);
+});

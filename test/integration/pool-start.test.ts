@@ -166,6 +166,7 @@ describe("WorkerPool.open", () => {
 
     assert.equal(byFactory?.signal, "SIGKILL");
     assert.equal(byPool?.signal, "SIGKILL");
+    assert.match(byPool?.message ?? "", /within 300 ms; .*quorumTimeout.*startTimeout/);
   });
 
   test("ends the workers that did come up when another did not", async () => {

@@ -153,8 +153,9 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   }
 
   result(message: ReceivedMessage): void {
-    this.responded(message.bodyUs);
-    this.occupancy?.releaseShare();
+    // With its first value the body has suspended.
+    if (this.occupiesThread) this.parked(message.bodyUs);
+    else this.responded(message.bodyUs);
     if (this.settled) return;
     if (this.#prefetched?.barred === true && this.#requests.first?.behindBarrier !== false) return;
     let value: unknown;

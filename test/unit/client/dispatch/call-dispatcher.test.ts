@@ -108,7 +108,7 @@ function useDispatcher(wish: Wish = {}) {
     events:
       wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },
   });
-  const define = (id: string): RoutineDefinition => {
+  const define = (id: string, kind: RoutineDefinition["kind"] = "function"): RoutineDefinition => {
     let definition = definitions.get(id);
     if (definition === undefined) {
       const body = (): never => assert.fail("it ran here");
@@ -116,7 +116,7 @@ function useDispatcher(wish: Wish = {}) {
         id,
         name: id,
         module: undefined,
-        kind: "function",
+        kind,
         body,
         declaredIn: undefined,
         timeoutMs: undefined,
@@ -147,6 +147,14 @@ function useDispatcher(wish: Wish = {}) {
         parameters,
         options,
         parent,
+      }),
+    stream: (id: string) =>
+      dispatcher.stream({
+        definition: define(id, "generator"),
+        receiver: undefined,
+        parameters: [],
+        options: {},
+        parent: undefined,
       }),
     async [Symbol.asyncDispose]() {
       dispatcher.abortAll(() => new Error("the test is over"));
@@ -458,6 +466,29 @@ describe("CallDispatcher", () => {
     await eventually(() => gate.count() === 100);
     gate.open();
     await Promise.all(calls);
+  });
+
+  test("spreads streams evenly, though one worker gives its first values before the others", async () => {
+    await using t = useDispatcher();
+    const found = createDeferred<void>();
+    const values = async function* () {
+      yield 1;
+    };
+    t.add("a", { values });
+    for (const uid of ["b", "c"]) t.add(uid, { values }, { found: found.promise });
+    await t.ready(3);
+
+    const streams = Array.from({ length: 30 }, () => t.stream("values"));
+    const firsts = streams.map((stream) => stream.next());
+    await eventually(() => t.dispatcher.queued === 0);
+
+    assert.deepEqual(
+      t.membership.members.map(({ inFlight }) => inFlight),
+      [10, 10, 10],
+    );
+    found.resolve();
+    await Promise.all(firsts);
+    await Promise.all(streams.map((stream) => stream.return(undefined)));
   });
 
   test("sends no call that waits for something behind a body that may have the thread", async () => {

@@ -13,7 +13,7 @@ export interface ActiveExecution {
   readonly task: { readonly nested: boolean; workerDrains(): void };
   stop(reason: unknown): void;
   forsake(): void;
-  /** Refuses the task, if its body has not started. */
+  /** Refuses the task, if its body could have started and has not. */
   decline(code: number, reason: string): void;
 }
 

@@ -163,7 +163,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   decline(code: number, reason: string): void {
-    if (this.#phase !== "running") this.refuse(code, reason);
+    // While its module is being imported, that may be what ends the process, here and in every worker after this one:
+    // the task is lost with it, and not sent on for ever.
+    if (this.#phase !== "running" && this.#definition !== undefined) this.refuse(code, reason);
   }
 
   /** Refuses the task because its routine could not be found. */

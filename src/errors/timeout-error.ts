@@ -1,4 +1,4 @@
-/** A call whose budget ran out. */
+/** A call that was not accepted, or had not settled, by the time that was set for it. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** How far a call had come: not yet sent, sent to a worker, or known to be running there. */

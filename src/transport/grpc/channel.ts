@@ -36,6 +36,11 @@ export interface GrpcCallOptions {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How many bytes a peer may have under way to this side; as many as a session returns at once. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
+/**
+ * In how many parts the answer to a probe is waited for. While this side's loop is blocked, one part passes at most, so
+ * that what has arrived meanwhile is read before the peer is judged.
+ */
+const PROBE_PARTS = 10;
 /** gRPC takes at most eight digits. */
 const MAX_GRPC_TIMEOUT = 99_999_999;
 
@@ -189,19 +194,26 @@ export class GrpcChannel implements GrpcCallConnection {
 
   #scheduleProbe(): void {
     if (this.#address.local || this.ended) return;
-    const { timeMs, timeoutMs } = this.#keepalive;
-    this.#probe = deadlines.after(timeMs, () => {
+    this.#probe = deadlines.after(this.#keepalive.timeMs, () => {
       if (this.ended) return;
-      this.#probe = deadlines.after(timeoutMs, () => {
-        this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));
-      });
-      const unanswered = this.#probe;
+      this.#awaitAnswer(PROBE_PARTS, this.#socket.bytesRead);
       // Refused while the connection is closing; then its end comes anyway, or the deadline.
       this.#session.ping((error) => {
         if (error !== null) return;
-        deadlines.cancel(unanswered);
+        if (this.#probe !== undefined) deadlines.cancel(this.#probe);
         this.#scheduleProbe();
       });
+    });
+  }
+
+  /** @param bytesBefore Those read before the wait began: whatever else comes from the peer shows as well that it lives. */
+  #awaitAnswer(parts: number, bytesBefore: number): void {
+    const { timeoutMs } = this.#keepalive;
+    this.#probe = deadlines.after(timeoutMs / PROBE_PARTS, () => {
+      if (this.ended) return;
+      if (parts > 1) return this.#awaitAnswer(parts - 1, bytesBefore);
+      if (this.#socket.bytesRead > bytesBefore) return this.#awaitAnswer(PROBE_PARTS, this.#socket.bytesRead);
+      this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));
     });
   }
 }

@@ -79,6 +79,11 @@ const ENVELOPE_BYTES = 64 * 1024;
 /** Room for unary calls and sessions beside the calls on one connection. */
 const SPARE_STREAMS = 16;
 const MAX_INT32 = 0x7fffffff;
+/**
+ * How many times longer than a caller waits for the worker's answer to a probe the worker waits for the caller's. A
+ * worker answers in a thread of its own; a caller answers in its only one, which its program may block.
+ */
+const CALLER_PATIENCE = 10;
 
 const NO_STOP =
   "Cannot stop the worker over an unverified connection: it takes this over its control socket, on its own host; stop it there, or end its process";
@@ -135,7 +140,7 @@ function createServer(
     "grpc.max_send_message_length": -1,
     "grpc.max_concurrent_streams": Math.min(MAX_INT32, 2 * channel.maxConcurrentCalls + SPARE_STREAMS),
     "grpc.keepalive_time_ms": channel.keepaliveTime,
-    "grpc.keepalive_timeout_ms": channel.keepaliveTimeout,
+    "grpc.keepalive_timeout_ms": Math.min(MAX_INT32, CALLER_PATIENCE * channel.keepaliveTimeout),
   });
   const peer = (stream: GrpcServerStream): GrpcPeer => ({
     local,

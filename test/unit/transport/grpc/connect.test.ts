@@ -5,10 +5,12 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
 import { connectGrpc } from "../../../../src/transport/grpc/connect.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { holdThread } from "../../../support/hold-thread.ts";
 import { leakCheck } from "../../../support/leak-check.ts";
 import { ROOT } from "../../../support/repository.ts";
 import { runNode } from "../../../support/run-node.ts";
@@ -281,6 +283,36 @@ test("GrpcCarrier ends when its peer leaves probes unanswered", async () => {
   const error = await endOf(seen);
 
   assert.equal(error?.name, "Error");
+});
+
+test("GrpcCarrier stays while its own loop is blocked for longer than an answer to a probe may take", async () => {
+  await using _leaks = leakCheck();
+  // Answers in a thread of its own, as a worker does.
+  const server = new Worker(
+    `const { createServer } = require("node:http2");
+     const { parentPort } = require("node:worker_threads");
+     const server = createServer().on("stream", (stream) => {
+       stream.on("error", () => {});
+       stream.respond({ ":status": 200, "content-type": "application/grpc" });
+       stream.write(Buffer.from([0, 0, 0, 0, 2, 0x68, 0x69]));
+     });
+     server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`,
+    { eval: true },
+  );
+  const [port] = await once(server, "message");
+  const settings = { keepaliveTime: 20, keepaliveTimeout: 100 };
+  const carrier = await connectGrpc(`127.0.0.1:${port}`, { settings });
+  const seen = watch(carrier);
+  await eventually(() => seen.batches.length === 1);
+
+  for (let turn = 0; turn < 8; turn++) {
+    holdThread(150);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  carrier.close();
+
+  assert.equal(await endOf(seen), undefined);
+  await server.terminate();
 });
 
 test("GrpcCarrier stays while its peer answers probes", async () => {

@@ -112,7 +112,7 @@ const UPWARD = {
   dynamic: `export const load = (): Promise<unknown> => import("../client/worker-proxy.ts");`,
   door: `export { WorkerProxy } from "../index.ts";`,
   package: `export { WorkerProxy } from "merino";`,
-  tests: `export { eventually } from "../support/eventually.ts";`,
+  tests: `export { eventually } from "../../test/support/eventually.ts";`,
 };
 
 describe("npm run check", async () => {

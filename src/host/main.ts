@@ -2,9 +2,9 @@
  * The program of a worker process, whether a pool has started it or the command: a worker that answers to its
  * parent, and ends with it.
  */
-import { chdir } from "node:process";
 import { SERVICE_PIPE } from "../process/launch/worker-init.ts";
 import { connectParent } from "./parent-link.ts";
+import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";
 import { WorkerHost } from "./worker-host.ts";
 
@@ -37,8 +37,10 @@ async function stop(): Promise<void> {
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
   const { network, modules, accept, discoveries = [], service } = link.init;
-  if (cwd !== undefined && cwd !== process.cwd()) chdir(cwd);
+  if (cwd !== undefined && cwd !== process.cwd()) process.chdir(cwd);
   if (service !== undefined) leaveEndToParent(link);
+  // A worker of the command prints to the command's own output, which nobody passes on.
+  const printed = service === undefined ? new PrintedOutput() : undefined;
   worker = WorkerHost.start({
     uid,
     socketPath,
@@ -54,6 +56,7 @@ async function start(): Promise<void> {
     ...(service === undefined
       ? {
           importOnDemand: true,
+          printed,
           imports: { begun: link.importing, ended: link.imported },
           unresponsive: link.unresponsive,
           importFailed: link.importFailed,

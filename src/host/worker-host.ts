@@ -13,6 +13,7 @@ import { type NetworkOptions, resolveNetworkOptions } from "../process/network-o
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
+import type { Printed } from "../transport/unix/carrier.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
@@ -77,6 +78,8 @@ export interface WorkerHostOptions {
    * thread. Default: {@link WorkerHost.stopRequested} resolves.
    */
   readonly stopPipe?: number | undefined;
+  /** What it prints, for callers on this host that pass it on. Default: nobody does. */
+  readonly printed?: Printed | undefined;
   /** Told of imports that are under way. Default: nobody is. */
   readonly imports?: ImportObserver | undefined;
   /** Told of a worker that does not answer after a nested call on it was cancelled. Default: nobody is. */
@@ -128,6 +131,7 @@ export class WorkerHost {
     let worker: WorkerHost | undefined;
     const listeners = await WorkerListeners.open({
       socketPath,
+      printed: options.printed,
       network,
       channel,
       activity: activity.memory,

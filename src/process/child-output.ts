@@ -6,9 +6,10 @@
  */
 
 import type { Readable, Writable } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { processWide } from "../internal/process-wide.ts";
-import { waitAtMost } from "../internal/time/wait.ts";
+import { pause, waitAtMost } from "../internal/time/wait.ts";
 
 /** How much of standard error is remembered. */
 const TAIL_BYTES = 8 * 1024;
@@ -18,6 +19,9 @@ const TAIL_BYTES = 8 * 1024;
  * the process left children behind which keep its streams open.
  */
 const DRAIN_MS = 250;
+
+/** How long answers wait for output that nobody reads. */
+const FORWARD_MS = 1_000;
 
 /** Looked up at every write, since tests and loggers replace them. */
 export interface OutputDestinations {
@@ -29,6 +33,9 @@ export interface OutputDestinations {
 export class ChildOutput {
   readonly #streams: readonly Readable[];
   readonly #tail = new Tail(TAIL_BYTES);
+  readonly #destinations: OutputDestinations;
+  /** How often something has come. */
+  #reads = 0;
 
   /**
    * Starts to forward. The streams are unreferenced: an idle worker does not keep this process alive.
@@ -41,16 +48,49 @@ export class ChildOutput {
   ) {
     const { stdout, stderr } = child;
     this.#streams = [stdout, stderr].filter((stream) => stream !== null && stream !== undefined);
-    stdout?.on("data", (chunk: Buffer) => outputTo(destinations.stdout).write(chunk, stdout));
+    const pass = (chunk: Buffer, from: Readable, to: Writable): void => {
+      this.#reads += 1;
+      outputTo(to).write(chunk, from);
+    };
+    this.#destinations = destinations;
+    stdout?.on("data", (chunk: Buffer) => pass(chunk, stdout, destinations.stdout));
     stderr?.on("data", (chunk: Buffer) => {
       this.#tail.add(chunk);
-      outputTo(destinations.stderr).write(chunk, stderr);
+      pass(chunk, stderr, destinations.stderr);
     });
     for (const stream of this.#streams) {
       // A broken pipe ends the stream as far as we are concerned; 'close' follows.
       stream.on("error", () => {});
       (stream as Readable & { unref?: () => void }).unref?.();
     }
+  }
+
+  /** Whether there is anything to pass on. */
+  get piped(): boolean {
+    return this.#streams.length > 0;
+  }
+
+  /**
+   * Resolves once everything that is in the pipes now has been read and written; after {@link FORWARD_MS} also if the
+   * destination does not take it. Never rejects.
+   */
+  async forwarded(): Promise<void> {
+    const untilMs = performance.now() + FORWARD_MS;
+    keepAlive();
+    for (let round = 1, reads = -1; reads !== this.#reads || this.#isWriting; round += 1) {
+      reads = this.#reads;
+      // Between the two, the loop reads whatever there is to read.
+      await turn();
+      await turn();
+      if (performance.now() >= untilMs) break;
+      if (round >= 4) await pause(1); // slow to be read
+    }
+    letExit();
+  }
+
+  get #isWriting(): boolean {
+    const { stdout, stderr } = this.#destinations;
+    return outputTo(stdout).isWriting || outputTo(stderr).isWriting;
   }
 
   /** The end of what the process wrote to standard error, cut to whole lines if it contains any. */
@@ -69,7 +109,7 @@ export class ChildOutput {
     keepAlive(); // the streams are unreferenced
     const inTime = await waitAtMost(DRAIN_MS, ended);
     // The limit may have been reached because this process was busy: the streams are looked at once more.
-    if (inTime === undefined) await new Promise((resolve) => setImmediate(resolve));
+    if (inTime === undefined) await turn();
     letExit();
     for (const stream of this.#streams) stream.destroy();
   }
@@ -107,6 +147,11 @@ class Output {
 
   constructor(destination: Writable) {
     this.#destination = destination;
+  }
+
+  /** Whether something has not been written yet. */
+  get isWriting(): boolean {
+    return this.#pending > 0;
   }
 
   write(chunk: Buffer, source: Readable): void {

@@ -8,12 +8,14 @@ import { randomUUID } from "node:crypto";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
+import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
 import { controlSocketPath, socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ChildOutput } from "./child-output.ts";
@@ -251,6 +253,7 @@ export class ProcessWorker implements Worker {
       this.#guardian.register(child.pid);
     }
     const output = new ChildOutput(child);
+    if (output.piped) passesOn(this.#launch.init.socketPath, () => output.forwarded());
     child.on("message", (message) => this.#receive(message));
     // Node's type does not say so, but a process that could not be started has no streams.
     this.#readPipe((child.stdio as ChildProcess["stdio"] | undefined)?.[SERVICE_PIPE]);
@@ -304,6 +307,10 @@ export class ProcessWorker implements Worker {
     await output.drained(
       child?.connected ? new Promise((resolve) => child.once("disconnect", resolve)) : undefined,
     );
+    // What waits for its output has been handed out two turns later.
+    await setImmediate();
+    await setImmediate();
+    passesOnNoMore(this.#launch.init.socketPath);
     if (child?.connected) child.disconnect();
     await this.#guardian?.close();
     // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { processWide } from "../../internal/process-wide.ts";
+import { outputOf } from "../../internal/worker-outputs.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../session/limits.ts";
 import { connectUnix } from "../../transport/unix/connect.ts";
@@ -28,7 +29,7 @@ const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }))
 export async function connectWorker(worker: WorkerMetadata): Promise<Carrier> {
   const socket = localSocketOf(worker, hostId());
   if (socket !== undefined && (worker.address.startsWith("unix:") || existsSync(socket))) {
-    return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch });
+    return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch, forwarded: outputOf(socket) });
   }
   // Loaded on first use: most programs, and most workers, call nobody but workers of their own host.
   const { connectGrpc } = await import("../../transport/grpc/connect.ts");

@@ -6,6 +6,7 @@ import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../../process/network-options.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
+import type { Printed } from "../../transport/unix/carrier.ts";
 import { listenUnix, type UnixListener } from "../../transport/unix/listen.ts";
 import { controlSocketPath } from "../../transport/unix/socket-path.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
@@ -20,6 +21,8 @@ const NETWORK_FAREWELL_MS = 2_000;
 export interface WorkerListenersOptions {
   /** Path of the Unix socket; its directory exists and belongs to this user alone. */
   readonly socketPath: string;
+  /** What this process prints, for callers that pass it on. */
+  readonly printed?: Printed | undefined;
   /** Absent: no port is opened. */
   readonly network: NetworkOptions | undefined;
   /** The worker's transport settings; what is absent keeps its default. */
@@ -54,10 +57,10 @@ export class WorkerListeners {
    *   cannot be bound.
    */
   static async open(options: WorkerListenersOptions): Promise<WorkerListeners> {
-    const { socketPath, serve } = options;
+    const { socketPath, printed, serve } = options;
     const network = await openNetwork(options);
     try {
-      const unix = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch }, serve);
+      const unix = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch, printed }, serve);
       return new WorkerListeners(socketPath, { unix, network });
     } catch (error) {
       await network?.close(0);

@@ -2,14 +2,20 @@
  * The carrier over a Unix domain socket: each batch preceded by its length, four bytes, little-endian. It owns
  * the socket and the cutting of the byte stream into batches; it bounds how many bytes a peer can make it
  * buffer.
+ *
+ * An empty batch says that the worker has printed something before what follows. Whoever does not pass on the worker's
+ * output takes no notice of it.
  */
 import type { OnReadOpts, Socket } from "node:net";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { OutputForwarded } from "../../internal/worker-outputs.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+import { HeldBatches } from "./held-batches.ts";
 import { UnwrittenBytes } from "./unwritten-bytes.ts";
 
 const LENGTH_BYTES = 4;
+const NOTHING: Uint8Array = new Uint8Array(0);
 /** How long a closed connection waits for a peer that does not read what was written before. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -31,6 +37,26 @@ export class CarrierRead implements OnReadOpts {
   };
 }
 
+/** What the process at this end prints, if its parent passes it on. */
+export interface Printed {
+  /** Whether anything can have been printed. A plain property, which every batch asks. */
+  readonly used: boolean;
+  /** Bytes printed so far. */
+  readonly bytes: number;
+  /** Whether the parent's pipes have taken all of them. */
+  readonly isWritten: boolean;
+  /** Calls back once they have, within a short time in any case, and never at once unless nothing is left. */
+  whenWritten(written: () => void): void;
+}
+
+/** Whose output a carrier announces, or waits for. */
+export interface PrintingOptions {
+  /** At a worker: announced before the batch that follows it. */
+  readonly printed?: Printed | undefined;
+  /** At a caller that passes on the worker's output: what comes after the announcement waits for it. */
+  readonly forwarded?: OutputForwarded | undefined;
+}
+
 /** Batches over one socket. */
 export class UnixCarrier implements Carrier {
   readonly local = true;
@@ -39,6 +65,14 @@ export class UnixCarrier implements Carrier {
   events: CarrierEvents | undefined;
   readonly #socket: Socket;
   readonly #maxBatchBytes: number;
+  readonly #printed: Printed | undefined;
+  readonly #forwarded: OutputForwarded | undefined;
+  /** Bytes printed before the last batch. */
+  #announcedBytes = 0;
+  /** Batches that wait until what was printed before them is written; absent while none has to. */
+  #behindOutput: [batch: Uint8Array, tail: Uint8Array | undefined][] | undefined;
+  /** To be closed once those have been sent. */
+  #closing = false;
   readonly #unwritten: UnwrittenBytes;
   /** Start of a batch whose end has not come yet. */
   #partial: Buffer | undefined;
@@ -50,7 +84,11 @@ export class UnixCarrier implements Carrier {
   /** @param options `read`: how the socket reads, if it does so into one buffer; see `Carrier.volatile`. */
   constructor(
     socket: Socket,
-    options: { readonly description: string; readonly maxBatchBytes: number; readonly read?: CarrierRead },
+    options: PrintingOptions & {
+      readonly description: string;
+      readonly maxBatchBytes: number;
+      readonly read?: CarrierRead;
+    },
   ) {
     const { read } = options;
     this.#socket = socket;
@@ -59,6 +97,8 @@ export class UnixCarrier implements Carrier {
     if (read !== undefined) read.take = (bytes) => this.#receive(bytes);
     this.description = options.description;
     this.#maxBatchBytes = options.maxBatchBytes;
+    this.#printed = options.printed;
+    this.#forwarded = options.forwarded;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("drain", () => this.events?.drain());
     socket.on("error", (error) => {
@@ -71,6 +111,11 @@ export class UnixCarrier implements Carrier {
 
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
     if (this.#ended || !this.#socket.writable) return true; // its end is on the way; the session is told there
+    if (this.#printed?.used === true && this.#isBehindOutput(this.#printed, batch, tail)) return false;
+    return this.#write(batch, tail);
+  }
+
+  #write(batch: Uint8Array, tail?: Uint8Array): boolean {
     const length = batch.length - CARRIER_HEADROOM + (tail?.length ?? 0);
     batch[0] = length & 0xff;
     batch[1] = (length >>> 8) & 0xff;
@@ -91,10 +136,15 @@ export class UnixCarrier implements Carrier {
   }
 
   sendBeforeExit(untilMs: number): boolean {
+    this.#sendBehindOutput();
     return this.#ended || this.#unwritten.write(untilMs);
   }
 
   close(): void {
+    if (this.#behindOutput !== undefined) {
+      this.#closing = true;
+      return;
+    }
     this.#socket.end();
     // A peer that never answers the end, or never reads, must not keep the descriptor open.
     this.#socket.destroySoon();
@@ -104,6 +154,45 @@ export class UnixCarrier implements Carrier {
   destroy(error?: Error): void {
     this.#error ??= error;
     this.#socket.destroy();
+  }
+
+  /** Has a batch wait for what was printed before it, or sends the announcement that goes before it. */
+  #isBehindOutput(printed: Printed, batch: Uint8Array, tail: Uint8Array | undefined): boolean {
+    if (this.#behindOutput !== undefined) {
+      this.#behindOutput.push([batch, tail]);
+      return true;
+    }
+    if (printed.bytes === this.#announcedBytes) return false;
+    if (printed.isWritten) {
+      this.#announce(printed);
+      return false;
+    }
+    this.#behindOutput = [[batch, tail]];
+    printed.whenWritten(() => {
+      this.#sendBehindOutput();
+      if (this.#closing) this.close();
+      else this.events?.drain();
+    });
+    return true;
+  }
+
+  #sendBehindOutput(): void {
+    const batches = this.#behindOutput;
+    if (batches === undefined || this.#printed === undefined) return;
+    this.#behindOutput = undefined;
+    if (!this.#socket.writable) return; // as in `send`
+    this.#announce(this.#printed);
+    for (const [batch, tail] of batches) this.#write(batch, tail);
+  }
+
+  #announce({ bytes }: Printed): void {
+    this.#announcedBytes = bytes;
+    this.#write(new Uint8Array(CARRIER_HEADROOM));
+  }
+
+  #awaitOutput(forwarded: OutputForwarded): void {
+    if (this.events instanceof HeldBatches) this.events.batch(NOTHING, 0, 0);
+    else new HeldBatches(this, forwarded);
   }
 
   #receive(chunk: Buffer): void {
@@ -124,7 +213,8 @@ export class UnixCarrier implements Carrier {
       if (!this.#admit(length)) return;
       const end = offset + LENGTH_BYTES + length;
       if (end > chunk.length) break;
-      this.events?.batch(chunk, offset + LENGTH_BYTES, end);
+      if (length === 0 && this.#forwarded !== undefined) this.#awaitOutput(this.#forwarded);
+      else this.events?.batch(chunk, offset + LENGTH_BYTES, end);
       if (this.#ended || this.#socket.destroyed) return;
       offset = end;
     }
@@ -155,7 +245,9 @@ export class UnixCarrier implements Carrier {
     if (this.#partialBytes === partial.length) {
       this.#partial = undefined;
       this.#partialBytes = 0;
-      this.events?.batch(partial, LENGTH_BYTES, partial.length);
+      if (partial.length === LENGTH_BYTES && this.#forwarded !== undefined)
+        this.#awaitOutput(this.#forwarded);
+      else this.events?.batch(partial, LENGTH_BYTES, partial.length);
     }
     return offset;
   }
@@ -174,6 +266,7 @@ export class UnixCarrier implements Carrier {
     if (this.#ended) return;
     this.#ended = true;
     this.#partial = undefined;
+    this.#behindOutput = undefined;
     if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.events?.closed(this.#error);
   }

@@ -3,7 +3,7 @@ import { chmodSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import type { Carrier } from "../../session/carrier.ts";
 import { assertSocketPath } from "./assert-socket-path.ts";
-import { UnixCarrier } from "./carrier.ts";
+import { type Printed, UnixCarrier } from "./carrier.ts";
 
 /** A listening socket. */
 export interface UnixListener {
@@ -14,11 +14,12 @@ export interface UnixListener {
 /**
  * Serves a Unix socket that only this user can reach.
  *
+ * @param options `printed`: what this process prints, for callers that pass it on.
  * @param accept Called with each new connection, in the turn in which it arrives.
  */
 export function listenUnix(
   path: string,
-  options: { readonly maxBatchBytes: number },
+  options: { readonly maxBatchBytes: number; readonly printed?: Printed | undefined },
   accept: (carrier: Carrier) => void,
 ): Promise<UnixListener> {
   assertSocketPath(path);

@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { MAX_SOCKET_PATH_BYTES } from "../../../../src/internal/socket-path-limit.ts";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
+import type { Printed } from "../../../../src/transport/unix/carrier.ts";
 import { connectUnix } from "../../../../src/transport/unix/connect.ts";
 import { listenUnix, type UnixListener } from "../../../../src/transport/unix/listen.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -68,10 +69,10 @@ interface Served extends AsyncDisposable {
   next(): Promise<Seen>;
 }
 
-async function serve(leaks: LeakCheck, name = "s"): Promise<Served> {
+async function serve(leaks: LeakCheck, name = "s", printed?: Printed): Promise<Served> {
   const path = join(leaks.runtimeRoot, name);
   const accepted: Seen[] = [];
-  const listener: UnixListener = await listenUnix(path, { maxBatchBytes: MAX_BATCH }, (carrier) => {
+  const listener: UnixListener = await listenUnix(path, { maxBatchBytes: MAX_BATCH, printed }, (carrier) => {
     accepted.push(watch(carrier));
   });
   let taken = 0;
@@ -445,4 +446,123 @@ test("UnixCarrier goes on as ever when a peer reads slowly, and closes after tha
   socket.destroy();
 
   assert.equal(bytes, sent * 30_004);
+});
+
+/** What a worker prints, as a test says. */
+class FakePrinted implements Printed {
+  used = false;
+  bytes = 0;
+  readonly #waiting: (() => void)[] = [];
+  #left = 0;
+
+  get isWritten(): boolean {
+    return this.#left === 0;
+  }
+
+  /** @param taken Whether the pipe takes it at once. */
+  print(bytes: number, taken = true): void {
+    this.used = true;
+    this.bytes += bytes;
+    if (!taken) this.#left += bytes;
+  }
+
+  /** The pipe has taken everything. */
+  take(): void {
+    this.#left = 0;
+    for (const written of this.#waiting.splice(0)) written();
+  }
+
+  whenWritten(written: () => void): void {
+    this.#waiting.push(written);
+  }
+}
+
+/** Output that this process passes on, as a test says. */
+function passing(): {
+  readonly forwarded: () => Promise<void>;
+  pass(): Promise<void>;
+  readonly waiting: number;
+} {
+  const waiting: (() => void)[] = [];
+  return {
+    forwarded: () => new Promise<void>((resolve) => waiting.push(resolve)),
+    get waiting() {
+      return waiting.length;
+    },
+    async pass() {
+      await eventually(() => waiting.length > 0);
+      waiting.shift()?.();
+    },
+  };
+}
+
+test("UnixCarrier has what follows printed output wait until that is passed on, and nothing else", async () => {
+  await using leaks = leakCheck();
+  const printed = new FakePrinted();
+  await using served = await serve(leaks, "s", printed);
+  const output = passing();
+  const caller = watch(
+    await connectUnix(served.path, { maxBatchBytes: MAX_BATCH, forwarded: output.forwarded }),
+  );
+  const { carrier: worker } = await served.next();
+
+  worker.send(batch("before"));
+  await eventually(() => caller.batches.length === 1);
+  printed.print(5);
+  worker.send(batch("after"));
+  worker.send(batch("later"));
+  printed.print(5);
+  worker.send(batch("last"));
+  worker.close();
+  await eventually(() => output.waiting === 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(caller.batches, ["before"]);
+  await output.pass();
+  await eventually(() => caller.batches.length === 3);
+  assert.deepEqual(caller.ends, []);
+  await output.pass();
+  await eventually(() => caller.ends.length === 1);
+
+  assert.deepEqual(caller.batches, ["before", "after", "later", "last"]);
+  assert.equal(output.waiting, 0);
+});
+
+test("UnixCarrier sends no answer before the pipes have taken what was printed", async () => {
+  await using leaks = leakCheck();
+  const printed = new FakePrinted();
+  await using served = await serve(leaks, "s", printed);
+  const output = passing();
+  const caller = watch(
+    await connectUnix(served.path, { maxBatchBytes: MAX_BATCH, forwarded: output.forwarded }),
+  );
+  const { carrier: worker, ...seen } = await served.next();
+
+  printed.print(1_000, false);
+  assert.equal(worker.send(batch("one")), false, "bulk waits");
+  worker.send(batch("t"), Buffer.from("wo"));
+  worker.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(output.waiting, 0, "nothing has come");
+  printed.take();
+  await output.pass();
+  await eventually(() => caller.ends.length === 1);
+
+  assert.deepEqual(caller.batches, ["one", "two"]);
+  assert.deepEqual(seen.batches, []);
+});
+
+test("UnixCarrier announces printed output to callers that do not pass it on as nothing but an empty batch", async () => {
+  await using leaks = leakCheck();
+  const printed = new FakePrinted();
+  await using served = await serve(leaks, "s", printed);
+  const caller = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const { carrier: worker } = await served.next();
+
+  worker.send(batch("one"));
+  printed.print(5);
+  worker.send(batch("two"));
+  await eventually(() => caller.batches.length === 3);
+
+  assert.deepEqual(caller.batches, ["one", "", "two"]);
+  caller.carrier.destroy();
 });

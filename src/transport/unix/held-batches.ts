@@ -1,0 +1,50 @@
+/**
+ * The batches of a connection that wait until what a worker has printed before them has been written by this process.
+ * It stands in for the session while it holds some, and then gives the carrier back to it. What came first stays first;
+ * the end of the connection comes after the batches before it.
+ */
+import type { OutputForwarded } from "../../internal/worker-outputs.ts";
+import type { Carrier, CarrierEvents } from "../../session/carrier.ts";
+
+/** Stands for an empty batch, which says that more has been printed. */
+const PRINTED: Uint8Array = new Uint8Array(0);
+
+/** Holds what comes from now on. */
+export class HeldBatches implements CarrierEvents {
+  readonly #session: CarrierEvents | undefined;
+  readonly #forwarded: OutputForwarded;
+  readonly #batches: Uint8Array[] = [PRINTED];
+  #end: { readonly error: Error | undefined } | undefined;
+
+  /** @param carrier Has just received an empty batch. */
+  constructor(carrier: Carrier, forwarded: OutputForwarded) {
+    this.#session = carrier.events;
+    this.#forwarded = forwarded;
+    carrier.events = this;
+    void this.#release(carrier);
+  }
+
+  batch(bytes: Uint8Array, start: number, end: number): void {
+    // A copy: the carrier may read the next ones into the same memory.
+    this.#batches.push(start === end ? PRINTED : bytes.slice(start, end));
+  }
+
+  drain(): void {
+    this.#session?.drain();
+  }
+
+  closed(error: Error | undefined): void {
+    this.#end = { error };
+  }
+
+  /** Rejects never: a session throws nothing. */
+  async #release(carrier: Carrier): Promise<void> {
+    const session = this.#session;
+    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
+      if (batch === PRINTED) await this.#forwarded();
+      else session?.batch(batch, 0, batch.length);
+    }
+    carrier.events = session;
+    if (this.#end !== undefined) session?.closed(this.#end.error);
+  }
+}

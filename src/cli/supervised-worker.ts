@@ -4,13 +4,13 @@
  * thread without a limit, since a body may block that.
  */
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import type { DiscoveryDescriptor, Publisher } from "../discovery/discovery.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { placeOf } from "../host/start-failure.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
+import { removeFile } from "../internal/remove-file.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { pause, waitAtMost } from "../internal/time/wait.ts";
@@ -77,7 +77,7 @@ export class SupervisedWorker {
   }
 
   /**
-   * Starts a process. Resolves when it is ready to serve.
+   * Starts a process. Resolves when it is ready to serve, or was asked to end before.
    *
    * @throws Why it is not; it has gone then.
    */
@@ -94,10 +94,15 @@ export class SupervisedWorker {
     this.#worker = worker;
     worker.onMessage = (message) => this.#heard(worker, message);
     void worker.exited.then(() => {
-      rmSync(path, { force: true }); // a worker that was killed could not
+      removeFile(path); // a worker that was killed could not
       forgetAtExit(path);
     });
-    this.#metadata = await worker.start();
+    try {
+      this.#metadata = await worker.start();
+    } catch (error) {
+      if (this.#ending.signal.aborted) return; // as it was asked to
+      throw error;
+    }
     this.#readyAtMs = this.#queue.now();
   }
 

@@ -230,3 +230,18 @@ test("SupervisedWorker starts no other once it is to end", async () => {
   await clock.advance(60_000);
   assert.equal(processes.length, 1);
 });
+
+test("SupervisedWorker that is ended while it starts ends as it was asked to, and has not failed", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, current } = supervise(clock, { starts: [false] });
+  const starting = supervised.start();
+  supervised.end(1_000);
+  current().exit({ exitCode: 1 });
+
+  await starting;
+  await supervised.announce();
+
+  assert.equal(await supervised.serve(), 0);
+  assert.deepEqual(log, ["start", "stop 0"]);
+});

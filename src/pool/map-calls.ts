@@ -16,8 +16,10 @@ export interface MapOptions<S extends boolean = false> {
   readonly ordered?: boolean | undefined;
   /**
    * Whether the iteration goes on after a call that fails, and gives for each item what became of its call, in the form
-   * of `Promise.allSettled`: `{ status: "fulfilled", value }` or `{ status: "rejected", reason }`. The signal, and a
-   * failure of the source, end it all the same. Default false: the first failure ends it.
+   * of `Promise.allSettled`: `{ status: "fulfilled", value }` or `{ status: "rejected", reason }`. The signal, a
+   * failure of the source, and a pool that takes no calls (not opened, closing or closed) end it all the same; the last
+   * with a `PoolClosedError`, after the results of the calls under way, and not if no item is left. Default false: the
+   * first failure ends it.
    */
   readonly settled?: S | undefined;
   /** Ends the iteration: it rejects with the signal's reason, and calls under way are cancelled. */
@@ -40,6 +42,15 @@ interface MappedCall<R> {
   outcome: { readonly value: R } | { readonly error: unknown } | undefined;
 }
 
+/** How {@link mapCalls} maps. */
+interface MapCallsOptions extends Omit<ResolvedMapOptions, "settled"> {
+  /**
+   * Asked before each call: an error ends the iteration instead, after the results of the calls under way. Where calls
+   * that are refused do not end it, an endless source would never let the event loop go on.
+   */
+  readonly refusal?: (() => Error | undefined) | undefined;
+}
+
 /**
  * Calls `call` for every item, reading the items no faster than results are taken.
  *
@@ -49,9 +60,9 @@ interface MappedCall<R> {
 export async function* mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
-  options: Omit<ResolvedMapOptions, "settled">,
+  options: MapCallsOptions,
 ): AsyncGenerator<R, void, void> {
-  const { concurrency, ordered, signal } = options;
+  const { concurrency, ordered, signal, refusal } = options;
   const controller = new AbortController();
   let wake: (() => void) | undefined;
   const onAbort = (): void => {
@@ -70,7 +81,8 @@ export async function* mapCalls<T, R>(
   let underWay = 0;
   let reading = false;
   let exhausted = false;
-  let sourceFailure: { readonly error: unknown } | undefined;
+  /** Why no more items are read, although there may be some. */
+  let failure: { readonly error: unknown } | undefined;
 
   const start = (item: T): void => {
     underWay += 1;
@@ -94,11 +106,16 @@ export async function* mapCalls<T, R>(
         const next = await source.next();
         exhausted = next.done === true;
         if (next.done === true || controller.signal.aborted) break;
+        const error = refusal?.();
+        if (error !== undefined) {
+          failure = { error };
+          break;
+        }
         start(next.value);
       }
     } catch (error) {
       exhausted = true;
-      sourceFailure = { error };
+      failure = { error };
     }
     reading = false;
     wake?.();
@@ -107,7 +124,7 @@ export async function* mapCalls<T, R>(
   try {
     for (;;) {
       controller.signal.throwIfAborted();
-      if (!reading && !exhausted && underWay < concurrency) void read();
+      if (!reading && !exhausted && failure === undefined && underWay < concurrency) void read();
       const outcome = line.peek()?.outcome;
       if (outcome !== undefined) {
         line.shift();
@@ -116,8 +133,8 @@ export async function* mapCalls<T, R>(
         yield outcome.value;
         continue;
       }
-      if (exhausted && underWay === 0) {
-        if (sourceFailure !== undefined) throw sourceFailure.error;
+      if ((exhausted || failure !== undefined) && underWay === 0) {
+        if (failure !== undefined) throw failure.error;
         return;
       }
       await new Promise<void>((resolve) => {

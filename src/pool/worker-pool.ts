@@ -187,11 +187,7 @@ export class WorkerPool implements CallTarget {
 
   /** The dispatcher of its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
-    if (this.#state === "created" || this.#state === "making" || this.#state === "opening") {
-      throw new PoolClosedError(
-        "Cannot call through a pool that has not been opened: await its open() first",
-      );
-    }
+    if (this.#state === "created" || this.#state === "making" || this.#state === "opening") throw notOpened();
     return this.proxy.dispatcher;
   }
 
@@ -221,6 +217,7 @@ export class WorkerPool implements CallTarget {
    * @throws {@link InvalidOptionError} at once, for a bad option, or if `fn` or `items` cannot be mapped.
    * @throws The error of a call that fails; the iteration ends, and calls of a routine under way are cancelled. Not
    *   with `settled: true`.
+   * @throws {@link PoolClosedError} when the pool takes no calls: not opened, closing or closed.
    * @example
    * let total = 0;
    * for await (const sum of pool.map((n: number) => add(n, 1), [1, 2, 3], { concurrency: 2 })) total += sum;
@@ -237,8 +234,9 @@ export class WorkerPool implements CallTarget {
       if (typeof withOptions === "function") return await withOptions({ signal, pool: this })(item);
       return await this.run(() => fn(item));
     };
+    const refusal = (): Error | undefined => this.#refusal();
     const results = resolved.settled
-      ? mapCalls(settling(call), items, resolved)
+      ? mapCalls(settling(call), items, { ...resolved, refusal })
       : mapCalls(call, items, resolved);
     // The type follows the option, which the compiler cannot see.
     return results as AsyncGenerator<MapResult<Awaited<R>, S>, void, void>;
@@ -335,6 +333,14 @@ export class WorkerPool implements CallTarget {
     return this;
   }
 
+  /** Why it takes no calls now, if it takes none. */
+  #refusal(): Error | undefined {
+    if (this.started) return undefined;
+    return this.#end === undefined
+      ? notOpened()
+      : new PoolClosedError("Cannot go on with the map: the pool is closing or closed");
+  }
+
   async #refuseClosed(end: Promise<void>): Promise<never> {
     await end;
     throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
@@ -382,4 +388,8 @@ export class WorkerPool implements CallTarget {
     if (this.#announced.delete(worker.uid) && !this.#ending)
       void this.#announcements.announce("worker-dropped", worker);
   }
+}
+
+function notOpened(): Error {
+  return new PoolClosedError("Cannot call through a pool that has not been opened: await its open() first");
 }

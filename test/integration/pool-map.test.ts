@@ -1,7 +1,7 @@
 /** `pool.map` over real workers: order, bounds, back-pressure, and every way in which it can end. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type CallOptions, WorkerPool } from "../../src/index.ts";
+import { type CallOptions, PoolClosedError, WorkerPool } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, fail, mark, reversed, untilAborted } from "./fixtures/pool-routines.ts";
@@ -135,6 +135,66 @@ describe("WorkerPool.map", () => {
       direct.map(({ status }) => status),
       ["rejected"],
     );
+  });
+
+  for (const ordered of [true, false]) {
+    for (const grace of [0, 10_000]) {
+      test(`ends with settled: true once the pool is closed, ordered: ${ordered}, grace: ${grace}`, async () => {
+        await using _ = leakCheck();
+        await using pool = await WorkerPool.open({ size: 1 });
+        const source = endlessly(1);
+        const results: PromiseSettledResult<number>[] = [];
+        let closing: Promise<void> | undefined;
+        const options = { settled: true, ordered, concurrency: 4 } as const;
+
+        const error = await rejection(
+          (async () => {
+            for await (const result of pool.map((n: number) => add(n, 1), source, options)) {
+              assert.ok(results.push(result) < 20, "the map goes on in a closed pool");
+              if (results.length === 5) closing = pool.close({ grace });
+            }
+          })(),
+        );
+
+        assert.ok(error instanceof PoolClosedError);
+        assert.equal(source.closed, true);
+        assert.deepEqual(results[4], { status: "fulfilled", value: 2 });
+        assert.ok(results.length <= 5 + options.concurrency, `${results.length} results`);
+        await closing;
+      });
+    }
+  }
+
+  test("gives with settled: true what became of every item, if the pool is closed after the last was read", async () => {
+    await using _ = leakCheck();
+    await using pool = await WorkerPool.open({ size: 1 });
+    const results: unknown[] = [];
+
+    for await (const result of pool.map((n: number) => add(n, 1), [1, 2], { settled: true })) {
+      if (results.push(result) === 2) await pool.close();
+    }
+
+    assert.deepEqual(results, [
+      { status: "fulfilled", value: 2 },
+      { status: "fulfilled", value: 3 },
+    ]);
+  });
+
+  test("ends with settled: true in a pool that is not open, whatever the function makes of it", async () => {
+    const pool = new WorkerPool({ size: 1 });
+    const wrapped = async (n: number): Promise<number> => {
+      throw new Error("wrapped", { cause: await rejection(add.with({ pool })(n, 1)) });
+    };
+    for (const map of [(n: number) => add(n, 1), wrapped]) {
+      const source = endlessly(1);
+
+      const error = await rejection(pool.map(map, source, { settled: true }).next());
+
+      assert.ok(error instanceof PoolClosedError);
+      assert.match(error.message, /not been opened: await its open/);
+      assert.equal(source.closed, true);
+    }
+    await pool.close();
   });
 
   test("cancels the calls of a routine that are under way when its signal fires, and closes its source", async () => {

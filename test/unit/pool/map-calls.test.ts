@@ -287,6 +287,43 @@ describe("mapCalls of settling calls", () => {
   });
 });
 
+test("a refusal ends the map after the results under way, closes the source, and drops the item read", async () => {
+  for (const ordered of [true, false]) {
+    const calls = useCalls();
+    const refused = new Error("closed");
+    let closed = false;
+    let open = true;
+    function* source() {
+      try {
+        yield* numbers();
+      } finally {
+        closed = true;
+      }
+    }
+    const refusal = () => (open ? undefined : refused);
+    const options = { concurrency: 3, ordered, signal: undefined, refusal };
+    const results = mapCalls(settling(calls.call), source(), options);
+    const first = results.next();
+    await turn();
+
+    open = false;
+    calls.resolve(0);
+    assert.deepEqual((await first).value, { status: "fulfilled", value: 0 });
+    const second = results.next();
+    await turn();
+    assert.deepEqual(calls.underWay(), [1, 2]);
+    calls.reject(1, refused);
+    assert.deepEqual((await second).value, { status: "rejected", reason: refused });
+    const third = results.next();
+    calls.resolve(2);
+    assert.deepEqual((await third).value, { status: "fulfilled", value: 2 });
+
+    await assert.rejects(results.next(), refused);
+    assert.equal(closed, true);
+    assert.deepEqual(await results.next(), { done: true, value: undefined });
+  }
+});
+
 describe("resolveMapOptions", () => {
   test("allows 16 calls per worker unless told otherwise", () => {
     assert.deepEqual(resolveMapOptions({}, 3), {

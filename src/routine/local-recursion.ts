@@ -14,7 +14,15 @@ const NOT_CODE = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\
 /** What stands before a call, in the same statement, when its promise is awaited, returned or kept. */
 const IS_USED = /(?:\b(?:await|return)\b|(?<![=!<>])=(?![=>]))[^;{}]*$/;
 /** What stands before a name that is given another meaning inside the body. */
-const IS_BOUND = /\b(?:const|let|var|function\s*\*?|class)\s+(?:[{[][^;=]*)?$/;
+const IS_BOUND = /\b(?:const|let|var|function|class)\b\s*\*?\s*(?:[{[][^;=]*)?$/;
+/** The same for a later one of several declared together; {@link ENDS_BINDING} has to follow. */
+const IS_BOUND_LATER = /\b(?:const|let|var)\b[^;]*,\s*$/;
+/** What stands after a name that is only declared, or that is assigned to. */
+const ENDS_BINDING = /^\s*(?:[,;}\]]|=(?![=>])|$)/;
+/** What stands after the parameters of a function, or after `catch (…)`. */
+const OPENS_BODY = /^\s*(?:=>|\{)/;
+/** What stands before parentheses that a block follows, and that declare no parameters. */
+const IS_CONTROL = /\b(?:if|while|for|for\s+await|switch|with)\s*$/;
 const NAME_PART = /[\p{ID_Continue}$]/u;
 
 /** Identities that have been warned of: a module that is evaluated again declares its routines again. */
@@ -49,15 +57,51 @@ export function warnOfLocalRecursion(body: (...args: never[]) => unknown, id: st
  * @param name Its name in that text.
  */
 function awaitsItself(code: string, name: string): boolean {
-  const parameters = code.indexOf(")");
   let found = false;
   for (let at = code.indexOf(name); at !== -1; at = code.indexOf(name, at + name.length)) {
     const [before, after] = [code.slice(0, at), code.slice(at + name.length)];
-    if (NAME_PART.test(before.at(-1) ?? "") || NAME_PART.test(after[0] ?? "") || /\.\s*$/.test(before))
+    if (
+      NAME_PART.test(before.at(-1) ?? "") ||
+      NAME_PART.test(after[0] ?? "") ||
+      /(?<!\.\.)\.\s*$/.test(before)
+    )
       continue;
     const isCall = /^\s*\(/.test(after);
-    if (IS_BOUND.test(before) || (at < parameters && !isCall)) return false;
+    if (IS_BOUND.test(before) || (IS_BOUND_LATER.test(before) && ENDS_BINDING.test(after))) return false;
+    if (/^\s*=>/.test(after) || isInParameters(code, at)) return false;
     found ||= isCall && IS_USED.test(before);
   }
   return found;
+}
+
+/**
+ * Whether a position is among the parameters of some function or in `catch (…)`: in parentheses, at any depth, that a
+ * body follows. What a default value calls counts as well, for the sake of silence.
+ */
+function isInParameters(code: string, position: number): boolean {
+  let closed = 0;
+  for (let at = position - 1; at >= 0; at -= 1) {
+    const character = code.charAt(at);
+    if (")]}".includes(character)) closed += 1;
+    else if ("([{".includes(character) && closed > 0) closed -= 1;
+    else if (
+      character === "(" &&
+      !IS_CONTROL.test(code.slice(0, at)) &&
+      OPENS_BODY.test(code.slice(endOfGroup(code, at)))
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Where the bracket that opens here has been closed: after the closing one, or the end of the text. */
+function endOfGroup(code: string, opening: number): number {
+  let open = 0;
+  for (let at = opening; at < code.length; at += 1) {
+    const character = code.charAt(at);
+    if ("([{".includes(character)) open += 1;
+    else if (")]}".includes(character) && --open === 0) return at + 1;
+  }
+  return code.length;
 }

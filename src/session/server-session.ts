@@ -76,14 +76,16 @@ export class ServerSession implements SessionHalf {
    * Sends what has been written, and that no task is started but those that have come: the process is about to end,
    * and the event loop turns no more.
    *
+   * @param unasked Whether the process ends by itself, without having been told to.
    * @param untilMs When to give up on a client that does not read, as `performance.now()` counts.
    */
-  leave(detail: string, untilMs: number): void {
+  leave(detail: string, { unasked, untilMs }: { readonly unasked: boolean; readonly untilMs: number }): void {
     this.connection.writer.goAway({
       lastStream: this.#lastStream,
       code: NackCode.DRAINING,
       detail,
       graceMs: 0,
+      unasked,
     });
     this.connection.sendBeforeExit(untilMs);
   }

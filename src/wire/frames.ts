@@ -105,6 +105,8 @@ export interface GoAway {
   readonly detail: string;
   /** Time granted to streams in flight, in milliseconds. */
   readonly graceMs: number;
+  /** The process ends by itself, without having been told to. Default: it has been told. */
+  readonly unasked?: boolean;
 }
 
 /** The task was not started. */

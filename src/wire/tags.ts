@@ -129,6 +129,7 @@ export const GoAwayTag = {
   Code: 0x10,
   Detail: 0x1a,
   GraceMs: 0x20,
+  Unasked: 0x320,
 } as const;
 
 export const WindowTag = {

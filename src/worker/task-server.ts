@@ -149,14 +149,16 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /**
    * The process is about to end, and the event loop turns no more: refuses every task whose body has not started, and
-   * sends those refusals and all results that there are. What is running is lost with the process.
+   * sends those refusals and all results that there are. What is running is lost with the process: unasked, if it has
+   * not been told to drain before.
    */
   leave(): void {
+    const unasked = !this.#draining;
     this.#draining = true;
     this.#spared = undefined;
     this.active.declineAll(NackCode.DRAINING, SHUTTING_DOWN);
     const untilMs = performance.now() + LEAVE_MS;
-    for (const session of this.#sessions) session.leave(SHUTTING_DOWN, untilMs);
+    for (const session of this.#sessions) session.leave(SHUTTING_DOWN, { unasked, untilMs });
   }
 
   /** Closes every connection, once what was written has left. */

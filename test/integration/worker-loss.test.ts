@@ -1,7 +1,13 @@
 /** Workers that die with calls in their hands: every call settles, none runs twice, the pool recovers. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { NoWorkersAvailableError, ProcessWorker, WorkerLostError, WorkerPool } from "../../src/index.ts";
+import {
+  NoWorkersAvailableError,
+  ProcessWorker,
+  WorkerLostError,
+  WorkerPool,
+  WorkerProxy,
+} from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";
@@ -108,15 +114,46 @@ describe("WorkerLostError tells how the worker ended", () => {
     await using _ = leakCheck();
     await using _pool = await WorkerPool.open({ size: 1, respawn: false });
 
-    const { worker, code, fault, message } = await lossOf(exitWith(3, "last words"));
+    const { worker, code, fault, message, reason } = await lossOf(exitWith(3, "last words"));
 
     assert.match(message, /code 3/);
+    assert.equal(reason, "lost");
     assert.equal(worker.exitCode, 3);
     assert.equal(worker.signal, undefined);
     assert.match(worker.stderr ?? "", /last words/);
     assert.equal(code, "ERR_MERINO_WORKER_LOST");
     assert.equal(fault, "worker");
   });
+
+  test("when a body calls process.exit(0), which nobody has asked for", async () => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
+
+    const { worker, reason } = await lossOf(exitWith(0));
+
+    assert.deepEqual([worker.exitCode, reason], [0, "lost"]);
+  });
+
+  for (const carrier of ["a socket", "TCP"]) {
+    test(`as lost, when it was found and its body ends it, over ${carrier}`, async () => {
+      await using _ = leakCheck();
+      const modules = [new URL("./fixtures/pool-routines.ts", import.meta.url)];
+      const ends = [
+        (pool: WorkerProxy) => exitWith.with({ pool })(0),
+        (pool: WorkerProxy) => exitWith.with({ pool })(3),
+        (pool: WorkerProxy) => throwOutside.with({ pool })(),
+      ];
+      for (const end of ends) {
+        await using worker = await ProcessWorker.open({ host: "127.0.0.1", modules });
+        const { socket: _socket, ...remote } = worker.metadata;
+        const record = carrier === "TCP" ? remote : worker.metadata;
+        await using proxy = await WorkerProxy.open({ workers: [record] });
+        await add.with({ pool: proxy })(1, 2);
+
+        assert.equal((await lossOf(end(proxy))).reason, "lost");
+      }
+    });
+  }
 
   test("when a body aborts the process", async () => {
     await using _ = leakCheck();

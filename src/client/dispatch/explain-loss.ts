@@ -28,7 +28,7 @@ export function explainLoss(
 /**
  * Whether a worker that is gone was stopped, or was lost unasked.
  *
- * @param leaving Whether it had said that it ends, before the connection did.
+ * @param leaving Whether it had said that it ends as it was told to, before the connection did.
  */
 export function lossReason(leaving: boolean, { exitCode = 0, signal, culprit }: LostWorker): LossReason {
   // One that does not end in time is killed.

@@ -26,8 +26,8 @@ export interface ConnectOptions {
 export interface MemberConnectionEvents {
   /** The worker has greeted, and is the one that was expected. */
   greeted(session: ClientSession, hello: Hello): void;
-  /** The worker takes no new root calls. */
-  draining(): void;
+  /** The worker takes no new root calls: as it was told to, or since its process ends by itself. */
+  draining(asked: boolean): void;
   /** A batch of responses has been delivered, or the connection can be written to again. Called without a `this`. */
   readonly progress: () => void;
   /** The last event: no connection could be made. */
@@ -142,7 +142,7 @@ export class MemberConnection {
 
   #goAway(frame: GoAway): void {
     if (frame.code === NackCode.DRAINING) {
-      if (!this.#over) this.#events.draining();
+      if (!this.#over) this.#events.draining(frame.unasked !== true);
       return;
     }
     this.#farewell = this.#farewellOf(frame);

@@ -91,7 +91,7 @@ export class Member implements Candidate, ReadyMember {
 
   /** It has announced that it takes no new root calls. */
   draining = false;
-  /** It has said so itself, on this connection: it ends, or is replaced. */
+  /** It has said so itself, on this connection: it ends as it was told to, or is replaced. */
   leaving = false;
   /** Version and capabilities from its Hello. */
   peer: Hello | undefined;
@@ -107,8 +107,8 @@ export class Member implements Candidate, ReadyMember {
       this.#enter({ kind: "ready", session });
       this.#events.ready(this);
     },
-    draining: () => {
-      this.leaving = true;
+    draining: (asked) => {
+      if (asked) this.leaving = true;
       this.startDraining();
       this.#ready.waiter?.drain(this);
     },

@@ -14,6 +14,7 @@ export function encodeGoAway(goAway: GoAway): Uint8Array {
     .uint(GoAwayTag.Code, goAway.code)
     .text(GoAwayTag.Detail, goAway.detail)
     .uint(GoAwayTag.GraceMs, goAway.graceMs)
+    .flag(GoAwayTag.Unasked, goAway.unasked === true)
     .finish();
 }
 
@@ -25,7 +26,12 @@ export function encodeGoAway(goAway: GoAway): Uint8Array {
 export function decodeGoAway(bytes: Uint8Array, start: number, end: number): GoAway {
   const scanner = new FieldScanner();
   scanner.reset(bytes, start, end);
-  const goAway = { lastStream: 0, code: 0, detail: "", graceMs: 0 };
+  const goAway: { -readonly [Field in keyof GoAway]: GoAway[Field] } = {
+    lastStream: 0,
+    code: 0,
+    detail: "",
+    graceMs: 0,
+  };
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
       case GoAwayTag.LastStream:
@@ -39,6 +45,9 @@ export function decodeGoAway(bytes: Uint8Array, start: number, end: number): GoA
         break;
       case GoAwayTag.GraceMs:
         goAway.graceMs = scanner.uint53();
+        break;
+      case GoAwayTag.Unasked:
+        if (scanner.flag()) goAway.unasked = true;
         break;
       default:
         scanner.skipUnknown(tag, FIELDS);

@@ -182,8 +182,8 @@ function bindFrame(frame: FrameModel): Frame {
       return create(FrameSchema, { body: { case: "hello", value } });
     }
     case "GoAway": {
-      const { lastStream, code, detail, graceMs } = frame.goAway;
-      const value = { lastStream, code: code as 0, detail, graceMs: BigInt(graceMs) };
+      const { lastStream, code, detail, graceMs, unasked = false } = frame.goAway;
+      const value = { lastStream, code: code as 0, detail, graceMs: BigInt(graceMs), unasked };
       return create(FrameSchema, { body: { case: "goaway", value } });
     }
     case "Window":
@@ -401,7 +401,16 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     record({
       kind: fc.constant("GoAway" as const),
       stream: fc.constant(0 as const),
-      goAway: record({ lastStream: uint32(), code, detail: text(), graceMs: uint53() }),
+      goAway: fc.record(
+        {
+          lastStream: uint32(),
+          code,
+          detail: text(),
+          graceMs: uint53(),
+          unasked: fc.constant(true as const),
+        },
+        { requiredKeys: ["lastStream", "code", "detail", "graceMs"], noNullPrototype: true },
+      ),
     }),
     record({ kind: fc.constant("Window" as const), stream: uint32(), bytes: uint53() }),
     record({

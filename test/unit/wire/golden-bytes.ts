@@ -174,6 +174,15 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     frame: { kind: "GoAway", stream: 0, goAway: { lastStream: 5, code: 3, detail: "bye", graceMs: 5_000 } },
   },
   {
+    name: "the farewell of a process that ends by itself",
+    hex: "0a0e 2a0c 0805 1003 1a03627965 a00601",
+    frame: {
+      kind: "GoAway",
+      stream: 0,
+      goAway: { lastStream: 5, code: 3, detail: "bye", graceMs: 0, unasked: true },
+    },
+  },
+  {
     name: "a stream's window",
     hex: "0a08 0803 3204 08808004",
     frame: { kind: "Window", stream: 3, bytes: 65_536 },

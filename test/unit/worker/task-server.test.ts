@@ -326,7 +326,21 @@ test("TaskServer that leaves sends what is finished, and refuses what has not st
   assert.equal(waiting.outcomes.length, 0);
   assert.equal(pair.worker.starts - starts, 4);
   assert.deepEqual(
-    client.goAways.map(({ code, lastStream }) => ({ code, lastStream })),
-    [{ code: NackCode.DRAINING, lastStream: calls.at(-1)?.stream }],
+    client.goAways.map(({ code, lastStream, unasked }) => ({ code, lastStream, unasked })),
+    [{ code: NackCode.DRAINING, lastStream: calls.at(-1)?.stream, unasked: true }],
+  );
+});
+
+test("TaskServer that leaves after it was told to drain does not say that it ends unasked", async () => {
+  await using pair = await connect({});
+  const { client, worker } = pair;
+
+  worker.tasks.drain();
+  worker.tasks.leave();
+  await eventually(() => client.goAways.length === 2);
+
+  assert.deepEqual(
+    client.goAways.map(({ unasked }) => unasked),
+    [undefined, undefined],
   );
 });

@@ -613,6 +613,25 @@ describe("CallDispatcher", () => {
     });
   }
 
+  test("calls the call that a process took with it lost, and sends one that it has not started to another worker", async () => {
+    await using t = useDispatcher({ exitCode: 0 });
+    const gate = useGate();
+    t.add("a", { wait: gate.body });
+    const call = rejection(t.call("wait"));
+    await eventually(() => gate.count() === 1);
+
+    t.worker("a").tasks.leave();
+    await eventually(() => t.membership.get("a")?.draining);
+    const next = t.call("add", [1, 2]);
+    t.carrier("a").cut();
+    t.add("b", { add: (x, y) => Number(x) + Number(y) });
+
+    const error = await call;
+    assert.ok(error instanceof WorkerLostError);
+    assert.equal(error.reason, "lost");
+    assert.equal(await next, 3);
+  });
+
   test("takes a cancelled call off the queue; its body never starts", async () => {
     await using t = useDispatcher({ quorum: 1 });
     const controller = new AbortController();

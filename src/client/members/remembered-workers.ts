@@ -2,14 +2,19 @@
  * The workers that are allowed as members and have no place. Former members, which were evicted and are acceptable
  * again, or made way for a preferred worker, return first. The others wait: they came when all places were taken, or had
  * a place and were not reached. This file says who comes next; whether there is a place is up to `membership.ts`. The
- * number of those that wait is bounded.
+ * number of those that wait is bounded: where there are too many, those that were not reached give way to newcomers.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Unreached } from "./member.ts";
 
-/** The most workers that wait; those that return are not counted. */
-const MAX_WAITING = 1024;
+/**
+ * The most workers that wait; those that return are not counted. A `StaticDiscovery` may name as many, all at once, and
+ * any of them may be the only one that lives.
+ */
+const MAX_WAITING = 10_000;
+/** How many of those that wait are told of. Each call that fails tells of them. */
+const MAX_TOLD = 1024;
 
 /** One worker without a place. */
 export interface RememberedWorker {
@@ -25,6 +30,8 @@ export class RememberedWorkers {
   readonly #returning = new Map<string, RememberedWorker>();
   /** Refused for capacity, or not reached. Oldest first. */
   readonly #waiting = new Map<string, RememberedWorker>();
+  /** Uids of those that wait and were not reached. The one tried the longest ago first. */
+  readonly #unreached = new Set<string>();
 
   get size(): number {
     return this.#returning.size + this.#waiting.size;
@@ -44,9 +51,18 @@ export class RememberedWorkers {
     this.#returning.set(worker.uid, { worker, unreached: undefined });
   }
 
-  /** Adds a worker behind those that wait; does nothing if there are too many. */
+  /**
+   * Adds a worker behind those that wait. If there are too many, one that has not been tried takes the place of one that
+   * was not reached; without any, and for one that was not reached itself, it does nothing.
+   */
   addLast(worker: WorkerMetadata, unreached?: Unreached): void {
-    if (this.#waiting.size < MAX_WAITING) this.#waiting.set(worker.uid, { worker, unreached });
+    if (this.#waiting.size >= MAX_WAITING) {
+      const [unlikely] = unreached === undefined ? this.#unreached : [];
+      if (unlikely === undefined) return;
+      this.delete(unlikely);
+    }
+    this.#waiting.set(worker.uid, { worker, unreached });
+    if (unreached !== undefined) this.#unreached.add(worker.uid);
   }
 
   /** Replaces the record of a remembered worker. One whose address has changed counts as not tried. */
@@ -56,6 +72,7 @@ export class RememberedWorkers {
       if (known === undefined) continue;
       const moved = known.worker.address !== worker.address || known.worker.socket !== worker.socket;
       list.set(worker.uid, { worker, unreached: moved ? undefined : known.unreached });
+      if (moved) this.#unreached.delete(worker.uid);
     }
   }
 
@@ -63,10 +80,12 @@ export class RememberedWorkers {
   delete(uid: string): void {
     this.#returning.delete(uid);
     this.#waiting.delete(uid);
+    this.#unreached.delete(uid);
   }
 
   /** Takes out the first that has not been tried. */
   takeUntried(): RememberedWorker | undefined {
+    if (this.#unreached.size === this.size) return undefined; // without a look at each of them
     return this.#takeFirst(({ unreached }) => unreached === undefined);
   }
 
@@ -90,10 +109,15 @@ export class RememberedWorkers {
     );
   }
 
-  /** Why each has no place: former members first, then those that wait, oldest first. */
+  /** Why they have no place: former members first, then those that wait, oldest first, of very many only some. */
   refusals(places: number): Refusal[] {
     const taken = `all ${places} places for discovered workers are taken`;
-    return [...this.#returning.values(), ...this.#waiting.values()].map(({ worker, unreached }) => ({
+    const told = [...this.#returning.values()];
+    for (const remembered of this.#waiting.values()) {
+      if (told.length >= this.#returning.size + MAX_TOLD) break;
+      told.push(remembered);
+    }
+    return told.map(({ worker, unreached }) => ({
       uid: worker.uid,
       reason: "capacity",
       detail:
@@ -106,13 +130,14 @@ export class RememberedWorkers {
   clear(): void {
     this.#returning.clear();
     this.#waiting.clear();
+    this.#unreached.clear();
   }
 
   #takeFirst(fits: (remembered: RememberedWorker) => boolean): RememberedWorker | undefined {
     for (const list of [this.#returning, this.#waiting]) {
       for (const [uid, remembered] of list) {
         if (!fits(remembered)) continue;
-        list.delete(uid);
+        this.delete(uid);
         return remembered;
       }
     }

@@ -370,6 +370,16 @@ describe("Membership", () => {
     assert.deepEqual(t.uids(), ["b"]);
   });
 
+  test("reaches the only one that lives behind any number of dead ones, seen all at once", async () => {
+    using t = useMembership({ capacity: 1, greet: greetAs(), dead: (uid) => uid !== "live" });
+
+    for (let n = 0; n < 1_500; n += 1) t.see("worker-added", `dead ${n}`);
+    t.see("worker-added", "live");
+
+    await eventually(() => t.ready().includes("live"));
+    assert.deepEqual(t.uids(), ["live"]);
+  });
+
   test("gives the place of a member that was not reached to one that has moved since", async () => {
     using t = useMembership({ capacity: 1, greet: greetAs(), dead: () => t.connected.at(-1) !== "a:2" });
     for (const uid of ["a", "b"]) t.see("worker-added", uid);

@@ -112,7 +112,11 @@ function callGenerator(
 
 /** Takes the library's frames off an error of its own: they may be so many that the program's do not show. */
 function showCaller(error: unknown, below: (...parameters: never[]) => unknown): void {
-  if (isMerinoError(error)) Error.captureStackTrace(error, below);
+  try {
+    if (isMerinoError(error)) Error.captureStackTrace(error, below);
+  } catch {
+    // One that is frozen shows the frames that it has: a call never throws.
+  }
 }
 
 /** A generator whose first `next()` rejects. */

@@ -106,6 +106,7 @@ class Fleet {
       members: this.#membership,
       supply: {
         memberDue: true,
+        replacementDue: true,
         lastStartError: undefined,
         describeLoss: async ({ uid }) => ({ uid }),
         unresponsive() {},

@@ -4,6 +4,7 @@
  */
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
+import { isFixedList } from "../discovery/fixed-list.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
@@ -66,6 +67,12 @@ export class WorkerSupply implements MemberSupply {
     // No more members than those that are connecting, or will connect again, can become ready; there must be
     // enough of them.
     return this.#membership.enough;
+  }
+
+  get replacementDue(): boolean {
+    if (this.#surroundings.workerDue?.() === true) return true;
+    if (this.#discovery === undefined || this.#discoveryOver) return this.#membership.enough;
+    return !isFixedList(this.#discovery) || this.#membership.refusals().length > 0;
   }
 
   get lastStartError(): Error | undefined {

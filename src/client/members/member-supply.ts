@@ -17,6 +17,8 @@ export interface Suspicion {
 export interface MemberSupply {
   /** Whether a member may still become ready: found by a discovery, started as a replacement, or connecting now. */
   readonly memberDue: boolean;
+  /** Whether anybody may come in the place of a worker that has ended; a fixed list names nobody else. */
+  readonly replacementDue: boolean;
   /** The last reason why no worker could be started or found. */
   readonly lastStartError: Error | undefined;
   /** Tells what is known about a lost worker, within a short time. */

@@ -14,7 +14,7 @@ import type { Members, Placement } from "../placement/placement.ts";
 export interface UntriedQueueOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "untried">;
-  readonly supply: Pick<MemberSupply, "memberDue" | "lastStartError">;
+  readonly supply: Pick<MemberSupply, "replacementDue" | "lastStartError">;
   /** How long a call waits for a member that is not ready, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -92,7 +92,7 @@ export class UntriedQueue implements Iterable<Call> {
   }
 
   #replacementDue({ refusals }: Call): boolean {
-    return refusals?.awaitsReplacement === true && this.#options.supply.memberDue;
+    return refusals?.awaitsReplacement === true && this.#options.supply.replacementDue;
   }
 
   /** Nobody is ready for it: from here on its time runs, unless it does already. */

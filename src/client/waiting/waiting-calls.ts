@@ -22,7 +22,7 @@ import { UntriedQueue } from "./untried-queue.ts";
 export interface WaitingCallsOptions {
   readonly members: Members;
   readonly placement: Pick<Placement, "place" | "untried" | "anyTaker">;
-  readonly supply: Pick<MemberSupply, "memberDue" | "lastStartError">;
+  readonly supply: Pick<MemberSupply, "memberDue" | "replacementDue" | "lastStartError">;
   /** How long calls wait for a member when there is none for them, in milliseconds. */
   readonly timeoutMs: number;
 }

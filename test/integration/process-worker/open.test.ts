@@ -67,7 +67,8 @@ test("RunningWorker.close does not wait longer than its shortest grace", async (
   await using _leaks = leakCheck();
   const discovery = new LocalDiscovery("hurried");
   const worker = await ProcessWorker.open({ discovery });
-  await using pool = await WorkerPool.open({ discovery, ambient: false });
+  // The call may cross the announcement of the end; then it waits so long for another worker.
+  await using pool = await WorkerPool.open({ discovery, ambient: false, quorumTimeout: 5_000 });
   await add.with({ pool })(1, 2);
   const call = snooze.with({ pool })(600_000);
   call.catch(() => {});

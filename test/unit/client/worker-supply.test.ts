@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Membership } from "../../../src/client/members/membership.ts";
 import { type SupplySurroundings, WorkerSupply } from "../../../src/client/worker-supply.ts";
 import type { Discovery } from "../../../src/discovery/discovery.ts";
+import { StaticDiscovery } from "../../../src/discovery/static-discovery.ts";
 import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
 import { eventually } from "../../support/eventually.ts";
 import { MemoryDiscovery } from "../../support/memory-discovery.ts";
@@ -58,6 +59,18 @@ function useSupply(wish: { readonly quorum?: number; readonly surroundings?: Sup
       assert.equal(queue.size, 0);
     },
   };
+}
+
+for (const [named, workers, due] of [
+  ["records", [workerMetadata({ uid: "a" })], false],
+  ["records and an address", [workerMetadata({ uid: "a" }), "127.0.0.1:1"], true],
+] as const) {
+  test(`WorkerSupply ${due ? "expects somebody" : "expects nobody"} in the place of a worker of a list of ${named}`, () => {
+    const discovery = new StaticDiscovery(workers);
+    const supply = new WorkerSupply({ refusals: () => [] } as unknown as Membership, discovery);
+
+    assert.deepEqual([supply.memberDue, supply.replacementDue], [true, due]);
+  });
 }
 
 test("WorkerSupply says after 5 s that nobody was found, with the name of the place, and once", async () => {

@@ -98,6 +98,7 @@ function useDispatcher(wish: Wish = {}) {
     members: membership,
     supply: {
       memberDue: true,
+      replacementDue: true,
       lastStartError: wish.lastStartError,
       describeLoss: async (member) => ({ uid: member.uid, exitCode: wish.exitCode ?? 7 }),
       unresponsive() {},

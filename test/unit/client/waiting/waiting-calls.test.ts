@@ -57,6 +57,9 @@ function useWaiting(timeoutMs = 60_000) {
       get memberDue(): boolean {
         return world.memberDue;
       },
+      get replacementDue(): boolean {
+        return world.memberDue;
+      },
       lastStartError: undefined,
     },
   });

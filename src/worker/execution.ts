@@ -24,6 +24,7 @@ import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
 import { ImportFailedError } from "./import-failed-error.ts";
 import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { Runnable, RunQueue } from "./run-queue.ts";
+import { SHUTTING_DOWN } from "./shutting-down.ts";
 
 /** The worker as an execution sees it. */
 export interface ExecutionHost extends TaskHost {
@@ -41,9 +42,6 @@ export interface ExecutionHost extends TaskHost {
   /** The body was started and has not settled at once. */
   suspended(execution: Execution): void;
 }
-
-/** Why a task is refused while its worker ends. */
-export const SHUTTING_DOWN = "the worker is shutting down";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";

@@ -21,12 +21,13 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
-import { type Execution, type ExecutionHost, SHUTTING_DOWN } from "./execution.ts";
+import type { Execution, ExecutionHost } from "./execution.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
 import { abortReason, type DescriptorOrigin, IncomingTask, type TaskHost } from "./incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
+import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
 
 /** Parts and settings of a task server. */

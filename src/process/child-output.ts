@@ -90,7 +90,8 @@ export class ChildOutput {
 
   get #isWriting(): boolean {
     const { stdout, stderr } = this.#destinations;
-    return outputTo(stdout).isWriting || outputTo(stderr).isWriting;
+    // Asked of the stream itself: a write() replaced by somebody may never call back.
+    return stdout.writableLength > 0 || stderr.writableLength > 0;
   }
 
   /** The end of what the process wrote to standard error, cut to whole lines if it contains any. */
@@ -147,11 +148,6 @@ class Output {
 
   constructor(destination: Writable) {
     this.#destination = destination;
-  }
-
-  /** Whether something has not been written yet. */
-  get isWriting(): boolean {
-    return this.#pending > 0;
   }
 
   write(chunk: Buffer, source: Readable): void {

@@ -3,6 +3,7 @@
  * It stands in for the session while it holds some, and then gives the carrier back to it. What came first stays first;
  * the end of the connection comes after the batches before it.
  */
+import { errorText } from "../../internal/error-text.ts";
 import type { OutputForwarded } from "../../internal/worker-outputs.ts";
 import type { Carrier, CarrierEvents } from "../../session/carrier.ts";
 
@@ -21,7 +22,11 @@ export class HeldBatches implements CarrierEvents {
     this.#session = carrier.events;
     this.#forwarded = forwarded;
     carrier.events = this;
-    void this.#release(carrier);
+    this.#release(carrier).catch((error: unknown) => {
+      carrier.events = this.#session;
+      carrier.destroy(error instanceof Error ? error : new Error(errorText(error)));
+      if (this.#end !== undefined) this.#session?.closed(this.#end.error);
+    });
   }
 
   batch(bytes: Uint8Array, start: number, end: number): void {
@@ -37,7 +42,7 @@ export class HeldBatches implements CarrierEvents {
     this.#end = { error };
   }
 
-  /** Rejects never: a session throws nothing. */
+  /** Rejects with what a session throws, which is a fault of this library: the connection ends with it. */
   async #release(carrier: Carrier): Promise<void> {
     const session = this.#session;
     for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {

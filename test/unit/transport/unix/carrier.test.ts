@@ -527,6 +527,32 @@ test("UnixCarrier has what follows printed output wait until that is passed on, 
   assert.equal(output.waiting, 0);
 });
 
+test("UnixCarrier ends with what the session throws at a batch that had to wait", async () => {
+  await using leaks = leakCheck();
+  const printed = new FakePrinted();
+  await using served = await serve(leaks, "s", printed);
+  const output = passing();
+  const carrier = await connectUnix(served.path, { maxBatchBytes: MAX_BATCH, forwarded: output.forwarded });
+  const caller = watch(carrier);
+  const fault = new TypeError("no such field");
+  const { events } = carrier;
+  assert.ok(events);
+  carrier.events = {
+    ...events,
+    batch() {
+      throw fault;
+    },
+  };
+  const { carrier: worker } = await served.next();
+
+  printed.print(1);
+  worker.send(batch("one"));
+  await output.pass();
+  await eventually(() => caller.ends.length === 1);
+
+  assert.deepEqual(caller.ends, [fault]);
+});
+
 test("UnixCarrier sends no answer before the pipes have taken what was printed", async () => {
   await using leaks = leakCheck();
   const printed = new FakePrinted();

@@ -17,7 +17,15 @@ export const LAYERS = [
 ];
 
 /** The same for the folders of `src/client/`. */
-export const CLIENT_LAYERS = [["dispatch"], ["waiting"], ["placement"], ["call"], ["members"]];
+export const CLIENT_LAYERS = [
+  ["dispatch"],
+  ["waiting"],
+  ["placement"],
+  ["call"],
+  ["membership"],
+  ["members"],
+  ["connection"],
+];
 
 /** Where a program, a worker or a thread begins: everything in `src/` is for one of them. */
 const ENTRIES = ["index.ts", "cli/merino.ts", "host/main.ts", "host/listener/thread.ts"].map(

@@ -16,7 +16,7 @@ import { LeastBusyBalancer } from "../src/balancer/least-busy-balancer.ts";
 import { RoundRobinBalancer } from "../src/balancer/round-robin-balancer.ts";
 import { StickyBalancer } from "../src/balancer/sticky-balancer.ts";
 import { CallDispatcher } from "../src/client/dispatch/call-dispatcher.ts";
-import { Membership } from "../src/client/members/membership.ts";
+import { Membership } from "../src/client/membership/membership.ts";
 import type { RoutineDefinition } from "../src/identity/routine-definition.ts";
 import { processReferences } from "../src/routine/process-references.ts";
 import { DEFAULT_LIMITS } from "../src/session/limits.ts";

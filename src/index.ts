@@ -23,7 +23,7 @@ export type {
 // Pools, and what can be seen of them: docs/pools.md
 
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
-export type { ExplainedMember, Explanation } from "./client/members/explanation.ts";
+export type { ExplainedMember, Explanation } from "./client/membership/explanation.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";

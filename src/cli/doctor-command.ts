@@ -3,7 +3,7 @@
  * changes nothing.
  */
 import { Command } from "commander";
-import { judgeAdmission } from "../client/members/admission.ts";
+import { judgeAdmission } from "../client/membership/admission.ts";
 import { errorText } from "../internal/error-text.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-directory.ts";

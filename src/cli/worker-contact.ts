@@ -1,6 +1,6 @@
 /** Requests of commands to a single worker: whether it is there, how long it has been idle, and to end. */
-import { connectWorker, makeHello } from "../client/members/connect-worker.ts";
-import { probeWorker } from "../client/members/probe-worker.ts";
+import { connectWorker, makeHello } from "../client/connection/connect-worker.ts";
+import { probeWorker } from "../client/connection/probe-worker.ts";
 import { WorkerConnection } from "../client/worker-connection.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 

@@ -18,11 +18,11 @@ import { socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { connectWorker, makeHello } from "./connection/connect-worker.ts";
+import { DescribedWorker } from "./connection/described-worker.ts";
+import { localSocketOf } from "./connection/local-socket.ts";
+import { probeWorker } from "./connection/probe-worker.ts";
 import { findControlSocket } from "./control-socket.ts";
-import { localSocketOf } from "./members/admission.ts";
-import { connectWorker, makeHello } from "./members/connect-worker.ts";
-import { DescribedWorker } from "./members/described-worker.ts";
-import { probeWorker } from "./members/probe-worker.ts";
 import { WorkerProxy } from "./worker-proxy.ts";
 
 /** How a {@link WorkerConnection} waits. */

@@ -15,15 +15,15 @@ import type { Definable } from "../session/definitions.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { connectWorker, makeHello } from "./connection/connect-worker.ts";
+import { createUnreachableWarning } from "./connection/unreachable-warning.ts";
 import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
 import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
 import { MadeParts } from "./made-parts.ts";
-import { isOfPool } from "./members/admission.ts";
-import { connectWorker, makeHello } from "./members/connect-worker.ts";
-import { type Explanation, explainMember } from "./members/explanation.ts";
-import { Membership } from "./members/membership.ts";
-import { createUnreachableWarning } from "./members/unreachable-warning.ts";
+import { type Explanation, explainMember } from "./membership/explanation.ts";
+import { Membership } from "./membership/membership.ts";
+import { isOfPool } from "./membership/pool-label.ts";
 import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
 import {
   CONNECT_TIMEOUT_MS,

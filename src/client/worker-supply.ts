@@ -1,6 +1,6 @@
 /**
  * Where the members of a proxy come from: its discovery, which is watched here, and the pool around it, if there
- * is one. It hands events on; `members/membership.ts` decides who becomes a member.
+ * is one. It hands events on; `membership/membership.ts` decides who becomes a member.
  */
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
@@ -11,8 +11,8 @@ import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/t
 import { warn } from "../internal/warn.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Member } from "./members/member.ts";
-import type { MemberSupply, Suspicion } from "./members/member-supply.ts";
-import type { Membership } from "./members/membership.ts";
+import type { MemberSupply, Suspicion } from "./membership/member-supply.ts";
+import type { Membership } from "./membership/membership.ts";
 import { NOTICE_AFTER_MS, warnOfNothingFound } from "./nothing-found.ts";
 
 /** Knowledge of the pool about workers that it has started, and events about them for the pool. */

@@ -2,7 +2,7 @@
  * Reads a discovery that may be user code. Whatever it does, the reader gets well-formed events, an error, or
  * the end, and the signal ends it.
  *
- * It judges form only. `client/members/membership.ts` decides who becomes a member.
+ * It judges form only. `client/membership/membership.ts` decides who becomes a member.
  */
 
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";

@@ -5,8 +5,8 @@
  * allows, and never gets a proxy that was restored for a caller of this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
-import { isOfPool } from "../client/members/admission.ts";
-import type { Suspicion } from "../client/members/member-supply.ts";
+import type { Suspicion } from "../client/membership/member-supply.ts";
+import { isOfPool } from "../client/membership/pool-label.ts";
 import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-descriptor.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { SupplySurroundings } from "../client/worker-supply.ts";

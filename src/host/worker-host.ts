@@ -4,7 +4,7 @@
  * and tells it when to stop.
  */
 import { setImmediate } from "node:timers/promises";
-import { poolOf } from "../client/members/admission.ts";
+import { poolOf } from "../client/membership/pool-label.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { waitAtMost } from "../internal/time/wait.ts";

@@ -2,7 +2,7 @@
  * One worker in a slot, from its start until its process has gone: since when it serves, what it imports, whether it
  * is to be killed, and what can be said about its end. Starting and ending it is the slot's.
  */
-import type { Suspicion } from "../client/members/member-supply.ts";
+import type { Suspicion } from "../client/membership/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import type { Worker, WorkerExit } from "../process/worker.ts";

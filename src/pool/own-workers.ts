@@ -2,7 +2,7 @@
  * The workers that a pool spawns: a fixed number of places, each with a worker in it or one on its way. Starts and
  * ends them and answers questions about them; `worker-pool.ts` makes them members and announces them.
  */
-import type { Suspicion } from "../client/members/member-supply.ts";
+import type { Suspicion } from "../client/membership/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";

@@ -1,6 +1,6 @@
 /** The figures of a pool, as `stats()` returns them. Data only. */
 import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
-import type { ExplainedMember } from "../client/members/explanation.ts";
+import type { ExplainedMember } from "../client/membership/explanation.ts";
 
 /** Figures of a pool. Counters run from its opening. */
 export interface PoolStats extends Readonly<DispatchCounts> {

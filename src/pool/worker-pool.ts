@@ -4,8 +4,8 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { labelOfPool } from "../client/members/admission.ts";
-import type { Explanation } from "../client/members/explanation.ts";
+import type { Explanation } from "../client/membership/explanation.ts";
+import { labelOfPool } from "../client/membership/pool-label.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { currentScope, noteOpening, pushAmbient, runInScope } from "../context/scope.ts";

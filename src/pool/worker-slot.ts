@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import type { Suspicion } from "../client/members/member-supply.ts";
+import type { Suspicion } from "../client/membership/member-supply.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";

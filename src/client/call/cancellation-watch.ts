@@ -5,7 +5,7 @@
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Member } from "../members/member.ts";
-import type { MemberSupply } from "../members/member-supply.ts";
+import type { MemberSupply } from "../membership/member-supply.ts";
 
 /** A cancelled call, as it is watched. */
 export interface CancelledCall {

@@ -15,7 +15,7 @@ import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
 import type { Member } from "../members/member.ts";
-import type { MemberSupply } from "../members/member-supply.ts";
+import type { MemberSupply } from "../membership/member-supply.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";

@@ -14,7 +14,7 @@ import type { Call, CallLoss } from "../call/call.ts";
 import { refusalError } from "../call/refusal-record.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
-import type { MemberSupply } from "../members/member-supply.ts";
+import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";

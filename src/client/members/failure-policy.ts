@@ -7,7 +7,7 @@
  *
  * For the member: `keep` it. `back-off`: connect again after a pause. `strike`: count it, and evict the member after
  * several in a row. `version`, `codec` or `evicted`: evict it at once, and this word is the reason. A member is
- * evicted only when it breaks the protocol or a rule of admission (`admission.ts`); the faults of callers, of
+ * evicted only when it breaks the protocol or a rule of admission (`membership/admission.ts`); the faults of callers, of
  * routines and of the network evict nobody.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";

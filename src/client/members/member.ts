@@ -10,10 +10,14 @@ import type { ClientSession } from "../../session/client-session.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import type { Hello } from "../../wire/frames.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import {
+  type ConnectOptions,
+  MemberConnection,
+  type MemberConnectionEvents,
+} from "../connection/member-connection.ts";
+import { RECONNECT } from "../connection/reconnect-policy.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
-import { type ConnectOptions, MemberConnection, type MemberConnectionEvents } from "./member-connection.ts";
 import type { ReadyMember, ReadyMembers } from "./ready-members.ts";
-import { RECONNECT } from "./reconnect-policy.ts";
 import { AHEAD_US, MAX_BETWEEN_CHUNKS, MAX_TRANSFERS } from "./work-ahead.ts";
 
 /** The member's state; each state carries the data that belongs to it. */

@@ -7,7 +7,7 @@
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import { noTakerError } from "../call/refusal-record.ts";
-import type { MemberSupply } from "../members/member-supply.ts";
+import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 
 /** Parts and settings of the wait after a refusal. */

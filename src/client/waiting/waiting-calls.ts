@@ -10,8 +10,8 @@ import { NoWorkersAvailableError } from "../../errors/no-workers-available-error
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
-import type { MemberSupply } from "../members/member-supply.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";
+import type { MemberSupply } from "../membership/member-supply.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";

@@ -1,7 +1,7 @@
 /** When it is said that a discovery finds nobody, and what is said. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Membership } from "../../../src/client/members/membership.ts";
+import { Membership } from "../../../src/client/membership/membership.ts";
 import { type SupplySurroundings, WorkerSupply } from "../../../src/client/worker-supply.ts";
 import type { Discovery } from "../../../src/discovery/discovery.ts";
 import { StaticDiscovery } from "../../../src/discovery/static-discovery.ts";

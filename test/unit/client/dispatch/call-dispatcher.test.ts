@@ -6,7 +6,7 @@ import { LeastBusyBalancer } from "../../../../src/balancer/least-busy-balancer.
 import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { CallDispatcher } from "../../../../src/client/dispatch/call-dispatcher.ts";
 import type { TaskEvent } from "../../../../src/client/dispatch/task-event.ts";
-import { Membership } from "../../../../src/client/members/membership.ts";
+import { Membership } from "../../../../src/client/membership/membership.ts";
 import { Extension, HEADER_PLAIN } from "../../../../src/codec/format.ts";
 import type { CallOptions } from "../../../../src/context/dispatcher.ts";
 import type { RunningTask } from "../../../../src/context/task.ts";

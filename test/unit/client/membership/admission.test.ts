@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  type AdmissionRules,
-  judgeAdmission,
-  localSocketOf,
-} from "../../../../src/client/members/admission.ts";
+import { type AdmissionRules, judgeAdmission } from "../../../../src/client/membership/admission.ts";
 import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
@@ -59,16 +55,5 @@ describe("judgeAdmission", () => {
     assert.equal(judge({ tags: ["red"] }, { filter }), "filter");
     assert.equal(judge({ tags: ["blue"] }, { filter }), undefined);
     assert.deepEqual(asked, ["1.0.0", "1.0.0"]);
-  });
-});
-
-describe("localSocketOf", () => {
-  test("believes a socket of this host only, and an address that is one", () => {
-    const socketOf = (worker: Partial<WorkerMetadata>) => localSocketOf(workerMetadata(worker), "here");
-
-    assert.equal(socketOf({ socket: "/run/a", hostId: "here" }), "/run/a");
-    assert.equal(socketOf({ socket: "/run/a", hostId: "there" }), undefined);
-    assert.equal(socketOf({ address: "unix:/run/b" }), "/run/b");
-    assert.equal(socketOf({ address: "10.0.0.1:80" }), undefined);
   });
 });

@@ -1,7 +1,7 @@
 /** How often it is told that workers cannot be reached. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createUnreachableWarning } from "../../../../src/client/members/unreachable-warning.ts";
+import { createUnreachableWarning } from "../../../../src/client/connection/unreachable-warning.ts";
 import { WorkerProxy } from "../../../../src/client/worker-proxy.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { MemoryDiscovery } from "../../../support/memory-discovery.ts";

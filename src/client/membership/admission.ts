@@ -1,10 +1,11 @@
 /**
- * The admission gate: which workers may become members. One pure function for every path by which a
+ * The rules of admission: which workers may become members. One pure function for every path by which a
  * worker can arrive; whether there is a place for it is up to `membership.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { isVersionCompatible, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import { localSocketOf } from "../connection/local-socket.ts";
 
 /** The rules by which a worker is judged. */
 export interface AdmissionRules {
@@ -54,31 +55,4 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
     return { uid, reason: "filter", detail: "the pool's filter does not accept it" };
   }
   return undefined;
-}
-
-/** Under which name a worker's record says which pool has spawned it. */
-const POOL_LABEL = "merino.pool";
-
-/** The label in the records of a pool's own workers, by which its proxies in other processes recognise them. */
-export function labelOfPool(poolId: string): Readonly<Record<string, string>> {
-  return { [POOL_LABEL]: poolId };
-}
-
-/** The pool that has spawned a worker, as its record says; `undefined` if it names none. */
-export function poolOf(extra: WorkerMetadata["extra"]): string | undefined {
-  return extra[POOL_LABEL];
-}
-
-/** Whether a worker says that it has been spawned by this pool. This decides who comes first, and admits nobody. */
-export function isOfPool(worker: WorkerMetadata, poolId: string): boolean {
-  return poolOf(worker.extra) === poolId;
-}
-
-/**
- * The path of a worker's socket if it can be reached from here; undefined if only another carrier could reach the
- * worker.
- */
-export function localSocketOf(worker: WorkerMetadata, hostId: string): string | undefined {
-  if (worker.socket !== undefined && worker.hostId === hostId) return worker.socket;
-  return worker.address.startsWith("unix:") ? worker.address.slice("unix:".length) : undefined;
 }

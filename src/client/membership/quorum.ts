@@ -4,7 +4,7 @@
  * no verdict: once the first call may go out, nobody asks again.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { Member } from "./member.ts";
+import type { Member } from "../members/member.ts";
 
 /** Settings of a quorum. */
 export interface QuorumOptions {

@@ -6,7 +6,7 @@
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { Unreached } from "./member.ts";
+import type { Unreached } from "../members/member.ts";
 
 /**
  * The most workers that wait; those that return are not counted. A `StaticDiscovery` may name as many, all at once, and

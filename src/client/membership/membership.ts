@@ -1,20 +1,20 @@
 /**
  * The members of a proxy: who is one, who is remembered, and who was refused or evicted, and why. Every event
- * about a worker, whatever its source, goes through the one admission gate, and is about a uid: a worker is
+ * about a worker, whatever its source, goes through the same rules of admission, and is about a uid: a worker is
  * in at most one of these places at a time.
  */
 import type { DiscoveryEvent } from "../../discovery/discovery.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { BackoffPolicy } from "../../internal/time/backoff.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
+import type { ConnectOptions } from "../connection/member-connection.ts";
+import { probeWorker } from "../connection/probe-worker.ts";
+import { type Eviction, Member, type MemberEvents, type Unreached } from "../members/member.ts";
+import { ReadyMembers } from "../members/ready-members.ts";
 import { type AdmissionRules, judgeAdmission } from "./admission.ts";
 import { EVICTION_COOL_DOWN, EvictedWorkers } from "./evicted-workers.ts";
 import { explainNotChosen } from "./explanation.ts";
-import { type Eviction, Member, type MemberEvents, type Unreached } from "./member.ts";
-import type { ConnectOptions } from "./member-connection.ts";
-import { probeWorker } from "./probe-worker.ts";
 import { Quorum, type QuorumOptions } from "./quorum.ts";
-import { ReadyMembers } from "./ready-members.ts";
 import { RememberedWorkers } from "./remembered-workers.ts";
 
 /** How many workers refused for a rule, and how many uids of own workers are remembered. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
-import { Membership } from "../../../../src/client/members/membership.ts";
+import { Membership } from "../../../../src/client/membership/membership.ts";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
 import { HandshakeError } from "../../../../src/errors/handshake-error.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";

@@ -4,7 +4,7 @@
  * `admission.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
-import type { Member } from "./member.ts";
+import type { Member } from "../members/member.ts";
 
 /** One member. */
 export interface ExplainedMember {

@@ -3,7 +3,7 @@
  * coming, why none came, how one was lost, which one is stuck. Types only.
  */
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
-import type { Member } from "./member.ts";
+import type { Member } from "../members/member.ts";
 
 /** The routine suspected of blocking a worker. */
 export interface Suspicion {

@@ -13,7 +13,7 @@ import { hostId } from "../../transport/unix/host-id.ts";
 import type { Hello } from "../../wire/frames.ts";
 import { version, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import { localSocketOf } from "./admission.ts";
+import { localSocketOf } from "./local-socket.ts";
 
 /** This process, as its workers see it. */
 const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));

@@ -1,7 +1,7 @@
 /** Who waits for a place, and who gives way when too many do. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RememberedWorkers } from "../../../../src/client/members/remembered-workers.ts";
+import { RememberedWorkers } from "../../../../src/client/membership/remembered-workers.ts";
 import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 

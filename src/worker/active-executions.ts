@@ -1,7 +1,7 @@
 /**
  * The executions of one worker that are not over, and the bodies that go on after theirs: counts them, gives root
  * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
- * can end all.
+ * can end all. A body that runs has its place until it has come to its end, whatever has become of its caller.
  */
 import { AwaitableSet } from "../internal/awaitable-set.ts";
 import type { Activity } from "./activity.ts";
@@ -41,7 +41,7 @@ export class ActiveExecutions {
     return this.#running.size + this.#orphans.size;
   }
 
-  /** Places taken by root tasks; a generator suspended at a yield takes none. */
+  /** Places taken by the bodies of root tasks, orphaned ones included; a generator suspended at a yield takes none. */
   get permits(): number {
     return this.#permits;
   }
@@ -88,15 +88,19 @@ export class ActiveExecutions {
     this.releasePermit(execution);
   }
 
-  /** The caller is gone, and the body goes on. */
+  /** The caller is gone, so that the task is over; the body goes on, and with it its place. */
   orphaned(execution: ActiveExecution): void {
     this.#orphans.add(execution);
+    this.takePermit(execution); // a generator that was suspended runs its finally blocks
+    this.#running.delete(execution);
     this.#noteActivity();
   }
 
   /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
   bodyEnded(execution: ActiveExecution): void {
-    if (this.#orphans.delete(execution)) this.#noteActivity();
+    if (!this.#orphans.delete(execution)) return;
+    this.releasePermit(execution);
+    this.#noteActivity();
   }
 
   /** Resolves when no task is under way. */

@@ -1,7 +1,7 @@
 /**
- * One task on the worker, from its head to its one terminal frame: keeps its payload until its turn comes, runs
- * the body, and answers. Its two kinds, `FunctionExecution` and `GeneratorExecution`, handle everything after
- * the body's first suspension; the body itself sees only the `IncomingTask`.
+ * One task on the worker, from its head to its one terminal frame: keeps its payload until its turn comes, runs the
+ * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
+ * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
 import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
@@ -63,8 +63,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /** Its turn has come, and its client takes no more answers for now. */
   #deferred = false;
   #begun = false;
-  /** The end of the worker cuts it short. */
-  #stopped = false;
+  #stopped = false; // the end of the worker cuts it short
   #acked = false;
   /** How long the last step occupied the thread, and whether the caller has been told. */
   #bodyUs = 0;
@@ -95,7 +94,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     return this.#node !== undefined || this.#deferred;
   }
 
-  // Frames of the stream, in the order in which they arrive.
+  // Frames of the stream.
 
   payload(message: ReceivedMessage): void {
     if (this.#phase === "receiving") this.#receive(message.keep());
@@ -118,11 +117,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   lost(why: string): void {
     if (this.#phase === "over") return;
     const running = this.#phase === "running";
-    this.#settle();
+    this.#close();
+    if (running) this.host.active.orphaned(this);
+    else this.host.active.ended(this);
     this.task.fire(abortReason(`The caller is gone: ${why}`));
-    if (!running) return;
-    this.host.active.orphaned(this);
-    this.abandoned();
+    if (running) this.abandoned();
   }
 
   // Decisions of the worker.
@@ -161,8 +160,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   decline(code: number, reason: string): void {
-    // While its module is being imported, that may be what ends the process, here and in every worker after this one:
-    // the task is lost with it, and not sent on for ever.
+    // The import of its module may be what ends the process, here and in every worker after it: lost, not sent on for ever.
     if (this.#phase !== "running" && this.#definition !== undefined) this.refuse(code, reason);
   }
 
@@ -219,7 +217,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     scopeStorage.run(this.task, runInside, this);
   }
 
-  /** The client takes answers again. */
   resume(): void {
     this.#deferred = false;
     this.enqueue();
@@ -242,7 +239,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   protected abstract returned(outcome: unknown): void;
   /** The running task has been cancelled, and its signal has fired. */
   protected abstract cancelRequested(): void;
-  /** The running task's caller is gone; nothing can be answered any more. */
+  /** The running task's caller is gone; nothing can be answered. */
   protected abstract abandoned(): void;
 
   // Running.
@@ -292,10 +289,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   /** The step has left the thread: notes how long it took. */
   protected noteBodyTime(): void {
-    const us = this.host.queue.mark();
-    this.#bodyUs = us;
+    this.#bodyUs = this.host.queue.mark();
     this.#reported = false;
-    this.#estimate?.add(us);
+    this.#estimate?.add(this.#bodyUs);
   }
 
   /** How long the last step occupied the thread, for the first frame that tells; 0 for those after it. */
@@ -359,13 +355,18 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   #settle(): void {
+    this.#close();
+    this.host.active.ended(this);
+  }
+
+  /** Lets go of all that it holds but its place among the bodies. */
+  #close(): void {
     this.#phase = "over";
     if (this.#node !== undefined) this.host.queue.remove(this.#node);
     this.#node = undefined;
     this.#stopWaiting();
     this.#payload = NO_PAYLOAD;
     if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
-    this.host.active.ended(this);
   }
 
   #stopWaiting(): void {
@@ -393,7 +394,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 }
 
-/** A function of its own, so that entering the scope allocates nothing. */
+// A function of its own, so that entering the scope allocates nothing.
 function runInside(execution: Execution): void {
   execution.runInside();
 }

@@ -38,8 +38,8 @@ export interface TaskServerOptions {
   /** Marks remote stacks. */
   readonly origin: string;
   /**
-   * The largest number of root tasks under way at a time, over all connections. Each client's own limit is half of
-   * this.
+   * The largest number of root tasks whose bodies may run at a time, over all connections, also of those whose callers
+   * are gone. Each client's own limit is half of this.
    */
   readonly maxRootTasks: number;
   readonly nestedDispatcher: TaskHost["nestedDispatcher"];
@@ -248,7 +248,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
     if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     const { maxRootTasks } = this.#options;
-    const { size, permits } = this.active;
+    const { bodies, permits } = this.active;
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {
         return createNack(NackCode.DRAINING, SHUTTING_DOWN);
@@ -258,7 +258,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
     // only later.
     const bounded = !session.connection.carrier.local;
-    return bounded && size >= 2 * maxRootTasks ? overloaded(size) : undefined;
+    return bounded && bodies >= 2 * maxRootTasks ? overloaded(bodies) : undefined;
   }
 
   /** The routine has been found: goes on with an execution of its kind, if the one made before is of the other. */

@@ -164,6 +164,77 @@ test("TaskServer counts its ceiling over all connections", async () => {
   other.session.connection.close();
 });
 
+test("TaskServer counts bodies that go on after their streams were reset, or their connections closed, until they end", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies, { maxRootTasks: 2 });
+  const { client, worker } = pair;
+
+  for (let round = 0; round < 5; round++) {
+    const first = client.call("wait");
+    await eventually(() => worker.starts === Math.min(2 * round + 1, 2));
+    client.session.broken(first.stream, "a test resets it");
+    const second = memoryPair();
+    worker.tasks.serve(second.server);
+    const other = new TestClient(second.client);
+    await other.hello;
+    const call = other.call("wait");
+    await eventually(() => worker.starts === 2);
+    other.session.connection.close();
+    await call.outcome;
+  }
+  const refused = await codeOf(client.call("add"));
+  const during = worker.starts;
+  open();
+  await eventually(() => worker.tasks.active.bodies === 0);
+  const taken = await codeOf(client.call("add"));
+
+  assert.deepEqual([refused, during], [NackCode.FULL, 2]);
+  assert.equal(taken, "done");
+});
+
+test("TaskServer counts bodies without streams also where a network caller says that its calls are nested", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies, { maxRootTasks: 2, local: false });
+  const { client, worker } = pair;
+
+  for (let round = 0; round < 10; round++) {
+    const call = client.call("wait", [], { nested: true });
+    await eventually(() => worker.starts === Math.min(round + 1, 4));
+    client.session.broken(call.stream, "a test resets it");
+  }
+  const refused = await codeOf(client.call("add", [], { nested: true }));
+  const during = worker.starts;
+  open();
+  await eventually(() => worker.tasks.active.bodies === 0);
+
+  assert.deepEqual([refused, during], [NackCode.FULL, 4]);
+});
+
+test("TaskServer counts a suspended generator again while it runs its finally blocks for nobody", async () => {
+  let finish = (): void => {};
+  async function* numbers(): AsyncGenerator<number> {
+    try {
+      yield 1;
+    } finally {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    }
+  }
+  await using pair = await connect({ numbers, add: () => 3 }, { maxRootTasks: 1 });
+  const { client, worker } = pair;
+  const stream = client.call("numbers", [], { generator: true });
+  await stream.yielded(1);
+
+  client.session.broken(stream.stream, "a test resets it");
+  const refused = await codeOf(client.call("add"));
+  finish();
+  await eventually(() => worker.tasks.active.bodies === 0);
+  const taken = await codeOf(client.call("add"));
+
+  assert.deepEqual([refused, taken], [NackCode.FULL, "done"]);
+});
+
 test("TaskServer never starts a task whose budget ran out while it waited", async () => {
   const busy = (): void => {
     const untilMs = performance.now() + 20;

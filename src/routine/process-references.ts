@@ -15,6 +15,8 @@ const standIns = new WeakMap<object, RoutineDefinition>();
 /** The same stand-in for the same routine, so that its calls share a definition; bounded, the oldest goes first. */
 const standInsByKey = new Map<string, object>();
 const MAX_STAND_INS = 1_000;
+/** Longer than any usual identity with its module's URL. One that is longer has a stand-in for each time that it comes. */
+const MAX_KEY_LENGTH = 2_000;
 
 /** The references of this process. Stateless. */
 export const processReferences: References = {
@@ -65,6 +67,7 @@ function knownRoutine({ id, module }: RoutineReference): DeclaredRoutine | undef
 
 function standInFor(reference: RoutineReference): object {
   const key = `${reference.generator ? "*" : ""}${reference.id} ${reference.module ?? ""}`;
+  if (key.length > MAX_KEY_LENGTH) return standIn(reference);
   let callable = standInsByKey.get(key);
   if (callable === undefined) {
     callable = standIn(reference);

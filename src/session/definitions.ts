@@ -13,7 +13,13 @@ import { DefineKind } from "../wire/messages/define-kind.ts";
 const MAX_KIND = 255;
 
 /** Bytes that the definitions of one connection may hold: room for as many of usual length as may be made. */
-const MAX_DEFINED_BYTES = 32 * 1024 * 1024;
+const MAX_DEFINED_BYTES = 64 * 1024 * 1024;
+
+/** What a definition takes up beside its texts: its objects, and its entry in the table. */
+const DEFINITION_BYTES = 400;
+
+/** Kinds that tasks refer to. Nobody asks for one of another kind, so it is not kept. */
+const KEPT_KINDS: ReadonlySet<number> = new Set<number>([DefineKind.Routine, DefineKind.Proxy]);
 
 /** A routine or descriptor to be interned; compared by identity of the object. */
 export interface Definable {
@@ -88,6 +94,7 @@ export class InboundDefinitions {
         `A definition with the index ${define.index}, beyond the limit of ${this.#maxDefines}`,
       );
     }
+    if (!KEPT_KINDS.has(define.kind)) return;
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
     this.#bytes += sizeOf(define);
     if (this.#bytes > MAX_DEFINED_BYTES) {
@@ -99,7 +106,7 @@ export class InboundDefinitions {
 
 /** About the bytes that it takes up. */
 function sizeOf({ value, location, origin }: Define): number {
-  const own = value.length + location.length;
+  const own = DEFINITION_BYTES + value.length + location.length;
   if (origin === undefined) return own;
   return (
     own + origin.copy.length + origin.packageVersion.length + origin.scriptHash.length + origin.path.length

@@ -22,6 +22,12 @@ import type { SessionHalf } from "./session-half.ts";
  */
 const MAX_BROKEN = 1000;
 
+/**
+ * Pings answered while the carrier is full, before the connection is ended: their answers wait for no window, and a
+ * peer that reads none of them would fill memory with them.
+ */
+const MAX_UNREAD_PONGS = 1000;
+
 /** The objects that incoming frames concern. */
 export interface InboundTargets {
   readonly half: SessionHalf;
@@ -43,6 +49,7 @@ export class InboundFrames {
   /** Bytes of messages received and not yet returned. */
   #receivedBytes = 0;
   #broken = 0;
+  #unreadPongs = 0;
 
   /** @param hello The Hello of this side, with the limits that it has announced. */
   constructor(carrier: Carrier, hello: Hello, { half, batch, outbound }: InboundTargets) {
@@ -90,11 +97,10 @@ export class InboundFrames {
         }
         return;
       case FrameKind.Define:
-        this.#definitions.add(frame.define());
+        if (this.#half.takesDefinitions) this.#definitions.add(frame.define());
         return;
       case FrameKind.Ping:
-        this.#batch.writer.pong(frame.count);
-        this.#batch.scheduleFlush();
+        this.#ping(frame.count);
         return;
       case FrameKind.Pong:
         this.#half.pong(frame.count);
@@ -132,6 +138,8 @@ export class InboundFrames {
     this.#receivedBytes += payload.end - payload.start;
     if (stream === 0) throw new ProtocolError("A task on stream 0");
     if (payload.parts > 0) {
+      const excess = this.messages.excess(payload.parts);
+      if (excess !== undefined) return this.#break(stream, excess);
       this.#half.task(frame, undefined);
       if (this.#half.isOpen(stream)) this.messages.open(frame);
     } else if (payload.detached) {
@@ -148,7 +156,9 @@ export class InboundFrames {
     if (this.messages.unfinished > 0 && this.messages.has(stream)) {
       this.#break(stream, "a message began before the parts of the one before it had come");
     } else if (payload.parts > 0) {
-      this.messages.open(frame);
+      const excess = this.messages.excess(payload.parts);
+      if (excess === undefined) this.messages.open(frame);
+      else this.#break(stream, excess);
     } else if (payload.detached) {
       this.#break(stream, "a detached message without parts");
     } else {
@@ -175,6 +185,16 @@ export class InboundFrames {
     if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
     else this.#half.message(received);
     received.clear(); // the message may be large, and it may be long until another one replaces it here
+  }
+
+  #ping(token: number): void {
+    this.#unreadPongs = this.#batch.congested ? this.#unreadPongs + 1 : 0;
+    if (this.#unreadPongs > MAX_UNREAD_PONGS)
+      throw new ProtocolError(
+        `More than ${MAX_UNREAD_PONGS} pings from a peer that does not read the answers`,
+      );
+    this.#batch.writer.pong(token);
+    this.#batch.scheduleFlush();
   }
 
   #break(stream: number, problem: string): void {

@@ -41,6 +41,7 @@ export interface TaskAcceptor {
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
+  readonly takesDefinitions = true;
   readonly connection: Connection;
   /** What waits until the client takes more answers. */
   readonly deferred: DeferredWork = new DeferredWork(() => !this.connection.congested);

@@ -14,6 +14,8 @@ export interface SessionHalf {
    * the code now running has caused; for the half whose frames follow from what it has just received.
    */
   readonly flushAfter: "tick" | "microtasks";
+  /** Whether this half asks for what the peer has defined; if not, nothing of it is kept. */
+  readonly takesDefinitions: boolean;
   /** The peer's Hello has come and fits. */
   ready(hello: Hello): void;
   /**

@@ -107,7 +107,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   abstract credit(values: number): void;
 
   signalFired(index: number, reason: ReceivedMessage): void {
-    this.task.signalFired(index, this.task.decodeReason(reason));
+    if (!this.task.signalFired(index, reason)) this.session.broken(this.stream, "too many signals");
   }
 
   cancel(reason: ReceivedMessage): void {

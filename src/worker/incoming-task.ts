@@ -15,6 +15,7 @@ import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../contex
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { asError } from "../internal/error-text.ts";
+import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
@@ -24,6 +25,9 @@ import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
+
+/** Signals that may be announced to one task; it can hardly have so many among its arguments. */
+const MAX_SIGNALS = 4096;
 
 /** The worker as a task sees it. */
 export interface TaskHost {
@@ -290,10 +294,17 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return this.#signalController(index).signal;
   }
 
-  /** One of the arguments' own signals has fired on the caller's side. */
-  signalFired(index: number, reason: unknown): void {
+  /**
+   * One of the arguments' own signals has fired on the caller's side.
+   *
+   * @returns False for one more than a task may have.
+   */
+  signalFired(index: number, reason: ReceivedMessage): boolean {
+    if (this.#signals !== undefined && this.#signals.size >= MAX_SIGNALS && !this.#signals.has(index))
+      return false;
     const controller = this.#signalController(index);
-    this.#abortInScope(controller, reason);
+    if (!controller.signal.aborted) this.#abortInScope(controller, this.decodeReason(reason));
+    return true;
   }
 
   /** Fires a signal of the task, whose listeners are code of the task. */

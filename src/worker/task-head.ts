@@ -16,6 +16,12 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 import type { RoutineRequest } from "./routine-resolver.ts";
 
+/**
+ * Bytes that a task's id, tag and callers may have together, and whatever else its head says: they are kept until its
+ * body has ended.
+ */
+const MAX_HEAD_BYTES = 64 * 1024;
+
 /** One request object per definition, so that a task of a known routine allocates none. */
 const requests = new WeakMap<Define, RoutineRequest>();
 
@@ -29,6 +35,12 @@ export function judgeHead(
   head: TaskReader,
   worker: { readonly version: string; readonly codecs: readonly string[] },
 ): Nack | undefined {
+  if (head.headBytes > MAX_HEAD_BYTES) {
+    return createNack(
+      NackCode.TOO_LARGE,
+      `the task has ${head.headBytes} bytes beside its arguments, more than the ${MAX_HEAD_BYTES} that a worker takes; give it a shorter tag`,
+    );
+  }
   const version = head.version();
   const codec = head.codec();
   if (version !== undefined || codec !== undefined) {

@@ -158,6 +158,10 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     else this.responded(message.bodyUs);
     if (this.settled) return;
     if (this.#prefetched?.barred === true && this.#requests.first?.behindBarrier !== false) return;
+    if (this.#requests.size === 0 && this.#prefetched?.hasRoom !== true) {
+      this.member?.session?.broken(this.stream, "a value that was not asked for");
+      return;
+    }
     let value: unknown;
     try {
       value = this.decode(message);
@@ -174,10 +178,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       }
       this.#returnCredit(sizeBytes);
     }
-    if (request === undefined) {
-      this.member?.session?.broken(this.stream, "a value that was not asked for");
-      return;
-    }
+    if (request === undefined) return;
     if (request.ask.kind === "return" && !this.#requests.returning) {
       this.#endGrace(); // it has yielded from its finally block: it is asked to go on like any other
     }

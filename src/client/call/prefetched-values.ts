@@ -12,10 +12,14 @@ interface PrefetchedValue {
   readonly sizeBytes: number;
 }
 
+/** Bytes ahead of the consumer after which a worker that sends one more does not keep to the window. */
+const MAX_AHEAD_BYTES = 2 * DEFAULT_LIMITS.streamWindow;
+
 /** Values ahead of the consumer. */
 export class PrefetchedValues {
   readonly #credit: number;
   readonly #values = new ArrayQueue<PrefetchedValue>();
+  #aheadBytes = 0;
   #creditOwed = 0;
   #bytesOwed = 0;
   /** Throws and returns that the worker has not seen. */
@@ -26,13 +30,21 @@ export class PrefetchedValues {
     this.#credit = credit;
   }
 
+  /** Whether one more may come: the worker stops once the credit or the window is used up. */
+  get hasRoom(): boolean {
+    return this.#values.size < this.#credit && this.#aheadBytes <= MAX_AHEAD_BYTES;
+  }
+
   push(value: unknown, sizeBytes: number): void {
     this.#values.push({ value, sizeBytes });
+    this.#aheadBytes += sizeBytes;
   }
 
   /** Takes out the oldest. */
   shift(): PrefetchedValue | undefined {
-    return this.#values.shift();
+    const value = this.#values.shift();
+    if (value !== undefined) this.#aheadBytes -= value.sizeBytes;
+    return value;
   }
 
   /**
@@ -55,6 +67,7 @@ export class PrefetchedValues {
   /** Drops the values. */
   clear(): void {
     this.#values.clear();
+    this.#aheadBytes = 0;
   }
 
   /** Whether the worker has not seen the last throw or return yet: values that come before it has are void. */

@@ -7,9 +7,15 @@ import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { Limits } from "../../wire/frames.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 
+/** A message may come in as many parts as have this many bytes on average, if it is of the largest size. */
+const AVERAGE_PART_BYTES = 4096;
+/** However small the largest message is, so many parts are allowed. */
+const LEAST_MAX_PARTS = 1024;
+
 /** The receiving side of all streams. */
 export class InboundMessages {
   readonly #limits: Limits;
+  readonly #maxParts: number;
   readonly #messages = new Map<number, MessageAssembly>();
   /** Messages that are not whole. A plain field, since it is asked about with every frame. */
   unfinished = 0;
@@ -19,10 +25,18 @@ export class InboundMessages {
   /** @param limits The limits that this side has announced. */
   constructor(limits: Limits) {
     this.#limits = limits;
+    this.#maxParts = Math.max(LEAST_MAX_PARTS, Math.ceil(limits.maxMessage / AVERAGE_PART_BYTES));
   }
 
   has(stream: number): boolean {
     return this.#messages.has(stream);
+  }
+
+  /** Why a message in so many parts is not taken; `undefined` if it is. */
+  excess(parts: number): string | undefined {
+    return parts > this.#maxParts
+      ? `a message of ${parts} parts, beyond the limit of ${this.#maxParts}`
+      : undefined;
   }
 
   /** Begins the message whose head the frame is. */

@@ -5,7 +5,10 @@ import type { FrameKind } from "../../wire/frame-kind.ts";
 import type { Payload } from "../../wire/payload.ts";
 
 /** Memory set aside at once for a part, whatever total the peer claims. */
-const FIRST_ALLOCATION = 1024 * 1024;
+const FIRST_ALLOCATION = 64 * 1024;
+
+/** All parts without bytes. */
+const EMPTY_PART = new Uint8Array(0);
 
 /** One message under way. */
 export class MessageAssembly {
@@ -66,7 +69,8 @@ export class MessageAssembly {
           `A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`,
         );
       }
-      this.#current = new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
+      this.#current =
+        chunk.total === 0 ? EMPTY_PART : new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
       this.#filled = 0;
     } else if (chunk.total !== this.#total && chunk.total !== 0) {
       throw new ProtocolError("A part changed its size between two chunks");

@@ -182,6 +182,11 @@ export class TaskReader {
     this.#hasTrace = false;
   }
 
+  /** Bytes of all that it has beside its arguments. */
+  get headBytes(): number {
+    return this.#end - this.#start - (this.argsEnd - this.argsStart);
+  }
+
   /** Identity of the routine, when it is not given by index. */
   callable(): string | undefined {
     return this.#text(this.#callableStart, this.#callableEnd);

@@ -55,3 +55,11 @@ test("a method that is a routine is refused as a value without its object, with 
 test("any other function is refused with what to declare", () => {
   assert.match(refusal(add.bind(undefined, 1)).message, /declare it with routine\(\)/);
 });
+
+test("a routine that is not loaded has one stand-in, unless its identity is longer than any usual one", () => {
+  const reference = (id: string) => ({ id, module: undefined, generator: false, conflict: undefined });
+  const [short, long] = [reference("far/a.ts#add"), reference(`far/${"x".repeat(10_000)}.ts#add`)];
+
+  assert.equal(processReferences.resolveRoutine(short), processReferences.resolveRoutine(short));
+  assert.notEqual(processReferences.resolveRoutine(long), processReferences.resolveRoutine(long));
+});

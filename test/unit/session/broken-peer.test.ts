@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
 import { NO_PAYLOAD, type Payload } from "../../../src/wire/payload.ts";
-import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { eventually } from "../../support/eventually.ts";
-import { framesOf, type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
+import { chunk, largeTask, rawClient, rawWorker } from "../../support/hostile/raw-peers.ts";
+import { framesOf } from "../../support/memory-pair.ts";
 import {
   batchOf,
   connect,
@@ -15,11 +14,8 @@ import {
   helloWith,
   messageHead,
   payloadOf,
-  TestClient,
   TestWorker,
 } from "../../support/protocol-peers.ts";
-
-const HEADROOM = 4;
 
 const bodies = {
   add: (a: number, b: number): number => a + b,
@@ -27,46 +23,8 @@ const bodies = {
   size: (value: Uint8Array): number => value.length,
 };
 
-/** A client written by hand, introduced to a worker. */
-async function rawClient(
-  worker: TestWorker,
-): Promise<MemoryCarrier & { readonly replies: () => ReturnType<typeof framesOf> }> {
-  const { client, server } = memoryPair();
-  client.events = { batch: () => {}, drain: () => {}, closed: () => {} };
-  worker.tasks.serve(server);
-  client.inject(batchOf((writer) => writer.hello(helloWith())));
-  await eventually(() => server.sent.length > 0);
-  return Object.assign(client, { replies: () => framesOf(server.sent) });
-}
-
-/** A worker written by hand, with a client introduced to it. */
-async function rawWorker(): Promise<{
-  readonly caller: TestClient;
-  readonly server: MemoryCarrier;
-  readonly client: MemoryCarrier;
-}> {
-  const { client, server } = memoryPair();
-  server.events = { batch: () => {}, drain: () => {}, closed: () => {} };
-  const caller = new TestClient(client);
-  server.inject(batchOf((writer) => writer.hello(helloWith({ uid: "raw" }))));
-  await caller.hello;
-  return { caller, server, client };
-}
-
 function task(writer: BatchWriter, stream: number, id: string, args: Payload = payloadOf([1, 2])): void {
   writer.task(stream, headOf({ callable: id }), args);
-}
-
-/** One chunk as a batch of its own. */
-function chunk(
-  stream: number,
-  fields: { part?: number; total: number; last?: boolean; data: number },
-): Uint8Array {
-  const { part = 0, total, last = false, data } = fields;
-  return Buffer.concat([
-    encodeChunkHead(stream, part, total, last, data).subarray(HEADROOM),
-    Buffer.alloc(data, 1),
-  ]);
 }
 
 /** A frame of a stream whose body is broken, with an intact boundary. */
@@ -78,17 +36,6 @@ function malformed(stream: number): Uint8Array {
 /** A frame of a stream with a body that this version does not know. */
 function unknown(stream: number): Uint8Array {
   return Uint8Array.of(0x0a, 0x06, 0x08, stream, 0xa2, 0x06, 0x01, 0x00);
-}
-
-/** A task that announces so many parts; its arguments are the first of them. */
-function largeTask(stream: number, parts = 1): Uint8Array {
-  return batchOf((writer) =>
-    writer.task(
-      stream,
-      headOf({ callable: "size", parts, flags: TaskFlag.NextImplied | TaskFlag.Detached }),
-      NO_PAYLOAD,
-    ),
-  );
 }
 
 for (const { title, frames } of [

@@ -115,8 +115,21 @@ test("InboundDefinitions takes a full table of usual identities, and no more mem
   const large = new InboundDefinitions(65_536);
   const value = new Uint8Array(4 * MIB);
 
-  for (let index = 1; index <= 8; index++) large.add(define(index, { value }));
+  for (let index = 1; index <= 15; index++) large.add(define(index, { value }));
 
-  assert.throws(() => large.add(define(9, { value })), PROTOCOL);
-  assert.throws(() => large.add(define(9, { location: "x" })), PROTOCOL);
+  assert.throws(() => large.add(define(16, { value })), PROTOCOL);
+  const small = new InboundDefinitions(1_000_000);
+  assert.throws(() => {
+    for (let index = 1; index <= 200_000; index++) small.add(define(index, { value: new Uint8Array(0) }));
+  }, PROTOCOL);
+});
+
+test("InboundDefinitions keeps nothing of a kind that no task refers to", () => {
+  const definitions = new InboundDefinitions(10);
+
+  for (let count = 0; count < 3; count++) definitions.add(define(1, { kind: DefineKind.Variable }));
+  definitions.add(define(1, { kind: 200 }));
+
+  assert.equal(definitions.get(DefineKind.Variable, 1), undefined);
+  assert.equal(definitions.get(200, 1), undefined);
 });

@@ -16,6 +16,21 @@ describe("PrefetchedValues", () => {
     assert.equal(ahead.shift(), undefined);
   });
 
+  test("has room for as many values as there is credit, and for no more bytes than twice the window", () => {
+    const [few, large] = [new PrefetchedValues(2), new PrefetchedValues(1_000)];
+    few.push("a", 1);
+    const before = few.hasRoom;
+    few.push("b", 1);
+    const full = few.hasRoom;
+    few.shift();
+    const after = few.hasRoom;
+    large.push("c", 3 * DEFAULT_LIMITS.streamWindow);
+    const tooLarge = large.hasRoom;
+    large.clear();
+
+    assert.deepEqual([before, full, after, tooLarge, large.hasRoom], [true, false, true, false, true]);
+  });
+
   test("returns every credit in lots of half the prefetch, and owes less than that at any time", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 500 }), (credit, values) => {

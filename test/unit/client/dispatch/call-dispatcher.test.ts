@@ -149,12 +149,12 @@ function useDispatcher(wish: Wish = {}) {
         options,
         parent,
       }),
-    stream: (id: string) =>
+    stream: (id: string, options: CallOptions = {}) =>
       dispatcher.stream({
         definition: define(id, "generator"),
         receiver: undefined,
         parameters: [],
-        options: {},
+        options,
         parent: undefined,
       }),
     async [Symbol.asyncDispose]() {
@@ -311,6 +311,23 @@ describe("CallDispatcher", () => {
       await t.ready(1);
     });
   }
+
+  test("fails a generator's call when its worker sends more values ahead than it was let to", async () => {
+    const flood = (writer: BatchWriter, stream: number): void => {
+      for (let n = 0; n < 100; n++) writer.message(stream, messageHead(FrameKind.Result), payloadOf(n));
+    };
+    await using t = useDispatcher({ answering: { bad: flood } });
+    t.add("bad", {});
+    await t.ready(1);
+
+    const error = await rejection(
+      (async () => {
+        for await (const _ of t.stream("values", { prefetch: 4 }));
+      })(),
+    );
+
+    assert.ok(isMerinoError(error) && error.code === "ERR_MERINO_PROTOCOL");
+  });
 
   test("fails no more than five calls, however many there are, for a worker that spoils all beside a healthy one", async () => {
     const reset = (writer: BatchWriter, stream: number): void => writer.reset(stream, 0, "just so");

@@ -21,6 +21,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ROOT, runCommand, runOrThrow } from "./command.mjs";
 import { TestReport } from "./test-report.mjs";
+import { compileAll } from "./typescript/compile.mjs";
 
 const SHARING = ["unit", "contract"];
 const STAGES = [...SHARING, "integration"];
@@ -43,18 +44,20 @@ const { values: options, positionals: filters } = parseArgs({
   },
 });
 
+const LOADER = `${pathToFileURL(path.join(ROOT, "scripts/typescript/register.mjs")).href}?instead-of=tsx`;
 const TESTS = path.resolve(ROOT, options.folder);
 
 if (isTypeScriptLoaded()) await runTests();
 else {
   if (!options["no-build"]) await runOrThrow(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
-  // The runner passes its own loader flags on to the processes of the tests.
-  const self = ["--import", "tsx", path.join(ROOT, "scripts/test.mjs"), ...process.argv.slice(2)];
+  await compileAll(["src", "test", "examples", "benchmarks"].flatMap(listTypeScript));
+  // The runner passes its own flags on to the processes of the tests.
+  const self = ["--import", LOADER, path.join(ROOT, "scripts/test.mjs"), ...process.argv.slice(2)];
   process.exitCode = (await runCommand(process.execPath, self)).code;
 }
 
 function isTypeScriptLoaded() {
-  return process.execArgv.some((flag, index) => flag === "tsx" && process.execArgv[index - 1] === "--import");
+  return process.execArgv.includes(LOADER);
 }
 
 async function runTests() {
@@ -127,6 +130,12 @@ function sharesProcess(file) {
     file.startsWith(path.relative(ROOT, path.join(TESTS, stage)) + path.sep),
   );
   return isSharing && !OWN_PROCESS.test(readFileSync(path.join(ROOT, file), "utf8"));
+}
+
+function listTypeScript(folder) {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => path.join(ROOT, folder, name));
 }
 
 /** Test files of one stage, as sorted paths from the repository's root. */

@@ -12,6 +12,7 @@ import { follow } from "../support/follow.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { runNode } from "../support/run-node.ts";
 import { DNS_DOMAIN, startDnsServer, useDnsServer } from "../support/start-dns-server.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { useWarnings } from "../support/use-warnings.ts";
 import { workerMetadata } from "../support/worker-metadata.ts";
 
@@ -195,8 +196,7 @@ test("DnsDiscovery does not keep a process alive that only listens", async () =>
 
   // Ended by itself, or killed when its time was over, without an exit code.
   const { exitCode, stdout } = await runNode([
-    "--import",
-    "tsx",
+    ...TYPESCRIPT_FLAGS,
     "--input-type=module",
     "--eval",
     `const { DnsDiscovery } = await import(${JSON.stringify(module)});

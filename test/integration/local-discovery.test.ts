@@ -17,6 +17,7 @@ import { eventually } from "../support/eventually.ts";
 import { follow } from "../support/follow.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startAdvertisedWorker } from "../support/start-advertised-worker.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { useWarnings } from "../support/use-warnings.ts";
 import { workerMetadata } from "../support/worker-metadata.ts";
 
@@ -220,10 +221,14 @@ test("LocalDiscovery does not keep a process alive that only listens", async () 
   `;
 
   // It ends by itself, or the time limit makes this reject.
-  await promisify(execFile)(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], {
-    timeout: 20_000,
-    cwd: new URL("../..", import.meta.url),
-  });
+  await promisify(execFile)(
+    process.execPath,
+    [...TYPESCRIPT_FLAGS, "--input-type=module", "--eval", program],
+    {
+      timeout: 20_000,
+      cwd: new URL("../..", import.meta.url),
+    },
+  );
 });
 
 test("LocalDiscovery refuses a runtime directory that others can enter, or that is a link", async () => {

@@ -16,6 +16,7 @@ import {
 } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { add, nestedPid, pid, snooze } from "./fixtures/pool-routines.ts";
 import { collectEvents, isAlive, ofType, rejection } from "./fixtures/pool-support.ts";
 
@@ -151,7 +152,7 @@ describe("workers published in a LocalDiscovery", () => {
     const namespace = "published";
     const program = fileURLToPath(new URL("./fixtures/pool-publisher.ts", import.meta.url));
     const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-    const owner = spawn(process.execPath, ["--import", "tsx", program, namespace], {
+    const owner = spawn(process.execPath, [...TYPESCRIPT_FLAGS, program, namespace], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env,
     });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fixtures/leave-pool-open.ts", import.meta.url));
 
@@ -17,7 +18,7 @@ function useRuntime(): { readonly root: string } & Disposable {
 }
 
 async function leave(way: string, runtime: string): Promise<void> {
-  const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, way], {
+  const child = spawn(process.execPath, [...TYPESCRIPT_FLAGS, PROGRAM, way], {
     stdio: "ignore",
     env: { ...process.env, XDG_RUNTIME_DIR: runtime },
   });

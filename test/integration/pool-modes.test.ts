@@ -20,6 +20,7 @@ import {
 } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { add, nestedPid, pid, snooze } from "./fixtures/pool-routines.ts";
 import { collectEvents, isAlive, ofType, rejection } from "./fixtures/pool-support.ts";
 
@@ -87,7 +88,7 @@ describe("a durable pool", () => {
     await using farm = await openFarm("elsewhere", 3);
     const program = fileURLToPath(new URL("./fixtures/pool-caller.ts", import.meta.url));
     const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-    const caller = fork(program, ["elsewhere", "2"], { execArgv: ["--import", "tsx"], env });
+    const caller = fork(program, ["elsewhere", "2"], { execArgv: [...TYPESCRIPT_FLAGS], env });
     const exited = once(caller, "exit");
     try {
       const [seen] = (await Promise.race([

@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { type Effects, isAlive, useEffects } from "./fixtures/pool-support.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fixtures/pool-parent.ts", import.meta.url));
@@ -20,7 +21,7 @@ function startProgram(scene: string, effects: Effects, ...rest: readonly string[
   mkdirSync(effects.path("run"), { mode: 0o700 });
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", PROGRAM, scene, effects.path("pids"), effects.path("other"), ...rest],
+    [...TYPESCRIPT_FLAGS, PROGRAM, scene, effects.path("pids"), effects.path("other"), ...rest],
     { stdio: ["ignore", "pipe", "pipe"], env, detached: true },
   );
   const exited = once(child, "exit");

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";
 import { encodeWorkerMetadata } from "../../src/wire/messages/service-messages.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
+import { TYPESCRIPT_FLAGS } from "./typescript-flags.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 
 /** Such a server. Disposing closes it and its connections. */
@@ -52,7 +53,7 @@ export async function forkDescription(
   uid: string,
 ): Promise<AsyncDisposable & { readonly process: ChildProcess; kill(): Promise<void> }> {
   const child = fork(fileURLToPath(import.meta.url), [host, String(port), uid], {
-    execArgv: ["--import", "tsx"],
+    execArgv: [...TYPESCRIPT_FLAGS],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const exited = once(child, "exit");

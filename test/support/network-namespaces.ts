@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { useTool } from "./debian-tool.ts";
 import { eventually } from "./eventually.ts";
 import type { RunResult } from "./run-node.ts";
+import { TYPESCRIPT_FLAGS } from "./typescript-flags.ts";
 
 /** What the network has. */
 export interface HostsOptions {
@@ -164,7 +165,7 @@ function describeHost({ ip, network, hub, number, ipv4, ipv6, running }: HostPla
     start,
     startNode(args, options = {}) {
       const env = { NODE_TEST_CONTEXT: undefined, NODE_OPTIONS: undefined, ...options.env };
-      return start(process.execPath, ["--import", "tsx", ...args], { ...options, env });
+      return start(process.execPath, [...TYPESCRIPT_FLAGS, ...args], { ...options, env });
     },
     async run(command, args) {
       try {

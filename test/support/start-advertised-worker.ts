@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { LocalDiscovery } from "../../src/discovery/local/local-discovery.ts";
 import { hostId } from "../../src/transport/unix/host-id.ts";
 import { socketPath } from "../../src/transport/unix/socket-path.ts";
+import { TYPESCRIPT_FLAGS } from "./typescript-flags.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 
 /** Such a process as its parent sees it. Disposing kills it. */
@@ -21,7 +22,7 @@ export interface AdvertisedWorker extends AsyncDisposable {
 /** Starts a process that advertises a worker. Resolves once the advertisement is out. */
 export async function startAdvertisedWorker(namespace: string, uid: string): Promise<AdvertisedWorker> {
   const child = fork(fileURLToPath(import.meta.url), [namespace, uid], {
-    execArgv: ["--import", "tsx"],
+    execArgv: [...TYPESCRIPT_FLAGS],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const exited = once(child, "exit");

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 
 const MERINO = fileURLToPath(new URL("../../../src/cli/merino.ts", import.meta.url));
 const INDEX = new URL("../../../src/index.ts", import.meta.url).href;
@@ -35,7 +36,7 @@ export function startCommand(
 ): CommandProcess {
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...inherited } = process.env;
   const env = { ...inherited, ...extra };
-  const child = spawn(process.execPath, ["--import", "tsx", MERINO, ...words], {
+  const child = spawn(process.execPath, [...TYPESCRIPT_FLAGS, MERINO, ...words], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

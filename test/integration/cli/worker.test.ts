@@ -12,6 +12,7 @@ import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { runNode } from "../../support/run-node.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 import { JOBS, type Jobs, routinePackage, startCommand } from "./cli-support.ts";
 
 const NAMESPACE = "cli-worker";
@@ -207,7 +208,7 @@ console.log(JSON.stringify({ exitCode, log }));
 process.exit();`,
   });
 
-  const { stdout, stderr } = await runNode(["--import", "tsx", fixtures.path("serve.js")], {
+  const { stdout, stderr } = await runNode([...TYPESCRIPT_FLAGS, fixtures.path("serve.js")], {
     cwd: fileURLToPath(new URL(".", import.meta.url)),
   });
 

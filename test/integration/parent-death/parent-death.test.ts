@@ -7,6 +7,7 @@ import { startGuardian } from "../../../src/process/launch/guardian.ts";
 import { parentDeathCommand } from "../../../src/process/launch/kill-with-parent.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 
 const source = (path: string): string =>
   JSON.stringify(new URL(`../../../src/process/launch/${path}`, import.meta.url).href);
@@ -34,7 +35,7 @@ const PARENTS = {
 };
 
 function startParent(fixtures: TemporaryPackage, file: string): ChildProcess {
-  return spawn(process.execPath, ["--import", "tsx", fixtures.path(file)], {
+  return spawn(process.execPath, [...TYPESCRIPT_FLAGS, fixtures.path(file)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
 }

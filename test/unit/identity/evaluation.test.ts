@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
 import vm from "node:vm";
+import { register as registerTsx } from "tsx/cjs/api";
 import { type DeclarationSite, declarationSite } from "../../../src/identity/call-site.ts";
 import { type Evaluation, onReevaluation } from "../../../src/identity/evaluation.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
@@ -96,7 +97,9 @@ test("one file that is imported and required under tsx has two evaluations, of w
 
   const found = await evaluationsOf(async () => {
     await import(files.url("jobs.ts"));
+    const unregister = registerTsx();
     require(files.path("jobs.ts"));
+    unregister();
   });
   end();
 

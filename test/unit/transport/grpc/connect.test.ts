@@ -15,6 +15,7 @@ import { leakCheck } from "../../../support/leak-check.ts";
 import { ROOT } from "../../../support/repository.ts";
 import { runNode } from "../../../support/run-node.ts";
 import { serveGrpc } from "../../../support/serve-grpc.ts";
+import { TYPESCRIPT_FLAGS } from "../../../support/typescript-flags.ts";
 
 interface Seen {
   readonly batches: string[];
@@ -408,7 +409,7 @@ test("GrpcCarrier does not keep the process alive, and connecting loads no gRPC 
     console.log(JSON.stringify(loaded));
   `;
 
-  const run = await runNode(["--import", "tsx", "--input-type=module", "--eval", program], {
+  const run = await runNode([...TYPESCRIPT_FLAGS, "--input-type=module", "--eval", program], {
     cwd: ROOT,
   });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { hostId } from "../../../../src/transport/unix/host-id.ts";
+import { TYPESCRIPT_FLAGS } from "../../../support/typescript-flags.ts";
 
 test("hostId is the same in another process", () => {
   const module = new URL("../../../../src/transport/unix/host-id.ts", import.meta.url).href;
@@ -10,7 +11,7 @@ test("hostId is the same in another process", () => {
 
   const other = execFileSync(
     process.execPath,
-    ["--import", "tsx", "--input-type=module", "--eval", program],
+    [...TYPESCRIPT_FLAGS, "--input-type=module", "--eval", program],
     {
       cwd: new URL("../../../..", import.meta.url),
       encoding: "utf8",

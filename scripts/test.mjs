@@ -5,12 +5,13 @@
  *
  * Unit and contract tests share a few processes, one file after the other, since loading Node, the compiler and
  * the sources takes longer than most files do. A file that cannot share one says so in a line of its own:
- * `// own process: ‹why›`. Integration tests always have one each.
+ * `// own process: ‹why›`. Integration tests always have one each, and run what is built: even with `--no-build`,
+ * it is built if it is older than the sources.
  *
  * Usage: npm test -- [part of a path …] [--no-build] [--reporter=spec|tap] [--concurrency=n] [--timeout=ms]
  *   [--stall=ms] [--folder=test]
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -49,7 +50,8 @@ const TESTS = path.resolve(ROOT, options.folder);
 
 if (isTypeScriptLoaded()) await runTests();
 else {
-  if (!options["no-build"]) await runOrThrow(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
+  if (!options["no-build"] || (chooseFiles().some(needsBuild) && !isBuilt()))
+    await runOrThrow(process.execPath, [path.join(ROOT, "scripts/build.mjs")]);
   await compileAll(["src", "test", "examples", "benchmarks"].flatMap(listTypeScript));
   // The runner passes its own flags on to the processes of the tests.
   const self = ["--import", LOADER, path.join(ROOT, "scripts/test.mjs"), ...process.argv.slice(2)];
@@ -61,9 +63,7 @@ function isTypeScriptLoaded() {
 }
 
 async function runTests() {
-  const files = STAGES.flatMap(listTests).filter(
-    (file) => filters.length === 0 || filters.some((filter) => file.includes(path.normalize(filter))),
-  );
+  const files = chooseFiles();
   if (files.length === 0) throw new Error(`No test file has '${filters.join("' or '")}' in its path`);
   const concurrency = Number(options.concurrency);
   const timeoutMs = Number(options.timeout);
@@ -98,6 +98,30 @@ async function runTests() {
     rmSync(folder, { recursive: true });
   }
   if (report.failed) process.exitCode = 1;
+}
+
+/** The files to run. */
+function chooseFiles() {
+  return STAGES.flatMap(listTests).filter(
+    (file) => filters.length === 0 || filters.some((filter) => file.includes(path.normalize(filter))),
+  );
+}
+
+/** Whether a file imports the library as it is built. */
+function needsBuild(file) {
+  return file.startsWith(path.join("test", "integration") + path.sep);
+}
+
+/** Whether there is a whole build, begun after the last change of a source. */
+function isBuilt() {
+  // The build writes declarations first, and the listener's thread last.
+  const [first, last] = ["dist/index.d.ts", "dist/host/listener.js"].map((file) => path.join(ROOT, file));
+  if (!existsSync(first) || !existsSync(last)) return false;
+  const builtMs = statSync(first).mtimeMs;
+  const sources = readdirSync(path.join(ROOT, "src"), { recursive: true, encoding: "utf8" });
+  return ["scripts/build.mjs", "src", ...sources.map((name) => path.join("src", name))].every(
+    (name) => statSync(path.join(ROOT, name)).mtimeMs <= builtMs,
+  );
 }
 
 /** What one process does. */

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { threadId } from "node:worker_threads";
 
 const CACHE = path.resolve(fileURLToPath(import.meta.url), "../../../node_modules/.cache/merino-typescript");
+const require = createRequire(import.meta.url);
+const COMPILER = require("esbuild/package.json").version;
 const TARGET = `node${process.versions.node.split(".", 2).join(".")}`;
 
 mkdirSync(CACHE, { recursive: true });
@@ -39,7 +41,7 @@ export async function compileAll(files) {
 function look(file) {
   const source = readFileSync(file);
   const key = createHash("sha1")
-    .update(JSON.stringify(optionsFor(file)))
+    .update(COMPILER + JSON.stringify(optionsFor(file)))
     .update(source)
     .digest("hex");
   return { source, place: path.join(CACHE, `${key}.mjs`) };
@@ -75,5 +77,5 @@ function keep(place, code) {
 
 /** Only where something is to be compiled; loading it takes longer than reading what has been. */
 function loadEsbuild() {
-  return createRequire(import.meta.url)("esbuild");
+  return require("esbuild");
 }

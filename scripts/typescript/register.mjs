@@ -1,7 +1,7 @@
 /**
  * Lets this process, and what inherits its flags, import TypeScript: for tests, in which processes start by the
- * hundred, and spend with tsx most of their time on loading. `--import` it with `?instead-of=tsx`, by which workers
- * see that they have a loader for TypeScript.
+ * hundred, and with tsx spend most of their time on loading. Whoever has it imported adds `?instead-of=tsx`: that is
+ * how a worker sees in its flags that there is a loader for TypeScript (`src/host/modules/typescript-support.ts`).
  */
 import module from "node:module";
 import process from "node:process";

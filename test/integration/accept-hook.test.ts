@@ -1,11 +1,11 @@
 /** Backpressure hooks in the workers of a pool: bodies never exceed what they allow, and every call gets its turn. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NoWorkersAvailableError, ProcessWorker, type Routine, WorkerPool } from "../../src/index.ts";
+import { NoWorkersAvailableError, ProcessWorker, type Routine, WorkerPool } from "merino";
 import { leakCheck } from "../support/leak-check.ts";
 import { temporaryPackage } from "../support/temporary-package.ts";
 
-const INDEX = new URL("../../src/index.ts", import.meta.url).href;
+const INDEX = import.meta.resolve("merino");
 
 /** Its routines tell how many of them were running, in their own worker, while they ran. */
 const JOBS = `import { routine } from ${JSON.stringify(INDEX)};

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { type MerinoError, WorkerLostError, WorkerPool } from "../../src/index.ts";
+import { type MerinoError, WorkerLostError, WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { useSharedWorker } from "./fixtures/busy-worker.ts";

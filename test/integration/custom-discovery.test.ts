@@ -1,11 +1,8 @@
 /** Proxies over discoveries that users have written, well and badly. The workers and the calls are real. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WorkerProxy } from "../../src/client/worker-proxy.ts";
-import type { WorkerProxyOptions } from "../../src/client/worker-proxy-options.ts";
-import type { Discovery, DiscoveryEvent } from "../../src/discovery/discovery.ts";
-import { WorkerPool } from "../../src/pool/worker-pool.ts";
-import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
+import type { Discovery, DiscoveryEvent, WorkerMetadata, WorkerProxyOptions } from "merino";
+import { WorkerPool, WorkerProxy } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { handWrittenDiscovery } from "../support/hand-written-discovery.ts";
 import { leakCheck } from "../support/leak-check.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { type CallOptions, type MerinoError, TimeoutError, WorkerPool } from "../../src/index.ts";
+import { type CallOptions, type MerinoError, TimeoutError, WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { useSharedWorker } from "./fixtures/busy-worker.ts";

@@ -1,9 +1,7 @@
 /** Pools that find network workers through DNS: a real DNS server, real worker processes, real calls. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DnsDiscovery } from "../../src/discovery/dns/dns-discovery.ts";
-import { WorkerPool } from "../../src/pool/worker-pool.ts";
-import { ProcessWorker } from "../../src/process/process-worker.ts";
+import { DnsDiscovery, ProcessWorker, WorkerPool } from "merino";
 import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";

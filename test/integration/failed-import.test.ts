@@ -10,7 +10,7 @@ import {
   type RoutineNotFoundError,
   WorkerPool,
   type WorkerPoolOptions,
-} from "../../src/index.ts";
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { viaTask } from "./fixtures/nested-unlucky-routines.ts";

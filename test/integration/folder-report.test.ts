@@ -13,6 +13,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { createProgress } from "../../examples/folder-report/progress.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../examples/folder-report/main.ts", import.meta.url));
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -50,7 +51,7 @@ async function makeFolder({ files: count }: { files: number }): Promise<Folder> 
 }
 
 function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ["--import", "tsx", PROGRAM, ...args], {
+  return spawn(process.execPath, [...TYPESCRIPT_FLAGS, PROGRAM, ...args], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // A process group of its own, as a shell gives it; its workers are in it too.

@@ -2,13 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
-import {
-  type MerinoError,
-  ProcessWorker,
-  type TaskCaller,
-  WorkerPool,
-  type WorkerPoolOptions,
-} from "../../src/index.ts";
+import { type MerinoError, ProcessWorker, type TaskCaller, WorkerPool, type WorkerPoolOptions } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import * as routines from "./fixtures/nested-routines.ts";

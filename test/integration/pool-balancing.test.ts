@@ -13,7 +13,7 @@ import {
   WorkerLostError,
   WorkerPool,
   WorkerProxy,
-} from "../../src/index.ts";
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { isMerinoError, LocalDiscovery, WorkerPool } from "../../src/index.ts";
+import { isMerinoError, LocalDiscovery, WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, block, count, exitWith, hang, pid, snooze, untilAborted } from "./fixtures/pool-routines.ts";

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { WorkerPool } from "../../src/index.ts";
+import { WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, snooze, spin } from "./fixtures/pool-routines.ts";

@@ -1,7 +1,7 @@
 /** `pool.map` over real workers: order, bounds, back-pressure, and every way in which it can end. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type CallOptions, PoolClosedError, WorkerPool } from "../../src/index.ts";
+import { type CallOptions, PoolClosedError, WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, fail, mark, reversed, untilAborted } from "./fixtures/pool-routines.ts";

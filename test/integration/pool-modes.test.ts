@@ -17,7 +17,7 @@ import {
   type WorkerMetadata,
   WorkerPool,
   WorkerProxy,
-} from "../../src/index.ts";
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";

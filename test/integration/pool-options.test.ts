@@ -9,7 +9,7 @@ import {
   ProcessWorker,
   TimeoutError,
   WorkerPool,
-} from "../../src/index.ts";
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import {

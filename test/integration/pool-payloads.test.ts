@@ -1,7 +1,7 @@
 /** What does and does not fit through: sizes around the limits, results that cannot travel, output of workers. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isMerinoError, NotSerializableError, ProcessWorker, WorkerPool } from "../../src/index.ts";
+import { isMerinoError, NotSerializableError, ProcessWorker, WorkerPool } from "merino";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, bytes, giveFunction, sizeOf, throwLarge } from "./fixtures/pool-routines.ts";
 import { rejection } from "./fixtures/pool-support.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
-import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "../../src/index.ts";
+import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { temporaryPackage } from "../support/temporary-package.ts";

@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { Discovery } from "../../src/discovery/discovery.ts";
+import type { Discovery } from "merino";
 import {
   NoWorkersAvailableError,
   ProcessWorker,
@@ -14,7 +14,7 @@ import {
   StaticDiscovery,
   WorkerPool,
   WorkerProxy,
-} from "../../src/index.ts";
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { type MerinoError, ProcessWorker, WorkerPool } from "../../src/index.ts";
+import { type MerinoError, ProcessWorker, WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { runNode } from "../support/run-node.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { rejection, useEffects } from "./fixtures/pool-support.ts";
 import * as routines from "./fixtures/streaming-routines.ts";
 
@@ -601,7 +602,7 @@ test("a generator that is dropped while a step of it is awaited answers that ste
 });
 
 function program(name: string): string[] {
-  return ["--import", "tsx", fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))];
+  return [...TYPESCRIPT_FLAGS, fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))];
 }
 
 /** Resolves with a number once several looks in a row have found the same. */

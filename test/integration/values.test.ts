@@ -1,7 +1,7 @@
 /** Values and errors on their way through a real worker: the table of awkward values, and what routines throw. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { isMerinoError, RemoteError, WorkerPool } from "../../src/index.ts";
+import { isMerinoError, RemoteError, WorkerPool } from "merino";
 import { leakCheck } from "../support/leak-check.ts";
 import { assertSame } from "../unit/codec/assert-same.ts";
 import { PaymentError } from "../unit/codec/awkward-classes.ts";

@@ -1,10 +1,15 @@
 /** One worker addressed directly: over its sockets, over the network, by its record and by its address alone. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WorkerConnection } from "../../src/client/worker-connection.ts";
-import { ProcessWorker, type ProcessWorkerOptions, StaticDiscovery, WorkerPool } from "../../src/index.ts";
+import type { WorkerMetadata } from "merino";
+import {
+  ProcessWorker,
+  type ProcessWorkerOptions,
+  StaticDiscovery,
+  WorkerConnection,
+  WorkerPool,
+} from "merino";
 import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
-import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { useEnvironment } from "../support/use-environment.ts";

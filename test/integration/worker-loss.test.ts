@@ -1,13 +1,7 @@
 /** Workers that die with calls in their hands: every call settles, none runs twice, the pool recovers. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  NoWorkersAvailableError,
-  ProcessWorker,
-  WorkerLostError,
-  WorkerPool,
-  WorkerProxy,
-} from "../../src/index.ts";
+import { NoWorkersAvailableError, ProcessWorker, WorkerLostError, WorkerPool, WorkerProxy } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";

@@ -1,7 +1,7 @@
 /** The lines of the program in the errors of its calls, over real workers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WorkerPool } from "../../../src/index.ts";
+import { WorkerPool } from "merino";
 import { leakCheck } from "../../support/leak-check.ts";
 import { fail, snooze } from "../fixtures/pool-routines.ts";
 import { rejection } from "../fixtures/pool-support.ts";

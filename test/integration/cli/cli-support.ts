@@ -5,10 +5,9 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../../support/eventually.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
-import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 
-const MERINO = fileURLToPath(new URL("../../../src/cli/merino.ts", import.meta.url));
-const INDEX = new URL("../../../src/index.ts", import.meta.url).href;
+const MERINO = fileURLToPath(new URL("../../../dist/cli/merino.js", import.meta.url));
+const INDEX = import.meta.resolve("merino");
 
 /** Processes start slowly on a machine that is busy. */
 const START_MS = 30_000;
@@ -29,14 +28,14 @@ export interface CommandProcess extends AsyncDisposable {
   servesAt(count: number): Promise<readonly string[]>;
 }
 
-/** Starts the command from its sources. */
+/** Starts the command as it is built. */
 export function startCommand(
   words: readonly string[],
   extra: Readonly<Record<string, string>> = {},
 ): CommandProcess {
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...inherited } = process.env;
   const env = { ...inherited, ...extra };
-  const child = spawn(process.execPath, [...TYPESCRIPT_FLAGS, MERINO, ...words], {
+  const child = spawn(process.execPath, [MERINO, ...words], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -104,8 +103,8 @@ export const blockUntil = routine(function blockUntil(path, begun) { writeFileSy
 
 /** What {@link JOBS} exports. */
 export interface Jobs {
-  readonly add: import("../../../src/index.ts").Routine<(a: number, b: number) => Promise<number>>;
-  readonly pidOf: import("../../../src/index.ts").Routine<() => Promise<number>>;
-  readonly waitFor: import("../../../src/index.ts").Routine<(path: string) => Promise<string>>;
-  readonly blockUntil: import("../../../src/index.ts").Routine<(path: string, begun: string) => void>;
+  readonly add: import("merino").Routine<(a: number, b: number) => Promise<number>>;
+  readonly pidOf: import("merino").Routine<() => Promise<number>>;
+  readonly waitFor: import("merino").Routine<(path: string) => Promise<string>>;
+  readonly blockUntil: import("merino").Routine<(path: string, begun: string) => void>;
 }

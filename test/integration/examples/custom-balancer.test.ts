@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Candidate } from "merino";
 import { ZoneBalancer } from "../../../examples/custom-balancer/zone-balancer.ts";
-import type { Candidate } from "../../../src/balancer/balancer.ts";
 import { balancerContract } from "../../contract/balancer.ts";
 import { candidate } from "../../support/candidate.ts";
 import { leakCheck } from "../../support/leak-check.ts";

@@ -11,9 +11,9 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { Discovery } from "merino";
 import { createClient } from "redis";
 import { RedisDiscovery } from "../../../examples/redis-discovery/redis-discovery.ts";
-import type { Discovery } from "../../../src/discovery/discovery.ts";
 import { discoveryContract } from "../../contract/discovery.ts";
 import { eventually } from "../../support/eventually.ts";
 import { follow } from "../../support/follow.ts";
@@ -22,6 +22,7 @@ import { startRedis } from "../../support/redis-server.ts";
 import { ROOT } from "../../support/repository.ts";
 import { runExample } from "../../support/run-example.ts";
 import { runNode } from "../../support/run-node.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
 
 const EXAMPLE = join(ROOT, "examples/redis-discovery/redis-discovery.ts");
@@ -162,7 +163,7 @@ test("RedisDiscovery lets a program end that has not closed it, also while Redis
     console.log("done");
   `;
 
-  const ended = await runNode(["--import", "tsx", "--input-type=module", "--eval", program], { cwd: ROOT });
+  const ended = await runNode([...TYPESCRIPT_FLAGS, "--input-type=module", "--eval", program], { cwd: ROOT });
 
   assert.equal(ended.stdout, "done\n", ended.stderr);
   assert.equal(ended.exitCode, 0);

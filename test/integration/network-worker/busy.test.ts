@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { WorkerProxy } from "../../../src/index.ts";
+import type { WorkerMetadata } from "merino";
+import { WorkerProxy } from "merino";
 import { connectGrpc } from "../../../src/transport/grpc/connect.ts";
 import { describeWorker, requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
 import { controlSocketPath } from "../../../src/transport/unix/socket-path.ts";
-import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";

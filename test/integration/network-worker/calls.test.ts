@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { WorkerProxy } from "../../../src/index.ts";
+import { WorkerProxy } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { hidden } from "./fixtures/hidden-routines.ts";

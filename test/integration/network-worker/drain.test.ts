@@ -1,7 +1,7 @@
 /** Workers that end in order under load: whoever calls them loses nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WorkerConnection, WorkerLostError, WorkerProxy } from "../../../src/index.ts";
+import { WorkerConnection, WorkerLostError, WorkerProxy } from "merino";
 import { grpcChannels } from "../../../src/transport/grpc/channel-pool.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";

@@ -8,7 +8,7 @@ import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { type NetworkHost, useHosts } from "../../support/network-namespaces.ts";
 
-const MERINO = fileURLToPath(new URL("../../../src/cli/merino.ts", import.meta.url));
+const MERINO = fileURLToPath(new URL("../../../dist/cli/merino.js", import.meta.url));
 const ROUTINES = fileURLToPath(new URL("./fixtures/network-routines.ts", import.meta.url));
 const WORKER = ["worker", ROUTINES, "--insecure"];
 const SOON = { withinMs: 30_000 };

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { ProcessWorker, StaticDiscovery, WorkerPool, WorkerProxy } from "../../../src/index.ts";
+import { ProcessWorker, StaticDiscovery, WorkerPool, WorkerProxy } from "merino";
 import { describeWorker } from "../../../src/transport/grpc/unary.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { add } from "./fixtures/network-routines.ts";

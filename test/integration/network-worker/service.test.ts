@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
-import { WorkerProxy } from "../../../src/index.ts";
+import { WorkerProxy } from "merino";
 import { GRPC_METHODS, type GrpcMethod, loadGrpc } from "../../../src/transport/grpc/service.ts";
 import { requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
 import { controlSocketPath } from "../../../src/transport/unix/socket-path.ts";

@@ -2,11 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ProcessWorker } from "../../../src/process/process-worker.ts";
-import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
-import type { Worker, WorkerExit } from "../../../src/process/worker.ts";
+import type { ProcessWorkerOptions, Worker, WorkerExit, WorkerMetadata } from "merino";
+import { ProcessWorker } from "merino";
 import { socketPath } from "../../../src/transport/unix/socket-path.ts";
-import type { WorkerMetadata } from "../../../src/wire/worker-metadata.ts";
 
 const ROUTINES = new URL("./fixtures/network-routines.ts", import.meta.url);
 

@@ -10,7 +10,7 @@ import {
   StaticDiscovery,
   WorkerConnection,
   WorkerPool,
-} from "../../../src/index.ts";
+} from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { MemoryDiscovery } from "../../support/memory-discovery.ts";

@@ -1,10 +1,9 @@
 /** Worker processes for tests, and proof that they have gone. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import type { ProcessWorkerOptions, Worker, WorkerContext } from "merino";
+import { ProcessWorker } from "merino";
 import { keepAlive, letExit } from "../../../src/internal/keep-alive.ts";
-import { ProcessWorker } from "../../../src/process/process-worker.ts";
-import type { ProcessWorkerOptions } from "../../../src/process/process-worker-options.ts";
-import type { Worker, WorkerContext } from "../../../src/process/worker.ts";
 import { eventually } from "../../support/eventually.ts";
 import { keepAliveCount } from "../../support/keep-alive-count.ts";
 

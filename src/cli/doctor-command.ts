@@ -5,6 +5,7 @@
 import { Command } from "commander";
 import { judgeAdmission } from "../client/membership/admission.ts";
 import { errorText } from "../internal/error-text.ts";
+import { shownBriefly } from "../internal/shown-text.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
@@ -13,7 +14,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
-import { CommandFailure, ExitCode, printable, type Terminal } from "./terminal.ts";
+import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
 import { greetWorker } from "./worker-contact.ts";
 
 interface DoctorCommandOptions {
@@ -159,7 +160,7 @@ function describe({ checks, workers, ...side }: Diagnosis): string {
     if (refused !== null) lines.push(`     would be refused (${refused.reason}): ${refused.detail}`);
     if (problem !== null) lines.push(`     cannot be reached: ${problem}`);
   }
-  return lines.map((line) => `${printable(line)}\n`).join("");
+  return lines.map((line) => `${shownBriefly(line)}\n`).join("");
 }
 
 function mark(ok: boolean): string {

@@ -4,7 +4,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { parseDuration } from "./arguments.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { seenWorkers } from "./seen-workers.ts";
-import { formatTable, type Terminal } from "./terminal.ts";
+import { formatTable, say, type Terminal } from "./terminal.ts";
 import { idleTimeOf } from "./worker-contact.ts";
 
 interface LsCommandOptions {
@@ -22,6 +22,9 @@ the workers of a pool that serves its own program only.
 
 With --json it prints one array; each element has the worker's record as it was announced, and idle: the time in
 milliseconds, 0 while it is busy, null if it cannot be asked.
+
+What others have written is shown with escapes, as \\u001b, for characters that a terminal would obey or hide. In
+JSON they are JSON's own, and read back as the text itself.
 ${DISCOVERY_DETAILS}
 
 Exit codes: 0 also when there are no workers, 1 the discovery failed, 2 wrong options.
@@ -57,7 +60,7 @@ export function lsCommand(terminal: Terminal): Command {
       }
       const rows = workers.map((worker, index) => describeRow(worker, idle[index]));
       terminal.out(formatTable([["UID", "ADDRESS", "PID", "VERSION", "TAGS", "SECURE", "IDLE"], ...rows]));
-      if (workers.length === 0) terminal.err(`merino: no workers in '${discovery.text}'\n`);
+      if (workers.length === 0) say(terminal, `no workers in '${discovery.text}'`);
     });
 }
 

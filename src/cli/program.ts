@@ -7,7 +7,7 @@ import { version } from "../wire/version.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { lsCommand } from "./ls-command.ts";
 import { stopCommand } from "./stop-command.ts";
-import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
+import { CommandFailure, ExitCode, guarded, say, type Terminal } from "./terminal.ts";
 import { workerCommand } from "./worker-command.ts";
 
 /** Help is the documentation: the same text everywhere, whatever the terminal's width. */
@@ -49,7 +49,8 @@ export function createProgram(terminal: Terminal, ended: (exitCode: number) => v
  * @param words The words after the command's own name.
  * @returns The exit code; any error has been reported on the terminal.
  */
-export async function runProgram(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(words: readonly string[], unguarded: Terminal): Promise<number> {
+  const terminal = guarded(unguarded);
   let exitCode: number = ExitCode.OK;
   const program = createProgram(terminal, (code) => {
     exitCode = code;
@@ -69,13 +70,13 @@ function report(error: unknown, terminal: Terminal): number {
   // Commander has written its message already; asking for help or the version is no mistake.
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
   if (error instanceof CommandFailure) {
-    if (error.message !== "") terminal.err(`merino: ${error.message}\n`);
+    if (error.message !== "") say(terminal, error.message);
     return error.exitCode;
   }
   if (isMerinoError(error)) {
-    terminal.err(`merino: ${error.message}\n`);
+    say(terminal, error.message);
     return error.code === "ERR_MERINO_INVALID_OPTION" ? ExitCode.USAGE : ExitCode.FAILED;
   }
-  terminal.err(`merino: ${asError(error).stack ?? errorText(error)}\n`);
+  say(terminal, asError(error).stack ?? errorText(error));
   return ExitCode.FAILED;
 }

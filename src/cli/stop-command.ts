@@ -6,7 +6,7 @@ import { parseTimeLimit } from "./arguments.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
-import { CommandFailure, ExitCode, type Terminal, usageFailure } from "./terminal.ts";
+import { CommandFailure, ExitCode, say, type Terminal, usageFailure } from "./terminal.ts";
 import { stopWorker } from "./worker-contact.ts";
 
 interface StopCommandOptions {
@@ -54,7 +54,7 @@ export function stopCommand(terminal: Terminal): Command {
           cause: error,
         });
       }
-      terminal.err(`merino: worker ${worker.uid} (${worker.address}, pid ${worker.pid}) is ending\n`);
+      say(terminal, `worker ${worker.uid} (${worker.address}, pid ${worker.pid}) is ending`);
     });
 }
 

@@ -18,7 +18,7 @@ import { explainExit } from "../process/exit-explanation.ts";
 import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { ExitCode, type Terminal } from "./terminal.ts";
+import { ExitCode, say, type Terminal } from "./terminal.ts";
 
 /** The first replacement starts after a tenth of a second; of a worker that keeps ending, one every half minute. */
 const RESTART: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
@@ -229,7 +229,7 @@ export class SupervisedWorker {
   }
 
   #say(text: string): void {
-    this.#options.terminal.err(`merino: ${text}\n`);
+    say(this.#options.terminal, text);
   }
 }
 

@@ -14,7 +14,7 @@ import type { WorkerFactory } from "../process/worker.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type ReceivedSignal, type SignalListener } from "./signals.ts";
 import { describeEnding, explainFailure, SupervisedWorker } from "./supervised-worker.ts";
-import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
+import { CommandFailure, ExitCode, say, type Terminal } from "./terminal.ts";
 
 /** Which modules are served, where, by how many processes, and for how long. */
 export interface SupervisorOptions {
@@ -118,7 +118,7 @@ function endOf(
 ): Promise<ReceivedSignal | undefined> {
   const { workers, signals, graceMs, terminal } = context;
   void signals.first.then(({ name }) => {
-    terminal.err(`merino: ${describeEnding(name, graceMs)}\n`);
+    say(terminal, describeEnding(name, graceMs));
     for (const worker of workers) worker.end(graceMs);
   });
   return Promise.race([over.then(() => undefined), signals.second]);
@@ -143,7 +143,7 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
 async function retract(publisher: Publisher | undefined, terminal: Terminal): Promise<void> {
   if (publisher === undefined) return;
   const retracted = publisher.close().catch((error: unknown) => {
-    terminal.err(`merino: cannot retract the worker from discovery: ${errorText(error)}\n`);
+    say(terminal, `cannot retract the worker from discovery: ${errorText(error)}`);
   });
   await waitAtMost(RETRACT_MS, retracted);
 }

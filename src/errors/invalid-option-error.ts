@@ -1,5 +1,6 @@
 /** A bad option, refused before anything starts. */
 import { inspect } from "node:util";
+import { shownText } from "../internal/shown-text.ts";
 import { defineError, type Fault, type MerinoErrorLike } from "./merino-error.ts";
 
 /** An option has a value that Merino does not accept. Nothing was started or sent. */
@@ -24,7 +25,9 @@ export class InvalidOptionError extends RangeError implements MerinoErrorLike {
   ) {
     const advice = details.advice === undefined ? "" : `. ${details.advice}`;
     super(
-      `Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}${advice}`,
+      shownText(
+        `Invalid option '${option}': expected ${details.expected}, got ${preview(details.value)}${advice}`,
+      ),
       options,
     );
     this.option = option;

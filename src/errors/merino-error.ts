@@ -5,6 +5,8 @@
  * of the package in one process and across worker boundaries; `instanceof` is never relied upon.
  */
 
+import { shownText } from "../internal/shown-text.ts";
+
 /** Whose fault an error is. It tells what a caller can do about it. */
 export type Fault = "caller" | "routine" | "worker" | "network" | "configuration" | "bug";
 
@@ -17,6 +19,12 @@ export interface ErrorTraits {
   readonly fault: Fault;
 }
 
+/** How a class treats its messages. By default they are one line, in which nothing can be hidden. */
+export interface MessageRule {
+  /** @returns The message as an instance has it. */
+  readonly shown: (message: string) => string;
+}
+
 /** The members of every error of Merino's, whichever copy of the package made it. */
 export interface MerinoErrorLike extends Error {
   /** The stable name of the error, `ERR_MERINO_…`: what to match on. */
@@ -26,6 +34,8 @@ export interface MerinoErrorLike extends Error {
 }
 
 const BRAND: unique symbol = Symbol.for("merino.error") as never;
+/** On the prototype of each class: how a message is shown. */
+const SHOWN = Symbol("shown");
 
 type ErrorClass = abstract new (...parameters: never[]) => Error;
 
@@ -36,8 +46,13 @@ const catalogue = new Map<string, { readonly traits: ErrorTraits; readonly error
  *
  * @param errorClass The class to record; called from its static block.
  * @param traits Its name, code and default fault. An instance may carry a `fault` of its own.
+ * @param rule How it treats its messages, if in a way of its own.
  */
-export function defineError(errorClass: ErrorClass, traits: ErrorTraits): void {
+export function defineError(
+  errorClass: ErrorClass,
+  traits: ErrorTraits,
+  { shown }: MessageRule = { shown: shownText },
+): void {
   for (const key of ["name", "code", "fault"] as const) {
     Object.defineProperty(errorClass.prototype, key, {
       value: traits[key],
@@ -47,13 +62,24 @@ export function defineError(errorClass: ErrorClass, traits: ErrorTraits): void {
     });
   }
   Object.defineProperty(errorClass.prototype, BRAND, { value: true });
+  Object.defineProperty(errorClass.prototype, SHOWN, { value: shown });
   catalogue.set(traits.name, { traits, errorClass });
+}
+
+/** The message as errors of a class have it: whatever others have written cannot command a terminal from there. */
+export function shownMessage(errorClass: ErrorClass, message: string): string {
+  const { [SHOWN]: shown } = errorClass.prototype as { [SHOWN]?: (message: string) => string };
+  return shown === undefined ? message : shown(message);
 }
 
 /** Base of Merino's errors. Match on `code`, not on the message. */
 export abstract class MerinoError extends Error implements MerinoErrorLike {
   declare readonly code: string;
   declare readonly fault: Fault;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(shownMessage(new.target, message), options);
+  }
 }
 
 /**

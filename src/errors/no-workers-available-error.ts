@@ -1,6 +1,9 @@
 /** A call that found no worker. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
+/** Workers of which the message tells; `reasons` has all. */
+const MAX_NAMED = 16;
+
 /** Why one worker was not used. */
 export interface Refusal {
   /** The worker's uid, or a placeholder when none is known. */
@@ -49,5 +52,9 @@ function summarize(reasons: readonly Refusal[], cause: unknown): string {
       ? `there is no worker. ${cause.message}`
       : "there is no worker; check the pool's size and its discovery";
   }
-  return reasons.map(({ uid, reason, detail }) => `worker '${uid}' ${reason} (${detail})`).join("; ");
+  const named = reasons
+    .slice(0, MAX_NAMED)
+    .map(({ uid, reason, detail }) => `worker '${uid}' ${reason} (${detail})`);
+  const more = reasons.length - named.length;
+  return more === 0 ? named.join("; ") : `${named.join("; ")}; and ${more} more`;
 }

@@ -8,7 +8,11 @@ import { defineError, MerinoError } from "./merino-error.ts";
  */
 export class RemoteError extends MerinoError {
   static {
-    defineError(this, { name: "RemoteError", code: "ERR_MERINO_REMOTE", fault: "routine" });
+    defineError(
+      this,
+      { name: "RemoteError", code: "ERR_MERINO_REMOTE", fault: "routine" },
+      { shown: (message) => message }, // the routine's own, as of every error that a routine throws
+    );
   }
   /** `name` of the original error. */
   readonly remoteName: string;

@@ -1,4 +1,5 @@
 /** Two peers whose wire versions do not fit. */
+import { shownText } from "../internal/shown-text.ts";
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** A peer speaks another major version of the protocol, or one that cannot be parsed. */
@@ -8,7 +9,7 @@ export class VersionError extends MerinoError {
   }
   /** This side's version. */
   readonly local: string;
-  /** The peer's version, as it named it. */
+  /** The peer's version, as it named it, with escapes for what a terminal would obey. */
   readonly remote: string;
 
   constructor(local: string, remote: string, options?: ErrorOptions) {
@@ -17,6 +18,6 @@ export class VersionError extends MerinoError {
       options,
     );
     this.local = local;
-    this.remote = remote;
+    this.remote = shownText(remote);
   }
 }

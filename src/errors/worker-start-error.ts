@@ -1,4 +1,5 @@
 /** A worker that never became ready. */
+import { shownBelow } from "../internal/shown-text.ts";
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** How a worker ended before it was ready. */
@@ -17,7 +18,11 @@ export interface FailedStart {
  */
 export class WorkerStartError extends MerinoError {
   static {
-    defineError(this, { name: "WorkerStartError", code: "ERR_MERINO_WORKER_START", fault: "worker" });
+    defineError(
+      this,
+      { name: "WorkerStartError", code: "ERR_MERINO_WORKER_START", fault: "worker" },
+      { shown: shownBelow }, // with the stack of what a module has thrown
+    );
   }
   /** Exit code of the process; undefined if a signal ended it or it never ran. */
   readonly exitCode: number | undefined;

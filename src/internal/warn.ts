@@ -3,6 +3,7 @@
  *
  * Limits nothing: if a peer can cause a warning again and again, the caller puts a throttle in front.
  */
+import { shownBelow } from "./shown-text.ts";
 
 /** The code of a warning, by which programs tell warnings apart. `docs/failures.md` says what each means. */
 export type WarningCode =
@@ -30,5 +31,5 @@ export type WarningCode =
  * @param message A sentence for people: what happened and, if something can be done, what to do.
  */
 export function warn(code: WarningCode, message: string): void {
-  process.emitWarning(message, { type: "MerinoWarning", code });
+  process.emitWarning(shownBelow(message), { type: "MerinoWarning", code });
 }

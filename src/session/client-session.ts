@@ -5,6 +5,7 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
+import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, MessageKind, TaskFields } from "../wire/frames.ts";
@@ -197,7 +198,9 @@ export class ClientSession implements SessionHalf {
         if (reset === undefined) return;
         this.#finish(stream);
         return sink.failed(
-          new ProtocolError(`The worker reset the stream (${refusalName(reset.code)}): ${reset.detail}`),
+          new ProtocolError(
+            `The worker reset the stream (${refusalName(reset.code)}): ${shownBriefly(reset.detail)}`,
+          ),
         );
       }
       default:

@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
+import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { BatchReader } from "../wire/batch/reader.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
@@ -177,7 +178,7 @@ export class Connection implements CarrierEvents {
     if (!hello.codecs.some((codec) => this.hello.codecs.includes(codec))) {
       this.fail(
         new ProtocolError(
-          `No payload codec in common: the peer names [${hello.codecs.join(", ").slice(0, 500)}]`,
+          `No payload codec in common: the peer names [${shownBriefly(hello.codecs.join(", "), 500)}]`,
           { refusal: "CODEC" },
         ),
         NackCode.CODEC,

@@ -88,7 +88,7 @@ function isSocketPath(value: unknown): value is string {
   return (
     isText(value) &&
     value.startsWith("/") &&
-    !value.includes("\0") &&
+    !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value) && // the system's errors quote it
     Buffer.byteLength(value) <= MAX_SOCKET_PATH_BYTES
   );
 }

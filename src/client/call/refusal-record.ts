@@ -9,6 +9,7 @@ import { RoutineNotFoundError } from "../../errors/routine-not-found-error.ts";
 import { TaskRefusedError } from "../../errors/task-refused-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode, refusalName } from "../../wire/messages/nack-code.ts";
 import { version } from "../../wire/version.ts";
@@ -58,15 +59,16 @@ export class RefusalRecord {
   /** @param cause The error behind the refusal, where there is one. */
   add(uid: string, nack: Nack, cause?: unknown): void {
     this.#standing.add(uid);
+    const why = shownBriefly(nack.reason);
     if (nack.code === NackCode.DRAINING) this.awaitsReplacement = true;
     const reason = REASONS[nack.code] ?? "refused";
-    const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${nack.reason}` };
+    const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${why}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
     if (nack.code === NackCode.VERSION) this.#otherVersion = nack.version;
     else this.#onlyVersion = false;
-    if (nack.code === NackCode.UNKNOWN_ROUTINE) this.#unknownReason = nack.reason;
+    if (nack.code === NackCode.UNKNOWN_ROUTINE) this.#unknownReason = why;
     else this.#onlyUnknown = false;
-    if (nack.code === NackCode.IMPORT_FAILED) this.#failedImport = { reason: nack.reason, cause };
+    if (nack.code === NackCode.IMPORT_FAILED) this.#failedImport = { reason: why, cause };
     else if (nack.code !== NackCode.DRAINING && nack.code !== NackCode.UNKNOWN_ROUTINE)
       this.#onlyImports = false;
   }
@@ -114,18 +116,19 @@ function causedBy(cause: unknown): ErrorOptions | undefined {
  * @param cause The error behind it, where there is one.
  */
 export function refusalError(routine: string, nack: Nack, cause?: unknown): Error {
+  const why = shownBriefly(nack.reason);
   switch (nack.code) {
     case NackCode.BAD_PAYLOAD:
-      return new PayloadError(`Cannot run '${routine}': ${nack.reason}`);
+      return new PayloadError(`Cannot run '${routine}': ${why}`);
     case NackCode.VERSION:
       return new VersionError(version, nack.version);
     case NackCode.UNKNOWN_ROUTINE:
     case NackCode.IMPORT_FAILED:
-      return new RoutineNotFoundError(routine, nack.reason, causedBy(cause));
+      return new RoutineNotFoundError(routine, why, causedBy(cause));
     default:
       return new TaskRefusedError(
         refusalName(nack.code),
-        `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${nack.reason}`,
+        `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${why}`,
       );
   }
 }

@@ -8,6 +8,7 @@ import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { ClientSession } from "../../session/client-session.ts";
@@ -148,7 +149,9 @@ export class MemberConnection {
     this.#farewell = this.#farewellOf(frame);
   }
 
-  #farewellOf({ code, detail }: GoAway): Error {
+  #farewellOf(frame: GoAway): Error {
+    const { code } = frame;
+    const detail = shownBriefly(frame.detail);
     const { uid, version } = this.#worker;
     if (code === NackCode.VERSION) {
       const { peer, hello } = this.#session?.connection ?? {};

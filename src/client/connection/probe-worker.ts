@@ -5,6 +5,7 @@
  */
 import { runOutsideScope } from "../../context/scope.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { ClientSession } from "../../session/client-session.ts";
 import type { Hello } from "../../wire/frames.ts";
@@ -57,7 +58,8 @@ export function probeWorker(
           if (hello.uid === uid) end(() => resolve(hello));
           else fail(new HandshakeError(`Expected worker '${uid}' at '${address}', found '${hello.uid}'`));
         },
-        goAway: (frame) => fail(new HandshakeError(`Worker '${uid}' ended the connection: ${frame.detail}`)),
+        goAway: (frame) =>
+          fail(new HandshakeError(`Worker '${uid}' ended the connection: ${shownBriefly(frame.detail)}`)),
         pong() {},
         progress() {},
         closed: (error) =>

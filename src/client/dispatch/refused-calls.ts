@@ -7,6 +7,7 @@
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { References } from "../../codec/references.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import { NO_PARTS } from "../../wire/payload.ts";
@@ -65,7 +66,7 @@ export class RefusedCalls {
       // A worker's GoAway says the same; without this line, a worker that sends none would be asked again and again.
       if (failure === "refused-draining") member.startDraining();
       if (measure.member === "version" || measure.member === "codec") {
-        members.evict(member, measure.member, nack.reason);
+        members.evict(member, measure.member, shownBriefly(nack.reason));
       }
     }
     const cause = this.#causeOf(nack);

@@ -3,6 +3,7 @@
  * worker can arrive; whether there is a place for it is up to `membership.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { shownBriefly, shownText } from "../../internal/shown-text.ts";
 import { isVersionCompatible, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { localSocketOf } from "../connection/local-socket.ts";
@@ -40,7 +41,7 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
     return {
       uid,
       reason: "version",
-      detail: `it runs '${worker.version}', this side '${rules.version}'; majors must be equal`,
+      detail: `it runs '${shownText(worker.version)}', this side '${rules.version}'; majors must be equal`,
     };
   }
   // Records given by code may leave the codecs out; records from outside are completed by their source.
@@ -48,7 +49,7 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
     return {
       uid,
       reason: "codec",
-      detail: `it speaks [${worker.codecs.join(", ")}], this side '${WIRE_CODEC}'`,
+      detail: `it speaks [${shownBriefly(worker.codecs.join(", "))}], this side '${WIRE_CODEC}'`,
     };
   }
   if (rules.filter !== undefined && !rules.filter(worker)) {

@@ -1,9 +1,11 @@
 /**
  * Rebuilds errors without running a constructor of user code. An error of a class that is not known here
- * becomes a `RemoteError` with the original's name, fields and stack.
+ * becomes a `RemoteError` with the original's name, fields and stack. A message is a value, and stays as it was; the
+ * stack is for people, and holds nothing that a terminal would obey.
  */
-import { errorCatalogue } from "../../errors/merino-error.ts";
+import { errorCatalogue, shownMessage } from "../../errors/merino-error.ts";
 import { RemoteError } from "../../errors/remote-error.ts";
+import { shownLines } from "../../internal/shown-text.ts";
 import { builtInErrorClass, type ErrorConstructor } from "../built-in-errors.ts";
 import { ErrorOrigin } from "../format.ts";
 import { type Decoding, defineField } from "./decoding.ts";
@@ -26,14 +28,14 @@ export function readError(decoding: Decoding): unknown {
   if (origin === ErrorOrigin.HOOKED) {
     error = readHooked(decoding, { hook: known?.decode, name, message });
     decoding.settle(index, error);
-    if (error instanceof Error && stack !== undefined) hide(error, "stack", stack);
+    if (error instanceof Error && stack !== undefined) hide(error, "stack", shownLines(stack));
   } else {
     const portable = known?.constructor;
     const made =
       portable === undefined ? create(origin, { named, name, message }) : construct(portable, message);
     error = made;
     decoding.settle(index, made);
-    hide(made, "stack", stack ?? `${name ?? named}: ${message ?? ""}`);
+    hide(made, "stack", shownLines(stack ?? `${name ?? named}: ${message ?? ""}`));
     readHidden(decoding, made);
     readFieldsOf(decoding, made);
     if (origin === ErrorOrigin.BUILT_IN && stack !== undefined) showCode(made, stack);
@@ -63,7 +65,10 @@ function create(
 ): object {
   if (origin === ErrorOrigin.MERINO) {
     const known = errorCatalogue().get(named);
-    if (known !== undefined) return construct(known.errorClass, message);
+    if (known !== undefined) {
+      const { errorClass } = known;
+      return construct(errorClass, message === undefined ? undefined : shownMessage(errorClass, message));
+    }
   }
   if (origin === ErrorOrigin.BUILT_IN) {
     if (named === "DOMException") return new DOMException(message ?? "", name ?? "Error");

@@ -11,6 +11,7 @@ import { isMerinoError } from "../../errors/merino-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { removeFile } from "../../internal/remove-file.ts";
+import { shownText } from "../../internal/shown-text.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { warn } from "../../internal/warn.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
@@ -158,7 +159,7 @@ export class AdvertisementWatch {
   #warnOf(uid: string): void {
     warn(
       "MERINO_BAD_ADVERTISEMENT",
-      `Ignoring '${uid}.json' in '${this.#directory.path}': it is not a worker's advertisement`,
+      `Ignoring '${shownText(uid)}.json' in '${this.#directory.path}': it is not a worker's advertisement`,
     );
   }
 

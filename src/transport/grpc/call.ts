@@ -4,6 +4,7 @@
  */
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from "node:http2";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import type { GrpcEnd } from "./error-from-status.ts";
 import { GRPC_PREFIX_BYTES, GrpcMessageReader } from "./message-reader.ts";
 import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
@@ -162,12 +163,12 @@ function writePrefix(bytes: Buffer, length: number): void {
   bytes.writeUInt32BE(length, 1);
 }
 
-/** Decodes percent-encoded UTF-8; text that is not properly encoded is shown as it is. */
+/** Decodes percent-encoded UTF-8, for people; text that is not properly encoded is shown as it is. */
 function decodeDetails(value: string | string[] | undefined): string {
   const text = Array.isArray(value) ? value.join(", ") : (value ?? "");
   try {
-    return decodeURIComponent(text).slice(0, MAX_DETAILS);
+    return shownBriefly(decodeURIComponent(text), MAX_DETAILS);
   } catch {
-    return text.slice(0, MAX_DETAILS);
+    return shownBriefly(text, MAX_DETAILS);
   }
 }

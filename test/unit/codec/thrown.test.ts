@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeThrown } from "../../../src/codec/encode/encoder.ts";
+import { HandshakeError } from "../../../src/errors/handshake-error.ts";
 import { isMerinoError } from "../../../src/errors/merino-error.ts";
 import { NotSerializableError } from "../../../src/errors/not-serializable-error.ts";
 import { RemoteError } from "../../../src/errors/remote-error.ts";
 import { WorkerLostError } from "../../../src/errors/worker-lost-error.ts";
+import { assertHarmless, assertHarmlessLine, HOSTILE_TEXT } from "../../support/hostile/text.ts";
 import { assertSame } from "./assert-same.ts";
 import { PaymentError, StrangeError, Stranger } from "./awkward-classes.ts";
 import { messageOf, receive, references } from "./support.ts";
@@ -69,6 +71,26 @@ test("a portable error of which the receiver does not know the class arrives as 
 
   assert.ok(arrived instanceof RemoteError);
   assert.deepEqual([arrived.remoteName, arrived.attempts], ["PaymentError", 2]);
+});
+
+test("decodeValue keeps message and name of a hostile error, and escapes its stack", () => {
+  const error = Object.assign(new Error(HOSTILE_TEXT), { name: `Evil${HOSTILE_TEXT}` });
+  error.stack = `Evil: ${HOSTILE_TEXT}\n    at ${HOSTILE_TEXT}`;
+
+  const arrived = deliver(error) as Error;
+
+  assert.deepEqual([arrived.message, arrived.name], [HOSTILE_TEXT, `Evil${HOSTILE_TEXT}`]);
+  assertHarmless(arrived.stack ?? "", "the stack");
+});
+
+test("decodeValue gives an error of Merino's no message that Merino would not make", () => {
+  const forged = new HandshakeError("x");
+  Object.defineProperty(forged, "message", { value: HOSTILE_TEXT });
+
+  const arrived = deliver(forged) as HandshakeError;
+
+  assert.equal(arrived.code, "ERR_MERINO_HANDSHAKE");
+  assertHarmlessLine(arrived.message, "the message");
 });
 
 test("encodeThrown marks the stack with the origin, once for each worker, in order", () => {

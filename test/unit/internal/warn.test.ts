@@ -21,7 +21,8 @@ test("warn emits a warning with the code, under the name of Merino's warnings", 
 test("every code of a warning is explained in the documentation", () => {
   const source = readFileSync(new URL("../../../src/internal/warn.ts", import.meta.url), "utf8");
   const documentation = readFileSync(new URL("../../../docs/failures.md", import.meta.url), "utf8");
-  const declaration = source.slice(source.indexOf("type WarningCode"), source.indexOf(";"));
+  const start = source.indexOf("type WarningCode");
+  const declaration = source.slice(start, source.indexOf(";", start));
   const codes = [...declaration.matchAll(/"(MERINO_\w+)"/g)].map(([, code]) => code);
 
   assert.ok(codes.length >= 11, `only ${codes.length} codes found`);

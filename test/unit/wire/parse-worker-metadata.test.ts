@@ -81,7 +81,7 @@ test("parseWorkerMetadata refuses fields of a wrong type or size", () => {
     options: [undefined, null, { maxMessageSize: 0 }, { maxMessageSize: "1" }, { maxConcurrentCalls: 1.5 }],
     runtime: ["", 1, "x".repeat(257)],
     codecs: ["merino", [1]],
-    socket: ["relative", `/${"x".repeat(103)}`, 1],
+    socket: ["relative", `/${"x".repeat(103)}`, 1, "/run/\u001b[2J", "/run/a\nb", "/run/\u202ea"],
     hostId: ["", 1],
   };
 

@@ -133,7 +133,7 @@ export class ProcessWorker implements Worker {
 
   /**
    * Starts one worker, without a pool, and announces it for others to find: a worker that lives for as long as this
-   * program wants, or as this process does. Like an open pool, it does not keep the process alive.
+   * program wants, or as this process does. Like an open pool, it does not keep the process alive; `await worker.exited` does.
    *
    * In a worker that imports the program's entry module it never settles, as `WorkerPool.open`.
    *

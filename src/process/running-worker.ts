@@ -11,6 +11,7 @@ import { forgetAtExit } from "../internal/remove-at-exit.ts";
 import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
+import { waitedFor } from "../internal/waited-promise.ts";
 import { warn } from "../internal/warn.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Worker, WorkerExit } from "./worker.ts";
@@ -37,7 +38,10 @@ const RETRACT_MS = 5_000;
 export class RunningWorker implements AsyncDisposable {
   /** Its record, as it is announced. */
   readonly metadata: WorkerMetadata;
-  /** Resolves once its process has gone, for whatever reason, with how it ended. Never rejects. */
+  /**
+   * Resolves once its process has gone, for whatever reason, with how it ended. Never rejects. Whoever waits for it, by
+   * `await` or `then`, keeps the program alive until then.
+   */
   readonly exited: Promise<WorkerExit>;
   readonly #worker: Worker;
   readonly #socketPath: string;
@@ -81,7 +85,7 @@ export class RunningWorker implements AsyncDisposable {
     this.metadata = parts.metadata;
     this.#socketPath = parts.socketPath;
     this.#publisher = parts.publisher;
-    this.exited = worker.exited;
+    this.exited = waitedFor(worker.exited);
     void worker.exited.then(() => this.#ended());
   }
 
@@ -106,7 +110,7 @@ export class RunningWorker implements AsyncDisposable {
       (this.#closing === undefined || options.grace !== undefined)
     ) {
       const over = deadlines.after(graceMs, this.#graceOver.resolve);
-      void this.exited.then(() => deadlines.cancel(over));
+      void this.#worker.exited.then(() => deadlines.cancel(over));
     }
     this.#closing ??= this.#close();
     return this.#closing;
@@ -132,7 +136,7 @@ export class RunningWorker implements AsyncDisposable {
       // Retracted before it refuses calls, so that callers have turned to other workers by then.
       await Promise.race([this.#retract(), this.#graceOver.promise]);
       this.#worker.notify({ type: "merino:retire" });
-      await Promise.race([this.exited, this.#graceOver.promise]);
+      await Promise.race([this.#worker.exited, this.#graceOver.promise]);
       await this.#worker.stop({ killAfter: KILL_AFTER_MS });
       await this.#retract();
     } finally {

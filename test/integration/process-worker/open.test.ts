@@ -12,8 +12,9 @@ import {
   WorkerPool,
 } from "merino";
 import { eventually } from "../../support/eventually.ts";
-import { leakCheck } from "../../support/leak-check.ts";
+import { type LeakCheck, leakCheck } from "../../support/leak-check.ts";
 import { MemoryDiscovery } from "../../support/memory-discovery.ts";
+import { runNode } from "../../support/run-node.ts";
 import { useWarnings } from "../../support/use-warnings.ts";
 import { add, nestedPid, pid, snooze } from "../fixtures/pool-routines.ts";
 import { held, isAlive } from "./workers.ts";
@@ -179,4 +180,26 @@ test("calls nested in tasks of network callers reach the workers of the discover
     assert.equal(outer, remote.pid);
     assert.ok([opened.metadata.pid, spawned.pid].includes(inner));
   }
+});
+
+test("a program that awaits the end of its worker stays until then", async () => {
+  await using leaks: LeakCheck = leakCheck();
+  const program = (lines: string): string => `
+    import { ProcessWorker } from ${JSON.stringify(new URL("../../../src/index.ts", import.meta.url).href)};
+    const worker = await ProcessWorker.open();
+    ${lines}
+    console.log("end", (await worker.exited).signal);`;
+  const run = (lines: string) =>
+    runNode(["--import", "tsx", "--input-type=module", "--eval", program(lines)], {
+      env: { XDG_RUNTIME_DIR: leaks.runtimeRoot },
+    });
+
+  // Nothing else of the program's is under way while it waits.
+  const [killed, closed] = await Promise.all([
+    run('setTimeout(() => process.kill(worker.metadata.pid, "SIGKILL"), 300);'),
+    run("setTimeout(() => worker.close(), 300);"),
+  ]);
+
+  assert.deepEqual([killed.exitCode, killed.stdout], [0, "end SIGKILL\n"], killed.stderr);
+  assert.deepEqual([closed.exitCode, closed.stdout], [0, "end undefined\n"], closed.stderr);
 });

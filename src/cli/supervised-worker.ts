@@ -67,8 +67,10 @@ export class SupervisedWorker {
   /** Present once its calls may no longer take what they like. */
   #end: DeadlineEntry | undefined;
   #retired = false;
-  /** Its time is over: however it ends now, it does because it was asked to. */
+  /** Its time is over, and it is stopped, or killed. */
   #cutShort = false;
+  /** It was ended while it started: how it ended says nothing. */
+  #abandoned = false;
   #heeded = false;
 
   constructor(options: SupervisedWorkerOptions) {
@@ -117,18 +119,25 @@ export class SupervisedWorker {
   /**
    * Serves until there is nobody left to serve.
    *
-   * @returns The exit code: 0 if it was asked to end.
+   * @returns The exit code: 0 if it was asked to end, and did not crash all the same.
    */
   async serve(): Promise<number> {
     for (;;) {
       const exit = await this.#worker?.exited;
+      // Judged now: what it is asked while it is being retracted comes too late.
+      const { isEnding } = this;
+      const isAsAsked = exit === undefined || (isEnding && this.#isAsAsked(exit));
       await this.#retract();
-      if (exit === undefined || this.#cutShort) return ExitCode.OK;
-      if (this.#ending.signal.aborted) return statusOf(exit);
+      if (isAsAsked) return ExitCode.OK;
       this.#say(`worker (pid ${this.#worker?.pid}) ${explainExit(exit)}`);
-      if (!this.#options.restart) return statusOf(exit);
+      if (isEnding || !this.#options.restart) return statusOf(exit);
       if (!(await this.#replace())) return ExitCode.OK;
     }
+  }
+
+  /** Whether it is to end for good. */
+  get isEnding(): boolean {
+    return this.#ending.signal.aborted;
   }
 
   /**
@@ -159,6 +168,7 @@ export class SupervisedWorker {
   /** Ends it without any order. Resolves when it has gone. */
   async abandon(): Promise<void> {
     this.#ending.abort();
+    this.#abandoned = true;
     this.#cutShort = true;
     await this.#worker?.stop({ killAfter: 0 });
   }
@@ -171,6 +181,13 @@ export class SupervisedWorker {
     const limitMs = graceMs ?? Number.POSITIVE_INFINITY;
     if (!this.#ending.signal.aborted) this.#say(describeEnding(why, limitMs));
     this.end(limitMs);
+  }
+
+  /** Whether one that is to end has ended as it was asked to. One that crashes meanwhile has not. */
+  #isAsAsked({ exitCode, signal }: WorkerExit): boolean {
+    if (this.#abandoned || exitCode === 0) return true;
+    // Whoever kills one whose time is over is this side.
+    return this.#cutShort && signal === "SIGKILL";
   }
 
   async #retire(): Promise<void> {

@@ -118,7 +118,8 @@ function endOf(
 ): Promise<ReceivedSignal | undefined> {
   const { workers, signals, graceMs, terminal } = context;
   void signals.first.then(({ name }) => {
-    say(terminal, describeEnding(name, graceMs));
+    // A terminal sends its signals to the workers as well, which may have passed them on already.
+    if (workers.some((worker) => !worker.isEnding)) say(terminal, describeEnding(name, graceMs));
     for (const worker of workers) worker.end(graceMs);
   });
   return Promise.race([over.then(() => undefined), signals.second]);

@@ -75,8 +75,8 @@ Without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Who
 worker can call its routines, without encryption: use --insecure in networks you trust.
 
 Exit codes: 0 ended as asked, 1 failed (a module cannot be imported or has no routine, the address is taken),
-2 wrong options, 128 + n ended by a second signal n; without --workers, that of a worker that ends by itself,
-128 + n if signal n has ended it.
+2 wrong options, 128 + n ended by a second signal n; that of a worker that crashes once it is to end, and
+without --workers of one that ends by itself, 128 + n if signal n has ended it.
 
 Examples:
   merino worker ./jobs.js --discovery local:thumbs

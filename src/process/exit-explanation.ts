@@ -13,11 +13,11 @@ export interface ProcessEnd {
 
 /** Exit codes that Node itself uses, and those of a shell or launcher in front of it. */
 const EXIT_CODES: Readonly<Record<number, string>> = {
-  0: "it ended by itself: some module called process.exit() or closed the channel to its parent",
-  1: "an uncaught error, or a module that called process.exit(1)",
-  3: "an internal error of Node, or a module that called process.exit(3)",
-  5: "a fatal error in V8, or a module that called process.exit(5)",
-  7: "an error inside an 'uncaughtException' handler, or a module that called process.exit(7)",
+  0: "it ended by itself: a module or a routine called process.exit(), or closed the channel to its parent",
+  1: "an uncaught error, or a module or a routine that called process.exit(1)",
+  3: "an internal error of Node, or a module or a routine that called process.exit(3)",
+  5: "a fatal error in V8, or a module or a routine that called process.exit(5)",
+  7: "an error inside an 'uncaughtException' handler, or a module or a routine that called process.exit(7)",
   9: "Node refused one of its options; look at execArgv, NODE_OPTIONS and the options of this process",
   12: "Node refused an inspector option; look at execArgv and NODE_OPTIONS",
   13: "a top-level await that can never settle",

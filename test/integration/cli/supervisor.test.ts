@@ -168,6 +168,22 @@ test("merino worker --workers keeps as many running: each with its address, anot
   assert.equal(exitCode, 0, worker.stderr);
 });
 
+test("merino worker --workers says at most once for each worker which signal of the terminal ends it", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), "--workers", "2", ...LOCAL]);
+  await worker.servesAt(2);
+  const workers = await records(2);
+
+  // As Ctrl-C does: the whole group gets it.
+  for (const { pid } of workers) process.kill(pid, "SIGINT");
+  worker.child.kill("SIGINT");
+
+  assert.equal(await worker.exited, 0);
+  const lines = worker.stderr.match(/^merino: SIGINT; ending/gm) ?? [];
+  assert.ok(lines.length >= 1 && lines.length <= 2, worker.stderr);
+});
+
 test("merino worker --workers gives each worker a port of its own, from --port on", async () => {
   await using _leaks = leakCheck();
   using fixtures = routinePackage({ "jobs.js": JOBS });

@@ -245,3 +245,58 @@ test("SupervisedWorker that is ended while it starts ends as it was asked to, an
   assert.equal(await supervised.serve(), 0);
   assert.deepEqual(log, ["start", "stop 0"]);
 });
+
+for (const [what, exit, status] of [
+  ["an uncaught error", { exitCode: 1 }, 1],
+  ["a fault in native code", { signal: "SIGSEGV" }, 128 + 11],
+  ["the system, for want of memory", { signal: "SIGKILL" }, 128 + 9],
+  ["process.exit(3) in a body", { exitCode: 3 }, 3],
+  ["process.exit() in a body", { exitCode: 0 }, 0],
+] as const) {
+  test(`SupervisedWorker that is to end and is ended by ${what} ends with status ${status}`, async () => {
+    for (const restart of [false, true]) {
+      await using _leaks = leakCheck();
+      using clock = useFakeClock();
+      const { supervised, said, current, ended } = await serving(clock, { restart });
+
+      supervised.end(1_000);
+      await clock.advance(500);
+      current().exit(exit);
+
+      assert.equal(await ended, status);
+      assert.equal(said.length, status === 0 ? 0 : 1);
+    }
+  });
+}
+
+test("SupervisedWorker that crashes when its time is over ends with that status, and one that is killed for it with 0", async () => {
+  for (const [exit, status] of [
+    [{ exitCode: 1 }, 1],
+    [{ signal: "SIGABRT" }, 128 + 6],
+    [{ signal: "SIGKILL" }, 0],
+  ] as const) {
+    await using _leaks = leakCheck();
+    using clock = useFakeClock();
+    const { supervised, current, ended } = await serving(clock);
+
+    supervised.end(1_000);
+    await clock.advance(0);
+    await clock.advance(1_100);
+    current().exit(exit);
+
+    assert.equal(await ended, status);
+  }
+});
+
+test("SupervisedWorker that has crashed and is then asked to end has crashed all the same", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, processes, current, ended } = await serving(clock);
+
+  current().exit({ signal: "SIGSEGV" });
+  await Promise.resolve(); // its end is known, and it is being retracted
+  supervised.end(1_000);
+
+  assert.equal(await ended, 128 + 11);
+  assert.equal(processes.length, 1);
+});

@@ -1,30 +1,21 @@
 /**
- * A worker process as its parent sees it: started, ready, gone. Owns the child process, its channel and
- * its output; knows nothing of tasks. An idle worker never keeps this process alive, and a worker whose
- * start failed has gone when `start()` rejects.
+ * A worker process as its parent sees it: started, ready, gone. Says when the process begins and when it has to
+ * end; the process itself, its channel and its output are in `worker-child.ts`. It knows nothing of tasks. An idle
+ * worker never keeps this process alive, and a worker whose start failed has gone when `start()` rejects.
  */
-import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { Socket } from "node:net";
-import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
-import { removeFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
-import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
-import { controlSocketPath, socketPath } from "../transport/unix/socket-path.ts";
+import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { ChildOutput } from "./child-output.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
 import { programEntry } from "./launch/entry-module.ts";
-import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
-import { type Guardian, startGuardian } from "./launch/guardian.ts";
+import { type PreparedWorker, prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { programState } from "./launch/program-state.ts";
-import { SERVICE_PIPE, type ServiceInit } from "./launch/worker-init.ts";
+import type { ServiceInit } from "./launch/worker-init.ts";
 import { refusalToOpen } from "./open-permit.ts";
 import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
@@ -39,6 +30,7 @@ import type {
   WorkerExit,
   WorkerFactory,
 } from "./worker.ts";
+import { WorkerChild } from "./worker-child.ts";
 
 /** How long a process that reported its own failure may take to end by itself. */
 const FAREWELL_MS = 1_000;
@@ -47,19 +39,6 @@ const FAREWELL_MS = 1_000;
 const PROGRAM_URL = new URL(
   import.meta.url.endsWith(".ts") ? "../host/main.ts" : "./host/main.js",
   import.meta.url,
-);
-
-const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
-  Object.keys({
-    "merino:ready": true,
-    "merino:failed": true,
-    "merino:importing": true,
-    "merino:imported": true,
-    "merino:unresponsive": true,
-    "merino:import-failed": true,
-    "merino:stop-requested": true,
-    "merino:stopping": true,
-  } satisfies Record<ChildMessage["type"], true>),
 );
 
 /** As a pool's, unless `startTimeout` says otherwise. */
@@ -80,8 +59,7 @@ export class ProcessWorker implements Worker {
   readonly #readiness = createDeferred<WorkerMetadata | undefined>();
   readonly #ladder: StopLadder;
   #phase: "created" | "starting" | "ready" | "gone" = "created";
-  #child: ChildProcess | undefined;
-  #guardian: Guardian | undefined;
+  #child: WorkerChild | undefined;
   /** Why the start fails, once that is decided; the end of the process follows. */
   #startFailure: string | undefined;
   /** The error behind it, as the worker tells. */
@@ -173,7 +151,7 @@ export class ProcessWorker implements Worker {
     this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
     this.#ladder = new StopLadder({
       ask: () => this.notify({ type: "merino:stop" }),
-      kill: (signal) => this.#kill(signal),
+      kill: (signal) => this.#child?.kill(signal),
     });
   }
 
@@ -198,8 +176,7 @@ export class ProcessWorker implements Worker {
   }
 
   notify(message: ParentMessage): void {
-    // The callback takes the error of a channel that closes meanwhile; without it, that would be an event.
-    if (this.#child?.connected) this.#child.send(message, () => {});
+    this.#child?.send(message);
   }
 
   async #awaitExit(): Promise<WorkerExit> {
@@ -239,50 +216,22 @@ export class ProcessWorker implements Worker {
       const prepared = await prepareWorker(this.#launch);
       // Stopped, or out of time, meanwhile.
       if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
-      this.#adopt(prepared.fork(), prepared.guardian);
+      this.#adopt(prepared);
     } catch (error) {
-      this.#startFailure ??= `its process ${explainSpawnError(error)}`;
-      this.#gone(NEVER_STARTED);
+      this.#unstarted(error);
     }
   }
 
-  #adopt(child: ChildProcess, needsGuardian: boolean): void {
-    this.#child = child;
-    if (needsGuardian && child.pid !== undefined) {
-      this.#guardian = startGuardian();
-      this.#guardian.register(child.pid);
-    }
-    const output = new ChildOutput(child);
-    if (output.piped) passesOn(this.#launch.init.socketPath, () => output.forwarded());
-    child.on("message", (message) => this.#receive(message));
-    // Node's type does not say so, but a process that could not be started has no streams.
-    this.#readPipe((child.stdio as ChildProcess["stdio"] | undefined)?.[SERVICE_PIPE]);
-    child.once(
-      "exit",
-      (exitCode, signal) => void this.#ended(output, exitCode ?? undefined, signal ?? undefined),
-    );
-    // 'exit' does not follow if the process could not be started; any other error is about a message or a
-    // signal that came too late.
-    child.on("error", (error) => {
-      if (child.pid !== undefined) return;
-      this.#startFailure ??= `its process ${explainSpawnError(error)}`;
-      this.#gone(NEVER_STARTED);
+  #adopt({ fork, guardian }: PreparedWorker): void {
+    this.#child = new WorkerChild(fork(), this.#launch.init, guardian, {
+      message: (message) => this.#receive(message),
+      ended: () => this.#ladder.end(),
+      gone: (exit) => this.#gone(exit),
+      unstarted: (error) => this.#unstarted(error),
     });
-    child.unref();
-    child.channel?.unref();
   }
 
-  /** The messages of a worker of the command whose main thread may be blocked. */
-  #readPipe(pipe: Readable | Writable | null | undefined): void {
-    if (!(pipe instanceof Socket)) return;
-    pipe.on("error", () => {}); // 'exit' tells the same
-    pipe.unref();
-    createInterface({ input: pipe }).on("line", (line) => this.#receive(parseLine(line)));
-  }
-
-  #receive(message: unknown): void {
-    // Routines and tools use the channel too (`node --watch` does); other messages are ignored.
-    if (!isChildMessage(message)) return;
+  #receive(message: ChildMessage): void {
     switch (message.type) {
       case "merino:ready":
         if (this.#phase !== "starting" || this.#startFailure !== undefined) return;
@@ -300,52 +249,15 @@ export class ProcessWorker implements Worker {
     }
   }
 
-  /** Reads the rest from the pipes and the channel of the process before anybody is told of its end. */
-  async #ended(output: ChildOutput, exitCode: number | undefined, signal: string | undefined): Promise<void> {
-    this.#ladder.end();
-    const child = this.#child;
-    await output.drained(
-      child?.connected ? new Promise((resolve) => child.once("disconnect", resolve)) : undefined,
-    );
-    // What waits for its output has been handed out two turns later.
-    await setImmediate();
-    await setImmediate();
-    passesOnNoMore(this.#launch.init.socketPath);
-    if (child?.connected) child.disconnect();
-    await this.#guardian?.close();
-    // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.
-    if (this.#launch.init.network !== undefined) {
-      removeFile(controlSocketPath(this.#launch.init.socketPath));
-    }
-    this.#gone({ exitCode, signal, stderr: output.stderrTail });
+  #unstarted(error: unknown): void {
+    this.#startFailure ??= `its process ${explainSpawnError(error)}`;
+    this.#gone(NEVER_STARTED);
   }
 
   #gone(exit: WorkerExit): void {
     this.#phase = "gone";
     this.#exit.resolve(exit);
     this.#readiness.resolve(undefined);
-  }
-
-  #kill(signal: NodeJS.Signals): void {
-    try {
-      this.#child?.kill(signal);
-    } catch {
-      // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
-    }
-  }
-}
-
-function isChildMessage(message: unknown): message is ChildMessage {
-  if (typeof message !== "object" || message === null) return false;
-  return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
-}
-
-/** Anything else than a line of JSON is ignored: a module may have written it, to a descriptor it did not know. */
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Starts the process of a worker: which executable, which options, which environment and directory, what
- * it is told. Owns nothing once the process runs; `process-worker.ts` watches and ends it.
+ * it is told. Owns nothing once the process runs; `worker-child.ts` watches it, and `process-worker.ts` ends it.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";

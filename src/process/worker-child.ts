@@ -1,0 +1,140 @@
+/**
+ * The child process of a worker as the system gives it: its channel and pipe, its output, its guardian. It tells
+ * whether a message is one of a worker's, but not what it means, and reports the end only when everything
+ * that the process wrote has been read. When it is to end is up to `process-worker.ts`.
+ */
+import type { ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { removeFile } from "../internal/remove-file.ts";
+import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
+import { controlSocketPath } from "../transport/unix/socket-path.ts";
+import { ChildOutput } from "./child-output.ts";
+import { type Guardian, startGuardian } from "./launch/guardian.ts";
+import { SERVICE_PIPE, type WorkerInit } from "./launch/worker-init.ts";
+import type { ChildMessage, ParentMessage, WorkerExit } from "./worker.ts";
+
+/** Events of the process, for its worker. */
+export interface WorkerChildEvents {
+  message(message: ChildMessage): void;
+  /** The process has ended; what it wrote is still being read. */
+  ended(): void;
+  /** The last event: it has ended, and everything has been read. */
+  gone(exit: WorkerExit): void;
+  /** The last event: it could not be started. */
+  unstarted(error: Error): void;
+}
+
+const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
+  Object.keys({
+    "merino:ready": true,
+    "merino:failed": true,
+    "merino:importing": true,
+    "merino:imported": true,
+    "merino:unresponsive": true,
+    "merino:import-failed": true,
+    "merino:stop-requested": true,
+    "merino:stopping": true,
+  } satisfies Record<ChildMessage["type"], true>),
+);
+
+/** One process. It does not keep this one alive. */
+export class WorkerChild {
+  readonly #child: ChildProcess;
+  readonly #init: WorkerInit;
+  readonly #output: ChildOutput;
+  readonly #events: WorkerChildEvents;
+  readonly #guardian: Guardian | undefined;
+
+  /**
+   * @param child Forked just now.
+   * @param init With which it was started.
+   * @param needsGuardian Whether the kernel does not end it with this process.
+   */
+  constructor(child: ChildProcess, init: WorkerInit, needsGuardian: boolean, events: WorkerChildEvents) {
+    this.#child = child;
+    this.#init = init;
+    this.#events = events;
+    this.#guardian = needsGuardian && child.pid !== undefined ? startGuardian() : undefined;
+    if (child.pid !== undefined) this.#guardian?.register(child.pid);
+    this.#output = new ChildOutput(child);
+    if (this.#output.piped) passesOn(init.socketPath, () => this.#output.forwarded());
+    child.on("message", (message) => this.#receive(message));
+    // Node's type does not say so, but a process that could not be started has no streams.
+    this.#readPipe((child.stdio as ChildProcess["stdio"] | undefined)?.[SERVICE_PIPE]);
+    child.once("exit", (exitCode, signal) => void this.#end(exitCode ?? undefined, signal ?? undefined));
+    // 'exit' does not follow if the process could not be started; any other error is about a message or a
+    // signal that came too late.
+    child.on("error", (error) => {
+      if (child.pid === undefined) events.unstarted(error);
+    });
+    child.unref();
+    child.channel?.unref();
+  }
+
+  /** Process id, also after its end; undefined if it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Sends a message, if the channel is still open. */
+  send(message: ParentMessage): void {
+    // The callback takes the error of a channel that closes meanwhile; without it, that would be an event.
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
+    }
+  }
+
+  /** The messages of a worker of the command whose main thread may be blocked. */
+  #readPipe(pipe: Readable | Writable | null | undefined): void {
+    if (!(pipe instanceof Socket)) return;
+    pipe.on("error", () => {}); // 'exit' tells the same
+    pipe.unref();
+    createInterface({ input: pipe }).on("line", (line) => this.#receive(parseLine(line)));
+  }
+
+  #receive(message: unknown): void {
+    // Routines and tools use the channel too (`node --watch` does); other messages are ignored.
+    if (isChildMessage(message)) this.#events.message(message);
+  }
+
+  /** Reads the rest from the pipes and the channel of the process before its worker is told that it has gone. */
+  async #end(exitCode: number | undefined, signal: string | undefined): Promise<void> {
+    this.#events.ended();
+    const child = this.#child;
+    await this.#output.drained(
+      child.connected ? new Promise((resolve) => child.once("disconnect", resolve)) : undefined,
+    );
+    // What waits for its output has been handed out two turns later.
+    await setImmediate();
+    await setImmediate();
+    passesOnNoMore(this.#init.socketPath);
+    if (child.connected) child.disconnect();
+    await this.#guardian?.close();
+    // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.
+    if (this.#init.network !== undefined) removeFile(controlSocketPath(this.#init.socketPath));
+    this.#events.gone({ exitCode, signal, stderr: this.#output.stderrTail });
+  }
+}
+
+function isChildMessage(message: unknown): message is ChildMessage {
+  if (typeof message !== "object" || message === null) return false;
+  return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
+}
+
+/** Anything else than a line of JSON is ignored: a module may have written it, to a descriptor it did not know. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

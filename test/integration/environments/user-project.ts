@@ -1,6 +1,6 @@
 /** Projects as users have them: the built package in `node_modules`, programs beside it, run to their end. Needs `dist/`. */
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, linkSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
@@ -41,7 +41,7 @@ export const STRIPS_TYPES: boolean = ["strip", "transform"].includes(
 );
 
 /**
- * Makes a project and installs a copy of the built package in it.
+ * Makes a project and installs the built package in it.
  *
  * Disposing asserts that no process of it is left, and nothing of what a leak check looks at.
  *
@@ -56,7 +56,7 @@ export function userProject(
   const inFolder = Object.entries(files).map(([file, text]) => [join(folder, file), text] as const);
   const temporary: TemporaryPackage = temporaryPackage(Object.fromEntries(inFolder), { dependencies });
   built ??= copyBuilt();
-  cpSync(built.directory, temporary.path("node_modules/merino"), { recursive: true });
+  linkFiles(built.directory, temporary.path("node_modules/merino"));
   const directory = join(temporary.directory, folder);
   return {
     directory,
@@ -84,6 +84,16 @@ function copyBuilt(): TemporaryPackage {
   process.once("exit", () => copy[Symbol.dispose]());
   for (const part of ["dist", "package.json"]) cpSync(join(ROOT, part), copy.path(part), { recursive: true });
   return copy;
+}
+
+/** Gives the files of a folder a second place. It costs a tenth of copying them, and no test writes to them. */
+function linkFiles(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) linkFiles(source, target);
+    else linkSync(source, target);
+  }
 }
 
 /** Output without what Node itself says of a feature that it calls experimental. */

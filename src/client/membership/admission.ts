@@ -1,6 +1,6 @@
 /**
  * The rules of admission: which workers may become members. One pure function for every path by which a
- * worker can arrive; whether there is a place for it is up to `membership.ts`.
+ * worker can arrive; whether there is a place for it is up to `places.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { shownBriefly, shownText } from "../../internal/shown-text.ts";

@@ -1,6 +1,6 @@
 /**
  * Workers that were members and broke a rule: each sits out a cool-down, is then asked again, and either
- * returns or sits out a longer one. Whether there is a place for one that returns is decided in `membership.ts`.
+ * returns or sits out a longer one. Whether there is a place for one that returns is decided in `places.ts`.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { errorText } from "../../internal/error-text.ts";

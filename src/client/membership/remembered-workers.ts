@@ -1,7 +1,7 @@
 /**
  * The workers that are allowed as members and have no place. Former members, which were evicted and are acceptable
  * again, or made way for a preferred worker, return first. The others wait: they came when all places were taken, or had
- * a place and were not reached. This file says who comes next; whether there is a place is up to `membership.ts`. The
+ * a place and were not reached. This file says who comes next; whether there is a place is up to `places.ts`. The
  * number of those that wait is bounded: where there are too many, those that were not reached give way to newcomers.
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";

@@ -43,6 +43,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly firstAttemptsMs?: number;
   /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
+  /** Whether it was restored from a descriptor that has come over a network. Default false. */
+  readonly tainted?: boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
@@ -306,6 +308,6 @@ export class WorkerProxy implements CallTarget {
       // JSON has no word for an infinite number.
       killGraceMs: Math.min(killGraceMs, MAX_TIMER_MS),
     });
-    return { value, location: "" };
+    return { value, location: "", tainted: this.#surroundings?.tainted };
   }
 }

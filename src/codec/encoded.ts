@@ -6,4 +6,6 @@ export interface Encoded {
   readonly start: number;
   readonly end: number;
   readonly parts: readonly Uint8Array[];
+  /** Path of the first routine in it that has come over a network; absent if there is none. See `identity/taint.ts`. */
+  readonly tainted?: string | undefined;
 }

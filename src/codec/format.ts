@@ -45,6 +45,7 @@ export const Extension = {
   SIGNAL: 0x16,
   VIEW_PART: 0x17,
   CLASS_OF_COPY: 0x18,
+  TAINTED_ROUTINE: 0x19,
 } as const;
 
 /** Where the class named in an error comes from. */

@@ -11,6 +11,8 @@ export interface RoutineReference {
   /** URL of the declaring module; a hint that only local carriers may follow. */
   readonly module: string | undefined;
   readonly generator: boolean;
+  /** Whether it has come over a network, and is its identity only; see `identity/taint.ts`. Default false. */
+  readonly tainted?: boolean | undefined;
   /** Why it cannot be named to another process, as a clause; what arrives might be another routine. */
   readonly conflict?: string | undefined;
 }
@@ -38,7 +40,7 @@ export interface References {
    * instead.
    */
   explainFunction?(candidate: object): string | undefined;
-  /** The routine registered under the identity; for an unknown one, a callable stand-in. Never imports. */
+  /** The routine registered under the identity; for an unknown or tainted one, a callable stand-in. Never imports. */
   resolveRoutine(reference: RoutineReference): unknown;
   /** The portable class of an instance's exact prototype, or of the class itself, or `undefined`. */
   portableByPrototype(prototype: object): PortableClass | undefined;

@@ -53,7 +53,7 @@ export interface NestedProxiesOptions {
 
 /** The origin of a descriptor. */
 interface Origin {
-  /** Whether it came over a local carrier, and so from a program of this user. */
+  /** Whether it has come over local carriers only, and so from a program of this user; see `identity/taint.ts`. */
   readonly local: boolean;
   /**
    * The connection, if it is that of the pool itself, since a root task came over it. Absent for a nested task, which a
@@ -201,6 +201,7 @@ export class NestedProxies {
       {
         id: descriptor.id,
         firstAttemptsMs: FIRST_ATTEMPTS_MS,
+        tainted: !local,
         ...(local && this.#surroundings(descriptor.id)),
       },
     );

@@ -6,6 +6,8 @@
 import { setImmediate } from "node:timers/promises";
 import { poolOf } from "../client/membership/pool-label.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
+import { chooseCopy } from "../identity/copies.ts";
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
@@ -24,7 +26,7 @@ import { TaskServer } from "../worker/task-server.ts";
 import { WorkerListeners } from "./listener/worker-listeners.ts";
 import { loadAcceptHook } from "./modules/accept-module.ts";
 import { exposeModules } from "./modules/expose-modules.ts";
-import type { ExposedRoutines } from "./modules/exposed-routines.ts";
+import { ExposedRoutines } from "./modules/exposed-routines.ts";
 import type { IdentityMapping } from "./modules/identity-map.ts";
 import { mapReferences } from "./modules/mapped-references.ts";
 import { createModuleLoader, type ImportObserver, type ModuleLoader } from "./modules/module-loader.ts";
@@ -118,8 +120,11 @@ export class WorkerHost {
     const { uid, socketPath, tags, extra, channel, entry, importTimeoutMs } = options;
     const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
     const loader = createModuleLoader({ entry, importTimeoutMs, observer: options.imports });
-    becomeWorker({ uid, entry, onOpen: () => loader.onOpen() });
-    const exposed = await exposeModules(loader, options.modules, options);
+    let exposed = new ExposedRoutines(); // nothing is, before its modules have been imported
+    const exposedBody = (id: string): RoutineDefinition["body"] | undefined =>
+      chooseCopy(exposed.find(id), undefined)?.body;
+    becomeWorker({ uid, entry, onOpen: () => loader.onOpen(), exposedBody });
+    exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;

@@ -25,6 +25,8 @@ export interface RoutineDefinition {
   readonly routine: object;
   /** Where and how it was declared; absent for one that another process has declared. */
   readonly declaration?: Declaration;
+  /** Whether it has come over a network, and is its identity only; see `taint.ts`. Default false. */
+  readonly tainted?: boolean | undefined;
 }
 
 /** A routine that this process has declared. */

@@ -17,6 +17,8 @@ export interface WorkerRole {
   readonly entry: string | undefined;
   /** Decides about a pool that is being opened now. */
   readonly onOpen: () => OpenVerdict;
+  /** The body of a routine that callers on the network may call; `undefined` for any other. Absent in older copies. */
+  readonly exposedBody?: (id: string) => ((this: unknown, ...parameters: never[]) => unknown) | undefined;
 }
 
 const holder = processWide<{ role: WorkerRole | undefined }>("worker-role", () => ({ role: undefined }));

@@ -2,8 +2,10 @@
  * The client half of the protocol: opens streams on one connection, hands responses to them, and keeps
  * a stream's number until its one terminal frame has come.
  */
+import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import { TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -11,6 +13,7 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, MessageKind, TaskFields } from "../wire/frames.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
 import type { Carrier } from "./carrier.ts";
 import type { ClientStream } from "./client-stream.ts";
 import { Connection } from "./connection.ts";
@@ -89,10 +92,15 @@ export class ClientSession implements SessionHalf {
    * Opens a stream with a task.
    *
    * @returns The stream's number.
-   * @throws {@link TaskRefusedError} `TOO_LARGE` when the arguments exceed what the worker accepts; nothing is sent.
+   * @throws {@link TaskRefusedError} `TOO_LARGE` when the arguments exceed what the worker accepts, `NOT_EXPOSED` when the
+   *   routine is tainted and the worker would not know; {@link NotSerializableError} when one among the arguments is.
+   *   Nothing is sent.
    */
   openStream(sink: ClientStream, fields: TaskFields, payload: Payload): number {
-    this.#assertSize(payload, "arguments");
+    this.#assertSendable(payload, "arguments");
+    if ((fields.flags & TaskFlag.Tainted) !== 0 && !this.connection.takesTainted) {
+      throw new TaskRefusedError("NOT_EXPOSED", `Cannot call '${fields.callable ?? ""}': ${TAINT_NOT_KNOWN}`);
+    }
     const stream = this.#numbers.take(this.#streams);
     this.#streams.set(stream, sink);
     this.connection.outbound.task(stream, fields, payload);
@@ -129,14 +137,14 @@ export class ClientSession implements SessionHalf {
   cancel(stream: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
     this.connection.outbound.drop(stream);
-    this.connection.writer.cancel(stream, inOneFrame(reason));
+    this.connection.writer.cancel(stream, this.#brief(reason));
     this.connection.scheduleFlush();
   }
 
   /** Tells the worker that an `AbortSignal` among the arguments has fired. */
   signal(stream: number, index: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
-    this.connection.writer.signal(stream, index, inOneFrame(reason));
+    this.connection.writer.signal(stream, index, this.#brief(reason));
     this.connection.scheduleFlush();
   }
 
@@ -274,8 +282,14 @@ export class ClientSession implements SessionHalf {
   }
 
   #message(stream: number, kind: MessageKind, payload: Payload, what: string): void {
-    this.#assertSize(payload, what);
+    this.#assertSendable(payload, what);
     if (this.#streams.has(stream)) this.connection.outbound.message(stream, kind, payload, 0); // else it has ended meanwhile
+  }
+
+  /** A reason too large for one frame, or not for this worker, is not sent: it learns only that there is a reason. */
+  #brief(reason: Payload): Payload {
+    const isLarge = reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE;
+    return isLarge || (reason.tainted !== undefined && !this.connection.takesTainted) ? NO_PAYLOAD : reason;
   }
 
   #finish(stream: number): void {
@@ -283,7 +297,10 @@ export class ClientSession implements SessionHalf {
     this.connection.dropTransfers(stream);
   }
 
-  #assertSize(payload: Payload, what: string): void {
+  #assertSendable(payload: Payload, what: string): void {
+    if (payload.tainted !== undefined && !this.connection.takesTainted) {
+      throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN);
+    }
     if (payload.parts.length > 0 && this.open && !this.connection.outbound.takesParts) {
       throw new TaskRefusedError(
         "TOO_LARGE",
@@ -298,9 +315,4 @@ export class ClientSession implements SessionHalf {
       );
     }
   }
-}
-
-/** A reason too large for one frame is not sent: the worker learns only that there is a reason. */
-function inOneFrame(reason: Payload): Payload {
-  return reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE ? NO_PAYLOAD : reason;
 }

@@ -9,6 +9,7 @@ import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { BatchReader } from "../wire/batch/reader.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
+import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
@@ -57,6 +58,11 @@ export class Connection implements CarrierEvents {
 
   get ended(): boolean {
     return this.#state === "closed";
+  }
+
+  /** Whether the peer may be sent what has come over a network, which says so to it. */
+  get takesTainted(): boolean {
+    return this.peer?.features.includes(Feature.Taint) === true;
   }
 
   /** Whether bulk should wait: the carrier or the peer's window is full. */

@@ -27,6 +27,8 @@ export interface Definable {
   readonly location: string;
   /** Of a routine: what this process's own one is. */
   readonly origin?: RoutineOrigin | undefined;
+  /** Of a descriptor: it has come over a network. Default false. */
+  readonly tainted?: boolean | undefined;
 }
 
 /** The numbers that the peer knows. */
@@ -63,10 +65,10 @@ export class OutboundDefinitions {
     describe: (key: K) => Definable,
   ): number {
     if (this.#next > this.#maxDefines) return 0;
-    const { value, location, origin } = describe(key);
+    const { value, location, origin, tainted } = describe(key);
     const index = this.#next++;
     table.set(key, index);
-    this.#writer.define({ kind, index, value, location, origin });
+    this.#writer.define({ kind, index, value, location, origin, tainted });
     return index;
   }
 }

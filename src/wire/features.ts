@@ -15,5 +15,10 @@ export const Feature = {
    * frame and with its binary inside. On `dispatch` nobody has it: there are no frames for chunks.
    */
   Parts: 2,
+  /**
+   * What has come over a network says so wherever it goes from there: `TaskFlag.Tainted`, `Define.tainted`, and tainted
+   * routines in payloads. A peer without it gets nothing that is tainted. On `dispatch` nobody has it.
+   */
+  Taint: 3,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

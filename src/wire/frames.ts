@@ -133,6 +133,8 @@ export interface Define {
   readonly location: string;
   /** Of a routine: what the caller's own one is. Absent: it does not say. */
   readonly origin?: RoutineOrigin | undefined;
+  /** Of a descriptor: it has come over a network. Default false. */
+  readonly tainted?: boolean | undefined;
 }
 
 /** Where a process has a routine from. */

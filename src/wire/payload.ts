@@ -6,6 +6,8 @@ export interface Payload {
   readonly start: number;
   readonly end: number;
   readonly parts: readonly Uint8Array[];
+  /** Where in it is the first thing that only peers with `Feature.Taint` may get; absent if there is none. */
+  readonly tainted?: string | undefined;
 }
 
 /** Payload without parts. */

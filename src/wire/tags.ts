@@ -149,6 +149,7 @@ export const DefineTag = {
   Value: 0x1a,
   Location: 0x22,
   Origin: 802,
+  Tainted: 808,
 } as const;
 
 export const RoutineOriginTag = {

@@ -12,8 +12,10 @@ import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
+import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import { asError } from "../internal/error-text.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -46,7 +48,7 @@ export interface TaskHost {
 
 /** Where the descriptor of a proxy has come from. */
 export interface DescriptorOrigin {
-  /** Whether it came over a local carrier, and may be believed. */
+  /** Whether it has come over local carriers only, and may be believed. */
   readonly local: boolean;
   /** The connection over which it came with a root task; absent for a nested one. */
   readonly poolConnection: { readonly ended: boolean } | undefined;
@@ -116,7 +118,9 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   }
 
   get local(): boolean {
-    return this.session.connection.carrier.local;
+    const { connection } = this.session;
+    const define = connection.definition(DefineKind.Proxy, this.#proxyRef);
+    return !isTainted(connection.carrier, define?.tainted === true);
   }
 
   get poolConnection(): { readonly ended: boolean } | undefined {
@@ -212,7 +216,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** Decodes a value that has come on the task's stream; signals in it are live. */
   decode(payload: Payload): unknown {
-    return decodeValue(payload, { references: this.references, signals: this, module: this.module });
+    const source = this.session.connection.carrier;
+    return decodeValue(payload, { references: this.references, source, signals: this, module: this.module });
   }
 
   /** As `decode`, but an unreadable value becomes an error, which is then the reason. */
@@ -233,6 +238,9 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     const { session, references } = this;
     const options = { root: "result", references, inline: !session.takesParts, fault: "routine" } as const;
     const payload = encodeValue(value, options);
+    if (payload.tainted !== undefined && !session.connection.takesTainted) {
+      throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
+    }
     const excess = session.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
@@ -252,11 +260,17 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   encodeFailure(error: unknown, explain: (error: unknown) => unknown): Encoded {
     const { session, references } = this;
     const options = { root: "error", references, origin: this.#host.origin, inline: !session.takesParts };
+    let thrown: unknown;
     let payload: Encoded;
     try {
-      payload = encodeThrown(explain(error), options);
+      thrown = explain(error);
+      payload = encodeThrown(thrown, options);
     } catch (problem) {
-      payload = encodeThrown(problem, options); // the thrown value throws when it is looked at
+      thrown = problem; // the thrown value throws when it is looked at
+      payload = encodeThrown(thrown, options);
+    }
+    if (payload.tainted !== undefined && !session.connection.takesTainted) {
+      payload = encodeThrown(thrown, { ...options, refuseTainted: true });
     }
     const excess = session.connection.excess(payload);
     if (excess === undefined) return payload;
@@ -270,7 +284,9 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** Encodes the error behind a refusal, which travels in a control frame: of a large one, what it says and where it arose. */
   encodeCause(error: unknown): Uint8Array {
-    const options = { root: "error", references: this.references, origin: this.#host.origin, inline: true };
+    const { references, session } = this;
+    const refuseTainted = !session.connection.takesTainted;
+    const options = { root: "error", references, origin: this.#host.origin, inline: true, refuseTainted };
     let payload = encodeThrown(error, options);
     if (payload.end - payload.start > MAX_EXCEPTION_BYTES) {
       const thrown = asError(error);

@@ -9,8 +9,10 @@ export interface RoutineRequest {
   readonly location: string;
   /** How the caller identifies its copy of this routine; absent if it sends nothing of the kind. */
   readonly origin?: RoutineOrigin | undefined;
-  /** Whether an import may be made for it: true only if it came over a local carrier. */
+  /** Whether an import may be made for it, and any routine run: not if it is tainted; see `identity/taint.ts`. */
   readonly mayImport: boolean;
+  /** Whether its caller, who may be on this host, has it from the network as a value. Default false. */
+  readonly tainted?: boolean | undefined;
   /**
    * Set by the resolver once the routine can run. The same request object serves all tasks of this routine, so that later
    * ones need not ask again.

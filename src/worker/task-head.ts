@@ -4,6 +4,7 @@
  * is room for the task and whether the routine is here.
  */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { isTainted } from "../identity/taint.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { Define, Nack } from "../wire/frames.ts";
 import { headMismatch } from "../wire/head-mismatch.ts";
@@ -63,18 +64,21 @@ export function judgeHead(
  */
 export function requestedRoutine(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
   const { connection } = session;
-  const mayImport = connection.carrier.local;
+  const marked = (head.flags & TaskFlag.Tainted) !== 0;
+  const mayImport = !isTainted(connection.carrier, marked);
   if (head.routineRef === 0) {
     const id = head.callable();
-    return id === undefined ? undefined : { id, location: "", mayImport };
+    return id === undefined ? undefined : { id, location: "", mayImport, tainted: marked };
   }
   const define = connection.definition(DefineKind.Routine, head.routineRef);
   if (define === undefined) return undefined;
+  // Not the request of those that are not tainted, which may have found what is not exposed.
+  if (marked) return { id: idOf(define), location: "", mayImport, tainted: marked };
   let request = requests.get(define);
   if (request === undefined) {
     request = {
-      id: readText(define.value, 0, define.value.length),
-      location: define.location,
+      id: idOf(define),
+      location: mayImport ? define.location : "",
       origin: define.origin,
       mayImport,
       definition: undefined,
@@ -82,6 +86,10 @@ export function requestedRoutine(session: ServerSession, head: TaskReader): Rout
     requests.set(define, request);
   }
   return request;
+}
+
+function idOf({ value }: Define): string {
+  return readText(value, 0, value.length);
 }
 
 /** Why the routine cannot answer as the task's caller expects; `undefined` if it can. */

@@ -7,6 +7,7 @@ import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession } from "../../src/session/client-session.ts";
 import type { ClientStream } from "../../src/session/client-stream.ts";
+import type { Definable } from "../../src/session/definitions.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../src/session/limits.ts";
 import type { ReceivedMessage } from "../../src/session/messages/received-message.ts";
 import { BatchWriter } from "../../src/wire/batch/writer.ts";
@@ -23,6 +24,7 @@ import { NO_PARTS, type Payload } from "../../src/wire/payload.ts";
 import { TaskFlag } from "../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import type { AcceptHook } from "../../src/worker/accept-hook.ts";
+import type { TaskHost } from "../../src/worker/incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";
 import { TaskServer } from "../../src/worker/task-server.ts";
 import { eventually } from "./eventually.ts";
@@ -47,8 +49,7 @@ export function helloWith(
 
 /** Encodes a value as payload. */
 export function payloadOf(value: unknown): Payload {
-  const { bytes, start, end, parts } = encodeValue(value, { root: "value", references: processReferences });
-  return { bytes, start, end, parts };
+  return { ...encodeValue(value, { root: "value", references: processReferences }) };
 }
 
 /** Bytes as a payload. */
@@ -146,7 +147,7 @@ export class RecordedCall implements ClientStream {
 function decodeLeniently(message: ReceivedMessage): unknown {
   if (message.empty) return undefined;
   try {
-    return decodeValue(message, { references: processReferences });
+    return decodeValue(message, { references: processReferences, source: message.source });
   } catch (error) {
     return error;
   }
@@ -163,6 +164,10 @@ export interface CallFields {
   readonly tag?: string;
   /** The first of the arguments is the receiver. */
   readonly hasReceiver?: boolean;
+  /** The routine has come over a network as a value. */
+  readonly tainted?: boolean;
+  /** The descriptor for calls nested in the task. */
+  readonly proxy?: Definable;
 }
 
 const keys = new Map<string, object>();
@@ -204,19 +209,20 @@ export class TestClient {
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
-    const { hasReceiver = false } = fields;
+    const { hasReceiver = false, tainted = false, proxy } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
     const head: TaskFields = {
       routineRef,
       callable: routineRef === 0 ? id : undefined,
-      proxyRef: 0,
+      proxyRef: proxy === undefined ? 0 : this.session.proxyRef(proxy, () => proxy),
       flags:
         (generator ? TaskFlag.Generator : 0) |
         (awaitsAck ? 0 : TaskFlag.NextImplied) |
         (nested ? TaskFlag.Nested : 0) |
-        (hasReceiver ? TaskFlag.Receiver : 0),
+        (hasReceiver ? TaskFlag.Receiver : 0) |
+        (tainted ? TaskFlag.Tainted : 0),
       budgetUs,
       credit,
       parts: 0,
@@ -241,6 +247,8 @@ export interface TestWorkerOptions {
   readonly found?: Promise<unknown>;
   /** Of routines that are methods: the prototype of the class, or for a static one the class. */
   readonly owners?: Readonly<Record<string, object>>;
+  /** Default: no task has one. */
+  readonly nestedDispatcher?: TaskHost["nestedDispatcher"];
 }
 
 /** A worker that runs the routines it is given, and counts how often it starts one. */
@@ -274,7 +282,7 @@ export class TestWorker {
       origin: "worker",
       maxRootTasks: options.maxRootTasks ?? 100_000,
       accept: options.accept,
-      nestedDispatcher: () => undefined,
+      nestedDispatcher: options.nestedDispatcher ?? (() => undefined),
       explainError: (_definition, error) => error,
     });
   }

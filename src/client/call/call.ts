@@ -130,8 +130,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
       signals: this,
       copy: options?.copy ?? false,
     };
-    const { bytes, start, end, parts } = encodeCall(request, encoding);
-    this.payload = { bytes, start, end, parts };
+    const { bytes, start, end, parts, tainted } = encodeCall(request, encoding);
+    this.payload = { bytes, start, end, parts, tainted };
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
   }
 
@@ -330,7 +330,12 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   protected decode(message: ReceivedMessage): unknown {
     if (message.empty) return undefined;
     try {
-      return decodeValue(message, { references: this.owner.references, module: this.definition.module });
+      const { source } = message;
+      return decodeValue(message, {
+        references: this.owner.references,
+        source,
+        module: this.definition.module,
+      });
     } catch (error) {
       if (error instanceof PayloadError && error.malformed) {
         this.owner.spoiled(this, "answer-malformed", error);

@@ -96,9 +96,9 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       return Promise.reject(error);
     }
     const { references } = this.owner;
-    const { bytes, start, end, parts } = encodeThrown(error, { root: "error", references });
+    const { bytes, start, end, parts, tainted } = encodeThrown(error, { root: "error", references });
     this.#prefetched?.bar();
-    return this.#request({ kind: "throw", value: error }, { payload: { bytes, start, end, parts } });
+    return this.#request({ kind: "throw", value: error }, { payload: { bytes, start, end, parts, tainted } });
   }
 
   /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
@@ -228,8 +228,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   #encode(value: unknown): Payload {
     const { references } = this.owner;
-    const { bytes, start, end, parts } = encodeValue(value, { root: "value", references });
-    return { bytes, start, end, parts };
+    const { bytes, start, end, parts, tainted } = encodeValue(value, { root: "value", references });
+    return { bytes, start, end, parts, tainted };
   }
 
   /** Dispatches on the first step, then asks for one more. */

@@ -41,6 +41,7 @@ export class TaskHead implements TaskFields {
     if (options?.dispatchTimeout === undefined) flags |= TaskFlag.NextImplied;
     if (parent !== undefined) flags |= TaskFlag.Nested;
     if (receiver !== undefined) flags |= TaskFlag.Receiver;
+    if (request.definition.tainted === true) flags |= TaskFlag.Tainted;
     this.flags = flags;
     this.credit = options?.prefetch ?? 0;
     this.tag = options?.tag;
@@ -58,9 +59,13 @@ export class TaskHead implements TaskFields {
    * @param descriptor Absent: none travels.
    */
   addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
-    this.routineRef = session.routineRef(definition, describeRoutine);
+    // A tainted routine takes up no definition: whoever has named it could use up all of them.
+    this.routineRef = definition.tainted === true ? 0 : session.routineRef(definition, describeRoutine);
     this.callable = this.routineRef === 0 ? definition.id : undefined;
-    this.proxyRef = descriptor === undefined ? 0 : session.proxyRef(descriptor, describeProxy);
+    this.proxyRef =
+      descriptor === undefined || (descriptor.tainted === true && !session.connection.takesTainted)
+        ? 0
+        : session.proxyRef(descriptor, describeProxy);
   }
 }
 
@@ -109,17 +114,23 @@ function encodeMethodCall(
   options: EncodeOptions,
 ): Payload {
   try {
-    return encodeValue([receiver, ...parameters], options);
+    const encoded = encodeValue([receiver, ...parameters], options);
+    return encoded.tainted === undefined ? encoded : { ...encoded, tainted: knownPath(encoded.tainted) };
   } catch (error) {
-    const [, index, rest] =
-      (error instanceof NotSerializableError && /^args\[(\d+)\](.*)$/s.exec(error.path)) || [];
-    if (index === undefined) throw error;
+    const known = error instanceof NotSerializableError ? knownPath(error.path) : undefined;
+    if (known === undefined) throw error;
     const { path, message, cause, fault } = error as NotSerializableError;
-    const known = `${index === "0" ? "this" : `args[${Number(index) - 1}]`}${rest}`;
     // biome-ignore lint/style/useErrorCause: it is the same error under the path its caller knows, with its own cause.
     throw new NotSerializableError(known, message.slice(message.indexOf(path) + path.length + 2), {
       cause,
       fault,
     });
   }
+}
+
+/** The path by which the caller of a method knows what lies at a path of the arguments sent. */
+function knownPath(path: string): string | undefined {
+  const [, index, rest] = /^args\[(\d+)\](.*)$/s.exec(path) ?? [];
+  if (index === undefined) return undefined;
+  return `${index === "0" ? "this" : `args[${Number(index) - 1}]`}${rest}`;
 }

@@ -45,6 +45,8 @@ export class RefusalRecord {
   /** Whether every refusal so far was for the version, and the version of the last such worker; "" if it did not say. */
   #onlyVersion = true;
   #otherVersion = "";
+  /** The last refusal, if every one so far was for want of exposure. */
+  #notExposed: Nack | undefined;
 
   /** Whether any worker is not to be asked again for now. */
   get stand(): boolean {
@@ -61,6 +63,9 @@ export class RefusalRecord {
     this.#standing.add(uid);
     const why = shownBriefly(nack.reason);
     if (nack.code === NackCode.DRAINING) this.awaitsReplacement = true;
+    const isFirst = this.#reasons.length === 0;
+    if (nack.code !== NackCode.NOT_EXPOSED) this.#notExposed = undefined;
+    else if (isFirst || this.#notExposed !== undefined) this.#notExposed = nack;
     const reason = REASONS[nack.code] ?? "refused";
     const refusal: Refusal = { uid, reason, detail: `${refusalName(nack.code)}: ${why}` };
     this.#reasons = [...this.#reasons.filter((earlier) => earlier.uid !== uid), refusal];
@@ -90,6 +95,7 @@ export class RefusalRecord {
       });
     }
     const { id, declaredIn } = definition;
+    if (this.#notExposed !== undefined) return refusalError(id, this.#notExposed);
     if (this.#failedImport !== undefined) {
       const { reason, cause } = this.#failedImport;
       return this.#onlyImports

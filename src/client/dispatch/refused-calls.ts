@@ -7,6 +7,7 @@
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { References } from "../../codec/references.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { NETWORK } from "../../identity/taint.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
@@ -56,7 +57,9 @@ export class RefusedCalls {
   refused(call: Call, nack: Nack): void {
     const failure = classifyRefusal(nack.code);
     const measure = FAILURE_POLICY[failure];
-    if (measure.call === "surface") {
+    // A tainted routine is a name that came from elsewhere: workers beside this one may expose it.
+    const goesOn = nack.code === NackCode.NOT_EXPOSED && call.definition.tainted === true;
+    if (measure.call === "surface" && !goesOn) {
       call.fail(refusalError(call.routine, nack));
       return;
     }
@@ -127,7 +130,7 @@ export class RefusedCalls {
     if (code !== NackCode.IMPORT_FAILED || exception === undefined) return undefined;
     try {
       const payload = { bytes: exception, start: 0, end: exception.length, parts: NO_PARTS };
-      return decodeValue(payload, { references: this.#options.references });
+      return decodeValue(payload, { references: this.#options.references, source: NETWORK });
     } catch {
       return undefined; // the reason says what there is to say
     }

@@ -1,5 +1,6 @@
 /** The state of one decoding, as the readers of the different kinds of values share it. */
 import { PayloadError } from "../../errors/payload-error.ts";
+import type { Source } from "../../identity/taint.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSource } from "../references.ts";
 import { TokenReader } from "./token-reader.ts";
@@ -9,6 +10,8 @@ export interface DecodeOptions {
   readonly references: References;
   /** Where abort signals come from. Absent: a signal in the payload is refused. */
   readonly signals?: SignalSource | undefined;
+  /** The carrier over which the value has come. Absent: routines in it count as having come over a network. */
+  readonly source?: Source | undefined;
   /** URL of the module whose routine the value is for or from; it tells which of several copies of a class is meant. */
   readonly module?: string | undefined;
   /** Containers inside containers; the format's own limit (1000) by default, which it cannot exceed. */

@@ -4,6 +4,8 @@
  */
 
 import { minifiedHint } from "../../identity/declaration.ts";
+import { identityFault } from "../../identity/identity.ts";
+import { isTainted, NETWORK } from "../../identity/taint.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
@@ -169,7 +171,9 @@ export class ValueReader extends Decoding {
       case Extension.CLASS:
         return this.#readClassItself();
       case Extension.ROUTINE:
-        return this.#readRoutine();
+        return this.#readRoutine(false);
+      case Extension.TAINTED_ROUTINE:
+        return this.#readRoutine(true);
       case Extension.SIGNAL:
         return this.#readSignal(this.readNumberOf(length));
       default:
@@ -288,13 +292,23 @@ export class ValueReader extends Decoding {
     return portable;
   }
 
-  #readRoutine(): unknown {
+  /** @param marked Whether its sender says that it is tainted. */
+  #readRoutine(marked: boolean): unknown {
     const index = this.reserve();
     const id = this.readString();
-    const module = this.readOptionalString();
-    const generator = this.readByte();
-    if (generator !== 0xc2 && generator !== 0xc3) this.fail("a routine has an odd form");
-    const routine = this.options.references.resolveRoutine({ id, module, generator: generator === 0xc3 });
+    const named = marked ? undefined : this.readOptionalString();
+    const token = this.readByte();
+    if (token !== 0xc2 && token !== 0xc3) this.fail("a routine has an odd form");
+    const tainted = isTainted(this.options.source ?? NETWORK, marked);
+    if (tainted && identityFault(id) !== undefined)
+      this.failHere("it names a routine by what is no identity");
+    const module = tainted ? undefined : named;
+    const routine = this.options.references.resolveRoutine({
+      id,
+      module,
+      generator: token === 0xc3,
+      tainted,
+    });
     this.settle(index, routine);
     return routine;
   }

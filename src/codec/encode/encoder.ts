@@ -13,6 +13,7 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   start: 0,
   end: 0,
   parts: [],
+  tainted: undefined,
 };
 
 /** The options of an idle encoder, so that it keeps nothing of its last call in memory. */
@@ -27,6 +28,7 @@ function publish(encoder: ValueWriter): Encoded {
   encoded.start = encoder.start;
   encoded.end = encoder.position;
   encoded.parts = encoder.takenParts;
+  encoded.tainted = encoder.tainted;
   return encoded;
 }
 

@@ -26,6 +26,8 @@ export interface EncodeOptions {
   readonly inline?: boolean;
   /** Whose fault a refusal is; the catalogue's default is the caller's. */
   readonly fault?: Fault;
+  /** Refuses tainted routines, for a receiver that does not know what these are. */
+  readonly refuseTainted?: boolean;
 }
 
 /** How far an encoding had come. Restoring it forgets everything written since. */
@@ -36,6 +38,7 @@ export interface Checkpoint {
   readonly classes: number;
   readonly depth: number;
   readonly hooked: number;
+  readonly tainted: string | undefined;
 }
 
 const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
@@ -52,6 +55,8 @@ export abstract class Encoding extends TokenWriter {
   /** Whether a back reference was written. */
   referenced = false;
   parts: Uint8Array[] | undefined;
+  /** Path of the first tainted routine written. */
+  tainted: string | undefined;
   sharing: BinarySharing | undefined;
   #objects: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined);
   #objectCount = 0;
@@ -71,6 +76,7 @@ export abstract class Encoding extends TokenWriter {
     this.#indexes = undefined;
     this.#classes = undefined;
     this.parts = undefined;
+    this.tainted = undefined;
     this.depth = 0;
     this.referenced = false;
     if (this.#hooked.length > 0) this.#hooked = [];
@@ -219,12 +225,14 @@ export abstract class Encoding extends TokenWriter {
       classes: this.#classes?.length ?? 0,
       depth: this.depth,
       hooked: this.#hooked.length,
+      tainted: this.tainted,
     };
   }
 
   restore(checkpoint: Checkpoint): void {
     this.position = this.start + checkpoint.written;
     this.depth = checkpoint.depth;
+    this.tainted = checkpoint.tainted;
     for (let index = checkpoint.objects; index < SCANNED_OBJECTS; index++) this.#objects[index] = undefined;
     if (checkpoint.objects <= SCANNED_OBJECTS) {
       this.#indexes = undefined;

@@ -4,6 +4,7 @@
  */
 import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import { TAINT_NOT_KNOWN } from "../../identity/taint.ts";
 import { isAbortSignal } from "../../internal/is-abort-signal.ts";
 import { brandOf, inheritsFromError, viewName } from "../brands.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
@@ -219,11 +220,18 @@ export class ValueWriter extends Encoding {
     if (this.wroteReference(value)) return;
     const reference = this.options.references.describeRoutine(value);
     if (reference !== undefined) this.refuseConflict(reference);
-    const extension = this.openExtension(Extension.ROUTINE);
+    const tainted = reference?.tainted === true;
+    if (tainted) this.#noteTainted();
+    const extension = this.openExtension(tainted ? Extension.TAINTED_ROUTINE : Extension.ROUTINE);
     this.writeString(reference?.id ?? "");
-    this.writeOptionalString(reference?.module);
+    if (!tainted) this.writeOptionalString(reference?.module);
     this.writeByte(reference?.generator === true ? 0xc3 : 0xc2);
     this.closeExtension(extension);
+  }
+
+  #noteTainted(): void {
+    if (this.options.refuseTainted === true) this.refuse(TAINT_NOT_KNOWN);
+    this.tainted ??= this.path();
   }
 
   /** Writes a value, or in its place an error or text that says why it cannot be sent. */

@@ -55,7 +55,7 @@ export function createRoutineLoader(
     }
     if (!restricted) return undefined;
     const candidates = firstOf(request.id, mappings, (id) => exposed.find(id));
-    if (candidates.length === 0) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request.id));
+    if (candidates.length === 0) return createNack(NackCode.NOT_EXPOSED, explainHidden(exposed, request));
     const definition = chooseCopy(candidates, wantedCopy(request));
     // The network need not know where things are declared.
     if (definition === undefined || faultOf(definition, request) !== undefined) {
@@ -71,7 +71,7 @@ export function createRoutineLoader(
   return {
     lookup,
     async resolve(request) {
-      if (isRestricted(request)) throw new Error(explainHidden(exposed, request.id)); // lookup has refused it
+      if (isRestricted(request)) throw new Error(explainHidden(exposed, request)); // lookup has refused it
       const find = (): readonly DeclaredRoutine[] => firstOf(request.id, mappings, knownRoutines);
       const definition = await load({ request, loader, project, find });
       request.definition = definition;
@@ -194,8 +194,11 @@ function explainForeign(module: string): string {
   return `its module '${module}' is of another project or another release than this worker, which imports nothing from there; start workers of that one`;
 }
 
-function explainHidden(exposed: ExposedRoutines, id: string): string {
-  return `this worker serves only what the modules it was started with declare or export${listed(exposed.suggest(id))}`;
+function explainHidden(exposed: ExposedRoutines, { id, tainted }: RoutineRequest): string {
+  const near = listed(exposed.suggest(id));
+  if (tainted !== true)
+    return `this worker serves only what the modules it was started with declare or export${near}`;
+  return `its caller has it from the network, as a value, and under such a name this worker runs only what the modules it was started with declare or export; start it with the module (for a worker of a pool: ProcessWorker.factory({ modules })), or import the module where the call is made and call the routine itself${near}`;
 }
 
 /** Suggestions, as the end of a sentence. */

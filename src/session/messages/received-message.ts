@@ -2,6 +2,7 @@
  * A whole message that has come, as it is handed out: one cursor per connection, which is used again for the
  * next message. It shows the content of one frame, or of a message put together from chunks, and interprets neither.
  */
+import type { Source } from "../../identity/taint.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import { NO_PARTS, NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
@@ -25,12 +26,15 @@ export class ReceivedMessage implements Payload {
   start = 0;
   end = 0;
   parts: readonly Uint8Array[] = NO_PARTS;
+  /** The carrier over which it has come. */
+  readonly source: Source;
   readonly #volatile: boolean;
   /** Whether the bytes lie in memory that is used again after the call. */
   #borrowed = false;
 
   /** @param carrier The carrier in whose memory frames lie; see `Carrier.volatile`. */
-  constructor(carrier: { readonly volatile: boolean }) {
+  constructor(carrier: Source & { readonly volatile: boolean }) {
+    this.source = carrier;
     this.#volatile = carrier.volatile;
   }
 

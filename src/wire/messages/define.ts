@@ -18,7 +18,7 @@ export function encodeDefine(define: Define): Uint8Array {
     .bytes(DefineTag.Value, define.value)
     .text(DefineTag.Location, define.location);
   if (define.origin !== undefined) writer.bytes(DefineTag.Origin, encodeRoutineOrigin(define.origin));
-  return writer.finish();
+  return writer.flag(DefineTag.Tainted, define.tainted === true).finish();
 }
 
 /**
@@ -63,6 +63,9 @@ export function decodeDefine(bytes: Uint8Array, start: number, end: number): Def
         scanner.leave(outer);
         break;
       }
+      case DefineTag.Tainted:
+        if (scanner.flag()) define.tainted = true;
+        break;
       default:
         scanner.skipUnknown(tag, FIELDS);
     }

@@ -11,5 +11,7 @@ export const TaskFlag = {
   Generator: 8,
   /** The first of the arguments is the receiver (`this`). */
   Receiver: 16,
+  /** The routine has come over a network as a value: of what names it only the identity counts. */
+  Tainted: 32,
 } as const;
 export type TaskFlag = (typeof TaskFlag)[keyof typeof TaskFlag];

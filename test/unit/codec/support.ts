@@ -22,7 +22,7 @@ export const references: References = {
       ? undefined
       : { id: routineId, module: "file:///jobs.ts", generator: false };
   },
-  resolveRoutine: ({ id, module, generator }) => ({ resolved: id, module, generator }),
+  resolveRoutine: ({ id, module, generator, tainted }) => ({ resolved: id, module, generator, tainted }),
   portableByPrototype,
   portableByConstructor,
   portableById,
@@ -47,7 +47,8 @@ export function send(value: unknown, root = "value"): Message {
 /** Decodes a message that lies in the middle of a larger buffer. */
 export function receive({ bytes, parts }: Message, signals?: SignalSource): unknown {
   const larger = Buffer.concat([Buffer.alloc(5, 0xc1), bytes, Buffer.alloc(3, 0xc1)]);
-  return decodeValue({ bytes: larger, start: 5, end: 5 + bytes.length, parts }, { references, signals });
+  const encoded = { bytes: larger, start: 5, end: 5 + bytes.length, parts };
+  return decodeValue(encoded, { references, signals, source: { local: true } });
 }
 
 /** Sends a value and receives it. */

@@ -205,8 +205,9 @@ function bindFrame(frame: FrameModel): Frame {
   }
 }
 
-function bindDefine({ origin, ...define }: Define): MessageInitShape<typeof DefineSchema> {
-  return origin === undefined ? define : { ...define, origin: { ...origin } };
+function bindDefine({ origin, tainted = false, ...define }: Define): MessageInitShape<typeof DefineSchema> {
+  const bound = { ...define, tainted };
+  return origin === undefined ? bound : { ...bound, origin: { ...origin } };
 }
 
 /** The reader's current frame as a model; `undefined` for Malformed and Unknown. */
@@ -427,6 +428,13 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       define: fc.oneof(
         record({ kind: uint32(), index: uint32(), value: bytes, location: text() }),
         record({ kind: uint32(), index: uint32(), value: bytes, location: text(), origin }),
+        record({
+          kind: uint32(),
+          index: uint32(),
+          value: bytes,
+          location: text(),
+          tainted: fc.constant(true),
+        }),
       ),
     }),
     record({

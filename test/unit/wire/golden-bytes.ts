@@ -237,4 +237,23 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     hex: "0a09 0805 5a05 0808 120178",
     frame: { kind: "Reset", stream: 5, code: 8, detail: "x" },
   },
+  {
+    name: "the definition of a descriptor that has come over a network",
+    hex: "0a0d 420b 0802 1001 1a027b7d a80601",
+    frame: {
+      kind: "Define",
+      stream: 0,
+      define: { kind: 2, index: 1, value: text("{}"), location: "", tainted: true },
+    },
+  },
+  {
+    name: "a task of a routine that has come over a network",
+    hex: "0a16 0801 1212 0a10 3a08612f622e74732363 420190 c00621",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: Uint8Array.of(0x90),
+      fields: { ...PLAIN_TASK, callable: "a/b.ts#c", flags: 33 },
+    },
+  },
 ];

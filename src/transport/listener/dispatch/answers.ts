@@ -119,5 +119,5 @@ export class DispatchAnswers {
 }
 
 function isFeatureOfDispatch(feature: number): boolean {
-  return feature !== Feature.Parts;
+  return feature !== Feature.Parts && feature !== Feature.Taint;
 }

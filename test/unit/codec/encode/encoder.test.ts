@@ -244,7 +244,12 @@ test("encodeValue sends a routine as its identity, once", () => {
 
   const [first, second] = roundTrip([routine, { routine }]) as [object, { routine: object }];
 
-  assert.deepEqual(first, { resolved: "app/jobs.ts#add", module: "file:///jobs.ts", generator: false });
+  assert.deepEqual(first, {
+    resolved: "app/jobs.ts#add",
+    module: "file:///jobs.ts",
+    generator: false,
+    tainted: false,
+  });
   assert.equal(second.routine, first);
 });
 

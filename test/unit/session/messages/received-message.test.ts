@@ -40,7 +40,7 @@ function assembledOf(payload: readonly number[], part: readonly number[]): Messa
 }
 
 test("ReceivedMessage shows the message of one frame after the other", () => {
-  const message = new ReceivedMessage({ volatile: false });
+  const message = new ReceivedMessage({ volatile: false, local: true });
 
   const first = message.at(readerAt(resultOf(Uint8Array.of(1, 2))));
   assert.deepEqual(
@@ -55,7 +55,7 @@ test("ReceivedMessage shows the message of one frame after the other", () => {
 
 for (const length of [2, 48, 49, 1000]) {
   test(`ReceivedMessage keeps ${length} bytes of memory that is used again as a copy`, () => {
-    const message = new ReceivedMessage({ volatile: true });
+    const message = new ReceivedMessage({ volatile: true, local: true });
     const data = Uint8Array.from({ length }, (_, at) => at);
     const batch = resultOf(data);
 
@@ -67,9 +67,9 @@ for (const length of [2, 48, 49, 1000]) {
 }
 
 test("ReceivedMessage keeps what lies in memory of its own without a copy", () => {
-  const lasting = new ReceivedMessage({ volatile: false });
+  const lasting = new ReceivedMessage({ volatile: false, local: true });
   const batch = resultOf(Uint8Array.of(1, 2));
-  const volatile = new ReceivedMessage({ volatile: true });
+  const volatile = new ReceivedMessage({ volatile: true, local: true });
   const assembled = assembledOf([3, 4], [5]);
 
   assert.equal(lasting.at(readerAt(batch)).keep().bytes, batch);
@@ -77,7 +77,7 @@ test("ReceivedMessage keeps what lies in memory of its own without a copy", () =
 });
 
 test("ReceivedMessage shows a message that has come in chunks, and lets go of it", () => {
-  const message = new ReceivedMessage({ volatile: true });
+  const message = new ReceivedMessage({ volatile: true, local: true });
 
   message.atAssembled(assembledOf([3, 4], [5]));
   const shown = [message.kind, message.stream, dataOf(message), message.parts.map((part) => [...part])];

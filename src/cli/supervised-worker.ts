@@ -261,7 +261,8 @@ export function explainFailure(error: unknown): string {
   if (!(error instanceof WorkerStartError)) return `Cannot serve: ${errorText(error)}`;
   // What the worker itself could not do says more than that it could not be started.
   const what = error.message.replace(/^Cannot start a worker: (?=Cannot )/, "");
-  return error.cause instanceof Error ? `${what}\n${placeOf(error.cause)}` : what;
+  const place = error.cause instanceof Error ? placeOf(error.cause) : "";
+  return place === "" ? what : `${what}\n${place}`;
 }
 
 /** The exit code of a process, as a shell tells it. */

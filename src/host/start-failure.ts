@@ -42,8 +42,10 @@ export function causeOfStartFailure(error: unknown): ErrorText | undefined {
 
 /** The stack of an error without the line that repeats its message: where it arose. */
 export function placeOf({ name, message, stack = "" }: ErrorText): string {
+  const head = `${name}: ${message}`;
+  if (stack === head) return "";
   return stack
-    .replace(`${name}: ${message}\n`, "")
+    .replace(`${head}\n`, "")
     .split("\n")
     .filter((line) => line.trim() !== "")
     .join("\n");

@@ -2,6 +2,8 @@
  * Imports the modules that a worker is started with, and exposes their routines. A module may have none, and only set
  * something up; a worker that can be called for none at all is refused as a mistake.
  */
+import { RoutineDeclarationError } from "../../errors/routine-declaration-error.ts";
+import { shownModule } from "../../internal/shown-module.ts";
 import { ExposedRoutines } from "./exposed-routines.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
@@ -16,8 +18,8 @@ export interface ExposeModulesOptions {
  *
  * @param modules `file:` URLs.
  * @returns The routines that callers may call.
- * @throws Error naming the module whose import fails or takes too long; or all of them, if none has a routine to call
- *   and nothing else can be called either.
+ * @throws Error naming the module whose import fails or takes too long; {@link RoutineDeclarationError} naming all of
+ *   them, if none has a routine to call and nothing else can be called either.
  */
 export async function exposeModules(
   loader: ModuleLoader,
@@ -33,8 +35,8 @@ export async function exposeModules(
     count += exposed.add(module, namespace);
   }
   if (count === 0 && !importOnDemand) {
-    const names = modules.map((module) => `'${module}'`).join(" and ");
-    throw new Error(
+    const names = modules.map((module) => `'${shownModule(module)}'`).join(" and ");
+    throw new RoutineDeclarationError(
       `Cannot serve ${names}: no routine is declared or exported there; declare one with routine() at the top level`,
     );
   }

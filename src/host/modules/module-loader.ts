@@ -8,6 +8,7 @@
  * import belongs to that import for good: a program that starts itself from a module other than the entry, and
  * opens its pool only after some `await`, would otherwise start workers without end.
  */
+import { RoutineDeclarationError } from "../../errors/routine-declaration-error.ts";
 import { modulesOnStack } from "../../identity/call-site.ts";
 import { moduleOf } from "../../identity/module-url.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
@@ -205,7 +206,7 @@ function tooLong(module: string, timeoutMs: number, entry: string | undefined): 
 }
 
 function waitsForEntry(module: string, entry: string): Error {
-  return new Error(
+  return new RoutineDeclarationError(
     `Cannot import '${module}': it imports '${entry}', which opens a pool at its top level and is suspended in ` +
       "workers; declare routines in a module that does not import the program's entry",
   );

@@ -36,10 +36,12 @@ export async function ensureTypeScript(moduleUrl: string): Promise<void> {
     });
     await support.registered;
   } else if (!node && support.registered === undefined) {
-    throw new Error(
+    const error = new Error(
       `this worker runs on Node ${process.version}, which does not take this file ` +
         "as it is; install tsx beside it (npm install --save-dev tsx), or build it to JavaScript",
     );
+    error.stack = `${error.name}: ${error.message}`; // no line is the user's
+    throw error;
   }
 }
 

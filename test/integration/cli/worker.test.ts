@@ -349,7 +349,7 @@ const failures: ReadonlyArray<{
     what: "a module without a routine",
     files: { "jobs.js": "export const three = 3;" },
     exitCode: 1,
-    says: /jobs\.js'.*no routine/,
+    says: /^merino: Cannot serve '[^']*jobs\.js': no routine [^\n]*\n$/,
   },
   {
     what: "an address beyond this host",
@@ -379,6 +379,7 @@ for (const { what, files, words = [], exitCode, says } of failures) {
 
     assert.equal(code, exitCode, worker.stderr);
     assert.match(worker.stderr, says);
+    assert.doesNotMatch(worker.stderr, / at .*\/(?:src|dist)\//);
     assert.equal(worker.stdout, "");
     assert.deepEqual(await announced(50), []);
   });

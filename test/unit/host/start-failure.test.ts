@@ -70,4 +70,5 @@ test("placeOf leaves the message out of a stack, and keeps the place above and b
     "/p/jobs.js:2\nconst = 2;\n      ^\n    at compile (node:internal:1:1)",
   );
   assert.equal(placeOf({ name: "Error", message: "no" }), "");
+  assert.equal(placeOf({ name: "Error", message: "no", stack: "Error: no" }), "");
 });

@@ -229,7 +229,10 @@ test("exposeModules refuses modules of which none offers a routine, and one that
       { importOnDemand: false },
     );
 
-  await assert.rejects(expose("empty.js"), /empty\.js.*no routine/);
+  await assert.rejects(expose("empty.js"), {
+    code: "ERR_MERINO_ROUTINE_DECLARATION",
+    message: /empty\.js.*no routine/,
+  });
   await assert.rejects(expose("setup.js", "empty.js"), /setup\.js' and .*empty\.js.*no routine/);
   const exposed = await expose("setup.js", "jobs.js", "empty.js");
   assert.ok(exposed.find(`${world.name}/jobs.js#add`));

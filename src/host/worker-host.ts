@@ -121,8 +121,10 @@ export class WorkerHost {
     const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
     const loader = createModuleLoader({ entry, importTimeoutMs, observer: options.imports });
     let exposed = new ExposedRoutines(); // nothing is, before its modules have been imported
-    const exposedBody = (id: string): RoutineDefinition["body"] | undefined =>
-      chooseCopy(exposed.find(id), undefined)?.body;
+    const exposedBody = (id: string): RoutineDefinition["body"] | undefined => {
+      const found = chooseCopy(exposed.find(id), undefined);
+      return found?.owner === undefined ? found?.body : undefined; // a method's is only for instances of its class
+    };
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen(), exposedBody });
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);

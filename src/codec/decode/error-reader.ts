@@ -6,8 +6,10 @@
 import { errorCatalogue, shownMessage } from "../../errors/merino-error.ts";
 import { RemoteError } from "../../errors/remote-error.ts";
 import { shownLines } from "../../internal/shown-text.ts";
+import { inheritsFromError } from "../brands.ts";
 import { builtInErrorClass, type ErrorConstructor } from "../built-in-errors.ts";
 import { ErrorOrigin } from "../format.ts";
+import type { PortableClass } from "../references.ts";
 import { type Decoding, defineField } from "./decoding.ts";
 
 /** Reads the body of an error. */
@@ -18,7 +20,8 @@ export function readError(decoding: Decoding): unknown {
   const byReference = origin === ErrorOrigin.PORTABLE || origin === ErrorOrigin.HOOKED;
   const reference = byReference ? decoding.readClass() : undefined;
   // If two classes claim the same name, neither is used: the error then arrives like one of an unregistered class.
-  const known = reference?.portable?.conflict === undefined ? reference?.portable : undefined;
+  const meant = reference?.portable;
+  const known = meant?.conflict === undefined && isMadeAs(origin, meant) ? meant : undefined;
   const named = reference === undefined ? decoding.readString() : "";
   const name = decoding.readOptionalString();
   const index = decoding.reserve();
@@ -42,6 +45,15 @@ export function readError(decoding: Decoding): unknown {
   }
   decoding.leave();
   return error;
+}
+
+/**
+ * Whether a class's instances are made as the payload says. One with hooks makes them by itself, and is not to be gone
+ * round by a peer that calls the instance an error without; nor is a class that is none of errors to be had in this way.
+ */
+function isMadeAs(origin: number, portable: PortableClass | undefined): boolean {
+  if (portable === undefined || origin === ErrorOrigin.HOOKED) return true;
+  return portable.decode === undefined && inheritsFromError(portable.constructor.prototype as object);
 }
 
 function readHooked(

@@ -38,7 +38,7 @@ const references: References = {
   portableById: () => undefined,
 };
 const encodeOptions = { root: "args", references };
-const decodeOptions = { references };
+const decodeOptions = { references, source: { local: true } };
 
 interface Message {
   readonly bytes: Uint8Array;

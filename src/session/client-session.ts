@@ -2,6 +2,8 @@
  * The client half of the protocol: opens streams on one connection, hands responses to them, and keeps
  * a stream's number until its one terminal frame has come.
  */
+import { assertAffordable } from "../codec/budget/assert-affordable.ts";
+import { auditPayload } from "../codec/budget/payload-audit.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
@@ -93,11 +95,14 @@ export class ClientSession implements SessionHalf {
    *
    * @returns The stream's number.
    * @throws {@link TaskRefusedError} `TOO_LARGE` when the arguments exceed what the worker accepts, `NOT_EXPOSED` when the
-   *   routine is tainted and the worker would not know; {@link NotSerializableError} when one among the arguments is.
-   *   Nothing is sent.
+   *   routine is tainted and the worker would not know; {@link NotSerializableError} when one among the arguments is, or
+   *   when over a network they cost more to read than they are long. Nothing is sent.
    */
   openStream(sink: ClientStream, fields: TaskFields, payload: Payload): number {
     this.#assertSendable(payload, "arguments");
+    if (!this.connection.carrier.local) {
+      assertAffordable(payload, { root: "args", receiver: (fields.flags & TaskFlag.Receiver) !== 0 });
+    }
     if ((fields.flags & TaskFlag.Tainted) !== 0 && !this.connection.takesTainted) {
       throw new TaskRefusedError("NOT_EXPOSED", `Cannot call '${fields.callable ?? ""}': ${TAINT_NOT_KNOWN}`);
     }
@@ -283,12 +288,16 @@ export class ClientSession implements SessionHalf {
 
   #message(stream: number, kind: MessageKind, payload: Payload, what: string): void {
     this.#assertSendable(payload, what);
+    if (!this.connection.carrier.local) {
+      assertAffordable(payload, { root: kind === FrameKind.Throw ? "error" : "value" });
+    }
     if (this.#streams.has(stream)) this.connection.outbound.message(stream, kind, payload, 0); // else it has ended meanwhile
   }
 
   /** A reason too large for one frame, or not for this worker, is not sent: it learns only that there is a reason. */
   #brief(reason: Payload): Payload {
     const isLarge = reason.parts.length > 0 || reason.end - reason.start > CHUNK_SIZE;
+    if (!this.connection.carrier.local && auditPayload(reason, "sender") !== undefined) return NO_PAYLOAD;
     return isLarge || (reason.tainted !== undefined && !this.connection.takesTainted) ? NO_PAYLOAD : reason;
   }
 

@@ -5,8 +5,11 @@
  * attached by then has been ended.
  */
 import { types } from "node:util";
+import { assertAffordable } from "../codec/budget/assert-affordable.ts";
+import { auditPayload } from "../codec/budget/payload-audit.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
+import type { EncodeOptions } from "../codec/encode/encoding.ts";
 import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
@@ -241,6 +244,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (payload.tainted !== undefined && !session.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
     }
+    if (!this.local) assertAffordable(payload, { root: "result", fault: "routine" });
     const excess = session.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
@@ -272,6 +276,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (payload.tainted !== undefined && !session.connection.takesTainted) {
       payload = encodeThrown(thrown, { ...options, refuseTainted: true });
     }
+    if (!this.local && auditPayload(payload, "sender") !== undefined)
+      return this.#encodeBriefly(error, options);
     const excess = session.connection.excess(payload);
     if (excess === undefined) return payload;
     const { name, message } = types.isNativeError(error) ? error : { name: "a value", message: "" };
@@ -289,12 +295,17 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     const options = { root: "error", references, origin: this.#host.origin, inline: true, refuseTainted };
     let payload = encodeThrown(error, options);
     if (payload.end - payload.start > MAX_EXCEPTION_BYTES) {
-      const thrown = asError(error);
-      const brief = new Error(`${thrown.name}: ${thrown.message.slice(0, 1000)}`);
-      brief.stack = String(thrown.stack).slice(0, 4000);
-      payload = encodeThrown(brief, options);
+      payload = this.#encodeBriefly(error, options);
     }
     return payload.bytes.subarray(payload.start, payload.end);
+  }
+
+  /** Of an error that cannot travel whole, what it says and where it arose. */
+  #encodeBriefly(error: unknown, options: EncodeOptions): Encoded {
+    const thrown = asError(error);
+    const brief = new Error(`${thrown.name}: ${thrown.message.slice(0, 1000)}`);
+    brief.stack = String(thrown.stack).slice(0, 4000);
+    return encodeThrown(brief, options);
   }
 
   /** Encodes a refusal as an error, for callers to whom a Nack means that no Ack has come. */

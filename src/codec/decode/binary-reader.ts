@@ -3,6 +3,9 @@
 import { VIEW_KINDS } from "../format.ts";
 import type { Decoding } from "./decoding.ts";
 
+/** Up to this many bytes a loop is quicker than a view of them. */
+const SHORT_BYTES = 64;
+
 interface ViewClass {
   readonly bytesPerElement: number;
   create(buffer: ArrayBuffer, byteOffset: number, lengthBytes: number): ArrayBufferView;
@@ -36,7 +39,12 @@ function copyOut(decoding: Decoding, lengthBytes: number): Uint8Array<ArrayBuffe
   const from = decoding.position;
   decoding.position = from + lengthBytes;
   const copy = new Uint8Array(lengthBytes);
-  copy.set(decoding.bytes.subarray(from, decoding.position));
+  if (lengthBytes <= SHORT_BYTES) {
+    const { bytes } = decoding;
+    for (let index = 0; index < lengthBytes; index++) copy[index] = bytes[from + index] as number;
+  } else {
+    copy.set(decoding.bytes.subarray(from, decoding.position));
+  }
   return copy;
 }
 

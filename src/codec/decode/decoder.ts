@@ -3,6 +3,7 @@
  * {@link PayloadError}.
  */
 import { PayloadError } from "../../errors/payload-error.ts";
+import { auditPayload, type Excess } from "../budget/payload-audit.ts";
 import type { Encoded } from "../encoded.ts";
 import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";
@@ -20,13 +21,18 @@ let resting: ValueReader | undefined;
  * @param encoded Its bytes are only read, and not referred to by the value; the memory of its parts becomes the
  *   value's own. It is read before any of the user's code runs.
  * @returns The value, shared with nobody.
- * @throws {@link PayloadError} if the bytes are not a value, exceed the depth, or name something unknown here.
+ * @throws {@link PayloadError} if the bytes are not a value, exceed the depth, name something unknown here, or,
+ *   where they are audited, cost more to read than they are long.
  */
 export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
   const decoder = resting ?? new ValueReader();
   resting = undefined;
   try {
     decoder.open(encoded.bytes, encoded.start, encoded.end);
+    if (options.source?.local !== true) {
+      const excess = auditPayload(encoded, "receiver");
+      if (excess !== undefined) throw tooDear(excess);
+    }
     decoder.parts = encoded.parts;
     decoder.options = options;
     decoder.maxDepth = Math.min(options.maxDepth ?? MAX_DEPTH, MAX_DEPTH);
@@ -42,4 +48,11 @@ export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
     decoder.options = AT_REST;
     resting = decoder;
   }
+}
+
+function tooDear({ cost, allowed, colliding }: Excess): PayloadError {
+  const why = colliding
+    ? "keys of a Map or Set in it collide in the hash table of the engine"
+    : `its values would cost ${cost} bytes to read, and it is long enough for ${allowed}`;
+  return new PayloadError(`Cannot decode the payload: ${why}`);
 }

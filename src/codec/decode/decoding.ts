@@ -10,7 +10,10 @@ export interface DecodeOptions {
   readonly references: References;
   /** Where abort signals come from. Absent: a signal in the payload is refused. */
   readonly signals?: SignalSource | undefined;
-  /** The carrier over which the value has come. Absent: routines in it count as having come over a network. */
+  /**
+   * The carrier over which the value has come. Absent: it counts as having come over a network. Then routines in it are
+   * tainted, and a payload whose values cost more to read than it is long is refused before any of them is made.
+   */
   readonly source?: Source | undefined;
   /** URL of the module whose routine the value is for or from; it tells which of several copies of a class is meant. */
   readonly module?: string | undefined;
@@ -36,7 +39,7 @@ export abstract class Decoding extends TokenReader {
   /** Objects by index; present when the payload says that it refers back. */
   objects: unknown[] | undefined;
   #classes: ClassReference[] | undefined;
-  #usedParts: Set<number> | undefined;
+  #usedParts: Uint8Array | undefined;
 
   abstract readValue(): unknown;
 
@@ -126,9 +129,9 @@ export abstract class Decoding extends TokenReader {
   takePart(index: number): Uint8Array {
     const part = this.parts[index];
     if (part === undefined) this.fail("it names a part that did not come with it");
-    this.#usedParts ??= new Set();
-    if (this.#usedParts.has(index)) this.fail("it uses a part twice");
-    this.#usedParts.add(index);
+    this.#usedParts ??= new Uint8Array(this.parts.length);
+    if (this.#usedParts[index] === 1) this.fail("it uses a part twice");
+    this.#usedParts[index] = 1;
     return part;
   }
 }

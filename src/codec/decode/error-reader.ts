@@ -83,7 +83,7 @@ function create(
     }
   }
   if (origin === ErrorOrigin.BUILT_IN) {
-    if (named === "DOMException") return new DOMException(message ?? "", name ?? "Error");
+    if (named === "DOMException") return withoutStack(() => new DOMException(message ?? "", name ?? "Error"));
     const known = builtInErrorClass(named);
     if (named === "QuotaExceededError") {
       const Quota = known as (new (message: string) => object) | undefined;

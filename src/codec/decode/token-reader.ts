@@ -10,6 +10,7 @@ import { Extension } from "../format.ts";
 const CACHE_SLOTS = 1024;
 const SLOT_BYTES = 32;
 const SHORT_STRING_BYTES = 16;
+const MAX_INDEX_DIGITS = 9;
 const REPLACEMENT = "\ufffd";
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -20,6 +21,13 @@ const EMPTY: Buffer = Buffer.alloc(0);
  */
 const cachedKeys: (string | undefined)[] = new Array<string | undefined>(CACHE_SLOTS).fill(undefined);
 const cachedBytes = new Uint8Array(CACHE_SLOTS * SLOT_BYTES);
+/** How often a key in the cache has been met since it came there, up to the number at which it becomes a property's name. */
+const sightings = new Uint8Array(CACHE_SLOTS);
+/**
+ * Making a string the name of a property takes a microsecond, so only keys that are met often are. Keys met once, such as
+ * ids, leave nothing behind.
+ */
+const OFTEN = 8;
 
 const scratchBytes = new Uint8Array(8);
 const scratchView = new DataView(scratchBytes.buffer);
@@ -185,6 +193,26 @@ export class TokenReader {
     return key;
   }
 
+  /**
+   * The key of an entry of a large object, if it is a number of up to nine digits as an array would have for an index: the
+   * engine need not find that out from the text. Else −1, and nothing has been read.
+   */
+  readIndexKey(): number {
+    const at = this.position;
+    const length = (this.bytes[at] as number) ^ 0xa0;
+    if (length === 0 || length > MAX_INDEX_DIGITS || at + length >= this.end) return -1;
+    const first = (this.bytes[at + 1] as number) - 0x30;
+    if (first < 0 || first > 9 || (first === 0 && length > 1)) return -1;
+    let index = first;
+    for (let digit = 2; digit <= length; digit++) {
+      const value = (this.bytes[at + digit] as number) - 0x30;
+      if (value < 0 || value > 9) return -1;
+      index = index * 10 + value;
+    }
+    this.position = at + 1 + length;
+    return index;
+  }
+
   #cachedKey(from: number, length: number): string | undefined {
     const bytes = this.bytes;
     let hash = length;
@@ -196,22 +224,31 @@ export class TokenReader {
     if (key !== undefined && key.length === length) {
       let index = 0;
       while (index < length && cachedBytes[base + index] === bytes[from + index]) index++;
-      if (index === length) return key;
+      if (index === length) return (sightings[slot] as number) === OFTEN ? key : this.#metAgain(slot, key);
     }
     return this.#cacheKey(slot, from, length);
   }
 
   #cacheKey(slot: number, from: number, length: number): string | undefined {
     const bytes = this.bytes;
-    for (let index = 0; index < length; index++)
-      if ((bytes[from + index] as number) >= 0x80) return undefined;
-    const text = bytes.toString("latin1", from, from + length);
-    if (text in Object.prototype) return undefined;
-    // As a property's name the engine keeps one copy of it; that copy is the quick one to use as a key.
-    const key = Object.keys({ [text]: 0 })[0] as string;
+    const key =
+      length <= SHORT_STRING_BYTES ? shortAscii(bytes, from, length) : longerAscii(bytes, from, length);
+    if (key === undefined || key in Object.prototype) return undefined;
     cachedKeys[slot] = key;
-    cachedBytes.set(bytes.subarray(from, from + length), slot * SLOT_BYTES);
+    sightings[slot] = 0;
+    const base = slot * SLOT_BYTES;
+    for (let index = 0; index < length; index++) cachedBytes[base + index] = bytes[from + index] as number;
     return key;
+  }
+
+  /** Counts a key, and has the engine keep one copy of it, which is the quick one to use, when it is met often. */
+  #metAgain(slot: number, key: string): string {
+    const count = (sightings[slot] as number) + 1;
+    sightings[slot] = count;
+    if (count < OFTEN) return key;
+    const name = Object.keys({ [key]: 0 })[0] as string;
+    cachedKeys[slot] = name;
+    return name;
   }
 
   /** UTF-8 text of a known length. */
@@ -271,6 +308,12 @@ export class TokenReader {
 }
 
 const { fromCharCode } = String;
+
+/** A string of ASCII characters; `undefined` if it is not ASCII. */
+function longerAscii(bytes: Buffer, from: number, length: number): string | undefined {
+  for (let index = 0; index < length; index++) if ((bytes[from + index] as number) >= 0x80) return undefined;
+  return bytes.toString("latin1", from, from + length);
+}
 
 /** A string of up to 16 ASCII characters, quicker than a call into the engine; `undefined` if it is not ASCII. */
 function shortAscii(bytes: Buffer, from: number, length: number): string | undefined {

@@ -6,6 +6,7 @@
 import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault } from "../../identity/identity.ts";
 import { isTainted, NETWORK } from "../../identity/taint.ts";
+import { MANY_FIELDS } from "../budget/prices.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
@@ -75,6 +76,7 @@ export class ValueReader extends Decoding {
 
   #readObject(count: number): object {
     if (count * 2 > this.end - this.position) this.fail("it ends too early");
+    if (count >= MANY_FIELDS) return this.#readLargeObject(count);
     const object: Record<string, unknown> = {};
     this.objects?.push(object);
     if (++this.depth > this.maxDepth) this.enter();
@@ -87,7 +89,52 @@ export class ValueReader extends Decoding {
     return object;
   }
 
+  /** An object that is a hash table from the start: no hidden class for each of its keys. */
+  #readLargeObject(count: number): object {
+    const object = Object.setPrototypeOf(Object.create(null), Object.prototype) as Record<string, unknown>;
+    this.objects?.push(object);
+    this.enter();
+    for (let rest = count; rest > 0; rest--) {
+      const index = this.readIndexKey();
+      if (index !== -1) {
+        object[index] = this.readValue();
+        continue;
+      }
+      const key = this.readString();
+      if (key in Object.prototype) defineField(object, key, { value: this.readValue(), assignable: false });
+      else object[key] = this.readValue();
+    }
+    this.depth--;
+    return object;
+  }
+
+  /** Makes an array of one or two values, which takes no more memory than they need. */
+  #readShortArray(length: 1 | 2): unknown[] | undefined {
+    const token = this.bytes[this.position] as number;
+    // A hole is an extension, and may come next.
+    if (token >= 0xd4 && token <= 0xd6) return undefined;
+    if (++this.depth > this.maxDepth) this.enter();
+    const first = this.readValue();
+    let array: unknown[];
+    if (length === 1) {
+      array = [first];
+    } else {
+      const holes = this.#readHoles([], 1, 2);
+      if (holes === 0) array = [first, this.readValue()];
+      else {
+        array = [first];
+        array.length = 2;
+      }
+    }
+    this.depth--;
+    return array;
+  }
+
   #readArray(length: number): unknown[] {
+    if ((length === 1 || length === 2) && this.objects === undefined) {
+      const short = this.#readShortArray(length);
+      if (short !== undefined) return short;
+    }
     const array: unknown[] = [];
     this.objects?.push(array);
     if (++this.depth > this.maxDepth) this.enter();

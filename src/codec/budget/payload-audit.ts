@@ -1,0 +1,378 @@
+/**
+ * Adds up what the values of a payload cost to read, and says whether the payload is long enough for that. Both sides
+ * ask the same question of the same bytes: the sender before it sends, so that its program learns the path, and
+ * the receiver before it makes a single value. Makes no values, and does not judge the form: whatever is
+ * malformed ends the audit, as it will end the decoding at the same place.
+ */
+import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
+import { excessSteps } from "./key-chains.ts";
+import { hashOfKey, IDENTITY_HASH, SECRET_HASH } from "./key-hash.ts";
+import { HASH_SEED, Novelty } from "./novelty.ts";
+import {
+  EXTENSION_PRICES,
+  FREE_COST,
+  HOLDING_VALUES,
+  LENIENCY,
+  MANY_FIELDS,
+  MAX_COST,
+  Price,
+  SHORTEST_AUDITED_BYTES,
+} from "./prices.ts";
+
+/** One step from the root of a payload to a value in it; a text is the whole step. */
+export type AuditStep = number | string;
+
+/** What is too dear in a payload. */
+export interface Excess {
+  /** Where the audit was when it had spent everything. */
+  readonly steps: readonly AuditStep[];
+  /** What the values up to there cost, in bytes. */
+  readonly cost: number;
+  readonly allowed: number;
+  /** Whether it is the keys of a Map or Set that meet in one place of the hash table. */
+  readonly colliding: boolean;
+}
+
+/** A range of bytes that holds an encoded value. */
+export interface AuditedBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Steps through a chain of the hash table that cost as much as one byte may. */
+const STEPS_PER_BYTE = 2;
+
+/** What a payload of this length may cost. */
+function allowedCost(lengthBytes: number): number {
+  return Math.min(lengthBytes + FREE_COST, MAX_COST);
+}
+
+/**
+ * Audits a payload.
+ *
+ * @param side The receiver is a little more lenient than the sender.
+ * @returns What is too dear, or `undefined`.
+ */
+export function auditPayload(payload: AuditedBytes, side: "sender" | "receiver"): Excess | undefined {
+  if (payload.end - payload.start < SHORTEST_AUDITED_BYTES) return undefined;
+  return new PayloadAudit(payload, side === "receiver" ? LENIENCY : 1).run();
+}
+
+class PayloadAudit {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #end: number;
+  readonly #allowed: number;
+  readonly #novelty: Novelty;
+  readonly #steps: AuditStep[] = [];
+  #position: number;
+  #left: number;
+  #depth = 0;
+  #colliding = false;
+  /** The hash of the key read last. */
+  #keyHash = 0;
+
+  constructor({ bytes, start, end }: AuditedBytes, leniency: number) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#position = start + 1;
+    this.#end = end;
+    this.#allowed = Math.floor(allowedCost(end - start) * leniency);
+    this.#left = this.#allowed;
+    this.#novelty = new Novelty(end - start);
+  }
+
+  run(): Excess | undefined {
+    this.#value();
+    if (this.#left >= 0) return undefined;
+    return {
+      steps: this.#steps.reverse(),
+      cost: this.#allowed - this.#left,
+      allowed: this.#allowed,
+      colliding: this.#colliding,
+    };
+  }
+
+  /** Takes from what is left. @returns Whether the audit goes on. */
+  #charge(price: number): boolean {
+    this.#left -= price;
+    return this.#left >= 0;
+  }
+
+  #skip(lengthBytes: number): boolean {
+    this.#position += lengthBytes;
+    return this.#position <= this.#end;
+  }
+
+  /** A big-endian number of 1, 2 or 4 bytes, or NaN, with which nothing goes on. */
+  #uint(sizeBytes: number): number {
+    const at = this.#position;
+    if (at + sizeBytes > this.#end) return Number.NaN;
+    this.#position = at + sizeBytes;
+    if (sizeBytes === 1) return this.#view.getUint8(at);
+    return sizeBytes === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+  }
+
+  /** @returns Whether the audit goes on: false at the end of what is left, and of what can be read. */
+  #value(): boolean {
+    if (this.#position >= this.#end) return false;
+    const token = this.#bytes[this.#position++] as number;
+    if (token < 0x80 || token >= 0xe0) return true;
+    if (token < 0x90) return this.#object(token & 0x0f);
+    if (token < 0xa0) return this.#array(token & 0x0f);
+    if (token < 0xc0) return this.#skip(token & 0x1f);
+    switch (token) {
+      case 0xc0:
+      case 0xc2:
+      case 0xc3:
+        return true;
+      case 0xc4:
+        return this.#charge(Price.BYTES) && this.#skip(this.#uint(1));
+      case 0xc5:
+        return this.#charge(Price.BYTES) && this.#skip(this.#uint(2));
+      case 0xc6:
+        return this.#charge(Price.BYTES) && this.#skip(this.#uint(4));
+      case 0xca:
+      case 0xce:
+      case 0xd2:
+        return this.#skip(4);
+      case 0xcb:
+      case 0xcf:
+      case 0xd3:
+        return this.#skip(8);
+      case 0xcc:
+      case 0xd0:
+        return this.#skip(1);
+      case 0xcd:
+      case 0xd1:
+        return this.#skip(2);
+      case 0xd9:
+        return this.#skip(this.#uint(1));
+      case 0xda:
+        return this.#skip(this.#uint(2));
+      case 0xdb:
+        return this.#skip(this.#uint(4));
+      case 0xdc:
+        return this.#array(this.#uint(2));
+      case 0xdd:
+        return this.#array(this.#uint(4));
+      case 0xde:
+        return this.#object(this.#uint(2));
+      case 0xdf:
+        return this.#object(this.#uint(4));
+      default:
+        return this.#extension(token);
+    }
+  }
+
+  #object(count: number): boolean {
+    if (!this.#charge(Price.OBJECT)) return false;
+    return count === 0 || this.#fields(count);
+  }
+
+  /** So many fields: those of a small object make shapes, those of a large one are entries of a hash table. */
+  #fields(count: number): boolean {
+    if (!(count * 2 <= this.#end - this.#position) || ++this.#depth > MAX_DEPTH) return false;
+    const small = count < MANY_FIELDS;
+    let shape = HASH_SEED;
+    for (let rest = count; rest > 0; rest--) {
+      const at = this.#position;
+      if (!this.#key()) return false;
+      if (small && this.#isDigit(at + 1)) {
+        if (!this.#charge(Price.INDEX_FIELD)) return this.#stopAt(this.#keyAt(at));
+      } else if (small) {
+        shape = Math.imul(shape ^ this.#keyHash, 0x85eb_ca6b);
+        if (this.#novelty.add(shape) && !this.#charge(Price.NEW_SHAPE)) return this.#stopAt(this.#keyAt(at));
+      } else if (this.#novelty.add(this.#keyHash)) {
+        const price = this.#isDigit(at + 1) ? Price.NEW_INDEX_KEY : Price.NEW_KEY;
+        if (!this.#charge(price)) return this.#stopAt(this.#keyAt(at));
+      }
+      if (!this.#value()) return this.#stopAt(this.#keyAt(at));
+    }
+    this.#depth--;
+    return true;
+  }
+
+  /** Reads the key of a field, and hashes it. */
+  #key(): boolean {
+    const from = this.#text();
+    if (from === -1) return false;
+    const bytes = this.#bytes;
+    const end = this.#position;
+    let hash = HASH_SEED ^ (end - from);
+    for (let index = from; index < end; index++)
+      hash = Math.imul(hash ^ (bytes[index] as number), 0x0100_0193);
+    this.#keyHash = hash ^ (hash >>> 16);
+    return true;
+  }
+
+  #isDigit(at: number): boolean {
+    const digit = (this.#bytes[at] as number) - 0x30;
+    return digit >= 0 && digit <= 9;
+  }
+
+  /** Goes over a string. @returns Where its bytes begin, or −1. */
+  #text(): number {
+    const token = this.#uint(1);
+    let length = Number.NaN;
+    if (token >= 0xa0 && token <= 0xbf) length = token & 0x1f;
+    else if (token === 0xd9) length = this.#uint(1);
+    else if (token === 0xda) length = this.#uint(2);
+    else if (token === 0xdb) length = this.#uint(4);
+    else if (token >= 0xc7 && token <= 0xd8) length = this.#extensionLength(token) + 1;
+    const from = this.#position;
+    return this.#skip(length) ? from : -1;
+  }
+
+  #array(length: number): boolean {
+    if (length === 0) return true;
+    if (!this.#charge(Price.ARRAY) || ++this.#depth > MAX_DEPTH) return false;
+    let sparse = false;
+    for (let index = 0; index < length; index++) {
+      const holes = this.#holes(index, length);
+      if (holes === 0) {
+        if (sparse && !this.#charge(Price.SPARSE_ELEMENT)) return this.#stopAt(index);
+        if (!this.#value()) return this.#stopAt(index);
+        continue;
+      }
+      const dear = holes > MANY_FIELDS;
+      if (dear) sparse = true;
+      if (!this.#charge(dear ? Price.SPARSE_ARRAY : holes)) return this.#stopAt(index);
+      index += holes - 1;
+    }
+    this.#depth--;
+    return true;
+  }
+
+  /** Goes over a run of holes, if one comes next. @returns Its length; NaN if it does not fit. */
+  #holes(index: number, length: number): number {
+    const at = this.#position;
+    const token = this.#bytes[at] as number;
+    if (token < 0xd4 || token > 0xd6 || this.#bytes[at + 1] !== Extension.HOLES) return 0;
+    this.#position = at + 2;
+    const holes = this.#uint(1 << (token - 0xd4));
+    return holes > 0 && index + holes <= length ? holes : Number.NaN;
+  }
+
+  #extensionLength(token: number): number {
+    if (token >= 0xd4 && token <= 0xd8) return 1 << (token - 0xd4);
+    if (token === 0xc7) return this.#uint(1);
+    if (token === 0xc8) return this.#uint(2);
+    return token === 0xc9 ? this.#uint(4) : Number.NaN;
+  }
+
+  #extension(token: number): boolean {
+    const length = this.#extensionLength(token);
+    const type = this.#uint(1);
+    const end = this.#position + length;
+    if (!(end <= this.#end)) return false;
+    const price = EXTENSION_PRICES[type];
+    if (price === undefined || !this.#charge(price)) return false;
+    if (!HOLDING_VALUES.has(type)) {
+      this.#position = end;
+      return true;
+    }
+    if (++this.#depth > MAX_DEPTH || !this.#content(type, end) || this.#position !== end) return false;
+    this.#depth--;
+    return true;
+  }
+
+  #content(type: number, end: number): boolean {
+    switch (type) {
+      case Extension.MAP:
+      case Extension.SET:
+        return this.#entries(type === Extension.MAP, end);
+      case Extension.NULL_OBJECT:
+        return this.#map(Price.NEW_KEY);
+      case Extension.ERROR:
+        return this.#error();
+      case Extension.ARRAY_WITH_FIELDS:
+        return this.#value() && this.#arrayFields(end);
+      default:
+        while (this.#position < end) if (!this.#value()) return false;
+        return true;
+    }
+  }
+
+  #arrayFields(end: number): boolean {
+    while (this.#position < end) {
+      const at = this.#position;
+      if (this.#text() === -1) return false;
+      if (!this.#charge(Price.ARRAY_FIELD) || !this.#value()) return this.#stopAt(this.#keyAt(at));
+    }
+    return true;
+  }
+
+  /** Fields in a map token, each at the same price. */
+  #map(price: number): boolean {
+    const token = this.#uint(1);
+    let count = Number.NaN;
+    if (token >= 0x80 && token <= 0x8f) count = token & 0x0f;
+    else if (token === 0xde) count = this.#uint(2);
+    else if (token === 0xdf) count = this.#uint(4);
+    if (!(count * 2 <= this.#end - this.#position)) return false;
+    for (; count > 0; count--) {
+      const at = this.#position;
+      if (this.#text() === -1) return false;
+      if (!this.#charge(price) || !this.#value()) return this.#stopAt(this.#keyAt(at));
+    }
+    return true;
+  }
+
+  #error(): boolean {
+    const origin = this.#bytes[this.#position];
+    // Origin, class, name, message, stack.
+    for (let part = 0; part < 5; part++) if (!this.#value()) return false;
+    if (origin === ErrorOrigin.HOOKED) return this.#value();
+    return this.#map(Price.HIDDEN_FIELD) && this.#map(Price.NEW_SHAPE);
+  }
+
+  #entries(isMap: boolean, end: number): boolean {
+    let hashes: number[] | undefined;
+    for (let index = 0; this.#position < end; index++) {
+      const at = this.#position;
+      if (!this.#charge(Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
+      const hash = hashOfKey(this.#view, at, this.#end);
+      if (hash === IDENTITY_HASH) {
+        if (!this.#charge(Price.IDENTITY)) return this.#stopAt(memberStep(isMap, index));
+      } else if (hash !== SECRET_HASH) {
+        hashes ??= [];
+        hashes.push(hash);
+      }
+      if (!this.#value()) return this.#stopAt(memberStep(isMap, index));
+      if (isMap && !this.#value()) return this.#stopAt(`.get(${this.#keyText(at)})`);
+    }
+    if (hashes === undefined) return true;
+    const steps = excessSteps(hashes);
+    if (this.#charge(Math.ceil(steps / STEPS_PER_BYTE))) return true;
+    this.#colliding = true;
+    return false;
+  }
+
+  /** Adds the step under which the audit has ended to the path, which is written from its end. */
+  #stopAt(step: AuditStep): false {
+    if (this.#left < 0) this.#steps.push(step);
+    return false;
+  }
+
+  #keyAt(at: number): string {
+    const text = this.#keyText(at);
+    return /^"[A-Za-z_$][\w$]*"$/.test(text) ? `.${text.slice(1, -1)}` : `[${text}]`;
+  }
+
+  /** A key as text, if it is a short string or a small number. */
+  #keyText(at: number): string {
+    if (this.#left >= 0) return "";
+    const token = this.#bytes[at] as number;
+    if (token < 0x80) return String(token);
+    const length = token >= 0xa0 && token <= 0xbf ? token & 0x1f : token === 0xd9 ? 40 : -1;
+    if (length === -1) return "…";
+    const from = token === 0xd9 ? at + 2 : at + 1;
+    return JSON.stringify(Buffer.from(this.#bytes.subarray(from, from + length)).toString("utf8"));
+  }
+}
+
+function memberStep(isMap: boolean, index: number): string {
+  return isMap ? `.keys()[${index}]` : `.values()[${index}]`;
+}

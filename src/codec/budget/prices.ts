@@ -1,0 +1,109 @@
+/**
+ * What the values of a payload cost to read, in bytes: a payload from the network has to be as long as its values are
+ * dear. One byte stands for some 15 ns and 24 bytes of memory. What is not listed costs no more than the bytes
+ * that it has anyway.
+ */
+
+import { Extension } from "../format.ts";
+
+/** Every payload may cost this much more than it is long. */
+export const FREE_COST = 65_536;
+
+/** No payload may cost more, however long it is: its values would take some 800 MB. */
+export const MAX_COST = 33_554_432;
+
+/** A payload shorter than this cannot cost too much: nothing costs more than 16 times its length. */
+export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 16;
+
+/** The receiver allows this much more, because the number of shapes is an estimate that differs from process to process. */
+export const LENIENCY = 1.05;
+
+/** Objects with this many fields or more are hash tables from the start, and have no shape. */
+export const MANY_FIELDS = 32;
+
+/** Prices in bytes. */
+export const Price = {
+  /** A plain object, without its fields. */
+  OBJECT: 4,
+  /** A field that gives an object of fewer than `MANY_FIELDS` a shape that no object before it had. */
+  NEW_SHAPE: 24,
+  /** A field of such an object whose key is a number. */
+  INDEX_FIELD: 10,
+  /** A key that no larger object before it had. */
+  NEW_KEY: 8,
+  /** One of digits only. */
+  NEW_INDEX_KEY: 6,
+  /** An array that is not empty, without its elements. */
+  ARRAY: 2,
+  /** A field of an array. */
+  ARRAY_FIELD: 40,
+  /** An array that is a hash table, and each of its elements. */
+  SPARSE_ARRAY: 64,
+  SPARSE_ELEMENT: 16,
+  NULL_OBJECT: 12,
+  /** A Map or Set, and each of its entries. */
+  COLLECTION: 7,
+  ENTRY: 2,
+  /** An object that is a key of a Map or a member of a Set. */
+  IDENTITY: 8,
+  /** A bigint that is not an int64 token. */
+  BIGINT: 8,
+  DATE: 6,
+  REGEXP: 64,
+  BYTES: 10,
+  VIEW: 24,
+  BOXED: 24,
+  URL: 120,
+  ERROR: 100,
+  /** A field of an error that is not enumerable. */
+  HIDDEN_FIELD: 32,
+  INSTANCE: 16,
+  ROUTINE: 24,
+  SIGNAL: 64,
+} as const;
+
+/** Extensions with values in them, which the audit goes on to; the content of others has no price of its own. */
+export const HOLDING_VALUES: ReadonlySet<number> = new Set([
+  Extension.MAP,
+  Extension.SET,
+  Extension.ARRAY_WITH_FIELDS,
+  Extension.NULL_OBJECT,
+  Extension.VIEW,
+  Extension.BOXED,
+  Extension.ERROR,
+  Extension.INSTANCE,
+]);
+
+/** What each extension costs, without what is in it. One that is not listed ends the audit. */
+export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
+  [Extension.UNDEFINED, 0],
+  [Extension.REFERENCE, 0],
+  [Extension.UTF16, 0],
+  [Extension.BIGINT, Price.BIGINT],
+  [Extension.DATE, Price.DATE],
+  [Extension.REGEXP, Price.REGEXP],
+  [Extension.MAP, Price.COLLECTION],
+  [Extension.SET, Price.COLLECTION],
+  [Extension.ARRAY_WITH_FIELDS, Price.ARRAY],
+  [Extension.NULL_OBJECT, Price.NULL_OBJECT],
+  [Extension.BUFFER, Price.VIEW],
+  [Extension.VIEW_BYTES, Price.VIEW],
+  [Extension.PART, Price.VIEW],
+  [Extension.VIEW, Price.VIEW],
+  [Extension.BOXED, Price.BOXED],
+  [Extension.URL, Price.URL],
+  [Extension.URL_SEARCH_PARAMS, Price.URL],
+  [Extension.ERROR, Price.ERROR],
+  [Extension.INSTANCE, Price.INSTANCE],
+  [Extension.CLASS, Price.INSTANCE],
+  [Extension.ROUTINE, Price.ROUTINE],
+  [Extension.SIGNAL, Price.SIGNAL],
+  [Extension.VIEW_PART, Price.VIEW],
+  [Extension.CLASS_OF_COPY, Price.INSTANCE],
+]);
+
+function tableOf(rows: readonly (readonly [type: number, value: number])[]): readonly number[] {
+  const table: number[] = [];
+  for (const [type, value] of rows) table[type] = value;
+  return table;
+}

@@ -1,0 +1,193 @@
+/** Values cost to read what their bytes pay for: honest ones pass on both sides, and dear ones are refused by both. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertAffordable } from "../../../../src/codec/budget/assert-affordable.ts";
+import { hash64, hashInt32, hashNumber } from "../../../../src/codec/budget/key-chains.ts";
+import { auditPayload } from "../../../../src/codec/budget/payload-audit.ts";
+import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
+import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
+import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
+import { PayloadError } from "../../../../src/errors/payload-error.ts";
+import { references } from "../support.ts";
+
+const COUNT = 100_000;
+const range = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+const HONEST: Record<string, () => unknown> = {
+  "an object keyed by ids": () => Object.fromEntries(range(COUNT, (index) => [`id${index}`, index])),
+  "an object keyed by numbers": () =>
+    Object.fromEntries(range(COUNT, (index) => [String(index * 37), { index }])),
+  "an object keyed by UUIDs": () =>
+    Object.fromEntries(range(COUNT / 10, (index) => [`123e4567-e89b-12d3-a456-${index + 10 ** 11}`, index])),
+  "small objects": () => range(COUNT, () => ({ a: 1 })),
+  "objects with optional fields": () =>
+    range(COUNT, (index) => ({
+      id: index,
+      name: `name ${index}`,
+      ...(index % 2 === 0 && { a: 1 }),
+      ...(index % 3 === 0 && { b: 1 }),
+      ...(index % 5 === 0 && { c: 1 }),
+    })),
+  rows: () => range(COUNT, (index) => [index, index / 2, "x"]),
+  "empty arrays": () => range(COUNT, () => []),
+  "arrays of one": () => range(COUNT, (index) => [index]),
+  "a tree of arrays": () => {
+    let tree: unknown = 1;
+    for (let level = 0; level < 14; level++) tree = [tree, structuredClone(tree)];
+    return tree;
+  },
+  "a Map of numbers": () => new Map(range(COUNT, (index) => [index, index])),
+  "a Map of texts": () => new Map(range(COUNT, (index) => [`key ${index}`, index])),
+  "a Set of bigints": () => new Set(range(COUNT, (index) => BigInt(index) * 1_000_003n)),
+  "a Set of wide bigints": () => new Set(range(COUNT / 10, (index) => BigInt(index + 1) ** 20n)),
+  "a Set of fractions": () => new Set(range(COUNT, (index) => index / 7)),
+  "a Set of numbers as texts": () => new Set(range(COUNT, (index) => String(index))),
+  "Maps of one entry": () => range(COUNT / 10, (index) => new Map([["a", index]])),
+  dates: () => range(COUNT, (index) => new Date(index)),
+  hashes: () => range(COUNT / 10, (index) => new Uint8Array(32).fill(index)),
+  vectors: () => range(COUNT / 10, (index) => Float64Array.of(index, 1, 2)),
+  "settled results": () =>
+    range(COUNT / 100, (index) => ({ status: "rejected", reason: new Error(`failure ${index}`) })),
+};
+
+/** The number that `hashInt32` gives this hash: the function can be undone. */
+function int32OfHash(count: number, slots: number): number[] {
+  const found: number[] = [];
+  for (let value = 0; found.length < count; value++) if (hashInt32(value) % slots === 0) found.push(value);
+  return found;
+}
+
+const COLLIDING: Record<string, () => unknown> = {
+  "bigints that differ above 64 bits": () =>
+    new Set(range(COUNT / 10, (index) => (BigInt(index + 1) << 64n) | 7n)),
+  "a Map of such bigints": () =>
+    new Map(range(COUNT / 10, (index) => [(BigInt(index + 1) << 128n) | 7n, index])),
+  "whole numbers": () => new Set(int32OfHash(COUNT / 10, 4096)),
+  "texts of array indexes": () => new Set(range(COUNT / 10, (index) => String((index + 1) * 16_384))),
+};
+
+function encoded(value: unknown): {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  parts: readonly Uint8Array[];
+} {
+  return { ...encodeValue(value, { root: "args", references }) };
+}
+
+for (const [name, make] of Object.entries(HONEST)) {
+  test(`auditPayload lets ${name} pass, which arrive as they were`, () => {
+    const value = make();
+    const payload = encoded(value);
+
+    assertAffordable(payload, { root: "args" });
+    const arrived = decodeValue(payload, { references });
+
+    assert.ok(payload.end - payload.start > 4096);
+    if (name !== "settled results") assert.deepEqual(arrived, value);
+  });
+}
+
+for (const [name, make] of Object.entries(COLLIDING)) {
+  test(`auditPayload refuses ${name} that meet in one place of the hash table`, () => {
+    const payload = encoded([{ keys: make() }]);
+
+    assert.throws(() => assertAffordable(payload, { root: "args" }), {
+      name: "NotSerializableError",
+      path: "args[0].keys",
+      message: /collide/,
+    });
+    assert.throws(() => decodeValue(payload, { references }), PayloadError);
+  });
+}
+
+const DEAR: readonly (readonly [name: string, path: RegExp, make: () => unknown])[] = [
+  ["empty objects", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => ({}))],
+  ["empty Maps", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => new Map())],
+  ["boxed numbers", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => new Object(1))],
+  [
+    "objects that each have a key of their own",
+    /^args\[0\]\[\d+\]\.k\w+$/,
+    () => range(COUNT, (index) => ({ [`k${index.toString(36)}`]: 1 })),
+  ],
+  ["a Set of empty objects", /^args\[0\]\.values\(\)\[\d+\]$/, () => new Set(range(COUNT, () => ({})))],
+  ["expressions", /^args\[0\]\[\d+\]$/, () => range(COUNT / 10, () => /a/)],
+  [
+    "empty objects under a key of a Map",
+    /^args\[0\]\.get\("a b"\)\["c d"\]\[\d+\]$/,
+    () => new Map([["a b", { "c d": range(COUNT, () => ({})) }]]),
+  ],
+];
+
+for (const [name, path, make] of DEAR) {
+  test(`assertAffordable refuses ${name}, with the path, what they cost and what is allowed`, () => {
+    const payload = encoded([make()]);
+    const error = refusalOf(() => assertAffordable(payload, { root: "args" }));
+
+    assert.match(error.path, path);
+    const [, cost, size, allowed] =
+      /count for (\d+) bytes, where its (\d+) bytes allow (\d+)/.exec(error.message) ?? [];
+    assert.equal(Number(size), payload.end - payload.start);
+    assert.ok(Number(cost) > Number(allowed) && Number(allowed) === Number(size) + 65_536);
+    assert.throws(() => decodeValue(payload, { references }), {
+      code: "ERR_MERINO_BAD_PAYLOAD",
+      malformed: false,
+    });
+    assert.doesNotThrow(() => decodeValue(payload, { references, source: { local: true } }));
+  });
+}
+
+function refusalOf(run: () => void): NotSerializableError {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof NotSerializableError);
+    return error;
+  }
+  return assert.fail("it was not refused");
+}
+
+test("assertAffordable calls the receiver of a method by its name, and counts the arguments after it", () => {
+  const dear = range(COUNT, () => ({}));
+
+  assert.match(
+    refusalOf(() => assertAffordable(encoded([dear]), { root: "args", receiver: true })).path,
+    /^this\[/,
+  );
+  const second = encoded([1, dear]);
+  assert.match(
+    refusalOf(() => assertAffordable(second, { root: "args", receiver: true })).path,
+    /^args\[0\]\[/,
+  );
+});
+
+test("auditPayload allows no payload more than its highest cost, however long it is", () => {
+  const bytes = Buffer.alloc(60_000_000, 0x90);
+  bytes.writeUInt8(0x08, 0);
+  bytes.writeUInt8(0xdd, 1);
+  bytes.writeUInt32BE(bytes.length - 6, 2);
+  bytes.fill(0x80, 6);
+
+  const excess = auditPayload({ bytes, start: 0, end: bytes.length }, "sender");
+
+  assert.equal(excess?.allowed, 33_554_432);
+});
+
+test("auditPayload looks at no more levels than the format has", () => {
+  const bytes = Buffer.alloc(5_000_000, 0x91);
+  bytes.writeUInt8(0x08, 0);
+
+  assert.equal(auditPayload({ bytes, start: 0, end: bytes.length }, "receiver"), undefined);
+  assert.throws(
+    () => decodeValue({ bytes, start: 0, end: bytes.length, parts: [] }, { references }),
+    PayloadError,
+  );
+});
+
+test("hashNumber gives whole numbers of 32 bits the hash of these", () => {
+  assert.equal(hashNumber(5), hashInt32(5));
+  assert.equal(hashNumber(-0), hashInt32(0));
+  assert.notEqual(hashNumber(2 ** 31), hashInt32(2 ** 31));
+  assert.notEqual(hash64(0, 5), hash64(5, 0));
+});

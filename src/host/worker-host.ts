@@ -15,6 +15,8 @@ import { type NetworkOptions, resolveNetworkOptions } from "../process/network-o
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
+import { memoryLimits } from "../session/memory/limits.ts";
+import { processMemory } from "../session/memory/memory-budget.ts";
 import type { Printed } from "../transport/unix/carrier.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
@@ -128,6 +130,7 @@ export class WorkerHost {
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen(), exposedBody });
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
+    processMemory().configure(memoryLimits(channel.maxMessageSize));
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;
     const nested = new NestedProxies({ unresponsive, importFailed }, { discoveries, ownPool: poolOf(extra) });

@@ -45,6 +45,13 @@ export interface Carrier {
    * @returns Whether all of it has left.
    */
   sendBeforeExit?(untilMs: number): boolean;
+  /** Bytes that have been handed over and not left, as far as the carrier counts them. */
+  readonly backlogBytes?: number;
+  /**
+   * Takes nothing more from the peer, until it is told otherwise; what is on its way may still come. Absent from
+   * carriers of peers on this host.
+   */
+  holdInput?(held: boolean): void;
   /** Sends what has been handed over, then ends. */
   close(): void;
   /** Ends at once. */

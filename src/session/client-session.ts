@@ -50,7 +50,7 @@ const networkSpinner = new LoopSpinner({ windowMs: 0.4 });
 /** The client's end of one connection. */
 export class ClientSession implements SessionHalf {
   readonly flushAfter = "tick" as const;
-  readonly takesDefinitions = false;
+  readonly serves = false;
   readonly connection: Connection;
   readonly #events: ClientSessionEvents;
   readonly #streams = new Map<number, ClientStream>();

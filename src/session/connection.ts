@@ -18,13 +18,15 @@ import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundFrames } from "./inbound-frames.ts";
 import { completeLimits } from "./limits.ts";
+import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
+import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
 /** One connection, either half. */
-export class Connection implements CarrierEvents {
+export class Connection implements CarrierEvents, MemoryHolder {
   readonly carrier: Carrier;
   readonly hello: Hello;
   /** Writes into the turn's batch; `scheduleFlush` sees to it that it leaves. */
@@ -32,6 +34,8 @@ export class Connection implements CarrierEvents {
   /** For frames that carry a payload, and those that must not overtake one. */
   readonly outbound: OutboundMessages;
   readonly inbound: InboundFrames;
+  /** What the peer makes this process hold; absent for a peer on this host, who belongs to the same user. */
+  readonly memory: ConnectionMemory | undefined;
   /** The peer's Hello: what it accepts and who it is; set before `ready`. */
   peer: Hello | undefined;
   readonly #half: SessionHalf;
@@ -39,16 +43,24 @@ export class Connection implements CarrierEvents {
   readonly #batch: OutboundBatch;
   #state: "greeting" | "open" | "closed" = "greeting";
 
-  constructor(carrier: Carrier, hello: Hello, half: SessionHalf) {
+  /** @param budget What peers may make this process hold; another than the process's own for tests. */
+  constructor(carrier: Carrier, hello: Hello, half: SessionHalf, budget: MemoryBudget = processMemory()) {
     this.carrier = carrier;
-    this.hello = hello;
+    this.hello = carrier.local ? hello : withinBudget(hello, budget);
     this.#half = half;
-    this.#batch = new OutboundBatch(carrier, { half, turnSent: () => this.outbound.pump() });
+    this.memory = carrier.local ? undefined : budget.open(carrier.description, this);
+    this.#batch = new OutboundBatch(carrier, { half, turnSent: () => this.#turnSent() });
     this.writer = this.#batch.writer;
-    this.outbound = new OutboundMessages(carrier, this.#batch);
-    this.inbound = new InboundFrames(carrier, hello, { half, batch: this.#batch, outbound: this.outbound });
+    const { memory } = this;
+    this.outbound = new OutboundMessages(carrier, this.#batch, half.serves ? memory : undefined);
+    this.inbound = new InboundFrames(carrier, this.hello, {
+      half,
+      batch: this.#batch,
+      outbound: this.outbound,
+      memory,
+    });
     carrier.events = this;
-    this.writer.hello(hello);
+    this.writer.hello(this.hello);
     this.scheduleFlush();
   }
 
@@ -157,12 +169,23 @@ export class Connection implements CarrierEvents {
     }
     this.inbound.returnWindow();
     this.#half.batchEnd();
+    this.memory?.check();
   }
 
   drain(): void {
     this.#batch.drained();
     this.outbound.pump();
+    this.#noteBacklog();
     this.#half.drained();
+  }
+
+  holdInput(held: boolean): void {
+    this.carrier.holdInput?.(held);
+    if (!held) this.#half.drained(); // work may have been deferred meanwhile
+  }
+
+  overdue(problem: string): void {
+    this.fail(new ProtocolError(problem));
   }
 
   closed(error: Error | undefined): void {
@@ -199,6 +222,18 @@ export class Connection implements CarrierEvents {
     this.#half.ready(peer);
   }
 
+  #turnSent(): void {
+    this.outbound.pump();
+    this.#noteBacklog();
+  }
+
+  /** Answers that a client does not read count as held for it. */
+  #noteBacklog(): void {
+    if (this.memory === undefined || !this.#half.serves) return;
+    this.memory.setBacklog(this.carrier.backlogBytes ?? 0);
+    this.memory.check();
+  }
+
   #isClosed(): boolean {
     return this.#state === "closed";
   }
@@ -209,6 +244,14 @@ export class Connection implements CarrierEvents {
     this.#batch.end();
     this.inbound.messages.clear();
     this.outbound.clear();
+    this.memory?.close();
     this.#half.closed(error);
   }
+}
+
+/** The same, with no more unfinished messages than have room, since each may be of the largest size. */
+function withinBudget(hello: Hello, budget: MemoryBudget): Hello {
+  const { limits } = hello;
+  const maxOpenMessages = Math.min(limits.maxOpenMessages, budget.openMessages(limits.maxMessage));
+  return { ...hello, limits: { ...limits, maxOpenMessages } };
 }

@@ -8,6 +8,7 @@ import { ProtocolError } from "../errors/protocol-error.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
 import type { Define, Limits, RoutineOrigin } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
+import type { ConnectionMemory } from "./memory/peer-memory.ts";
 
 /** The highest kind that a Define frame can have. */
 const MAX_KIND = 255;
@@ -76,12 +77,17 @@ export class OutboundDefinitions {
 /** The definitions that have come. */
 export class InboundDefinitions {
   readonly #maxDefines: number;
+  readonly #memory: ConnectionMemory | undefined;
   readonly #defines = new Map<number, Define>();
   #bytes = 0;
 
-  /** @param maxDefines The highest index, which this side has announced. */
-  constructor(maxDefines: number) {
+  /**
+   * @param maxDefines The highest index, which this side has announced.
+   * @param memory Where they are counted; absent: nowhere.
+   */
+  constructor(maxDefines: number, memory?: ConnectionMemory) {
     this.#maxDefines = maxDefines;
+    this.#memory = memory;
   }
 
   get(kind: number, index: number): Define | undefined {
@@ -98,11 +104,13 @@ export class InboundDefinitions {
     }
     if (!KEPT_KINDS.has(define.kind)) return;
     if (this.#defines.has(key)) throw new ProtocolError(`The index ${define.index} was defined twice`);
-    this.#bytes += sizeOf(define);
+    const bytes = sizeOf(define);
+    this.#bytes += bytes;
     if (this.#bytes > MAX_DEFINED_BYTES) {
       throw new ProtocolError(`Definitions of more than ${MAX_DEFINED_BYTES} bytes on one connection`);
     }
     this.#defines.set(key, define);
+    this.#memory?.add(this.#memory.weigh(bytes));
   }
 }
 

@@ -10,6 +10,7 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
 import type { Carrier } from "./carrier.ts";
 import { InboundDefinitions } from "./definitions.ts";
+import type { ConnectionMemory } from "./memory/peer-memory.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
 import type { OutboundMessages } from "./messages/outbound-messages.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
@@ -35,6 +36,8 @@ export interface InboundTargets {
   readonly batch: OutboundBatch;
   /** The messages on their way out: the peer returns their window, and those of a broken stream are dropped. */
   readonly outbound: OutboundMessages;
+  /** Where what is kept is counted; absent: nowhere. */
+  readonly memory: ConnectionMemory | undefined;
 }
 
 /** The receiving side of one connection, once both sides have introduced themselves. */
@@ -52,9 +55,9 @@ export class InboundFrames {
   #unreadPongs = 0;
 
   /** @param hello The Hello of this side, with the limits that it has announced. */
-  constructor(carrier: Carrier, hello: Hello, { half, batch, outbound }: InboundTargets) {
-    this.messages = new InboundMessages(hello.limits);
-    this.#definitions = new InboundDefinitions(hello.limits.maxDefines);
+  constructor(carrier: Carrier, hello: Hello, { half, batch, outbound, memory }: InboundTargets) {
+    this.messages = new InboundMessages(hello.limits, memory);
+    this.#definitions = new InboundDefinitions(hello.limits.maxDefines, memory);
     this.#half = half;
     this.#batch = batch;
     this.#outbound = outbound;
@@ -97,7 +100,7 @@ export class InboundFrames {
         }
         return;
       case FrameKind.Define:
-        if (this.#half.takesDefinitions) this.#definitions.add(frame.define());
+        if (this.#half.serves) this.#definitions.add(frame.define());
         return;
       case FrameKind.Ping:
         this.#ping(frame.count);
@@ -173,7 +176,7 @@ export class InboundFrames {
     if (message === undefined) return; // of a message refused or a stream ended meanwhile
     let complete: boolean;
     try {
-      complete = message.add(frame);
+      complete = this.messages.add(message, frame);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#break(stream, error.message);

@@ -9,10 +9,11 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
-import type { Payload } from "../wire/payload.ts";
+import { type Payload, payloadSize } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
 import { DeferredWork } from "./deferred-work.ts";
+import type { MemoryBudget } from "./memory/memory-budget.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
 import type { ServerStream } from "./server-stream.ts";
 import type { SessionHalf } from "./session-half.ts";
@@ -41,10 +42,10 @@ export interface TaskAcceptor {
 /** The server's end of one connection. */
 export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
-  readonly takesDefinitions = true;
+  readonly serves = true;
   readonly connection: Connection;
   /** What waits until the client takes more answers. */
-  readonly deferred: DeferredWork = new DeferredWork(() => !this.connection.congested);
+  readonly deferred: DeferredWork = new DeferredWork(() => !this.defersWork);
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new Map<number, ServerStream>();
   readonly #reason: ReceivedMessage;
@@ -56,10 +57,11 @@ export class ServerSession implements SessionHalf {
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
-  constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor) {
+  /** @param budget As for `Connection`. */
+  constructor(carrier: Carrier, hello: Hello, acceptor: TaskAcceptor, budget?: MemoryBudget) {
     this.#acceptor = acceptor;
     this.#reason = new ReceivedMessage(carrier);
-    this.connection = new Connection(carrier, hello, this);
+    this.connection = new Connection(carrier, hello, this, budget);
   }
 
   /** Tasks without a terminal frame. */
@@ -123,7 +125,18 @@ export class ServerSession implements SessionHalf {
    * deferred. Never for a client on this host: it belongs to the same user.
    */
   get defersWork(): boolean {
-    return !this.connection.carrier.local && this.connection.congested;
+    const { memory, congested } = this.connection;
+    return memory !== undefined && (congested || memory.peer.readsTooLittle);
+  }
+
+  /** Counts a payload that is kept beyond its turn as held for the client. */
+  kept(payload: Payload): void {
+    this.connection.memory?.add(payloadSize(payload));
+  }
+
+  /** It is kept no longer. */
+  released(payload: Payload): void {
+    this.connection.memory?.drop(payloadSize(payload));
   }
 
   /** The id of the task on a stream, where its caller has not chosen one; the caller can tell it likewise. */

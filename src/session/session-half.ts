@@ -14,8 +14,11 @@ export interface SessionHalf {
    * the code now running has caused; for the half whose frames follow from what it has just received.
    */
   readonly flushAfter: "tick" | "microtasks";
-  /** Whether this half asks for what the peer has defined; if not, nothing of it is kept. */
-  readonly takesDefinitions: boolean;
+  /**
+   * Whether the peer is a client. Only what a client defines is asked for, and kept; and only what waits for a client to
+   * read it is counted as held for the peer, since what a client sends is its own.
+   */
+  readonly serves: boolean;
   /** The peer's Hello has come and fits. */
   ready(hello: Hello): void;
   /**

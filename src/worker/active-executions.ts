@@ -10,7 +10,7 @@ import type { Activity } from "./activity.ts";
 export interface ActiveExecution {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
-  readonly task: { readonly nested: boolean; workerDrains(): void };
+  readonly task: { readonly nested: boolean; readonly heldBytes: number; workerDrains(): void };
   stop(reason: unknown): void;
   forsake(): void;
   /** Refuses the task, if its body could have started and has not. */
@@ -24,6 +24,7 @@ export class ActiveExecutions {
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<ActiveExecution>();
   #permits = 0;
+  #heldBytes = 0;
   #busy = false;
 
   /** @param activity Told when there is something to do, and when there is not; absent: nobody asks. */
@@ -46,9 +47,15 @@ export class ActiveExecutions {
     return this.#permits;
   }
 
+  /** Bytes that the tasks take up whose bodies may run, as far as callers on the network have sent them. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /** A task has been accepted. */
   add(execution: ActiveExecution): void {
     this.#running.add(execution);
+    this.#heldBytes += execution.task.heldBytes;
     this.#noteActivity();
     this.takePermit(execution);
   }
@@ -84,12 +91,14 @@ export class ActiveExecutions {
   /** The terminal frame has been written, or can no longer be. */
   ended(execution: ActiveExecution): void {
     if (!this.#running.delete(execution)) return;
+    this.#heldBytes -= execution.task.heldBytes;
     this.#noteActivity();
     this.releasePermit(execution);
   }
 
   /** The caller is gone, so that the task is over; the body goes on, and with it its place. */
   orphaned(execution: ActiveExecution): void {
+    if (!this.#running.has(execution)) return;
     this.#orphans.add(execution);
     this.takePermit(execution); // a generator that was suspended runs its finally blocks
     this.#running.delete(execution);
@@ -99,6 +108,7 @@ export class ActiveExecutions {
   /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
   bodyEnded(execution: ActiveExecution): void {
     if (!this.#orphans.delete(execution)) return;
+    this.#heldBytes -= execution.task.heldBytes;
     this.releasePermit(execution);
     this.#noteActivity();
   }

@@ -7,7 +7,7 @@ import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import type { BodyTimeEstimate, BodyTimeEstimates } from "../internal/body-time-estimate.ts";
+import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
 import { errorText } from "../internal/error-text.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
@@ -20,28 +20,12 @@ import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
-import type { ActiveExecution, ActiveExecutions } from "./active-executions.ts";
+import type { ActiveExecution } from "./active-executions.ts";
+import type { ExecutionHost } from "./execution-host.ts";
 import { ImportFailedError } from "./import-failed-error.ts";
-import { abortReason, type IncomingTask, type TaskHost } from "./incoming-task.ts";
-import type { Runnable, RunQueue } from "./run-queue.ts";
+import { abortReason, type IncomingTask } from "./incoming-task.ts";
+import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
-
-/** The worker as an execution sees it. */
-export interface ExecutionHost extends TaskHost {
-  /** Adds to an error of a body the worker's explanation, if the body's module is why it failed. */
-  explainError(definition: RoutineDefinition, error: unknown): unknown;
-  readonly queue: RunQueue;
-  readonly active: ActiveExecutions;
-  readonly bodyTimes: BodyTimeEstimates;
-  /**
-   * The error of a call that the end of the worker has cut short.
-   *
-   * @param cause What its body has thrown, if that says more than that it was aborted.
-   */
-  stoppedError(routine: string, cause: unknown): Error;
-  /** The body was started and has not settled at once. */
-  suspended(execution: Execution): void;
-}
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -140,7 +124,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   handOver(successor: Execution): void {
     if (this.#phase === "ready") successor.#receive(this.#payload);
     this.#phase = "over";
-    this.#payload = NO_PAYLOAD;
+    this.#releasePayload();
   }
 
   /**
@@ -241,6 +225,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   protected abstract cancelRequested(): void;
   /** The running task's caller is gone; nothing can be answered. */
   protected abstract abandoned(): void;
+  /** The task is over: it lets go of what it keeps for later steps. */
+  protected abstract released(): void;
 
   // Running.
 
@@ -274,7 +260,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       return;
     }
     this.#phase = "running";
-    this.#payload = NO_PAYLOAD;
+    this.#releasePayload();
     if (deadline !== undefined) this.#arm(deadline);
     let outcome: unknown;
     try {
@@ -342,6 +328,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   #receive(payload: Payload): void {
     this.#payload = payload;
+    this.session.kept(payload);
     this.#phase = "ready";
     if (this.#definition !== undefined) this.#begin();
   }
@@ -365,8 +352,15 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#node !== undefined) this.host.queue.remove(this.#node);
     this.#node = undefined;
     this.#stopWaiting();
-    this.#payload = NO_PAYLOAD;
+    this.#releasePayload();
+    this.task.over();
+    this.released();
     if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
+  }
+
+  #releasePayload(): void {
+    this.session.released(this.#payload);
+    this.#payload = NO_PAYLOAD;
   }
 
   #stopWaiting(): void {

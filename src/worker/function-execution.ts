@@ -56,6 +56,10 @@ export class FunctionExecution extends Execution {
     // As above.
   }
 
+  protected released(): void {
+    // It keeps nothing beside its arguments.
+  }
+
   /** There is only one step: a request for another one means nothing. */
   #ask(): void {
     if (this.phase !== "ready") return;

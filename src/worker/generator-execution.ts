@@ -4,23 +4,21 @@
  * `finally` blocks have been started.
  */
 import { scopeStorage } from "../context/scope.ts";
-import { ArrayQueue } from "../internal/array-queue.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { payloadSize } from "../wire/payload.ts";
-import { Execution, type ExecutionHost } from "./execution.ts";
-import { type AnyGenerator, advance, decodeStep, NEXT, type Step } from "./generator-step.ts";
+import { Execution } from "./execution.ts";
+import type { ExecutionHost } from "./execution-host.ts";
+import { type AnyGenerator, advance, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
-
-/** Steps that may be asked for before the ones before them are answered. */
-const MAX_STEPS = 65_536;
+import { MAX_STEPS, StepQueue } from "./step-queue.ts";
 
 /** A generator's task, accepted. */
 export class GeneratorExecution extends Execution {
   #generator: AnyGenerator | undefined;
   /** Asked for and not yet taken, oldest first. */
-  readonly #steps = new ArrayQueue<Step>();
+  readonly #steps: StepQueue;
   #stepRunning = false;
   /** It has been cancelled, and the step that closes it is on its way. */
   #closing = false;
@@ -31,6 +29,7 @@ export class GeneratorExecution extends Execution {
 
   constructor(host: ExecutionHost, task: IncomingTask) {
     super(host, task);
+    this.#steps = new StepQueue(this.session);
     this.#window = task.credit > 0 ? new PrefetchWindow(task.credit) : undefined;
   }
 
@@ -39,15 +38,15 @@ export class GeneratorExecution extends Execution {
   }
 
   send(message: ReceivedMessage): void {
-    this.#ask(decodeStep(this.task, "send", message));
+    this.#ask(keepStep("send", message));
   }
 
   throw(message: ReceivedMessage): void {
-    this.#ask(decodeStep(this.task, "throw", message));
+    this.#ask(keepStep("throw", message));
   }
 
   return(message: ReceivedMessage): void {
-    const step = decodeStep(this.task, "return", message);
+    const step = keepStep("return", message);
     // A generator that runs ahead is in a step that nobody waits for: its signal fires so that it ends soon.
     if (this.#window !== undefined && this.#stepRunning) {
       this.#interruption = step;
@@ -68,7 +67,8 @@ export class GeneratorExecution extends Execution {
 
   override handOver(successor: Execution): void {
     super.handOver(successor);
-    for (const _ of this.#steps) successor.next();
+    for (let left = this.#steps.size; left > 0; left--) successor.next();
+    this.#steps.clear();
   }
 
   protected opened(stepImplied: boolean): void {
@@ -92,12 +92,16 @@ export class GeneratorExecution extends Execution {
     if (this.#generator !== undefined && !this.#stepRunning) this.#closeQuietly(this.#generator);
   }
 
+  protected released(): void {
+    this.#steps.clear();
+  }
+
   // Steps.
 
   #ask(step: Step): void {
     if (this.phase === "over") return;
     if (this.phase === "receiving") return; // a step before the arguments: the client may not do that
-    if (this.#steps.size === MAX_STEPS) {
+    if (this.#steps.full) {
       this.session.broken(this.stream, `more than ${MAX_STEPS} steps asked for ahead of their answers`);
       return;
     }
@@ -131,7 +135,7 @@ export class GeneratorExecution extends Execution {
     }
     let outcome: unknown;
     try {
-      outcome = advance(generator, step);
+      outcome = advance(generator, step, this.task);
     } catch (error) {
       this.noteBodyTime();
       this.#stepFailed(error);
@@ -198,10 +202,22 @@ export class GeneratorExecution extends Execution {
     this.#stepRunning = false;
     const interruption = this.#interruption;
     if (interruption?.kind === "return" && !this.task.cancelled && this.task.isAbort(error)) {
-      this.#finishWith(interruption.value); // it ended because it was told to end, and not by an error of its own
+      this.#interrupted(interruption); // it ended because it was told to end, and not by an error of its own
       return;
     }
     this.fail(error);
+  }
+
+  /** The return that has cut short the step under way is its end. */
+  #interrupted(step: Step): void {
+    let value: unknown;
+    try {
+      value = valueOf(step, this.task);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#finishWith(value);
   }
 
   /** A caller that does not know Done learns of the end alone. */

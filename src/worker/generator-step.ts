@@ -1,46 +1,53 @@
 /** One step of a generator as its consumer asks for it, and how it is taken. */
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
+import type { Payload } from "../wire/payload.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
 /** A generator of either kind. */
 export type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
 
-/**
- * What the consumer asked for. `malformed`: it could not be decoded; the error is thrown into the generator at its
- * `yield`.
- */
-export type Step =
-  | { readonly kind: "next" }
-  | { readonly kind: "send" | "throw" | "return"; readonly value: unknown }
-  | { readonly kind: "malformed"; readonly error: unknown };
+/** What the consumer asked for, or the worker itself for its sake. */
+export interface Step {
+  readonly kind: "next" | "send" | "throw" | "return";
+  /** What the consumer has sent with it, not decoded yet. Absent: the value is {@link value}. */
+  readonly payload?: Payload;
+  readonly value?: unknown;
+}
 
 export const NEXT: Step = { kind: "next" };
 
-/** Reads a step that carries a value. */
-export function decodeStep(
-  task: IncomingTask,
-  kind: "send" | "throw" | "return",
-  message: ReceivedMessage,
-): Step {
-  try {
-    return { kind, value: message.empty ? undefined : task.decode(message) };
-  } catch (error) {
-    return { kind: "malformed", error };
-  }
+/** Keeps a step that carries a value until its turn comes. */
+export function keepStep(kind: "send" | "throw" | "return", message: ReceivedMessage): Step {
+  return message.empty ? { kind, value: undefined } : { kind, payload: message.keep() };
 }
 
-/** Runs one step, and returns or throws what the generator's method does. */
-export function advance(generator: AnyGenerator, step: Step): unknown {
+/**
+ * The value of a step.
+ *
+ * @throws If it cannot be decoded.
+ */
+export function valueOf({ payload, value }: Step, task: IncomingTask): unknown {
+  return payload === undefined ? value : task.decode(payload);
+}
+
+/**
+ * Runs one step, and returns or throws what the generator's method does. The error of a value that cannot be decoded is
+ * thrown into the generator at its `yield`.
+ */
+export function advance(generator: AnyGenerator, step: Step, task: IncomingTask): unknown {
+  if (step.kind === "next") return generator.next();
+  let value: unknown;
+  try {
+    value = valueOf(step, task);
+  } catch (error) {
+    return generator.throw(error);
+  }
   switch (step.kind) {
-    case "next":
-      return generator.next();
     case "send":
-      return generator.next(step.value);
+      return generator.next(value);
     case "throw":
-      return generator.throw(step.value);
+      return generator.throw(value);
     case "return":
-      return generator.return(step.value);
-    case "malformed":
-      return generator.throw(step.error);
+      return generator.return(value);
   }
 }

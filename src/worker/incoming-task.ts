@@ -27,12 +27,17 @@ import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 import { MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
-import type { Payload } from "../wire/payload.ts";
+import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
 
 /** Signals that may be announced to one task; it can hardly have so many among its arguments. */
 const MAX_SIGNALS = 4096;
+/** About what one of them takes up beside its reason. */
+const SIGNAL_BYTES = 1024;
+
+/** About what a task and its execution take up beside the texts of its head. */
+const TASK_BYTES = 768;
 
 /** The worker as a task sees it. */
 export interface TaskHost {
@@ -70,6 +75,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
   readonly credit: number;
   readonly tag: string | undefined;
+  /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
+  readonly heldBytes: number;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -89,6 +96,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   #children: Set<Abortable> | undefined;
   /** Signals among the arguments, by index. */
   #signals: Map<number, AbortController> | undefined;
+  /** What those count that were announced. */
+  #signalBytes = 0;
 
   /** @param frame The task's; it is not kept. */
   constructor(host: TaskHost, session: ServerSession, { stream, task: head }: FrameReader) {
@@ -98,6 +107,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.flags = head.flags;
     this.credit = head.credit;
     this.tag = head.tag();
+    this.heldBytes = session.connection.carrier.local ? 0 : TASK_BYTES + head.headBytes;
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.#id = head.id();
@@ -330,8 +340,23 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (this.#signals !== undefined && this.#signals.size >= MAX_SIGNALS && !this.#signals.has(index))
       return false;
     const controller = this.#signalController(index);
-    if (!controller.signal.aborted) this.#abortInScope(controller, this.decodeReason(reason));
+    if (controller.signal.aborted) return true;
+    const { memory } = this.session.connection;
+    if (memory !== undefined) {
+      const bytes = memory.weigh(SIGNAL_BYTES + payloadSize(reason));
+      this.#signalBytes += bytes;
+      memory.add(bytes);
+    }
+    this.#abortInScope(controller, this.decodeReason(reason));
     return true;
+  }
+
+  /** The task is over: nobody announces a signal of it any more. */
+  over(): void {
+    if (this.#signals === undefined) return;
+    this.session.connection.memory?.drop(this.#signalBytes);
+    this.#signalBytes = 0;
+    this.#signals = undefined;
   }
 
   /** Fires a signal of the task, whose listeners are code of the task. */

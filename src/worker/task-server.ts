@@ -10,6 +10,7 @@ import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import { type MemoryBudget, processMemory } from "../session/memory/memory-budget.ts";
 import { ServerSession, type TaskAcceptor } from "../session/server-session.ts";
 import type { ServerStream } from "../session/server-stream.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -21,7 +22,8 @@ import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
-import type { Execution, ExecutionHost } from "./execution.ts";
+import type { Execution } from "./execution.ts";
+import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
 import { abortReason, type DescriptorOrigin, IncomingTask, type TaskHost } from "./incoming-task.ts";
@@ -48,6 +50,8 @@ export interface TaskServerOptions {
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
   readonly activity?: Activity | undefined;
+  /** What callers on the network may make this process hold; absent: the process's own budget. */
+  readonly memory?: MemoryBudget | undefined;
 }
 
 /** How long a caller that was refused for the load is told to wait before it asks again. */
@@ -66,8 +70,9 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
   readonly #gate: AcceptGate | undefined;
+  readonly #memory: MemoryBudget;
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
-  #suspended: Execution[] = [];
+  #suspended: SuspendedExecution[] = [];
   readonly #spinner = new LoopSpinner();
   #draining = false;
   /** Tasks have been told to end: nothing new is taken, not even what is nested. */
@@ -77,6 +82,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   constructor(options: TaskServerOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? processMemory();
     this.references = options.references;
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
@@ -95,7 +101,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /** Serves one client. */
   serve(carrier: Carrier): ServerSession {
-    const session = new ServerSession(carrier, this.#options.hello, this);
+    const session = new ServerSession(carrier, this.#options.hello, this, this.#memory);
     this.#sessions.add(session);
     return session;
   }
@@ -239,7 +245,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     });
   }
 
-  suspended(execution: Execution): void {
+  suspended(execution: SuspendedExecution): void {
     this.#suspended.push(execution);
     execution.session.connection.scheduleFlush();
   }
@@ -248,7 +254,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
     if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     const { maxRootTasks } = this.#options;
-    const { bodies, permits } = this.active;
+    const { bodies, permits, heldBytes } = this.active;
+    if (!session.connection.carrier.local && heldBytes > this.#memory.taskBytes) return overloaded(bodies);
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {
         return createNack(NackCode.DRAINING, SHUTTING_DOWN);

@@ -12,6 +12,8 @@ export interface MemoryPairOptions {
   readonly local?: boolean;
   /** Whether the memory of a batch is spoilt once the batch has been taken. Default false. */
   readonly volatile?: boolean;
+  /** Tells it from other pairs, where several peers are counted apart. Default: none. */
+  readonly name?: string;
 }
 
 /** One end of the pair. */
@@ -34,7 +36,7 @@ export class MemoryCarrier implements Carrier {
   #over = false;
 
   constructor(name: string, options: Required<MemoryPairOptions>) {
-    this.description = `memory:${name}`;
+    this.description = `memory:${options.name}${name}`;
     this.local = options.local;
     this.volatile = options.volatile;
   }
@@ -108,6 +110,16 @@ export class MemoryCarrier implements Carrier {
     return !this.#congested;
   }
 
+  /** Whether the session of this end takes nothing from its peer now. */
+  held = false;
+
+  holdInput(held: boolean): void {
+    if (held === this.held) return;
+    this.held = held;
+    if (held) this.#peer?.pause();
+    else this.#peer?.resume();
+  }
+
   close(): void {
     if (this.#ending || this.#over) return;
     this.#ending = true;
@@ -162,9 +174,9 @@ export function memoryPair(options: MemoryPairOptions = {}): {
   readonly client: MemoryCarrier;
   readonly server: MemoryCarrier;
 } {
-  const { local = true, volatile = false } = options;
-  const client = new MemoryCarrier("client", { local, volatile });
-  const server = new MemoryCarrier("server", { local, volatile });
+  const { local = true, volatile = false, name = "" } = options;
+  const client = new MemoryCarrier("client", { local, volatile, name });
+  const server = new MemoryCarrier("server", { local, volatile, name });
   MemoryCarrier.connect(client, server);
   return { client, server };
 }

@@ -9,6 +9,7 @@ import { ClientSession } from "../../src/session/client-session.ts";
 import type { ClientStream } from "../../src/session/client-stream.ts";
 import type { Definable } from "../../src/session/definitions.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../../src/session/limits.ts";
+import type { MemoryBudget } from "../../src/session/memory/memory-budget.ts";
 import type { ReceivedMessage } from "../../src/session/messages/received-message.ts";
 import { BatchWriter } from "../../src/wire/batch/writer.ts";
 import type {
@@ -245,6 +246,8 @@ export interface TestWorkerOptions {
   readonly accept?: AcceptHook;
   /** Makes the worker find each routine only when this has settled. */
   readonly found?: Promise<unknown>;
+  /** What callers on the network may make it hold. Default: the process's own budget. */
+  readonly memory?: MemoryBudget;
   /** Of routines that are methods: the prototype of the class, or for a static one the class. */
   readonly owners?: Readonly<Record<string, object>>;
   /** Default: no task has one. */
@@ -283,6 +286,7 @@ export class TestWorker {
       maxRootTasks: options.maxRootTasks ?? 100_000,
       accept: options.accept,
       nestedDispatcher: options.nestedDispatcher ?? (() => undefined),
+      memory: options.memory,
       explainError: (_definition, error) => error,
     });
   }

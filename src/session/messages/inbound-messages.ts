@@ -5,12 +5,17 @@
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { Limits } from "../../wire/frames.ts";
+import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 
 /** A message may come in as many parts as have this many bytes on average, if it is of the largest size. */
 const AVERAGE_PART_BYTES = 4096;
 /** However small the largest message is, so many parts are allowed. */
 const LEAST_MAX_PARTS = 1024;
+
+/** About what an unfinished message takes up in the heap, and one of its parts. */
+const MESSAGE_OBJECT_BYTES = 512;
+const PART_OBJECT_BYTES = 200;
 
 /** The receiving side of all streams. */
 export class InboundMessages {
@@ -22,9 +27,17 @@ export class InboundMessages {
   /** Messages of which a part has begun to arrive. */
   #begun = 0;
 
-  /** @param limits The limits that this side has announced. */
-  constructor(limits: Limits) {
+  readonly #memory: ConnectionMemory | undefined;
+  readonly #partBytes: number;
+
+  /**
+   * @param limits The limits that this side has announced.
+   * @param memory Where they are counted; absent: nowhere.
+   */
+  constructor(limits: Limits, memory?: ConnectionMemory) {
     this.#limits = limits;
+    this.#memory = memory;
+    this.#partBytes = memory?.weigh(PART_OBJECT_BYTES) ?? 0;
     this.#maxParts = Math.max(LEAST_MAX_PARTS, Math.ceil(limits.maxMessage / AVERAGE_PART_BYTES));
   }
 
@@ -41,8 +54,24 @@ export class InboundMessages {
 
   /** Begins the message whose head the frame is. */
   open(frame: FrameReader): void {
-    this.#messages.set(frame.stream, new MessageAssembly(frame, this.#limits.maxMessage));
+    const memory = this.#memory;
+    const message = new MessageAssembly(frame, this.#limits.maxMessage, this.#partBytes);
+    if (memory !== undefined) {
+      message.heldBytes += memory.weigh(MESSAGE_OBJECT_BYTES);
+      memory.add(message.heldBytes);
+    }
+    this.#messages.set(frame.stream, message);
     this.unfinished = this.#messages.size;
+  }
+
+  /** As `add` of the message, counted. */
+  add(message: MessageAssembly, frame: FrameReader): boolean {
+    const before = message.heldBytes;
+    try {
+      return message.add(frame);
+    } finally {
+      this.#memory?.add(message.heldBytes - before);
+    }
   }
 
   /**
@@ -67,6 +96,7 @@ export class InboundMessages {
     const message = this.#messages.get(stream);
     if (message === undefined) return;
     if (message.begun) this.#begun -= 1;
+    this.#memory?.drop(message.heldBytes);
     this.#messages.delete(stream);
     this.unfinished = this.#messages.size;
   }

@@ -17,6 +17,8 @@ export class MessageAssembly {
   readonly bodyUs: number;
   /** Whether a chunk has come: from then on it counts among the unfinished messages. */
   begun = false;
+  /** About the memory that it takes up. */
+  heldBytes: number;
   readonly #detached: boolean;
   /** The inline payload. */
   readonly #bytes: Uint8Array;
@@ -28,8 +30,14 @@ export class MessageAssembly {
   #filled = 0;
   #total = 0;
 
-  /** @param frame The head of the message. Only the needed parts of it are copied. */
-  constructor(frame: FrameReader, maxBytes: number) {
+  readonly #partBytes: number;
+
+  /**
+   * @param frame The head of the message. Only the needed parts of it are copied.
+   * @param maxBytes The largest message allowed.
+   * @param partBytes What each part takes up beside its bytes, as it is counted. Default 0.
+   */
+  constructor(frame: FrameReader, maxBytes: number, partBytes = 0) {
     const { payload } = frame;
     this.kind = frame.kind;
     this.stream = frame.stream;
@@ -39,7 +47,9 @@ export class MessageAssembly {
     this.#bytes = new Uint8Array(frame.bytes.subarray(payload.start, payload.end));
     this.#expected = payload.parts;
     this.#maxBytes = maxBytes;
+    this.#partBytes = partBytes;
     this.#sizeBytes = payload.end - payload.start;
+    this.heldBytes = this.#sizeBytes;
   }
 
   /** The payload of the complete message. If it was detached, the first part is the payload. */
@@ -72,6 +82,7 @@ export class MessageAssembly {
       this.#current =
         chunk.total === 0 ? EMPTY_PART : new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
       this.#filled = 0;
+      this.heldBytes += this.#current.length + this.#partBytes;
     } else if (chunk.total !== this.#total && chunk.total !== 0) {
       throw new ProtocolError("A part changed its size between two chunks");
     }
@@ -80,6 +91,7 @@ export class MessageAssembly {
     if (needed > this.#current.length) {
       const grown = new Uint8Array(Math.min(this.#total, Math.max(needed, this.#current.length * 2)));
       grown.set(this.#current.subarray(0, this.#filled));
+      this.heldBytes += grown.length - this.#current.length;
       this.#current = grown;
     }
     this.#current.set(bytes.subarray(start, end), this.#filled);

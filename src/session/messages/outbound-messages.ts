@@ -8,10 +8,11 @@ import type { BatchWriter } from "../../wire/batch/writer.ts";
 import { Feature } from "../../wire/features.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import type { Hello, MessageFields, MessageKind, TaskFields } from "../../wire/frames.ts";
-import type { Payload } from "../../wire/payload.ts";
+import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
 import { CHUNK_SIZE } from "../limits.ts";
+import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
 
@@ -39,8 +40,11 @@ export class OutboundMessages {
   #inlineBytes = CHUNK_SIZE;
   #maxOpen = 0;
   #takesParts = false;
+  readonly #memory: ConnectionMemory | undefined;
 
-  constructor(carrier: Carrier, batch: OutboundBatch) {
+  /** @param memory Where what waits for the peer is counted; absent: nowhere. */
+  constructor(carrier: Carrier, batch: OutboundBatch, memory?: ConnectionMemory) {
+    this.#memory = memory;
     this.#carrier = carrier;
     this.#batch = batch;
     this.#writer = batch.writer;
@@ -88,6 +92,7 @@ export class OutboundMessages {
     if (before !== undefined) {
       const { bytes, start, end, parts } = payload; // the object may be the encoder's, for its next use
       const waiting = { bytes, start, end, parts };
+      this.#hold(before, payloadSize(waiting));
       before.after.push(() => this.message(stream, kind, waiting, bodyUs));
       return;
     }
@@ -126,7 +131,9 @@ export class OutboundMessages {
 
   /** Drops the parts of a stream that have not been sent, and the messages that were to follow them. */
   drop(stream: number): void {
-    if (this.#transfers.size > 0) this.#transfers.delete(stream);
+    if (this.#transfers.size === 0) return;
+    this.#memory?.dropAnswers(this.#transfers.get(stream)?.heldBytes ?? 0);
+    this.#transfers.delete(stream);
   }
 
   clear(): void {
@@ -159,9 +166,10 @@ export class OutboundMessages {
         if (this.congested) break;
         const { sentBytes, more } = transfer.sendChunk(this.#carrier, this.#inlineBytes);
         this.#windowBytes -= sentBytes;
+        this.#hold(transfer, -sentBytes);
         if (!more) this.#batch.filled();
         if (transfer.done) {
-          this.#transfers.delete(stream);
+          this.drop(stream);
           for (const write of transfer.after) write(); // one may begin a transfer, for which the others wait in turn
         }
         if (this.congested) break;
@@ -192,12 +200,26 @@ export class OutboundMessages {
   #follow(stream: number, payload: Payload, detached: boolean): void {
     const { bytes, start, end, parts } = payload;
     if (detached) {
-      this.#transfers.set(stream, new OutboundTransfer(stream, [bytes.subarray(start, end), ...parts]));
+      this.#begin(stream, [bytes.subarray(start, end), ...parts]);
     } else {
       this.#windowBytes -= end - start;
-      if (parts.length > 0) this.#transfers.set(stream, new OutboundTransfer(stream, parts));
+      if (parts.length > 0) this.#begin(stream, parts);
     }
     this.#batch.scheduleFlush();
+  }
+
+  #begin(stream: number, parts: readonly Uint8Array[]): void {
+    const transfer = new OutboundTransfer(stream, parts);
+    this.#transfers.set(stream, transfer);
+    this.#memory?.addAnswers(transfer.heldBytes);
+  }
+
+  /** A transfer keeps more waiting, or less. */
+  #hold(transfer: OutboundTransfer, bytes: number): void {
+    if (this.#memory === undefined) return;
+    transfer.heldBytes += bytes;
+    if (bytes > 0) this.#memory.addAnswers(bytes);
+    else this.#memory.dropAnswers(-bytes);
   }
 
   /** The message of this stream whose parts are still leaving. */

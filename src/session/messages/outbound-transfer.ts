@@ -6,6 +6,8 @@ import type { Carrier } from "../carrier.ts";
 export class OutboundTransfer {
   readonly stream: number;
   readonly #parts: readonly Uint8Array[];
+  /** Bytes that it and what follows it keep waiting. */
+  heldBytes: number;
   #part = 0;
   #offset = 0;
   /** What comes after the parts: frames of the same stream that must not overtake them, and whoever waits for their end. */
@@ -14,6 +16,7 @@ export class OutboundTransfer {
   constructor(stream: number, parts: readonly Uint8Array[]) {
     this.stream = stream;
     this.#parts = parts;
+    this.heldBytes = parts.reduce((sum, { length }) => sum + length, 0);
   }
 
   get done(): boolean {

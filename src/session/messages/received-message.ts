@@ -11,6 +11,9 @@ import type { MessageAssembly } from "./message-assembly.ts";
 /** Up to so many bytes, a loop copies faster than a call into native code. */
 const SHORT = 48;
 
+/** Whatever payload is kept of a batch of this size, all of it may be. */
+const SMALL_BATCH = 1024;
+
 /**
  * A cursor at one message after another.
  *
@@ -82,9 +85,14 @@ export class ReceivedMessage implements Payload {
   /** The payload as a value, for a receiver that decodes it later. */
   keep(): Payload {
     const { bytes, start, end, parts } = this;
-    if (!this.#borrowed) return { bytes, start, end, parts };
+    if (!this.#borrowed && keepsItsMemory(bytes, start, end)) return { bytes, start, end, parts };
     return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts };
   }
+}
+
+/** Whether the payload is most of what would be kept with it: a small one must not keep a large batch. */
+function keepsItsMemory(bytes: Uint8Array, start: number, end: number): boolean {
+  return bytes.length <= SMALL_BATCH || (end - start) * 2 >= bytes.length;
 }
 
 function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {

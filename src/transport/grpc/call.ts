@@ -103,6 +103,12 @@ export class GrpcCall {
     return more;
   }
 
+  /** Reads nothing more, or goes on; HTTP/2's own flow control then stops the peer. */
+  holdInput(held: boolean): void {
+    if (held) this.#stream.pause();
+    else this.#stream.resume();
+  }
+
   /** Says that nothing more will be sent. What was sent leaves first. */
   halfClose(): void {
     if (this.#stream.writable) this.#stream.end();

@@ -49,6 +49,10 @@ export class GrpcCarrier implements Carrier, GrpcCallEvents {
     return this.#call.send(batch.subarray(CARRIER_HEADROOM), tail);
   }
 
+  holdInput(held: boolean): void {
+    this.#call.holdInput(held);
+  }
+
   close(): void {
     if (this.#closing) return;
     this.#closing = true;

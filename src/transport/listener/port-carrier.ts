@@ -111,6 +111,15 @@ export class PortCarrier implements Carrier {
     return Atomics.wait(this.#words, this.#peer + PASSED_ON, 0, leftMs) !== "timed-out";
   }
 
+  get backlogBytes(): number {
+    return (this.#sent - Atomics.load(this.#words, this.#peer + TAKEN)) | 0;
+  }
+
+  holdInput(held: boolean): void {
+    if (held) this.pauseCredit();
+    else this.resumeCredit();
+  }
+
   /**
    * Gives the peer no credit for bytes received, until {@link resumeCredit}: it stops sending once the window
    * is full. Batches under way are still delivered.

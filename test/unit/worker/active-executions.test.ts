@@ -13,7 +13,7 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   const refusals: string[] = [];
   return {
     permit: false,
-    task: { nested, workerDrains() {} },
+    task: { nested, heldBytes: nested ? 0 : 100, workerDrains() {} },
     reasons,
     refusals,
     stop: (reason) => reasons.push(reason),

@@ -1,0 +1,62 @@
+/**
+ * How much of this process's memory its peers may fill together. Bytes of messages lie outside the heap, and are
+ * bounded by the memory that the process may have; objects lie in the heap, whose own limit is often lower, and count
+ * for as much more.
+ */
+import { totalmem } from "node:os";
+import { getHeapStatistics } from "node:v8";
+import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
+
+/** Bytes that peers may make a process hold, where its memory allows for more than four times that. */
+const USUAL_BYTES = 512 * 1024 * 1024;
+/** The part of the memory that peers may fill. */
+const MEMORY_SHARE = 1 / 4;
+/** So many of the largest messages fit, however little memory there is. */
+const LEAST_MESSAGES = 3;
+
+/** Environment variable with the limit in bytes, for programs and workers alike. */
+const MAX_HELD_BYTES_VARIABLE = "MERINO_MAX_HELD_BYTES";
+
+/** The figures of a budget. */
+export interface MemoryLimits {
+  /** What all peers together may make the process hold, in bytes. */
+  readonly limitBytes: number;
+  /** What a byte of an object counts, at least 1. */
+  readonly objectWeight: number;
+}
+
+/** What the limits follow from. */
+export interface MemoryFigures {
+  /** The memory that the process may have, in bytes. */
+  readonly availableBytes: number;
+  /** The heap that it may have, in bytes. */
+  readonly heapBytes: number;
+  /** What its owner allows, in bytes; absent: 512 MiB, or a quarter of its memory if that is less. */
+  readonly allowedBytes?: number | undefined;
+}
+
+/**
+ * The limits of this process.
+ *
+ * @param maxMessage The largest message that it takes, in bytes.
+ */
+export function memoryLimits(
+  maxMessage: number = DEFAULT_CHANNEL_OPTIONS.maxMessageSize,
+  figures: MemoryFigures = ownMemory(),
+): MemoryLimits {
+  const usual = Math.min(USUAL_BYTES, figures.availableBytes * MEMORY_SHARE);
+  const limit = Math.max(figures.allowedBytes ?? usual, LEAST_MESSAGES * maxMessage);
+  return { limitBytes: limit, objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)) };
+}
+
+function ownMemory(): MemoryFigures {
+  const total = totalmem();
+  // 0 or a number beyond all memory where nothing limits the process.
+  const constrained = process.constrainedMemory?.() ?? 0;
+  const allowed = Number(process.env[MAX_HELD_BYTES_VARIABLE]);
+  return {
+    availableBytes: constrained > 0 ? Math.min(constrained, total) : total,
+    heapBytes: getHeapStatistics().heap_size_limit,
+    allowedBytes: allowed > 0 ? allowed : undefined,
+  };
+}

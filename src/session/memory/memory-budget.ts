@@ -1,0 +1,221 @@
+/**
+ * The budget of what peers make this process hold, for all of them together. When it is nearly full, nothing more is
+ * read from those who hold most. They go on one after the other, the one with the least first, so that something always
+ * gets done: a turn ends when its peer holds little, and a peer whose turn has brought nothing is ended. Peers on this
+ * host are not counted, since they are the user's own.
+ */
+
+import { processWide } from "../../internal/process-wide.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
+import { type MemoryLimits, memoryLimits } from "./limits.ts";
+import { ConnectionMemory, type MemoryHolder, PeerMemory, type SharedBudget } from "./peer-memory.ts";
+
+/** From this part of the limit on, those who hold most are not read from: the rest is for the one whose turn it is. */
+const FULL_SHARE = 1 / 2;
+/** Below this part everybody is read from again. */
+const RELIEVED_SHARE = 3 / 8;
+/** Those that go on while it is full hold at most this part of the limit together. */
+const FREE_SHARE = 1 / 8;
+/** The part of the limit that the heads of tasks may take; beyond it tasks are refused. */
+const TASK_SHARE = 1 / 4;
+
+const TICK_MS = 1_000;
+/** Ticks in which nothing changes in what a peer holds although it is its turn, before it is ended. */
+const IDLE_TICKS = 10;
+/** Ticks that one turn may take. */
+const TURN_TICKS = 60;
+
+/** What peers may make a process hold. */
+export class MemoryBudget implements SharedBudget {
+  /** What they do; only their accounts change it. */
+  heldBytes = 0;
+  /** Whether those who hold most are not read from. */
+  full = false;
+  #limits: MemoryLimits;
+  readonly #deadlines: DeadlineQueue;
+  readonly #peers = new Map<string, PeerMemory>();
+  /** Those that are not read from, the one whose turn it is included. */
+  readonly #waiting = new Set<PeerMemory>();
+  #turn: PeerMemory | undefined;
+  #turnBytes = 0;
+  #turnTicks = 0;
+  #idleTicks = 0;
+  #fairBytes = 0;
+  #reviewing = false;
+  #nextTick: DeadlineEntry | undefined;
+
+  readonly #review = (): void => {
+    this.#reviewing = false;
+    if (this.full) this.#reviewWaiting();
+  };
+
+  /** @param queue Where time comes from; the shared one unless a test gives another. */
+  constructor(limits: MemoryLimits, queue: DeadlineQueue = deadlines) {
+    this.#limits = limits;
+    this.#deadlines = queue;
+  }
+
+  get limitBytes(): number {
+    return this.#limits.limitBytes;
+  }
+
+  get objectWeight(): number {
+    return this.#limits.objectWeight;
+  }
+
+  /** Bytes that the tasks may take up whose bodies have not ended; beyond them, tasks are refused. */
+  get taskBytes(): number {
+    return (this.limitBytes * TASK_SHARE) / this.objectWeight;
+  }
+
+  /** How many messages of the largest size one peer may leave unfinished: so many as its turn has room for. */
+  openMessages(maxMessage: number): number {
+    return Math.max(1, Math.floor((this.limitBytes * (1 - FULL_SHARE)) / maxMessage));
+  }
+
+  /** Sets other limits, before it is used. */
+  configure(limits: MemoryLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Opens the account of a connection. */
+  open(peerName: string, holder: MemoryHolder): ConnectionMemory {
+    let peer = this.#peers.get(peerName);
+    if (peer === undefined) {
+      peer = new PeerMemory(peerName);
+      this.#peers.set(peerName, peer);
+    }
+    const memory = new ConnectionMemory(this, peer, holder);
+    peer.connections.add(memory);
+    if (peer.held) holder.holdInput(true);
+    return memory;
+  }
+
+  /** Takes a closed account off its peer. */
+  forget(memory: ConnectionMemory): void {
+    const { peer } = memory;
+    peer.connections.delete(memory);
+    if (peer.connections.size > 0) return;
+    this.#peers.delete(peer.name);
+    this.#waiting.delete(peer);
+    if (this.#turn === peer) this.#turn = undefined;
+    if (this.full) this.reviewSoon();
+  }
+
+  /** A peer has made it hold more, perhaps. */
+  check(peer: PeerMemory): void {
+    const { limitBytes } = this;
+    if (!this.full) {
+      if (this.heldBytes >= limitBytes * FULL_SHARE) this.#fill();
+    } else if (peer === this.#turn) {
+      if (this.heldBytes >= limitBytes) this.#endTurn();
+    } else if (peer.bytes > this.#fairBytes && !peer.held) {
+      this.#wait(peer);
+    }
+  }
+
+  /** Somebody holds less: others may go on, though not before the code that is running has finished. */
+  reviewSoon(): void {
+    if (this.#reviewing) return;
+    this.#reviewing = true;
+    setImmediate(this.#review);
+  }
+
+  #fill(): void {
+    this.full = true;
+    let holding = 0;
+    for (const { bytes } of this.#peers.values()) if (bytes > 0) holding += 1;
+    this.#fairBytes = (this.limitBytes * FREE_SHARE) / Math.max(1, holding);
+    for (const peer of this.#peers.values()) if (peer.bytes > this.#fairBytes) this.#wait(peer);
+    this.#scheduleTick();
+    this.reviewSoon();
+  }
+
+  #wait(peer: PeerMemory): void {
+    this.#waiting.add(peer);
+    hold(peer, true);
+  }
+
+  #reviewWaiting(): void {
+    if (this.heldBytes < this.limitBytes * RELIEVED_SHARE) {
+      this.#relieve();
+      return;
+    }
+    for (const peer of this.#waiting) if (peer.bytes <= this.#fairBytes) this.#free(peer);
+    if (this.#turn === undefined && this.heldBytes < this.limitBytes) this.#beginTurn();
+  }
+
+  #relieve(): void {
+    this.full = false;
+    if (this.#nextTick !== undefined) this.#deadlines.cancel(this.#nextTick);
+    for (const peer of this.#waiting) this.#free(peer);
+  }
+
+  #free(peer: PeerMemory): void {
+    this.#waiting.delete(peer);
+    if (this.#turn === peer) this.#turn = undefined;
+    hold(peer, false);
+  }
+
+  #beginTurn(): void {
+    let least: PeerMemory | undefined;
+    for (const peer of this.#waiting) if (least === undefined || peer.bytes < least.bytes) least = peer;
+    if (least === undefined) return;
+    this.#turn = least;
+    this.#turnBytes = least.bytes;
+    this.#turnTicks = 0;
+    this.#idleTicks = 0;
+    hold(least, false);
+  }
+
+  #endTurn(): void {
+    if (this.#turn !== undefined) hold(this.#turn, true);
+    this.#turn = undefined;
+    this.#idleTicks = 0;
+  }
+
+  #scheduleTick(): void {
+    this.#nextTick = this.#deadlines.after(TICK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#review();
+    if (!this.full) return;
+    this.#scheduleTick();
+    const turn = this.#turn;
+    if (turn === undefined) {
+      this.#idleTicks = this.heldBytes < this.#turnBytes ? 0 : this.#idleTicks + 1;
+      this.#turnBytes = this.heldBytes;
+      if (this.#idleTicks < IDLE_TICKS) return;
+      this.#idleTicks = 0;
+      this.#end(this.#largest());
+      return;
+    }
+    this.#turnTicks += 1;
+    this.#idleTicks = turn.bytes === this.#turnBytes ? this.#idleTicks + 1 : 0;
+    this.#turnBytes = turn.bytes;
+    if (this.#idleTicks >= IDLE_TICKS || this.#turnTicks >= TURN_TICKS) this.#end(turn);
+  }
+
+  #largest(): PeerMemory | undefined {
+    let largest: PeerMemory | undefined;
+    for (const peer of this.#waiting) if (largest === undefined || peer.bytes > largest.bytes) largest = peer;
+    return largest;
+  }
+
+  #end(peer: PeerMemory | undefined): void {
+    if (peer === undefined) return;
+    const problem = `This peer makes the process hold ${peer.bytes} bytes, all peers together ${this.heldBytes} of ${this.limitBytes}, and nothing became of it when it was its turn; send less at a time, and read the answers`;
+    for (const { holder } of [...peer.connections]) holder.overdue(problem);
+  }
+}
+
+function hold(peer: PeerMemory, held: boolean): void {
+  peer.held = held;
+  for (const { holder } of peer.connections) holder.holdInput(held);
+}
+
+/** The budget of this process. */
+export function processMemory(): MemoryBudget {
+  return processWide("session.memory-budget", () => new MemoryBudget(memoryLimits()));
+}

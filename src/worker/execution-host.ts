@@ -1,0 +1,30 @@
+/** The worker as an execution sees it. Types only. */
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import type { ActiveExecutions } from "./active-executions.ts";
+import type { TaskHost } from "./incoming-task.ts";
+import type { RunQueue } from "./run-queue.ts";
+
+/** An execution whose body was started and has not settled at once. */
+export interface SuspendedExecution {
+  readonly session: ServerSession;
+  reportSuspended(): void;
+}
+
+/** The worker as an execution sees it. */
+export interface ExecutionHost extends TaskHost {
+  /** Adds to an error of a body the worker's explanation, if the body's module is why it failed. */
+  explainError(definition: RoutineDefinition, error: unknown): unknown;
+  readonly queue: RunQueue;
+  readonly active: ActiveExecutions;
+  readonly bodyTimes: BodyTimeEstimates;
+  /**
+   * The error of a call that the end of the worker has cut short.
+   *
+   * @param cause What its body has thrown, if that says more than that it was aborted.
+   */
+  stoppedError(routine: string, cause: unknown): Error;
+  /** The body was started and has not settled at once. */
+  suspended(execution: SuspendedExecution): void;
+}

@@ -6,8 +6,8 @@
 import type { WorkerProxy } from "../client/worker-proxy.ts";
 import { onReevaluation } from "../identity/evaluation.ts";
 import { warn } from "../internal/warn.ts";
-import type { Retirement } from "./occupant.ts";
 import type { OwnWorkers } from "./own-workers.ts";
+import type { Retirement } from "./pool-worker.ts";
 
 /** What it acts on. */
 export interface HotReloadOptions {

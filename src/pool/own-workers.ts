@@ -9,7 +9,7 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { ProgramState } from "../process/launch/program-state.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
-import type { Retirement } from "./occupant.ts";
+import type { Retirement } from "./pool-worker.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */

@@ -23,8 +23,8 @@ import type { ChildMessage, WorkerExit, WorkerFactory } from "../process/worker.
 import type { ConnectionId } from "../session/connection-id.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { Occupant, type Retirement } from "./occupant.ts";
 import type { WorkerEvent } from "./pool-event.ts";
+import { PoolWorker, type Retirement } from "./pool-worker.ts";
 import { LOOP, RESPAWN, RESPAWN_SERVED, SOUND_MS } from "./respawn-policy.ts";
 
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
@@ -62,11 +62,11 @@ export interface WorkerSlotOptions {
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
   /** The newest, started or ready. */
-  #current: Occupant | undefined;
+  #current: PoolWorker | undefined;
   /** The one before, which serves until the current one does. */
-  #previous: Occupant | undefined;
+  #previous: PoolWorker | undefined;
   /** Replaced: they finish what they have, and end by themselves. */
-  readonly #leaving = new Set<Occupant>();
+  readonly #leaving = new Set<PoolWorker>();
   #stopping = false;
   #everReady = false;
   /** Workers in a row that have died. */
@@ -87,7 +87,7 @@ export class WorkerSlot {
 
   /** Of all that have not ended. */
   get uids(): readonly string[] {
-    return this.#occupants().map(({ uid }) => uid);
+    return this.#workers().map(({ uid }) => uid);
   }
 
   /** Whether there is a worker, or one is on its way. */
@@ -102,10 +102,10 @@ export class WorkerSlot {
 
   /** The known facts about a worker that was in this place; `undefined` if it never was. */
   async describe(uid: string): Promise<LostWorker | undefined> {
-    const occupant = this.#find(uid);
-    if (occupant !== undefined) {
-      const exit = await waitAtMost(EXIT_NOTICE_MS, occupant.worker.exited);
-      if (exit === undefined) return occupant.loss(undefined, this.#options.entry);
+    const poolWorker = this.#find(uid);
+    if (poolWorker !== undefined) {
+      const exit = await waitAtMost(EXIT_NOTICE_MS, poolWorker.worker.exited);
+      if (exit === undefined) return poolWorker.loss(undefined, this.#options.entry);
     }
     return this.#losses.get(uid);
   }
@@ -116,10 +116,10 @@ export class WorkerSlot {
    * @returns Whether it is here.
    */
   kill(uid: string, suspicion: Suspicion): boolean {
-    const occupant = this.#find(uid);
-    const culprit = occupant?.kill(suspicion);
+    const poolWorker = this.#find(uid);
+    const culprit = poolWorker?.kill(suspicion);
     if (culprit !== undefined) this.#options.event({ type: "worker-unresponsive", uid, culprit });
-    return occupant !== undefined;
+    return poolWorker !== undefined;
   }
 
   /**
@@ -129,11 +129,11 @@ export class WorkerSlot {
    * @returns Whether there will be another.
    */
   replace(uid: string): boolean {
-    const occupant = this.#find(uid);
-    if (occupant === undefined || !this.#options.respawn || this.#stopping) return false;
-    if (occupant !== this.#current || this.#respawnAt !== undefined) return true; // on its way already
-    if (occupant.metadata === undefined) return false;
-    if (occupant.isSound(SOUND_MS)) this.#failedImports = 0;
+    const poolWorker = this.#find(uid);
+    if (poolWorker === undefined || !this.#options.respawn || this.#stopping) return false;
+    if (poolWorker !== this.#current || this.#respawnAt !== undefined) return true; // on its way already
+    if (poolWorker.metadata === undefined) return false;
+    if (poolWorker.isSound(SOUND_MS)) this.#failedImports = 0;
     this.#failedImports += 1;
     const attempt = this.#failedImports;
     const delayMs = attempt === 1 ? 0 : Math.round(backoffDelayMs(attempt - 1, RESPAWN_SERVED, Math.random));
@@ -153,12 +153,12 @@ export class WorkerSlot {
    */
   renew(retirement: Retirement): void {
     if (this.#stopping) return;
-    for (const occupant of [this.#previous, this.#current]) {
-      if (occupant === undefined) continue;
-      if (occupant.metadata === undefined) occupant.stale = retirement;
+    for (const poolWorker of [this.#previous, this.#current]) {
+      if (poolWorker === undefined) continue;
+      if (poolWorker.metadata === undefined) poolWorker.stale = retirement;
       else {
-        this.#options.retired(occupant.metadata);
-        this.#leave(occupant, retirement);
+        this.#options.retired(poolWorker.metadata);
+        this.#leave(poolWorker, retirement);
       }
     }
   }
@@ -172,7 +172,7 @@ export class WorkerSlot {
   async stop(killAfterMs: number): Promise<void> {
     this.#stopping = true;
     if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
-    await Promise.all(this.#occupants().map(({ worker }) => worker.stop({ killAfter: killAfterMs })));
+    await Promise.all(this.#workers().map(({ worker }) => worker.stop({ killAfter: killAfterMs })));
   }
 
   async #spawn(): Promise<void> {
@@ -180,36 +180,38 @@ export class WorkerSlot {
     const { factory, tags, extra, entry, program, startTimeoutMs, discoveries } = this.#options;
     const context = { tags, extra, entry, program, startTimeoutMs };
     let path: string;
-    let occupant: Occupant;
+    let poolWorker: PoolWorker;
     try {
       path = socketPath();
       removeAtExit(path);
-      occupant = new Occupant(factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() }));
+      poolWorker = new PoolWorker(
+        factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() }),
+      );
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);
       if (this.#everReady) this.#respawn("never-ready");
       throw error;
     }
-    const { worker } = occupant;
+    const { worker } = poolWorker;
     this.#previous ??= this.#current;
-    this.#current = occupant;
-    worker.onMessage = (message) => this.#heard(occupant, message);
+    this.#current = poolWorker;
+    worker.onMessage = (message) => this.#heard(poolWorker, message);
     worker.exited
       .then((exit) => {
         removeFile(path); // a worker that was killed could not
         forgetAtExit(path);
-        this.#exited(occupant, exit);
+        this.#exited(poolWorker, exit);
       })
       .catch(reportBug);
     this.#options.event({ type: "worker-starting", uid });
     try {
       const metadata = await worker.start();
-      if (this.#stopping || this.#current !== occupant) return;
+      if (this.#stopping || this.#current !== poolWorker) return;
       this.#everReady = true;
-      occupant.ready(metadata);
+      poolWorker.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
-      if (occupant.stale !== undefined) return this.#leave(occupant, occupant.stale);
+      if (poolWorker.stale !== undefined) return this.#leave(poolWorker, poolWorker.stale);
       this.#options.ready(metadata);
       this.#dismiss();
     } catch (error) {
@@ -218,7 +220,7 @@ export class WorkerSlot {
     }
   }
 
-  #heard({ imports }: Occupant, message: ChildMessage): void {
+  #heard({ imports }: PoolWorker, message: ChildMessage): void {
     switch (message.type) {
       case "merino:importing":
         return imports.begun(message.module, message.limitMs);
@@ -242,12 +244,12 @@ export class WorkerSlot {
   }
 
   /** A worker with old code finishes what it has, and another one starts. */
-  #leave(occupant: Occupant, retirement: Retirement): void {
-    if (this.#previous === occupant) this.#previous = undefined;
-    this.#leaving.add(occupant);
-    this.#options.event({ type: "worker-retired", uid: occupant.uid });
-    occupant.retire(retirement);
-    if (this.#current !== occupant) return;
+  #leave(poolWorker: PoolWorker, retirement: Retirement): void {
+    if (this.#previous === poolWorker) this.#previous = undefined;
+    this.#leaving.add(poolWorker);
+    this.#options.event({ type: "worker-retired", uid: poolWorker.uid });
+    poolWorker.retire(retirement);
+    if (this.#current !== poolWorker) return;
     this.#current = undefined;
     // A reload evaluates many modules, one after the other: it is over by then, as a rule.
     this.#spawnAfter(RELOAD_MS);
@@ -259,24 +261,24 @@ export class WorkerSlot {
     this.#options.event({ type: "worker-failed", uid, error: this.lastError });
   }
 
-  #exited(occupant: Occupant, exit: WorkerExit): void {
-    const { uid, metadata } = occupant;
-    occupant.ended();
-    const leaving = this.#leaving.delete(occupant);
+  #exited(poolWorker: PoolWorker, exit: WorkerExit): void {
+    const { uid, metadata } = poolWorker;
+    poolWorker.ended();
+    const leaving = this.#leaving.delete(poolWorker);
     const expected = this.#stopping || leaving;
-    this.#losses.set(uid, occupant.loss(exit, this.#options.entry));
+    this.#losses.set(uid, poolWorker.loss(exit, this.#options.entry));
     dropOldest(this.#losses);
-    this.#options.event({ type: "worker-exited", uid, pid: occupant.worker.pid, ...exit, expected });
-    const wasCurrent = this.#current === occupant;
+    this.#options.event({ type: "worker-exited", uid, pid: poolWorker.worker.pid, ...exit, expected });
+    const wasCurrent = this.#current === poolWorker;
     if (wasCurrent) this.#current = undefined;
-    if (this.#previous === occupant) this.#previous = undefined;
+    if (this.#previous === poolWorker) this.#previous = undefined;
     if (metadata !== undefined) this.#options.gone(uid, metadata);
     if (expected) return;
     if (metadata !== undefined) {
       this.#lastWords = `The last one ${explainExit(exit)}`;
       this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
       // A worker that was killed for blocking was not at fault, nor was one that served for a while.
-      if (occupant.killed || occupant.isSound(SOUND_MS)) this.#deaths = 0;
+      if (poolWorker.killed || poolWorker.isSound(SOUND_MS)) this.#deaths = 0;
     }
     // The end of the one before is no matter: another one is starting.
     if (wasCurrent && this.#everReady) this.#respawn(metadata === undefined ? "never-ready" : "served");
@@ -311,12 +313,12 @@ export class WorkerSlot {
     });
   }
 
-  #find(uid: string): Occupant | undefined {
-    return this.#occupants().find((occupant) => occupant.uid === uid);
+  #find(uid: string): PoolWorker | undefined {
+    return this.#workers().find((poolWorker) => poolWorker.uid === uid);
   }
 
-  #occupants(): readonly Occupant[] {
-    return [this.#current, this.#previous, ...this.#leaving].filter((occupant) => occupant !== undefined);
+  #workers(): readonly PoolWorker[] {
+    return [this.#current, this.#previous, ...this.#leaving].filter((poolWorker) => poolWorker !== undefined);
   }
 }
 

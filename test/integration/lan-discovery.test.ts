@@ -277,7 +277,7 @@ test("LanDiscovery and python-zeroconf see each other's workers, changes and goo
     { pid: "4242", version: "0.1.0", tags: null, secure: "false" },
   );
   assert.equal(updated?.text?.tags, '["gpu"]');
-  // A worker that names no codec: found, and for the pool's gate to refuse.
+  // A worker that names no codec: found, and refused by the pool's rules.
   assert.deepEqual(ours.events.find(({ worker }) => worker.uid === "theirs")?.worker, {
     uid: "theirs",
     address: `${network.host(1).ipv4}:50052`,

@@ -27,7 +27,7 @@ import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
-import type { CancellationProbe, CancelledCall } from "./cancellation-watch.ts";
+import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
 import { RefusalRecord } from "./refusal-record.ts";
 

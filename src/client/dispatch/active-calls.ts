@@ -7,7 +7,7 @@
 import { AwaitableSet } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate } from "../../internal/body-time-estimate.ts";
 import type { Call } from "../call/call.ts";
-import type { CallsUnderWay } from "../call/cancellation-watch.ts";
+import type { CallsUnderWay } from "../call/cancelled-calls.ts";
 import type { Member } from "../members/member.ts";
 
 /** Calls not settled. */

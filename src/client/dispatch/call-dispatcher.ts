@@ -10,7 +10,7 @@ import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-ti
 import type { Definable } from "../../session/definitions.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { CancellationWatch } from "../call/cancellation-watch.ts";
+import { CancelledCalls } from "../call/cancelled-calls.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
@@ -50,7 +50,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly #refused: RefusedCalls;
   readonly #spoiled: SpoiledStreams;
   readonly #active = new ActiveCalls();
-  readonly #cancelled: CancellationWatch;
+  readonly #cancelled: CancelledCalls;
   /** Where events about calls go; absent when nobody can listen. */
   readonly #events: TaskEventSink | undefined;
   #reporter: CallReporter | undefined;
@@ -76,7 +76,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       counts,
     });
     this.#spoiled = new SpoiledStreams(members);
-    this.#cancelled = new CancellationWatch({ killGraceMs, active: this.#active, supply, counts });
+    this.#cancelled = new CancelledCalls({ killGraceMs, active: this.#active, supply, counts });
   }
 
   /** Takes another balancer, and the descriptor that tells of it, before the first call. */

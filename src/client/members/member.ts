@@ -56,7 +56,7 @@ export interface MemberEvents {
   inadmissible(member: Member, reason: Eviction, error: Error): void;
 }
 
-/** Why a member is evicted: which rule of the gate it breaks, or `evicted`: it breaks the protocol. */
+/** Why a member is evicted: which rule of admission it breaks, or `evicted`: it breaks the protocol. */
 export type Eviction = "version" | "codec" | "evicted";
 
 /** The list and pool that a member belongs to. */
@@ -82,7 +82,7 @@ export class Member implements Candidate, ReadyMember {
   // The places and permits that our calls hold on it: written by Occupancy only.
   /** Streams of ours without a terminal frame. */
   inFlight = 0;
-  /** Root calls that count against the worker's gate. */
+  /** Root calls that hold a permit of the worker. */
   permits = 0;
   /** Work sent and not known to have yielded the worker's thread. */
   aheadUs = 0;

@@ -86,7 +86,7 @@ export class EvictedWorkers {
     this.#sitOut(worker, refusal, { ...options, asked: options.broke, strikes });
   }
 
-  /** Takes a new record of a worker, and what the gate's rules say about it. */
+  /** Takes a new record of a worker, and what the rules of admission say about it. */
   judge(worker: WorkerMetadata, refusal: Refusal | undefined): void {
     const evicted = this.#evicted.get(worker.uid);
     if (evicted === undefined) return;

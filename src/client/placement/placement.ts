@@ -1,7 +1,7 @@
 /**
  * Chooses a member for a call, with the balancer, and has the call sent there. A root call goes only where there
- * is room, a nested one to any member that is ready: it never waits behind a gate that one of its ancestors may
- * keep closed. Whoever asked decides about a call that cannot be sent.
+ * is room, a nested one to any member that is ready: it never waits for a permit that one of its ancestors may
+ * hold. Whoever asked decides about a call that cannot be sent.
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
@@ -21,7 +21,7 @@ export interface Members {
   get(uid: string): Member | undefined;
   /** Every worker seen, and why a call that found none was not sent to it. */
   whyNone(): readonly Refusal[];
-  /** Ends a membership: the worker has said of itself that it breaks a rule of the gate. */
+  /** Ends a membership: the worker has said of itself that it breaks a rule of admission. */
   evict(member: Member, reason: Eviction, detail: string): void;
 }
 

@@ -2,7 +2,7 @@
  * The calls that wait for a member: root calls in one queue, first come, first served; beside it large calls that
  * wait until the arguments of others have been sent, nested calls
  * that found no worker at all, calls that wait for one member in particular, and calls that some worker has
- * refused and that wait for one not asked yet. Nobody waits behind another's gate, and nobody waits for ever
+ * refused and that wait for one not asked yet. No call waits for what only another one needs, and none waits for ever
  * for members that are not there. It chooses no members: it asks the placement again when that may have another
  * answer, and keeps, or fails, the calls that are not sent.
  */

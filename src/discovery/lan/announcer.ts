@@ -12,7 +12,7 @@ import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { AnnouncementMedium } from "../create-publisher.ts";
 import { createAdvertisement, type LanAdvertisement, recordsOf } from "./advertisement.ts";
 import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
-import { type Link, type LinkListener, sendQuietly } from "./multicast/link.ts";
+import { type Networks, type NetworksListener, sendQuietly } from "./multicast/networks.ts";
 import { type LanPacket, type LanRecord, packRecords } from "./multicast/packet.ts";
 import { LanResponder } from "./responder.ts";
 import { warnOnLan } from "./warnings.ts";
@@ -44,17 +44,17 @@ interface Announced {
 }
 
 /** Announces workers until it is closed. */
-export class LanAnnouncer implements AnnouncementMedium, LinkListener {
+export class LanAnnouncer implements AnnouncementMedium, NetworksListener {
   readonly #options: LanAnnouncerOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #createLink: (listener: LinkListener) => Link;
+  readonly #createNetworks: (listener: NetworksListener) => Networks;
   readonly #responder: LanResponder;
   readonly #announced = new Map<string, Announced>();
   /** Announcements taken back a moment ago. They are taken back once more, since a packet can be lost. */
   readonly #departed = new Map<string, LanAdvertisement>();
   readonly #timers = new Set<Disposable>();
-  #link: Link | undefined;
+  #networks: Networks | undefined;
   /** Sendings begun while the interfaces were opening, until all are open. */
   #first: Promise<void>[] | undefined = [];
   #opened: Promise<void> | undefined;
@@ -62,11 +62,11 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   #loopbackTold = false;
   #closed = false;
 
-  constructor(options: LanAnnouncerOptions, createLink: (listener: LinkListener) => Link) {
+  constructor(options: LanAnnouncerOptions, createNetworks: (listener: NetworksListener) => Networks) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#createLink = createLink;
+    this.#createNetworks = createNetworks;
     const { port, lifetimeMs } = options;
     this.#responder = new LanResponder({
       port,
@@ -121,7 +121,7 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
     this.#responder.close();
     await this.#opened;
     await this.#takeBack([...this.#departed.values()]);
-    await this.#link?.close();
+    await this.#networks?.close();
   }
 
   up(endpoint: Endpoint): void {
@@ -136,8 +136,8 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
 
   #open(): Promise<void> {
     this.#opened ??= (async () => {
-      this.#link = this.#createLink(this);
-      await this.#link.open();
+      this.#networks = this.#createNetworks(this);
+      await this.#networks.open();
       await Promise.all(this.#first ?? []);
       this.#first = undefined;
       this.#repeat();
@@ -159,7 +159,7 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   }
 
   async #sendEverywhere(advertisements: readonly LanAdvertisement[]): Promise<void> {
-    const endpoints = [...(this.#link?.endpoints ?? [])];
+    const endpoints = [...(this.#networks?.endpoints ?? [])];
     await Promise.all(endpoints.map((endpoint) => this.#send(endpoint, advertisements)));
   }
 
@@ -177,7 +177,7 @@ export class LanAnnouncer implements AnnouncementMedium, LinkListener {
   }
 
   async #takeBack(advertisements: readonly LanAdvertisement[]): Promise<void> {
-    const endpoints = [...(this.#link?.endpoints ?? [])];
+    const endpoints = [...(this.#networks?.endpoints ?? [])];
     await Promise.all(
       endpoints.map((endpoint) =>
         transmit(endpoint, packRecords(advertisements.map((one) => recordsOf(one, endpoint.interface, 0)))),

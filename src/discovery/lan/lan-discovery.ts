@@ -94,25 +94,25 @@ async function createAnnouncer(
   namespace: string,
   options: ResolvedLanDiscoveryOptions,
 ): Promise<AnnouncementMedium> {
-  const [{ LanAnnouncer }, { LanLink }] = await Promise.all([
+  const [{ LanAnnouncer }, { LanNetworks }] = await Promise.all([
     import("./announcer.ts"),
-    import("./multicast/link.ts"),
+    import("./multicast/networks.ts"),
   ]);
   const { interfaces, port } = options;
   return new LanAnnouncer(
     { ...options, namespace },
-    (listener) => new LanLink({ interfaces, port }, listener),
+    (listener) => new LanNetworks({ interfaces, port }, listener),
   );
 }
 
 function sharedWatch(namespace: string, { interfaces, port }: ResolvedLanDiscoveryOptions): SharedWatch {
   return watches.get(JSON.stringify([namespace, port, interfaces]), async (report, signal) => {
-    const [{ LanWatch }, { LanLink }] = await Promise.all([
+    const [{ LanWatch }, { LanNetworks }] = await Promise.all([
       import("./watch.ts"),
-      import("./multicast/link.ts"),
+      import("./multicast/networks.ts"),
     ]);
     const watch = new LanWatch({ namespace }, report, (listener) => {
-      return new LanLink({ interfaces, port }, listener);
+      return new LanNetworks({ interfaces, port }, listener);
     });
     await watch.run(signal);
   });

@@ -5,7 +5,7 @@
 import type { Clock } from "../../internal/time/clock.ts";
 import { type LanAdvertisement, recordsOf } from "./advertisement.ts";
 import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
-import { sendQuietly } from "./multicast/link.ts";
+import { sendQuietly } from "./multicast/networks.ts";
 import { type LanPacket, type LanQuestion, type LanRecord, packRecords } from "./multicast/packet.ts";
 import { isSameName, SERVICE_ENUMERATION } from "./service.ts";
 

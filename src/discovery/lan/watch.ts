@@ -10,7 +10,7 @@ import type { DiscoveryEvent } from "../discovery.ts";
 import { LanCache } from "./cache.ts";
 import type { Endpoint, LanSource } from "./multicast/endpoint.ts";
 import { isLinkLocal } from "./multicast/interface.ts";
-import { type Link, type LinkListener, sendQuietly } from "./multicast/link.ts";
+import { type Networks, type NetworksListener, sendQuietly } from "./multicast/networks.ts";
 import type { LanPacket, LanQuestion } from "./multicast/packet.ts";
 import { serviceType } from "./service.ts";
 import { warnOnLan } from "./warnings.ts";
@@ -39,27 +39,27 @@ export interface LanWatchOptions {
 }
 
 /** One run of a watch. */
-export class LanWatch implements LinkListener {
+export class LanWatch implements NetworksListener {
   readonly #clock: Clock;
   readonly #cache: LanCache;
   readonly #service: string;
-  readonly #link: Link;
+  readonly #networks: Networks;
   readonly #timers = new Map<"ask" | "tick" | "soon", Disposable>();
 
   constructor(
     options: LanWatchOptions,
     report: (event: DiscoveryEvent) => void,
-    createLink: (listener: LinkListener) => Link,
+    createNetworks: (listener: NetworksListener) => Networks,
   ) {
     this.#clock = options.clock ?? systemClock;
     this.#service = serviceType(options.namespace);
-    this.#link = createLink(this);
+    this.#networks = createNetworks(this);
     this.#cache = new LanCache({
       namespace: options.namespace,
       report,
       warn: warnOnLan,
       now: () => this.#clock.now(),
-      rank: (address) => rankOf(address, this.#link.endpoints),
+      rank: (address) => rankOf(address, this.#networks.endpoints),
     });
   }
 
@@ -72,13 +72,13 @@ export class LanWatch implements LinkListener {
     // Apart from that, nothing here keeps the process alive.
     keepAlive();
     const replay = deadlines.after(REPLAY_MS, letExit);
-    await this.#link.open();
+    await this.#networks.open();
     this.#askAgain(FIRST_INTERVAL_MS);
     this.#tickAgain();
     await aborted;
     if (deadlines.cancel(replay)) letExit();
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
-    await this.#link.close();
+    await this.#networks.close();
   }
 
   up(endpoint: Endpoint): void {
@@ -104,7 +104,7 @@ export class LanWatch implements LinkListener {
 
   #askAgain(intervalMs: number): void {
     this.#set("ask", intervalMs, () => {
-      for (const endpoint of this.#link.endpoints) void this.#ask(endpoint);
+      for (const endpoint of this.#networks.endpoints) void this.#ask(endpoint);
       this.#askAgain(Math.min(2 * intervalMs, MAX_INTERVAL_MS));
     });
   }
@@ -124,7 +124,7 @@ export class LanWatch implements LinkListener {
     const questions = this.#cache.tick();
     for (let first = 0; first < questions.length; first += QUESTIONS_PER_PACKET) {
       const some: readonly LanQuestion[] = questions.slice(first, first + QUESTIONS_PER_PACKET);
-      for (const endpoint of this.#link.endpoints) void sendQuietly(endpoint, { questions: some });
+      for (const endpoint of this.#networks.endpoints) void sendQuietly(endpoint, { questions: some });
     }
   }
 

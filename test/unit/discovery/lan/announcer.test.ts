@@ -8,7 +8,7 @@ import type {
   OutgoingPacket,
 } from "../../../../src/discovery/lan/multicast/endpoint.ts";
 import type { LanInterface } from "../../../../src/discovery/lan/multicast/interface.ts";
-import type { LinkListener } from "../../../../src/discovery/lan/multicast/link.ts";
+import type { NetworksListener } from "../../../../src/discovery/lan/multicast/networks.ts";
 import type { LanPacket, LanQuestion, LanRecord } from "../../../../src/discovery/lan/multicast/packet.ts";
 import { serviceType } from "../../../../src/discovery/lan/service.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -34,7 +34,7 @@ interface Sent {
 function useAnnouncer(interfaces: readonly LanInterface[] = [lanInterface("eth0", "10.0.0.1")]) {
   const clock = useFakeClock();
   const sent: Sent[] = [];
-  let listener: LinkListener | undefined;
+  let listener: NetworksListener | undefined;
   let open = 0;
   const endpoints = interfaces.map(
     (one): Endpoint => ({

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
 import type { Endpoint, OutgoingPacket } from "../../../../src/discovery/lan/multicast/endpoint.ts";
 import { type LanInterface, selectInterfaces } from "../../../../src/discovery/lan/multicast/interface.ts";
-import type { LinkListener } from "../../../../src/discovery/lan/multicast/link.ts";
+import type { NetworksListener } from "../../../../src/discovery/lan/multicast/networks.ts";
 import { serviceType } from "../../../../src/discovery/lan/service.ts";
 import { LanWatch, rankOf } from "../../../../src/discovery/lan/watch.ts";
 import { useFakeClock } from "../../../support/use-fake-clock.ts";
@@ -28,7 +28,7 @@ function useWatch() {
   const asked: { readonly atMs: number; readonly packet: OutgoingPacket }[] = [];
   const events: DiscoveryEvent[] = [];
   const controller = new AbortController();
-  let listener: LinkListener | undefined;
+  let listener: NetworksListener | undefined;
   const [eth0] = interfaces("10.0.0.9/24");
   assert.ok(eth0);
   const endpoint: Endpoint = {

@@ -1,6 +1,6 @@
 /**
- * One worker in a slot, from its start until its process has gone: since when it serves, what it imports, whether it
- * is to be killed, and what can be said about its end. Starting and ending it is the slot's.
+ * One worker of a pool, from its start until its process has gone: since when it serves, what it imports, whether it
+ * is to be killed, and what can be said about its end. It is started and ended by its slot (`worker-slot.ts`).
  */
 import type { Suspicion } from "../client/membership/member-supply.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
@@ -19,8 +19,8 @@ export interface Retirement {
   readonly killAfterMs: number;
 }
 
-/** A worker in its place. */
-export class Occupant {
+/** A worker that a slot has started. */
+export class PoolWorker {
   readonly worker: Worker;
   readonly imports: ImportsUnderWay = new ImportsUnderWay();
   /** Its record; absent until it is ready. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CancellationWatch, type CancelledCall } from "../../../../src/client/call/cancellation-watch.ts";
+import { type CancelledCall, CancelledCalls } from "../../../../src/client/call/cancelled-calls.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { deadlines } from "../../../../src/internal/time/deadline-queue.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -36,11 +36,11 @@ function startWatch(
   firstWaiting = Number.POSITIVE_INFINITY,
   occupied = false,
 ): {
-  watch: CancellationWatch;
+  watch: CancelledCalls;
   reports: string[];
 } {
   const reports: string[] = [];
-  const watch = new CancellationWatch({
+  const watch = new CancelledCalls({
     killGraceMs: 5,
     active: { firstWaiting: () => firstWaiting, occupies: () => occupied },
     supply: {
@@ -59,7 +59,7 @@ function startWatch(
   return { watch, reports };
 }
 
-test("CancellationWatch asks once for all cancellations of a turn", () => {
+test("CancelledCalls asks once for all cancellations of a turn", () => {
   const fake = fakeMember();
   const { watch } = startWatch();
   const calls = [call(1), call(2), call(3)];
@@ -70,7 +70,7 @@ test("CancellationWatch asks once for all cancellations of a turn", () => {
   for (const cancelled of calls) cancelled.probe?.ended(cancelled);
 });
 
-test("CancellationWatch keeps no deadline and no question once its calls have ended", () => {
+test("CancelledCalls keeps no deadline and no question once its calls have ended", () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
   const before = deadlines.size;
@@ -84,7 +84,7 @@ test("CancellationWatch keeps no deadline and no question once its calls have en
   assert.deepEqual(reports, []);
 });
 
-test("CancellationWatch counts the calls that go on although the worker answers", async () => {
+test("CancelledCalls counts the calls that go on although the worker answers", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
   const calls = [call(1, "running"), call(2, "running"), call(3, "running")];
@@ -97,7 +97,7 @@ test("CancellationWatch counts the calls that go on although the worker answers"
   assert.deepEqual(reports, ["abandoned 2"]);
 });
 
-test("CancellationWatch names the running call when the worker does not answer", async () => {
+test("CancelledCalls names the running call when the worker does not answer", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
   const calls = [call(1), call(7, "running")];
@@ -109,7 +109,7 @@ test("CancellationWatch names the running call when the worker does not answer",
   for (const cancelled of calls) cancelled.probe?.ended(cancelled);
 });
 
-test("CancellationWatch tells again while the worker does not answer, and asks no second time", async () => {
+test("CancelledCalls tells again while the worker does not answer, and asks no second time", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch();
   const before = deadlines.size;
@@ -127,7 +127,7 @@ test("CancellationWatch tells again while the worker does not answer, and asks n
   assert.equal(deadlines.size, before);
 });
 
-test("CancellationWatch blames no call that waits behind one that was not cancelled", async () => {
+test("CancelledCalls blames no call that waits behind one that was not cancelled", async () => {
   const { member } = fakeMember();
   const { watch, reports } = startWatch(4);
   const later = startWatch();
@@ -142,7 +142,7 @@ test("CancellationWatch blames no call that waits behind one that was not cancel
   for (const cancelled of [behind, first]) cancelled.probe?.ended(cancelled);
 });
 
-test("CancellationWatch blames no call that has suspended while another one is known to have the thread", async () => {
+test("CancelledCalls blames no call that has suspended while another one is known to have the thread", async () => {
   const { member } = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
   const alone = startWatch();
@@ -157,7 +157,7 @@ test("CancellationWatch blames no call that has suspended while another one is k
   for (const cancelled of [suspended, blamed]) cancelled.probe?.ended(cancelled);
 });
 
-test("CancellationWatch blames the cancelled call that is known to have the thread", async () => {
+test("CancelledCalls blames the cancelled call that is known to have the thread", async () => {
   const fake = fakeMember();
   const { watch, reports } = startWatch(Number.POSITIVE_INFINITY, true);
   const calls = [call(1, "running", false), call(2, "running", true)];

@@ -29,7 +29,7 @@ export interface CallsUnderWay {
 }
 
 /** Settings and counters of a watch. */
-export interface CancellationWatchOptions {
+export interface CancelledCallsOptions {
   /** How long a worker may leave the question unanswered, in milliseconds. */
   readonly killGraceMs: number;
   readonly active: CallsUnderWay;
@@ -40,12 +40,12 @@ export interface CancellationWatchOptions {
 }
 
 /** Tells bodies that ignore their cancellation from workers that do not answer any more. */
-export class CancellationWatch {
-  readonly #options: CancellationWatchOptions;
+export class CancelledCalls {
+  readonly #options: CancelledCallsOptions;
   /** Probes of the current turn: their questions have not left yet. */
   readonly #fresh = new Map<Member, CancellationProbe>();
 
-  constructor(options: CancellationWatchOptions) {
+  constructor(options: CancelledCallsOptions) {
     this.#options = options;
   }
 
@@ -67,14 +67,14 @@ export class CancellationWatch {
 /** One question to one worker, and the calls it was asked for. */
 export class CancellationProbe {
   readonly #member: Member;
-  readonly #options: CancellationWatchOptions;
+  readonly #options: CancelledCallsOptions;
   readonly #calls = new Set<CancelledCall>();
   readonly #stopAsking: () => void;
   #answered = false;
   #due: DeadlineEntry | undefined;
   #over = false;
 
-  constructor(member: Member, options: CancellationWatchOptions) {
+  constructor(member: Member, options: CancelledCallsOptions) {
     this.#member = member;
     this.#options = options;
     this.#stopAsking = member.ping(() => {

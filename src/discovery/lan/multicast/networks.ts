@@ -12,14 +12,14 @@ import { type LanInterface, selectInterfaces } from "./interface.ts";
 import type { LanPacket } from "./packet.ts";
 
 /** Events on the networks. */
-export interface LinkListener {
+export interface NetworksListener {
   /** A network can be used from now on. */
   up(endpoint: Endpoint): void;
   packet(packet: LanPacket, endpoint: Endpoint, source: LanSource): void;
 }
 
 /** A set of networks. */
-export interface Link {
+export interface Networks {
   /** Opens a socket on every interface that is wanted. Resolves when each has been tried; never rejects. */
   open(): Promise<void>;
   readonly endpoints: Iterable<Endpoint>;
@@ -28,7 +28,7 @@ export interface Link {
 }
 
 /** Which networks. */
-export interface LanLinkOptions {
+export interface LanNetworksOptions {
   readonly interfaces: readonly string[] | undefined;
   readonly port: number;
   readonly clock?: Clock;
@@ -38,16 +38,16 @@ export interface LanLinkOptions {
 const LOOK_INTERVAL_MS = 5_000;
 
 /** The networks of this host. */
-export class LanLink implements Link {
-  readonly #options: LanLinkOptions;
+export class LanNetworks implements Networks {
+  readonly #options: LanNetworksOptions;
   readonly #clock: Clock;
-  readonly #listener: LinkListener;
+  readonly #listener: NetworksListener;
   readonly #endpoints = new Map<string, LanEndpoint>();
   #looking: Promise<void> | undefined;
   #next: Disposable | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: LanLinkOptions, listener: LinkListener) {
+  constructor(options: LanNetworksOptions, listener: NetworksListener) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#listener = listener;

@@ -82,7 +82,7 @@ export class Membership {
       dismiss: (member) => this.#dismiss(member),
     });
     this.#quorum = new Quorum(options, () => this.#changed());
-    this.quorumMet = this.#quorum.isMet(this.members, 0);
+    this.quorumMet = this.#quorum.isMet(this.members);
     this.#evicted = new EvictedWorkers({
       coolDown: options.coolDown ?? EVICTION_COOL_DOWN,
       probe: (worker, signal) => probeWorker(worker, options, signal),
@@ -249,7 +249,7 @@ export class Membership {
 
   /** Calls that wait may find a member now, or have to fail. */
   #changed(): void {
-    if (!this.quorumMet && this.#quorum.isMet(this.members, this.ready.view.length)) {
+    if (!this.quorumMet && this.#quorum.isMet(this.members)) {
       this.quorumMet = true;
       this.#quorum.close();
     }

@@ -3,7 +3,7 @@
  * those whose first attempt to connect is under way have been waited for, if they are to be, within a bound. It keeps
  * no verdict: once the first call may go out, nobody asks again.
  */
-import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Member } from "../members/member.ts";
 
 /** Settings of a quorum. */
@@ -12,7 +12,8 @@ export interface QuorumOptions {
   readonly quorum: number;
   /**
    * For how long the first call also waits for all first attempts to connect that are under way, in milliseconds from
-   * the first of them. Default 0: it does not.
+   * the first of them. Default 0: it does not. A proxy that does so is one for nested calls, which a draining member
+   * takes rather than nobody: there it counts as ready.
    */
   readonly firstAttemptsMs?: number;
 }
@@ -21,20 +22,29 @@ export interface QuorumOptions {
 export class Quorum {
   readonly #options: QuorumOptions;
   readonly #timeUp: () => void;
+  readonly #queue: DeadlineQueue;
+  readonly #countsDraining: boolean;
   /** Whether first attempts are waited for; `begun` once there has been one. */
   #firstAttempts: "awaited" | "begun" | "over";
   #end: DeadlineEntry | undefined;
 
-  /** @param timeUp First attempts have been waited for long enough: the verdict may be another now. */
-  constructor(options: QuorumOptions, timeUp: () => void) {
+  /**
+   * @param timeUp First attempts have been waited for long enough: the verdict may be another now.
+   * @param queue Where time comes from; the shared one unless a test gives another.
+   */
+  constructor(options: QuorumOptions, timeUp: () => void, queue: DeadlineQueue = deadlines) {
     this.#options = options;
     this.#timeUp = timeUp;
-    this.#firstAttempts = (options.firstAttemptsMs ?? 0) > 0 ? "awaited" : "over";
+    this.#queue = queue;
+    this.#countsDraining = (options.firstAttemptsMs ?? 0) > 0;
+    this.#firstAttempts = this.#countsDraining ? "awaited" : "over";
   }
 
-  /** Whether the first call may go out, with these members, of which so many are ready. */
-  isMet(members: readonly Member[], ready: number): boolean {
-    if (ready < this.#options.quorum || this.#firstAttempts === "awaited") return false;
+  /** Whether the first call may go out, with these members. */
+  isMet(members: readonly Pick<Member, "ready" | "draining" | "untried">[]): boolean {
+    if (this.#firstAttempts === "awaited") return false;
+    const able = members.filter(({ ready, draining }) => ready && (this.#countsDraining || !draining));
+    if (able.length < this.#options.quorum) return false;
     return this.#firstAttempts === "over" || !members.some(({ untried }) => untried);
   }
 
@@ -42,7 +52,7 @@ export class Quorum {
   begin(): void {
     if (this.#firstAttempts !== "awaited") return;
     this.#firstAttempts = "begun";
-    this.#end = deadlines.after(this.#options.firstAttemptsMs ?? 0, () => {
+    this.#end = this.#queue.after(this.#options.firstAttemptsMs ?? 0, () => {
       this.#firstAttempts = "over";
       this.#timeUp();
     });
@@ -50,6 +60,6 @@ export class Quorum {
 
   /** Nobody waits any more. */
   close(): void {
-    if (this.#end !== undefined) deadlines.cancel(this.#end);
+    if (this.#end !== undefined) this.#queue.cancel(this.#end);
   }
 }

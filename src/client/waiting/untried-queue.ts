@@ -4,7 +4,7 @@
  * a member that is ready but busy, and at most `timeoutMs` at a time while there is none. `waiting-calls.ts` decides
  * where a call goes on.
  */
-import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import { noTakerError } from "../call/refusal-record.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
@@ -22,17 +22,19 @@ export interface UntriedQueueOptions {
 /** Refused calls, the longest waiting first. */
 export class UntriedQueue implements Iterable<Call> {
   readonly #options: UntriedQueueOptions;
-  readonly #calls = new Set<Call>();
+  readonly #queue: DeadlineQueue;
+  /** With the end of its time, while that runs. */
+  readonly #calls = new Map<Call, DeadlineEntry | undefined>();
   /**
    * When a call has waited long enough for a member that is not ready; absent while one is. It stays while the call is
    * offered to others in between.
    */
   readonly #untilMs = new WeakMap<Call, number>();
-  /** When the next call may have waited long enough. */
-  #check: DeadlineEntry | undefined;
 
-  constructor(options: UntriedQueueOptions) {
+  /** @param queue Where time comes from; the shared one unless a test gives another. */
+  constructor(options: UntriedQueueOptions, queue: DeadlineQueue = deadlines) {
     this.#options = options;
+    this.#queue = queue;
   }
 
   get size(): number {
@@ -41,8 +43,7 @@ export class UntriedQueue implements Iterable<Call> {
 
   /** Adds a call that a worker has just refused, or has lost before it came. */
   add(call: Call): void {
-    this.#untilMs.delete(call);
-    this.#calls.add(call);
+    this.#unlimit(call);
     if (!this.#options.placement.untried(call, "ready")) this.#limit(call);
   }
 
@@ -54,17 +55,16 @@ export class UntriedQueue implements Iterable<Call> {
    */
   addUnnamed(call: Call): boolean {
     if (!this.#replacementDue(call)) return false;
-    if ((this.#untilMs.get(call) ?? Number.POSITIVE_INFINITY) <= deadlines.now()) return false;
-    this.#calls.add(call);
+    if ((this.#untilMs.get(call) ?? Number.POSITIVE_INFINITY) <= this.#queue.now()) return false;
     this.#limit(call);
     return true;
   }
 
   /** Takes a call out; one that is not here does no harm. */
   delete(call: Call): void {
-    if (!this.#calls.delete(call) || this.size > 0 || this.#check === undefined) return;
-    deadlines.cancel(this.#check);
-    this.#check = undefined;
+    const end = this.#calls.get(call);
+    if (end !== undefined) this.#queue.cancel(end);
+    this.#calls.delete(call);
   }
 
   /** Whether there is anybody to wait for. */
@@ -75,7 +75,7 @@ export class UntriedQueue implements Iterable<Call> {
   /** Members have changed, and none takes this call now: it waits on, or fails if nobody is left for it. */
   review(call: Call): void {
     if (!this.mayWait(call)) this.giveUp(call);
-    else if (this.#options.placement.untried(call, "ready")) this.#untilMs.delete(call);
+    else if (this.#options.placement.untried(call, "ready")) this.#unlimit(call);
     else this.#limit(call);
   }
 
@@ -88,7 +88,7 @@ export class UntriedQueue implements Iterable<Call> {
 
   /** The longest waiting first. The current call may be removed during iteration. */
   [Symbol.iterator](): Iterator<Call> {
-    return this.#calls.values();
+    return this.#calls.keys();
   }
 
   #replacementDue({ refusals }: Call): boolean {
@@ -97,24 +97,23 @@ export class UntriedQueue implements Iterable<Call> {
 
   /** Nobody is ready for it: from here on its time runs, unless it does already. */
   #limit(call: Call): void {
+    if (this.#calls.get(call) !== undefined) return;
     let untilMs = this.#untilMs.get(call);
     if (untilMs === undefined) {
-      untilMs = deadlines.now() + this.#options.timeoutMs;
+      untilMs = this.#queue.now() + this.#options.timeoutMs;
       this.#untilMs.set(call, untilMs);
     }
-    if (this.#check !== undefined && this.#check.atMs <= untilMs) return;
-    if (this.#check !== undefined) deadlines.cancel(this.#check);
-    this.#check = deadlines.add(untilMs, () => this.#checkAll());
+    this.#calls.set(
+      call,
+      this.#queue.add(untilMs, () => this.giveUp(call)),
+    );
   }
 
-  #checkAll(): void {
-    this.#check = undefined;
-    const now = deadlines.now();
-    for (const call of this.#calls) {
-      const untilMs = this.#untilMs.get(call);
-      if (untilMs === undefined) continue;
-      if (untilMs <= now) this.giveUp(call);
-      else this.#limit(call);
-    }
+  /** Somebody is ready for it: it waits for room, without limit. */
+  #unlimit(call: Call): void {
+    const end = this.#calls.get(call);
+    if (end !== undefined) this.#queue.cancel(end);
+    this.#untilMs.delete(call);
+    this.#calls.set(call, undefined);
   }
 }

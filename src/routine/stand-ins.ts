@@ -30,8 +30,8 @@ export function standInDefinition(candidate: object): RoutineDefinition | undefi
 
 /** A stand-in for a routine whose module is not loaded here. */
 export function standInFor(reference: RoutineReference): object {
-  const { id, module, generator } = reference;
-  return kept(clean, `${generator ? "*" : ""}${id} ${module ?? ""}`, () => {
+  const { id, module } = reference;
+  return kept(clean, keyOf(reference, module), () => {
     const body = (): never => {
       throw new RoutineNotFoundError(
         id,
@@ -44,8 +44,8 @@ export function standInFor(reference: RoutineReference): object {
 
 /** A stand-in for a routine that has come over a network. */
 export function taintedStandInFor(reference: RoutineReference): object {
-  const { id, generator } = reference;
-  return kept(tainted, `${generator ? "*" : ""}${id}`, () => {
+  const { id } = reference;
+  return kept(tainted, keyOf(reference, undefined), () => {
     const body = function (this: unknown, ...parameters: never[]): unknown {
       const exposed = workerRole()?.exposedBody?.(id);
       if (exposed !== undefined) return Reflect.apply(exposed, this, parameters);
@@ -56,6 +56,11 @@ export function taintedStandInFor(reference: RoutineReference): object {
     };
     return makeStandIn(reference, body, { module: undefined, tainted: true });
   });
+}
+
+/** One text for each reference: an identity of a tainted routine has no line breaks, nor has the URL of a module. */
+function keyOf({ id, generator }: RoutineReference, module: string | undefined): string {
+  return `${generator ? "generator" : "function"}\n${id}\n${module ?? ""}`;
 }
 
 function kept(standIns: Map<string, object>, key: string, make: () => object): object {

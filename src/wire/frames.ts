@@ -133,7 +133,7 @@ export interface Define {
   readonly location: string;
   /** Of a routine: what the caller's own one is. Absent: it does not say. */
   readonly origin?: RoutineOrigin | undefined;
-  /** Of a descriptor: it has come over a network. Default false. */
+  /** It has come over a network. Default false. */
   readonly tainted?: boolean | undefined;
 }
 

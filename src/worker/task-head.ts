@@ -64,13 +64,14 @@ export function judgeHead(
  */
 export function requestedRoutine(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
   const { connection } = session;
-  const marked = (head.flags & TaskFlag.Tainted) !== 0;
+  const define =
+    head.routineRef === 0 ? undefined : connection.definition(DefineKind.Routine, head.routineRef);
+  const marked = (head.flags & TaskFlag.Tainted) !== 0 || define?.tainted === true;
   const mayImport = !isTainted(connection.carrier, marked);
   if (head.routineRef === 0) {
     const id = head.callable();
     return id === undefined ? undefined : { id, location: "", mayImport, tainted: marked };
   }
-  const define = connection.definition(DefineKind.Routine, head.routineRef);
   if (define === undefined) return undefined;
   // Not the request of those that are not tainted, which may have found what is not exposed.
   if (marked) return { id: idOf(define), location: "", mayImport, tainted: marked };

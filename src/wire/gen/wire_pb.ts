@@ -993,7 +993,8 @@ export type Define = Message$1<"wool.runtime.protobuf.wire.Define"> & {
   origin?: RoutineOrigin | undefined;
 
   /**
-   * Proxy descriptors: it has come over a network, and reaches only what the worker's owner allows (feature 3).
+   * It has come over a network (feature 3). A proxy descriptor reaches only what the worker's owner allows;
+   * of a routine, for which a Task says so by a flag, only the identity counts.
    *
    * @generated from field: bool tainted = 101;
    */

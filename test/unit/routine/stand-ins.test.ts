@@ -52,6 +52,19 @@ for (const [what, first] of [
   });
 }
 
+test("a reference cannot pass for one of another identity or kind", () => {
+  const [generator, plain] = [true, false].map((generator) =>
+    processReferences.resolveRoutine({
+      id: generator ? "app/jobs.js#odd" : "*app/jobs.js#odd",
+      module: undefined,
+      generator,
+      tainted: true,
+    }),
+  ) as [AnyRoutine, AnyRoutine];
+
+  assert.deepEqual([generator.id, plain.id], ["app/jobs.js#odd", "*app/jobs.js#odd"]);
+});
+
 test("a tainted stand-in stays one with options, and is refused as a value like any routine bound to them", () => {
   const bound = resolve("app/jobs.js#bound", true).with({ timeout: 5 });
 

@@ -10,9 +10,19 @@ import { currentTask } from "../../../src/context/scope.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
 import { FEATURES } from "../../../src/session/limits.ts";
 import { Feature } from "../../../src/wire/features.ts";
+import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import type { IncomingTask } from "../../../src/worker/incoming-task.ts";
 import { eventually } from "../../support/eventually.ts";
-import { connect, helloWith, payloadOf, type TestWorkerOptions } from "../../support/protocol-peers.ts";
+import { rawClient } from "../../support/hostile/raw-peers.ts";
+import {
+  batchOf,
+  connect,
+  headOf,
+  helloWith,
+  payloadOf,
+  TestWorker,
+  type TestWorkerOptions,
+} from "../../support/protocol-peers.ts";
 
 const MODULE = "file:///etc/passwd.mjs";
 
@@ -187,6 +197,24 @@ test("a task whose routine is marked as tainted causes no import, and finds noth
     assert.equal(again, clean);
     assert.notEqual(marked, clean);
   }
+});
+
+test("a definition of a routine that says that it is tainted is taken as a marked task is", async () => {
+  const { bodies } = recorder();
+  const worker = new TestWorker(bodies);
+  const client = await rawClient(worker);
+  const define = { kind: 1, index: 1, value: Buffer.from("take"), location: MODULE, tainted: true };
+  client.inject(
+    batchOf((writer) => {
+      writer.define(define);
+      writer.task(1, headOf({ routineRef: 1, flags: TaskFlag.NextImplied }), payloadOf([]));
+    }),
+  );
+  await eventually(() => worker.requests.length === 1);
+
+  const { mayImport, tainted, location } = worker.requests[0] ?? {};
+  assert.deepEqual([mayImport, tainted, location], [false, true, ""]);
+  client.close();
 });
 
 test("a descriptor is believed only if it has come over local carriers alone", async () => {

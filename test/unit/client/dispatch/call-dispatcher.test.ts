@@ -14,12 +14,14 @@ import { isMerinoError } from "../../../../src/errors/merino-error.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { RoutineNotFoundError } from "../../../../src/errors/routine-not-found-error.ts";
+import type { TaskRefusedError } from "../../../../src/errors/task-refused-error.ts";
 import { TimeoutError } from "../../../../src/errors/timeout-error.ts";
 import { VersionError } from "../../../../src/errors/version-error.ts";
 import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
+import type { Routine } from "../../../../src/routine/routine-types.ts";
 import { ServerSession } from "../../../../src/session/server-session.ts";
 import type { ServerStream } from "../../../../src/session/server-stream.ts";
 import type { BatchWriter } from "../../../../src/wire/batch/writer.ts";
@@ -566,6 +568,35 @@ describe("CallDispatcher", () => {
 
     assert.ok(error instanceof RoutineNotFoundError);
     assert.equal(t.dispatcher.counts.failed, 1);
+  });
+
+  test("goes on to the next candidate with a tainted routine that a worker does not expose", async () => {
+    const nack = { code: NackCode.NOT_EXPOSED, reason: "hidden", retryAfterMs: 0, version: "" };
+    await using t = useDispatcher({ refusing: { a: nack } });
+    t.add("a", {});
+    await t.ready(1);
+    const standIn = processReferences.resolveRoutine({
+      id: "add",
+      module: undefined,
+      generator: false,
+      tainted: true,
+    }) as (...parameters: unknown[]) => Promise<unknown>;
+    const call = (): Promise<unknown> => (standIn as unknown as Routine<typeof add>).with({ pool: t })(1, 2);
+
+    const alone = (await rejection(call())) as TaskRefusedError;
+    const other = (await rejection(t.call("add", [1, 2]))) as TaskRefusedError;
+    t.add("b", { add });
+    await t.ready(2);
+    const sums = await Promise.all(Array.from({ length: 6 }, call));
+
+    assert.deepEqual(
+      [alone.refusal, sums, other.refusal],
+      ["NOT_EXPOSED", [3, 3, 3, 3, 3, 3], "NOT_EXPOSED"],
+    );
+    assert.equal(
+      t.worker("b").requests.every(({ tainted }) => tainted),
+      true,
+    );
   });
 
   test("sends nothing new to a worker that drains", async () => {

@@ -4,10 +4,11 @@
  * all has been judged before (`admission.ts`).
  */
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Member, Unreached } from "../members/member.ts";
 import type { MemberList } from "./member-list.ts";
-import { RememberedWorkers } from "./remembered-workers.ts";
+import { MAX_WAITING, RememberedWorkers } from "./remembered-workers.ts";
 
 /** How many places there are, and for whom first. */
 export interface PlacesOptions {
@@ -37,6 +38,7 @@ export class Places {
   readonly #changes: PlaceChanges;
   /** Those without a place: they get a freed one before any newcomer. */
   readonly #waiting = new RememberedWorkers();
+  #crowdTold = false;
 
   constructor(options: PlacesOptions, list: MemberList, changes: PlaceChanges) {
     this.#options = options;
@@ -63,7 +65,7 @@ export class Places {
   /** A worker that has not been a member gets a place, or waits for one behind all others. */
   arrive(worker: WorkerMetadata): void {
     if (this.#isFree() || this.#makeWay(worker)) this.#changes.admit(worker);
-    else this.#waiting.addLast(worker);
+    else if (!this.#waiting.addLast(worker)) this.#warnOfCrowd();
   }
 
   /** A worker that has been a member gets a place, or waits for one before newcomers. */
@@ -132,6 +134,16 @@ export class Places {
     this.#waiting.addReturning(youngest.metadata);
     this.#changes.dismiss(youngest);
     return true;
+  }
+
+  /** Said once: whoever comes from here on comes too late, too. */
+  #warnOfCrowd(): void {
+    if (this.#crowdTold) return;
+    this.#crowdTold = true;
+    warn(
+      "MERINO_DISCOVERY",
+      `A pool knows ${MAX_WAITING} workers that wait for one of its places, and remembers no more: further ones are not used, also if a place gets free. Raise its lease, or have workers that it is not to use announced elsewhere, in another namespace for instance`,
+    );
   }
 
   /** A member that was not reached becomes the last of those that wait. */

@@ -12,7 +12,7 @@ import type { Unreached } from "../members/member.ts";
  * The most workers that wait; those that return are not counted. A `StaticDiscovery` may name as many, all at once, and
  * any of them may be the only one that lives.
  */
-const MAX_WAITING = 10_000;
+export const MAX_WAITING = 10_000;
 /** How many of those that wait are told of. Each call that fails tells of them. */
 const MAX_TOLD = 1024;
 
@@ -54,15 +54,18 @@ export class RememberedWorkers {
   /**
    * Adds a worker behind those that wait. If there are too many, one that has not been tried takes the place of one that
    * was not reached; without any, and for one that was not reached itself, it does nothing.
+   *
+   * @returns Whether it is remembered.
    */
-  addLast(worker: WorkerMetadata, unreached?: Unreached): void {
+  addLast(worker: WorkerMetadata, unreached?: Unreached): boolean {
     if (this.#waiting.size >= MAX_WAITING) {
       const [unlikely] = unreached === undefined ? this.#unreached : [];
-      if (unlikely === undefined) return;
+      if (unlikely === undefined) return false;
       this.delete(unlikely);
     }
     this.#waiting.set(worker.uid, { worker, unreached });
     if (unreached !== undefined) this.#unreached.add(worker.uid);
+    return true;
   }
 
   /** Replaces the record of a remembered worker. One whose address has changed counts as not tried. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { Membership } from "../../../../src/client/membership/membership.ts";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
@@ -11,6 +11,7 @@ import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type MemoryCarrier, memoryPair } from "../../../support/memory-pair.ts";
 import { batchOf, helloWith } from "../../../support/protocol-peers.ts";
+import { useWarnings } from "../../../support/use-warnings.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
 /** What a test's peer says when it is connected to; a worker that says nothing never answers. */
@@ -402,6 +403,20 @@ describe("Membership", () => {
 
     assert.deepEqual(t.uids(), ["own", "a"]);
     assert.deepEqual(t.refused(), ["b capacity"]);
+  });
+
+  test("warns once of newcomers for whom there is no place among those that wait either, and says what to do", async () => {
+    using warnings = useWarnings();
+    using t = useMembership({ capacity: 1 });
+    for (let n = 0; n < 10_001; n++) t.see("worker-added", `w${n}`);
+    await setImmediate();
+    assert.deepEqual(warnings.codes, []);
+
+    for (const uid of ["late", "later"]) t.see("worker-added", uid);
+    await setImmediate();
+
+    assert.deepEqual(warnings.codes, ["MERINO_DISCOVERY"]);
+    assert.match(warnings.messages[0] ?? "", /10000 workers.*Raise its lease/);
   });
 
   test("meets its quorum once as many members are ready, and not while they are only connecting", async () => {

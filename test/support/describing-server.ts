@@ -2,9 +2,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";
 import { encodeWorkerMetadata } from "../../src/wire/messages/service-messages.ts";
 import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
+import { FOREIGN_METHODS, grpc } from "./foreign-grpc.ts";
 import { TYPESCRIPT_FLAGS } from "./typescript-flags.ts";
 import { workerMetadata } from "./worker-metadata.ts";
 
@@ -21,10 +21,9 @@ export async function serveDescription(
   port: number,
   record: WorkerMetadata,
 ): Promise<DescribingServer> {
-  const grpc = await loadGrpc();
   const server = new grpc.Server();
   server.addService(
-    { describe: GRPC_METHODS.describe },
+    { describe: FOREIGN_METHODS.describe },
     {
       describe(_call: unknown, respond: (error: null, bytes: Uint8Array) => void) {
         respond(null, encodeWorkerMetadata(served.record));

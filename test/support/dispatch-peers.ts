@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { decodeValue } from "../../src/codec/decode/decoder.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
-import type { RelaySink, RelayStatus } from "../../src/transport/listener/dispatch/answers.ts";
+import type { RelaySink } from "../../src/transport/listener/dispatch/answers.ts";
 import { DispatchRelay } from "../../src/transport/listener/dispatch/relay.ts";
 import type { RelayChannel } from "../../src/transport/listener/dispatch/session.ts";
+import type { CallStatus } from "../../src/transport/listener/server-call.ts";
 import { RequestSchema, type Response, ResponseSchema, type TaskSchema } from "../../src/wire/gen/wire_pb.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import { eventually } from "./eventually.ts";
@@ -23,14 +24,14 @@ import {
 export class RecordedSink implements RelaySink {
   readonly responses: Uint8Array[] = [];
   /** How the stream ended, each time it did; more than one is an error of the relay. */
-  readonly ends: (RelayStatus | "ok")[] = [];
+  readonly ends: (CallStatus | "ok")[] = [];
 
   response(bytes: Uint8Array): void {
     assert.equal(this.ends.length, 0, "a response after the end");
     this.responses.push(Uint8Array.from(bytes));
   }
 
-  end(status?: RelayStatus): void {
+  end(status?: CallStatus): void {
     this.ends.push(status ?? "ok");
   }
 

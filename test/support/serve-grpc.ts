@@ -1,8 +1,8 @@
 /** A gRPC server in the test's own process that stands in for a worker's listener. */
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
-import { GRPC_METHODS, loadGrpc } from "../../src/transport/grpc/service.ts";
 import { eventually } from "./eventually.ts";
+import { FOREIGN_METHODS, grpc } from "./foreign-grpc.ts";
 
 /** What a unary call answers: bytes, or the code and text of a refusal. */
 export type UnaryAnswer = Uint8Array | { readonly code: number; readonly details: string };
@@ -35,7 +35,6 @@ export interface ServedGrpc extends AsyncDisposable {
 
 /** Starts the server on a port of 127.0.0.1, or on the Unix socket of a `unix:` address. */
 export async function serveGrpc(handlers: GrpcHandlers = {}, address = "127.0.0.1:0"): Promise<ServedGrpc> {
-  const grpc = await loadGrpc();
   const server = new grpc.Server({
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
@@ -53,7 +52,7 @@ export async function serveGrpc(handlers: GrpcHandlers = {}, address = "127.0.0.
       else reply(given);
     };
   server.addService(
-    { ...GRPC_METHODS },
+    { ...FOREIGN_METHODS },
     {
       session(stream: ServerSessionStream) {
         sessions.push(stream);

@@ -10,24 +10,16 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ChildMessage } from "../../process/worker.ts";
-import { loadGrpc } from "../../transport/grpc/service.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
-import { type GrpcListener, type GrpcPeer, listenGrpc } from "../../transport/listener/listen.ts";
+import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
 import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
+import type { GrpcPeer } from "../../transport/listener/server-call.ts";
 import { relaySession } from "../../transport/listener/session-relay.ts";
-import { StreamGuard } from "../../transport/listener/stream-guard.ts";
-import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { idleMsIn } from "../../worker/activity.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
 /** How long the main thread may take to end the worker, beyond the time granted to calls. */
 const STOP_GRACE_MS = 5_000;
-
-/** Sessions that callers may have open, beside calls of one stream each. */
-const MAX_SESSIONS = 4_096;
-
-/** How long a new stream may stay silent. */
-const GREETING_MS = 10_000;
 
 const main = parentPort;
 if (main === null) throw new Error("The listener thread is started by a worker, never by hand");
@@ -72,15 +64,6 @@ function stop(graceSeconds: number): void {
 
 async function serve(): Promise<GrpcListener> {
   const { host, port, controlPath, channel, maxBatchBytes, activity } = init;
-  const grpc = await loadGrpc();
-  // The library prints errors that it also returns, and faults that concern only a peer.
-  if (process.env.GRPC_VERBOSITY === undefined && process.env.GRPC_NODE_VERBOSITY === undefined) {
-    grpc.setLogVerbosity(grpc.logVerbosity.NONE);
-  }
-  const guard = new StreamGuard({
-    maxStreams: MAX_SESSIONS + 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
-    greetingMs: GREETING_MS,
-  });
   return listenGrpc({
     host,
     port,
@@ -88,12 +71,8 @@ async function serve(): Promise<GrpcListener> {
     channel,
     maxBatchBytes,
     handlers: {
-      session: (stream, peer) => {
-        if (guard.admit(stream)) relaySession(stream, connect(peer), { maxBatchBytes });
-      },
-      dispatch: (stream, peer) => {
-        if (guard.admit(stream)) relayDispatch(stream, connect(peer), () => new grpc.Metadata());
-      },
+      session: (call) => relaySession(call, connect(call.peer)),
+      dispatch: (call) => relayDispatch(call, connect(call.peer)),
       idleSeconds: () => idleMsIn(activity) / 1000,
       describe: () => record.promise,
       stop,

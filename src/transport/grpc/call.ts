@@ -6,7 +6,8 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader }
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import type { GrpcEnd } from "./error-from-status.ts";
-import { GRPC_PREFIX_BYTES, GrpcMessageReader } from "./message-reader.ts";
+import { GrpcMessageReader } from "./message-reader.ts";
+import { writeGrpcMessage } from "./message-writer.ts";
 import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
 
 /** What a call tells its owner. */
@@ -30,8 +31,6 @@ export interface GrpcCallConnection {
 /** HTTP/2's codes for resetting a stream. */
 const NO_ERROR = 0;
 const CANCEL = 8;
-/** Up to here one copy is cheaper than writing two pieces. */
-const COPIED_BYTES = 4_096;
 const MAX_DETAILS = 1_000;
 
 /** One call. */
@@ -85,22 +84,7 @@ export class GrpcCall {
   send(first: Uint8Array, second?: Uint8Array): boolean {
     const stream = this.#stream;
     if (!stream.writable) return true; // its end is on the way; the owner is told there
-    const length = first.length + (second?.length ?? 0);
-    if (length <= COPIED_BYTES) {
-      const message = Buffer.allocUnsafe(GRPC_PREFIX_BYTES + length);
-      writePrefix(message, length);
-      message.set(first, GRPC_PREFIX_BYTES);
-      if (second !== undefined) message.set(second, GRPC_PREFIX_BYTES + first.length);
-      return stream.write(message);
-    }
-    const prefix = Buffer.allocUnsafe(GRPC_PREFIX_BYTES);
-    writePrefix(prefix, length);
-    stream.cork();
-    stream.write(prefix);
-    let more = stream.write(first);
-    if (second !== undefined) more = stream.write(second);
-    stream.uncork();
-    return more;
+    return writeGrpcMessage(stream, first, second);
   }
 
   /** Reads nothing more, or goes on; HTTP/2's own flow control then stops the peer. */
@@ -162,11 +146,6 @@ export class GrpcCall {
       return "it answers with HTTP, not with gRPC";
     return undefined;
   }
-}
-
-function writePrefix(bytes: Buffer, length: number): void {
-  bytes[0] = 0; // not compressed
-  bytes.writeUInt32BE(length, 1);
 }
 
 /** Decodes percent-encoded UTF-8, for people; text that is not properly encoded is shown as it is. */

@@ -7,6 +7,7 @@ import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { version } from "../../wire/version.ts";
@@ -41,6 +42,10 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
  * that what has arrived meanwhile is read before the peer is judged.
  */
 const PROBE_PARTS = 10;
+/** HTTP/2's code for the end of a connection in good order. */
+const NO_ERROR = 0;
+/** The most that is kept of what a peer says at the end of a connection. */
+const MAX_REASON_BYTES = 500;
 /** gRPC takes at most eight digits. */
 const MAX_GRPC_TIMEOUT = 99_999_999;
 
@@ -71,8 +76,16 @@ export class GrpcChannel implements GrpcCallConnection {
       timeMs: options.keepaliveTimeMs ?? DEFAULT_CHANNEL_OPTIONS.keepaliveTime,
       timeoutMs: options.keepaliveTimeoutMs ?? DEFAULT_CHANNEL_OPTIONS.keepaliveTimeout,
     };
-    session.on("goaway", () => {
+    session.on("goaway", (code, _lastStream, data: Uint8Array | undefined) => {
       this.#leaving = true;
+      // A peer that ends the connection for a reason says it: too many connections, for example.
+      if (code !== NO_ERROR && data !== undefined && data.length > 0) {
+        fail(
+          new Error(
+            `it refuses the connection: ${shownBriefly(Buffer.from(data).toString("utf8", 0, MAX_REASON_BYTES))}`,
+          ),
+        );
+      }
     });
     const fail = (error: Error): void => {
       this.#error ??= error;

@@ -20,6 +20,7 @@ export class GrpcMessageReader {
   /** A message whose end has not come yet. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
+  #tooLong = false;
 
   /** @param maxBytes Longest message taken. */
   constructor(maxBytes: number, sink: GrpcMessageSink) {
@@ -30,6 +31,16 @@ export class GrpcMessageReader {
   /** Whether the last message has come to its end. */
   get complete(): boolean {
     return this.#partial === undefined && this.#prefixBytes === 0;
+  }
+
+  /** Whether {@link read} has thrown because a message is longer than the limit. */
+  get tooLong(): boolean {
+    return this.#tooLong;
+  }
+
+  /** Bytes of a message whose end has not come yet. */
+  get heldBytes(): number {
+    return this.#partial === undefined ? 0 : this.#partialBytes;
   }
 
   /**
@@ -74,6 +85,7 @@ export class GrpcMessageReader {
     if (bytes[at] !== 0) throw new ProtocolError("Cannot read a gRPC message: it is compressed, or none");
     const length = bytes.readUInt32BE(at + 1);
     if (length > this.#maxBytes) {
+      this.#tooLong = true;
       throw new ProtocolError(
         `Cannot read a gRPC message of ${length} bytes: this side takes at most ${this.#maxBytes} here`,
       );

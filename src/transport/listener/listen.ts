@@ -1,39 +1,30 @@
 /**
- * The gRPC server of a worker: one listener for the network and one on a Unix socket, whose directory only this
- * user can enter and over which alone the worker may be told to stop. It hands out streams of raw bytes and
- * answers the unary calls from its handlers; it does not look into a batch.
+ * The gRPC service of a worker: one server for the network and one on a Unix socket, whose directory only this
+ * user can enter and over which alone the worker may be told to stop. It hands out calls that carry raw bytes and
+ * answers the unary ones from its handlers; it does not look into a batch.
  */
 
 import { lookup } from "node:dns/promises";
 import { chmodSync } from "node:fs";
 import { isIP } from "node:net";
-import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
-import { GRPC_METHODS, type Grpc, loadGrpc } from "../grpc/service.ts";
+import { GRPC_METHODS } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import { assertSocketPath } from "../unix/assert-socket-path.ts";
+import { ConnectionGuard } from "./connection-guard.ts";
+import { GrpcServer, type GrpcServerOptions } from "./server.ts";
+import type { CallStatus, ServerCall, ServerCallEvents, ServerMethod } from "./server-call.ts";
+import { StreamGuard } from "./stream-guard.ts";
 
-/** One `session` or `dispatch` call. */
-export type GrpcServerStream = ServerDuplexStream<Buffer, Uint8Array>;
-
-/** Who is at the other end of a stream. */
-export interface GrpcPeer {
-  /** Whether it came over the Unix socket. */
-  readonly local: boolean;
-  /** Its address, for messages. */
-  readonly description: string;
-}
-
-/** The worker's side of a gRPC server. */
+/** What a worker does for its callers. */
 export interface GrpcHandlers {
-  /** Takes a stream; called in the turn in which it was opened. */
-  session(stream: GrpcServerStream, peer: GrpcPeer): void;
-  dispatch(stream: GrpcServerStream, peer: GrpcPeer): void;
+  /** Takes a call, at its first message. */
+  session(call: ServerCall): ServerCallEvents;
+  dispatch(call: ServerCall): ServerCallEvents;
   /** Seconds for which the worker has had nothing to do; 0 while it has. */
   idleSeconds(): number;
   /** The worker's record as bytes. */
@@ -76,6 +67,8 @@ export interface GrpcListener {
 
 /** How many bytes the envelope of a `dispatch` adds to its payload at most. */
 const ENVELOPE_BYTES = 64 * 1024;
+/** The longest request of a unary call: a number, or nothing. */
+const MAX_UNARY_BYTES = 4 * 1024;
 /** Room for unary calls and sessions beside the calls on one connection. */
 const SPARE_STREAMS = 16;
 const MAX_INT32 = 0x7fffffff;
@@ -84,6 +77,18 @@ const MAX_INT32 = 0x7fffffff;
  * worker answers in a thread of its own; a caller answers in its only one, which its program may block.
  */
 const CALLER_PATIENCE = 10;
+/** Sessions that callers may have open, beside calls of one stream each. */
+const MAX_SESSIONS = 4_096;
+/** How long a new connection or stream may stay silent. */
+const GREETING_MS = 10_000;
+/** How long a connection may stay without a call; twice as long as our own callers keep one. */
+const IDLE_MS = 120_000;
+/** Bytes that a caller may have under way to this side, for each stream. */
+const WINDOW_BYTES = 256 * 1024;
+const MAX_CONNECTIONS = 2_048;
+const MAX_PER_ADDRESS = 1_024;
+const WASTED_BURST = 2_000;
+const WASTED_PER_SECOND = 500;
 
 const NO_STOP =
   "Cannot stop the worker over an unverified connection: it takes this over its control socket, on its own host; stop it there, or end its process";
@@ -98,110 +103,152 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
   const { host, port, controlPath } = options;
   assertSocketPath(controlPath);
   const address = await resolveHost(host);
-  const grpc = await loadGrpc();
-  const network = createServer(grpc, options, { local: false });
-  const control = createServer(grpc, options, { local: true });
+  const streams = new StreamGuard({
+    maxStreams: MAX_SESSIONS + maxStreams(options),
+    greetingMs: GREETING_MS,
+  });
+  const network = await GrpcServer.listen(
+    { host: address, port },
+    { ...serverOptions(options, { local: false }), streams, guard: guardOf(MAX_PER_ADDRESS) },
+  ).catch((error: unknown) => {
+    throw explainBindError(error, { host, port });
+  });
   try {
-    const bound = await bind(grpc, network, `${bracketed(address)}:${port}`).catch((error: unknown) => {
-      throw explainBindError(error, { host, port });
-    });
-    await bind(grpc, control, `unix:${controlPath}`);
+    const control = await GrpcServer.listen(
+      { path: controlPath },
+      {
+        ...serverOptions(options, { local: true }),
+        streams,
+        guard: guardOf(MAX_CONNECTIONS),
+        local: `unix:${controlPath}`,
+      },
+    );
     // Besides the directory's own mode, which is the boundary.
     chmodSync(controlPath, 0o600);
     let closing: Promise<void> | undefined;
     return {
       host: address,
-      port: bound,
+      port: network.port,
       close(graceMs) {
-        closing ??= Promise.all([shutDown(network, graceMs), shutDown(control, graceMs)]).then(() => {});
+        closing ??= Promise.all([network.close(graceMs), control.close(graceMs)]).then(() => {});
         return closing;
       },
     };
   } catch (error) {
-    network.forceShutdown();
-    control.forceShutdown();
+    await network.close(0);
     throw error;
   }
 }
 
-function createServer(
-  grpc: Grpc,
+function guardOf(maxPerAddress: number): ConnectionGuard {
+  return new ConnectionGuard({
+    maxConnections: MAX_CONNECTIONS,
+    maxPerAddress,
+    wastedBurst: WASTED_BURST,
+    wastedPerSecond: WASTED_PER_SECOND,
+  });
+}
+
+function serverOptions(
   options: GrpcListenOptions,
   { local }: { readonly local: boolean },
-): Server {
-  const { handlers } = options;
+): Omit<GrpcServerOptions, "streams" | "guard"> {
   const channel = { ...DEFAULT_CHANNEL_OPTIONS, ...options.channel };
-  const server = new grpc.Server({
-    "grpc.max_receive_message_length": Math.min(
-      MAX_INT32,
-      Math.max(options.maxBatchBytes, channel.maxMessageSize + ENVELOPE_BYTES),
-    ),
-    // The session knows from the peer's Hello how large a message the peer takes.
-    "grpc.max_send_message_length": -1,
-    "grpc.max_concurrent_streams": Math.min(MAX_INT32, 2 * channel.maxConcurrentCalls + SPARE_STREAMS),
-    "grpc.keepalive_time_ms": channel.keepaliveTime,
-    "grpc.keepalive_timeout_ms": Math.min(MAX_INT32, CALLER_PATIENCE * channel.keepaliveTimeout),
-  });
-  const peer = (stream: GrpcServerStream): GrpcPeer => ({
-    local,
-    description: local ? `unix:${options.controlPath}` : stream.getPeer(),
-  });
-  server.addService(GRPC_METHODS_AS_SERVICE, {
-    session: (stream: GrpcServerStream) => handlers.session(stream, peer(stream)),
-    dispatch: (stream: GrpcServerStream) => handlers.dispatch(stream, peer(stream)),
-    idle: (_call: Unary, reply: Reply) => reply(null, encodeIdleTime(handlers.idleSeconds())),
-    describe: (_call: Unary, reply: Reply) => {
-      handlers.describe().then(
-        (record) => reply(null, record),
-        (error: unknown) => reply({ code: GrpcStatus.UNAVAILABLE, details: errorText(error) }),
-      );
-    },
-    stop: (call: Unary, reply: Reply) => {
-      if (!local) {
-        reply({ code: GrpcStatus.PERMISSION_DENIED, details: NO_STOP });
-        return;
-      }
-      let seconds: number;
-      try {
-        seconds = decodeStopRequest(call.request);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        reply({ code: GrpcStatus.INVALID_ARGUMENT, details: error.message });
-        return;
-      }
-      reply(null, EMPTY);
-      handlers.stop(seconds < 0 ? Number.POSITIVE_INFINITY : seconds);
-    },
-  });
-  return server;
+  return {
+    methods: methodsOf(options, { local }),
+    maxStreams: maxStreams(options),
+    windowBytes: WINDOW_BYTES,
+    keepaliveTimeMs: channel.keepaliveTime,
+    keepaliveTimeoutMs: CALLER_PATIENCE * channel.keepaliveTimeout,
+    greetingMs: GREETING_MS,
+    idleMs: IDLE_MS,
+  };
 }
 
-type Unary = ServerUnaryCall<Buffer, Uint8Array>;
-type Reply = sendUnaryData<Uint8Array>;
+/** The largest number of streams on one connection. */
+function maxStreams({ channel }: GrpcListenOptions): number {
+  const calls = channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls;
+  return Math.min(MAX_INT32, 2 * calls + SPARE_STREAMS);
+}
+
+function methodsOf(
+  { handlers, channel, maxBatchBytes }: GrpcListenOptions,
+  { local }: { readonly local: boolean },
+): ReadonlyMap<string, ServerMethod> {
+  const maxMessageBytes = channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize;
+  const { session, dispatch, idle, describe, stop } = GRPC_METHODS;
+  return new Map<string, ServerMethod>([
+    [session.path, { maxMessageBytes: maxBatchBytes, open: (call) => handlers.session(call) }],
+    [
+      dispatch.path,
+      {
+        maxMessageBytes: Math.min(MAX_INT32, maxMessageBytes + ENVELOPE_BYTES),
+        open: (call) => handlers.dispatch(call),
+      },
+    ],
+    [idle.path, unary(() => encodeIdleTime(handlers.idleSeconds()))],
+    [
+      describe.path,
+      unary(() =>
+        handlers.describe().catch((error: unknown) => {
+          return { code: GrpcStatus.UNAVAILABLE, details: errorText(error) };
+        }),
+      ),
+    ],
+    [stop.path, unary((request) => answerStop(request, handlers, { local }))],
+  ]);
+}
+
+/** A method of one request and one answer: bytes, or the status that stands for them. A promise of one never rejects. */
+function unary(
+  answer: (request: Uint8Array) => Uint8Array | CallStatus | Promise<Uint8Array | CallStatus>,
+): ServerMethod {
+  return {
+    maxMessageBytes: MAX_UNARY_BYTES,
+    open(call) {
+      let request: Uint8Array | undefined;
+      return {
+        message(bytes, start, end) {
+          if (request !== undefined) call.end({ code: GrpcStatus.UNIMPLEMENTED, details: TOO_MANY_REQUESTS });
+          request = bytes.subarray(start, end);
+        },
+        drain() {},
+        halfClosed() {
+          if (request === undefined) return; // a call is opened by its first message
+          const answered = answer(request);
+          if (answered instanceof Promise) void answered.then((later) => give(call, later));
+          else give(call, answered);
+        },
+        closed() {},
+      };
+    },
+  };
+}
+
+function give(call: ServerCall, answer: Uint8Array | CallStatus): void {
+  if (!(answer instanceof Uint8Array)) return call.end(answer);
+  call.send(answer);
+  call.end();
+}
+
+function answerStop(
+  request: Uint8Array,
+  handlers: GrpcHandlers,
+  { local }: { readonly local: boolean },
+): Uint8Array | CallStatus {
+  if (!local) return { code: GrpcStatus.PERMISSION_DENIED, details: NO_STOP };
+  try {
+    const seconds = decodeStopRequest(request);
+    handlers.stop(seconds < 0 ? Number.POSITIVE_INFINITY : seconds);
+    return EMPTY;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { code: GrpcStatus.INVALID_ARGUMENT, details: error.message };
+  }
+}
 
 const EMPTY = new Uint8Array(0);
-
-const GRPC_METHODS_AS_SERVICE = { ...GRPC_METHODS };
-
-function bind(grpc: Grpc, server: Server, target: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, grpc.ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) resolve(port);
-      else reject(error);
-    });
-  });
-}
-
-/** Ends a server: the calls under way first, then its connections. */
-function shutDown(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const force = deadlines.after(graceMs, () => server.forceShutdown());
-    server.tryShutdown(() => {
-      deadlines.cancel(force);
-      resolve();
-    });
-  });
-}
+const TOO_MANY_REQUESTS = "The call takes one request";
 
 async function resolveHost(host: string): Promise<string> {
   if (isIP(host) !== 0) return host;
@@ -213,17 +260,11 @@ async function resolveHost(host: string): Promise<string> {
   });
 }
 
-function bracketed(address: string): string {
-  return isIP(address) === 6 ? `[${address}]` : address;
-}
-
-/** The library reports the system's error as part of a sentence. */
 function explainBindError(
   error: unknown,
   { host, port }: { readonly host: string; readonly port: number },
 ): unknown {
-  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL|EINVAL)\b/.exec(errorText(error))?.[1];
-  switch (code) {
+  switch ((error as NodeJS.ErrnoException).code) {
     case "EADDRINUSE":
       return new InvalidOptionError("port", {
         value: port,

@@ -1,11 +1,10 @@
 /**
- * Limits how many streams callers may have open, and ends a stream that sends no first message in time. It does not
- * look at what is sent.
+ * Limits how many streams callers may have open over all connections, and ends a stream that sends no first message in
+ * time. It does not look at what is sent.
  */
-
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
-import type { GrpcServerStream } from "./listen.ts";
+import type { CallStatus } from "./server-call.ts";
 
 /** What a guard allows. */
 export interface StreamGuardOptions {
@@ -13,6 +12,14 @@ export interface StreamGuardOptions {
   readonly maxStreams: number;
   /** How long a stream may be open without a first message, in milliseconds. */
   readonly greetingMs: number;
+}
+
+/** One stream that was let in. */
+export interface StreamPermit {
+  /** Its first message has come. Idempotent. */
+  greeted(): void;
+  /** It is over. Called exactly once. */
+  closed(): void;
 }
 
 /** Lets streams in. One for a server. */
@@ -33,28 +40,24 @@ export class StreamGuard {
   }
 
   /**
-   * Accepts a new stream, or ends it with RESOURCE_EXHAUSTED when there are too many. One that stays silent is ended
-   * with DEADLINE_EXCEEDED later. Call it synchronously when the stream arrives, or it may miss the first message.
+   * Judges a new stream.
    *
-   * @returns Whether it may go on.
+   * @param end Ends the stream, should it stay silent.
+   * @returns A permit, or `undefined` if there are too many.
    */
-  admit(stream: GrpcServerStream): boolean {
+  admit(end: (status: CallStatus) => void): StreamPermit | undefined {
     const { maxStreams, greetingMs } = this.#options;
-    if (this.#open >= maxStreams) {
-      const details = `This worker already has ${maxStreams} streams; nothing was started. Try again later, or another worker`;
-      stream.emit("error", { code: GrpcStatus.RESOURCE_EXHAUSTED, details });
-      return false;
-    }
+    if (this.#open >= maxStreams) return undefined;
     this.#open += 1;
-    const silence = this.#queue.after(greetingMs, () => {
-      const details = `No message within ${greetingMs} ms`;
-      stream.emit("error", { code: GrpcStatus.DEADLINE_EXCEEDED, details });
-    });
-    stream.once("data", () => this.#queue.cancel(silence));
-    stream.once("close", () => {
-      this.#queue.cancel(silence);
-      this.#open -= 1;
-    });
-    return true;
+    const silence = this.#queue.after(greetingMs, () =>
+      end({ code: GrpcStatus.DEADLINE_EXCEEDED, details: `No message within ${greetingMs} ms` }),
+    );
+    return {
+      greeted: () => this.#queue.cancel(silence),
+      closed: () => {
+        this.#queue.cancel(silence);
+        this.#open -= 1;
+      },
+    };
   }
 }

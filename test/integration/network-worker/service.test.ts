@@ -4,12 +4,12 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { WorkerProxy } from "merino";
-import { GRPC_METHODS, type GrpcMethod, loadGrpc } from "../../../src/transport/grpc/service.ts";
 import { requestStop, workerIdleTime } from "../../../src/transport/grpc/unary.ts";
 import { controlSocketPath } from "../../../src/transport/unix/socket-path.ts";
 import { decodeWorkerMetadata, encodeStopRequest } from "../../../src/wire/messages/service-messages.ts";
 import { version } from "../../../src/wire/version.ts";
 import { eventually } from "../../support/eventually.ts";
+import { FOREIGN_METHODS, type ForeignMethod, grpc } from "../../support/foreign-grpc.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { batchOf, helloWith } from "../../support/protocol-peers.ts";
 import { hidden } from "./fixtures/hidden-routines.ts";
@@ -24,7 +24,7 @@ test("describe gives a network worker's whole record", async () => {
   await using started = await startNetworkWorker({ maxConcurrentCalls: 7, maxMessageSize: 1_000_000 });
   await using client = await rawClient(started.metadata.address);
 
-  const record = decodeWorkerMetadata(await client.unary(GRPC_METHODS.describe, new Uint8Array(0)));
+  const record = decodeWorkerMetadata(await client.unary(FOREIGN_METHODS.describe, new Uint8Array(0)));
 
   const { options, ...rest } = record as typeof started.metadata;
   const { options: stated, ...expected } = started.metadata;
@@ -61,7 +61,7 @@ test("stop over TCP is refused, and the worker goes on", async () => {
   await using proxy = await WorkerProxy.open({ workers: [started.remote] });
 
   const error = await client
-    .unary(GRPC_METHODS.stop, encodeStopRequest(0))
+    .unary(FOREIGN_METHODS.stop, encodeStopRequest(0))
     .catch((caught: unknown) => caught);
 
   assert.equal((error as ServiceError).code, CODE.PERMISSION_DENIED);
@@ -178,7 +178,7 @@ interface Ended {
 }
 
 interface RawClient extends AsyncDisposable {
-  unary(method: GrpcMethod, request: Uint8Array): Promise<Buffer>;
+  unary(method: ForeignMethod, request: Uint8Array): Promise<Buffer>;
   /** Sends one message and waits for the end of the stream. */
   session(first: Uint8Array): Promise<Ended>;
   dispatch(first: Uint8Array): Promise<Ended>;
@@ -186,12 +186,11 @@ interface RawClient extends AsyncDisposable {
 
 /** A gRPC client that knows nothing of the protocol. */
 async function rawClient(address: string): Promise<RawClient> {
-  const grpc = await loadGrpc();
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.max_send_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
   });
-  const stream = (method: GrpcMethod, first: Uint8Array): Promise<Ended> =>
+  const stream = (method: ForeignMethod, first: Uint8Array): Promise<Ended> =>
     new Promise((resolve) => {
       const call: ClientDuplexStream<Uint8Array, Buffer> = client.makeBidiStreamRequest(
         method.path,
@@ -217,8 +216,8 @@ async function rawClient(address: string): Promise<RawClient> {
           },
         );
       }),
-    session: (first) => stream(GRPC_METHODS.session, first),
-    dispatch: (first) => stream(GRPC_METHODS.dispatch, first),
+    session: (first) => stream(FOREIGN_METHODS.session, first),
+    dispatch: (first) => stream(FOREIGN_METHODS.dispatch, first),
     async [Symbol.asyncDispose]() {
       client.close();
     },

@@ -11,26 +11,17 @@ import type { HeadMismatch } from "../../../wire/head-mismatch.ts";
 import { encodeAck } from "../../../wire/messages/ack.ts";
 import { encodeNack } from "../../../wire/messages/nack.ts";
 import { ResponseTag } from "../../../wire/tags.ts";
-import type { GrpcStatus } from "../../grpc/status-codes.ts";
+import type { CallStatus } from "../server-call.ts";
 import { responseOf } from "./bytes.ts";
 import type { DispatchCaller } from "./requests.ts";
 import type { ResponseCursor } from "./response-cursor.ts";
-
-/** How a `dispatch` stream ends when not with status OK. */
-export interface RelayStatus {
-  readonly code: GrpcStatus;
-  /** For people. */
-  readonly details: string;
-  /** Trailers. */
-  readonly metadata?: Record<string, string>;
-}
 
 /** The caller's side of the stream. */
 export interface RelaySink {
   /** @param bytes One `Response`; may be a view of the batch it came in. */
   response(bytes: Uint8Array): void;
   /** Ends the stream, with status OK unless another is given. Called once; nothing follows. */
-  end(status?: RelayStatus): void;
+  end(status?: CallStatus): void;
 }
 
 /** The answers on one stream. */
@@ -101,7 +92,7 @@ export class DispatchAnswers {
   }
 
   /** Ends the stream, unless it has ended. */
-  end(status?: RelayStatus): void {
+  end(status?: CallStatus): void {
     if (this.#ended) return;
     this.#ended = true;
     if (status === undefined) this.#sink.end();

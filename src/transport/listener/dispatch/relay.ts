@@ -14,7 +14,8 @@ import { decodeReset } from "../../../wire/messages/reset.ts";
 import { FrameTag, RequestTag, ResponseTag } from "../../../wire/tags.ts";
 import { NOT_STARTED_TRAILER } from "../../grpc/service.ts";
 import { GrpcStatus } from "../../grpc/status-codes.ts";
-import { DispatchAnswers, type RelaySink, type RelayStatus } from "./answers.ts";
+import type { CallStatus } from "../server-call.ts";
+import { DispatchAnswers, type RelaySink } from "./answers.ts";
 import { fieldHead, requestFrame, STREAM } from "./bytes.ts";
 import { FrameCursor } from "./frame-cursor.ts";
 import { DispatchRequests } from "./requests.ts";
@@ -242,13 +243,13 @@ export class DispatchRelay {
   }
 
   /** The task is over, or nothing can be heard of it any more. */
-  #finish(status?: RelayStatus): void {
+  #finish(status?: CallStatus): void {
     this.#answers.end(status);
     this.#session.close();
   }
 }
 
 /** A status with the proof that the task has not been started. */
-function notStarted(code: GrpcStatus, details: string): RelayStatus {
+function notStarted(code: GrpcStatus, details: string): CallStatus {
   return { code, details, metadata: { [NOT_STARTED_TRAILER]: "1" } };
 }

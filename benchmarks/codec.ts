@@ -2,14 +2,17 @@
  * How long do values take to become bytes and values again? Compares the codec with `v8.serialize` and
  * with msgpackr's structured-clone mode, with and without its records, in one process and interleaved.
  *
- * Run: `node --import tsx benchmarks/codec.ts [--json]`. Figures are microseconds per value, the best of
- * several rounds.
+ * Run with `npm run bench:codec`, options `-- --quick --json`. Figures are microseconds per value, the best of several
+ * rounds. It has no targets.
  */
 import { deserialize, serialize } from "node:v8";
 import { Packr } from "msgpackr";
 import { decodeValue } from "../src/codec/decode/decoder.ts";
 import { encodeValue } from "../src/codec/encode/encoder.ts";
 import type { References } from "../src/codec/references.ts";
+import { BenchmarkError } from "./support/benchmark-error.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
+import { type BenchmarkResult, runBenchmark } from "./support/run.ts";
 
 interface Codec {
   readonly name: string;
@@ -29,6 +32,8 @@ interface Figure {
 
 const ROUNDS = 7;
 const ROUND_MS = 40;
+const QUICK_ROUNDS = 2;
+const QUICK_ROUND_MS = 5;
 
 const references: References = {
   describeRoutine: () => undefined,
@@ -95,18 +100,18 @@ function size(message: unknown): number {
 }
 
 /** Runs for a while and gives the microseconds per run. */
-function time(action: () => unknown): number {
+function time(action: () => unknown, roundMs: number): number {
   let runs = 1;
   for (;;) {
     const start = performance.now();
     for (let run = 0; run < runs; run++) action();
     const elapsedMs = performance.now() - start;
-    if (elapsedMs >= ROUND_MS) return (elapsedMs * 1_000) / runs;
-    runs *= elapsedMs < ROUND_MS / 10 ? 4 : 2;
+    if (elapsedMs >= roundMs) return (elapsedMs * 1_000) / runs;
+    runs *= elapsedMs < roundMs / 10 ? 4 : 2;
   }
 }
 
-function measure(): Figure[] {
+function measure(rounds: number, roundMs: number): Figure[] {
   const figures: Figure[] = [];
   for (const [value, input] of Object.entries(values)) {
     const rows = codecs.map((codec) => ({
@@ -115,15 +120,15 @@ function measure(): Figure[] {
       encodeUs: Number.POSITIVE_INFINITY,
       decodeUs: Number.POSITIVE_INFINITY,
     }));
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const row of rows) {
         row.encodeUs = Math.min(
           row.encodeUs,
-          time(() => row.codec.encode(input)),
+          time(() => row.codec.encode(input), roundMs),
         );
         row.decodeUs = Math.min(
           row.decodeUs,
-          time(() => row.codec.decode(row.message)),
+          time(() => row.codec.decode(row.message), roundMs),
         );
       }
     }
@@ -134,15 +139,26 @@ function measure(): Figure[] {
   return figures;
 }
 
-const figures = measure();
-if (process.argv.includes("--json")) {
-  console.log(JSON.stringify({ node: process.version, unit: "µs", figures }));
-} else {
-  console.log(`Node ${process.version}, µs per value, best of ${ROUNDS} rounds`);
-  for (const { value, codec, encodeUs, decodeUs, bytes } of figures) {
-    const columns = [encodeUs.toFixed(2), decodeUs.toFixed(2), String(bytes)].map((text) =>
-      text.padStart(10),
-    );
-    console.log(`${value.padEnd(24)}${codec.padEnd(22)}${columns.join("")}`);
-  }
+async function measureCodec({ quick, check }: BenchmarkOptions): Promise<BenchmarkResult> {
+  if (check) throw new BenchmarkError("This benchmark has no targets, so there is nothing for --check");
+  const figures = quick ? measure(QUICK_ROUNDS, QUICK_ROUND_MS) : measure(ROUNDS, ROUND_MS);
+  return {
+    data: { unit: "µs", figures },
+    tables: [
+      {
+        title: "Microseconds per value, the best of several rounds",
+        head: ["value", "codec", "encode", "decode", "bytes"],
+        rows: figures.map(({ value, codec, encodeUs, decodeUs, bytes }) => [
+          value,
+          codec,
+          encodeUs.toFixed(2),
+          decodeUs.toFixed(2),
+          String(bytes),
+        ]),
+      },
+    ],
+    targets: [],
+  };
 }
+
+await runBenchmark("codec", measureCodec);

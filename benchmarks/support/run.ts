@@ -56,7 +56,7 @@ export function note(text: string): void {
 function withTargets({ data, tables, targets }: BenchmarkResult): Outcome {
   return {
     data: { ...data, targets },
-    tables: [...tables, targetTable(targets)],
+    tables: targets.length === 0 ? tables : [...tables, targetTable(targets)],
     failed: targets.some((target) => !target.met),
   };
 }

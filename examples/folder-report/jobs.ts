@@ -24,17 +24,16 @@ export interface MeasuredFile {
   readonly brotliBytes: number;
 }
 
-/** Of 11. From 9 on, the memory that brotli clears for each file costs more than the compression. */
-const BROTLI_QUALITY = 8;
-
 /** Enough calls under way for every worker to have the next one at hand. */
 const FILES_AT_ONCE = 8;
 
 /**
  * Reads one file and compresses it in two ways. A plain, blocking function: that is what keeps a
  * processor busy, and the reason to run it elsewhere.
+ *
+ * @param quality Of brotli, 0 to 11: how much work there is in each call.
  */
-export const measureFile = routine(function measureFile(path: string): Finding {
+export const measureFile = routine(function measureFile(path: string, quality: number): Finding {
   const { pid } = process;
   let content: Buffer;
   try {
@@ -44,7 +43,7 @@ export const measureFile = routine(function measureFile(path: string): Finding {
     return { type: "unreadable", path, pid, reason };
   }
   const brotli = brotliCompressSync(content, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY },
+    params: { [constants.BROTLI_PARAM_QUALITY]: quality },
   });
   return {
     type: "file",
@@ -66,12 +65,13 @@ export const measureFile = routine(function measureFile(path: string): Finding {
 export const measureFolder = routine(async function* measureFolder(
   folder: string,
   names: readonly string[],
+  quality: number,
 ): AsyncGenerator<Finding, void, void> {
   yield { type: "folder", path: folder, pid: process.pid };
   const underWay = new Map<string, Promise<Finding>>();
   for (const name of names) {
     const path = join(folder, name);
-    underWay.set(path, measureFile(path));
+    underWay.set(path, measureFile(path, quality));
     if (underWay.size === FILES_AT_ONCE) yield await takeFirst(underWay);
   }
   while (underWay.size > 0) yield await takeFirst(underWay);

@@ -16,6 +16,7 @@ const USAGE = `Usage: main.ts [folder] [options]
   folder            what to measure (default: node_modules)
   --limit <files>   most files to measure (default: 10000)
   --max-size <B>    leave out files above this size in bytes (default: 4194304)
+  --quality <n>     quality of brotli, 0 to 11: how much work a file is (default: 8)
   --workers <n>     worker processes (default: 0, one per available processor)`;
 
 /** With 2 instead of 8, two workers take two thirds longer for a typical `node_modules`. */
@@ -25,21 +26,32 @@ interface Options {
   readonly root: string;
   readonly limit: number;
   readonly maxSize: number;
+  readonly quality: number;
   readonly workers: number;
 }
 
-async function main({ root, limit, maxSize, workers }: Options, signal: AbortSignal): Promise<void> {
+/** What is to be done, whoever does it. */
+interface Job {
+  readonly plan: Plan;
+  readonly quality: number;
+  readonly signal: AbortSignal;
+}
+
+async function main(options: Options, signal: AbortSignal): Promise<void> {
+  const { root, limit, maxSize, quality, workers } = options;
   const plan = await planFolder(root, { limit, maxSize, signal });
 
   const start = performance.now();
   await using pool = await WorkerPool.open({ size: workers });
   const startMs = performance.now() - start;
   const size = pool.workers.length;
-  const pooled = await collect(`${size} workers`, plan, (found) => measureOnPool(plan, size, signal, found));
+  const pooled = await collect(`${size} workers`, plan, (found) =>
+    measureOnPool({ plan, quality, signal }, size, found),
+  );
   const poolMs = performance.now() - start;
 
   const localStart = performance.now();
-  const local = await collect("one process", plan, (found) => measureHere(plan, signal, found));
+  const local = await collect("one process", plan, (found) => measureHere({ plan, quality, signal }, found));
   const localMs = performance.now() - localStart;
 
   console.log(formatReport({ root, plan, findings: pooled, workers: size, poolMs, startMs, localMs }));
@@ -52,29 +64,24 @@ async function main({ root, limit, maxSize, workers }: Options, signal: AbortSig
  * do while the results of others travel. All lanes take their folders from one iterator; a lane that is done early takes the next.
  */
 async function measureOnPool(
-  plan: Plan,
+  { plan, quality, signal }: Job,
   workers: number,
-  signal: AbortSignal,
   found: (finding: Finding) => void,
 ): Promise<void> {
   const folders = plan.folders.values();
   const lane = async () => {
     for (const { path, files } of folders) {
-      for await (const finding of measureFolder.with({ signal })(path, files)) found(finding);
+      for await (const finding of measureFolder.with({ signal })(path, files, quality)) found(finding);
     }
   };
   await Promise.all(Array.from({ length: FOLDERS_PER_WORKER * workers }, lane));
 }
 
 /** The same work without the pool: `local` runs a routine's body here. */
-async function measureHere(
-  plan: Plan,
-  signal: AbortSignal,
-  found: (finding: Finding) => void,
-): Promise<void> {
+async function measureHere({ plan, quality, signal }: Job, found: (finding: Finding) => void): Promise<void> {
   for (const { path, files } of plan.folders) {
     for (const name of files) {
-      found(measureFile.local(resolve(path, name)));
+      found(measureFile.local(resolve(path, name), quality));
       await nextTurn(); // Lets Ctrl-C be noticed; the bodies are blocking.
       signal.throwIfAborted();
     }
@@ -108,6 +115,7 @@ function parseOptions(args: string[]): Options {
     options: {
       limit: { type: "string", default: "10000" },
       "max-size": { type: "string", default: String(4 * 1024 * 1024) },
+      quality: { type: "string", default: "8" },
       workers: { type: "string", default: "0" },
     },
   });
@@ -119,15 +127,18 @@ function parseOptions(args: string[]): Options {
     root: resolve(folder),
     limit: parseCount("--limit", values.limit, 1),
     maxSize: parseCount("--max-size", values["max-size"], 0),
+    quality: parseCount("--quality", values.quality, 0, 11),
     workers: parseCount("--workers", values.workers, 0),
   };
 }
 
-function parseCount(option: string, text: string, least: number): number {
-  if (!/^\d+$/.test(text) || Number(text) < least || !Number.isSafeInteger(Number(text))) {
-    throw new Error(`${option} must be a whole number of at least ${least}, got "${text}"`);
+function parseCount(option: string, text: string, least: number, most?: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > (most ?? Number.MAX_SAFE_INTEGER)) {
+    const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new Error(`${option} must be a whole number ${range}, got "${text}"`);
   }
-  return Number(text);
+  return value;
 }
 
 let options: Options | undefined;

@@ -58,24 +58,46 @@ export function createCallable(
     local: { value: body },
     with: {
       value(options: CallOptions): unknown {
-        let refusal: unknown;
-        try {
-          resolveCallOptions(options);
-        } catch (error) {
-          refusal = error; // a call never throws: the promise of the call rejects with it
-        }
-        const bound: Bound = function (this: unknown, ...parameters: unknown[]): unknown {
-          if (refusal !== undefined) {
-            return kind === "generator" ? rejectedGenerator(refusal) : Promise.reject(refusal);
-          }
-          return call(source, this, parameters, options);
-        };
-        bound[ROUTINE] = callable;
-        return bound;
+        return bindOptions(callable, source, { kind, options });
       },
     },
   };
   return Object.defineProperties(callable, members);
+}
+
+/**
+ * Builds a callable whose members are those of a prototype, which takes a tenth of the time: of routines that others
+ * name there may be many.
+ */
+export function createCallableBelow(prototype: object, definition: RoutineDefinition): object {
+  const call = definition.kind === "generator" ? callGenerator : callOnce;
+  const callable = function (this: unknown, ...parameters: unknown[]): unknown {
+    return call(definition, this, parameters, undefined);
+  };
+  return Object.setPrototypeOf(callable, prototype) as object;
+}
+
+/** The callable that calls a routine with options. */
+export function bindOptions(
+  callable: object,
+  source: DefinitionSource,
+  { kind, options }: { readonly kind: RoutineKind; readonly options: CallOptions },
+): object {
+  const call = kind === "generator" ? callGenerator : callOnce;
+  let refusal: unknown;
+  try {
+    resolveCallOptions(options);
+  } catch (error) {
+    refusal = error; // a call never throws: the promise of the call rejects with it
+  }
+  const bound: Bound = function (this: unknown, ...parameters: unknown[]): unknown {
+    if (refusal !== undefined) {
+      return kind === "generator" ? rejectedGenerator(refusal) : Promise.reject(refusal);
+    }
+    return call(source, this, parameters, options);
+  };
+  bound[ROUTINE] = callable;
+  return bound;
 }
 
 /** Calls a routine that answers once. */

@@ -2,26 +2,33 @@
  * The callables for routines that another process has named. A stand-in for a routine whose module is not loaded here
  * can be called and passed on. A tainted one stands for a routine that has come over a network, also if this process
  * has it: calls of it, and values that hold it, say so to whoever gets them. Neither kind is ever taken for the other.
+ * Peers can have many made, so making one has to be cheap.
  */
 import type { RoutineReference } from "../codec/references.ts";
+import type { CallOptions } from "../context/dispatcher.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { routinesOf } from "../identity/registry.ts";
-import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { workerRole } from "../internal/worker-role.ts";
-import { createCallable } from "./callable.ts";
+import { bindOptions, createCallableBelow } from "./callable.ts";
 
-/** Stand-ins of each kind that are kept. */
-const MAX_STAND_INS = 1_000;
+/** Stand-ins of each kind that are kept: so many at least, and twice as many at most. */
+const MAX_STAND_INS = 500;
 /** Longer than any usual identity with its module's URL. One that is longer has a stand-in for each time that it comes. */
 const MAX_KEY_LENGTH = 2_000;
 
 /** Those made in this process, by whichever copy of the package, so that they can be passed on. */
 const definitions = processWide("routine.stand-ins", (): WeakMap<object, RoutineDefinition> => new WeakMap());
 
-/** The same stand-in for the same reference, so that its calls share a definition; bounded, the oldest goes first. */
-const clean = new Map<string, object>();
-const tainted = new Map<string, object>();
+/** The same stand-in for the same reference, so that its calls share a definition. Those not asked for go in the end. */
+interface KeptStandIns {
+  recent: Map<string, object>;
+  earlier: Map<string, object>;
+}
+
+const clean: KeptStandIns = { recent: new Map(), earlier: new Map() };
+const tainted: KeptStandIns = { recent: new Map(), earlier: new Map() };
 
 /** The definition of a stand-in; `undefined` for anything else. */
 export function standInDefinition(candidate: object): RoutineDefinition | undefined {
@@ -30,32 +37,27 @@ export function standInDefinition(candidate: object): RoutineDefinition | undefi
 
 /** A stand-in for a routine whose module is not loaded here. */
 export function standInFor(reference: RoutineReference): object {
-  const { id, module } = reference;
-  return kept(clean, keyOf(reference, module), () => {
-    const body = (): never => {
-      throw new RoutineNotFoundError(
-        id,
-        "its module is not loaded in this process; import it to run the body here",
-      );
-    };
-    return makeStandIn(reference, body, { module, tainted: false });
-  });
+  return standIn(clean, reference, reference.module);
 }
 
 /** A stand-in for a routine that has come over a network. */
 export function taintedStandInFor(reference: RoutineReference): object {
-  const { id } = reference;
-  return kept(tainted, keyOf(reference, undefined), () => {
-    const body = function (this: unknown, ...parameters: never[]): unknown {
-      const exposed = workerRole()?.exposedBody?.(id);
-      if (exposed !== undefined) return Reflect.apply(exposed, this, parameters);
-      throw new RoutineNotFoundError(
-        id,
-        "it has come over a network, and runs only where it is exposed; to run the body here, import its module and use the routine itself",
-      );
-    };
-    return makeStandIn(reference, body, { module: undefined, tainted: true });
-  });
+  return standIn(tainted, reference, undefined);
+}
+
+function standIn(kept: KeptStandIns, reference: RoutineReference, module: string | undefined): object {
+  const key = keyOf(reference, module);
+  const known = kept.recent.get(key);
+  if (known !== undefined) return known;
+  const callable = kept.earlier.get(key) ?? makeStandIn(reference, module, kept === tainted);
+  if (key.length > MAX_KEY_LENGTH) return callable;
+  if (kept.recent.size >= MAX_STAND_INS) {
+    // All at once: a Map that loses its oldest entry again and again takes ever longer to find it.
+    kept.earlier = kept.recent;
+    kept.recent = new Map();
+  }
+  kept.recent.set(key, callable);
+  return callable;
 }
 
 /** One text for each reference: an identity of a tainted routine has no line breaks, nor has the URL of a module. */
@@ -63,41 +65,75 @@ function keyOf({ id, generator }: RoutineReference, module: string | undefined):
   return `${generator ? "generator" : "function"}\n${id}\n${module ?? ""}`;
 }
 
-function kept(standIns: Map<string, object>, key: string, make: () => object): object {
-  if (key.length > MAX_KEY_LENGTH) return make();
-  let callable = standIns.get(key);
-  if (callable === undefined) {
-    callable = make();
-    if (standIns.size >= MAX_STAND_INS) {
-      const oldest = standIns.keys().next();
-      if (oldest.done !== true) standIns.delete(oldest.value);
-    }
-    standIns.set(key, callable);
-  }
-  return callable;
-}
-
 function makeStandIn(
   { id, generator }: RoutineReference,
-  body: RoutineDefinition["body"],
-  origin: { readonly module: string | undefined; readonly tainted: boolean },
+  module: string | undefined,
+  isTainted: boolean,
 ): object {
-  const definition: RoutineDefinition = {
-    id,
-    name: id.slice(id.lastIndexOf("#") + 1),
-    module: origin.module,
-    kind: generator ? "generator" : "function",
-    body,
-    declaredIn: undefined,
-    get timeoutMs(): number | undefined {
-      return routinesOf(id).at(-1)?.timeoutMs;
-    },
-    get routine(): object {
-      return callable;
-    },
-    tainted: origin.tainted,
-  };
-  const callable: object = createCallable(definition, body, definition.kind);
+  const definition = new StandIn({ id, module, kind: generator ? "generator" : "function" }, isTainted);
+  const callable = createCallableBelow(members, definition);
+  definition.routine = callable;
   definitions.set(callable, definition);
   return callable;
 }
+
+/** A routine that another process has declared. */
+class StandIn implements RoutineDefinition {
+  readonly id: string;
+  readonly module: string | undefined;
+  readonly kind: RoutineKind;
+  readonly declaredIn: undefined = undefined;
+  readonly tainted: boolean;
+  /** Set as soon as it is made. */
+  routine: object = members;
+
+  constructor({ id, module, kind }: Pick<RoutineDefinition, "id" | "module" | "kind">, isTainted: boolean) {
+    this.id = id;
+    this.module = module;
+    this.kind = kind;
+    this.tainted = isTainted;
+  }
+
+  get name(): string {
+    return this.id.slice(this.id.lastIndexOf("#") + 1);
+  }
+
+  /** As this process knows it. */
+  get timeoutMs(): number | undefined {
+    return routinesOf(this.id).at(-1)?.timeoutMs;
+  }
+
+  get body(): RoutineDefinition["body"] {
+    const { id, tainted: isTainted } = this;
+    const exposed = isTainted ? workerRole()?.exposedBody?.(id) : undefined;
+    if (exposed !== undefined) return exposed;
+    const why = isTainted
+      ? "it has come over a network, and runs only where it is exposed; to run the body here, import its module and use the routine itself"
+      : "its module is not loaded in this process; import it to run the body here";
+    return (): never => {
+      throw new RoutineNotFoundError(id, why);
+    };
+  }
+}
+
+/** The members of all stand-ins, as `createCallable` gives them to other routines. */
+const members: object = Object.create(Function.prototype, {
+  id: {
+    get(this: object): string | undefined {
+      return definitions.get(this)?.id;
+    },
+    enumerable: true,
+  },
+  local: {
+    get(this: object): unknown {
+      return definitions.get(this)?.body;
+    },
+  },
+  with: {
+    value(this: object, options: CallOptions): unknown {
+      const definition = definitions.get(this);
+      if (definition === undefined) throw new TypeError("with() is a member of routines");
+      return bindOptions(this, definition, { kind: definition.kind, options });
+    },
+  },
+});

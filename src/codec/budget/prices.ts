@@ -12,8 +12,8 @@ export const FREE_COST = 65_536;
 /** No payload may cost more, however long it is: its values would take some 800 MB. */
 export const MAX_COST = 33_554_432;
 
-/** A payload shorter than this cannot cost too much: nothing costs more than 16 times its length. */
-export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 16;
+/** A payload shorter than this cannot cost too much: nothing costs more than 32 times its length. */
+export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 32;
 
 /** The receiver allows this much more, because the number of shapes is an estimate that differs from process to process. */
 export const LENIENCY = 1.05;
@@ -58,7 +58,8 @@ export const Price = {
   /** A field of an error that is not enumerable. */
   HIDDEN_FIELD: 32,
   INSTANCE: 16,
-  ROUTINE: 24,
+  /** A callable is made for one that has not come before, and one looks like the other here. */
+  ROUTINE: 192,
   SIGNAL: 64,
 } as const;
 
@@ -97,6 +98,7 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   [Extension.INSTANCE, Price.INSTANCE],
   [Extension.CLASS, Price.INSTANCE],
   [Extension.ROUTINE, Price.ROUTINE],
+  [Extension.TAINTED_ROUTINE, Price.ROUTINE],
   [Extension.SIGNAL, Price.SIGNAL],
   [Extension.VIEW_PART, Price.VIEW],
   [Extension.CLASS_OF_COPY, Price.INSTANCE],

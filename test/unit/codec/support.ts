@@ -12,15 +12,16 @@ import type { References, SignalSource } from "../../../src/codec/references.ts"
 /** A routine for tests: described by the identity it carries. */
 export interface FakeRoutine {
   readonly routineId: string;
+  readonly tainted?: boolean;
 }
 
 /** References over the registry of portable classes, and over functions that carry a `routineId`. */
 export const references: References = {
   describeRoutine: (candidate) => {
-    const { routineId } = candidate as Partial<FakeRoutine>;
+    const { routineId, tainted } = candidate as Partial<FakeRoutine>;
     return routineId === undefined
       ? undefined
-      : { id: routineId, module: "file:///jobs.ts", generator: false };
+      : { id: routineId, module: "file:///jobs.ts", generator: false, tainted };
   },
   resolveRoutine: ({ id, module, generator, tainted }) => ({ resolved: id, module, generator, tainted }),
   portableByPrototype,

@@ -4,8 +4,10 @@ import { test } from "node:test";
 import { assertAffordable } from "../../../../src/codec/budget/assert-affordable.ts";
 import { hash64, hashInt32, hashNumber } from "../../../../src/codec/budget/key-chains.ts";
 import { auditPayload } from "../../../../src/codec/budget/payload-audit.ts";
+import { EXTENSION_PRICES } from "../../../../src/codec/budget/prices.ts";
 import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
 import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
+import { Extension } from "../../../../src/codec/format.ts";
 import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { references } from "../support.ts";
@@ -102,6 +104,17 @@ for (const [name, make] of Object.entries(COLLIDING)) {
   });
 }
 
+/** A routine, as a peer can name any number of them. */
+function named(index: number, tainted: boolean): object {
+  return Object.assign(() => index, { routineId: `a#${index}`, tainted });
+}
+
+test("every extension that a value can begin with has a price, so that none ends the audit", () => {
+  const unpriced = Object.entries(Extension).filter(([, type]) => EXTENSION_PRICES[type] === undefined);
+
+  assert.deepEqual(unpriced, [["HOLES", Extension.HOLES]]); // it stands for elements of an array
+});
+
 const DEAR: readonly (readonly [name: string, path: RegExp, make: () => unknown])[] = [
   ["empty objects", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => ({}))],
   ["empty Maps", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => new Map())],
@@ -112,6 +125,8 @@ const DEAR: readonly (readonly [name: string, path: RegExp, make: () => unknown]
     () => range(COUNT, (index) => ({ [`k${index.toString(36)}`]: 1 })),
   ],
   ["a Set of empty objects", /^args\[0\]\.values\(\)\[\d+\]$/, () => new Set(range(COUNT, () => ({})))],
+  ["routines", /^args\[0\]\[\d+\]$/, () => range(COUNT / 10, (index) => named(index, false))],
+  ["tainted routines", /^args\[0\]\[\d+\]$/, () => range(COUNT / 10, (index) => named(index, true))],
   ["expressions", /^args\[0\]\[\d+\]$/, () => range(COUNT / 10, () => /a/)],
   [
     "empty objects under a key of a Map",

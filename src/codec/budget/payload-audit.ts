@@ -196,10 +196,17 @@ class PayloadAudit {
 
   /** Reads the key of a field, and hashes it. */
   #key(): boolean {
-    const from = this.#text();
-    if (from === -1) return false;
     const bytes = this.#bytes;
-    const end = this.#position;
+    const short = (bytes[this.#position] as number) ^ 0xa0;
+    let from = this.#position + 1;
+    let end = from + short;
+    if (short < 32 && end <= this.#end) {
+      this.#position = end;
+    } else {
+      from = this.#text();
+      if (from === -1) return false;
+      end = this.#position;
+    }
     let hash = HASH_SEED ^ (end - from);
     for (let index = from; index < end; index++)
       hash = Math.imul(hash ^ (bytes[index] as number), 0x0100_0193);
@@ -226,10 +233,16 @@ class PayloadAudit {
   }
 
   #array(length: number): boolean {
+    if (!this.#charge(Price.ARRAY)) return false;
     if (length === 0) return true;
-    if (!this.#charge(Price.ARRAY) || ++this.#depth > MAX_DEPTH) return false;
+    if (++this.#depth > MAX_DEPTH) return false;
     let sparse = false;
     for (let index = 0; index < length; index++) {
+      const token = this.#bytes[this.#position] as number;
+      if ((token < 0x80 || token >= 0xe0) && this.#position < this.#end && !sparse) {
+        this.#position++;
+        continue;
+      }
       const holes = this.#holes(index, length);
       if (holes === 0) {
         if (sparse && !this.#charge(Price.SPARSE_ELEMENT)) return this.#stopAt(index);

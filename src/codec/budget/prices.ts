@@ -33,7 +33,7 @@ export const Price = {
   NEW_KEY: 8,
   /** One of digits only. */
   NEW_INDEX_KEY: 6,
-  /** An array that is not empty, without its elements. */
+  /** An array, without its elements. */
   ARRAY: 2,
   /** A field of an array. */
   ARRAY_FIELD: 40,

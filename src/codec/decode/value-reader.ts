@@ -108,30 +108,45 @@ export class ValueReader extends Decoding {
     return object;
   }
 
-  /** Makes an array of one or two values, which takes no more memory than they need. */
+  /** Reads an array of one or two values, which takes no more memory than they need; gives up before a hole. */
   #readShortArray(length: 1 | 2): unknown[] | undefined {
-    const token = this.bytes[this.position] as number;
-    // A hole is an extension, and may come next.
-    if (token >= 0xd4 && token <= 0xd6) return undefined;
+    if (this.#isHoleAt(this.position)) return undefined;
     if (++this.depth > this.maxDepth) this.enter();
-    const first = this.readValue();
     let array: unknown[];
-    if (length === 1) {
-      array = [first];
+    if (this.objects === undefined) {
+      const first = this.readValue();
+      if (length === 1) array = [first];
+      else array = this.#isHoleAt(this.position) ? this.#withHole(first) : [first, this.readValue()];
     } else {
-      const holes = this.#readHoles([], 1, 2);
-      if (holes === 0) array = [first, this.readValue()];
-      else {
-        array = [first];
-        array.length = 2;
+      array = length === 1 ? [undefined] : [undefined, undefined];
+      this.objects.push(array);
+      array[0] = this.readValue();
+      if (length === 2) {
+        if (this.#isHoleAt(this.position)) {
+          array.length = 1;
+          this.#readHoles(array, 1, 2);
+        } else {
+          array[1] = this.readValue();
+        }
       }
     }
     this.depth--;
     return array;
   }
 
+  #withHole(first: unknown): unknown[] {
+    const array = [first];
+    this.#readHoles(array, 1, 2);
+    return array;
+  }
+
+  #isHoleAt(at: number): boolean {
+    const token = this.bytes[at] as number;
+    return token >= 0xd4 && token <= 0xd6 && this.bytes[at + 1] === Extension.HOLES;
+  }
+
   #readArray(length: number): unknown[] {
-    if ((length === 1 || length === 2) && this.objects === undefined) {
+    if (length === 1 || length === 2) {
       const short = this.#readShortArray(length);
       if (short !== undefined) return short;
     }

@@ -19,7 +19,7 @@ import {
   TestWorker,
 } from "../../support/protocol-peers.ts";
 
-const MUTATIONS = 100_000;
+const MUTATIONS = 40_000;
 const SEED = 20_261_122;
 
 type Draw = (below: number) => number;

@@ -11,7 +11,7 @@ import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { type Batch, BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
 import { anyFrame, bindBatch, readFrame } from "../frame-model.ts";
 
-const BATCHES = 100_000;
+const BATCHES = 40_000;
 const SEED = 20_240_817;
 
 /** A small generator of numbers, so that a failing batch can be found again. */

@@ -1,0 +1,148 @@
+/** Makes inputs for every target, tries them, and keeps count: how many, how slow, how much memory, what was found. */
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { corpusOf } from "./corpus.ts";
+import { Random } from "./random.ts";
+import type { FuzzTarget } from "./target.ts";
+
+/** Of so many inputs of a target that makes large ones, one is large. */
+const ONE_LARGE_IN = 400;
+const LARGE_BYTES = 65_536;
+/** An input may take this many nanoseconds for each of its bytes, if it has 64 KiB or more. */
+const MAX_NS_PER_BYTE = 30;
+/** A slow input is tried again, since the machine may have been busy: the best of so many counts. */
+const TRIES = 6;
+/** The decoded value of an input may take so much, and so many times its own size. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+const MEMORY_PER_BYTE = 40;
+/** Inputs between two turns of the loop. */
+const INPUTS_PER_TURN = 200;
+
+/** What is known of one target. */
+export interface Tally {
+  readonly target: string;
+  inputs: number;
+  large: number;
+  /** Of the large inputs, the slowest: nanoseconds for each byte, and its number. */
+  slowestNsPerByte: number;
+  slowest: string;
+  peakRssMib: number;
+  readonly findings: string[];
+}
+
+/** How much is tried. */
+export interface FuzzOptions {
+  readonly seed: number;
+  /** For all targets together. */
+  readonly inputs: number;
+  /** Ends it early, in milliseconds. */
+  readonly limitMs?: number;
+  /** Called before each input, so that an input that never ends can be named. */
+  readonly trying?: (target: number, index: number) => void;
+  /** Whether an input that is too slow is a finding: where the machine is quiet. */
+  readonly timed?: boolean;
+}
+
+/** Fuzzes targets in turn. */
+export async function fuzz(targets: readonly FuzzTarget[], options: FuzzOptions): Promise<readonly Tally[]> {
+  const tallies = targets.map(
+    ({ name }): Tally => ({
+      target: name,
+      inputs: 0,
+      large: 0,
+      slowestNsPerByte: 0,
+      slowest: "",
+      peakRssMib: 0,
+      findings: [],
+    }),
+  );
+  const untilMs = performance.now() + (options.limitMs ?? Number.POSITIVE_INFINITY);
+  for (const [place, target] of targets.entries()) {
+    for (const { name, input } of corpusOf(target.name)) {
+      await attempt(target, input, tallies[place] as Tally, `corpus ${name}`);
+    }
+  }
+  // In rounds, so that a time limit leaves none out.
+  const rounds = options.limitMs === undefined || options.inputs < 1e6 ? 20 : 2000;
+  for (let round = 0; round < rounds && performance.now() < untilMs; round++) {
+    for (const [place, target] of targets.entries()) {
+      const tally = tallies[place] as Tally;
+      const whole = Math.round((options.inputs * target.share) / 100);
+      const upTo = Math.round((whole * (round + 1)) / rounds);
+      for (let index = Math.round((whole * round) / rounds); index < upTo; index++) {
+        if (performance.now() > untilMs) break;
+        options.trying?.(place, index);
+        await tryOne(target, { place, index, tally }, options);
+        if (index % INPUTS_PER_TURN === 0) {
+          await nextTurn();
+          tally.peakRssMib = Math.max(tally.peakRssMib, process.memoryUsage.rss() / 2 ** 20);
+        }
+      }
+    }
+  }
+  for (const target of targets) target.end?.();
+  return tallies;
+}
+
+/** Input number `index` of a target, as anybody can make it again. */
+export function inputOf(
+  target: FuzzTarget,
+  { seed, place, index }: { seed: number; place: number; index: number },
+): {
+  readonly input: Uint8Array;
+  readonly isLarge: boolean;
+} {
+  const random = new Random(seed, place, index);
+  const isLarge = target.makeLarge !== undefined && index % ONE_LARGE_IN === ONE_LARGE_IN - 1;
+  const input = isLarge && target.makeLarge !== undefined ? target.makeLarge(random) : target.make(random);
+  return { input, isLarge };
+}
+
+async function tryOne(
+  target: FuzzTarget,
+  { place, index, tally }: { readonly place: number; readonly index: number; readonly tally: Tally },
+  { seed, timed = false }: FuzzOptions,
+): Promise<void> {
+  const name = `--target ${JSON.stringify(target.name)} --seed ${seed} --only ${index}`;
+  const { input, isLarge } = inputOf(target, { seed, place, index });
+  const before = isLarge ? process.memoryUsage() : undefined;
+  const startedMs = performance.now();
+  await attempt(target, input, tally, name);
+  tally.inputs++;
+  if (before === undefined || input.length < LARGE_BYTES) return;
+  let bestMs = performance.now() - startedMs;
+  tally.large++;
+  const after = process.memoryUsage();
+  const grown = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+  if (grown > MEMORY_BYTES + MEMORY_PER_BYTE * input.length) {
+    tally.findings.push(`${name}: ${input.length} bytes take ${(grown / 2 ** 20).toFixed(0)} MiB`);
+  }
+  tally.peakRssMib = Math.max(tally.peakRssMib, after.rss / 2 ** 20);
+  for (let again = 1; again < TRIES && nsPerByte(bestMs, input) > MAX_NS_PER_BYTE / 2; again++) {
+    const againMs = performance.now();
+    await attempt(target, input, tally, name);
+    bestMs = Math.min(bestMs, performance.now() - againMs);
+  }
+  const ns = nsPerByte(bestMs, input);
+  if (ns > tally.slowestNsPerByte) {
+    tally.slowestNsPerByte = ns;
+    tally.slowest = name;
+  }
+  if (timed && ns > MAX_NS_PER_BYTE)
+    tally.findings.push(`${name}: ${ns.toFixed(1)} ns for each of ${input.length} bytes`);
+}
+
+function nsPerByte(ms: number, input: Uint8Array): number {
+  return (ms * 1e6) / input.length;
+}
+
+async function attempt(target: FuzzTarget, input: Uint8Array, tally: Tally, name: string): Promise<void> {
+  try {
+    const running = target.run(input);
+    if (running !== undefined) await running;
+  } catch (error) {
+    const text = error instanceof Error ? String(error.stack) : String(error);
+    if (tally.findings.length < 20) tally.findings.push(`${name}: ${text}`);
+  }
+}

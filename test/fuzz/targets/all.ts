@@ -1,0 +1,23 @@
+/** Every target. */
+import type { FuzzTarget } from "../target.ts";
+import { frames, grpcMessages } from "./frames.ts";
+import { dnsAnswers, multicastPackets, registryFiles, serviceMessages, texts } from "./records.ts";
+import { clientSessions, serverSessions } from "./sessions.ts";
+import { childMessages, commandLines } from "./texts-of-people.ts";
+import { values } from "./values.ts";
+
+/** In an order that stays: a seed and a number name an input by the place of its target. New ones come last. */
+export const TARGETS: readonly FuzzTarget[] = [
+  values,
+  frames,
+  serviceMessages,
+  texts,
+  multicastPackets,
+  dnsAnswers,
+  registryFiles,
+  childMessages,
+  commandLines,
+  grpcMessages,
+  serverSessions,
+  clientSessions,
+];

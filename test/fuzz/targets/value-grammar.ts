@@ -1,0 +1,352 @@
+/** Payloads of the value format, written token by token: of every kind, and not always right. */
+import { hashInt32 } from "../../../src/codec/budget/key-chains.ts";
+import { Extension } from "../../../src/codec/format.ts";
+import { Random } from "../random.ts";
+
+/** The bytes of a number, big-endian. */
+export function uint(value: number, sizeBytes: 1 | 2 | 4): Buffer {
+  const bytes = Buffer.alloc(sizeBytes);
+  bytes.writeUIntBE(value >>> 0, 0, sizeBytes);
+  return bytes;
+}
+
+function head(first: number, rest: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(first), rest]);
+}
+
+/** A string token. */
+function textToken(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  if (bytes.length < 32) return head(0xa0 | bytes.length, bytes);
+  return bytes.length < 256
+    ? Buffer.concat([Buffer.of(0xd9, bytes.length), bytes])
+    : Buffer.concat([Buffer.of(0xdb), uint(bytes.length, 4), bytes]);
+}
+
+/** An extension token. */
+function extension(type: number, body: Buffer): Buffer {
+  const { length } = body;
+  if ([1, 2, 4, 8, 16].includes(length) && length < 5) {
+    return Buffer.concat([Buffer.of(0xd4 + Math.log2(length), type), body]);
+  }
+  return length < 256
+    ? Buffer.concat([Buffer.of(0xc7, length, type), body])
+    : Buffer.concat([Buffer.of(0xc9), uint(length, 4), Buffer.of(type), body]);
+}
+
+function int64(random: Random): Buffer {
+  return head(random.pick([0xcf, 0xd3]), random.bytes(8));
+}
+
+function float64(value: number): Buffer {
+  const bytes = Buffer.alloc(9, 0xcb);
+  bytes.writeDoubleBE(value, 1);
+  return bytes;
+}
+
+const TEXTS = [
+  "",
+  "a",
+  "id",
+  "toString",
+  "__proto__",
+  "length",
+  "7",
+  "4294967294",
+  "é",
+  "\ufffd",
+  "a:b",
+  "x".repeat(40),
+];
+
+function text(random: Random): string {
+  if (random.oneIn(2)) return random.pick(TEXTS);
+  return random.below(36 ** 4).toString(36);
+}
+
+/** A scalar. */
+function scalar(random: Random): Buffer {
+  switch (random.below(12)) {
+    case 0:
+      return Buffer.of(random.pick([0xc0, 0xc2, 0xc3]));
+    case 1:
+      return head(0xcc, random.bytes(1));
+    case 2:
+      return head(0xcd, random.bytes(2));
+    case 3:
+      return head(random.pick([0xce, 0xd2, 0xca]), random.bytes(4));
+    case 4:
+      return float64(random.below(1000) / 8);
+    case 5:
+      return int64(random);
+    case 6:
+      return extension(
+        Extension.BIGINT,
+        Buffer.concat([Buffer.of(random.below(2)), random.bytes(1 + random.small(20))]),
+      );
+    case 7:
+    case 8:
+      return textToken(text(random));
+    case 9:
+      return extension(Extension.UNDEFINED, Buffer.of(0));
+    default:
+      return Buffer.of(random.below(0x80));
+  }
+}
+
+type Make = (random: Random, depth: number) => Buffer;
+
+function repeat(count: number, make: (index: number) => Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, (_, index) => make(index)));
+}
+
+function arrayHead(count: number): Buffer {
+  return count < 16 ? Buffer.of(0x90 | count) : head(0xdd, uint(count, 4));
+}
+
+function mapHead(count: number): Buffer {
+  return count < 16 ? Buffer.of(0x80 | count) : head(0xdf, uint(count, 4));
+}
+
+function fields(random: Random, depth: number): Buffer {
+  const count = random.oneIn(30) ? 30 + random.below(10) : random.small(6);
+  return Buffer.concat([
+    mapHead(count),
+    repeat(count, () => Buffer.concat([textToken(text(random)), anyValue(random, depth + 1)])),
+  ]);
+}
+
+const ERROR_NAMES = [
+  "Error",
+  "TypeError",
+  "DOMException",
+  "AggregateError",
+  "QuotaExceededError",
+  "TimeoutError",
+  "X",
+  "",
+];
+
+function error(random: Random, depth: number): Buffer {
+  const origin = random.below(5);
+  const optional = (): Buffer => (random.oneIn(2) ? Buffer.of(0xc0) : textToken(text(random)));
+  return Buffer.concat([
+    Buffer.of(origin),
+    textToken(random.pick(ERROR_NAMES)),
+    optional(),
+    optional(),
+    optional(),
+    fields(random, depth),
+    origin === 3 ? Buffer.alloc(0) : fields(random, depth),
+  ]);
+}
+
+const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
+  [Extension.REFERENCE, (random) => Buffer.of(random.small(20))],
+  [Extension.UTF16, (random) => random.bytes(2 * random.small(6))],
+  [Extension.DATE, (random) => random.bytes(8)],
+  [
+    Extension.REGEXP,
+    (random) =>
+      Buffer.concat([
+        textToken(random.pick(["a+", "(a|b)*c", "[", "\\p{L}", "(?<n>x)", "a{2,9}", text(random)])),
+        textToken(random.pick(["", "g", "u", "giu", "gg", "v"])),
+        Buffer.of(random.below(0x80)),
+      ]),
+  ],
+  [
+    Extension.MAP,
+    (random, depth) =>
+      repeat(random.small(5), () =>
+        Buffer.concat([anyValue(random, depth + 1), anyValue(random, depth + 1)]),
+      ),
+  ],
+  [Extension.SET, (random, depth) => repeat(random.small(5), () => anyValue(random, depth + 1))],
+  [Extension.HOLES, (random) => Buffer.of(random.small(255))],
+  [
+    Extension.ARRAY_WITH_FIELDS,
+    (random, depth) =>
+      Buffer.concat([
+        array(random, depth),
+        repeat(random.small(3), () => Buffer.concat([textToken(text(random)), anyValue(random, depth + 1)])),
+      ]),
+  ],
+  [Extension.NULL_OBJECT, fields],
+  [Extension.BUFFER, (random) => random.bytes(random.small(70))],
+  [Extension.VIEW_BYTES, (random) => head(random.below(15), random.bytes(8 * random.small(9)))],
+  [
+    Extension.VIEW,
+    (random, depth) =>
+      Buffer.concat([
+        Buffer.of(random.below(14), 8 * random.small(2), 8 * random.small(2)),
+        random.oneIn(4) ? anyValue(random, depth) : extension(Extension.BUFFER, random.bytes(32)),
+      ]),
+  ],
+  [Extension.PART, (random) => Buffer.of(random.small(4))],
+  [Extension.VIEW_PART, (random) => head(random.below(14), uint(random.small(4), 4))],
+  [Extension.BOXED, (random, depth) => anyValue(random, depth + 1)],
+  [
+    Extension.URL,
+    (random) => textToken(random.pick(["http://é.é/a?b#c", "a:b", "http://[::1]:80", "", "x://y/../.."])),
+  ],
+  [Extension.URL_SEARCH_PARAMS, (random) => textToken(random.pick(["a=b&c", "", "%00%zz", "a&a&a"]))],
+  [Extension.ERROR, error],
+  [
+    Extension.INSTANCE,
+    (random, depth) =>
+      Buffer.concat([random.oneIn(2) ? Buffer.of(0) : textToken("a.ts#A"), fields(random, depth)]),
+  ],
+  [Extension.CLASS, (random) => (random.oneIn(2) ? Buffer.of(0) : textToken("a.ts#A"))],
+  [
+    Extension.ROUTINE,
+    (random) =>
+      Buffer.concat([
+        textToken(random.pick(["a.ts#b", "", "#", text(random)])),
+        random.oneIn(2) ? Buffer.of(0xc0) : textToken("file:///a.ts"),
+        Buffer.of(0xc2 + random.below(2)),
+      ]),
+  ],
+  [Extension.SIGNAL, (random) => Buffer.of(random.small(9))],
+  [
+    Extension.CLASS_OF_COPY,
+    () => Buffer.concat([textToken("a#A"), textToken("/node_modules/a"), textToken("1")]),
+  ],
+];
+
+function array(random: Random, depth: number): Buffer {
+  const count = random.small(6);
+  return Buffer.concat([arrayHead(count), repeat(count, () => anyValue(random, depth + 1))]);
+}
+
+/** A value of any kind. */
+function anyValue(random: Random, depth = 0): Buffer {
+  if (depth > 4 || random.oneIn(3)) return scalar(random);
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return array(random, depth);
+    case 2:
+    case 3:
+      return fields(random, depth);
+    default: {
+      const [type, body] = random.pick(EXTENSIONS);
+      return extension(type, body(random, depth));
+    }
+  }
+}
+
+/** A payload. */
+export function anyPayload(random: Random): Buffer {
+  return head(random.oneIn(3) ? 0x09 : 0x08, anyValue(random));
+}
+
+const LARGE_BYTES = 65_536;
+
+/** As many items as make the bytes, after a head that says how many there are. */
+function fill(
+  size: number,
+  items: (index: number) => Buffer,
+): { readonly count: number; readonly bytes: Buffer } {
+  const made: Buffer[] = [];
+  for (let length = 0; length < size; ) {
+    const item = items(made.length);
+    made.push(item);
+    length += Math.max(1, item.length);
+  }
+  return { count: made.length, bytes: Buffer.concat(made) };
+}
+
+/** Whole numbers that meet in one place of a table of so many places. */
+function colliding(places: number): (index: number) => number {
+  const found: number[] = [];
+  let next = 0;
+  return (index) => {
+    while (found.length <= index && next < 2 ** 32) {
+      if ((hashInt32(next) & (places - 1)) === 0) found.push(next);
+      next++;
+    }
+    return found[index] ?? 0;
+  };
+}
+
+/** Keys of a Map, a Set or an object, by their number. */
+function keyMaker(random: Random): (index: number) => Buffer {
+  const step = 2 ** random.below(18);
+  const collide = colliding(2 ** (6 + random.below(7)));
+  const kinds: readonly ((index: number) => Buffer)[] = [
+    (index) => head(0xce, uint(index * step, 4)),
+    (index) => head(0xce, uint(collide(index), 4)),
+    (index) => float64(index * step + 0.5),
+    (index) => float64(index * step * 2 ** 32),
+    (index) => head(0xd3, Buffer.concat([uint(index * step, 4), uint(0, 4)])),
+    (index) => extension(Extension.BIGINT, Buffer.concat([Buffer.of(0, 1), uint(index, 4), Buffer.alloc(8)])),
+    (index) => textToken(String((index * step) % 4_294_967_291)),
+    (index) => textToken(index.toString(36)),
+    (index) => textToken(`key ${index}`),
+    (index) => textToken(String.fromCodePoint(0x100 + (index % 0xd000))),
+    () => Buffer.of(0x80),
+    () => Buffer.of(0x90),
+  ];
+  return random.pick(kinds);
+}
+
+/** A payload of 64 KiB or more, most of it of one kind. */
+export function largePayload(random: Random): Buffer {
+  const size = LARGE_BYTES * 2 ** random.below(4);
+  const header = Buffer.of(random.oneIn(4) ? 0x09 : 0x08);
+  switch (random.below(8)) {
+    case 0: {
+      const key = keyMaker(random);
+      const { bytes } = fill(size, key);
+      return Buffer.concat([header, extension(Extension.SET, bytes)]);
+    }
+    case 1: {
+      const key = keyMaker(random);
+      const { bytes } = fill(size, (index) => Buffer.concat([key(index), Buffer.of(0xc0)]));
+      return Buffer.concat([header, extension(Extension.MAP, bytes)]);
+    }
+    case 2: {
+      const texts = [
+        (index: number): string => index.toString(36),
+        (index: number): string => String((index * 1037) % 4_294_967_291),
+        (index: number): string => `é${index.toString(36)}`,
+        (index: number): string => `${"k".repeat(30)}${index.toString(36)}`,
+      ];
+      const make = random.pick(texts);
+      const { count, bytes } = fill(size, (index) =>
+        Buffer.concat([textToken(make(index)), Buffer.of(0xc0)]),
+      );
+      return Buffer.concat([header, mapHead(count), bytes]);
+    }
+    case 3: {
+      const layers = 1 + random.below(900);
+      const layer = random.pick([
+        Buffer.of(0x91),
+        Buffer.of(0x81, 0xa0),
+        Buffer.of(0x92, 0xc0),
+        Buffer.of(0x81, 0xa1, 0x61),
+      ]);
+      const item = Buffer.concat([...Array.from({ length: layers }, () => layer), Buffer.of(0xc0)]);
+      const { count, bytes } = fill(size, () => item);
+      return Buffer.concat([header, arrayHead(count), bytes]);
+    }
+    default: {
+      // Copies of a few values, or values that are all different.
+      const seed = random.below(2 ** 32);
+      const different = random.pick([1, 1, 2, 5, 1_000_000]);
+      const make = random.oneIn(3) ? oneOfExtension : anyValueWithin;
+      const { count, bytes } = fill(size, (index) => make(seed, index % different));
+      return Buffer.concat([header, arrayHead(count), bytes]);
+    }
+  }
+}
+
+function anyValueWithin(seed: number, index: number): Buffer {
+  return anyValue(new Random(seed, index));
+}
+
+/** All of one type of extension. */
+function oneOfExtension(seed: number, index: number): Buffer {
+  const [type, body] = EXTENSIONS[seed % EXTENSIONS.length] as (typeof EXTENSIONS)[number];
+  return extension(type, body(new Random(seed, index), 4));
+}

@@ -1,0 +1,45 @@
+/** The decoder of values, for payloads that have come over a network. */
+import { decodeValue } from "../../../src/codec/decode/decoder.ts";
+import { AWKWARD_VALUES } from "../../unit/codec/awkward-values.ts";
+import { references, send } from "../../unit/codec/support.ts";
+import { mutate } from "../mutate.ts";
+import { expectCodes, type FuzzTarget } from "../target.ts";
+import { anyPayload, largePayload } from "./value-grammar.ts";
+
+const LARGEST_SEED_BYTES = 2_000;
+
+const { signal } = new AbortController();
+const signals = { get: (): AbortSignal => signal };
+
+let seeds: readonly Uint8Array[] | undefined;
+
+function seedPayloads(): readonly Uint8Array[] {
+  seeds ??= AWKWARD_VALUES.filter(({ refusedAt }) => refusedAt === undefined)
+    .map(({ make }) => send(make()).bytes)
+    .filter((bytes) => bytes.length <= LARGEST_SEED_BYTES);
+  return seeds;
+}
+
+export const values: FuzzTarget = {
+  name: "values",
+  share: 34,
+  make(random) {
+    if (random.oneIn(3)) return mutate(random.pick(seedPayloads()), random, random.pick(seedPayloads()));
+    const payload = anyPayload(random);
+    return random.oneIn(2) ? payload : mutate(payload, random);
+  },
+  makeLarge: (random) => {
+    const payload = largePayload(random);
+    if (random.oneIn(8)) payload[random.below(payload.length)] = random.below(256);
+    return payload;
+  },
+  run(bytes) {
+    const parts = [Buffer.alloc(8), Buffer.alloc(64)];
+    try {
+      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references, signals });
+    } catch (error) {
+      expectCodes(error, "ERR_MERINO_BAD_PAYLOAD");
+    }
+    if (Object.keys(Object.prototype).length > 0) throw new Error("Object.prototype has got a field");
+  },
+};

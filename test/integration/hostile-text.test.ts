@@ -7,17 +7,17 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { WorkerConnection } from "../../src/client/worker-connection.ts";
-import { encodeThrown } from "../../src/codec/encode/encoder.ts";
-import { AdvertisementDirectory } from "../../src/discovery/local/advertisement-directory.ts";
 import {
   isMerinoError,
   LocalDiscovery,
   routine,
   StaticDiscovery,
+  WorkerConnection,
   type WorkerMetadata,
   WorkerProxy,
-} from "../../src/index.ts";
+} from "merino";
+import { encodeThrown } from "../../src/codec/encode/encoder.ts";
+import { AdvertisementDirectory } from "../../src/discovery/local/advertisement-directory.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import type { BatchWriter } from "../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../src/wire/frame-kind.ts";

@@ -185,12 +185,12 @@ test("calls nested in tasks of network callers reach the workers of the discover
 test("a program that awaits the end of its worker stays until then", async () => {
   await using leaks: LeakCheck = leakCheck();
   const program = (lines: string): string => `
-    import { ProcessWorker } from ${JSON.stringify(new URL("../../../src/index.ts", import.meta.url).href)};
+    import { ProcessWorker } from ${JSON.stringify(import.meta.resolve("merino"))};
     const worker = await ProcessWorker.open();
     ${lines}
     console.log("end", (await worker.exited).signal);`;
   const run = (lines: string) =>
-    runNode(["--import", "tsx", "--input-type=module", "--eval", program(lines)], {
+    runNode(["--input-type=module", "--eval", program(lines)], {
       env: { XDG_RUNTIME_DIR: leaks.runtimeRoot },
     });
 

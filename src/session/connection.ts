@@ -5,6 +5,7 @@
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
+import { ArrayQueue } from "../internal/array-queue.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { BatchReader } from "../wire/batch/reader.ts";
@@ -17,6 +18,7 @@ import { type Payload, payloadSize } from "../wire/payload.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundFrames } from "./inbound-frames.ts";
+import { type InputReader, type InputTurns, inputTurns } from "./input-turns.ts";
 import { completeLimits } from "./limits.ts";
 import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
 import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
@@ -25,8 +27,18 @@ import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
 
+/** Frames read before the time is looked at again. */
+const FRAMES_BETWEEN_LOOKS = 16;
+
+/** A batch that waits to be read. */
+interface Batch {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** One connection, either half. */
-export class Connection implements CarrierEvents, MemoryHolder {
+export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   readonly carrier: Carrier;
   readonly hello: Hello;
   /** Writes into the turn's batch; `scheduleFlush` sees to it that it leaves. */
@@ -42,6 +54,13 @@ export class Connection implements CarrierEvents, MemoryHolder {
   readonly #reader: BatchReader = new BatchReader();
   readonly #batch: OutboundBatch;
   #state: "greeting" | "open" | "closed" = "greeting";
+  /** Of a caller on the network: when its batches are read. */
+  readonly #turns: InputTurns | undefined;
+  /** Batches that wait for their turn; of the first, the reader may have read the beginning. */
+  readonly #waiting = new ArrayQueue<Batch>();
+  #midBatch = false;
+  /** The budget wants nothing more to be read. */
+  #held = false;
 
   /** @param budget What peers may make this process hold; another than the process's own for tests. */
   constructor(carrier: Carrier, hello: Hello, half: SessionHalf, budget: MemoryBudget = processMemory()) {
@@ -52,6 +71,8 @@ export class Connection implements CarrierEvents, MemoryHolder {
     this.#batch = new OutboundBatch(carrier, { half, turnSent: () => this.#turnSent() });
     this.writer = this.#batch.writer;
     const { memory } = this;
+    // A batch in memory that is used again cannot wait.
+    this.#turns = half.serves && memory !== undefined && !carrier.volatile ? inputTurns : undefined;
     this.outbound = new OutboundMessages(carrier, this.#batch, half.serves ? memory : undefined);
     this.inbound = new InboundFrames(carrier, this.hello, {
       half,
@@ -154,22 +175,29 @@ export class Connection implements CarrierEvents, MemoryHolder {
 
   batch(bytes: Uint8Array, start: number, end: number): void {
     if (this.#state === "closed") return;
-    try {
-      const reader = this.#reader;
-      reader.reset(bytes, start, end);
-      while (reader.next()) {
-        if (this.#state === "greeting") this.#greet(reader);
-        else this.inbound.take(reader);
-        if (this.#isClosed()) return;
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(error);
+    if (this.#turns === undefined) {
+      this.#reader.reset(bytes, start, end);
+      this.#read(Number.POSITIVE_INFINITY);
       return;
     }
-    this.inbound.returnWindow();
-    this.#half.batchEnd();
-    this.memory?.check();
+    this.#waiting.push({ bytes, start, end });
+    if (this.#waiting.size > 1 || this.#midBatch) return;
+    if (this.#turns.arrived(this)) this.#pace();
+  }
+
+  readOn(untilMs: number): boolean {
+    while (performance.now() < untilMs) {
+      if (!this.#midBatch) {
+        const batch = this.#waiting.shift();
+        if (batch === undefined) break;
+        this.#reader.reset(batch.bytes, batch.start, batch.end);
+      }
+      this.#midBatch = this.#read(untilMs);
+      if (this.#isClosed()) return false;
+    }
+    const left = this.#midBatch || this.#waiting.size > 0;
+    if (!left) this.#pace();
+    return left;
   }
 
   drain(): void {
@@ -180,7 +208,8 @@ export class Connection implements CarrierEvents, MemoryHolder {
   }
 
   holdInput(held: boolean): void {
-    this.carrier.holdInput?.(held);
+    this.#held = held;
+    this.#pace();
     if (!held) this.#half.drained(); // work may have been deferred meanwhile
   }
 
@@ -222,6 +251,41 @@ export class Connection implements CarrierEvents, MemoryHolder {
     this.#half.ready(peer);
   }
 
+  /**
+   * Reads on in the current batch.
+   *
+   * @param untilMs When to stop, as `performance.now()` counts.
+   * @returns Whether something of it is left.
+   */
+  #read(untilMs: number): boolean {
+    let left = false;
+    try {
+      const reader = this.#reader;
+      for (let frames = 1; reader.next(); frames++) {
+        if (this.#state === "greeting") this.#greet(reader);
+        else this.inbound.take(reader);
+        if (this.#isClosed()) return false;
+        if (frames % FRAMES_BETWEEN_LOOKS === 0 && performance.now() >= untilMs) {
+          left = true;
+          break;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error);
+      return false;
+    }
+    this.inbound.returnWindow();
+    this.#half.batchEnd();
+    this.memory?.check();
+    return left;
+  }
+
+  /** Takes more from the carrier only when what has come is read, and the budget lets it. */
+  #pace(): void {
+    this.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
+  }
+
   #turnSent(): void {
     this.outbound.pump();
     this.#noteBacklog();
@@ -245,6 +309,8 @@ export class Connection implements CarrierEvents, MemoryHolder {
     this.inbound.messages.clear();
     this.outbound.clear();
     this.memory?.close();
+    this.#turns?.forget(this);
+    this.#waiting.clear();
     this.#half.closed(error);
   }
 }

@@ -6,11 +6,21 @@
 import { AwaitableSet } from "../internal/awaitable-set.ts";
 import type { Activity } from "./activity.ts";
 
+/** A task as far as it is counted. */
+export interface ActiveTask {
+  readonly nested: boolean;
+  /** What its head takes up. */
+  readonly heldBytes: number;
+  /** The caller's account; absent for one on this host. */
+  readonly peer: { bodies: number; taskBytes: number } | undefined;
+  workerDrains(): void;
+}
+
 /** An execution as far as it is counted. */
 export interface ActiveExecution {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
-  readonly task: { readonly nested: boolean; readonly heldBytes: number; workerDrains(): void };
+  readonly task: ActiveTask;
   stop(reason: unknown): void;
   forsake(): void;
   /** Refuses the task, if its body could have started and has not. */
@@ -55,7 +65,7 @@ export class ActiveExecutions {
   /** A task has been accepted. */
   add(execution: ActiveExecution): void {
     this.#running.add(execution);
-    this.#heldBytes += execution.task.heldBytes;
+    this.#count(execution.task, 1);
     this.#noteActivity();
     this.takePermit(execution);
   }
@@ -91,7 +101,7 @@ export class ActiveExecutions {
   /** The terminal frame has been written, or can no longer be. */
   ended(execution: ActiveExecution): void {
     if (!this.#running.delete(execution)) return;
-    this.#heldBytes -= execution.task.heldBytes;
+    this.#count(execution.task, -1);
     this.#noteActivity();
     this.releasePermit(execution);
   }
@@ -108,7 +118,7 @@ export class ActiveExecutions {
   /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
   bodyEnded(execution: ActiveExecution): void {
     if (!this.#orphans.delete(execution)) return;
-    this.#heldBytes -= execution.task.heldBytes;
+    this.#count(execution.task, -1);
     this.releasePermit(execution);
     this.#noteActivity();
   }
@@ -136,6 +146,13 @@ export class ActiveExecutions {
   /** Refuses the tasks whose bodies have not started. */
   declineAll(code: number, reason: string): void {
     for (const execution of [...this.#running]) execution.decline(code, reason);
+  }
+
+  #count({ heldBytes, peer }: ActiveTask, sign: 1 | -1): void {
+    if (peer === undefined) return;
+    this.#heldBytes += sign * heldBytes;
+    peer.bodies += sign;
+    peer.taskBytes += sign * heldBytes;
   }
 
   #noteActivity(): void {

@@ -69,6 +69,10 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     return this.#estimate?.us;
   }
 
+  get source(): object | undefined {
+    return this.session.connection.memory?.peer;
+  }
+
   /** Queued for the first time, or acknowledged; steps that come before wait for it. */
   protected get begun(): boolean {
     return this.#begun;
@@ -104,8 +108,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.#close();
     if (running) this.host.active.orphaned(this);
     else this.host.active.ended(this);
+    if (!running) return; // nobody has its signal
     this.task.fire(abortReason(`The caller is gone: ${why}`));
-    if (running) this.abandoned();
+    this.abandoned();
   }
 
   // Decisions of the worker.
@@ -349,7 +354,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /** Lets go of all that it holds but its place among the bodies. */
   #close(): void {
     this.#phase = "over";
-    if (this.#node !== undefined) this.host.queue.remove(this.#node);
+    this.#node?.remove();
     this.#node = undefined;
     this.#stopWaiting();
     this.#releasePayload();

@@ -20,6 +20,7 @@ import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import { asError } from "../internal/error-text.ts";
+import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -77,6 +78,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly tag: string | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
+  readonly peer: PeerMemory | undefined;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -107,7 +109,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.flags = head.flags;
     this.credit = head.credit;
     this.tag = head.tag();
-    this.heldBytes = session.connection.carrier.local ? 0 : TASK_BYTES + head.headBytes;
+    this.peer = session.connection.memory?.peer;
+    this.heldBytes = this.peer === undefined ? 0 : TASK_BYTES + head.headBytes;
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.#id = head.id();

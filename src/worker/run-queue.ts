@@ -1,9 +1,10 @@
 /**
- * The order in which bodies run on the worker's thread: first come, first served, with the loop turned
- * between bodies once a millisecond has passed, so that results leave and cancellations arrive while a
- * batch is being worked off.
+ * The order in which bodies run on the worker's thread: first come, first served, though of callers on the network each
+ * in turn. The loop turns between bodies once a millisecond has passed, so that results leave and cancellations arrive
+ * while a batch is being worked off.
  */
-import { Fifo, type FifoNode } from "../internal/fifo.ts";
+import type { FifoNode } from "../internal/fifo.ts";
+import { FairQueue } from "./fair-queue.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
 const LONG_BODY_US = 250;
@@ -14,6 +15,8 @@ const TURN_MS = 1;
 export interface Runnable {
   /** How long it is expected to occupy the thread, in microseconds; `undefined` when nothing is known. */
   readonly expectedUs: number | undefined;
+  /** For whom it runs, if others must not wait for all that this one has sent. */
+  readonly source: object | undefined;
   /** Tells the caller that the body is about to run, unless the caller knows; called only before long bodies. */
   announce(): void;
   /** Runs until it first suspends. */
@@ -30,7 +33,7 @@ export interface RunOutput {
 
 /** Runs what is queued, in order. */
 export class RunQueue {
-  readonly #queue = new Fifo<Runnable>();
+  readonly #queue = new FairQueue<Runnable>();
   readonly #output: RunOutput;
   #markMs = 0;
   /** No answer that has not been sent was written before this. */
@@ -64,16 +67,8 @@ export class RunQueue {
     this.#output = output;
   }
 
-  get size(): number {
-    return this.#queue.size;
-  }
-
   push(job: Runnable): FifoNode<Runnable> {
-    return this.#queue.push(job);
-  }
-
-  remove(node: FifoNode<Runnable>): boolean {
-    return this.#queue.remove(node);
+    return this.#queue.push(job, job.source);
   }
 
   /**
@@ -92,7 +87,7 @@ export class RunQueue {
    * written more than a millisecond ago is sent before the next body starts.
    */
   drain(): void {
-    if (this.#draining || this.#turnPending || this.#queue.size === 0) return;
+    if (this.#draining || this.#turnPending || this.#queue.empty) return;
     this.#draining = true;
     const startMs = performance.now();
     this.#markMs = startMs;
@@ -108,7 +103,7 @@ export class RunQueue {
           this.#sentMs = this.#markMs;
         }
         job.run();
-        if (this.#queue.size === 0) return;
+        if (this.#queue.empty) return;
         if (this.#markMs - startMs > TURN_MS) {
           this.#turnPending = true;
           this.#output.flush();

@@ -57,6 +57,9 @@ export interface TaskServerOptions {
 /** How long a caller that was refused for the load is told to wait before it asks again. */
 const RETRY_AFTER_MS = 10;
 
+/** From this part on, what is left is for callers that do not have most of it already. */
+const OTHERS_FROM = 3 / 4;
+
 /** How long the end of the process may wait for callers that do not read their results. */
 const LEAVE_MS = 1_000;
 
@@ -255,17 +258,21 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     const { maxRootTasks } = this.#options;
     const { bodies, permits, heldBytes } = this.active;
-    if (!session.connection.carrier.local && heldBytes > this.#memory.taskBytes) return overloaded(bodies);
+    const peer = session.connection.memory?.peer;
+    if (peer !== undefined && isFull(heldBytes, this.#memory.taskBytes, peer.taskBytes)) {
+      return overloaded(bodies);
+    }
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {
         return createNack(NackCode.DRAINING, SHUTTING_DOWN);
       }
-      return permits < maxRootTasks ? undefined : overloaded(permits);
+      return isFull(permits, maxRootTasks, peer?.bodies ?? 0) ? overloaded(permits) : undefined;
     }
     // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
     // only later.
-    const bounded = !session.connection.carrier.local;
-    return bounded && bodies >= 2 * maxRootTasks ? overloaded(bodies) : undefined;
+    return peer !== undefined && isFull(bodies, 2 * maxRootTasks, peer.bodies)
+      ? overloaded(bodies)
+      : undefined;
   }
 
   /** The routine has been found: goes on with an execution of its kind, if the one made before is of the other. */
@@ -323,6 +330,16 @@ function isOfKind(execution: Execution, definition: RoutineDefinition): boolean 
 function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {
   const { peer } = session.connection;
   return id !== undefined && peer?.uid === id.client && peer.session === id.session;
+}
+
+/**
+ * Whether there is no more room for a caller.
+ *
+ * @param own What is the caller's own of the present number. Who has more than half of all finds no room in the last
+ *   quarter, which is for the others.
+ */
+function isFull(present: number, limit: number, own: number): boolean {
+  return present >= (own * 2 > limit ? Math.ceil(limit * OTHERS_FROM) : limit);
 }
 
 function overloaded(tasks: number): Nack {

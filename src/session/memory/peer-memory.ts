@@ -31,6 +31,10 @@ export class PeerMemory {
   answerBytes = 0;
   /** Nothing is read from it. */
   held = false;
+  /** Bodies that run for it, or will. */
+  bodies = 0;
+  /** What the heads of their tasks take up. */
+  taskBytes = 0;
 
   constructor(name: string) {
     this.name = name;

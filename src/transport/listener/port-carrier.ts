@@ -9,10 +9,10 @@ import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../sessio
 const DEFAULT_WINDOW_BYTES = 1024 * 1024;
 
 /**
- * The least that a batch counts: a queued message takes about this much memory besides its bytes, of which it may
- * have none.
+ * The least that a batch counts. A queued message takes memory besides its bytes, and time when it is taken: no end has
+ * more than a few hundred of them under way.
  */
-const MIN_COUNTED_BYTES = 256;
+const MIN_COUNTED_BYTES = 4096;
 
 /**
  * Messages that are no batch. By one, an end says that the window has room again, when the other end waits for that.

@@ -13,7 +13,7 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   const refusals: string[] = [];
   return {
     permit: false,
-    task: { nested, heldBytes: nested ? 0 : 100, workerDrains() {} },
+    task: { nested, heldBytes: 0, peer: undefined, workerDrains() {} },
     reasons,
     refusals,
     stop: (reason) => reasons.push(reason),

@@ -25,6 +25,7 @@ function recordedQueue(): {
     run(name) {
       queue.push({
         expectedUs: 10,
+        source: undefined,
         announce() {},
         run() {
           log.push(name);
@@ -58,4 +59,24 @@ test("RunQueue sends nothing by itself where every answer has left", () => {
   run("second");
 
   assert.deepEqual(log, ["first", "sent", "second"]);
+});
+
+test("RunQueue takes from every caller in turn, and from each in the order of its own", () => {
+  const log: string[] = [];
+  const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
+  const [flood, other] = [{}, {}];
+  const push = (name: string, source: object | undefined) =>
+    queue.push({ expectedUs: 10, source, announce() {}, run: () => void log.push(name) });
+  for (const name of ["a1", "a2", "a3"]) push(name, flood);
+  const removed = push("b1", other);
+  push("b2", other);
+  for (const name of ["local1", "local2"]) push(name, undefined);
+
+  removed.remove();
+  queue.drain();
+
+  assert.deepEqual(log, ["local1", "a1", "local2", "b2", "a2", "a3"]);
+  push("again", flood);
+  queue.drain();
+  assert.equal(log.at(-1), "again");
 });

@@ -199,7 +199,7 @@ test("TaskServer counts bodies without streams also where a network caller says 
 
   for (let round = 0; round < 10; round++) {
     const call = client.call("wait", [], { nested: true });
-    await eventually(() => worker.starts === Math.min(round + 1, 4));
+    await eventually(() => worker.starts === Math.min(round + 1, 3));
     client.session.broken(call.stream, "a test resets it");
   }
   const refused = await codeOf(client.call("add", [], { nested: true }));
@@ -207,7 +207,29 @@ test("TaskServer counts bodies without streams also where a network caller says 
   open();
   await eventually(() => worker.tasks.active.bodies === 0);
 
-  assert.deepEqual([refused, during], [NackCode.FULL, 4]);
+  assert.deepEqual([refused, during], [NackCode.FULL, 3]);
+});
+
+test("TaskServer leaves room for others when one caller on the network has most of the bodies", async () => {
+  const { bodies, open } = gated();
+  await using pair = await connect(bodies, { maxRootTasks: 8, local: false });
+  const second = memoryPair({ local: false, name: "other" });
+  pair.worker.tasks.serve(second.server);
+  const other = new TestClient(second.client);
+  await other.hello;
+
+  const calls = Array.from({ length: 10 }, () => pair.client.call("wait"));
+  await eventually(() => pair.worker.starts === 6);
+  const served = await codeOf(other.call("add"));
+  const refused = await Promise.all(calls.slice(6).map(codeOf));
+  open();
+
+  assert.equal(served, "done");
+  assert.deepEqual(
+    refused,
+    Array.from({ length: 4 }, () => NackCode.FULL),
+  );
+  other.session.connection.close();
 });
 
 test("TaskServer counts a suspended generator again while it runs its finally blocks for nobody", async () => {

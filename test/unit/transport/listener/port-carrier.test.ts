@@ -5,7 +5,7 @@ import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
 import { eventually } from "../../../support/eventually.ts";
 
-const WINDOW = 1000;
+const WINDOW = 16_000;
 
 interface End {
   readonly carrier: PortCarrier;
@@ -69,7 +69,7 @@ test("PortCarrier.send returns false once the window is full, and drain comes wh
   await using ends = connectedEnds();
   const { left, right } = ends;
 
-  const answers = [400, 600, 1, 1].map((bytes) => left.carrier.send(batch(bytes)));
+  const answers = [6_400, 9_600, 1, 1].map((bytes) => left.carrier.send(batch(bytes)));
   await eventually(() => left.drains > 0);
 
   assert.deepEqual(answers, [true, true, false, false]);

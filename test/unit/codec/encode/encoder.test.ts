@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
+import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
 import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
 import type { Encoded } from "../../../../src/codec/encoded.ts";
 import { MAX_DEPTH, PART_THRESHOLD_BYTES } from "../../../../src/codec/format.ts";
 import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
+import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { assertSame } from "../assert-same.ts";
 import { Money, Point } from "../awkward-classes.ts";
 import { messageOf, receive, references, roundTrip, send } from "../support.ts";
@@ -251,6 +253,36 @@ test("encodeValue sends a routine as its identity, once", () => {
     tainted: false,
   });
   assert.equal(second.routine, first);
+});
+
+test("encodeValue writes routines as ever, and says of a tainted one that it is, and where", () => {
+  const clean = Object.assign(() => 1, { routineId: "a#b" });
+  const tainted = Object.assign(() => 1, { routineId: "a#b", tainted: true });
+
+  assert.equal(send(clean).bytes.toString("hex"), "08c90000001515a3612362af66696c653a2f2f2f6a6f62732e7473c2");
+  assert.equal(send(tainted).bytes.toString("hex"), "08c90000000519a3612362c2");
+  assert.equal(encodeValue([1, { jobs: [tainted, tainted] }], options).tainted, "args[1].jobs[0]");
+  assert.equal(encodeValue([clean], options).tainted, undefined);
+  assert.equal(refusal([[tainted]], { refuseTainted: true }).path, "args[0][0]");
+});
+
+test("decodeValue takes a routine for a tainted one unless it is told that it has come over a local carrier", () => {
+  const encoded = {
+    ...encodeValue(
+      Object.assign(() => 1, { routineId: "a#b" }),
+      options,
+    ),
+  };
+  const local = decodeValue(encoded, { references, source: { local: true } });
+  const tainted = { resolved: "a#b", module: undefined, generator: false, tainted: true };
+
+  assert.deepEqual(local, { ...tainted, module: "file:///jobs.ts", tainted: false });
+  assert.deepEqual(decodeValue(encoded, { references }), tainted);
+  assert.deepEqual(decodeValue(encoded, { references, source: { local: false } }), tainted);
+  const marked = Object.assign(() => 1, { routineId: "a#b", tainted: true });
+  assert.deepEqual(receive(send(marked)), tainted);
+  for (const routineId of ["", "/etc/passwd#x", "file:///etc/passwd#x", `${"x".repeat(600)}#y`])
+    assert.throws(() => receive(send(Object.assign(() => 1, { routineId, tainted: true }))), PayloadError);
 });
 
 test("encodeValue announces each signal once and sends its index", () => {

@@ -11,6 +11,7 @@ import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { announceEnd, LISTENER_KILLS_AFTER_MS } from "./announce-end.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
 import { programEntry } from "./launch/entry-module.ts";
 import { type PreparedWorker, prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
@@ -171,8 +172,16 @@ export class ProcessWorker implements Worker {
     const killAfter = this.#phase === "starting" ? 0 : options.killAfter;
     if (this.#phase === "starting") this.#startFailure ??= "it was stopped before it was ready";
     if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(killAfter);
+    if (this.#stopping === undefined) this.#announceEnd(killAfter);
     this.#stopping ??= this.#awaitExit();
     return this.#stopping;
+  }
+
+  /** Beside the request to stop, which a blocked main thread does not read. */
+  #announceEnd(killAfter: number): void {
+    const { network, socketPath } = this.#launch.init;
+    if (this.#phase !== "ready" || network === undefined) return;
+    if (killAfter > 0 && killAfter <= LISTENER_KILLS_AFTER_MS) void announceEnd(socketPath);
   }
 
   notify(message: ParentMessage): void {

@@ -7,19 +7,20 @@ import type { Call } from "../call/call.ts";
  * Explains a loss to the caller of one call: what happened, what to do about it where that is known, and what it
  * means for the call.
  *
- * @param error How the connection ended, where that is known.
+ * @param end `error`: how the connection ended, where that is known.
  */
 export function explainLoss(
   call: Pick<Call, "phase" | "definition">,
   worker: LostWorker,
-  error: Error | undefined,
+  { error, reason }: { readonly error: Error | undefined; readonly reason: LossReason },
 ): string {
   const { id, module } = call.definition;
   const { importing, advice } = worker;
   // Its body follows the import of its module, and an accepted call would have been heard of.
   const notRun = importing !== undefined && importing === module && call.phase === "sent";
   return [
-    whatHappened(worker, notRun) ?? error?.message ?? "its connection ended",
+    whatHappened(worker, notRun) ??
+      (reason === "stopped" ? "it was stopped" : (error?.message ?? "its connection ended")),
     ...(advice === undefined ? [] : [advice]),
     `the call to '${id}' ${notRun ? "has not run" : "may have run"}`,
   ].join("; ");

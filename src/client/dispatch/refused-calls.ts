@@ -99,9 +99,10 @@ export class RefusedCalls {
     const { leaving } = member;
     supply.describeLoss(member).then(
       (worker) => {
+        const reason = lossReason(leaving, worker);
         call.fail(
-          new WorkerLostError(explainLoss(call, worker, error), worker, {
-            reason: lossReason(leaving, worker),
+          new WorkerLostError(explainLoss(call, worker, { error, reason }), worker, {
+            reason,
             ...(error === undefined ? {} : { cause: error }),
           }),
         );

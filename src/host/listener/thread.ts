@@ -9,23 +9,27 @@ import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { LISTENER_KILLS_AFTER_MS } from "../../process/announce-end.ts";
 import type { ChildMessage } from "../../process/worker.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
 import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
 import type { GrpcPeer } from "../../transport/listener/server-call.ts";
-import { relaySession } from "../../transport/listener/session-relay.ts";
+import { relaySession, type SessionRelay } from "../../transport/listener/session-relay.ts";
 import { idleMsIn } from "../../worker/activity.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
 /** How long the main thread may take to end the worker, beyond the time granted to calls. */
-const STOP_GRACE_MS = 5_000;
+const STOP_GRACE_MS = LISTENER_KILLS_AFTER_MS;
 
 const main = parentPort;
 if (main === null) throw new Error("The listener thread is started by a worker, never by hand");
 
 const { init } = workerData as { readonly init: ListenerInit };
 const record = createDeferred<Uint8Array>();
+const relays = new Set<SessionRelay>();
+/** The end of the time granted to calls, and of what the main thread may take beyond that, once it is to end. */
+let timeIsOver: DeadlineEntry | undefined;
 let kill: DeadlineEntry | undefined;
 
 function send(message: ListenerMessage): void {
@@ -56,6 +60,11 @@ function stop(graceSeconds: number): void {
     if (deadlines.now() + delayMs >= kill.atMs) return;
     deadlines.cancel(kill);
   }
+  if (timeIsOver !== undefined) deadlines.cancel(timeIsOver);
+  // The main thread says the same, unless a body blocks it: then it says nothing any more.
+  timeIsOver = deadlines.after(graceMs, () => {
+    for (const relay of relays) relay.announceEnd();
+  });
   kill = deadlines.after(delayMs, () => {
     print(2, `merino: worker ${process.pid} did not stop within ${Math.round(delayMs)} ms and is killed\n`);
     process.kill(process.pid, "SIGKILL");
@@ -71,7 +80,17 @@ async function serve(): Promise<GrpcListener> {
     channel,
     maxBatchBytes,
     handlers: {
-      session: (call) => relaySession(call, connect(call.peer)),
+      session: (call) => {
+        const relay = relaySession(call, connect(call.peer));
+        relays.add(relay);
+        return {
+          ...relay,
+          closed() {
+            relays.delete(relay);
+            relay.closed();
+          },
+        };
+      },
       dispatch: (call) => relayDispatch(call, connect(call.peer)),
       idleSeconds: () => idleMsIn(activity) / 1000,
       describe: () => record.promise,

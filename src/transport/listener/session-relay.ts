@@ -5,8 +5,11 @@
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { CARRIER_HEADROOM } from "../../session/carrier.ts";
+import { LAST_STREAM } from "../../session/stream-numbers.ts";
 import { BatchReader } from "../../wire/batch/reader.ts";
+import { BatchWriter } from "../../wire/batch/writer.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { PortCarrier } from "./port-carrier.ts";
 import type { CallStatus, ServerCall, ServerCallEvents } from "./server-call.ts";
@@ -22,17 +25,26 @@ const MAX_UNREAD_BATCHES = 256;
 
 const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
 
+/** What the call is to tell, and what it can be told. */
+export interface SessionRelay extends ServerCallEvents {
+  /**
+   * Tells the client that the worker ends because it was told to, and its time is over. Whether the tasks that the
+   * client has sent have run, nobody can say: the thread that serves them may be blocked.
+   */
+  announceEnd(): void;
+}
+
 /**
  * Connects a call with a carrier to the thread that serves it, until either ends.
- *
- * @returns What the call is to tell.
  */
 export function relaySession(
   call: Pick<ServerCall, "send" | "pause" | "resume" | "end">,
   carrier: PortCarrier,
-): ServerCallEvents {
+): SessionRelay {
   /** The last batch sent to the client, in case it is the GoAway that ends the session. */
   let last: Uint8Array | undefined;
+  /** Whether the session has begun: before its greeting nothing else may be sent. */
+  let greeted = false;
   /** Batches sent since the stream said that it is full. */
   let unread = 0;
   /** Whether the serving thread's window is full. */
@@ -45,6 +57,7 @@ export function relaySession(
   carrier.events = {
     batch(bytes) {
       last = bytes.length <= MAX_FAREWELL_BYTES ? bytes : undefined;
+      greeted = true;
       if (call.send(bytes)) return;
       carrier.pauseCredit();
       unread += 1;
@@ -70,7 +83,22 @@ export function relaySession(
     // The client's half-close ends the connection: nobody is left to answer.
     halfClosed: () => carrier.close(),
     closed: () => carrier.close(),
+    announceEnd() {
+      if (greeted) call.send(encodeEnd());
+    },
   };
+}
+
+/** A batch that says so, and that any task sent may have started. */
+function encodeEnd(): Uint8Array {
+  const writer = new BatchWriter();
+  writer.goAway({
+    lastStream: LAST_STREAM,
+    code: NackCode.DRAINING,
+    detail: "it was told to end, and its time is over",
+    graceMs: 0,
+  });
+  return writer.take().subarray(BatchWriter.HEADROOM);
 }
 
 /** The status for the end of a session: why the session turned the client away, if it did. */

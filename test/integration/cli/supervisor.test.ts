@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { LocalDiscovery, WorkerConnection, type WorkerMetadata } from "merino";
+import { LocalDiscovery, WorkerConnection, type WorkerLostError, type WorkerMetadata } from "merino";
 import { seenWorkers } from "../../../src/cli/seen-workers.ts";
 import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -33,23 +33,27 @@ function isAlive(pid: number): boolean {
 }
 
 /** A worker whose main thread a body blocks for as long as the test runs. */
-async function startBlocked(words: readonly string[]): Promise<
+async function startBlocked(
+  words: readonly string[],
+  { network = false }: { readonly network?: boolean } = {},
+): Promise<
   AsyncDisposable & {
     readonly worker: CommandProcess;
     readonly record: WorkerMetadata;
-    /** Rejects when the call is lost. */
-    readonly lost: Promise<void>;
+    /** Resolves with the error of the call when it is lost. */
+    readonly lost: Promise<WorkerLostError>;
   }
 > {
   const fixtures = routinePackage({ "jobs.js": JOBS });
   const jobs: Jobs = await import(fixtures.url("jobs.js"));
   const worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, ...words]);
-  await worker.serves();
+  const address = await worker.serves();
   const [record] = await records(1);
   assert.ok(record);
-  const connection = new WorkerConnection(record, { timeout: 30_000 });
-  const lost = assert.rejects(
-    connection.dispatch(jobs.blockUntil, fixtures.path("never"), fixtures.path("begun")),
+  const connection = new WorkerConnection(network ? address : record, { timeout: 30_000 });
+  const lost = connection.dispatch(jobs.blockUntil, fixtures.path("never"), fixtures.path("begun")).then(
+    () => assert.fail("the call has ended"),
+    (error: unknown) => error as WorkerLostError,
   );
   await eventually(() => existsSync(fixtures.path("begun")));
   return {
@@ -91,6 +95,31 @@ test("merino worker ends at once on a second signal also while a body blocks it"
 
   assert.equal(exitCode, 128 + 2);
   assert.equal(isAlive(blocked.record.pid), false);
+});
+
+test("a worker that a body blocks until its time is over has been stopped, as its callers on the network learn", async () => {
+  for (const how of ["signal", "stop", "second signal"] as const) {
+    await using _leaks = leakCheck();
+    await using blocked = await startBlocked(["--grace", how === "signal" ? "100" : "Infinity"], {
+      network: true,
+    });
+
+    if (how === "stop") await runCommand(["stop", blocked.record.uid, ...LOCAL, "--grace", "100"]);
+    else blocked.worker.child.kill("SIGTERM");
+    if (how === "second signal") {
+      await eventually(() => blocked.worker.stderr.includes("SIGTERM"));
+      blocked.worker.child.kill("SIGINT");
+    }
+    const error = await blocked.lost;
+
+    assert.deepEqual(
+      [error.code, error.reason],
+      ["ERR_MERINO_WORKER_LOST", "stopped"],
+      `${how}: ${error.message}`,
+    );
+    assert.match(error.message, /it was stopped; the call to '.*blockUntil' may have run$/);
+    await blocked.worker.exited;
+  }
 });
 
 test("merino stop ends a worker that a body blocks for good, also one that is kept running", async () => {

@@ -3,12 +3,15 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { explainLoss, lossReason } from "../../../../src/client/dispatch/explain-loss.ts";
 import type { CallPhase } from "../../../../src/errors/timeout-error.ts";
-import type { LostWorker } from "../../../../src/errors/worker-lost-error.ts";
+import type { LossReason, LostWorker } from "../../../../src/errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
 
 const MODULE = pathToFileURL("main.ts").href;
 
-function explain(worker: Partial<LostWorker>, { phase = "sent" as CallPhase, module = MODULE } = {}): string {
+function explain(
+  worker: Partial<LostWorker>,
+  { phase = "sent" as CallPhase, module = MODULE, reason = "lost" as LossReason } = {},
+): string {
   const definition: RoutineDefinition = {
     id: "p/main.ts#job",
     name: "job",
@@ -19,11 +22,19 @@ function explain(worker: Partial<LostWorker>, { phase = "sent" as CallPhase, mod
     timeoutMs: undefined,
     routine: {},
   };
-  return explainLoss({ phase, definition }, { uid: "w", ...worker }, new Error("it closed the connection"));
+  const error = new Error("it closed the connection");
+  return explainLoss({ phase, definition }, { uid: "w", ...worker }, { error, reason });
 }
 
 test("explainLoss says how the connection ended, and that the call may have run", () => {
   assert.equal(explain({}), "it closed the connection; the call to 'p/main.ts#job' may have run");
+});
+
+test("explainLoss says of a stopped worker that it was stopped", () => {
+  assert.equal(
+    explain({}, { reason: "stopped" }),
+    "it was stopped; the call to 'p/main.ts#job' may have run",
+  );
 });
 
 test("explainLoss says that a call has not run whose module was being imported", () => {

@@ -3,9 +3,13 @@ import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
-import type { CallStatus, ServerCallEvents } from "../../../../src/transport/listener/server-call.ts";
-import { relaySession } from "../../../../src/transport/listener/session-relay.ts";
+import type { CallStatus } from "../../../../src/transport/listener/server-call.ts";
+import { relaySession, type SessionRelay } from "../../../../src/transport/listener/session-relay.ts";
+import { BatchReader } from "../../../../src/wire/batch/reader.ts";
+import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { framesOf } from "../../../support/memory-pair.ts";
 
 /** A gRPC call whose client the test plays. */
 class ClientsCall {
@@ -16,7 +20,7 @@ class ClientsCall {
   /** Whether it takes more. */
   takesMore = true;
   /** What the relay wants to be told. */
-  events: ServerCallEvents | undefined;
+  events: SessionRelay | undefined;
 
   send(bytes: Uint8Array): boolean {
     this.written.push(bytes);
@@ -149,4 +153,23 @@ test("relaySession ends the stream with the session, and the session with the st
   await eventually(() => second.stream.ends.length > 0);
 
   assert.deepEqual([first.stream.ends, second.stream.ends], [["ok"], ["ok"]]);
+});
+
+test("relaySession tells a client that the worker is to end, and of no task that it has not run", async () => {
+  await using session = relayed();
+  session.stream.events?.announceEnd();
+  assert.deepEqual(session.stream.written, []); // before the greeting nothing may be sent
+
+  send(session.server, 1);
+  await eventually(() => session.stream.written.length === 1);
+  session.stream.events?.announceEnd();
+
+  const [frame, ...others] = framesOf(session.stream.written.slice(1));
+  assert.deepEqual([frame?.kind, frame?.code, others], [FrameKind.GoAway, NackCode.DRAINING, []]);
+  const reader = new BatchReader();
+  const [, batch = new Uint8Array(0)] = session.stream.written;
+  reader.reset(batch, 0, batch.length);
+  assert.ok(reader.next());
+  assert.deepEqual([reader.goAway().lastStream, reader.goAway().unasked], [0xffff_ffff, undefined]);
+  assert.deepEqual(session.stream.ends, []);
 });

@@ -19,6 +19,9 @@ import { relaySession, type SessionRelay } from "../../transport/listener/sessio
 import { idleMsIn } from "../../worker/activity.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
+/** Bytes of one caller that may wait for the main thread before nothing more is read from it. */
+const WINDOW_BYTES = 256 * 1024;
+
 /** How long the main thread may take to end the worker, beyond the time granted to calls. */
 const STOP_GRACE_MS = LISTENER_KILLS_AFTER_MS;
 
@@ -42,7 +45,7 @@ function connect(peer: GrpcPeer): PortCarrier {
   const { port1, port2 } = new MessageChannel();
   const memory = createPortMemory();
   const { local, description } = peer;
-  const carrier = new PortCarrier(port1, { memory, side: 0, local, description });
+  const carrier = new PortCarrier(port1, { memory, side: 0, local, description, windowBytes: WINDOW_BYTES });
   send({ type: "session", port: port2, memory, local, description });
   return carrier;
 }

@@ -10,6 +10,8 @@ import { isIP } from "node:net";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { memoryLimits } from "../../session/memory/limits.ts";
+import { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS } from "../grpc/service.ts";
@@ -78,13 +80,15 @@ const MAX_INT32 = 0x7fffffff;
  */
 const CALLER_PATIENCE = 10;
 /** Sessions that callers may have open, beside calls of one stream each. */
-const MAX_SESSIONS = 4_096;
+const MAX_SESSIONS = 2_048;
 /** How long a new connection or stream may stay silent. */
 const GREETING_MS = 10_000;
 /** How long a connection may stay without a call; twice as long as our own callers keep one. */
 const IDLE_MS = 120_000;
 /** Bytes that a caller may have under way to this side, for each stream. */
 const WINDOW_BYTES = 256 * 1024;
+/** The part of the process's budget that this thread may hold. */
+const LISTENER_SHARE = 1 / 4;
 const MAX_CONNECTIONS = 2_048;
 const MAX_PER_ADDRESS = 1_024;
 const WASTED_BURST = 2_000;
@@ -107,9 +111,10 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     maxStreams: MAX_SESSIONS + maxStreams(options),
     greetingMs: GREETING_MS,
   });
+  const memory = listenerMemory(options);
   const network = await GrpcServer.listen(
     { host: address, port },
-    { ...serverOptions(options, { local: false }), streams, guard: guardOf(MAX_PER_ADDRESS) },
+    { ...serverOptions(options, { local: false }), memory, streams, guard: guardOf(MAX_PER_ADDRESS) },
   ).catch((error: unknown) => {
     throw explainBindError(error, { host, port });
   });
@@ -118,6 +123,7 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
       { path: controlPath },
       {
         ...serverOptions(options, { local: true }),
+        memory,
         streams,
         guard: guardOf(MAX_CONNECTIONS),
         local: `unix:${controlPath}`,
@@ -152,7 +158,7 @@ function guardOf(maxPerAddress: number): ConnectionGuard {
 function serverOptions(
   options: GrpcListenOptions,
   { local }: { readonly local: boolean },
-): Omit<GrpcServerOptions, "streams" | "guard"> {
+): Omit<GrpcServerOptions, "streams" | "guard" | "memory"> {
   const channel = { ...DEFAULT_CHANNEL_OPTIONS, ...options.channel };
   return {
     methods: methodsOf(options, { local }),
@@ -163,6 +169,19 @@ function serverOptions(
     greetingMs: GREETING_MS,
     idleMs: IDLE_MS,
   };
+}
+
+/**
+ * What callers may make this thread hold: unfinished messages, and what the serving thread is too busy to take. It comes
+ * on top of what they make that thread hold, and is a part of it.
+ */
+function listenerMemory({ channel }: GrpcListenOptions): MemoryBudget {
+  const largest = (channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize) + ENVELOPE_BYTES;
+  const { limitBytes } = memoryLimits(largest);
+  return new MemoryBudget({
+    limitBytes: Math.max(limitBytes * LISTENER_SHARE, 2 * largest),
+    objectWeight: 1,
+  });
 }
 
 /** The largest number of streams on one connection. */

@@ -6,6 +6,8 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
+import type { ConnectionMemory, MemoryHolder } from "../../session/memory/peer-memory.ts";
 import { GrpcMessageReader } from "../grpc/message-reader.ts";
 import { writeGrpcMessage } from "../grpc/message-writer.ts";
 import { NOT_STARTED_TRAILER } from "../grpc/service.ts";
@@ -50,6 +52,8 @@ export interface ServerMethod {
 
 /** What a connection learns of its calls. */
 export interface CallOwner {
+  /** What callers of the network make this thread hold. */
+  readonly memory: MemoryBudget;
   /** The caller has sent its first message. */
   greeted(): void;
   /** Called exactly once. `wasted`: it had no message, or its caller has taken it back. */
@@ -75,7 +79,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /** One call. */
-export class ServerCall {
+export class ServerCall implements MemoryHolder {
   readonly peer: GrpcPeer;
   readonly #stream: ServerHttp2Stream;
   readonly #method: ServerMethod;
@@ -87,6 +91,13 @@ export class ServerCall {
   /** Its end has been told. */
   #over = false;
   #trailers: Record<string, string> = {};
+  /** The method takes no more. */
+  #paused = false;
+  /** The budget of memory has the caller wait. */
+  #held = false;
+  #memory: ConnectionMemory | undefined;
+  /** Bytes of an unfinished message that its account has. */
+  #countedBytes = 0;
   #deadline: DeadlineEntry | undefined;
 
   constructor(
@@ -121,11 +132,6 @@ export class ServerCall {
     }
   }
 
-  /** Bytes of an unfinished message that it holds. */
-  get heldBytes(): number {
-    return this.#reader.heldBytes;
-  }
-
   /**
    * Sends one message. Its memory must not change until it has left.
    *
@@ -140,11 +146,30 @@ export class ServerCall {
 
   /** Reads nothing more, until {@link resume}. What has arrived by then may still be told. */
   pause(): void {
+    this.#paused = true;
     this.#stream.pause();
   }
 
   resume(): void {
-    this.#stream.resume();
+    this.#paused = false;
+    if (!this.#held) this.#stream.resume();
+  }
+
+  holdInput(held: boolean): void {
+    this.#held = held;
+    if (held && !this.#ended) this.#stream.pause();
+    else if (!this.#paused) this.#stream.resume();
+  }
+
+  overdue(problem: string): void {
+    this.end({ code: GrpcStatus.RESOURCE_EXHAUSTED, details: problem });
+  }
+
+  /** Counts what waits for the thread that serves the call, where that takes no more. */
+  setBacklog(bytes: number): void {
+    if (bytes > 0) this.#memory ??= this.#openMemory();
+    this.#memory?.setBacklog(bytes);
+    this.#memory?.check();
   }
 
   /** Ends the call, with status OK unless another is given, once what was sent has left. Later calls do nothing. */
@@ -153,6 +178,7 @@ export class ServerCall {
     this.#ended = true;
     const stream = this.#stream;
     // What the caller still sends is let go, so that it takes no room of the connection.
+    this.#paused = false;
     stream.resume();
     if (stream.destroyed || stream.closed) return;
     this.#trailers = trailersOf(status);
@@ -180,6 +206,21 @@ export class ServerCall {
       const code = this.#reader.tooLong ? GrpcStatus.RESOURCE_EXHAUSTED : GrpcStatus.UNIMPLEMENTED;
       this.end({ code, details: error.message });
     }
+    if (this.#countedBytes !== this.#reader.heldBytes) this.#countUnfinished();
+  }
+
+  /** What is there of a message whose end has not come is held for its caller. */
+  #countUnfinished(): void {
+    if (this.#over) return;
+    this.#memory ??= this.#openMemory();
+    this.#memory?.drop(this.#countedBytes);
+    this.#countedBytes = this.#reader.heldBytes;
+    this.#memory?.add(this.#countedBytes);
+    this.#memory?.check();
+  }
+
+  #openMemory(): ConnectionMemory | undefined {
+    return this.peer.local ? undefined : this.#owner.memory.open(this.peer.description, this);
   }
 
   #halfClosed(): void {
@@ -205,6 +246,7 @@ export class ServerCall {
     this.#over = true;
     this.#ended = true;
     if (this.#deadline !== undefined) deadlines.cancel(this.#deadline);
+    this.#memory?.close();
     const events = this.#events;
     this.#owner.closed(
       events === undefined || (this.#stream.aborted && this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR),

@@ -11,6 +11,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { ConnectionPermit } from "./connection-guard.ts";
 import { type GrpcPeer, refuseStream, ServerCall, type ServerMethod, statusHeaders } from "./server-call.ts";
@@ -21,6 +22,8 @@ export interface ServerConnectionOptions {
   /** The methods by their paths. */
   readonly methods: ReadonlyMap<string, ServerMethod>;
   readonly streams: StreamGuard;
+  /** What callers of the network may make this thread hold. */
+  readonly memory: MemoryBudget;
   /** The largest number of calls at a time on one connection. */
   readonly maxStreams: number;
   /** Bytes that a peer may have under way to this side, over all streams of a connection. */
@@ -116,6 +119,7 @@ export class ServerConnection {
       peer: this.#peer,
       method,
       owner: {
+        memory: this.#options.memory,
         greeted: permit.greeted,
         closed: (wasted) => {
           permit.closed();

@@ -38,7 +38,7 @@ export interface SessionRelay extends ServerCallEvents {
  * Connects a call with a carrier to the thread that serves it, until either ends.
  */
 export function relaySession(
-  call: Pick<ServerCall, "send" | "pause" | "resume" | "end">,
+  call: Pick<ServerCall, "send" | "pause" | "resume" | "setBacklog" | "end">,
   carrier: PortCarrier,
 ): SessionRelay {
   /** The last batch sent to the client, in case it is the GoAway that ends the session. */
@@ -66,6 +66,7 @@ export function relaySession(
     drain() {
       congested = false;
       pace();
+      call.setBacklog(0);
     },
     closed: () => call.end(farewell(last)),
   };
@@ -74,6 +75,7 @@ export function relaySession(
       if (carrier.send(NO_HEAD, bytes.subarray(start, end))) return;
       congested = true;
       pace();
+      call.setBacklog(carrier.backlogBytes);
     },
     drain() {
       unread = 0;

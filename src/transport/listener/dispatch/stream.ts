@@ -15,13 +15,15 @@ const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
  * @returns What the call is to tell.
  */
 export function relayDispatch(
-  call: Pick<ServerCall, "send" | "pause" | "resume" | "end">,
+  call: Pick<ServerCall, "send" | "pause" | "resume" | "setBacklog" | "end">,
   carrier: PortCarrier,
 ): ServerCallEvents {
   const relay = new DispatchRelay(
     {
       send: (batch) => {
-        if (!carrier.send(NO_HEAD, batch)) call.pause();
+        if (carrier.send(NO_HEAD, batch)) return;
+        call.pause();
+        call.setBacklog(carrier.backlogBytes);
       },
       close: () => carrier.close(),
     },
@@ -34,7 +36,10 @@ export function relayDispatch(
   );
   carrier.events = {
     batch: (bytes, start, end) => relay.batch(bytes, start, end),
-    drain: () => call.resume(),
+    drain() {
+      call.setBacklog(0);
+      call.resume();
+    },
     closed: (error) => relay.closed(error),
   };
   return {

@@ -10,6 +10,7 @@ import {
 } from "node:http2";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { MemoryBudget } from "../../../../src/session/memory/memory-budget.ts";
 import { parseGrpcAddress } from "../../../../src/transport/grpc/address.ts";
 import { GrpcChannel } from "../../../../src/transport/grpc/channel.ts";
 import { NOT_STARTED_TRAILER } from "../../../../src/transport/grpc/service.ts";
@@ -64,6 +65,7 @@ async function serve(
     {
       methods: new Map([[PATH, { maxMessageBytes: MAX_MESSAGE_BYTES, open }]]),
       streams: new StreamGuard({ maxStreams: 100, greetingMs: 60_000 }),
+      memory: new MemoryBudget({ limitBytes: 1_000_000, objectWeight: 1 }),
       guard: new ConnectionGuard({ maxConnections, maxPerAddress: 100, wastedBurst: 20, wastedPerSecond: 1 }),
       maxStreams: 50,
       windowBytes: 64 * 1024,
@@ -241,6 +243,30 @@ test("GrpcServer takes no message beyond its limit, and none that is cut off", a
   assert.match(String(tooLong["grpc-message"]), /100001 bytes.*100000/);
   assert.equal(cutOff["grpc-status"], "3");
   assert.equal(fixture.calls.length, 0);
+});
+
+test("GrpcServer holds unfinished messages within its budget, and takes those that get finished", async () => {
+  await using _leaks = leakCheck();
+  const memory = new MemoryBudget({ limitBytes: 400_000, objectWeight: 1 });
+  await using fixture = await serve({ memory });
+  const clients = await Promise.all(Array.from({ length: 12 }, () => rawSession(fixture.address)));
+  const whole = message(Buffer.alloc(90_000));
+  let most = 0;
+
+  const requests = clients.map((client) => client.request());
+  for (const { stream } of requests) stream.write(whole.subarray(0, 80_000));
+  await eventually(() => memory.full);
+  const watch = setInterval(() => {
+    most = Math.max(most, memory.heldBytes);
+  }, 1);
+  for (const { stream } of requests) stream.end(whole.subarray(80_000));
+  const answers = await Promise.all(requests.map(({ over }) => over));
+  clearInterval(watch);
+  for (const client of clients) await client[Symbol.asyncDispose]();
+
+  assert.deepEqual(new Set(answers.map((answer) => answer["grpc-status"])), new Set(["0"]));
+  assert.ok(most <= 400_000 + 64 * 1024, `${most} bytes were held`);
+  await eventually(() => memory.heldBytes === 0);
 });
 
 test("GrpcServer tells nobody of a stream before its first message, and ends one that stays silent", async () => {

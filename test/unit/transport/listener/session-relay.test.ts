@@ -17,6 +17,8 @@ class ClientsCall {
   /** How it ended: `"ok"`, or the status' code. */
   readonly ends: ("ok" | number)[] = [];
   reading = true;
+  /** Whether anything waited for the serving thread, each time it was said. */
+  readonly backlogs: boolean[] = [];
   /** Whether it takes more. */
   takesMore = true;
   /** What the relay wants to be told. */
@@ -37,6 +39,10 @@ class ClientsCall {
 
   end(status?: CallStatus): void {
     if (this.ends.length === 0) this.ends.push(status?.code ?? "ok");
+  }
+
+  setBacklog(bytes: number): void {
+    this.backlogs.push(bytes > 0);
   }
 
   /** The client has sent a message. */
@@ -111,6 +117,7 @@ test("relaySession reads no more from a client while its session's thread takes 
 
   assert.equal(reading, false);
   assert.equal(relay.received.length, 1);
+  assert.deepEqual(relay.stream.backlogs, [true, false]);
 });
 
 test("relaySession gives the session no window back while the client does not read", async () => {

@@ -201,10 +201,14 @@ const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
     Extension.ROUTINE,
     (random) =>
       Buffer.concat([
-        textToken(random.pick(["a.ts#b", "", "#", text(random)])),
+        identity(random),
         random.oneIn(2) ? Buffer.of(0xc0) : textToken("file:///a.ts"),
         Buffer.of(0xc2 + random.below(2)),
       ]),
+  ],
+  [
+    Extension.TAINTED_ROUTINE,
+    (random) => Buffer.concat([identity(random), Buffer.of(0xc2 + random.below(2))]),
   ],
   [Extension.SIGNAL, (random) => Buffer.of(random.small(9))],
   [
@@ -212,6 +216,12 @@ const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
     () => Buffer.concat([textToken("a#A"), textToken("/node_modules/a"), textToken("1")]),
   ],
 ];
+
+/** Of a routine: often one that none before had. */
+function identity(random: Random): Buffer {
+  const odd = random.pick(["a.ts#b", "", "#", text(random)]);
+  return textToken(random.oneIn(2) ? odd : `a#${random.below(10_000_000).toString(36)}`);
+}
 
 function array(random: Random, depth: number): Buffer {
   const count = random.small(6);

@@ -1,5 +1,8 @@
 /** The decoder of values, for payloads that have come over a network. */
 import { decodeValue } from "../../../src/codec/decode/decoder.ts";
+import type { References } from "../../../src/codec/references.ts";
+import { identityFault } from "../../../src/identity/identity.ts";
+import { processReferences } from "../../../src/routine/process-references.ts";
 import { AWKWARD_VALUES } from "../../unit/codec/awkward-values.ts";
 import { references, send } from "../../unit/codec/support.ts";
 import { mutate } from "../mutate.ts";
@@ -10,6 +13,18 @@ const LARGEST_SEED_BYTES = 2_000;
 
 const { signal } = new AbortController();
 const signals = { get: (): AbortSignal => signal };
+
+/** What a routine was taken for that is more than its identity: none may be, over a network. */
+let believed: unknown;
+
+const watching: References = {
+  ...references,
+  resolveRoutine(reference) {
+    const { id, module, tainted } = reference;
+    if (tainted !== true || module !== undefined || identityFault(id) !== undefined) believed = reference;
+    return processReferences.resolveRoutine(reference);
+  },
+};
 
 let seeds: readonly Uint8Array[] | undefined;
 
@@ -36,10 +51,11 @@ export const values: FuzzTarget = {
   run(bytes) {
     const parts = [Buffer.alloc(8), Buffer.alloc(64)];
     try {
-      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references, signals });
+      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals });
     } catch (error) {
       expectCodes(error, "ERR_MERINO_BAD_PAYLOAD");
     }
+    if (believed !== undefined) throw new Error(`A routine was believed: ${JSON.stringify(believed)}`);
     if (Object.keys(Object.prototype).length > 0) throw new Error("Object.prototype has got a field");
   },
 };

@@ -18,6 +18,7 @@ import { ReceivedMessage } from "./messages/received-message.ts";
 import type { ServerStream } from "./server-stream.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
+import { StreamTable } from "./stream-table.ts";
 import { formatTaskId, taskIdPrefix } from "./task-id.ts";
 
 /** Takes tasks. */
@@ -47,7 +48,7 @@ export class ServerSession implements SessionHalf {
   /** What waits until the client takes more answers. */
   readonly deferred: DeferredWork = new DeferredWork(() => !this.defersWork);
   readonly #acceptor: TaskAcceptor;
-  readonly #streams = new Map<number, ServerStream>();
+  readonly #streams = new StreamTable<ServerStream>();
   readonly #reason: ReceivedMessage;
   /** The highest number that a task has come on; clients number upwards. */
   #lastStream = 0;
@@ -309,7 +310,7 @@ export class ServerSession implements SessionHalf {
   }
 
   closed(error: Error | undefined): void {
-    const streams = [...this.#streams.values()];
+    const streams = this.#streams.values();
     this.#streams.clear();
     for (const answered of this.#pings.values()) answered();
     this.#pings.clear();

@@ -12,6 +12,7 @@ import { currentScope, noteOpening, pushAmbient, runInScope } from "../context/s
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { awaitedFirst } from "../internal/awaited-first.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { warnOnce } from "../internal/warn-once.ts";
@@ -137,8 +138,9 @@ export class WorkerPool implements CallTarget {
    * @throws {@link InvalidOptionError} for a bad option.
    * @throws {@link AggregateError} of `WorkerStartError`s when a worker does not come up; nothing is left running.
    */
-  static async open(options: WorkerPoolOptions = {}): Promise<WorkerPool> {
-    return new WorkerPool(options).open();
+  static open(options: WorkerPoolOptions = {}): Promise<WorkerPool> {
+    const opened = (async () => new WorkerPool(options).open())();
+    return awaitedFirst(opened, "WorkerPool.open()");
   }
 
   /**

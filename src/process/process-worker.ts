@@ -5,6 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
+import { awaitedFirst } from "../internal/awaited-first.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
@@ -125,7 +126,11 @@ export class ProcessWorker implements Worker {
    * await using worker = await ProcessWorker.open({ discovery: new LocalDiscovery("thumbs"), tags: ["gpu"] });
    * console.log(worker.address);
    */
-  static async open(options: OpenWorkerOptions = {}): Promise<RunningWorker> {
+  static open(options: OpenWorkerOptions = {}): Promise<RunningWorker> {
+    return awaitedFirst(ProcessWorker.#open(options), "ProcessWorker.open()");
+  }
+
+  static async #open(options: OpenWorkerOptions): Promise<RunningWorker> {
     const refusal = refusalToOpen("worker");
     if (refusal !== undefined) return refusal;
     const { discovery, announcedIn, tags, extra, factory } = resolveOpenWorker(options);

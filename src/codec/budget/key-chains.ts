@@ -9,7 +9,7 @@
  */
 
 /** Fewer keys than this cannot cost much, whatever they are. */
-const FEW_KEYS = 64;
+export const FEW_KEYS = 64;
 /** Keys in a slot of the engine's table when it is full. */
 const LOAD = 2;
 /** Steps per key that keys take by chance, and some more. */

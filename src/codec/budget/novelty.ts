@@ -9,16 +9,16 @@ import { randomBytes } from "node:crypto";
 export const HASH_SEED: number = randomBytes(4).readInt32LE(0);
 
 const MIN_BITS = 1024;
-const MAX_BITS = 2 ** 22;
+const MAX_BITS = 2 ** 24;
 
 /** What has been met in one payload. */
 export class Novelty {
   readonly #bits: Int32Array;
   readonly #shift: number;
 
-  /** @param lengthBytes Of the payload; four of its bytes are taken for each thing in it. */
+  /** @param lengthBytes Of the payload. A thing takes some bytes of it, so that few fall on the same bit. */
   constructor(lengthBytes: number) {
-    const bits = 2 ** Math.ceil(Math.log2(Math.min(MAX_BITS, Math.max(MIN_BITS, lengthBytes / 4))));
+    const bits = 2 ** Math.ceil(Math.log2(Math.min(MAX_BITS, Math.max(MIN_BITS, lengthBytes))));
     this.#bits = new Int32Array(bits / 32);
     this.#shift = 32 - Math.log2(bits);
   }

@@ -5,7 +5,7 @@
  * malformed ends the audit, as it will end the decoding at the same place.
  */
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
-import { excessSteps } from "./key-chains.ts";
+import { excessSteps, FEW_KEYS } from "./key-chains.ts";
 import { hashOfKey, IDENTITY_HASH, SECRET_HASH } from "./key-hash.ts";
 import { HASH_SEED, Novelty } from "./novelty.ts";
 import {
@@ -42,6 +42,8 @@ export interface AuditedBytes {
 
 /** Steps through a chain of the hash table that cost as much as one byte may. */
 const STEPS_PER_BYTE = 2;
+/** Digits of the longest key that the reader takes for an index. */
+const INDEX_DIGITS = 9;
 
 /** What a payload of this length may cost. */
 function allowedCost(lengthBytes: number): number {
@@ -72,6 +74,8 @@ class PayloadAudit {
   #colliding = false;
   /** The hash of the key read last. */
   #keyHash = 0;
+  /** Whether that key is the index of an array. */
+  #keyIsIndex = false;
 
   constructor({ bytes, start, end }: AuditedBytes, leniency: number) {
     this.#bytes = bytes;
@@ -179,13 +183,13 @@ class PayloadAudit {
     for (let rest = count; rest > 0; rest--) {
       const at = this.#position;
       if (!this.#key()) return false;
-      if (small && this.#isDigit(at + 1)) {
+      if (small && this.#keyIsIndex) {
         if (!this.#charge(Price.INDEX_FIELD)) return this.#stopAt(this.#keyAt(at));
       } else if (small) {
         shape = Math.imul(shape ^ this.#keyHash, 0x85eb_ca6b);
         if (this.#novelty.add(shape) && !this.#charge(Price.NEW_SHAPE)) return this.#stopAt(this.#keyAt(at));
       } else if (this.#novelty.add(this.#keyHash)) {
-        const price = this.#isDigit(at + 1) ? Price.NEW_INDEX_KEY : Price.NEW_KEY;
+        const price = this.#keyIsIndex ? Price.NEW_INDEX_KEY : Price.NEW_KEY;
         if (!this.#charge(price)) return this.#stopAt(this.#keyAt(at));
       }
       if (!this.#value()) return this.#stopAt(this.#keyAt(at));
@@ -208,15 +212,15 @@ class PayloadAudit {
       end = this.#position;
     }
     let hash = HASH_SEED ^ (end - from);
-    for (let index = from; index < end; index++)
-      hash = Math.imul(hash ^ (bytes[index] as number), 0x0100_0193);
+    let digits = end > from;
+    for (let index = from; index < end; index++) {
+      const byte = bytes[index] as number;
+      hash = Math.imul(hash ^ byte, 0x0100_0193);
+      if (byte < 0x30 || byte > 0x39) digits = false;
+    }
+    this.#keyIsIndex = digits && end - from <= INDEX_DIGITS;
     this.#keyHash = hash ^ (hash >>> 16);
     return true;
-  }
-
-  #isDigit(at: number): boolean {
-    const digit = (this.#bytes[at] as number) - 0x30;
-    return digit >= 0 && digit <= 9;
   }
 
   /** Goes over a string. @returns Where its bytes begin, or −1. */
@@ -342,7 +346,17 @@ class PayloadAudit {
   }
 
   #entries(isMap: boolean, end: number): boolean {
-    let hashes: number[] | undefined;
+    const hashes: number[] = [];
+    const whole = this.#eachEntry(isMap, { end, hashes });
+    // Also of a Map whose end cannot be read: its keys up to there are inserted before the reader finds that out.
+    if (this.#left < 0 || hashes.length < FEW_KEYS) return whole;
+    if (this.#charge(Math.ceil(excessSteps(hashes) / STEPS_PER_BYTE))) return whole;
+    this.#colliding = true;
+    return false;
+  }
+
+  /** Goes over entries, and collects the hashes of their keys that a peer can know. */
+  #eachEntry(isMap: boolean, { end, hashes }: { readonly end: number; readonly hashes: number[] }): boolean {
     for (let index = 0; this.#position < end; index++) {
       const at = this.#position;
       if (!this.#charge(Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
@@ -350,17 +364,12 @@ class PayloadAudit {
       if (hash === IDENTITY_HASH) {
         if (!this.#charge(Price.IDENTITY)) return this.#stopAt(memberStep(isMap, index));
       } else if (hash !== SECRET_HASH) {
-        hashes ??= [];
         hashes.push(hash);
       }
       if (!this.#value()) return this.#stopAt(memberStep(isMap, index));
       if (isMap && !this.#value()) return this.#stopAt(`.get(${this.#keyText(at)})`);
     }
-    if (hashes === undefined) return true;
-    const steps = excessSteps(hashes);
-    if (this.#charge(Math.ceil(steps / STEPS_PER_BYTE))) return true;
-    this.#colliding = true;
-    return false;
+    return true;
   }
 
   /** Adds the step under which the audit has ended to the path, which is written from its end. */

@@ -42,8 +42,8 @@ export const Price = {
   SPARSE_ELEMENT: 16,
   NULL_OBJECT: 12,
   /** A Map or Set, and each of its entries. */
-  COLLECTION: 7,
-  ENTRY: 2,
+  COLLECTION: 5,
+  ENTRY: 4,
   /** An object that is a key of a Map or a member of a Set. */
   IDENTITY: 8,
   /** A bigint that is not an int64 token. */

@@ -117,7 +117,7 @@ test("every extension that a value can begin with has a price, so that none ends
 
 const DEAR: readonly (readonly [name: string, path: RegExp, make: () => unknown])[] = [
   ["empty objects", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => ({}))],
-  ["empty Maps", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => new Map())],
+  ["objects without prototype", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => Object.create(null))],
   ["boxed numbers", /^args\[0\]\[\d+\]$/, () => range(COUNT, () => new Object(1))],
   [
     "objects that each have a key of their own",
@@ -175,6 +175,14 @@ test("assertAffordable calls the receiver of a method by its name, and counts th
     refusalOf(() => assertAffordable(second, { root: "args", receiver: true })).path,
     /^args\[0\]\[/,
   );
+});
+
+test("auditPayload refuses keys that collide also where the Map cannot be read to its end", () => {
+  const { bytes, start, end } = encoded(new Set(int32OfHash(COUNT / 10, 4096)));
+  const broken = Buffer.from(bytes.slice(start, end));
+  broken[broken.length - 5] = 0xc1;
+
+  assert.equal(auditPayload({ bytes: broken, start: 0, end: broken.length }, "receiver")?.colliding, true);
 });
 
 test("auditPayload allows no payload more than its highest cost, however long it is", () => {

@@ -5,6 +5,7 @@
  */
 import { portableByConstructor, portableByPrototype } from "../codec/portable-registry.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
+import { PayloadError } from "../errors/payload-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 
@@ -25,11 +26,18 @@ export function receiverToSend(definition: RoutineDefinition, receiver: unknown)
 }
 
 /**
- * Why a routine cannot run with what has arrived as its `this`, as a clause.
+ * Checks what has arrived as the `this` of a routine.
  *
  * @param receiver `undefined` for none.
+ * @throws {@link PayloadError} if the routine cannot run with it.
  */
-export function receiverFault(definition: RoutineDefinition, receiver: unknown): string | undefined {
+export function assertReceiver(definition: RoutineDefinition, receiver: unknown): void {
+  const fault = receiverFault(definition, receiver);
+  if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
+}
+
+/** Why a routine cannot run with this receiver, as a clause. */
+function receiverFault(definition: RoutineDefinition, receiver: unknown): string | undefined {
   const { owner, name } = definition;
   if (owner === undefined) {
     return receiver === undefined || isPortable(receiver)

@@ -8,10 +8,9 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
-import { errorText } from "../internal/error-text.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
-import { receiverFault } from "../routine/receiver.ts";
+import { assertReceiver } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -22,10 +21,10 @@ import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { ImportFailedError } from "./import-failed-error.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
+import { encodeFailure, encodeRefusal, explainUnresolved } from "./task-failures.ts";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -141,7 +140,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#phase === "over") return;
     this.#settle();
     if (this.#acked && !this.session.knowsGrammar) {
-      this.session.exception(this.stream, this.task.encodeRefusal(code, reason), 0);
+      this.session.exception(this.stream, encodeRefusal(this.task, code, reason), 0);
     } else {
       const nack = createNack(code, reason);
       this.session.nack(this.stream, exception === undefined ? nack : { ...nack, exception });
@@ -155,9 +154,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   /** Refuses the task because its routine could not be found. */
   refuseUnresolved(error: unknown): void {
-    if (!(error instanceof ImportFailedError)) return this.refuse(NackCode.UNKNOWN_ROUTINE, errorText(error));
-    const exception = "cause" in error ? this.task.encodeCause(error.cause) : undefined;
-    this.refuse(NackCode.IMPORT_FAILED, error.message, exception);
+    const { code, reason, exception } = explainUnresolved(this.task, error);
+    this.refuse(code, reason, exception);
   }
 
   /** Ends the task with a reason: a queued one never starts, a running one sees its signal fire. */
@@ -254,9 +252,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     try {
       parameters = this.#parameters();
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
-      const plain = receiver === undefined && definition.owner === undefined;
-      const fault = plain ? undefined : receiverFault(definition, receiver);
-      if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
+      if (receiver !== undefined || definition.owner !== undefined) assertReceiver(definition, receiver);
     } catch (error) {
       this.refuse(
         NackCode.BAD_PAYLOAD,
@@ -319,7 +315,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const definition = this.#definition as RoutineDefinition; // the task has run
-    const payload = this.task.encodeFailure(error, (thrown) =>
+    const payload = encodeFailure(this.task, error, (thrown) =>
       this.#stopped ? this.#stoppedBy(thrown) : this.host.explainError(definition, thrown),
     );
     const bodyUs = this.takeBodyUs();

@@ -1,33 +1,26 @@
 /**
  * A task that has arrived: the fields of its head, and what its body sees: identity, lineage, deadline,
- * signals, the calls made inside it. It decodes the values sent to it and encodes its answers, in the form that
- * its caller takes. It knows nothing of queues or steps. Once its signal has fired it stays so, and every call
- * attached by then has been ended.
+ * signals, the calls made inside it. It decodes the values sent to it, and encodes its results; errors are
+ * encoded by `task-failures.ts`. It knows nothing of queues or steps. Once its signal has fired it stays so, and every
+ * call attached by then has been ended.
  */
-import { types } from "node:util";
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
-import { auditPayload } from "../codec/budget/payload-audit.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
-import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
-import type { EncodeOptions } from "../codec/encode/encoding.ts";
+import { encodeValue } from "../codec/encode/encoder.ts";
 import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
-import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
-import { asError } from "../internal/error-text.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
-import { MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
-import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
@@ -124,6 +117,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   get references(): References {
     return this.#host.references;
+  }
+
+  /** Marks remote stacks: `origin` of the worker. */
+  get origin(): string {
+    return this.#host.origin;
   }
 
   /** Where calls made by this task go. */
@@ -266,67 +264,6 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
       );
     }
     return payload;
-  }
-
-  /**
-   * Encodes a value that its body has thrown. Never throws: parts that cannot travel are replaced by a text
-   * about them.
-   *
-   * @param explain Adds the worker's explanation to the error, if the routine's module is why it failed.
-   */
-  encodeFailure(error: unknown, explain: (error: unknown) => unknown): Encoded {
-    const { session, references } = this;
-    const options = { root: "error", references, origin: this.#host.origin, inline: !session.takesParts };
-    let thrown: unknown;
-    let payload: Encoded;
-    try {
-      thrown = explain(error);
-      payload = encodeThrown(thrown, options);
-    } catch (problem) {
-      thrown = problem; // the thrown value throws when it is looked at
-      payload = encodeThrown(thrown, options);
-    }
-    if (payload.tainted !== undefined && !session.connection.takesTainted) {
-      payload = encodeThrown(thrown, { ...options, refuseTainted: true });
-    }
-    if (!this.local && auditPayload(payload, "sender") !== undefined)
-      return this.#encodeBriefly(error, options);
-    const excess = session.connection.excess(payload);
-    if (excess === undefined) return payload;
-    const { name, message } = types.isNativeError(error) ? error : { name: "a value", message: "" };
-    const refused = new TaskRefusedError(
-      "TOO_LARGE",
-      `Cannot send the error thrown by '${this.routine}' (${name}: ${message.slice(0, 1000)}): ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; leave large data out of errors`,
-    );
-    return encodeThrown(refused, options);
-  }
-
-  /** Encodes the error behind a refusal, which travels in a control frame: of a large one, what it says and where it arose. */
-  encodeCause(error: unknown): Uint8Array {
-    const { references, session } = this;
-    const refuseTainted = !session.connection.takesTainted;
-    const options = { root: "error", references, origin: this.#host.origin, inline: true, refuseTainted };
-    let payload = encodeThrown(error, options);
-    if (payload.end - payload.start > MAX_EXCEPTION_BYTES) {
-      payload = this.#encodeBriefly(error, options);
-    }
-    return payload.bytes.subarray(payload.start, payload.end);
-  }
-
-  /** Of an error that cannot travel whole, what it says and where it arose. */
-  #encodeBriefly(error: unknown, options: EncodeOptions): Encoded {
-    const thrown = asError(error);
-    const brief = new Error(`${thrown.name}: ${thrown.message.slice(0, 1000)}`);
-    brief.stack = String(thrown.stack).slice(0, 4000);
-    return encodeThrown(brief, options);
-  }
-
-  /** Encodes a refusal as an error, for callers to whom a Nack means that no Ack has come. */
-  encodeRefusal(code: number, reason: string): Encoded {
-    const why = `Cannot run '${this.routine}': ${reason}`;
-    const error =
-      code === NackCode.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);
-    return encodeThrown(error, { root: "error", references: this.references, inline: true });
   }
 
   /** The signal that stands at this index in the arguments. */

@@ -255,7 +255,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (payload.tainted !== undefined && !session.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
     }
-    if (!this.local) assertAffordable(payload, { root: "result", fault: "routine" });
+    if (!session.connection.carrier.local) assertAffordable(payload, { root: "result", fault: "routine" });
     const excess = session.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(

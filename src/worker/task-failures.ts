@@ -41,7 +41,8 @@ export function encodeFailure(
   if (payload.tainted !== undefined && !session.connection.takesTainted) {
     payload = encodeThrown(thrown, { ...options, refuseTainted: true });
   }
-  if (!task.local && auditPayload(payload, "sender") !== undefined) return encodeBriefly(error, options);
+  if (!session.connection.carrier.local && auditPayload(payload, "sender") !== undefined)
+    return encodeBriefly(error, options);
   const excess = session.connection.excess(payload);
   if (excess === undefined) return payload;
   const { name, message } = types.isNativeError(error) ? error : { name: "a value", message: "" };

@@ -33,7 +33,7 @@ import { workerMetadata } from "../support/worker-metadata.ts";
 
 const UID = "hostile-1";
 const FILE_NAME = "\u001b[2J\nmerino: worker trusted is ending\u202e";
-const LOCAL = ["--discovery", "local:hostile-text", "--wait", "300"];
+const LOCAL = ["--discovery", "local:hostile-text", "--wait", "500"];
 const ask = routine(
   async function ask(question: string) {
     return question;
@@ -164,8 +164,24 @@ test("a call shows nothing hostile of what a hostile worker answers", async () =
     }),
   );
 
-  await eventually(() => warnings.codes.includes("MERINO_WORKER_UNREACHABLE"));
-  assert.match(warnings.messages.join("\n"), /ended the connection: \\u001b\[2J/);
+  for (const message of warnings.messages) assertHarmless(message, "a warning");
+});
+
+test("a warning of a worker that turns callers away shows its words with escapes", async () => {
+  await using _leaks = leakCheck();
+  using warnings = useWarnings();
+  await using served = await serveHostileWorker({ greet: goAway(NackCode.UNSPECIFIED) });
+  const discovery = new StaticDiscovery([workerMetadata({ uid: UID, address: served.address })]);
+
+  await using proxy = new WorkerProxy({ discovery, lazy: false, quorumTimeout: 20_000 });
+  const opening = proxy.open().catch(() => {}); // nobody comes
+  const shown = (): string | undefined =>
+    warnings.messages.find((text) => text.includes("ended the connection"));
+  await eventually(() => shown() !== undefined);
+  await proxy.close();
+  await opening;
+
+  assert.match(shown() ?? "", /ended the connection: \\u001b\[2J/);
   for (const message of warnings.messages) assertHarmless(message, "a warning");
 });
 

@@ -1,7 +1,8 @@
 /** Refuses to send over a network what the peer would refuse to read there, under the path that the program knows. */
 import type { Fault } from "../../errors/merino-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
-import { type AuditedBytes, type AuditStep, auditPayload, type Excess } from "./payload-audit.ts";
+import type { AuditedBytes, AuditStep, Excess } from "./excess.ts";
+import { auditPayload } from "./payload-audit.ts";
 
 /** What the payload is, for the path. */
 export interface AuditedValue {

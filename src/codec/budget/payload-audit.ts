@@ -5,6 +5,7 @@
  * malformed ends the audit, as it will end the decoding at the same place.
  */
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
+import type { AuditedBytes, AuditStep, Excess } from "./excess.ts";
 import { excessSteps, FEW_KEYS } from "./key-chains.ts";
 import { hashOfKey, IDENTITY_HASH, SECRET_HASH } from "./key-hash.ts";
 import { HASH_SEED, Novelty } from "./novelty.ts";
@@ -18,27 +19,6 @@ import {
   Price,
   SHORTEST_AUDITED_BYTES,
 } from "./prices.ts";
-
-/** One step from the root of a payload to a value in it; a text is the whole step. */
-export type AuditStep = number | string;
-
-/** What is too dear in a payload. */
-export interface Excess {
-  /** Where the audit was when it had spent everything. */
-  readonly steps: readonly AuditStep[];
-  /** What the values up to there cost, in bytes. */
-  readonly cost: number;
-  readonly allowed: number;
-  /** Whether it is the keys of a Map or Set that meet in one place of the hash table. */
-  readonly colliding: boolean;
-}
-
-/** A range of bytes that holds an encoded value. */
-export interface AuditedBytes {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** Steps through a chain of the hash table that cost as much as one byte may. */
 const STEPS_PER_BYTE = 2;
@@ -105,14 +85,18 @@ class PayloadAudit {
   }
 
   #skip(lengthBytes: number): boolean {
+    if (lengthBytes < 0 || lengthBytes > this.#end - this.#position) return false;
     this.#position += lengthBytes;
-    return this.#position <= this.#end;
+    return true;
   }
 
-  /** A big-endian number of 1, 2 or 4 bytes, or NaN, with which nothing goes on. */
+  /**
+   * A big-endian number of 1, 2 or 4 bytes, or −1, with which nothing goes on. Not NaN: it would make the engine keep
+   * the fields of this class as floating-point numbers, which costs more, for all payloads that follow.
+   */
   #uint(sizeBytes: number): number {
     const at = this.#position;
-    if (at + sizeBytes > this.#end) return Number.NaN;
+    if (at + sizeBytes > this.#end) return -1;
     this.#position = at + sizeBytes;
     if (sizeBytes === 1) return this.#view.getUint8(at);
     return sizeBytes === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
@@ -172,12 +156,12 @@ class PayloadAudit {
 
   #object(count: number): boolean {
     if (!this.#charge(Price.OBJECT)) return false;
-    return count === 0 || this.#fields(count);
+    return count === 0 || (count > 0 && this.#fields(count));
   }
 
   /** So many fields: those of a small object make shapes, those of a large one are entries of a hash table. */
   #fields(count: number): boolean {
-    if (!(count * 2 <= this.#end - this.#position) || ++this.#depth > MAX_DEPTH) return false;
+    if (count * 2 > this.#end - this.#position || ++this.#depth > MAX_DEPTH) return false;
     const small = count < MANY_FIELDS;
     let shape = HASH_SEED;
     for (let rest = count; rest > 0; rest--) {
@@ -226,19 +210,20 @@ class PayloadAudit {
   /** Goes over a string. @returns Where its bytes begin, or −1. */
   #text(): number {
     const token = this.#uint(1);
-    let length = Number.NaN;
+    let length = -1;
     if (token >= 0xa0 && token <= 0xbf) length = token & 0x1f;
     else if (token === 0xd9) length = this.#uint(1);
     else if (token === 0xda) length = this.#uint(2);
     else if (token === 0xdb) length = this.#uint(4);
-    else if (token >= 0xc7 && token <= 0xd8) length = this.#extensionLength(token) + 1;
+    else if (token >= 0xc7 && token <= 0xd8) length = this.#extensionLength(token);
+    if (token >= 0xc7 && token <= 0xd8 && length >= 0) length++; // its type
     const from = this.#position;
     return this.#skip(length) ? from : -1;
   }
 
   #array(length: number): boolean {
     if (!this.#charge(Price.ARRAY)) return false;
-    if (length === 0) return true;
+    if (length <= 0) return length === 0;
     if (++this.#depth > MAX_DEPTH) return false;
     let sparse = false;
     for (let index = 0; index < length; index++) {
@@ -253,6 +238,7 @@ class PayloadAudit {
         if (!this.#value()) return this.#stopAt(index);
         continue;
       }
+      if (holes < 0) return this.#stopAt(index);
       const dear = holes > MANY_FIELDS;
       if (dear) sparse = true;
       if (!this.#charge(dear ? Price.SPARSE_ARRAY : holes)) return this.#stopAt(index);
@@ -262,28 +248,28 @@ class PayloadAudit {
     return true;
   }
 
-  /** Goes over a run of holes, if one comes next. @returns Its length; NaN if it does not fit. */
+  /** Goes over a run of holes, if one comes next. @returns Its length; −1 if it does not fit. */
   #holes(index: number, length: number): number {
     const at = this.#position;
     const token = this.#bytes[at] as number;
     if (token < 0xd4 || token > 0xd6 || this.#bytes[at + 1] !== Extension.HOLES) return 0;
     this.#position = at + 2;
     const holes = this.#uint(1 << (token - 0xd4));
-    return holes > 0 && index + holes <= length ? holes : Number.NaN;
+    return holes > 0 && index + holes <= length ? holes : -1;
   }
 
   #extensionLength(token: number): number {
     if (token >= 0xd4 && token <= 0xd8) return 1 << (token - 0xd4);
     if (token === 0xc7) return this.#uint(1);
     if (token === 0xc8) return this.#uint(2);
-    return token === 0xc9 ? this.#uint(4) : Number.NaN;
+    return token === 0xc9 ? this.#uint(4) : -1;
   }
 
   #extension(token: number): boolean {
     const length = this.#extensionLength(token);
     const type = this.#uint(1);
     const end = this.#position + length;
-    if (!(end <= this.#end)) return false;
+    if (length < 0 || end > this.#end) return false;
     const price = EXTENSION_PRICES[type];
     if (price === undefined || !this.#charge(price)) return false;
     if (!HOLDING_VALUES.has(type)) {
@@ -324,11 +310,11 @@ class PayloadAudit {
   /** Fields in a map token, each at the same price. */
   #map(price: number): boolean {
     const token = this.#uint(1);
-    let count = Number.NaN;
+    let count = -1;
     if (token >= 0x80 && token <= 0x8f) count = token & 0x0f;
     else if (token === 0xde) count = this.#uint(2);
     else if (token === 0xdf) count = this.#uint(4);
-    if (!(count * 2 <= this.#end - this.#position)) return false;
+    if (count < 0 || count * 2 > this.#end - this.#position) return false;
     for (; count > 0; count--) {
       const at = this.#position;
       if (this.#text() === -1) return false;
@@ -350,7 +336,7 @@ class PayloadAudit {
     const whole = this.#eachEntry(isMap, { end, hashes });
     // Also of a Map whose end cannot be read: its keys up to there are inserted before the reader finds that out.
     if (this.#left < 0 || hashes.length < FEW_KEYS) return whole;
-    if (this.#charge(Math.ceil(excessSteps(hashes) / STEPS_PER_BYTE))) return whole;
+    if (this.#charge(Math.min(MAX_COST * 2, Math.ceil(excessSteps(hashes) / STEPS_PER_BYTE)))) return whole;
     this.#colliding = true;
     return false;
   }

@@ -30,7 +30,7 @@ export const Price = {
   /** A field of such an object whose key is a number. */
   INDEX_FIELD: 10,
   /** A key that no larger object before it had. */
-  NEW_KEY: 8,
+  NEW_KEY: 9,
   /** One of digits only. */
   NEW_INDEX_KEY: 6,
   /** An array, without its elements. */

@@ -3,7 +3,8 @@
  * {@link PayloadError}.
  */
 import { PayloadError } from "../../errors/payload-error.ts";
-import { auditPayload, type Excess } from "../budget/payload-audit.ts";
+import type { Excess } from "../budget/excess.ts";
+import { auditPayload } from "../budget/payload-audit.ts";
 import type { Encoded } from "../encoded.ts";
 import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";

@@ -168,7 +168,7 @@ describe("Membership", () => {
     assert.equal(t.membership.get("c")?.metadata.address, "c:2");
   });
 
-  test("updates a t worker past the cap, and connects again only where it moved", () => {
+  test("updates a found worker past the cap, and connects again only where it moved", () => {
     using t = useMembership({ capacity: 1 });
     t.see("worker-added", "a");
 
@@ -189,7 +189,7 @@ describe("Membership", () => {
     assert.deepEqual(t.refused(), []);
   });
 
-  test("evicts a t worker whose update makes it inadmissible, and takes it back first once its record fits", () => {
+  test("evicts a found worker whose update makes it inadmissible, and takes it back first once its record fits", () => {
     using t = useMembership({ capacity: 1 });
     for (const uid of ["a", "b", "c"]) t.see("worker-added", uid);
 
@@ -205,7 +205,7 @@ describe("Membership", () => {
   });
 
   for (const record of [{ version: "2.0.0" }, { codecs: ["pickle"] }, { secure: true }, { tags: ["bad"] }]) {
-    test(`evicts a t worker whose update says ${JSON.stringify(record)}`, () => {
+    test(`evicts a found worker whose update says ${JSON.stringify(record)}`, () => {
       using t = useMembership();
       t.see("worker-added", "a");
 

@@ -253,6 +253,10 @@ export class ClientSession implements SessionHalf {
     this.#events.progress();
   }
 
+  written(): void {
+    // It leaves with the turn's end.
+  }
+
   beforeFlush(): void {
     // Nothing to add.
   }

@@ -66,6 +66,7 @@ export class OutboundBatch {
     if (this.writer.length >= this.#earlyFlushBytes) this.flush();
     if (this.#scheduled || this.#ended) return;
     this.#scheduled = true;
+    this.#half.written();
     if (this.#half.flushAfter === "tick") process.nextTick(this.#endTurn);
     else queueMicrotask(this.#deferEnd);
   }

@@ -33,6 +33,8 @@ export interface TaskAcceptor {
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack;
   /** Something may be ready to run: a batch has been read. */
   batchEnd(): void;
+  /** Something has been written, the first since the last turn's end. */
+  written(session: ServerSession): void;
   /** The turn's frames are about to leave. */
   beforeFlush(session: ServerSession): void;
   /** Frames have left. */
@@ -291,6 +293,10 @@ export class ServerSession implements SessionHalf {
 
   batchEnd(): void {
     this.#acceptor.batchEnd();
+  }
+
+  written(): void {
+    this.#acceptor.written(this);
   }
 
   beforeFlush(): void {

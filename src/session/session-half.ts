@@ -44,6 +44,8 @@ export interface SessionHalf {
   pong(token: number): void;
   /** A whole batch has been read. */
   batchEnd(): void;
+  /** Frames have been written, the first since the last turn's end. */
+  written(): void;
   /** Frames are about to leave at the end of a turn. */
   beforeFlush(): void;
   /** Everything written so far is with the carrier. */

@@ -72,6 +72,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
+  /** Those in which something has been written in this turn: of thousands, few. */
+  readonly #written = new Set<ServerSession>();
   readonly #gate: AcceptGate | undefined;
   readonly #memory: MemoryBudget;
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
@@ -221,7 +223,12 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.active.size === 0) this.#spinner.expect();
   }
 
-  beforeFlush(_session: ServerSession): void {
+  written(session: ServerSession): void {
+    this.#written.add(session);
+  }
+
+  beforeFlush(session: ServerSession): void {
+    this.#written.delete(session);
     if (this.#suspended.length === 0) return;
     const suspended = this.#suspended;
     this.#suspended = [];
@@ -230,6 +237,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   closed(session: ServerSession): void {
     this.#sessions.delete(session);
+    this.#written.delete(session);
   }
 
   nestedDispatcher(descriptor: Uint8Array | undefined, origin: DescriptorOrigin): Dispatcher | undefined {
@@ -298,12 +306,12 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   #hasUnsentAnswers(): boolean {
-    for (const session of this.#sessions) if (session.hasUnsentAnswers) return true;
+    for (const session of this.#written) if (session.hasUnsentAnswers) return true;
     return false;
   }
 
   #flushAll(): void {
-    for (const session of this.#sessions) session.connection.flush();
+    for (const session of this.#written) session.connection.flush();
   }
 }
 

@@ -14,6 +14,8 @@ import { ConnectionMemory, type MemoryHolder, PeerMemory, type SharedBudget } fr
 const FULL_SHARE = 1 / 2;
 /** Below this part everybody is read from again. */
 const RELIEVED_SHARE = 3 / 8;
+/** Where a turn has used all of the limit, the next one begins below this part, or a second later. */
+const TURN_SHARE = 3 / 4;
 /** Those that go on while it is full hold at most this part of the limit together. */
 const FREE_SHARE = 1 / 8;
 /** The part of the limit that the heads of tasks may take; beyond it tasks are refused. */
@@ -41,6 +43,8 @@ export class MemoryBudget implements SharedBudget {
   #turnTicks = 0;
   #idleTicks = 0;
   #fairBytes = 0;
+  /** The last turn has used all of the limit. */
+  #overflowed = false;
   #reviewing = false;
   #nextTick: DeadlineEntry | undefined;
 
@@ -109,7 +113,7 @@ export class MemoryBudget implements SharedBudget {
       if (this.heldBytes >= limitBytes * FULL_SHARE) this.#fill();
     } else if (peer === this.#turn) {
       if (this.heldBytes >= limitBytes) this.#endTurn();
-    } else if (peer.bytes > this.#fairBytes && !peer.held) {
+    } else if (peer.bytes > this.#fairBytes && !peer.waiting) {
       this.#wait(peer);
     }
   }
@@ -133,6 +137,7 @@ export class MemoryBudget implements SharedBudget {
 
   #wait(peer: PeerMemory): void {
     this.#waiting.add(peer);
+    peer.waiting = true;
     hold(peer, true);
   }
 
@@ -142,7 +147,8 @@ export class MemoryBudget implements SharedBudget {
       return;
     }
     for (const peer of this.#waiting) if (peer.bytes <= this.#fairBytes) this.#free(peer);
-    if (this.#turn === undefined && this.heldBytes < this.limitBytes) this.#beginTurn();
+    const below = this.limitBytes * (this.#overflowed ? TURN_SHARE : 1);
+    if (this.#turn === undefined && this.heldBytes < below) this.#beginTurn();
   }
 
   #relieve(): void {
@@ -153,6 +159,7 @@ export class MemoryBudget implements SharedBudget {
 
   #free(peer: PeerMemory): void {
     this.#waiting.delete(peer);
+    peer.waiting = false;
     if (this.#turn === peer) this.#turn = undefined;
     hold(peer, false);
   }
@@ -162,6 +169,7 @@ export class MemoryBudget implements SharedBudget {
     for (const peer of this.#waiting) if (least === undefined || peer.bytes < least.bytes) least = peer;
     if (least === undefined) return;
     this.#turn = least;
+    this.#overflowed = false;
     this.#turnBytes = least.bytes;
     this.#turnTicks = 0;
     this.#idleTicks = 0;
@@ -171,6 +179,7 @@ export class MemoryBudget implements SharedBudget {
   #endTurn(): void {
     if (this.#turn !== undefined) hold(this.#turn, true);
     this.#turn = undefined;
+    this.#overflowed = true;
     this.#idleTicks = 0;
   }
 
@@ -179,6 +188,7 @@ export class MemoryBudget implements SharedBudget {
   }
 
   #tick(): void {
+    this.#overflowed = false;
     this.#review();
     if (!this.full) return;
     this.#scheduleTick();

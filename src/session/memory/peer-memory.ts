@@ -2,6 +2,12 @@
  * What one peer makes this process hold beyond the turn in which it has come: unfinished messages, queued arguments and
  * steps, definitions, signals, answers that it does not read. It only counts; `memory-budget.ts` decides what follows.
  */
+/**
+ * What a byte counts that is with the carrier: it has been copied on its way there, and what is freed does not leave the
+ * process at once.
+ */
+const BACKLOG_WEIGHT = 2;
+
 /** The budget as the accounts see it. */
 export interface SharedBudget {
   heldBytes: number;
@@ -31,6 +37,8 @@ export class PeerMemory {
   answerBytes = 0;
   /** Nothing is read from it. */
   held = false;
+  /** It is among those who hold most while the budget is full, whether or not it is its turn to be read from. */
+  waiting = false;
   /** Bodies that run for it, or will. */
   bodies = 0;
   /** What the heads of their tasks take up. */
@@ -42,7 +50,7 @@ export class PeerMemory {
 
   /** Whether most of what it holds is for it to read: more answers would only add to that. */
   get readsTooLittle(): boolean {
-    return this.held && this.answerBytes * 2 > this.bytes;
+    return this.waiting && this.answerBytes * 2 > this.bytes;
   }
 }
 
@@ -101,9 +109,10 @@ export class ConnectionMemory {
 
   /** So many bytes are with the carrier and have not left. */
   setBacklog(bytes: number): void {
-    const more = bytes - this.#backlogBytes;
+    const counted = bytes * BACKLOG_WEIGHT;
+    const more = counted - this.#backlogBytes;
     if (more === 0 || this.#closed) return;
-    this.#backlogBytes = bytes;
+    this.#backlogBytes = counted;
     if (more > 0) this.addAnswers(more);
     else this.dropAnswers(-more);
   }

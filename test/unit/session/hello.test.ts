@@ -22,6 +22,7 @@ function serve(
     opened: () => {},
     accept: (session, reader) => worker.tasks.accept(session, reader),
     batchEnd: () => worker.tasks.batchEnd(),
+    written: () => {},
     flushed: () => {},
     beforeFlush: () => {},
     closed: () => {

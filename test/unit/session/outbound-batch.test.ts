@@ -28,6 +28,7 @@ function recorded(flushAfter: SessionHalf["flushAfter"] = "tick"): Recorded {
   } as Partial<Carrier> as Carrier; // nothing else of it is used
   const half = {
     flushAfter,
+    written() {},
     beforeFlush: () => state.onBeforeFlush(),
     flushed: () => log.push("flushed"),
   } as Partial<SessionHalf> as SessionHalf; // as above

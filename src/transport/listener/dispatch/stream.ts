@@ -18,6 +18,10 @@ export function relayDispatch(
   call: Pick<ServerCall, "send" | "pause" | "resume" | "setBacklog" | "end">,
   carrier: PortCarrier,
 ): ServerCallEvents {
+  /** Answers wait for the caller to read them. */
+  let unread = false;
+  /** The task is over. Its session ends when the answers have been read: until then the thread counts them as unread. */
+  let over = false;
   const relay = new DispatchRelay(
     {
       send: (batch) => {
@@ -25,11 +29,16 @@ export function relayDispatch(
         call.pause();
         call.setBacklog(carrier.backlogBytes);
       },
-      close: () => carrier.close(),
+      close: () => {
+        over = true;
+        if (!unread) carrier.close();
+      },
     },
     {
       response: (bytes) => {
-        if (!call.send(bytes)) carrier.pauseCredit();
+        if (call.send(bytes)) return;
+        unread = true;
+        carrier.pauseCredit();
       },
       end: (status) => call.end(status),
     },
@@ -44,12 +53,17 @@ export function relayDispatch(
   };
   return {
     message: (bytes, start, end) => relay.request(bytes.subarray(start, end)),
-    drain: () => carrier.resumeCredit(),
+    drain() {
+      unread = false;
+      if (over) carrier.close();
+      else carrier.resumeCredit();
+    },
     halfClosed: () => relay.halfClosed(),
     closed() {
       // Nobody reads the stream any more: what the thread still sends is dropped, so let it go on sending.
       carrier.resumeCredit();
-      relay.cancelled();
+      if (over) carrier.close();
+      else relay.cancelled();
     },
   };
 }

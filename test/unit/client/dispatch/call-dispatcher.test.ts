@@ -191,6 +191,7 @@ function refuseAll(carrier: MemoryCarrier, uid: string, nack: Nack): void {
     opened() {},
     accept: () => nack,
     batchEnd: () => session.connection.flush(),
+    written() {},
     beforeFlush() {},
     flushed() {},
     closed() {},
@@ -209,6 +210,7 @@ function answerAll(carrier: MemoryCarrier, uid: string, answer: Answer): void {
       return SILENT;
     },
     batchEnd() {},
+    written() {},
     beforeFlush() {},
     flushed() {},
     closed() {},

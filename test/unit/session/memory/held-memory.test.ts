@@ -26,7 +26,10 @@ function useGate() {
   return {
     bodies: {
       size: (value: Uint8Array) => value.length,
-      large: () => new Uint8Array(3 * MIB),
+      async large() {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return new Uint8Array(3 * MIB);
+      },
       wait: () => new Promise<void>((resolve) => waiting.push(resolve)),
       async *sum(): AsyncGenerator<number, number, Uint8Array> {
         let total = 0;
@@ -57,7 +60,10 @@ test("a session counts nothing any more once everything that it kept is gone", a
   await eventually(() => worker.starts === 1);
   open();
   await first.outcome;
-  for (const id of ["size", "large", "sum"]) await client.call(id, [[]]).outcome; // defined from here on
+  const known = ["size", "large", "sum"].map((id) => client.call(id, [[]])); // defined from here on
+  await eventually(() => worker.starts === 3);
+  open();
+  await Promise.all(known.map(({ outcome }) => outcome));
   await eventually(() => worker.tasks.active.heldBytes === 0);
   const defined = memory.heldBytes;
 
@@ -72,8 +78,11 @@ test("a session counts nothing any more once everything that it kept is gone", a
   carriers.client.congested = false;
   await Promise.all([sent.outcome, cancelled.outcome]);
   note();
-  carriers.server.congested = true;
   const unread = client.call("large");
+  const begun = worker.starts;
+  await eventually(() => worker.starts === begun + 1);
+  carriers.server.congested = true;
+  open();
   await eventually(() => memory.heldBytes > 3 * MIB);
   note();
   carriers.server.congested = false;
@@ -189,8 +198,9 @@ test("a worker refuses tasks of the network while the heads of others take up wh
   await using pair = await connect(bodies, { memory, local: false });
 
   const calls = Array.from({ length: 20 }, () => pair.client.call("wait", [], { tag: "t".repeat(30_000) }));
-  await eventually(() => calls.some(({ outcomes }) => outcomes.length > 0));
-  const refused = calls.filter(({ outcomes: [first] }) => first?.kind === "refused");
+  const refusals = () => calls.filter(({ outcomes: [first] }) => first?.kind === "refused");
+  await eventually(() => refusals().length + pair.worker.starts === calls.length);
+  const refused = refusals();
   open();
   await Promise.all(calls.map(({ outcome }) => outcome));
   const later = pair.client.call("size", [new Uint8Array(3)]);

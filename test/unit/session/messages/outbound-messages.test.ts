@@ -40,7 +40,12 @@ function recorded(
       return state.takesMore;
     },
   } as Partial<Carrier> as Carrier; // nothing else of it is used
-  const half = { flushAfter: "tick", beforeFlush() {}, flushed() {} } as Partial<SessionHalf> as SessionHalf; // as above
+  const half = {
+    flushAfter: "tick",
+    written() {},
+    beforeFlush() {},
+    flushed() {},
+  } as Partial<SessionHalf> as SessionHalf; // as above
   const batch = new OutboundBatch(carrier, { half, turnSent() {} });
   const messages = new OutboundMessages(carrier, batch);
   messages.keepTo(helloWith(peer));

@@ -60,6 +60,9 @@ const RETRY_AFTER_MS = 10;
 /** From this part on, what is left is for callers that do not have most of it already. */
 const OTHERS_FROM = 3 / 4;
 
+/** Who takes up more than this part of what there is for the heads of tasks has much of it. */
+const MUCH_OF_HEADS = 1 / 64;
+
 /** How long the end of the process may wait for callers that do not read their results. */
 const LEAVE_MS = 1_000;
 
@@ -267,18 +270,21 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const { maxRootTasks } = this.#options;
     const { bodies, permits, heldBytes } = this.active;
     const peer = session.connection.memory?.peer;
-    if (peer !== undefined && isFull(heldBytes, this.#memory.taskBytes, peer.taskBytes)) {
-      return overloaded(bodies);
+    if (peer !== undefined) {
+      const { taskBytes } = this.#memory;
+      if (isFull(heldBytes, taskBytes, peer.taskBytes > taskBytes * MUCH_OF_HEADS)) return overloaded(bodies);
     }
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {
         return createNack(NackCode.DRAINING, SHUTTING_DOWN);
       }
-      return isFull(permits, maxRootTasks, peer?.bodies ?? 0) ? overloaded(permits) : undefined;
+      return isFull(permits, maxRootTasks, peer !== undefined && peer.bodies * 2 > maxRootTasks)
+        ? overloaded(permits)
+        : undefined;
     }
     // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
     // only later.
-    return peer !== undefined && isFull(bodies, 2 * maxRootTasks, peer.bodies)
+    return peer !== undefined && isFull(bodies, 2 * maxRootTasks, peer.bodies > maxRootTasks)
       ? overloaded(bodies)
       : undefined;
   }
@@ -343,11 +349,11 @@ function isConnection(session: ServerSession, id: ConnectionId | undefined): boo
 /**
  * Whether there is no more room for a caller.
  *
- * @param own What is the caller's own of the present number. Who has more than half of all finds no room in the last
- *   quarter, which is for the others.
+ * @param hasMuch Whether much of what is present is the caller's own: it finds no room in the last quarter, which is for
+ *   the others.
  */
-function isFull(present: number, limit: number, own: number): boolean {
-  return present >= (own * 2 > limit ? Math.ceil(limit * OTHERS_FROM) : limit);
+function isFull(present: number, limit: number, hasMuch: boolean): boolean {
+  return present >= (hasMuch ? Math.ceil(limit * OTHERS_FROM) : limit);
 }
 
 function overloaded(tasks: number): Nack {

@@ -125,10 +125,16 @@ export class ServerConnection {
           permit.closed();
           this.#calls -= 1;
           if (this.#calls === 0) this.#awaitCalls(this.#options.idleMs);
-          if (wasted && !session.destroyed && !this.#permit.wasted())
-            session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+          if (wasted && !session.destroyed && !this.#permit.wasted()) this.#calm();
         },
       },
+    });
+  }
+
+  /** Ends a connection whose calls are for nothing; not in the midst of a frame, where Node's library would fail. */
+  #calm(): void {
+    setImmediate(() => {
+      if (!this.#session.destroyed) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     });
   }
 

@@ -176,12 +176,17 @@ export class ServerCall implements MemoryHolder {
   end(status: CallStatus = { code: GrpcStatus.OK, details: "" }): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#trailers = trailersOf(status);
+    setImmediate(() => this.#sendStatus());
+  }
+
+  /** Not in the turn in which something was read: see {@link refuseStream}. */
+  #sendStatus(): void {
     const stream = this.#stream;
     // What the caller still sends is let go, so that it takes no room of the connection.
     this.#paused = false;
     stream.resume();
     if (stream.destroyed || stream.closed) return;
-    this.#trailers = trailersOf(status);
     if (stream.headersSent) {
       stream.end();
       return;
@@ -256,13 +261,24 @@ export class ServerCall implements MemoryHolder {
   }
 }
 
-/** Refuses a stream that is no call of a known method. */
+/**
+ * Refuses a stream that is no call of a known method. It does so in a turn of its own: Node tells of streams while
+ * nghttp2 is reading, and what is sent then can end the very stream that nghttp2 is about to end, which aborts the process.
+ */
 export function refuseStream(stream: ServerHttp2Stream, headers: Record<string, string | number>): void {
   stream.on("error", () => {});
   stream.resume();
-  if (stream.destroyed || stream.closed) return;
-  stream.respond(headers, { endStream: true });
-  silence(stream);
+  setImmediate(() => {
+    if (stream.destroyed || stream.closed) return;
+    stream.respond(headers, { endStream: true });
+    silence(stream);
+  });
+}
+
+/** As {@link refuseStream}, without a word: there are too many. */
+export function rejectStream(stream: ServerHttp2Stream): void {
+  stream.on("error", () => {});
+  setImmediate(() => stream.close(constants.NGHTTP2_REFUSED_STREAM));
 }
 
 /**

@@ -14,7 +14,14 @@ import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queu
 import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { ConnectionPermit } from "./connection-guard.ts";
-import { type GrpcPeer, refuseStream, ServerCall, type ServerMethod, statusHeaders } from "./server-call.ts";
+import {
+  type GrpcPeer,
+  refuseStream,
+  rejectStream,
+  ServerCall,
+  type ServerMethod,
+  statusHeaders,
+} from "./server-call.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
 /** What all connections of a server have in common. */
@@ -57,6 +64,8 @@ export class ServerConnection {
   /** The next probe, or the end of the wait for the answer to one. */
   #probe: DeadlineEntry | undefined;
   #ended = false;
+  /** It is about to be ended for what its caller does. */
+  #ending = false;
 
   /** @param onClosed Called exactly once, when the connection has ended. */
   constructor(
@@ -103,6 +112,7 @@ export class ServerConnection {
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { methods, streams } = this.#options;
     const session = this.#session;
+    if (this.#ending) return;
     const method = methods.get(headers[":path"] ?? "");
     const foreign = foreignHeaders(headers);
     if (foreign !== undefined) return refuseStream(stream, foreign);
@@ -112,7 +122,7 @@ export class ServerConnection {
     }
     let call: ServerCall | undefined;
     const permit = streams.admit((status) => call?.end(status));
-    if (permit === undefined) return stream.on("error", () => {}).close(constants.NGHTTP2_REFUSED_STREAM);
+    if (permit === undefined) return rejectStream(stream);
     this.#calls += 1;
     if (this.#idle !== undefined) deadlines.cancel(this.#idle);
     call = new ServerCall(stream, headers, {
@@ -125,17 +135,17 @@ export class ServerConnection {
           permit.closed();
           this.#calls -= 1;
           if (this.#calls === 0) this.#awaitCalls(this.#options.idleMs);
-          if (wasted && !session.destroyed && !this.#permit.wasted()) this.#calm();
+          if (wasted && !session.destroyed && !this.#permit.wasted()) this.#endSoon();
         },
       },
     });
   }
 
-  /** Ends a connection whose calls are for nothing; not in the midst of a frame, where Node's library would fail. */
-  #calm(): void {
-    setImmediate(() => {
-      if (!this.#session.destroyed) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    });
+  /** Not at once: a session of Node's that is destroyed while it reads can abort the process. */
+  #endSoon(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    setImmediate(() => this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM));
   }
 
   /** A connection that nobody uses keeps no place from others; whoever wants it again connects again. */

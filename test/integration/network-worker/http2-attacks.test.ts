@@ -14,7 +14,7 @@ import { add } from "./fixtures/network-routines.ts";
 import { startNetworkWorker } from "./workers.ts";
 
 const ATTACKER = fileURLToPath(new URL("./fixtures/http2-attacker.ts", import.meta.url));
-const ATTACK_MS = 700;
+const ATTACK_MS = 1_200;
 /** Within this time half of the calls are answered, on a machine that has other work to do. */
 const USUAL_MS = 500;
 const BUDGET_BYTES = 256 * 1024 * 1024;

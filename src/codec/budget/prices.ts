@@ -42,7 +42,7 @@ export const Price = {
   SPARSE_ELEMENT: 16,
   NULL_OBJECT: 12,
   /** A Map or Set, and each of its entries. */
-  COLLECTION: 5,
+  COLLECTION: 6,
   ENTRY: 4,
   /** An object that is a key of a Map or a member of a Set. */
   IDENTITY: 8,

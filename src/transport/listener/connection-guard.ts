@@ -32,6 +32,9 @@ interface Known {
   atMs: number;
 }
 
+/** How long at most an address is not served once it has stopped: others may be behind it. */
+const LONGEST_BAN_S = 3;
+
 /** Addresses without a connection that are remembered for such calls. */
 const MAX_REMEMBERED = 10_000;
 
@@ -64,7 +67,8 @@ export class ConnectionGuard {
    * @returns A permit, or for people why there is none.
    */
   admit(address: string): ConnectionPermit | string {
-    const { maxConnections, maxPerAddress } = this.#options;
+    const { maxConnections, maxPerAddress, wastedBurst, wastedPerSecond } = this.#options;
+    const mostWasted = wastedBurst + LONGEST_BAN_S * wastedPerSecond;
     if (this.#open >= maxConnections) return `this worker already has ${maxConnections} connections`;
     const known = this.#known.get(address) ?? { connections: 0, wasted: 0, atMs: 0 };
     if (known.connections >= maxPerAddress) {
@@ -77,7 +81,7 @@ export class ConnectionGuard {
     let open = true;
     return {
       wasted: () => {
-        known.wasted += 1;
+        known.wasted = Math.min(known.wasted + 1, mostWasted);
         return this.#mayWaste(known);
       },
       closed: () => {

@@ -54,6 +54,21 @@ test("ConnectionGuard counts what an address takes back over all its connections
   assert.deepEqual([typeof other, typeof later], ["object", "object"]);
 });
 
+test("ConnectionGuard serves an address again three seconds after its last call for nothing, however many there were", async () => {
+  using clock = useFakeClock();
+  const guard = new ConnectionGuard(OPTIONS, new DeadlineQueue(clock));
+  const permit = admitted(guard, "a");
+  for (let call = 0; call < 10_000; call++) permit.wasted();
+  permit.closed();
+
+  await clock.advance(2_900);
+  const early = guard.admit("a");
+  await clock.advance(200);
+  const later = guard.admit("a");
+
+  assert.deepEqual([typeof early, typeof later], ["string", "object"]);
+});
+
 test("ConnectionGuard forgets an address that did nothing wrong, and of the others those that left first", () => {
   const guard = new ConnectionGuard({ ...OPTIONS, maxConnections: 20_000 });
 

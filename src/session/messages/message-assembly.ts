@@ -4,8 +4,12 @@ import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { FrameKind } from "../../wire/frame-kind.ts";
 import type { Payload } from "../../wire/payload.ts";
 
-/** Memory set aside at once for a part, whatever total the peer claims. */
-const FIRST_ALLOCATION = 64 * 1024;
+/**
+ * Memory set aside at once for a part, whatever total the peer claims: enough for most on this host, so that what has
+ * come need not be copied; little from peers whose claims are counted.
+ */
+const FIRST_ALLOCATION = 1024 * 1024;
+const COUNTED_FIRST_ALLOCATION = 64 * 1024;
 
 /** All parts without bytes. */
 const EMPTY_PART = new Uint8Array(0);
@@ -35,7 +39,7 @@ export class MessageAssembly {
   /**
    * @param frame The head of the message. Only the needed parts of it are copied.
    * @param maxBytes The largest message allowed.
-   * @param partBytes What each part takes up beside its bytes, as it is counted. Default 0.
+   * @param partBytes What each part takes up beside its bytes, as it is counted. Default 0: nothing is counted.
    */
   constructor(frame: FrameReader, maxBytes: number, partBytes = 0) {
     const { payload } = frame;
@@ -79,8 +83,8 @@ export class MessageAssembly {
           `A message of at least ${this.#sizeBytes} bytes exceeds the limit of ${this.#maxBytes}`,
         );
       }
-      this.#current =
-        chunk.total === 0 ? EMPTY_PART : new Uint8Array(Math.min(chunk.total, FIRST_ALLOCATION));
+      const atOnce = this.#partBytes > 0 ? COUNTED_FIRST_ALLOCATION : FIRST_ALLOCATION;
+      this.#current = chunk.total === 0 ? EMPTY_PART : new Uint8Array(Math.min(chunk.total, atOnce));
       this.#filled = 0;
       this.heldBytes += this.#current.length + this.#partBytes;
     } else if (chunk.total !== this.#total && chunk.total !== 0) {

@@ -21,6 +21,7 @@ const HOST_AND_PORT =
 const MAX_ENTRIES = 256;
 const MAX_TEXT = 256;
 const MAX_EXTRA_VALUE = 4_096;
+const MAX_IDENTITY = 2_048;
 
 /** Tells whether a text can be a worker's uid: 1 to 64 letters, digits, `_` or `-`. */
 export function isWorkerUid(value: unknown): value is string {
@@ -39,7 +40,7 @@ export function parseWorkerMetadata(
   options: ParseWorkerMetadataOptions,
 ): WorkerMetadata | undefined {
   if (!isRecord(value)) return undefined;
-  const { uid, address, pid, version, secure, runtime, socket, hostId } = value;
+  const { uid, address, pid, version, secure, identity, runtime, socket, hostId } = value;
   const tags = parseTexts(value.tags);
   const extra = parseExtra(value.extra);
   const channel = parseChannelOptions(value.options);
@@ -54,6 +55,7 @@ export function parseWorkerMetadata(
     extra === undefined ||
     channel === undefined ||
     (value.codecs !== undefined && codecs === undefined) ||
+    !(identity === undefined || isIdentity(identity)) ||
     !(runtime === undefined || isText(runtime)) ||
     !(socket === undefined || isSocketPath(socket)) ||
     !(hostId === undefined || isText(hostId))
@@ -69,6 +71,7 @@ export function parseWorkerMetadata(
     extra,
     secure,
     options: channel,
+    ...(identity === undefined ? undefined : { identity }),
     ...(runtime === undefined ? undefined : { runtime }),
     ...(codecs === undefined ? undefined : { codecs }),
     ...(socket === undefined || !options.unix ? undefined : { socket }),
@@ -82,6 +85,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isText(value: unknown, limit: number = MAX_TEXT): value is string {
   return typeof value === "string" && value.length > 0 && value.length <= limit;
+}
+
+/** What a certificate can present: printable ASCII. SPIFFE allows 2 048 bytes. */
+function isIdentity(value: unknown): value is string {
+  return isText(value, MAX_IDENTITY) && /^[\x21-\x7e]+$/.test(value);
 }
 
 function isSocketPath(value: unknown): value is string {

@@ -186,6 +186,7 @@ export const WorkerMetadataTag = {
   Extra: 0x32,
   Secure: 0x38,
   Connection: 0x42,
+  Identity: 0x4a,
   Runtime: 802,
   Codecs: 810,
   Socket: 826,

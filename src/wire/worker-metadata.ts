@@ -19,6 +19,11 @@ export interface WorkerMetadata {
   readonly secure: boolean;
   /** How connections to it are kept: intervals and limits. */
   readonly options: ChannelOptions;
+  /**
+   * The name by which callers verify it, which its certificate has to present: a DNS name or a URI, such as
+   * `"spiffe://farm/thumbs"`. Absent: the host that they dial.
+   */
+  readonly identity?: string;
   /** For example `"node"`. */
   readonly runtime?: string;
   /** Payload codecs it speaks; absent in records given by code means: ours. */

@@ -44,7 +44,7 @@ export function encodeLanText(
   worker: WorkerMetadata,
   { namespace, revision }: { readonly namespace: string; readonly revision: number },
 ): readonly Buffer[] {
-  const { pid, version, tags, extra, secure, options, runtime, codecs = [WIRE_CODEC] } = worker;
+  const { pid, version, tags, extra, secure, options, identity, runtime, codecs = [WIRE_CODEC] } = worker;
   const entries = [
     ...entriesOf("pid", String(pid)),
     ...entriesOf("version", version),
@@ -52,6 +52,7 @@ export function encodeLanText(
     ...entriesOf("extra", Object.keys(extra).length === 0 ? undefined : JSON.stringify(extra)),
     ...entriesOf("secure", String(secure)),
     ...(Object.keys(options).length === 0 ? [] : entriesOf("options", JSON.stringify(options))),
+    ...(identity === undefined ? [] : entriesOf("identity", identity)),
     ...(runtime === undefined ? [] : entriesOf("runtime", runtime)),
     ...entriesOf("codecs", codecs.length === 0 ? undefined : JSON.stringify(codecs)),
     ...entriesOf("namespace", namespace),
@@ -89,6 +90,7 @@ export function decodeLanText(entries: readonly Uint8Array[]): LanText | undefin
         // An old publisher does not state it: then it is false.
         secure: parseSecure(text("secure")),
         options: jsonOf(text("options"), {}),
+        ...definedText("identity", text("identity")),
         ...definedText("runtime", text("runtime")),
         // A worker that names no codec speaks none of ours.
         codecs: jsonOf(text("codecs"), []),

@@ -37,6 +37,7 @@ export function encodeWorkerMetadata(worker: WorkerMetadata): Uint8Array {
     .entries(WorkerMetadataTag.Extra, worker.extra)
     .flag(WorkerMetadataTag.Secure, worker.secure)
     .bytes(WorkerMetadataTag.Connection, encodeChannelOptions(worker.options))
+    .text(WorkerMetadataTag.Identity, worker.identity ?? "")
     .text(WorkerMetadataTag.Runtime, worker.runtime ?? "");
   for (const codec of worker.codecs ?? [WIRE_CODEC]) writer.element(WorkerMetadataTag.Codecs, codec);
   return writer
@@ -61,7 +62,7 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
   const extra = new Map<string, string>();
   const options: Mutable<ChannelOptions> = {};
   const record = { uid: "", address: "", pid: 0, version: "", secure: false };
-  const optional: { runtime?: string; socket?: string; hostId?: string } = {};
+  const optional: { identity?: string; runtime?: string; socket?: string; hostId?: string } = {};
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
       case WorkerMetadataTag.Uid:
@@ -91,6 +92,9 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
         scanner.leave(outer);
         break;
       }
+      case WorkerMetadataTag.Identity:
+        optional.identity = scanner.text();
+        break;
       case WorkerMetadataTag.Runtime:
         optional.runtime = scanner.text();
         break;

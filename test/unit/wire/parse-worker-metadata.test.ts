@@ -79,6 +79,7 @@ test("parseWorkerMetadata refuses fields of a wrong type or size", () => {
     extra: [undefined, null, [], { a: 1 }, { a: "x".repeat(4_097) }, { ["k".repeat(257)]: "" }],
     secure: [undefined, "true", 1],
     options: [undefined, null, { maxMessageSize: 0 }, { maxMessageSize: "1" }, { maxConcurrentCalls: 1.5 }],
+    identity: ["", 1, "a b", "größe", "a\nb", "a\u001b[2J", "x".repeat(2_049)],
     runtime: ["", 1, "x".repeat(257)],
     codecs: ["merino", [1]],
     socket: ["relative", `/${"x".repeat(103)}`, 1, "/run/\u001b[2J", "/run/a\nb", "/run/\u202ea"],

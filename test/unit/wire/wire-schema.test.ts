@@ -37,6 +37,7 @@ const ORIGINAL: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     extra: 6,
     secure: 7,
     connection: 8,
+    identity: 9,
   },
   ChannelOptions: {
     max_receive_message_length: 1,

@@ -17,6 +17,7 @@ const records = fc.record(
     extra: fc.dictionary(text, fc.string({ unit: "binary", maxLength: 300 }), { maxKeys: 5 }),
     secure: fc.boolean(),
     options: fc.record({ maxMessageSize: limit, keepaliveTime: limit }, { requiredKeys: [] }),
+    identity: fc.stringMatching(/^[!-~]{1,300}$/),
     runtime: text,
     codecs: fc.array(text, { maxLength: 3 }),
   },
@@ -35,8 +36,11 @@ function entriesOf(...lines: readonly string[]): readonly Buffer[] {
 test("decodeLanText reads what encodeLanText writes, whatever is in it", () => {
   fc.assert(
     fc.property(records, (fields) => {
-      const { runtime, ...rest } = fields;
-      const optional = runtime === undefined ? {} : { runtime };
+      const { identity, runtime, ...rest } = fields;
+      const optional = {
+        ...(identity === undefined ? {} : { identity }),
+        ...(runtime === undefined ? {} : { runtime }),
+      };
       const original = { ...rest, ...optional, uid: "w", address: "10.0.0.1:1" };
       const worker = parseWorkerMetadata(original, { unix: false });
       fc.pre(worker !== undefined);

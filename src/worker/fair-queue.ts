@@ -1,29 +1,32 @@
 /**
  * A queue in which no source of values holds up another: of each it takes one in turn, and of one source first in, first
- * out. Values without a source are those of a source of their own.
+ * out. Values without a source are in a queue of their maker, which counts as one source more.
  */
 import { Fifo, type FifoNode } from "../internal/fifo.ts";
 
 /** First in, first out for each source; the sources in turn. */
 export class FairQueue<T> {
-  /** Values without a source, which most queues have only. */
-  readonly #own = new Fifo<T>();
+  readonly #sourceless: Fifo<T>;
   /** The others, by source. Some may be empty, since values can be taken out of their midst. */
   readonly #lanes = new Map<object, Fifo<T>>();
   /** Whether it is the turn of the lanes. */
   #lanesNext = false;
 
+  /** @param sourceless Values without a source, which others put there and this one takes out. */
+  constructor(sourceless: Fifo<T>) {
+    this.#sourceless = sourceless;
+  }
+
   /** Whether nothing is queued. */
   get empty(): boolean {
-    if (this.#own.size > 0) return false;
+    if (this.#sourceless.size > 0) return false;
     if (this.#lanes.size === 0) return true;
     for (const lane of this.#lanes.values()) if (lane.size > 0) return false;
     return true;
   }
 
   /** Puts a value behind those of its source. The node serves to remove it later. */
-  push(value: T, source: object | undefined): FifoNode<T> {
-    if (source === undefined) return this.#own.push(value);
+  push(value: T, source: object): FifoNode<T> {
     let lane = this.#lanes.get(source);
     if (lane === undefined) {
       lane = new Fifo();
@@ -34,10 +37,10 @@ export class FairQueue<T> {
 
   /** Takes out the value whose turn it is; undefined when there is none. */
   shift(): T | undefined {
-    if (this.#lanes.size === 0) return this.#own.shift();
-    const own = this.#lanesNext ? undefined : this.#own.shift();
+    if (this.#lanes.size === 0) return this.#sourceless.shift();
+    const own = this.#lanesNext ? undefined : this.#sourceless.shift();
     this.#lanesNext = !this.#lanesNext;
-    return own ?? this.#shiftLane() ?? this.#own.shift();
+    return own ?? this.#shiftLane() ?? this.#sourceless.shift();
   }
 
   #shiftLane(): T | undefined {

@@ -3,7 +3,7 @@
  * in turn. The loop turns between bodies once a millisecond has passed, so that results leave and cancellations arrive
  * while a batch is being worked off.
  */
-import type { FifoNode } from "../internal/fifo.ts";
+import { Fifo, type FifoNode } from "../internal/fifo.ts";
 import { FairQueue } from "./fair-queue.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
@@ -33,7 +33,10 @@ export interface RunOutput {
 
 /** Runs what is queued, in order. */
 export class RunQueue {
-  readonly #queue = new FairQueue<Runnable>();
+  /** What has no source: everything, in a worker without callers on the network. */
+  readonly #local = new Fifo<Runnable>();
+  /** All of them, once something with a source has come. */
+  #fair: FairQueue<Runnable> | undefined;
   readonly #output: RunOutput;
   #markMs = 0;
   /** No answer that has not been sent was written before this. */
@@ -68,7 +71,18 @@ export class RunQueue {
   }
 
   push(job: Runnable): FifoNode<Runnable> {
-    return this.#queue.push(job, job.source);
+    const { source } = job;
+    if (source === undefined) return this.#local.push(job);
+    this.#fair ??= new FairQueue(this.#local);
+    return this.#fair.push(job, source);
+  }
+
+  get #empty(): boolean {
+    return this.#local.size === 0 && this.#fair?.empty !== false;
+  }
+
+  #shift(): Runnable | undefined {
+    return this.#fair === undefined ? this.#local.shift() : this.#fair.shift();
   }
 
   /**
@@ -87,14 +101,14 @@ export class RunQueue {
    * written more than a millisecond ago is sent before the next body starts.
    */
   drain(): void {
-    if (this.#draining || this.#turnPending || this.#queue.empty) return;
+    if (this.#draining || this.#turnPending || this.#empty) return;
     this.#draining = true;
     const startMs = performance.now();
     this.#markMs = startMs;
     if (!this.#output.hasUnsent()) this.#sentMs = startMs;
     else if (startMs - this.#sentMs > TURN_MS) this.#send(startMs);
     try {
-      for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
+      for (let job = this.#shift(); job !== undefined; job = this.#shift()) {
         const expected = job.expectedUs;
         if (expected === undefined || expected > LONG_BODY_US) {
           job.announce();
@@ -103,7 +117,7 @@ export class RunQueue {
           this.#sentMs = this.#markMs;
         }
         job.run();
-        if (this.#queue.empty) return;
+        if (this.#empty) return;
         if (this.#markMs - startMs > TURN_MS) {
           this.#turnPending = true;
           this.#output.flush();

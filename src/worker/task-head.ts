@@ -4,7 +4,7 @@
  * is room for the task and whether the routine is here.
  */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { isTainted } from "../identity/taint.ts";
+import { isTainted, type Source } from "../identity/taint.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { Define, Nack } from "../wire/frames.ts";
 import { headMismatch } from "../wire/head-mismatch.ts";
@@ -23,7 +23,10 @@ import type { RoutineRequest } from "./routine-resolver.ts";
  */
 const MAX_HEAD_BYTES = 64 * 1024;
 
-/** One request object per definition, so that a task of a known routine allocates none. */
+/**
+ * One request object per definition, so that a task of a known routine allocates none, and what its carrier lets it cause
+ * is asked once. A definition belongs to one connection.
+ */
 const requests = new WeakMap<Define, RoutineRequest>();
 
 /**
@@ -64,28 +67,33 @@ export function judgeHead(
  */
 export function requestedRoutine(session: ServerSession, head: TaskReader): RoutineRequest | undefined {
   const { connection } = session;
-  const define =
-    head.routineRef === 0 ? undefined : connection.definition(DefineKind.Routine, head.routineRef);
-  const marked = (head.flags & TaskFlag.Tainted) !== 0 || define?.tainted === true;
-  const mayImport = !isTainted(connection.carrier, marked);
+  const { carrier } = connection;
+  const asTainted = (head.flags & TaskFlag.Tainted) !== 0;
   if (head.routineRef === 0) {
     const id = head.callable();
-    return id === undefined ? undefined : { id, location: "", mayImport, tainted: marked };
+    if (id === undefined) return undefined;
+    return { id, location: "", mayImport: !isTainted(carrier, asTainted), tainted: asTainted };
   }
+  const define = connection.definition(DefineKind.Routine, head.routineRef);
   if (define === undefined) return undefined;
   // Not the request of those that are not tainted, which may have found what is not exposed.
-  if (marked) return { id: idOf(define), location: "", mayImport, tainted: marked };
-  let request = requests.get(define);
-  if (request === undefined) {
-    request = {
-      id: idOf(define),
-      location: mayImport ? define.location : "",
-      origin: define.origin,
-      mayImport,
-      definition: undefined,
-    };
-    requests.set(define, request);
+  if (asTainted || define.tainted === true) {
+    return { id: idOf(define), location: "", mayImport: false, tainted: true };
   }
+  return requests.get(define) ?? remembered(define, carrier);
+}
+
+/** The request of all tasks that name this definition, which no one has called tainted. */
+function remembered(define: Define, carrier: Source): RoutineRequest {
+  const mayImport = !isTainted(carrier, false);
+  const request: RoutineRequest = {
+    id: idOf(define),
+    location: mayImport ? define.location : "",
+    origin: define.origin,
+    mayImport,
+    definition: undefined,
+  };
+  requests.set(define, request);
   return request;
 }
 

@@ -11,7 +11,7 @@ export const LAYERS = [
   ["transport"],
   ["session", "routine"],
   ["codec", "wire", "context"],
-  ["identity"],
+  ["identity", "credentials"],
   ["errors"],
   ["internal"],
 ];

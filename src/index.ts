@@ -49,6 +49,18 @@ export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "
 export type { WorkerMetadata } from "./wire/worker-metadata.ts";
 export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";
 
+// Credentials: docs/credentials.md
+
+export { WorkerCredentials } from "./credentials/worker-credentials.ts";
+export type {
+  CredentialsFiles,
+  CredentialsPem,
+  CredentialsPolicyOptions,
+  CredentialsProviderOptions,
+  PeerJudge,
+  ProvidedCredentials,
+} from "./credentials/worker-credentials-options.ts";
+
 // Where workers are found: docs/discovery.md
 
 export { DnsDiscovery } from "./discovery/dns/dns-discovery.ts";
@@ -70,6 +82,7 @@ export { decode, encode, type PortableOptions, portable } from "./codec/portable
 
 // Errors: docs/errors.md
 
+export { CredentialsError, type CredentialsFault } from "./errors/credentials-error.ts";
 export { HandshakeError } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";
 export { type Fault, isMerinoError, MerinoError, type MerinoErrorLike } from "./errors/merino-error.ts";

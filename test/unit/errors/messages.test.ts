@@ -18,6 +18,7 @@ for (const [name, { errorClass }] of errorCatalogue()) {
     const details = {
       value: HOSTILE_TEXT,
       expected: HOSTILE_TEXT,
+      what: HOSTILE_TEXT,
       phase: "sent",
       timeout: 1,
       uid: HOSTILE_TEXT,
@@ -27,7 +28,9 @@ for (const [name, { errorClass }] of errorCatalogue()) {
         ? [[{ uid: HOSTILE_TEXT, reason: "filter", detail: HOSTILE_TEXT }]]
         : ["InvalidOptionError", "TimeoutError", "WorkerLostError"].includes(name)
           ? [HOSTILE_TEXT, details]
-          : [HOSTILE_TEXT, HOSTILE_TEXT];
+          : name === "CredentialsError"
+            ? [details]
+            : [HOSTILE_TEXT, HOSTILE_TEXT];
     const error = Reflect.construct(errorClass, parameters) as Error;
 
     assertHarmlessLine(error.message, name);

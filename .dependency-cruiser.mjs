@@ -11,7 +11,8 @@ export const LAYERS = [
   ["transport"],
   ["session", "routine"],
   ["codec", "wire", "context"],
-  ["identity", "credentials"],
+  ["identity"],
+  ["credentials"],
   ["errors"],
   ["internal"],
 ];

@@ -51,6 +51,9 @@ export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";
 
 // Credentials: docs/credentials.md
 
+export type { AllowedPeers } from "./credentials/allowed-peers.ts";
+export type { Peer } from "./credentials/peer.ts";
+export type { Trust, TrustData, TrustMaterial, TrustPolicy } from "./credentials/trust.ts";
 export { WorkerCredentials } from "./credentials/worker-credentials.ts";
 export type {
   CredentialsFiles,
@@ -60,6 +63,8 @@ export type {
   PeerJudge,
   ProvidedCredentials,
 } from "./credentials/worker-credentials-options.ts";
+export type { AccessRule } from "./worker/access/access-rules.ts";
+export type { ForbiddenCall } from "./worker/access/forbidden-calls.ts";
 
 // Where workers are found: docs/discovery.md
 
@@ -83,7 +88,7 @@ export { decode, encode, type PortableOptions, portable } from "./codec/portable
 // Errors: docs/errors.md
 
 export { CredentialsError, type CredentialsFault } from "./errors/credentials-error.ts";
-export { HandshakeError } from "./errors/handshake-error.ts";
+export { HandshakeError, type HandshakeReason } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";
 export { type Fault, isMerinoError, MerinoError, type MerinoErrorLike } from "./errors/merino-error.ts";
 export { NoActivePoolError } from "./errors/no-active-pool-error.ts";

@@ -4,6 +4,9 @@
  */
 import { Command } from "commander";
 import { judgeAdmission } from "../client/membership/admission.ts";
+import type { Trust } from "../credentials/trust.ts";
+import { trustOf } from "../credentials/trust-of.ts";
+import { type HandshakeReason, handshakeReason } from "../errors/handshake-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import { hostId } from "../transport/unix/host-id.ts";
@@ -11,13 +14,19 @@ import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-dir
 import { socketPath } from "../transport/unix/socket-path.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import {
+  addCredentialsOptions,
+  CREDENTIALS_DETAILS,
+  type CredentialsOptions,
+  credentialsOf,
+} from "./credentials-options.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { waitOption } from "./ls-command.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { CommandFailure, ExitCode, type Terminal } from "./terminal.ts";
 import { greetWorker } from "./worker-contact.ts";
 
-interface DoctorCommandOptions {
+interface DoctorCommandOptions extends CredentialsOptions {
   readonly discovery?: DiscoveryArgument;
   readonly wait?: number;
   readonly json: boolean;
@@ -42,6 +51,8 @@ interface WorkerDiagnosis {
   readonly refused: { readonly reason: string; readonly detail: string } | null;
   /** Why it could not be reached; null if it could. */
   readonly problem: string | null;
+  /** The same in one word, if it is for the credentials of either side. */
+  readonly handshake: HandshakeReason | null;
 }
 
 /** Everything found. */
@@ -59,13 +70,15 @@ const GREETING_MS = 5_000;
 
 const DETAILS = `
 It tells the version of this side and whether its directory for sockets is fit for use. With --discovery it also
-takes every worker that is announced there, connects to it, and judges it as a pool without credentials and
-without a filter would: another major version, no common codec, or another security would keep it out. Room in
-the pool (lease) is not part of it.
+takes every worker that is announced there, connects to it, and judges it as a pool with the same credentials or
+none, and without a filter, would: another major version, no common codec, or another security would keep it
+out. Room in the pool (lease) is not part of it.
 
 With --json it prints one object: version, node, codec, hostId, ok, checks [{ name, ok, detail }] and workers
-[{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or null }].
+[{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or
+null, handshake: the same in one word, if it is for credentials, or null }].
 ${DISCOVERY_DETAILS}
+${CREDENTIALS_DETAILS}
 
 Exit codes: 0 all is well, 1 something is wrong: a check, a worker, or no worker at all; 2 wrong options.
 
@@ -76,12 +89,13 @@ Examples:
 
 /** Makes the command. */
 export function doctorCommand(terminal: Terminal): Command {
-  return new Command("doctor")
+  const command = new Command("doctor")
     .summary("find out why workers are not used")
     .description("Finds out why workers are not used: versions, addresses, which would be refused and why.")
     .addOption(discoveryOption())
     .addOption(waitOption())
-    .option("--json", "print JSON instead of text", false)
+    .option("--json", "print JSON instead of text", false);
+  return addCredentialsOptions(command)
     .addHelpText("after", DETAILS)
     .action(async (options: DoctorCommandOptions) => {
       const diagnosis = await diagnose(options);
@@ -91,13 +105,14 @@ export function doctorCommand(terminal: Terminal): Command {
     });
 }
 
-async function diagnose({ discovery, wait }: DoctorCommandOptions): Promise<Diagnosis> {
+async function diagnose({ discovery, wait, ...options }: DoctorCommandOptions): Promise<Diagnosis> {
+  const trust = trustOf(credentialsOf(options));
   const checks = checkThisSide();
   let workers: readonly WorkerDiagnosis[] = [];
   if (discovery !== undefined) {
-    const { check, seen } = await look(discovery, wait ?? discovery.waitMs);
+    const { check, seen } = await look(discovery, { waitMs: wait ?? discovery.waitMs, trust });
     checks.push(check);
-    workers = await Promise.all(seen.map(examine));
+    workers = await Promise.all(seen.map((worker) => examine(worker, trust)));
   }
   const ok =
     checks.every((check) => check.ok) &&
@@ -126,10 +141,10 @@ function attempt(name: string, find: () => string): Check {
 
 async function look(
   { discovery, text }: DiscoveryArgument,
-  waitMs: number,
+  { waitMs, trust }: { readonly waitMs: number; readonly trust: Trust | undefined },
 ): Promise<{ readonly check: Check; readonly seen: readonly WorkerMetadata[] }> {
   try {
-    const seen = await seenWorkers(discovery, waitMs);
+    const seen = await seenWorkers(discovery, waitMs, { trust });
     const detail = `${text}: ${seen.length === 0 ? "no worker" : seen.length} seen within ${waitMs} ms`;
     return { check: { name: "discovery", ok: seen.length > 0, detail }, seen };
   } catch (error) {
@@ -137,9 +152,14 @@ async function look(
   }
 }
 
-async function examine(worker: WorkerMetadata): Promise<WorkerDiagnosis> {
-  const refusal = judgeAdmission(worker, { version, secure: false, hostId: hostId(), filter: undefined });
-  const problem = await greetWorker(worker, GREETING_MS).then(() => null, errorText);
+async function examine(worker: WorkerMetadata, trust: Trust | undefined): Promise<WorkerDiagnosis> {
+  const secure = trust !== undefined;
+  const refusal = judgeAdmission(worker, { version, secure, hostId: hostId(), filter: undefined });
+  const failure: unknown = await greetWorker(worker, { trust, timeoutMs: GREETING_MS }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const problem = failure === undefined ? null : errorText(failure);
   return {
     uid: worker.uid,
     address: worker.address,
@@ -147,6 +167,7 @@ async function examine(worker: WorkerMetadata): Promise<WorkerDiagnosis> {
     reachable: problem === null,
     refused: refusal === undefined ? null : { reason: refusal.reason, detail: refusal.detail },
     problem,
+    handshake: handshakeReason(failure) ?? null,
   };
 }
 

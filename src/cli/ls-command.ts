@@ -1,13 +1,20 @@
 /** `merino ls`: the workers that a discovery knows, each with how long it has had nothing to do. It changes nothing. */
 import { Command, Option } from "commander";
+import { trustOf } from "../credentials/trust-of.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { parseDuration } from "./arguments.ts";
+import {
+  addCredentialsOptions,
+  CREDENTIALS_DETAILS,
+  type CredentialsOptions,
+  credentialsOf,
+} from "./credentials-options.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, discoveryOption } from "./discovery-argument.ts";
 import { seenWorkers } from "./seen-workers.ts";
 import { formatTable, say, type Terminal } from "./terminal.ts";
 import { idleTimeOf } from "./worker-contact.ts";
 
-interface LsCommandOptions {
+interface LsCommandOptions extends CredentialsOptions {
   readonly discovery: DiscoveryArgument;
   readonly wait?: number;
   readonly json: boolean;
@@ -26,6 +33,7 @@ milliseconds, 0 while it is busy, null if it cannot be asked.
 What others have written is shown with escapes, as \\u001b, for characters that a terminal would obey or hide. In
 JSON they are JSON's own, and read back as the text itself.
 ${DISCOVERY_DETAILS}
+${CREDENTIALS_DETAILS}
 
 Exit codes: 0 also when there are no workers, 1 the discovery failed, 2 wrong options.
 
@@ -43,16 +51,21 @@ export function waitOption(): Option {
 
 /** Makes the command. */
 export function lsCommand(terminal: Terminal): Command {
-  return new Command("ls")
+  const command = new Command("ls")
     .summary("list the workers that a discovery knows")
     .description("Lists the workers that a discovery knows.")
     .addOption(discoveryOption().makeOptionMandatory())
     .addOption(waitOption())
-    .option("--json", "print JSON instead of a table", false)
+    .option("--json", "print JSON instead of a table", false);
+  return addCredentialsOptions(command)
     .addHelpText("after", DETAILS)
-    .action(async ({ discovery, wait, json }: LsCommandOptions) => {
-      const workers = await seenWorkers(discovery.discovery, wait ?? discovery.waitMs);
-      const idle = await Promise.all(workers.map((worker) => idleTimeOf(worker, ANSWER_MS)));
+    .action(async ({ discovery, wait, json, ...options }: LsCommandOptions) => {
+      const credentials = credentialsOf(options);
+      const trust = trustOf(credentials);
+      const workers = await seenWorkers(discovery.discovery, wait ?? discovery.waitMs, { trust });
+      const idle = await Promise.all(
+        workers.map((worker) => idleTimeOf(worker, { timeout: ANSWER_MS, credentials })),
+      );
       if (json) {
         const list = workers.map((worker, index) => ({ ...worker, idle: idle[index] ?? null }));
         terminal.out(`${JSON.stringify(list, undefined, 2)}\n`);

@@ -4,6 +4,7 @@
  * blocks a worker: Node gives signals to the main thread only. Whichever way it ends, no worker is left; and no
  * announcement that it could have retracted.
  */
+import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import type { IdentityMapping } from "../host/modules/identity-map.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -24,6 +25,7 @@ export interface SupervisorOptions {
   readonly modules: readonly string[];
   /** Of the first worker: with a fixed port, each further one has the next. */
   readonly network: NetworkOptions;
+  readonly credentials: WorkerCredentials | undefined;
   /** The discovery in which they are announced; absent: none. */
   readonly discovery: Discovery | undefined;
   readonly tags: readonly string[];
@@ -34,6 +36,10 @@ export interface SupervisorOptions {
   /** How long calls under way may take once a worker is to end. */
   readonly graceMs: number;
   readonly accept: string | undefined;
+  /** Who may call which routines over the network, and stop the workers. */
+  readonly allow: Readonly<Record<string, readonly string[]>>;
+  readonly rules: string | undefined;
+  readonly stopAllow: readonly string[];
   readonly mappings: readonly IdentityMapping[];
 }
 
@@ -126,7 +132,7 @@ function endOf(
 }
 
 function workerFactory(options: SupervisorOptions, index: number): WorkerFactory {
-  const { network, mappings, idleTimeoutMs } = options;
+  const { network, credentials, mappings, idleTimeoutMs } = options;
   const { host, port, advertise, insecure } = network;
   return ProcessWorker.factory({
     ...options.channel,
@@ -134,8 +140,11 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
     port: port === 0 ? 0 : port + index,
     modules: options.modules,
     ...(advertise !== undefined && { advertise }),
-    ...(insecure !== undefined && { insecure }),
+    ...(credentials === undefined ? insecure !== undefined && { insecure } : { credentials }),
     ...(options.accept !== undefined && { accept: options.accept }),
+    ...(Object.keys(options.allow).length > 0 && { allow: options.allow }),
+    ...(options.rules !== undefined && { rules: options.rules }),
+    ...(options.stopAllow.length > 0 && { stopAllow: options.stopAllow }),
     service: { mappings, idleTimeoutMs },
   });
 }

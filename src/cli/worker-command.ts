@@ -1,5 +1,6 @@
 /** `merino worker`: the options of a network worker on the command line. `supervisor.ts` runs the workers. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { resolveAllowedPeers } from "../credentials/allowed-peers.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
 import {
@@ -25,11 +26,17 @@ import {
   parseTimeLimit,
   parseWorkers,
 } from "./arguments.ts";
+import {
+  addCredentialsOptions,
+  CREDENTIALS_DETAILS,
+  type CredentialsOptions,
+  credentialsOf,
+} from "./credentials-options.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
 import { type Terminal, usageFailure } from "./terminal.ts";
 
 /** The options as they are typed. */
-interface WorkerCommandOptions {
+interface WorkerCommandOptions extends CredentialsOptions {
   readonly host: string;
   readonly port: number;
   readonly advertise?: string;
@@ -45,6 +52,9 @@ interface WorkerCommandOptions {
   readonly workers?: number;
   readonly grace: number;
   readonly accept?: string;
+  readonly allow: Readonly<Record<string, readonly string[]>>;
+  readonly rules?: string;
+  readonly stopAllow: readonly string[];
   readonly map: readonly IdentityMapping[];
 }
 
@@ -71,8 +81,9 @@ With --workers each worker that ends without having been asked to is replaced, a
 port of its own: that one and those after it. Without --workers the command ends as its only worker does, for a
 service manager to start it again.
 
-Without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can reach an insecure
-worker can call its routines, without encryption: use --insecure in networks you trust.
+Without credentials and without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can
+reach an insecure worker can call its routines, without encryption: use --insecure in networks you trust.
+${CREDENTIALS_DETAILS}
 
 Exit codes: 0 ended as asked, 1 failed (a module cannot be imported or has no routine, the address is taken),
 2 wrong options, 128 + n ended by a second signal n; that of a worker that crashes once it is to end, and
@@ -86,7 +97,7 @@ Examples:
 
 /** Makes the command. It sets the exit code when the worker has ended. */
 export function workerCommand(terminal: Terminal, ended: (exitCode: number) => void): Command {
-  return new Command("worker")
+  const command = new Command("worker")
     .summary("serve the routines of some modules over the network")
     .description("Serves the routines of some modules to callers on this host and others.")
     .argument("<modules...>", "paths of the modules that declare the routines", collectModule)
@@ -101,6 +112,10 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       "host name or address that callers use, and the port if it is another one (default: those listened on)",
     )
     .option("--insecure", "allow listening beyond this host without credentials", false)
+    .option(
+      "--identity <name>",
+      "name of its certificate by which callers verify it (default: the host that they dial)",
+    )
     .addOption(
       new Option(
         "--discovery <where>",
@@ -164,16 +179,40 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     )
     .addOption(
       repeatable(
+        "--allow <routine=identity>",
+        "who may call what over the network, as 'jobs/*=spiffe://farm/api'; with any, what none names is refused; repeatable",
+        collectAllowed,
+        {},
+      ),
+    )
+    .addOption(
+      new Option(
+        "--rules <module>",
+        "module with further rules, exported as rules or by default: an array of { routine, allow }",
+      ).argParser(parseModule),
+    )
+    .addOption(
+      repeatable(
+        "--stop-allow <identity>",
+        "who may stop the worker over the network, by its certificate; repeatable",
+        collectTag,
+        [],
+      ),
+    )
+    .addOption(
+      repeatable(
         "--map <from=to>",
         "serve callers that run <to> with the modules in <from>, and the reverse, as in dist=src; repeatable",
         collectMapping,
         [],
       ),
-    )
+    );
+  return addCredentialsOptions(command)
     .addHelpText("after", DETAILS)
     .action(async (modules: readonly string[], options: WorkerCommandOptions) => {
       const { discovery } = options;
-      const network = parseNetwork(options);
+      const credentials = credentialsOf(options);
+      const network = parseNetwork(options, { trusted: credentials !== undefined });
       // Loaded now: --help and mistakes need none of it.
       const { superviseWorkers } = await import("./supervisor.ts");
       ended(
@@ -182,6 +221,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             workers: options.workers,
             modules,
             network,
+            credentials,
             discovery: discovery === "none" ? undefined : discovery.discovery,
             tags: options.tag,
             extra: options.extra,
@@ -189,6 +229,9 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             idleTimeoutMs: options.idleTimeout,
             graceMs: options.grace,
             accept: options.accept,
+            allow: options.allow,
+            rules: options.rules,
+            stopAllow: options.stopAllow,
             mappings: options.map,
           },
           terminal,
@@ -204,7 +247,10 @@ function channelOptions(options: WorkerCommandOptions): ChannelOptions {
 }
 
 /** Refuses addresses on which the worker cannot listen, before any module is imported. */
-function parseNetwork(options: WorkerCommandOptions): NetworkOptions {
+function parseNetwork(
+  options: WorkerCommandOptions,
+  { trusted }: { readonly trusted: boolean },
+): NetworkOptions {
   const { host, port, advertise, insecure, workers = 1 } = options;
   if (port + workers - 1 > MAX_PORT) {
     throw usageFailure(
@@ -217,12 +263,17 @@ function parseNetwork(options: WorkerCommandOptions): NetworkOptions {
     );
   }
   try {
-    return resolveNetworkOptions({ host, port, advertise, insecure });
+    return resolveNetworkOptions({ host, port, advertise, insecure }, { trusted });
   } catch (error) {
     if (!(error instanceof InvalidOptionError)) throw error;
     if (error.option !== "insecure") throw usageFailure(`--${error.option}: ${error.message}`);
+    if (trusted) {
+      throw usageFailure(
+        "--insecure: credentials already say who may call the worker; leave it out, or leave out --ca, --cert and --key",
+      );
+    }
     throw usageFailure(
-      `Cannot listen on '${host}' without credentials: anybody who reaches the port could call the worker; add --insecure if you trust that network, or listen on 127.0.0.1`,
+      `Cannot listen on '${host}' without credentials: anybody who reaches the port could call the worker; give it --ca, --cert and --key (see 'merino certs'), add --insecure if you trust that network, or listen on 127.0.0.1`,
     );
   }
 }
@@ -241,6 +292,20 @@ function repeatable<T>(
 
 function collectModule(text: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, parseModule(text)];
+}
+
+/** Who may call which routine. What stands behind the first `=` is the identity. */
+function collectAllowed(
+  text: string,
+  earlier: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, readonly string[]>> {
+  const at = text.indexOf("=");
+  if (at < 1 || at === text.length - 1)
+    throw new InvalidArgumentError("Expected routine=identity, as in --allow 'jobs/*=spiffe://farm/api'.");
+  const [routine, identity] = [text.slice(0, at), text.slice(at + 1)];
+  asArgument(() => resolveAllowedPeers("allow", [identity]));
+  const present = Object.hasOwn(earlier, routine) ? (earlier[routine] ?? []) : [];
+  return { ...earlier, [routine]: [...present, identity] };
 }
 
 function collectMapping(text: string, earlier: readonly IdentityMapping[]): readonly IdentityMapping[] {

@@ -4,6 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import type { Trust } from "../credentials/trust.ts";
+import { trustOf } from "../credentials/trust-of.ts";
+import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { HandshakeError } from "../errors/handshake-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -32,6 +35,8 @@ export interface WorkerConnectionOptions {
    * call waits for the worker to be reached; `Infinity` for no limit. Default 5 000.
    */
   readonly timeout?: number | undefined;
+  /** Proves who this side is, and by what it knows the worker, on networks. Default: none. */
+  readonly credentials?: WorkerCredentials | undefined;
 }
 
 /** How a worker is told to stop. */
@@ -63,6 +68,8 @@ const DEFAULT_GRACE_MS = 60_000;
 export class WorkerConnection implements CallTarget, AsyncDisposable {
   readonly #address: string;
   readonly #timeoutMs: number;
+  readonly #credentials: WorkerCredentials | undefined;
+  readonly #trust: Trust | undefined;
   #worker: WorkerMetadata | undefined;
   #proxy: WorkerProxy | undefined;
   /** Finds out who is at the address, if only the address is known. */
@@ -79,10 +86,12 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    *   address, or a bad option.
    */
   constructor(workerOrAddress: WorkerMetadata | string, options: WorkerConnectionOptions = {}) {
-    assertKnownOptions(options, { timeout: true });
+    assertKnownOptions(options, { timeout: true, credentials: true });
     const { timeout = DEFAULT_TIMEOUT_MS } = options;
     assertDuration("timeout", timeout, { least: 1 });
     this.#timeoutMs = timeout;
+    this.#credentials = options.credentials;
+    this.#trust = trustOf(options.credentials);
     if (typeof workerOrAddress === "string") {
       parseGrpcAddress(workerOrAddress);
       this.#address = workerOrAddress;
@@ -191,7 +200,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
       // A worker at this socket only takes calls; whether it is there, and who it is, shows when it greets.
       await probeWorker(
         known,
-        { connect: connectWorker, hello: makeHello, connectTimeoutMs: this.#timeoutMs },
+        {
+          connect: (worker) => connectWorker(worker, this.#trust),
+          hello: makeHello,
+          connectTimeoutMs: this.#timeoutMs,
+        },
         this.#abort.signal,
       );
       return known;
@@ -238,16 +251,16 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   }
 
   #openProxy(): WorkerProxy {
-    const quorumTimeout = this.#timeoutMs;
+    const options = { quorumTimeout: this.#timeoutMs, credentials: this.#credentials };
     let proxy: WorkerProxy;
-    if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], quorumTimeout });
+    if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], ...options });
     else {
       const described = new DescribedWorker(this.#address, (options) =>
         this.#describe({ ...options, timeoutMs: Math.min(this.#timeoutMs, options.timeoutMs) }),
       );
       this.#described = described;
       proxy = new WorkerProxy(
-        { discovery: described, quorumTimeout },
+        { discovery: described, ...options },
         { lastStartError: () => described.lastError, silent: true },
       );
     }
@@ -278,7 +291,13 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   }
 
   #unaryOptions(): UnaryOptions {
-    return { timeoutMs: this.#timeoutMs, signal: this.#abort.signal, settings: this.#worker?.options };
+    return {
+      timeoutMs: this.#timeoutMs,
+      signal: this.#abort.signal,
+      settings: this.#worker?.options,
+      trust: this.#trust,
+      identity: this.#worker?.identity,
+    };
   }
 
   #assertOpen(action: string): void {

@@ -1,6 +1,9 @@
 /** Options of a proxy, as users write them, and as they are after checking. */
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import { LeastBusyBalancer } from "../balancer/least-busy-balancer.ts";
+import type { Trust } from "../credentials/trust.ts";
+import { trustOf } from "../credentials/trust-of.ts";
+import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
 import { LocalDiscovery } from "../discovery/local/local-discovery.ts";
 import { StaticDiscovery } from "../discovery/static-discovery.ts";
@@ -39,6 +42,12 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly quorum?: number | undefined;
   /** Milliseconds, from 0, that calls wait for a worker when there is none; `Infinity` for no limit. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
+  /**
+   * Proves who this side is to workers on networks, and by what it knows them. With it only workers that have
+   * credentials are used, without it only such as have none; workers of this host are reached over their sockets
+   * either way. Default: none.
+   */
+  readonly credentials?: WorkerCredentials | undefined;
   /** Only workers with at least one of these tags. Default: all. */
   readonly tags?: readonly string[] | undefined;
   /** Whether discovery starts with the first call instead of with `open()`. Default true. */
@@ -59,6 +68,7 @@ export interface ResolvedWorkerProxyOptions {
   readonly balancer: Balancer;
   /** Makes the balancer, in place of the default one. */
   readonly makeBalancer: BalancerFactory | undefined;
+  readonly trust: Trust | undefined;
   readonly quorum: number;
   readonly quorumTimeoutMs: number;
   readonly tags: readonly string[];
@@ -72,6 +82,7 @@ const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
   namespace: true,
   lease: true,
   balancer: true,
+  credentials: true,
   quorum: true,
   quorumTimeout: true,
   tags: true,
@@ -122,6 +133,7 @@ export function resolveWorkerProxyOptions(
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string" && tag !== "")) {
     throw new InvalidOptionError("tags", { value: tags, expected: "an array of non-empty strings" });
   }
+  const trust = trustOf(options.credentials);
   assertBoolean("lazy", lazy);
   assertDuration("quorumTimeout", quorumTimeout);
   assertDuration("killGrace", killGrace);
@@ -134,6 +146,7 @@ export function resolveWorkerProxyOptions(
     lease,
     makeBalancer: balancerOption.make,
     balancer: balancerOption.given ?? new LeastBusyBalancer(),
+    trust,
     quorum,
     quorumTimeoutMs: quorumTimeout,
     tags: [...tags],

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { Balancer } from "../balancer/balancer.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
+import type { Trust } from "../credentials/trust.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
@@ -43,6 +44,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly firstAttemptsMs?: number;
   /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
+  /** Credentials, if the options cannot name them. */
+  readonly trust?: Trust | undefined;
   /** Whether it was restored from a descriptor that has come over a network. Default false. */
   readonly tainted?: boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
@@ -76,11 +79,12 @@ export class WorkerProxy implements CallTarget {
     this.id = surroundings?.id ?? randomUUID();
     this.#surroundings = surroundings;
     const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
+    const trust = this.#options.trust ?? surroundings?.trust;
     const warnUnreachable = createUnreachableWarning();
     this.#membership = new Membership({
       rules: {
         version,
-        secure: false,
+        secure: trust !== undefined,
         hostId: hostId(),
         filter: tags.length === 0 ? undefined : (worker) => worker.tags.some((tag) => tags.includes(tag)),
       },
@@ -89,7 +93,7 @@ export class WorkerProxy implements CallTarget {
       quorum,
       firstAttemptsMs: surroundings?.firstAttemptsMs ?? 0,
       preferred: (worker) => isOfPool(worker, this.id),
-      connect: connectWorker,
+      connect: (worker) => connectWorker(worker, trust),
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       events: {
@@ -102,7 +106,7 @@ export class WorkerProxy implements CallTarget {
         },
       },
     });
-    this.#supply = new WorkerSupply(this.#membership, discovery, surroundings);
+    this.#supply = new WorkerSupply(this.#membership, discovery, { ...surroundings, trust });
     this.#dispatcher = new CallDispatcher({
       references: processReferences,
       balancer,

@@ -2,6 +2,8 @@
  * Where the members of a proxy come from: its discovery, which is watched here, and the pool around it, if there
  * is one. It hands events on; `membership/membership.ts` decides who becomes a member.
  */
+
+import type { Trust } from "../credentials/trust.ts";
 import { checkedEvents } from "../discovery/checked-events.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { isFixedList } from "../discovery/fixed-list.ts";
@@ -26,6 +28,8 @@ export interface SupplySurroundings {
   readonly workerDue?: () => boolean;
   /** Whether nothing is said while the discovery finds nobody, since the errors of calls say it. Default false. */
   readonly silent?: boolean;
+  /** With which a discovery asks workers who they are. */
+  readonly trust?: Trust | undefined;
 }
 
 /** Supplies a membership with workers. */
@@ -149,7 +153,11 @@ export class WorkerSupply implements MemberSupply {
     try {
       // Records given by code are believed about sockets of this host; discoveries that read a network check
       // this themselves.
-      const events = checkedEvents(discovery, { signal: this.#abort.signal, unix: true });
+      const events = checkedEvents(discovery, {
+        signal: this.#abort.signal,
+        trust: this.#surroundings.trust,
+        unix: true,
+      });
       for await (const event of events) this.#membership.observe(event);
     } catch (error) {
       // The present members go on serving; the failure is reported when a call finds none.

@@ -2,6 +2,7 @@
  * The task as its own routine sees it, and as the calls nested in it see it. Types only; on a worker, what is behind
  * them is `worker/incoming-task.ts`.
  */
+import type { Peer } from "../credentials/peer.ts";
 
 /** One link of the chain of tasks that led to a task. */
 export interface TaskCaller {
@@ -23,6 +24,14 @@ export interface Task {
   readonly caller: TaskCaller | undefined;
   /** The `tag` given with the call. */
   readonly tag: string | undefined;
+  /** Who has sent it: the program or worker at the other end of the connection. */
+  readonly peer: Peer;
+  /**
+   * Identities of the first caller of the chain, as the worker that it called has verified them; undefined for a program
+   * on that worker's own host, and for one that nobody has verified. For a nested call it is what the calling worker
+   * says, and worth as much as that: `peer` is who that is.
+   */
+  readonly origin: readonly string[] | undefined;
   /** Identity of the routine. */
   readonly routine: string;
   /** Fires when the caller cancels, the budget runs out, or the worker shuts down. */

@@ -29,12 +29,15 @@ export interface TrustPolicy {
 
 /** What passes from a process to its workers and threads. */
 export interface TrustData {
+  /** What is asked of the other side. */
   readonly policy: TrustPolicy;
+  /** With what this side proves itself. */
   readonly material: TrustMaterial;
 }
 
 /** Credentials in use. */
 export interface Trust {
+  /** What is asked of the other side. */
   readonly policy: TrustPolicy;
   /** Unique in this process: connections made with equal keys are interchangeable. */
   readonly key: string;

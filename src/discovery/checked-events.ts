@@ -5,18 +5,21 @@
  * It judges form only. `client/membership/membership.ts` decides who becomes a member.
  */
 
+import type { Trust } from "../credentials/trust.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import type { Discovery, DiscoveryEvent } from "./discovery.ts";
+import type { Discovery, DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 
 /** How to read a discovery. */
 export interface CheckedEventsOptions {
   /** Ends the iteration without an error, also when the discovery ignores it. */
   readonly signal: AbortSignal;
+  /** Passed on to the discovery. */
+  readonly trust?: Trust | undefined;
   /** Whether records may name Unix sockets; if not, those with a `unix:` address count as malformed. */
   readonly unix: boolean;
 }
@@ -44,9 +47,9 @@ export async function* checkedEvents(
   discovery: Discovery,
   options: CheckedEventsOptions,
 ): AsyncGenerator<DiscoveryEvent, void, undefined> {
-  const { signal } = options;
+  const { signal, trust } = options;
   if (signal.aborted) return;
-  const iterator = iterate(discovery, signal);
+  const iterator = iterate(discovery, { signal, ...(trust !== undefined && { trust }) });
   const known = new Map<string, WorkerMetadata>();
   const warnOf = createWarnings();
   let ended = false;
@@ -90,8 +93,8 @@ interface LooseIterator {
   return?: unknown;
 }
 
-function iterate(discovery: Discovery, signal: AbortSignal): LooseIterator {
-  const events: unknown = discovery.subscribe({ signal });
+function iterate(discovery: Discovery, options: SubscribeOptions): LooseIterator {
+  const events: unknown = discovery.subscribe(options);
   const make = (events as Partial<AsyncIterable<unknown>> | null | undefined)?.[Symbol.asyncIterator];
   const iterator: unknown = typeof make === "function" ? make.call(events) : undefined;
   if (typeof (iterator as Partial<LooseIterator> | null | undefined)?.next !== "function") {

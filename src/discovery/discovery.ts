@@ -1,4 +1,5 @@
 /** The discovery port: how workers are announced and found. */
+import type { Trust } from "../credentials/trust.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 
 /** A change among the workers that a discovery knows. */
@@ -36,6 +37,11 @@ export interface SubscribeOptions {
   readonly filter?: (worker: WorkerMetadata) => boolean;
   /** Ends the subscription; the iteration then finishes without an error. */
   readonly signal?: AbortSignal;
+  /**
+   * The credentials of the pool that subscribes, for a discovery that asks workers who they are. One that wraps another
+   * passes them on.
+   */
+  readonly trust?: Trust | undefined;
 }
 
 /** Finds workers. A subscription first replays every known worker as `worker-added`. */

@@ -9,7 +9,11 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { DiscoveryEvent, SubscribeOptions } from "./discovery.ts";
 import { type Joined, Subscription } from "./subscription.ts";
 
-const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = { filter: true, signal: true };
+const SUBSCRIBE_OPTIONS: Readonly<Record<keyof SubscribeOptions, true>> = {
+  filter: true,
+  signal: true,
+  trust: true,
+};
 
 /** Requests to a source while it runs. The source sets those that it can serve. */
 export interface WatchRequests {

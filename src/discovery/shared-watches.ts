@@ -35,8 +35,8 @@ export class SharedWatches {
     return created;
   }
 
-  /** The watch for `key` that somebody uses, if there is one. */
-  find(key: string): SharedWatch | undefined {
-    return this.#watches.get(key);
+  /** The watches that somebody uses and whose keys are meant. */
+  findAll(isMeant: (key: string) => boolean): readonly SharedWatch[] {
+    return [...this.#watches].flatMap(([key, watch]) => (isMeant(key) ? [watch] : []));
   }
 }

@@ -2,6 +2,7 @@
  * A fixed list of workers as a discovery: records, which are taken as they are, and addresses, whose workers are asked
  * who they are.
  */
+import type { Trust } from "../credentials/trust.ts";
 import { assertBoolean, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type Clock, systemClock } from "../internal/time/clock.ts";
@@ -55,7 +56,10 @@ interface StaticList {
  */
 export class StaticDiscovery implements Discovery {
   readonly descriptor: DiscoveryDescriptor;
-  readonly #watch: SharedWatch;
+  readonly #list: StaticList;
+  readonly #ports: StaticDiscoveryPorts | undefined;
+  /** By the credentials with which workers are asked: callers with others may find others. */
+  readonly #watches = new Map<string, SharedWatch>();
 
   /**
    * @param workers Complete records, each uid once, and addresses, each once: `host:port`, `[v6]:port` or, on this
@@ -77,15 +81,8 @@ export class StaticDiscovery implements Discovery {
       kind: "static",
       parameters: Object.freeze({ workers: Object.freeze([...list.records, ...list.addresses]) }),
     });
-    this.#watch = new SharedWatch(async (report, signal, requests) => {
-      if (list.addresses.length === 0) {
-        for (const worker of list.records) report({ type: "worker-added", worker });
-        return;
-      }
-      const watch = await createWatch(list, report, ports);
-      requests.recheck = (worker) => watch.recheck(worker);
-      await watch.run(signal);
-    });
+    this.#list = list;
+    this.#ports = ports;
   }
 
   /** Makes a publisher that accepts everything and announces nothing: the list is fixed. */
@@ -95,12 +92,32 @@ export class StaticDiscovery implements Discovery {
 
   /** Reports every record as `worker-added`, then the workers found at the addresses, and changes among these. */
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent> {
-    return this.#watch.subscribe(options);
+    return this.#watch(options?.trust).subscribe(options);
   }
 
   /** Asks anew at the worker's address, if that is one of the list, without waiting for the next round. */
   recheck(worker: WorkerMetadata): void {
-    this.#watch.recheck(worker);
+    for (const watch of this.#watches.values()) watch.recheck(worker);
+  }
+
+  #watch(trust: Trust | undefined): SharedWatch {
+    const list = this.#list;
+    // Records are taken as they are, whoever asks.
+    const key = list.addresses.length === 0 ? "" : (trust?.key ?? "");
+    let watch = this.#watches.get(key);
+    if (watch === undefined) {
+      watch = new SharedWatch(async (report, signal, requests) => {
+        if (list.addresses.length === 0) {
+          for (const worker of list.records) report({ type: "worker-added", worker });
+          return;
+        }
+        const addresses = await createWatch(list, report, { trust, ports: this.#ports });
+        requests.recheck = (worker) => addresses.recheck(worker);
+        await addresses.run(signal);
+      });
+      this.#watches.set(key, watch);
+    }
+    return watch;
   }
 }
 
@@ -108,7 +125,7 @@ export class StaticDiscovery implements Discovery {
 async function createWatch(
   { records, addresses }: StaticList,
   report: (event: DiscoveryEvent) => void,
-  ports?: StaticDiscoveryPorts,
+  means: { readonly trust: Trust | undefined; readonly ports: StaticDiscoveryPorts | undefined },
 ): Promise<AddressWatch> {
   const [{ AddressWatch }, { AddressWarnings }, { describeAddress, parseDescription }, { describeWorker }] =
     await Promise.all([
@@ -117,7 +134,11 @@ async function createWatch(
       import("./addresses/description.ts"),
       import("../transport/grpc/unary.ts"),
     ]);
-  const { describe, clock }: StaticDiscoveryPorts = ports ?? { describe: describeWorker, clock: systemClock };
+  const { trust, ports } = means;
+  const { describe, clock }: StaticDiscoveryPorts = ports ?? {
+    describe: (address, options) => describeWorker(address, { ...options, trust }),
+    clock: systemClock,
+  };
   const warnings = new AddressWarnings();
   const watch = new AddressWatch({
     describe: async (address, options) =>

@@ -1,4 +1,5 @@
 /** A call that found no worker. */
+import type { HandshakeReason } from "./handshake-error.ts";
 import { defineError, MerinoError } from "./merino-error.ts";
 
 /** Workers of which the message tells; `reasons` has all. */
@@ -24,6 +25,8 @@ export interface Refusal {
     | "refused"
     | "starting"
     | "draining";
+  /** Why it is `unreachable`, if that is for the credentials of either side. */
+  readonly handshake?: HandshakeReason;
   /** What happened, for people. */
   readonly detail: string;
 }

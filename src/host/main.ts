@@ -36,7 +36,8 @@ async function stop(): Promise<void> {
 
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
-  const { network, modules, accept, discoveries = [], service } = link.init;
+  const { network, trusted, modules, accept, allow, rules, stopAllow, discoveries = [], service } = link.init;
+  const trust = trusted === true ? await link.trust : undefined;
   if (cwd !== undefined && cwd !== process.cwd()) process.chdir(cwd);
   if (service !== undefined) leaveEndToParent(link);
   // A worker of the command prints to the command's own output, which nobody passes on.
@@ -50,8 +51,12 @@ async function start(): Promise<void> {
     entry,
     importTimeoutMs: importTimeoutMs ?? Number.POSITIVE_INFINITY,
     network,
+    trust,
     modules,
     accept,
+    allow,
+    rules,
+    stopAllow,
     discoveries,
     ...(service === undefined
       ? {

@@ -11,6 +11,7 @@ import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-des
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { SupplySurroundings } from "../client/worker-supply.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
+import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
 import { canonicalText, describeSource, sourceName } from "../discovery/source-name.ts";
@@ -45,6 +46,8 @@ export interface ReportedWorkers {
 export interface NestedProxiesOptions {
   /** Discoveries that descriptors from the network may name. */
   readonly discoveries: readonly DiscoveryDescriptor[];
+  /** The worker's own credentials, for connections beyond this host. The caller's never come here. Default: none. */
+  readonly trust?: Trust | undefined;
   /** The pool that has spawned this worker, which ends with it; absent: none has. */
   readonly ownPool?: string | undefined;
   /** Where time comes from; a parameter for tests. */
@@ -94,6 +97,7 @@ export class NestedProxies {
   /** By the names of their sources. */
   readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
   readonly #ownPool: string | undefined;
+  readonly #trust: Trust | undefined;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
   /** The record of this worker, once it has begun to end. */
@@ -104,6 +108,7 @@ export class NestedProxies {
     this.#reported = reported;
     this.#allowed = new Map(options.discoveries.map((discovery) => [sourceName(discovery), discovery]));
     this.#ownPool = options.ownPool;
+    this.#trust = options.trust;
     this.#deadlines = options.deadlines ?? deadlines;
   }
 
@@ -202,6 +207,7 @@ export class NestedProxies {
         id: descriptor.id,
         firstAttemptsMs: FIRST_ATTEMPTS_MS,
         tainted: !local,
+        trust: this.#trust,
         ...(local && this.#surroundings(descriptor.id)),
       },
     );

@@ -3,6 +3,8 @@
  * sends its reports, and ends the worker with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
+import { type RenewableTrust, receiveTrust } from "../credentials/renewable-material.ts";
+import { createDeferred } from "../internal/deferred.ts";
 import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -28,6 +30,8 @@ export interface ParentRequests {
 /** The worker's line to its parent. */
 export interface ParentLink {
   readonly init: WorkerInit;
+  /** Its credentials, once the parent has passed them on. Never settles for a worker without; see `init.trusted`. */
+  readonly trust: Promise<RenewableTrust>;
   /** Tells that the worker serves. */
   ready(metadata: WorkerMetadata): void;
   /** Tells why the worker cannot serve, and ends the process with exit code 1. */
@@ -63,13 +67,20 @@ export function connectParent(requests: ParentRequests): ParentLink {
   // Nobody is left to serve, to report to, or to end this process later.
   process.on("disconnect", () => process.exit(0));
   if (!process.connected) process.exit(0);
+  const trust = createDeferred<RenewableTrust>();
+  let passed: RenewableTrust | undefined;
   process.on("message", (message: ParentMessage | null) => {
-    if (message?.type === "merino:drain") requests.drain(message.except);
+    if (message?.type === "merino:trust") {
+      passed?.renew(message.trust.material);
+      passed ??= receiveTrust(message.trust);
+      trust.resolve(passed);
+    } else if (message?.type === "merino:drain") requests.drain(message.except);
     else if (message?.type === "merino:retire") requests.retire();
     else if (message?.type === "merino:stop") requests.stop();
   });
   return {
     init,
+    trust: trust.promise,
     ready: (metadata) => send({ type: "merino:ready", metadata }),
     failed: (error) =>
       send(

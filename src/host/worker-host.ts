@@ -5,6 +5,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { poolOf } from "../client/membership/pool-label.ts";
+import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { chooseCopy } from "../identity/copies.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
@@ -23,6 +24,7 @@ import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-op
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { AcceptHook } from "../worker/accept-hook.ts";
+import { type AccessRule, AccessRules } from "../worker/access/access-rules.ts";
 import { Activity, idleMsIn } from "../worker/activity.ts";
 import { TaskServer } from "../worker/task-server.ts";
 import { WorkerListeners } from "./listener/worker-listeners.ts";
@@ -34,6 +36,7 @@ import { mapReferences } from "./modules/mapped-references.ts";
 import { createModuleLoader, type ImportObserver, type ModuleLoader } from "./modules/module-loader.ts";
 import { ownProject } from "./modules/own-project.ts";
 import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
+import { loadRules } from "./modules/rules-module.ts";
 import { NestedProxies, type ReportedWorkers } from "./nested-proxies.ts";
 import { ShutDown } from "./shut-down.ts";
 
@@ -64,10 +67,21 @@ export interface WorkerHostOptions {
   readonly importTimeoutMs: number | undefined;
   /** Absent: it opens no port. */
   readonly network?: NetworkOptions | undefined;
+  /**
+   * What it proves who it is with to callers of the network, and to the workers that its tasks call there. Absent: both
+   * are in plain text.
+   */
+  readonly trust?: Trust | undefined;
   /** `file:` URLs of modules to import before it serves; network callers may call what these declare or re-export. */
   readonly modules: readonly string[];
   /** Whether callers on this host may cause the import of further modules. Network callers never can. */
   readonly importOnDemand: boolean;
+  /** Who may call which routines over the network. Absent: see `rules`. */
+  readonly allow?: readonly AccessRule[] | undefined;
+  /** `file:` URL of a module with further rules. With neither, everybody whom its credentials let in may. */
+  readonly rules?: string | undefined;
+  /** Identities of callers of the network that may tell it to stop. Default: none. */
+  readonly stopAllow?: readonly string[] | undefined;
   /** `file:` URL of the module with its backpressure hook; absent: it takes what its limits allow. */
   readonly accept?: string | undefined;
   /** Directories of a package whose modules callers may name for one another. Default: none. */
@@ -119,8 +133,12 @@ export class WorkerHost {
    *   (ERR_MERINO_INVALID_OPTION) for a host or port on which it may not listen.
    */
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
-    const { uid, socketPath, tags, extra, channel, entry, importTimeoutMs } = options;
-    const network = options.network === undefined ? undefined : resolveNetworkOptions(options.network);
+    const { uid, socketPath, tags, extra, trust, channel, entry, importTimeoutMs } = options;
+    const identity = trust?.policy.identity;
+    const network =
+      options.network === undefined
+        ? undefined
+        : resolveNetworkOptions(options.network, { trusted: trust !== undefined });
     const loader = createModuleLoader({ entry, importTimeoutMs, observer: options.imports });
     let exposed = new ExposedRoutines(); // nothing is, before its modules have been imported
     const exposedBody = (id: string): RoutineDefinition["body"] | undefined => {
@@ -130,22 +148,28 @@ export class WorkerHost {
     becomeWorker({ uid, entry, onOpen: () => loader.onOpen(), exposedBody });
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
+    const access = await accessRules(options, loader);
     processMemory().configure(memoryLimits(channel.maxMessageSize));
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;
-    const nested = new NestedProxies({ unresponsive, importFailed }, { discoveries, ownPool: poolOf(extra) });
+    const nested = new NestedProxies(
+      { unresponsive, importFailed },
+      { discoveries, trust, ownPool: poolOf(extra) },
+    );
     // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
-    const tasks = createTaskServer(options, { loader, exposed, accept, nested, activity: noted });
+    const tasks = createTaskServer(options, { loader, exposed, access, accept, nested, activity: noted });
     const stopRequest = createDeferred<StopRequest>();
     let worker: WorkerHost | undefined;
     const listeners = await WorkerListeners.open({
       socketPath,
       printed: options.printed,
       network,
+      trust: trust && { policy: trust.policy, material: await trust.current() },
       channel,
       activity: activity.memory,
       stopPipe: options.stopPipe,
+      stopAllow: options.stopAllow ?? [],
       serve: (carrier) => void tasks.serve(carrier),
       stop: (graceMs) => {
         stopRequest.resolve({ graceMs });
@@ -163,6 +187,7 @@ export class WorkerHost {
       tags,
       extra,
       secure: listeners.secure,
+      ...(network !== undefined && identity !== undefined && { identity }),
       options: channel,
       runtime: "node",
       codecs: [WIRE_CODEC],
@@ -170,6 +195,7 @@ export class WorkerHost {
       hostId: hostId(),
     };
     listeners.announce(metadata);
+    trust?.follow((material) => listeners.renew(material)); // for as long as the process lives
     // However the process ends, unless it is killed: a body may call `process.exit()`.
     process.on("exit", () => tasks.leave());
     const parts = { tasks, listeners, nested, activity };
@@ -259,18 +285,28 @@ interface WorkerParts {
   readonly activity: Activity;
 }
 
+/** All rules of a worker: without any, no routine needs one. */
+async function accessRules(
+  { allow = [], rules }: WorkerHostOptions,
+  loader: ModuleLoader,
+): Promise<AccessRules> {
+  const loaded = rules === undefined ? [] : await loadRules(loader, rules);
+  return new AccessRules(rules === undefined && allow.length === 0 ? undefined : [...allow, ...loaded]);
+}
+
 function createTaskServer(
   options: WorkerHostOptions,
   inside: {
     readonly loader: ModuleLoader;
     readonly exposed: ExposedRoutines;
+    readonly access: AccessRules;
     readonly accept: AcceptHook | undefined;
     readonly nested: NestedProxies;
     readonly activity: Activity | undefined;
   },
 ): TaskServer {
   const { uid, channel, importOnDemand, mappings = [], modules, entry } = options;
-  const { loader, exposed, accept, nested, activity } = inside;
+  const { loader, exposed, access, accept, nested, activity } = inside;
   const limits = { ...DEFAULT_LIMITS, maxMessage: channel.maxMessageSize ?? DEFAULT_LIMITS.maxMessage };
   return new TaskServer({
     hello: { session: 0, version, uid, runtime: "node", codecs: [WIRE_CODEC], features: FEATURES, limits },
@@ -281,6 +317,7 @@ function createTaskServer(
       project: ownProject([...modules, ...(entry === undefined ? [] : [entry])]),
     }),
     references: mapReferences(processReferences, mappings),
+    access,
     accept,
     activity,
     origin: `worker ${process.pid} (${uid})`,

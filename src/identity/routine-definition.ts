@@ -1,5 +1,6 @@
 /** The definition of a routine: its identity, its body and where it was declared. Data only. */
 
+import type { Allowance } from "../credentials/allowed-peers.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** How a routine's body answers: once, or with a stream of values. */
@@ -19,6 +20,8 @@ export interface RoutineDefinition {
   readonly declaredIn: string | undefined;
   /** Default budget of a call, in milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** Which callers of the network may call it; absent: it says nothing. */
+  readonly allow?: Allowance | undefined;
   /** For a method: the prototype of its class, or for a static one the class. */
   readonly owner?: object | undefined;
   /** The callable that users have. A routine that travels as a value arrives as this. */

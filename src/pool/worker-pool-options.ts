@@ -5,6 +5,9 @@
 import { availableParallelism } from "node:os";
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
+import { assertPassable } from "../credentials/renewable-material.ts";
+import type { Trust } from "../credentials/trust.ts";
+import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
 import {
   assertBoolean,
@@ -47,6 +50,12 @@ export interface WorkerPoolOptions {
    * characters each. Names that begin with `merino.` are the library's. Default: none.
    */
   readonly extra?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Proves who the pool and its workers are to others on networks, and by what it knows these: for its connections to
+   * workers, and for its own workers where they have none of their own. Workers of this host are reached over their
+   * sockets either way. Default: none.
+   */
+  readonly credentials?: WorkerCredentials | undefined;
   /** Makes the spawned workers. Default: `ProcessWorker.factory()`. */
   readonly worker?: WorkerFactory | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
@@ -80,6 +89,7 @@ export interface ResolvedWorkerPoolOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly worker: WorkerFactory;
+  readonly trust: Trust | undefined;
   /** There is a lease for workers that the pool finds, and nothing to find any by. */
   readonly leaseHasNoEffect: boolean;
   /** Whether a function is to make the discovery, or the balancer. */
@@ -103,6 +113,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   discovery: true,
   tags: true,
   extra: true,
+  credentials: true,
   worker: true,
   balancer: true,
   quorum: true,
@@ -139,6 +150,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   }
   const proxy: WorkerProxyOptions = {
     discovery,
+    credentials: options.credentials,
     lease: capacity,
     balancer: options.balancer,
     quorum: options.quorum,
@@ -148,7 +160,16 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     killGrace: options.killGrace,
   };
   const resolved = resolveWorkerProxyOptions(proxy, { sourceRequired: false });
-  const { tags, quorumTimeoutMs, killGraceMs, makeDiscovery, makeBalancer, discovery: given } = resolved;
+  const {
+    tags,
+    quorumTimeoutMs,
+    killGraceMs,
+    makeDiscovery,
+    makeBalancer,
+    discovery: given,
+    trust,
+  } = resolved;
+  if (size > 0 && trust !== undefined) assertPassable(trust);
   return {
     size,
     tags,
@@ -157,6 +178,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
     worker: worker ?? ProcessWorker.factory(),
+    trust,
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
     killGraceMs,

@@ -87,11 +87,12 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.closed = this.#closed.promise;
-    const { size, worker, tags, extra, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
+    const { size, worker, trust, tags, extra, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
     this.#announcements = new Announcements(this.#options.announcedIn);
     this.#workers = new OwnWorkers({
       size,
       factory: worker,
+      trust,
       tags,
       extra: { ...extra, ...labelOfPool(this.id) },
       startTimeoutMs,

@@ -7,6 +7,7 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import type { Suspicion } from "../client/membership/member-supply.ts";
+import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
@@ -45,6 +46,8 @@ export interface WorkerSlotOptions {
   readonly program: ProgramState;
   /** Where the pool announces the worker, for others to find. */
   readonly discoveries?: () => readonly DiscoveryDescriptor[];
+  /** Credentials of the pool. */
+  readonly trust?: Trust | undefined;
   readonly startTimeoutMs: number;
   readonly respawn: boolean;
   readonly ready: (worker: WorkerMetadata) => void;
@@ -177,8 +180,8 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, program, startTimeoutMs, discoveries } = this.#options;
-    const context = { tags, extra, entry, program, startTimeoutMs };
+    const { factory, tags, extra, entry, program, trust, startTimeoutMs, discoveries } = this.#options;
+    const context = { tags, extra, entry, program, trust, startTimeoutMs };
     let path: string;
     let poolWorker: PoolWorker;
     try {

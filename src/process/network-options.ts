@@ -28,10 +28,14 @@ export const MAX_PORT = 65_535;
  * Whoever reaches an open port can call the worker's routines. A worker without credentials therefore listens
  * beyond this host only if it is told `insecure: true`.
  *
+ * @param inside `trusted`: whether the worker has credentials. Default false.
  * @returns The options with plain addresses, without brackets if no port follows. Passing them again gives the same.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for the first that cannot be accepted.
  */
-export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
+export function resolveNetworkOptions(
+  options: NetworkOptions,
+  { trusted = false }: { readonly trusted?: boolean } = {},
+): NetworkOptions {
   const { host, port, advertise, insecure = false } = options;
   if (!isHost(host)) {
     throw new InvalidOptionError("host", {
@@ -51,10 +55,16 @@ export function resolveNetworkOptions(options: NetworkOptions): NetworkOptions {
     });
   }
   assertBoolean("insecure", insecure);
-  if (!insecure && !isLoopback(plain(host))) {
+  if (insecure && trusted) {
     throw new InvalidOptionError("insecure", {
       value: insecure,
-      expected: `true, since on '${host}' anybody who reaches the port can call the worker; or a host that only this machine reaches, such as '127.0.0.1'`,
+      expected: "nothing beside credentials, which already say who may call the worker",
+    });
+  }
+  if (!insecure && !trusted && !isLoopback(plain(host))) {
+    throw new InvalidOptionError("insecure", {
+      value: insecure,
+      expected: `credentials for the worker; or true, since without them on '${host}' anybody who reaches the port can call the worker; or a host that only this machine reaches, such as '127.0.0.1'`,
     });
   }
   return {

@@ -1,9 +1,15 @@
 /** Options of worker processes, as users write them, and as they are after checking. */
 
+import { resolveAllowedPeers } from "../credentials/allowed-peers.ts";
+import { assertPassable } from "../credentials/renewable-material.ts";
+import type { Trust } from "../credentials/trust.ts";
+import { trustOf } from "../credentials/trust-of.ts";
+import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type ChannelOptions, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 import { moduleUrl } from "./launch/module-url.ts";
+import type { WorkerInit } from "./launch/worker-init.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
 
 /** How worker processes are started, and what they advertise. */
@@ -43,7 +49,7 @@ export interface ProcessWorkerOptions {
   /**
    * Address on which the worker also listens for callers of other hosts, for example `"127.0.0.1"`, `"::"` or
    * `"0.0.0.0"`, or a name of this host. Callers on this host go on using its socket. Beyond loopback it needs
-   * `insecure`. Default: none; the worker opens no port.
+   * `credentials`, or `insecure`. Default: none; the worker opens no port.
    */
   readonly host?: string;
   /** Port to listen on, with `host`. Default 0: any free port; the worker announces which. */
@@ -55,6 +61,12 @@ export interface ProcessWorkerOptions {
    */
   readonly advertise?: string;
   /**
+   * Proves who the worker is to callers of other hosts, and to the workers of other hosts that its routines call; with
+   * mutual TLS only callers of the same authority reach it. They travel to the worker over its channel, and those that
+   * take their place as well. Default: those of its pool.
+   */
+  readonly credentials?: WorkerCredentials;
+  /**
    * Lets the worker listen beyond this host without credentials: whoever reaches the port can call the routines
    * of its `modules`. Default false.
    */
@@ -65,6 +77,23 @@ export interface ProcessWorkerOptions {
    * declare or re-export, and no others. Default: none.
    */
   readonly modules?: readonly (string | URL)[];
+  /**
+   * Who may call which routines over the network: identities of certificates and patterns of them, by the identity of
+   * the routine or a pattern, as `{ "jobs/*": ["spiffe://farm/api", "*.ops.example"] }`. With such rules, or `rules`, the
+   * worker refuses what none of them names. Callers of its own user on its host may call everything. Default: everybody
+   * whom its credentials let in, as far as the routine's own `allow` does.
+   */
+  readonly allow?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Module with further rules, its export `rules` or default export: an array of `{ routine, allow }`, in which `allow`
+   * may also be a function of the caller. A `file:` URL, or a path from the current directory.
+   */
+  readonly rules?: string | URL;
+  /**
+   * Identities of callers, and patterns of them, that may stop the worker over the network. Default: none; a program of
+   * its user on its host always may.
+   */
+  readonly stopAllow?: readonly string[];
   /**
    * Module whose export `accept`, or default export, decides for each task whether the worker takes it: a
    * `file:` URL, or a path from the current directory. Default: it takes what its limits allow.
@@ -80,11 +109,15 @@ export interface ResolvedProcessWorkerOptions {
   readonly startTimeoutMs: number | undefined;
   readonly importTimeoutMs: number;
   readonly channel: ChannelOptions;
+  /** Undefined: those of its pool. */
+  readonly trust: Trust | undefined;
   /** Undefined: it opens no port. */
   readonly network: NetworkOptions | undefined;
   /** `file:` URLs. */
   readonly modules: readonly string[];
   readonly accept: string | undefined;
+  /** Who may call and stop it over the network. */
+  readonly access: Pick<WorkerInit, "allow" | "rules" | "stopAllow">;
 }
 
 const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl" | "service", true>> = {
@@ -99,9 +132,13 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl"
   host: true,
   port: true,
   advertise: true,
+  credentials: true,
   insecure: true,
   modules: true,
   accept: true,
+  allow: true,
+  rules: true,
+  stopAllow: true,
   programUrl: true,
   service: true,
 };
@@ -136,6 +173,8 @@ export function resolveProcessWorkerOptions(
   for (const [option, value] of Object.entries({ maxConcurrentCalls, maxMessageSize })) {
     assertInteger(option, value, { least: 1 });
   }
+  const trust = trustOf(options.credentials);
+  if (trust !== undefined) assertPassable(trust);
   return {
     execArgv: [...execArgv],
     env: { ...env },
@@ -147,9 +186,11 @@ export function resolveProcessWorkerOptions(
       ...resolveKeepalive("keepaliveTime", options),
       ...resolveKeepalive("keepaliveTimeout", options),
     },
-    network: resolveNetwork(options),
+    trust,
+    network: resolveNetwork(options, trust),
     modules: resolveModules(options.modules ?? []),
     accept: options.accept === undefined ? undefined : moduleUrl("accept", options.accept),
+    access: resolveAccess(options),
   };
 }
 
@@ -167,15 +208,52 @@ function resolveKeepalive(
   });
 }
 
-function resolveNetwork(options: ProcessWorkerOptions): NetworkOptions | undefined {
+function resolveNetwork(options: ProcessWorkerOptions, trust: Trust | undefined): NetworkOptions | undefined {
   const { host, port, advertise, insecure } = options;
-  if (host !== undefined) return resolveNetworkOptions({ host, port: port ?? 0, advertise, insecure });
+  if (host !== undefined) {
+    const trusted = trust !== undefined;
+    return resolveNetworkOptions({ host, port: port ?? 0, advertise, insecure }, { trusted });
+  }
   for (const [option, value] of Object.entries({ port, advertise, insecure })) {
     if (value !== undefined) {
       throw new InvalidOptionError(option, { value, expected: "nothing unless `host` is given as well" });
     }
   }
   return undefined;
+}
+
+function resolveAccess({
+  host,
+  allow,
+  rules,
+  stopAllow,
+}: ProcessWorkerOptions): ResolvedProcessWorkerOptions["access"] {
+  for (const [option, value] of Object.entries({ allow, rules, stopAllow })) {
+    if (host === undefined && value !== undefined)
+      throw new InvalidOptionError(option, { value, expected: "nothing unless `host` is given as well" });
+  }
+  if (allow !== undefined && (typeof allow !== "object" || allow === null || Array.isArray(allow))) {
+    throw new InvalidOptionError("allow", {
+      value: allow,
+      expected: 'an object of identities by routine, as { "jobs/*": ["spiffe://farm/api"] }',
+    });
+  }
+  for (const [routine, identities] of Object.entries(allow ?? {})) {
+    if (!Array.isArray(identities))
+      throw new InvalidOptionError(`allow[${JSON.stringify(routine)}]`, {
+        value: identities,
+        expected: "an array of identities; functions belong into the module of 'rules'",
+      });
+    resolveAllowedPeers(`allow[${JSON.stringify(routine)}]`, identities);
+  }
+  if (stopAllow !== undefined) resolveAllowedPeers("stopAllow", stopAllow);
+  return {
+    ...(allow !== undefined && {
+      allow: Object.entries(allow).map(([routine, identities]) => ({ routine, allow: [...identities] })),
+    }),
+    ...(rules !== undefined && { rules: moduleUrl("rules", rules) }),
+    ...(stopAllow !== undefined && { stopAllow: [...stopAllow] }),
+  };
 }
 
 function resolveModules(modules: unknown): readonly string[] {

@@ -4,6 +4,7 @@
  * worker never keeps this process alive, and a worker whose start failed has gone when `start()` rejects.
  */
 import { randomUUID } from "node:crypto";
+import type { Trust, TrustMaterial } from "../credentials/trust.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -60,6 +61,9 @@ export class ProcessWorker implements Worker {
   /** Undefined if the worker has gone without having become ready. */
   readonly #readiness = createDeferred<WorkerMetadata | undefined>();
   readonly #ladder: StopLadder;
+  readonly #trust: Trust | undefined;
+  /** Passes on credentials that take the place of others. */
+  #following: Disposable | undefined;
   #phase: "created" | "starting" | "ready" | "gone" = "created";
   #child: WorkerChild | undefined;
   /** Why the start fails, once that is decided; the end of the process follows. */
@@ -101,9 +105,11 @@ export class ProcessWorker implements Worker {
         // JSON has no word for an infinite number.
         importTimeoutMs: Number.isFinite(resolved.importTimeoutMs) ? resolved.importTimeoutMs : null,
         options: resolved.channel,
+        trusted: (resolved.trust ?? context.trust) !== undefined,
         network: resolved.network,
         modules: resolved.modules,
         accept: resolved.accept,
+        ...resolved.access,
         discoveries: context.discoveries,
         service,
       };
@@ -154,6 +160,7 @@ export class ProcessWorker implements Worker {
     this.uid = context.uid;
     this.exited = this.#exit.promise;
     this.#launch = launch;
+    this.#trust = launch.options.trust ?? context.trust;
     this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
     this.#ladder = new StopLadder({
       ask: () => this.notify({ type: "merino:stop" }),
@@ -227,10 +234,11 @@ export class ProcessWorker implements Worker {
 
   async #launchChild(): Promise<void> {
     try {
-      const prepared = await prepareWorker(this.#launch);
+      const [prepared, material] = await Promise.all([prepareWorker(this.#launch), this.#trust?.current()]);
       // Stopped, or out of time, meanwhile.
       if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
       this.#adopt(prepared);
+      if (material !== undefined) this.#passTrust(material);
     } catch (error) {
       this.#unstarted(error);
     }
@@ -243,6 +251,16 @@ export class ProcessWorker implements Worker {
       gone: (exit) => this.#gone(exit),
       unstarted: (error) => this.#unstarted(error),
     });
+  }
+
+  /** Over the channel alone: what is in an environment or an argument, others of this host can read. */
+  #passTrust(material: TrustMaterial): void {
+    const trust = this.#trust;
+    if (trust === undefined) return;
+    const pass = (newest: TrustMaterial): void =>
+      this.notify({ type: "merino:trust", trust: { policy: trust.policy, material: newest } });
+    pass(material);
+    this.#following = trust.follow(pass);
   }
 
   #receive(message: ChildMessage): void {
@@ -270,6 +288,7 @@ export class ProcessWorker implements Worker {
 
   #gone(exit: WorkerExit): void {
     this.#phase = "gone";
+    this.#following?.[Symbol.dispose]();
     this.#exit.resolve(exit);
     this.#readiness.resolve(undefined);
   }

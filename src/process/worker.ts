@@ -1,4 +1,5 @@
 /** The port between a pool and the workers it spawns, whether these are processes or something else. */
+import type { Trust, TrustData } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -38,6 +39,8 @@ export interface Worker {
 
 /** A message of the parent to a worker process. */
 export type ParentMessage =
+  /** Its credentials, before anything else; and again when others have taken their place. */
+  | { readonly type: "merino:trust"; readonly trust: TrustData }
   /** Refuse new root calls, except those of one connection: the parent's own, which it ends by itself. */
   | { readonly type: "merino:drain"; readonly except?: ConnectionId }
   /** Refuse new root calls, finish those in flight, and end. */
@@ -98,6 +101,8 @@ export interface WorkerContext {
    * see `host/modules/module-loader.ts`.
    */
   readonly entry: string | undefined;
+  /** Credentials of the pool, for a worker that has none of its own. Default: none. */
+  readonly trust?: Trust | undefined;
   /** What the worker takes over from its program: as it was when the pool was opened. Default: as it is now. */
   readonly program?: ProgramState | undefined;
   /**

@@ -1,5 +1,7 @@
 /** The types that make a routine keep the call signature of the function it was made from. */
+
 import type { CallOptions } from "../context/dispatcher.ts";
+import type { AllowedPeers } from "../credentials/allowed-peers.ts";
 
 /** Any function that can become a routine. */
 export type RoutineBody = (...parameters: never[]) => unknown;
@@ -45,6 +47,12 @@ export interface RoutineOptions {
   readonly id?: string | undefined;
   /** Default budget of each call, in milliseconds; > 0. A call's own `timeout` takes its place. */
   readonly timeout?: number | undefined;
+  /**
+   * Which callers of the network may call it, in a worker that serves it there: identities of their certificates, with
+   * patterns, or a function that decides. It does not concern callers of the worker's own user on its host. Default:
+   * all that the worker lets in, as far as its rules do.
+   */
+  readonly allow?: AllowedPeers | undefined;
   /**
    * Whether it is meant that an async body which calls itself, by the name of its function, stays in the body. Default
    * false: in development such a routine is told of in a warning, `MERINO_LOCAL_RECURSION`.

@@ -3,6 +3,7 @@
  * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
  */
 
+import { type Allowance, resolveAllowedPeers } from "../credentials/allowed-peers.ts";
 import { assertBoolean, assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
@@ -24,6 +25,7 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
   module: true,
   id: true,
   timeout: true,
+  allow: true,
   localRecursion: true,
 };
 
@@ -72,7 +74,7 @@ export function routine<F extends RoutineBody>(
   if (isDecoratorContext(options)) {
     return declareMethod(body, kind, options, declarationSite(routine, undefined)) as Routine<F>;
   }
-  const { module, name: shownName, id, timeoutMs } = resolveRoutineOptions(options, body);
+  const { module, name: shownName, id, timeoutMs, allow } = resolveRoutineOptions(options, body);
   const site = declarationSite(routine, module);
   const name = options.name ?? declaredName(shownName, site.module);
   const identity = id ?? formatIdentity(moduleIdentity(site.module), name);
@@ -84,6 +86,7 @@ export function routine<F extends RoutineBody>(
     body,
     declaredIn: site.declaredIn,
     timeoutMs,
+    allow,
     routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
     declaration: createDeclaration(body, site, { id: identity, isIdGiven: id !== undefined }),
   };
@@ -96,7 +99,13 @@ export function routine<F extends RoutineBody>(
 function resolveRoutineOptions(
   options: RoutineOptions,
   body: RoutineDefinition["body"],
-): { module: string | URL | undefined; name: string; id: string | undefined; timeoutMs: number | undefined } {
+): {
+  module: string | URL | undefined;
+  name: string;
+  id: string | undefined;
+  timeoutMs: number | undefined;
+  allow: Allowance | undefined;
+} {
   assertKnownOptions(options, ROUTINE_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
   assertBoolean("localRecursion", options.localRecursion);
@@ -112,7 +121,8 @@ function resolveRoutineOptions(
       'Cannot declare a routine without a name: write routine(async function resize(…) { … }) or pass { name: "resize" }',
     );
   }
-  return { module: options.module, name, id, timeoutMs: options.timeout };
+  const allow = options.allow === undefined ? undefined : resolveAllowedPeers("allow", options.allow);
+  return { module: options.module, name, id, timeoutMs: options.timeout, allow };
 }
 
 function kindOf(body: RoutineDefinition["body"]): RoutineKind {

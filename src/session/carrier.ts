@@ -2,6 +2,7 @@
  * What a session needs of a transport: it moves batches of frames between two peers. A carrier keeps
  * order, delivers whole batches, and knows nothing of their content.
  */
+import type { Peer } from "../credentials/peer.ts";
 
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
 export const CARRIER_HEADROOM = 4;
@@ -25,6 +26,8 @@ export interface Carrier {
   readonly volatile: boolean;
   /** Whether the peer is on this host, behind a socket that only this user can reach. */
   readonly local: boolean;
+  /** Who is at the other end. Absent from the carriers of callers, and of whoever uses the worker's own socket. */
+  readonly peer?: Peer | undefined;
   /** What to call this connection in error messages, for example the socket's path. */
   readonly description: string;
   /** Must be set before the first event, in the turn in which the carrier was obtained. */

@@ -2,6 +2,7 @@
  * The server half of the protocol: gives each task to an acceptor, each later frame to the stream the
  * acceptor made of it, and sees to it that every stream ends in exactly one terminal frame.
  */
+import { LOCAL_PEER, type Peer, UNKNOWN_PEER } from "../credentials/peer.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { Feature } from "../wire/features.ts";
@@ -111,6 +112,12 @@ export class ServerSession implements SessionHalf {
   /** Whether answers have been written since the last batch left. */
   get hasUnsentAnswers(): boolean {
     return this.#hasUnsentAnswers;
+  }
+
+  /** Who the client is, as far as the carrier knows. */
+  get peer(): Peer {
+    const { carrier } = this.connection;
+    return carrier.peer ?? (carrier.local ? LOCAL_PEER : UNKNOWN_PEER);
   }
 
   /** Whether the client takes binary beside a message. */

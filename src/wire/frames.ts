@@ -9,6 +9,9 @@ import type { FrameKind } from "./frame-kind.ts";
 /** Tasks that a nested call names above itself; a longer chain is cut. */
 export const MAX_CALLERS = 32;
 
+/** Identities of the first caller that a nested call names; further ones are left out. */
+export const MAX_ORIGIN_IDENTITIES = 32;
+
 /** Bytes read of a version, a uid or the name of a codec; nothing that is longer is compatible with anything. */
 export const MAX_NAME_BYTES = 128;
 
@@ -47,6 +50,8 @@ export interface TaskFields {
   readonly callers: readonly Caller[] | undefined;
   /** Trace context by header name. */
   readonly trace: ReadonlyMap<string, string> | undefined;
+  /** Identities of the first caller; only the first {@link MAX_ORIGIN_IDENTITIES} are sent. Default: none. */
+  readonly origin?: readonly string[] | undefined;
 }
 
 /** The frames that carry a message. */

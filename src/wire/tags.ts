@@ -63,6 +63,7 @@ export const TaskTag = {
   FeaturesUnpacked: 872,
   Features: 874,
   Callers: 882,
+  Origin: 890,
 } as const;
 
 export const CallerTag = {

@@ -6,6 +6,7 @@
 
 import { inspect } from "node:util";
 import type { TaskCaller } from "../context/task.ts";
+import type { Peer } from "../credentials/peer.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";
@@ -24,6 +25,8 @@ export interface AcceptTask {
   readonly tag: string | undefined;
   /** The task that made the call; absent when it came from outside any task. */
   readonly caller: TaskCaller | undefined;
+  /** Who has sent it. */
+  readonly peer: Peer;
   /** Whether a task made the call. Refusing it can fail its caller, since a nested call never waits. */
   readonly nested: boolean;
 }
@@ -128,6 +131,10 @@ class AskingTask implements AcceptTask {
 
   get caller(): TaskCaller | undefined {
     return this.#task.caller;
+  }
+
+  get peer(): Peer {
+    return this.#task.peer;
   }
 
   get nested(): boolean {

@@ -12,7 +12,7 @@ export interface ActiveTask {
   /** What its head takes up. */
   readonly heldBytes: number;
   /** The caller's account; absent for one on this host. */
-  readonly peer: { bodies: number; taskBytes: number } | undefined;
+  readonly memory: { bodies: number; taskBytes: number } | undefined;
   workerDrains(): void;
 }
 
@@ -148,11 +148,11 @@ export class ActiveExecutions {
     for (const execution of [...this.#running]) execution.decline(code, reason);
   }
 
-  #count({ heldBytes, peer }: ActiveTask, sign: 1 | -1): void {
-    if (peer === undefined) return;
+  #count({ heldBytes, memory }: ActiveTask, sign: 1 | -1): void {
+    if (memory === undefined) return;
     this.#heldBytes += sign * heldBytes;
-    peer.bodies += sign;
-    peer.taskBytes += sign * heldBytes;
+    memory.bodies += sign;
+    memory.taskBytes += sign * heldBytes;
   }
 
   #noteActivity(): void {

@@ -12,6 +12,7 @@ import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import type { Peer } from "../credentials/peer.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
@@ -69,9 +70,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
   readonly credit: number;
   readonly tag: string | undefined;
+  readonly origin: readonly string[] | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
-  readonly peer: PeerMemory | undefined;
+  readonly memory: PeerMemory | undefined;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -102,10 +104,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.flags = head.flags;
     this.credit = head.credit;
     this.tag = head.tag();
-    this.peer = session.connection.memory?.peer;
-    this.heldBytes = this.peer === undefined ? 0 : TASK_BYTES + head.headBytes;
+    this.memory = session.connection.memory?.peer;
+    this.heldBytes = this.memory === undefined ? 0 : TASK_BYTES + head.headBytes;
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
+    this.origin = originOf(head, session.peer);
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
     this.#arrivedMs = head.budgetUs > 0 ? performance.now() : 0;
@@ -115,12 +118,16 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return this;
   }
 
+  get peer(): Peer {
+    return this.session.peer;
+  }
+
   get references(): References {
     return this.#host.references;
   }
 
   /** Marks remote stacks: `origin` of the worker. */
-  get origin(): string {
+  get stackOrigin(): string {
     return this.#host.origin;
   }
 
@@ -321,6 +328,13 @@ function callersOf(head: TaskReader): readonly LineageEntry[] | undefined {
   if (callers !== undefined) return callers;
   const id = head.caller();
   return id === undefined ? undefined : [{ id, routine: "", tag: undefined }];
+}
+
+/** Whoever has not been verified itself vouches for nobody. */
+function originOf(head: TaskReader, peer: Peer): readonly string[] | undefined {
+  const trusted = peer.local || peer.verified;
+  if ((head.flags & TaskFlag.Nested) !== 0) return trusted ? head.origin() : undefined;
+  return peer.verified ? peer.identities : undefined;
 }
 
 /** A reason to abort with, as `AbortController` itself would make it. */

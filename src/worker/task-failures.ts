@@ -28,7 +28,7 @@ export function encodeFailure(
   explain: (error: unknown) => unknown,
 ): Encoded {
   const { session, references } = task;
-  const options = { root: "error", references, origin: task.origin, inline: !session.takesParts };
+  const options = { root: "error", references, origin: task.stackOrigin, inline: !session.takesParts };
   let thrown: unknown;
   let payload: Encoded;
   try {
@@ -70,7 +70,7 @@ export function explainUnresolved(
 function encodeCause(task: IncomingTask, error: unknown): Uint8Array {
   const { references, session } = task;
   const refuseTainted = !session.connection.takesTainted;
-  const options = { root: "error", references, origin: task.origin, inline: true, refuseTainted };
+  const options = { root: "error", references, origin: task.stackOrigin, inline: true, refuseTainted };
   let payload = encodeThrown(error, options);
   if (payload.end - payload.start > MAX_EXCEPTION_BYTES) {
     payload = encodeBriefly(error, options);

@@ -20,6 +20,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
 import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
+import type { AccessRules } from "./access/access-rules.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
 import type { Execution } from "./execution.ts";
@@ -46,6 +47,8 @@ export interface TaskServerOptions {
   readonly maxRootTasks: number;
   readonly nestedDispatcher: TaskHost["nestedDispatcher"];
   readonly explainError: ExecutionHost["explainError"];
+  /** Asked about tasks of the network. */
+  readonly access: Pick<AccessRules, "judge">;
   /** Asked last about every task; absent: each is taken. */
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
@@ -187,7 +190,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
   }
 
-  /** Checks in order of cost: the head, the load, the routine, and last the owner's hook. */
+  /** Checks in order of cost: the head, the load, the routine, whether its caller may call it, and last the owner's hook. */
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
     const head = frame.task;
     const refused = judgeHead(head, this.#options.hello) ?? this.#judgeLoad(session, head);
@@ -201,6 +204,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     }
     const definition = request.definition ?? this.#options.resolver.lookup(request);
     if (definition !== undefined && "code" in definition) return definition;
+    if (definition !== undefined && !session.connection.carrier.local) {
+      const forbidden = this.#options.access.judge(definition, session.peer);
+      if (forbidden !== undefined) return forbidden;
+    }
     const task = new IncomingTask(this, session, frame);
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
     if (mismatch !== undefined) return createNack(NackCode.BAD_PAYLOAD, mismatch);

@@ -1,5 +1,6 @@
 /** PortCarrier keeps the carrier contract. */
 import { MessageChannel } from "node:worker_threads";
+import { LOCAL_PEER } from "../../src/credentials/peer.ts";
 import { createPortMemory, PortCarrier } from "../../src/transport/listener/port-carrier.ts";
 import { carrierContract } from "./carrier.ts";
 
@@ -7,8 +8,8 @@ carrierContract("PortCarrier", async () => {
   const { port1, port2 } = new MessageChannel();
   const memory = createPortMemory();
   return {
-    client: new PortCarrier(port1, { memory, side: 0, local: true, description: "one" }),
-    server: new PortCarrier(port2, { memory, side: 1, local: true, description: "other" }),
+    client: new PortCarrier(port1, { memory, side: 0, peer: LOCAL_PEER, description: "one" }),
+    server: new PortCarrier(port2, { memory, side: 1, peer: LOCAL_PEER, description: "other" }),
     async [Symbol.asyncDispose]() {},
   };
 });

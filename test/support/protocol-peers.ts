@@ -25,6 +25,7 @@ import { NO_PARTS, type Payload } from "../../src/wire/payload.ts";
 import { TaskFlag } from "../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
 import type { AcceptHook } from "../../src/worker/accept-hook.ts";
+import { type AccessRule, AccessRules } from "../../src/worker/access/access-rules.ts";
 import type { TaskHost } from "../../src/worker/incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "../../src/worker/routine-resolver.ts";
 import { TaskServer } from "../../src/worker/task-server.ts";
@@ -243,6 +244,8 @@ export type Body = (...parameters: never[]) => unknown;
 export interface TestWorkerOptions {
   readonly hello?: Hello;
   readonly maxRootTasks?: number;
+  /** Rules for callers of the network. */
+  readonly rules?: readonly AccessRule[];
   readonly accept?: AcceptHook;
   /** Makes the worker find each routine only when this has settled. */
   readonly found?: Promise<unknown>;
@@ -284,6 +287,7 @@ export class TestWorker {
       references: processReferences,
       origin: "worker",
       maxRootTasks: options.maxRootTasks ?? 100_000,
+      access: new AccessRules(options.rules),
       accept: options.accept,
       nestedDispatcher: options.nestedDispatcher ?? (() => undefined),
       memory: options.memory,

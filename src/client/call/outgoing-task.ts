@@ -33,6 +33,7 @@ export class TaskHead implements TaskFields {
   readonly tag: string | undefined;
   readonly callers: readonly LineageEntry[] | undefined;
   readonly trace: undefined;
+  readonly origin: readonly string[] | undefined;
 
   /** @param kind `TaskFlag.Generator` or 0. */
   constructor(request: CallRequest, kind: number) {
@@ -46,6 +47,7 @@ export class TaskHead implements TaskFields {
     this.credit = options?.prefetch ?? 0;
     this.tag = options?.tag;
     this.callers = parent?.lineage();
+    this.origin = parent?.origin;
   }
 
   /** Whether the body starts only once the caller has seen that the worker has accepted. */

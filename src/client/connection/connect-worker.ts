@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import type { Trust } from "../../credentials/trust.ts";
 import { processWide } from "../../internal/process-wide.ts";
 import { outputOf } from "../../internal/worker-outputs.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -24,16 +25,18 @@ const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }))
  * Containers of one host may have its id and not its files; the socket must therefore be there. A worker
  * without a network address is reached over its socket or not at all.
  *
+ * @param trust This side's credentials, for the network. Absent: the connection is in plain text.
+ * @throws {@link CredentialsError} if there are credentials, and none that may be used.
  * @throws {@link HandshakeError} when the worker cannot be reached.
  */
-export async function connectWorker(worker: WorkerMetadata): Promise<Carrier> {
+export async function connectWorker(worker: WorkerMetadata, trust?: Trust): Promise<Carrier> {
   const socket = localSocketOf(worker, hostId());
   if (socket !== undefined && (worker.address.startsWith("unix:") || existsSync(socket))) {
     return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch, forwarded: outputOf(socket) });
   }
   // Loaded on first use: most programs, and most workers, call nobody but workers of their own host.
   const { connectGrpc } = await import("../../transport/grpc/connect.ts");
-  return connectGrpc(worker.address, { settings: worker.options });
+  return connectGrpc(worker.address, { settings: worker.options, trust, identity: worker.identity });
 }
 
 /** Makes the first frame of a connection. Every connection of this process has a number of its own. */

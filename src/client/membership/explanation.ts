@@ -3,6 +3,7 @@
  * was not chosen, for the error of a call that no worker takes. Why a worker is not a member is said by
  * `admission.ts`.
  */
+import { type HandshakeReason, handshakeReason } from "../../errors/handshake-error.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import type { Member } from "../members/member.ts";
 
@@ -28,6 +29,8 @@ export interface ExplainedMember {
   readonly completed: number;
   /** Why it cannot be reached, while it cannot. */
   readonly error?: string;
+  /** The same in one word, if that is for the credentials of either side. */
+  readonly handshake?: HandshakeReason;
 }
 
 /** A proxy or pool, explained. */
@@ -59,8 +62,13 @@ export function explainMember(member: Member): ExplainedMember {
     draining,
     inFlight,
     completed,
-    ...(state.kind === "backing-off" ? { error: state.error.message } : {}),
+    ...(state.kind === "backing-off" ? { error: state.error.message, ...handshakeOf(state.error) } : {}),
   };
+}
+
+function handshakeOf(error: Error): { readonly handshake?: HandshakeReason } {
+  const handshake = handshakeReason(error);
+  return handshake === undefined ? {} : { handshake };
 }
 
 /**
@@ -70,7 +78,9 @@ export function explainMember(member: Member): ExplainedMember {
  */
 export function explainNotChosen(member: Member, quorum: number): Refusal {
   const { uid, state, draining } = member;
-  if (state.kind === "backing-off") return { uid, reason: "unreachable", detail: state.error.message };
+  if (state.kind === "backing-off") {
+    return { uid, reason: "unreachable", ...handshakeOf(state.error), detail: state.error.message };
+  }
   if (state.kind === "ready") {
     if (draining) return { uid, reason: "draining", detail: "it takes no new calls" };
     const why =

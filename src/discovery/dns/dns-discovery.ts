@@ -4,6 +4,7 @@
  *
  * Every process has one watch per name and options, whoever subscribes.
  */
+import type { Trust } from "../../credentials/trust.ts";
 import { systemClock } from "../../internal/time/clock.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { createPublisher } from "../create-publisher.ts";
@@ -91,19 +92,21 @@ export class DnsDiscovery implements Discovery {
   subscribe(options?: SubscribeOptions): AsyncIterable<DiscoveryEvent> {
     return {
       [Symbol.asyncIterator]: () =>
-        (this.#watch ?? sharedWatch(this.#sought)).subscribe(options)[Symbol.asyncIterator](),
+        (this.#watch ?? sharedWatch(this.#sought, options?.trust)).subscribe(options)[Symbol.asyncIterator](),
     };
   }
 
   /** Asks anew at the worker's address, without waiting for the next round. */
   recheck(worker: WorkerMetadata): void {
-    (this.#watch ?? watches.find(keyOf(this.#sought)))?.recheck(worker);
+    if (this.#watch !== undefined) return this.#watch.recheck(worker);
+    for (const watch of watches.findAll((key) => key.startsWith(keyOf(this.#sought)))) watch.recheck(worker);
   }
 }
 
-function sharedWatch(sought: ResolvedDnsDiscovery): SharedWatch {
-  return watches.get(keyOf(sought), async (report, signal, requests) => {
-    const { DnsWatch, ports } = await loadWatch(sought);
+/** Callers with other credentials may find other workers. */
+function sharedWatch(sought: ResolvedDnsDiscovery, trust: Trust | undefined): SharedWatch {
+  return watches.get(`${keyOf(sought)}${trust?.key ?? ""}`, async (report, signal, requests) => {
+    const { DnsWatch, ports } = await loadWatch(sought, trust);
     const watch = new DnsWatch(sought, ports, report);
     requests.recheck = (worker) => watch.recheck(worker);
     await watch.run(signal);
@@ -115,7 +118,7 @@ function keyOf(sought: ResolvedDnsDiscovery): string {
 }
 
 /** Loaded with the first subscription: a worker can be told of such a discovery without ever using it. */
-async function loadWatch(sought: ResolvedDnsDiscovery) {
+async function loadWatch(sought: ResolvedDnsDiscovery, trust: Trust | undefined) {
   const [{ DnsWatch }, { createDnsResolver }, { describeWorker }] = await Promise.all([
     import("./watch.ts"),
     import("./lookup.ts"),
@@ -123,7 +126,7 @@ async function loadWatch(sought: ResolvedDnsDiscovery) {
   ]);
   const ports: DnsWatchPorts = {
     createResolver: () => createDnsResolver(sought.servers),
-    describe: describeWorker,
+    describe: (address, options) => describeWorker(address, { ...options, trust }),
     clock: systemClock,
   };
   return { DnsWatch, ports };

@@ -1,5 +1,7 @@
 /** The messages between the main thread of a worker and its listener thread. Types only. */
 import type { MessagePort } from "node:worker_threads";
+import type { Peer } from "../../credentials/peer.ts";
+import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 
 /** Settings with which the listener thread is started. */
@@ -9,10 +11,14 @@ export interface ListenerInit {
   readonly controlPath: string;
   readonly channel: ChannelOptions;
   readonly maxBatchBytes: number;
+  /** Absent: callers connect in plain text. */
+  readonly trust?: TrustData | undefined;
   /** See `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
   /** Descriptor of a pipe to the worker's parent, which acts on requests to stop. Absent: the main thread does. */
   readonly stopPipe?: number | undefined;
+  /** Patterns of the identities of callers that may tell the worker to stop over the network. */
+  readonly stopAllow: readonly string[];
 }
 
 /** From the listener thread. */
@@ -29,7 +35,7 @@ export type ListenerMessage =
       readonly type: "session";
       readonly port: MessagePort;
       readonly memory: SharedArrayBuffer;
-      readonly local: boolean;
+      readonly peer: Peer;
       readonly description: string;
     }
   /** The worker has been told to stop, and whoever did so has been answered. */
@@ -41,4 +47,6 @@ export type ListenerMessage =
 export type MainMessage =
   /** The worker's record, for `describe`. */
   | { readonly type: "record"; readonly record: Uint8Array }
+  /** Other keys for new connections. */
+  | { readonly type: "renew"; readonly material: TrustMaterial }
   | { readonly type: "close"; readonly graceMs: number };

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
+import type { TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
@@ -71,9 +72,9 @@ export class NetworkListener {
           listening.reject(explainFailure(message));
           return;
         case "session": {
-          const { port, memory, local, description } = message;
+          const { port, memory, peer, description } = message;
           if (state.closing) port.close();
-          else serve(new PortCarrier(port, { memory, side: 1, local, description }));
+          else serve(new PortCarrier(port, { memory, side: 1, peer, description }));
           return;
         }
         case "stop":
@@ -128,6 +129,11 @@ export class NetworkListener {
   /** Gives the thread the record with which it answers `describe`. */
   announce(worker: WorkerMetadata): void {
     this.#send({ type: "record", record: encodeWorkerMetadata(worker) });
+  }
+
+  /** Gives the thread other keys for new connections. */
+  renew(material: TrustMaterial): void {
+    this.#send({ type: "renew", material });
   }
 
   /**

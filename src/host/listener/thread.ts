@@ -41,12 +41,11 @@ function send(message: ListenerMessage): void {
 }
 
 /** Opens a port to a new session of the main thread. */
-function connect(peer: GrpcPeer): PortCarrier {
+function connect({ description, ...peer }: GrpcPeer): PortCarrier {
   const { port1, port2 } = new MessageChannel();
   const memory = createPortMemory();
-  const { local, description } = peer;
-  const carrier = new PortCarrier(port1, { memory, side: 0, local, description, windowBytes: WINDOW_BYTES });
-  send({ type: "session", port: port2, memory, local, description });
+  const carrier = new PortCarrier(port1, { memory, side: 0, peer, description, windowBytes: WINDOW_BYTES });
+  send({ type: "session", port: port2, memory, peer, description });
   return carrier;
 }
 
@@ -75,13 +74,15 @@ function stop(graceSeconds: number): void {
 }
 
 async function serve(): Promise<GrpcListener> {
-  const { host, port, controlPath, channel, maxBatchBytes, activity } = init;
+  const { host, port, controlPath, channel, maxBatchBytes, trust, stopAllow, activity } = init;
   return listenGrpc({
     host,
     port,
     controlPath,
     channel,
     maxBatchBytes,
+    trust,
+    stopAllow,
     handlers: {
       session: (call) => {
         const relay = relaySession(call, connect(call.peer));
@@ -139,6 +140,11 @@ const listening = serve();
 main.on("message", (message: MainMessage) => {
   if (message.type === "record") {
     record.resolve(message.record);
+    return;
+  }
+  if (message.type === "renew") {
+    const { material } = message;
+    listening.then((listener) => listener.renew(material)).catch(() => {}); // reported below
     return;
   }
   void listening

@@ -2,6 +2,7 @@
  * Where a worker takes connections: on a Unix socket for callers on its host and, if it is asked to, on the
  * network. It hands the connections over, and knows the address at which the worker can be reached.
  */
+import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
 import type { NetworkOptions } from "../../process/network-options.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -25,12 +26,16 @@ export interface WorkerListenersOptions {
   readonly printed?: Printed | undefined;
   /** Absent: no port is opened. */
   readonly network: NetworkOptions | undefined;
+  /** For callers of the network. Absent: they connect in plain text. */
+  readonly trust: TrustData | undefined;
   /** The worker's transport settings; what is absent keeps its default. */
   readonly channel: ChannelOptions;
   /** The memory of the worker's activity; see `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
   /** Where requests to stop are written; see `messages.ts`. Absent: `stop` is called. */
   readonly stopPipe: number | undefined;
+  /** Patterns of the identities of callers that may tell the worker to stop over the network. */
+  readonly stopAllow: readonly string[];
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
   /** The worker has been told to stop over its control socket: `graceMs` for calls in flight, `Infinity` for no limit. */
@@ -42,8 +47,8 @@ export class WorkerListeners {
   /** The address in the worker's record. */
   readonly address: string;
   /**
-   * Whether every caller is known to be a program of this user. Without credentials, callers over the network are
-   * not.
+   * Whether connections are authenticated: over the network by credentials, otherwise since nobody but this user reaches
+   * the socket.
    */
   readonly secure: boolean;
   readonly #unix: UnixListener;
@@ -61,7 +66,8 @@ export class WorkerListeners {
     const network = await openNetwork(options);
     try {
       const unix = await listenUnix(socketPath, { maxBatchBytes: DEFAULT_LIMITS.maxBatch, printed }, serve);
-      return new WorkerListeners(socketPath, { unix, network });
+      const secure = network === undefined || options.trust !== undefined;
+      return new WorkerListeners(socketPath, { unix, network, secure });
     } catch (error) {
       await network?.close(0);
       throw error;
@@ -70,11 +76,15 @@ export class WorkerListeners {
 
   private constructor(
     socketPath: string,
-    open: { readonly unix: UnixListener; readonly network: OpenNetwork | undefined },
+    open: {
+      readonly unix: UnixListener;
+      readonly network: OpenNetwork | undefined;
+      readonly secure: boolean;
+    },
   ) {
-    const { unix, network } = open;
+    const { unix, network, secure } = open;
     this.address = network === undefined ? `unix:${socketPath}` : network.address;
-    this.secure = network === undefined;
+    this.secure = secure;
     this.#unix = unix;
     this.#network = network;
   }
@@ -82,6 +92,11 @@ export class WorkerListeners {
   /** Sets the record that callers on the network get when they ask for it. */
   announce(worker: WorkerMetadata): void {
     this.#network?.listener.announce(worker);
+  }
+
+  /** Uses other keys for new connections of the network. */
+  renew(material: TrustMaterial): void {
+    this.#network?.listener.renew(material);
   }
 
   /** Takes no more connections on the Unix socket; those of the network are taken, and refused, until {@link close}. */
@@ -103,7 +118,7 @@ interface OpenNetwork {
 }
 
 async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
-  const { network, socketPath, channel, activity, stopPipe, serve, stop } = options;
+  const { network, socketPath, trust, channel, activity, stopPipe, stopAllow, serve, stop } = options;
   if (network === undefined) return undefined;
   const advertised = advertisedEndpoint(network); // before anything is opened
   const controlPath = controlSocketPath(socketPath);
@@ -115,8 +130,10 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
       controlPath,
       channel,
       maxBatchBytes: DEFAULT_LIMITS.maxBatch,
+      trust,
       activity,
       stopPipe,
+      stopAllow,
       serve,
       stop,
     });

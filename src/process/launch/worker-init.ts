@@ -26,10 +26,18 @@ export interface WorkerInit {
   readonly importTimeoutMs: number | null;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly options: ChannelOptions;
+  /** Whether its credentials come over the channel, before it may do anything. */
+  readonly trusted?: boolean | undefined;
   /** Absent: it opens no port. */
   readonly network?: NetworkOptions | undefined;
   /** `file:` URLs of modules that it imports before it serves. */
   readonly modules: readonly string[];
+  /** Who may call which routines over the network; see `AccessRule`. */
+  readonly allow?: readonly { readonly routine: string; readonly allow: readonly string[] }[] | undefined;
+  /** `file:` URL of a module with further rules. */
+  readonly rules?: string | undefined;
+  /** Identities of callers that may stop it over the network. */
+  readonly stopAllow?: readonly string[] | undefined;
   /** `file:` URL of the module with its backpressure hook. */
   readonly accept?: string | undefined;
   /** Discoveries that callers over the network may name for calls nested in their tasks: those it is announced in. */

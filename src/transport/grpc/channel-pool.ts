@@ -3,6 +3,7 @@
  * while after the last of them. Sessions are not among them: each has a connection of its own.
  */
 
+import type { Trust } from "../../credentials/trust.ts";
 import { processWide } from "../../internal/process-wide.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
@@ -26,8 +27,10 @@ export interface GrpcChannelKey {
   readonly address: string;
   /** The transport settings of the worker, as far as they are known. */
   readonly settings?: ChannelOptions | undefined;
-  /** Names the credentials of this side; absent: none. */
-  readonly credentials?: string | undefined;
+  /** The credentials of this side; absent: none. */
+  readonly trust?: Trust | undefined;
+  /** The name that the worker has to present, if it is known. */
+  readonly identity?: string | undefined;
 }
 
 /** The use of a connection. Disposing ends it; the connection may stay for others. */
@@ -136,15 +139,17 @@ export class GrpcChannelPool<Channel extends PooledChannel> {
 export const grpcChannels: GrpcChannelPool<GrpcChannel> = processWide(
   "grpc-channels",
   () =>
-    new GrpcChannelPool(async ({ address, settings = {} }) =>
+    new GrpcChannelPool(async ({ address, settings = {}, trust, identity }) =>
       GrpcChannel.connect(parseGrpcAddress(address), {
         keepaliveTimeMs: settings.keepaliveTime,
         keepaliveTimeoutMs: settings.keepaliveTimeout,
+        trust,
+        identity,
       }),
     ),
 );
 
-function nameOf({ address, settings, credentials }: GrpcChannelKey): string {
+function nameOf({ address, settings, trust, identity }: GrpcChannelKey): string {
   const { keepaliveTime, keepaliveTimeout } = { ...DEFAULT_CHANNEL_OPTIONS, ...settings };
-  return JSON.stringify([address, keepaliveTime, keepaliveTimeout, credentials ?? null]);
+  return JSON.stringify([address, keepaliveTime, keepaliveTimeout, trust?.key ?? null, identity ?? null]);
 }

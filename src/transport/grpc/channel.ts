@@ -5,7 +5,8 @@
  */
 import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
-import { HandshakeError } from "../../errors/handshake-error.ts";
+import type { Trust } from "../../credentials/trust.ts";
+import { HandshakeError, type HandshakeReason, handshakeReason } from "../../errors/handshake-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
@@ -23,6 +24,10 @@ export interface GrpcChannelOptions {
   readonly keepaliveTimeoutMs?: number | undefined;
   /** How long the peer has to take the connection and to greet, in milliseconds. Default 5 000. */
   readonly connectTimeoutMs?: number | undefined;
+  /** This side's credentials. Absent, and over Unix sockets always: the connection is in plain text. */
+  readonly trust?: Trust | undefined;
+  /** The name that the peer has to present, with credentials. Absent: see `ConnectTlsOptions`. */
+  readonly identity?: string | undefined;
 }
 
 /** How one call is made. */
@@ -42,8 +47,9 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
  * that what has arrived meanwhile is read before the peer is judged.
  */
 const PROBE_PARTS = 10;
-/** HTTP/2's code for the end of a connection in good order. */
+/** HTTP/2's codes for the end of a connection in good order, and for credentials that do not do. */
 const NO_ERROR = 0;
+const INADEQUATE_SECURITY = 0xc;
 /** The most that is kept of what a peer says at the end of a connection. */
 const MAX_REASON_BYTES = 500;
 /** gRPC takes at most eight digits. */
@@ -80,11 +86,7 @@ export class GrpcChannel implements GrpcCallConnection {
       this.#leaving = true;
       // A peer that ends the connection for a reason says it: too many connections, for example.
       if (code !== NO_ERROR && data !== undefined && data.length > 0) {
-        fail(
-          new Error(
-            `it refuses the connection: ${shownBriefly(Buffer.from(data).toString("utf8", 0, MAX_REASON_BYTES))}`,
-          ),
-        );
+        fail(refusal(code, Buffer.from(data).toString("utf8", 0, MAX_REASON_BYTES)));
       }
     });
     const fail = (error: Error): void => {
@@ -113,9 +115,10 @@ export class GrpcChannel implements GrpcCallConnection {
     // Loaded on first use: a program with local workers only never needs it.
     const http2 = await import("node:http2");
     const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
-    const socket = connectSocket(address.socket);
-    socket.setNoDelay(true);
-    const session = http2.connect(`http://${address.authority}`, {
+    const endMs = deadlines.now() + connectTimeoutMs;
+    const socket = await openSocket(address, { ...options, connectTimeoutMs });
+    const secure = "encrypted" in socket;
+    const session = http2.connect(`${secure ? "https" : "http"}://${address.authority}`, {
       createConnection: () => socket,
       // The peer's windows bound it; beyond the limit of its own, Node's behaviour degrades.
       maxSessionMemory: Number.MAX_SAFE_INTEGER,
@@ -125,25 +128,24 @@ export class GrpcChannel implements GrpcCallConnection {
     const channel = new GrpcChannel(session, socket, address, options);
     await new Promise<void>((resolve, reject) => {
       let timedOut = false;
-      const timeout = deadlines.after(connectTimeoutMs, () => {
+      const timeout = deadlines.add(endMs, () => {
         timedOut = true;
         channel.destroy();
       });
       session.once("remoteSettings", () => {
         deadlines.cancel(timeout);
-        resolve();
+        // A peer that refuses the connection says so right after its greeting.
+        setImmediate(() =>
+          channel.error === undefined ? resolve() : reject(cannotConnect(address, channel.error)),
+        );
       });
       socket.once("close", () => {
         deadlines.cancel(timeout);
-        const why = timedOut
-          ? `no greeting within ${connectTimeoutMs} ms`
-          : channel.error === undefined
-            ? "the other side closed the connection; it is no gRPC server"
-            : errorText(channel.error);
         reject(
-          new HandshakeError(
-            `Cannot connect to '${formatAddress(address)}': ${why}`,
-            channel.error === undefined ? undefined : { cause: channel.error },
+          cannotConnect(
+            address,
+            channel.error,
+            timedOut ? `no greeting within ${connectTimeoutMs} ms` : undefined,
           ),
         );
       });
@@ -228,6 +230,50 @@ export class GrpcChannel implements GrpcCallConnection {
       if (this.#socket.bytesRead > bytesBefore) return this.#awaitAnswer(PROBE_PARTS, this.#socket.bytesRead);
       this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));
     });
+  }
+}
+
+/** @param why If it is not the error that tells. */
+function cannotConnect(address: GrpcAddress, cause: Error | undefined, why?: string): HandshakeError {
+  const said = why ?? (cause === undefined ? NO_SERVER : errorText(cause));
+  return new HandshakeError(`Cannot connect to '${formatAddress(address)}': ${said}`, {
+    reason: handshakeReason(cause),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+const NO_SERVER = "the other side closed the connection; it is no gRPC server";
+
+/** What a peer says that ends the connection for a reason. One that is about credentials begins with its name. */
+function refusal(code: number, text: string): Error {
+  const said = shownBriefly(text);
+  if (code !== INADEQUATE_SECURITY) return new Error(`it refuses the connection: ${said}`);
+  const [, name = "", why = ""] = /^([a-z-]+): (.*)$/s.exec(text) ?? [];
+  const reason = (SAID_BY_PEERS as readonly string[]).includes(name) ? (name as HandshakeReason) : undefined;
+  return new HandshakeError(`it refuses the connection: ${reason === undefined ? said : shownBriefly(why)}`, {
+    reason,
+  });
+}
+
+/** The reasons that only the other side can see. */
+const SAID_BY_PEERS = ["certificate-missing", "certificate-refused", "encrypted"] as const;
+
+/** Opens the connection below HTTP/2: in plain text it is not awaited, since the session can do without. */
+async function openSocket(
+  { socket: where, local, ...address }: GrpcAddress,
+  { trust, identity, connectTimeoutMs }: GrpcChannelOptions & { readonly connectTimeoutMs: number },
+): Promise<Socket> {
+  if (trust === undefined || "path" in where) {
+    const socket = connectSocket(where);
+    socket.setNoDelay(true);
+    return socket;
+  }
+  const { connectTls } = await import("../tls/connect.ts");
+  try {
+    return await connectTls({ ...where, trust, identity, timeoutMs: connectTimeoutMs });
+  } catch (error) {
+    if (!(error instanceof HandshakeError)) throw error;
+    throw cannotConnect({ socket: where, local, ...address }, error);
   }
 }
 

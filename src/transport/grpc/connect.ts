@@ -1,4 +1,5 @@
 /** Opens sessions to workers over the network. */
+import type { Trust } from "../../credentials/trust.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
@@ -10,6 +11,10 @@ import { GrpcChannel } from "./channel.ts";
 export interface ConnectGrpcOptions {
   /** The transport settings that the worker advertises. */
   readonly settings?: ChannelOptions | undefined;
+  /** This side's credentials. Absent: plain text. */
+  readonly trust?: Trust | undefined;
+  /** The name in the worker's record, which its certificate has to present. */
+  readonly identity?: string | undefined;
   /** Milliseconds until the connection must be there. Default 5 000. */
   readonly timeoutMs?: number | undefined;
 }
@@ -23,8 +28,10 @@ export interface ConnectGrpcOptions {
  * @throws {@link InvalidOptionError} for a malformed address.
  */
 export async function connectGrpc(address: string, options: ConnectGrpcOptions = {}): Promise<Carrier> {
-  const { settings = {}, timeoutMs } = options;
+  const { settings = {}, trust, identity, timeoutMs } = options;
   const channel = await GrpcChannel.connect(parseGrpcAddress(address), {
+    trust,
+    identity,
     connectTimeoutMs: timeoutMs,
     keepaliveTimeMs: settings.keepaliveTime,
     keepaliveTimeoutMs: settings.keepaliveTimeout,

@@ -2,6 +2,7 @@
  * The unary calls of a worker: its record, how long it has been idle, the request to stop. Each settles within
  * its time, with a checked answer or with an error that says what went wrong.
  */
+import type { Trust } from "../../credentials/trust.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
@@ -30,6 +31,10 @@ export interface UnaryOptions {
   readonly signal?: AbortSignal | undefined;
   /** The transport settings that the worker advertises. */
   readonly settings?: ChannelOptions | undefined;
+  /** This side's credentials. Absent: plain text. */
+  readonly trust?: Trust | undefined;
+  /** The name that the worker has to present, if it is known. */
+  readonly identity?: string | undefined;
   /** Whether the process may end while the call is under way. Default false. */
   readonly background?: boolean | undefined;
 }
@@ -91,7 +96,7 @@ async function callUnary(
   request: Uint8Array,
   options: UnaryOptions,
 ): Promise<Uint8Array> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, settings, background = false } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, settings, trust, identity, background = false } = options;
   signal?.throwIfAborted();
   const answer = createDeferred<Uint8Array>();
   const endMs = deadlines.now() + timeoutMs;
@@ -103,7 +108,7 @@ async function callUnary(
   let over = false;
   let cleanUp = (): void => {};
   grpcChannels
-    .acquire({ address, settings })
+    .acquire({ address, settings, trust, identity })
     .then((use) => {
       cleanUp = () => use[Symbol.dispose]();
       if (over) return cleanUp();

@@ -7,6 +7,9 @@
 import { lookup } from "node:dns/promises";
 import { chmodSync } from "node:fs";
 import { isIP } from "node:net";
+import { resolveAllowedPeers } from "../../credentials/allowed-peers.ts";
+import type { Peer } from "../../credentials/peer.ts";
+import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
@@ -16,6 +19,7 @@ import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
+import { TlsAcceptor } from "../tls/acceptor.ts";
 import { assertSocketPath } from "../unix/assert-socket-path.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
 import { GrpcServer, type GrpcServerOptions } from "./server.ts";
@@ -32,7 +36,7 @@ export interface GrpcHandlers {
   /** The worker's record as bytes. */
   describe(): Promise<Uint8Array>;
   /**
-   * Told over the Unix socket only.
+   * Told over the Unix socket, and by callers of the network that may.
    *
    * @param graceSeconds For calls in flight: 0 for none, `Infinity` for no limit.
    */
@@ -51,6 +55,10 @@ export interface GrpcListenOptions {
   readonly channel: ChannelOptions;
   /** Largest batch of frames on a session, in bytes. */
   readonly maxBatchBytes: number;
+  /** With which callers of the network and this side prove who they are. Absent: connections are in plain text. */
+  readonly trust?: TrustData | undefined;
+  /** Patterns of the identities of callers that may stop the worker over the network. */
+  readonly stopAllow: readonly string[];
   readonly handlers: GrpcHandlers;
 }
 
@@ -59,6 +67,8 @@ export interface GrpcListener {
   /** The IP address bound, also if a name was given. */
   readonly host: string;
   readonly port: number;
+  /** Uses other keys for new connections. */
+  renew(material: TrustMaterial): void;
   /**
    * Takes no more calls, lets those under way end, and closes every connection. Idempotent.
    *
@@ -95,7 +105,7 @@ const WASTED_BURST = 2_000;
 const WASTED_PER_SECOND = 500;
 
 const NO_STOP =
-  "Cannot stop the worker over an unverified connection: it takes this over its control socket, on its own host; stop it there, or end its process";
+  "Cannot stop the worker over the network: it takes this over its control socket, on its own host, and from the identities that it was started with for that (--stop-allow); stop it there, or end its process";
 
 /**
  * Serves gRPC on a network address and on a Unix socket.
@@ -104,7 +114,7 @@ const NO_STOP =
  *   not this host's, or a port that is taken or not allowed.
  */
 export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListener> {
-  const { host, port, controlPath } = options;
+  const { host, port, controlPath, trust } = options;
   assertSocketPath(controlPath);
   const address = await resolveHost(host);
   const streams = new StreamGuard({
@@ -112,9 +122,10 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     greetingMs: GREETING_MS,
   });
   const memory = listenerMemory(options);
+  const tls = trust === undefined ? undefined : new TlsAcceptor(trust, { handshakeMs: GREETING_MS });
   const network = await GrpcServer.listen(
     { host: address, port },
-    { ...serverOptions(options, { local: false }), memory, streams, guard: guardOf(MAX_PER_ADDRESS) },
+    { ...serverOptions(options, { local: false }), memory, streams, tls, guard: guardOf(MAX_PER_ADDRESS) },
   ).catch((error: unknown) => {
     throw explainBindError(error, { host, port });
   });
@@ -135,6 +146,7 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
     return {
       host: address,
       port: network.port,
+      renew: (material) => tls?.renew(material),
       close(graceMs) {
         closing ??= Promise.all([network.close(graceMs), control.close(graceMs)]).then(() => {});
         return closing;
@@ -191,11 +203,12 @@ function maxStreams({ channel }: GrpcListenOptions): number {
 }
 
 function methodsOf(
-  { handlers, channel, maxBatchBytes }: GrpcListenOptions,
+  { handlers, channel, maxBatchBytes, stopAllow }: GrpcListenOptions,
   { local }: { readonly local: boolean },
 ): ReadonlyMap<string, ServerMethod> {
   const maxMessageBytes = channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize;
   const { session, dispatch, idle, describe, stop } = GRPC_METHODS;
+  const mayStop = resolveAllowedPeers("stopAllow", stopAllow);
   return new Map<string, ServerMethod>([
     [session.path, { maxMessageBytes: maxBatchBytes, open: (call) => handlers.session(call) }],
     [
@@ -214,13 +227,16 @@ function methodsOf(
         }),
       ),
     ],
-    [stop.path, unary((request) => answerStop(request, handlers, { local }))],
+    [
+      stop.path,
+      unary((request, peer) => answerStop(request, handlers, { permitted: local || mayStop.permits(peer) })),
+    ],
   ]);
 }
 
 /** A method of one request and one answer: bytes, or the status that stands for them. A promise of one never rejects. */
 function unary(
-  answer: (request: Uint8Array) => Uint8Array | CallStatus | Promise<Uint8Array | CallStatus>,
+  answer: (request: Uint8Array, peer: Peer) => Uint8Array | CallStatus | Promise<Uint8Array | CallStatus>,
 ): ServerMethod {
   return {
     maxMessageBytes: MAX_UNARY_BYTES,
@@ -234,7 +250,7 @@ function unary(
         drain() {},
         halfClosed() {
           if (request === undefined) return; // a call is opened by its first message
-          const answered = answer(request);
+          const answered = answer(request, call.peer);
           if (answered instanceof Promise) void answered.then((later) => give(call, later));
           else give(call, answered);
         },
@@ -253,9 +269,9 @@ function give(call: ServerCall, answer: Uint8Array | CallStatus): void {
 function answerStop(
   request: Uint8Array,
   handlers: GrpcHandlers,
-  { local }: { readonly local: boolean },
+  { permitted }: { readonly permitted: boolean },
 ): Uint8Array | CallStatus {
-  if (!local) return { code: GrpcStatus.PERMISSION_DENIED, details: NO_STOP };
+  if (!permitted) return { code: GrpcStatus.PERMISSION_DENIED, details: NO_STOP };
   try {
     const seconds = decodeStopRequest(request);
     handlers.stop(seconds < 0 ? Number.POSITIVE_INFINITY : seconds);

@@ -3,6 +3,7 @@
  * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { Peer } from "../../credentials/peer.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
 
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
@@ -40,8 +41,8 @@ export interface PortCarrierOptions {
   readonly memory: SharedArrayBuffer;
   /** Which end this is; the other must be given the other number. */
   readonly side: PortSide;
-  /** Whether the peer behind the port is on this host and this user's. */
-  readonly local: boolean;
+  /** Who is at the other end of the connection that the port belongs to. */
+  readonly peer: Peer;
   /** Name of the peer for messages. */
   readonly description: string;
   /** Bytes that may be under way before `send` returns false; one batch of any size always may. Default 1 MiB. */
@@ -56,6 +57,7 @@ export function createPortMemory(): SharedArrayBuffer {
 /** Batches over one end of a message channel, which it owns from here on. */
 export class PortCarrier implements Carrier {
   readonly local: boolean;
+  readonly peer: Peer;
   /** Every batch comes in memory of its own. */
   readonly volatile = false;
   readonly description: string;
@@ -79,13 +81,14 @@ export class PortCarrier implements Carrier {
   };
 
   constructor(port: MessagePort, options: PortCarrierOptions) {
-    const { memory, side, local, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
+    const { memory, side, peer, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
     this.#port = port;
     this.#words = new Int32Array(memory);
     this.#own = side * WORDS;
     this.#peer = (1 - side) * WORDS;
     this.#windowBytes = windowBytes;
-    this.local = local;
+    this.local = peer.local;
+    this.peer = peer;
     this.description = description;
     port.on("message", (message: unknown) => this.#receive(message));
     port.on("close", () => this.#closed());

@@ -4,6 +4,7 @@
  * compression, and takes no message beyond the limit of its method.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Peer } from "../../credentials/peer.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
@@ -14,10 +15,8 @@ import { NOT_STARTED_TRAILER } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 
 /** Who is at the other end of a call. */
-export interface GrpcPeer {
-  /** Whether it came over the Unix socket. */
-  readonly local: boolean;
-  /** Its address, for messages. */
+export interface GrpcPeer extends Peer {
+  /** Its address and port, for messages. */
   readonly description: string;
 }
 

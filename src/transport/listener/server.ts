@@ -3,29 +3,36 @@
  * `server-connection.ts`.
  */
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import { LOCAL_PEER, UNKNOWN_PEER } from "../../credentials/peer.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
-import type { ConnectionGuard } from "./connection-guard.ts";
+import type { TlsAcceptor } from "../tls/acceptor.ts";
+import type { ConnectionGuard, ConnectionPermit } from "./connection-guard.ts";
+import type { GrpcPeer } from "./server-call.ts";
 import { ServerConnection, type ServerConnectionOptions } from "./server-connection.ts";
 
 /** How a server works. */
 export interface GrpcServerOptions extends ServerConnectionOptions {
   readonly guard: ConnectionGuard;
+  /** Shakes hands with every caller. Absent: connections are in plain text. */
+  readonly tls?: TlsAcceptor | undefined;
   /** Whether it listens on a Unix socket, and under which name. */
   readonly local?: string | undefined;
 }
 
 /** How long a connection that is refused may take to read why. */
 const REFUSAL_MS = 1_000;
-/** HTTP/2's code for a peer that asks for too much. */
+/** HTTP/2's codes for a peer that asks for too much, and for one whose credentials do not do. */
 const ENHANCE_YOUR_CALM = 0xb;
+const INADEQUATE_SECURITY = 0xc;
 
 /** A server that listens. */
 export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
   readonly #connections = new Set<ServerConnection>();
-  readonly #refused = new Set<Socket>();
+  /** Sockets that shake hands, or are told why they are refused. */
+  readonly #unserved = new Set<Socket>();
   #closing: Promise<void> | undefined;
 
   private constructor(options: GrpcServerOptions) {
@@ -69,7 +76,7 @@ export class GrpcServer {
   async #close(graceMs: number): Promise<void> {
     const closed = createDeferred<void>();
     this.#server.close(() => closed.resolve());
-    for (const socket of this.#refused) socket.destroy();
+    for (const socket of this.#unserved) socket.destroy();
     for (const connection of this.#connections) connection.close();
     const force = deadlines.after(graceMs, () => {
       for (const connection of this.#connections) connection.destroy();
@@ -79,7 +86,7 @@ export class GrpcServer {
   }
 
   #take(socket: Socket): void {
-    const { local, guard } = this.#options;
+    const { local, guard, tls } = this.#options;
     // Gone before it was looked at.
     if (local === undefined && socket.remoteAddress === undefined) {
       socket.destroy();
@@ -88,12 +95,43 @@ export class GrpcServer {
     const address = socket.remoteAddress ?? "";
     const permit = guard.admit(address);
     if (typeof permit === "string") {
-      this.#refuse(socket, permit);
+      // One that speaks TLS could read no reason, and a handshake costs more than a session.
+      if (tls === undefined) this.#refuse(socket, ENHANCE_YOUR_CALM, permit);
+      else socket.destroy();
       return;
     }
     const description = local ?? `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort}`;
+    const peer =
+      local === undefined ? { ...UNKNOWN_PEER, address, description } : { ...LOCAL_PEER, description };
+    if (tls === undefined) this.#serve(socket, peer, permit);
+    else this.#secure(tls, socket, peer, permit);
+  }
+
+  #secure(tls: TlsAcceptor, socket: Socket, peer: GrpcPeer, permit: ConnectionPermit): void {
+    this.#unserved.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => this.#unserved.delete(socket));
+    tls.accept(socket, {
+      secured: (secure, identities) => {
+        this.#unserved.delete(socket);
+        const verified = identities !== undefined;
+        this.#serve(secure, { ...peer, identities: identities ?? [], verified }, permit);
+      },
+      refused: (refused, reason, why) => {
+        permit.wasted();
+        permit.closed();
+        this.#refuse(refused, INADEQUATE_SECURITY, `${reason}: ${why}`);
+      },
+      failed: () => {
+        permit.wasted();
+        permit.closed();
+      },
+    });
+  }
+
+  #serve(socket: Socket, peer: GrpcPeer, permit: ConnectionPermit): void {
     const connection: ServerConnection = new ServerConnection(socket, this.#options, {
-      peer: { local: local !== undefined, description },
+      peer,
       permit,
       onClosed: () => this.#connections.delete(connection),
     });
@@ -101,27 +139,27 @@ export class GrpcServer {
   }
 
   /** Says why without a session, which would cost as much as to take the connection. */
-  #refuse(socket: Socket, why: string): void {
-    this.#refused.add(socket);
+  #refuse(socket: Socket, code: number, why: string): void {
+    this.#unserved.add(socket);
     const expiry = deadlines.after(REFUSAL_MS, () => socket.destroy());
     socket.on("error", () => {});
     socket.once("close", () => {
       deadlines.cancel(expiry);
-      this.#refused.delete(socket);
+      this.#unserved.delete(socket);
     });
     socket.resume(); // nobody looks at it, but unread bytes would turn the end into a reset
-    socket.end(farewellFrames(why));
+    socket.end(farewellFrames(code, why));
   }
 }
 
 /** Frames of HTTP/2 that greet and say goodbye at once: SETTINGS, which is empty, and GOAWAY. */
-function farewellFrames(why: string): Buffer {
+function farewellFrames(code: number, why: string): Buffer {
   const text = Buffer.from(why);
   const frames = Buffer.alloc(9 + 9 + 8 + text.length);
   frames[3] = 0x4;
   frames.writeUIntBE(8 + text.length, 9, 3);
   frames[9 + 3] = 0x7;
-  frames.writeUInt32BE(ENHANCE_YOUR_CALM, 9 + 9 + 4);
+  frames.writeUInt32BE(code, 9 + 9 + 4);
   text.copy(frames, 9 + 9 + 8);
   return frames;
 }

@@ -3,7 +3,7 @@
  * same list of fields, in the order of their numbers; they must be changed together.
  */
 import type { Buffer } from "node:buffer";
-import { type Caller, MAX_CALLERS, type TaskFields } from "../frames.ts";
+import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES, type TaskFields } from "../frames.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { textSize, writeText } from "../protobuf/text.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
@@ -30,6 +30,11 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   if (fields.callers !== undefined) {
     for (let at = 0; at < fields.callers.length && at < MAX_CALLERS; at++) {
       size += 2 + delimited(callerSize(fields.callers[at] as Caller));
+    }
+  }
+  if (fields.origin !== undefined) {
+    for (let at = 0; at < fields.origin.length && at < MAX_ORIGIN_IDENTITIES; at++) {
+      size += 2 + delimited(textSize(fields.origin[at] as string));
     }
   }
   return size;
@@ -78,6 +83,14 @@ export function writeTask(
       at = writeTextField(bytes, at, CallerTag.Id, caller.id);
       at = writeTextField(bytes, at, CallerTag.Routine, caller.routine);
       at = writeTextField(bytes, at, CallerTag.Tag, caller.tag);
+    }
+  }
+  if (fields.origin !== undefined) {
+    for (let index = 0; index < fields.origin.length && index < MAX_ORIGIN_IDENTITIES; index++) {
+      const identity = fields.origin[index] as string;
+      at = writeVarint(bytes, at, TaskTag.Origin);
+      at = writeVarint(bytes, at, textSize(identity));
+      at = writeText(bytes, at, identity);
     }
   }
   return at;

@@ -3,7 +3,7 @@
  * checked and skipped; they are decoded when somebody asks, from the range of the Task.
  */
 
-import { type Caller, MAX_CALLERS } from "../frames.ts";
+import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
 import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
 
@@ -44,6 +44,18 @@ export function readTrace(bytes: Uint8Array, start: number, end: number): Readon
     else scanner.skip(tag);
   }
   return trace;
+}
+
+/** Decodes the first {@link MAX_ORIGIN_IDENTITIES} identities of the first caller of a Task that has been checked. */
+export function readOrigin(bytes: Uint8Array, start: number, end: number): readonly string[] {
+  const origin: string[] = [];
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, start, end);
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    if (tag !== TaskTag.Origin || origin.length === MAX_ORIGIN_IDENTITIES) scanner.skip(tag);
+    else origin.push(scanner.text());
+  }
+  return origin;
 }
 
 /** Decodes the features of a Task that has been checked. */

@@ -8,7 +8,7 @@ import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { readText } from "../protobuf/text.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
-import { readCallers, readFeatures, readTrace, skipStrings } from "./lists.ts";
+import { readCallers, readFeatures, readOrigin, readTrace, skipStrings } from "./lists.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const FIELDS = fieldNumbers(TaskTag);
@@ -53,6 +53,7 @@ export class TaskReader {
   #hasFeatures = false;
   #hasCallers = false;
   #hasTrace = false;
+  #hasOrigin = false;
 
   /** Reads the message at the scanner's position. */
   read(scanner: FieldScanner): void {
@@ -145,6 +146,10 @@ export class TaskReader {
           this.#hasCallers = true;
           skipStrings(scanner, CallerTag.Tag);
           break;
+        case TaskTag.Origin:
+          this.#hasOrigin = true;
+          scanner.skipText();
+          break;
         default:
           scanner.skipUnknown(tag, FIELDS);
       }
@@ -180,6 +185,7 @@ export class TaskReader {
     this.#hasFeatures = false;
     this.#hasCallers = false;
     this.#hasTrace = false;
+    this.#hasOrigin = false;
   }
 
   /** Bytes of all that it has beside its arguments. */
@@ -230,6 +236,11 @@ export class TaskReader {
   /** Trace context by header name. */
   trace(): ReadonlyMap<string, string> | undefined {
     return this.#hasTrace ? readTrace(this.#bytes, this.#start, this.#end) : undefined;
+  }
+
+  /** Identities of the first caller. */
+  origin(): readonly string[] | undefined {
+    return this.#hasOrigin ? readOrigin(this.#bytes, this.#start, this.#end) : undefined;
   }
 
   #text(start: number, end: number): string | undefined {

@@ -168,7 +168,7 @@ test("merino doctor finds a fleet in order", async () => {
   assert.equal(diagnosis.checks[0].detail, join(leaks.runtimeRoot, "merino"));
   assert.deepEqual(
     diagnosis.workers.map(({ uid: _, ...rest }: { uid: string }) => rest),
-    [{ address, version, reachable: true, refused: null, problem: null }],
+    [{ address, version, reachable: true, refused: null, problem: null, handshake: null }],
   );
 });
 

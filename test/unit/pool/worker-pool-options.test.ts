@@ -124,6 +124,7 @@ describe("resolveWorkerPoolOptions", () => {
         assert.equal(resolved.killGraceMs, given.killGrace ?? 5_000);
         assert.deepEqual(resolved.proxy, {
           discovery: given.discovery,
+          credentials: undefined,
           lease: resolved.proxy.lease,
           balancer: given.balancer,
           quorum: given.quorum,

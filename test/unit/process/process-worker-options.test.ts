@@ -12,6 +12,8 @@ test("resolveProcessWorkerOptions fills in defaults", () => {
     network: undefined,
     modules: [],
     accept: undefined,
+    access: {},
+    trust: undefined,
   });
 });
 
@@ -31,6 +33,9 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     advertise: "worker.internal",
     modules: ["/srv/jobs.js"],
     accept: new URL("file:///srv/accept.js"),
+    allow: { "jobs/*": ["spiffe://farm/api"] },
+    rules: "/srv/rules.js",
+    stopAllow: ["*.ops.example"],
   });
   execArgv.push("--later");
 
@@ -43,6 +48,12 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     network: { host: "::1", port: 9, advertise: "worker.internal", insecure: false },
     modules: ["file:///srv/jobs.js"],
     accept: "file:///srv/accept.js",
+    access: {
+      allow: [{ routine: "jobs/*", allow: ["spiffe://farm/api"] }],
+      rules: "file:///srv/rules.js",
+      stopAllow: ["*.ops.example"],
+    },
+    trust: undefined,
   });
 });
 

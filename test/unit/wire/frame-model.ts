@@ -118,6 +118,7 @@ function bindFrame(frame: FrameModel): Frame {
         parts: fields.parts,
         trace: Object.fromEntries(fields.trace ?? []),
         callers: (fields.callers ?? []).map(({ id, routine, tag }) => ({ id, routine, tag: tag ?? "" })),
+        origin: [...(fields.origin ?? [])],
       };
       return request(stream, { case: "task", value });
     }
@@ -234,6 +235,7 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           tag: task.tag(),
           callers: task.callers(),
           trace: task.trace(),
+          origin: task.origin(),
         },
       };
     case FrameKind.Next:
@@ -343,6 +345,7 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
         .map((entries) => new Map(Object.entries(entries))),
       { nil: undefined },
     ),
+    origin: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
   }).map(({ stream, args, ...fields }) => ({
     kind: "Task" as const,
     stream,

@@ -24,6 +24,7 @@ const PLAIN_TASK = {
   tag: undefined,
   callers: undefined,
   trace: undefined,
+  origin: undefined,
 };
 const PLAIN_MESSAGE = { dump: NOTHING, parts: 0, detached: false, bodyUs: 0 };
 
@@ -59,6 +60,16 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
         callers: [{ id: "7-1", routine: "d.ts#e", tag: "t" }],
         trace: new Map([["a", "b"]]),
       },
+    },
+  },
+  {
+    name: "a nested task whose first caller is known",
+    hex: "0a1f 0801 121b 0a19 b00603 c00603 fa060c 7370696666653a2f2f612f62 fa0601 63",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, flags: 3, origin: ["spiffe://a/b", "c"] },
     },
   },
   { name: "a step", hex: "0a06 0805 1202 1200", frame: { kind: "Next", stream: 5 } },

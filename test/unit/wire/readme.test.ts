@@ -40,6 +40,7 @@ const CALL: readonly FrameModel[] = [
       tag: undefined,
       callers: undefined,
       trace: undefined,
+      origin: undefined,
     },
   },
 ];

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { LOCAL_PEER } from "../../../src/credentials/peer.ts";
 import { createDeferred, type Deferred } from "../../../src/internal/deferred.ts";
 import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import type { AcceptHook, AcceptTask } from "../../../src/worker/accept-hook.ts";
@@ -147,8 +148,8 @@ test("AcceptHook is asked before the routine is found and the arguments are deco
   const found = createDeferred<void>();
   await using pair = await connect(world.routines, {
     found: found.promise,
-    accept: ({ inFlight, task: { id, routine, tag, caller, nested } }) => {
-      asked.push({ inFlight, task: { id, routine, tag, caller, nested } });
+    accept: ({ inFlight, task: { id, routine, tag, caller, nested, peer } }) => {
+      asked.push({ inFlight, task: { id, routine, tag, caller, nested, peer } });
       return routine !== "wait";
     },
   });
@@ -164,8 +165,24 @@ test("AcceptHook is asked before the routine is found and the arguments are deco
   assert.deepEqual(
     asked.map(({ inFlight, task }) => ({ inFlight, ...task, id: typeof task.id })),
     [
-      { inFlight: 0, routine: "wait", tag: undefined, caller: undefined, nested: false, id: "string" },
-      { inFlight: 0, routine: "add", tag: "blue", caller: undefined, nested: true, id: "string" },
+      {
+        inFlight: 0,
+        routine: "wait",
+        tag: undefined,
+        caller: undefined,
+        nested: false,
+        peer: LOCAL_PEER,
+        id: "string",
+      },
+      {
+        inFlight: 0,
+        routine: "add",
+        tag: "blue",
+        caller: undefined,
+        nested: true,
+        peer: LOCAL_PEER,
+        id: "string",
+      },
     ],
   );
   assert.notEqual(asked[0]?.task.id, asked[1]?.task.id);

@@ -1,6 +1,7 @@
 /** Which modules give a backpressure hook, in which form, and which are refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LOCAL_PEER } from "../../../../src/credentials/peer.ts";
 import { InvalidOptionError } from "../../../../src/errors/invalid-option-error.ts";
 import { loadAcceptHook } from "../../../../src/host/modules/accept-module.ts";
 import { createModuleLoader } from "../../../../src/host/modules/module-loader.ts";
@@ -14,7 +15,14 @@ async function load(file: string, text: string): Promise<AcceptHook> {
 
 const STATE: Parameters<AcceptHook>[0] = {
   inFlight: 3,
-  task: { id: "1", routine: "thumbs/jobs.js#resize", tag: undefined, caller: undefined, nested: false },
+  task: {
+    id: "1",
+    routine: "thumbs/jobs.js#resize",
+    tag: undefined,
+    caller: undefined,
+    nested: false,
+    peer: LOCAL_PEER,
+  },
 };
 
 for (const [form, { file, text }] of Object.entries({

@@ -1,6 +1,7 @@
 /** When connections for unary calls are shared, kept and closed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Trust } from "../../../../src/credentials/trust.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import { type GrpcChannelKey, GrpcChannelPool } from "../../../../src/transport/grpc/channel-pool.ts";
@@ -35,6 +36,16 @@ function pooled(clock: FakeClock): {
   return { pool, opened };
 }
 
+/** Credentials of which only the key counts. */
+function trustNamed(key: string): Trust {
+  return {
+    policy: { mutual: true },
+    key,
+    current: () => Promise.reject(new Error("nobody connects")),
+    follow: () => ({ [Symbol.dispose]() {} }),
+  };
+}
+
 const A = { address: "10.0.0.7:1" };
 
 test("GrpcChannelPool opens one connection for all who ask for the same at once", async () => {
@@ -56,13 +67,15 @@ test("GrpcChannelPool tells addresses, settings and credentials apart, and knows
     { ...A, settings: { keepaliveTime: 30_000, keepaliveTimeout: 10_000 } },
     { address: "10.0.0.8:1" },
     { ...A, settings: { keepaliveTime: 5 } },
-    { ...A, credentials: "mine" },
+    { ...A, trust: trustNamed("mine") },
+    { ...A, trust: trustNamed("other") },
+    { ...A, identity: "spiffe://farm/thumbs" },
   ];
 
   for (const key of keys) await pool.acquire(key);
 
-  assert.equal(opened.length, 4);
-  assert.equal(pool.size, 4);
+  assert.equal(opened.length, 6);
+  assert.equal(pool.size, 6);
 });
 
 test("GrpcChannelPool keeps a connection for 60 s after its last user, then closes it", async () => {

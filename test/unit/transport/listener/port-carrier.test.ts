@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
+import { LOCAL_PEER, UNKNOWN_PEER } from "../../../../src/credentials/peer.ts";
 import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -26,7 +27,7 @@ function connectedEnds(options: { readonly local?: boolean } = {}): AsyncDisposa
     const carrier = new PortCarrier(port, {
       memory,
       side: side === 0 ? 0 : 1,
-      local,
+      peer: local ? LOCAL_PEER : UNKNOWN_PEER,
       description: `end ${side}`,
       windowBytes: WINDOW,
     });

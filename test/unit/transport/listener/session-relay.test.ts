@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
+import { UNKNOWN_PEER } from "../../../../src/credentials/peer.ts";
 import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
 import type { CallStatus } from "../../../../src/transport/listener/server-call.ts";
@@ -67,7 +68,12 @@ interface Relayed extends AsyncDisposable {
 
 function relayed(): Relayed {
   const { port1, port2 } = new MessageChannel();
-  const options = { memory: createPortMemory(), local: false, description: "test", windowBytes: 10_000 };
+  const options = {
+    memory: createPortMemory(),
+    peer: UNKNOWN_PEER,
+    description: "test",
+    windowBytes: 10_000,
+  };
   const stream = new ClientsCall();
   const server = new PortCarrier(port2, { ...options, side: 1 });
   const received: Uint8Array[] = [];

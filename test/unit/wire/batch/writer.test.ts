@@ -25,6 +25,7 @@ const PLAIN_TASK: TaskFields = {
   tag: undefined,
   callers: undefined,
   trace: undefined,
+  origin: undefined,
 };
 
 function anyWrittenFrame(): fc.Arbitrary<Exclude<FrameModel, { kind: "Chunk" }>> {

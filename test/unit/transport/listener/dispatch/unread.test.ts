@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
+import { UNKNOWN_PEER } from "../../../../../src/credentials/peer.ts";
 import { MemoryBudget } from "../../../../../src/session/memory/memory-budget.ts";
 import { relayDispatch } from "../../../../../src/transport/listener/dispatch/stream.ts";
 import { createPortMemory, PortCarrier } from "../../../../../src/transport/listener/port-carrier.ts";
@@ -50,7 +51,7 @@ test("a worker makes no more answers for one connection's dispatch calls than it
   const calls = Array.from({ length: CALLS }, () => {
     const call = new UnreadCall();
     const { port1, port2 } = new MessageChannel();
-    const options = { memory: createPortMemory(), local: false, description: "one connection" };
+    const options = { memory: createPortMemory(), peer: UNKNOWN_PEER, description: "one connection" };
     worker.tasks.serve(new PortCarrier(port2, { ...options, side: 1 }));
     call.events = relayDispatch(call, new PortCarrier(port1, { ...options, side: 0 }));
     const task = taskOf("a/b.ts#blob", [], { flags: TaskFlag.NextImplied });

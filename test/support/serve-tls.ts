@@ -4,6 +4,7 @@ import { identitiesOf } from "../../src/credentials/identities.ts";
 import type { Trust, TrustData, TrustMaterial, TrustPolicy } from "../../src/credentials/trust.ts";
 import { parseGrpcAddress } from "../../src/transport/grpc/address.ts";
 import { GrpcChannel } from "../../src/transport/grpc/channel.ts";
+import { classifyUnaryEnd } from "../../src/transport/grpc/error-from-status.ts";
 import { GRPC_METHODS } from "../../src/transport/grpc/service.ts";
 import { type GrpcListener, listenGrpc } from "../../src/transport/listener/listen.ts";
 import type { GrpcPeer } from "../../src/transport/listener/server-call.ts";
@@ -87,8 +88,7 @@ export async function callOnce(
         events: {
           message: () => resolve(),
           drain() {},
-          ended: (end) =>
-            reject(end.kind === "connection" ? (end.cause ?? new Error("it ended")) : new Error(end.kind)),
+          ended: (end) => reject(classifyUnaryEnd(end, "ask", address)),
         },
       });
       call.send(new Uint8Array(0));

@@ -6,7 +6,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import type { Trust } from "../../credentials/trust.ts";
-import { HandshakeError, type HandshakeReason, handshakeReason } from "../../errors/handshake-error.ts";
+import { HandshakeError, handshakeReason } from "../../errors/handshake-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
@@ -47,9 +47,8 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
  * that what has arrived meanwhile is read before the peer is judged.
  */
 const PROBE_PARTS = 10;
-/** HTTP/2's codes for the end of a connection in good order, and for credentials that do not do. */
+/** HTTP/2's code for the end of a connection in good order. */
 const NO_ERROR = 0;
-const INADEQUATE_SECURITY = 0xc;
 /** The most that is kept of what a peer says at the end of a connection. */
 const MAX_REASON_BYTES = 500;
 /** gRPC takes at most eight digits. */
@@ -86,7 +85,8 @@ export class GrpcChannel implements GrpcCallConnection {
       this.#leaving = true;
       // A peer that ends the connection for a reason says it: too many connections, for example.
       if (code !== NO_ERROR && data !== undefined && data.length > 0) {
-        fail(refusal(code, Buffer.from(data).toString("utf8", 0, MAX_REASON_BYTES)));
+        const why = Buffer.from(data).toString("utf8", 0, MAX_REASON_BYTES);
+        fail(new Error(`it refuses the connection: ${shownBriefly(why)}`));
       }
     });
     const fail = (error: Error): void => {
@@ -243,20 +243,6 @@ function cannotConnect(address: GrpcAddress, cause: Error | undefined, why?: str
 }
 
 const NO_SERVER = "the other side closed the connection; it is no gRPC server";
-
-/** What a peer says that ends the connection for a reason. One that is about credentials begins with its name. */
-function refusal(code: number, text: string): Error {
-  const said = shownBriefly(text);
-  if (code !== INADEQUATE_SECURITY) return new Error(`it refuses the connection: ${said}`);
-  const [, name = "", why = ""] = /^([a-z-]+): (.*)$/s.exec(text) ?? [];
-  const reason = (SAID_BY_PEERS as readonly string[]).includes(name) ? (name as HandshakeReason) : undefined;
-  return new HandshakeError(`it refuses the connection: ${reason === undefined ? said : shownBriefly(why)}`, {
-    reason,
-  });
-}
-
-/** The reasons that only the other side can see. */
-const SAID_BY_PEERS = ["certificate-missing", "certificate-refused", "encrypted"] as const;
 
 /** Opens the connection below HTTP/2: in plain text it is not awaited, since the session can do without. */
 async function openSocket(

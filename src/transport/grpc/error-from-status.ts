@@ -6,7 +6,7 @@
  * reset, a lost connection and a status never do, whatever code they come with: proxies, deadlines and
  * draining servers reset streams too.
  */
-import { HandshakeError } from "../../errors/handshake-error.ts";
+import { HandshakeError, type HandshakeReason, handshakeReason } from "../../errors/handshake-error.ts";
 import type { ProtocolError } from "../../errors/protocol-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
 import { version } from "../../wire/version.ts";
@@ -45,7 +45,7 @@ const ADVICE: Readonly<Record<GrpcStatus, string>> = {
   13: "it failed inside",
   14: "it takes no calls now",
   15: "it lost data",
-  16: "it does not accept this side's credentials",
+  16: "it does not accept who this side is",
 };
 
 /**
@@ -60,7 +60,11 @@ export function classifyCarrierEnd(end: GrpcEnd, peer: string, greeted: boolean)
   if (end.kind === "malformed") return end.error;
   if (end.kind === "status" && end.code === GrpcStatus.FAILED_PRECONDITION && !greeted)
     return versionError(end.details, peer);
-  if (!greeted) return new HandshakeError(`Cannot connect to '${peer}': ${describeEnd(end)}`, causeOf(end));
+  if (!greeted)
+    return new HandshakeError(`Cannot connect to '${peer}': ${describeEnd(end)}`, {
+      ...causeOf(end),
+      reason: reasonOf(end),
+    });
   if (end.kind === "status" && end.code === GrpcStatus.OK) return undefined;
   return new Error(`The connection to '${peer}' ended: ${describeEnd(end)}`, causeOf(end));
 }
@@ -76,7 +80,10 @@ export function classifyUnaryEnd(end: GrpcEnd, action: string, peer: string): Er
   if (end.kind === "malformed") return end.error;
   if (end.kind === "status" && end.code === GrpcStatus.FAILED_PRECONDITION)
     return versionError(end.details, peer);
-  return new HandshakeError(`Cannot ${action} at '${peer}': ${describeEnd(end)}`, causeOf(end));
+  return new HandshakeError(`Cannot ${action} at '${peer}': ${describeEnd(end)}`, {
+    ...causeOf(end),
+    reason: reasonOf(end),
+  });
 }
 
 /** The peer says in its own words which version it speaks; the first version in them is taken for it. */
@@ -102,6 +109,16 @@ function describeEnd(end: GrpcEnd): string {
     case "cancelled":
       return end.error?.message ?? "this side closed it";
   }
+}
+
+/** The reasons that only the other side can see: its words begin with them. */
+const SAID_BY_PEERS = ["certificate-missing", "certificate-refused", "encrypted"] as const;
+
+/** Why the credentials of this side do not do, in one word. */
+function reasonOf(end: GrpcEnd): HandshakeReason | undefined {
+  if (end.kind === "connection") return handshakeReason(end.cause);
+  if (end.kind !== "status" || end.code !== GrpcStatus.UNAUTHENTICATED) return undefined;
+  return SAID_BY_PEERS.find((reason) => end.details.startsWith(`${reason}: `));
 }
 
 function causeOf(end: GrpcEnd): ErrorOptions | undefined {

@@ -15,6 +15,7 @@ import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { ConnectionPermit } from "./connection-guard.ts";
 import {
+  type CallStatus,
   type GrpcPeer,
   refuseStream,
   rejectStream,
@@ -58,6 +59,7 @@ export class ServerConnection {
   readonly #peer: GrpcPeer;
   readonly #permit: ConnectionPermit;
   readonly #options: ServerConnectionOptions;
+  readonly #refusal: CallStatus | undefined;
   #calls = 0;
   /** When it ends for want of calls. */
   #idle: DeadlineEntry | undefined;
@@ -71,12 +73,19 @@ export class ServerConnection {
   constructor(
     socket: Socket,
     options: ServerConnectionOptions,
-    inside: { readonly peer: GrpcPeer; readonly permit: ConnectionPermit; readonly onClosed: () => void },
+    inside: {
+      readonly peer: GrpcPeer;
+      readonly permit: ConnectionPermit;
+      /** What every call is answered with. Absent: calls are served. */
+      readonly refusal?: CallStatus | undefined;
+      readonly onClosed: () => void;
+    },
   ) {
     this.#socket = socket;
     this.#options = options;
     this.#peer = inside.peer;
     this.#permit = inside.permit;
+    this.#refusal = inside.refusal;
     socket.setNoDelay(true);
     // It shows in the end of the session.
     socket.on("error", () => {});
@@ -113,6 +122,11 @@ export class ServerConnection {
     const { methods, streams } = this.#options;
     const session = this.#session;
     if (this.#ending) return;
+    if (this.#refusal !== undefined) {
+      refuseStream(stream, statusHeaders(this.#refusal));
+      if (!this.#permit.wasted()) this.#endSoon();
+      return;
+    }
     const method = methods.get(headers[":path"] ?? "");
     const foreign = foreignHeaders(headers);
     if (foreign !== undefined) return refuseStream(stream, foreign);

@@ -6,9 +6,10 @@ import { createServer, type ListenOptions, type Server, type Socket } from "node
 import { LOCAL_PEER, UNKNOWN_PEER } from "../../credentials/peer.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
+import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { TlsAcceptor } from "../tls/acceptor.ts";
 import type { ConnectionGuard, ConnectionPermit } from "./connection-guard.ts";
-import type { GrpcPeer } from "./server-call.ts";
+import type { CallStatus, GrpcPeer } from "./server-call.ts";
 import { ServerConnection, type ServerConnectionOptions } from "./server-connection.ts";
 
 /** How a server works. */
@@ -22,9 +23,10 @@ export interface GrpcServerOptions extends ServerConnectionOptions {
 
 /** How long a connection that is refused may take to read why. */
 const REFUSAL_MS = 1_000;
-/** HTTP/2's codes for a peer that asks for too much, and for one whose credentials do not do. */
+/** HTTP/2's code for a peer that asks for too much. */
 const ENHANCE_YOUR_CALM = 0xb;
-const INADEQUATE_SECURITY = 0xc;
+/** What a caller gets that is not accepted: time to make a call, and to read why it is not served. */
+const REFUSING = { maxStreams: 8, greetingMs: REFUSAL_MS };
 
 /** A server that listens. */
 export class GrpcServer {
@@ -96,7 +98,7 @@ export class GrpcServer {
     const permit = guard.admit(address);
     if (typeof permit === "string") {
       // One that speaks TLS could read no reason, and a handshake costs more than a session.
-      if (tls === undefined) this.#refuse(socket, ENHANCE_YOUR_CALM, permit);
+      if (tls === undefined) this.#refuse(socket, permit);
       else socket.destroy();
       return;
     }
@@ -118,9 +120,9 @@ export class GrpcServer {
         this.#serve(secure, { ...peer, identities: identities ?? [], verified }, permit);
       },
       refused: (refused, reason, why) => {
-        permit.wasted();
-        permit.closed();
-        this.#refuse(refused, INADEQUATE_SECURITY, `${reason}: ${why}`);
+        this.#unserved.delete(socket);
+        const status = { code: GrpcStatus.UNAUTHENTICATED, details: `${reason}: ${why}` };
+        this.#serve(refused, peer, permit, status);
       },
       failed: () => {
         permit.wasted();
@@ -129,17 +131,20 @@ export class GrpcServer {
     });
   }
 
-  #serve(socket: Socket, peer: GrpcPeer, permit: ConnectionPermit): void {
-    const connection: ServerConnection = new ServerConnection(socket, this.#options, {
+  /** @param refusal What every call is answered with, for a moment. Absent: calls are served. */
+  #serve(socket: Socket, peer: GrpcPeer, permit: ConnectionPermit, refusal?: CallStatus): void {
+    const options = refusal === undefined ? this.#options : { ...this.#options, ...REFUSING };
+    const connection: ServerConnection = new ServerConnection(socket, options, {
       peer,
       permit,
+      refusal,
       onClosed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
   }
 
   /** Says why without a session, which would cost as much as to take the connection. */
-  #refuse(socket: Socket, code: number, why: string): void {
+  #refuse(socket: Socket, why: string): void {
     this.#unserved.add(socket);
     const expiry = deadlines.after(REFUSAL_MS, () => socket.destroy());
     socket.on("error", () => {});
@@ -148,18 +153,18 @@ export class GrpcServer {
       this.#unserved.delete(socket);
     });
     socket.resume(); // nobody looks at it, but unread bytes would turn the end into a reset
-    socket.end(farewellFrames(code, why));
+    socket.end(farewellFrames(why));
   }
 }
 
 /** Frames of HTTP/2 that greet and say goodbye at once: SETTINGS, which is empty, and GOAWAY. */
-function farewellFrames(code: number, why: string): Buffer {
+function farewellFrames(why: string): Buffer {
   const text = Buffer.from(why);
   const frames = Buffer.alloc(9 + 9 + 8 + text.length);
   frames[3] = 0x4;
   frames.writeUIntBE(8 + text.length, 9, 3);
   frames[9 + 3] = 0x7;
-  frames.writeUInt32BE(code, 9 + 9 + 4);
+  frames.writeUInt32BE(ENHANCE_YOUR_CALM, 9 + 9 + 4);
   text.copy(frames, 9 + 9 + 8);
   return frames;
 }

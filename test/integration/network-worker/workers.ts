@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { ProcessWorkerOptions, Worker, WorkerExit, WorkerMetadata } from "merino";
+import type { DiscoveryDescriptor, ProcessWorkerOptions, Worker, WorkerExit, WorkerMetadata } from "merino";
 import { ProcessWorker } from "merino";
 import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 
@@ -27,8 +27,15 @@ export interface NetworkWorker extends AsyncDisposable {
   readonly remote: WorkerMetadata;
 }
 
-/** Starts a worker on 127.0.0.1 that serves the routines of `fixtures/network-routines.ts`. */
-export async function startNetworkWorker(options: ProcessWorkerOptions = {}): Promise<NetworkWorker> {
+/**
+ * Starts a worker on 127.0.0.1 that serves the routines of `fixtures/network-routines.ts`.
+ *
+ * @param discoveries Those that callers may name for nested calls.
+ */
+export async function startNetworkWorker(
+  options: ProcessWorkerOptions = {},
+  discoveries: readonly DiscoveryDescriptor[] = [],
+): Promise<NetworkWorker> {
   const create = ProcessWorker.factory({ host: "127.0.0.1", modules: [fileURLToPath(ROUTINES)], ...options });
   const path = socketPath();
   const worker = create({
@@ -38,6 +45,7 @@ export async function startNetworkWorker(options: ProcessWorkerOptions = {}): Pr
     extra: {},
     startTimeoutMs: 60_000,
     entry: undefined,
+    discoveries,
   });
   const metadata = await worker.start();
   const { socket: _, ...remote } = metadata;

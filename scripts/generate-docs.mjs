@@ -45,12 +45,13 @@ async function publish(name, page) {
 function helpOfCommands(createProgram) {
   let printed = "";
   const program = createProgram({ out: (text) => (printed += text), err: (text) => (printed += text) });
-  return [program, ...program.commands].map((command) => {
+  const help = (command, name) => {
     printed = "";
     command.outputHelp();
-    const name = command === program ? "merino" : `merino ${command.name()}`;
-    return { name, help: printed.trim() };
-  });
+    const own = { name, help: printed.trim() };
+    return [own, ...command.commands.flatMap((below) => help(below, `${name} ${below.name()}`))];
+  };
+  return help(program, "merino");
 }
 
 function formatHelp(commands) {

@@ -4,6 +4,7 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { version } from "../wire/version.ts";
+import { certsCommand } from "./certs/certs-command.ts";
 import { doctorCommand } from "./doctor-command.ts";
 import { lsCommand } from "./ls-command.ts";
 import { stopCommand } from "./stop-command.ts";
@@ -30,17 +31,23 @@ export function createProgram(terminal: Terminal, ended: (exitCode: number) => v
     lsCommand(terminal),
     stopCommand(terminal),
     doctorCommand(terminal),
+    certsCommand(terminal),
   ]) {
-    command.helpOption("-h, --help", "print this text");
     program.addCommand(command);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of allCommands(program)) {
     command
+      .helpOption("-h, --help", "print this text")
       .exitOverride()
       .configureHelp({ helpWidth: HELP_WIDTH })
       .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) });
   }
   return program;
+}
+
+/** A command with all below it. */
+function allCommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
 }
 
 /**

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject, type X509Certificate } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type AlternativeName, type Signer, signCertificate } from "./x509/sign-certificate.ts";
+import { type AlternativeName, type Signer, signCertificate } from "../../src/cli/certs/sign-certificate.ts";
 
 const DAY_MS = 86_400_000;
 

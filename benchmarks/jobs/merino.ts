@@ -10,3 +10,13 @@ export const busy = routine(function busy(durationMs: number): void {
   const end = performance.now() + durationMs;
   while (performance.now() < end);
 });
+
+/** Processor time of the worker so far, in milliseconds. */
+export const cpuTime = routine(function cpuTime() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+});
+
+export const echo = routine(function echo(bytes: Buffer): Buffer {
+  return bytes;
+});

@@ -2,16 +2,19 @@
  * `merino doctor`: describes this side, and says of each worker it sees whether a pool here would admit it. It
  * changes nothing.
  */
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { findControlSocket } from "../client/control-socket.ts";
 import { judgeAdmission } from "../client/membership/admission.ts";
 import type { Trust } from "../credentials/trust.ts";
 import { trustOf } from "../credentials/trust-of.ts";
 import { type HandshakeReason, handshakeReason } from "../errors/handshake-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
+import { workerAccess } from "../transport/grpc/unary.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { runtimeDirectory, socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
+import type { RoutineAccess } from "../wire/messages/access-messages.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import {
@@ -30,6 +33,7 @@ interface DoctorCommandOptions extends CredentialsOptions {
   readonly discovery?: DiscoveryArgument;
   readonly wait?: number;
   readonly json: boolean;
+  readonly as: readonly string[];
 }
 
 /** One thing that was looked at on this side. */
@@ -53,6 +57,8 @@ interface WorkerDiagnosis {
   readonly problem: string | null;
   /** The same in one word, if it is for the credentials of either side. */
   readonly handshake: HandshakeReason | null;
+  /** What the identities that were asked about may call; null if nobody asked, or it does not say. */
+  readonly access: readonly RoutineAccess[] | null;
 }
 
 /** Everything found. */
@@ -76,7 +82,8 @@ out. Room in the pool (lease) is not part of it.
 
 With --json it prints one object: version, node, codec, hostId, ok, checks [{ name, ok, detail }] and workers
 [{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or
-null, handshake: the same in one word, if it is for credentials, or null }].
+null, handshake: the same in one word, if it is for credentials, or null, access: [{ routine, permitted, rule }]
+with --as, null without it and for workers that do not say }].
 ${DISCOVERY_DETAILS}
 ${CREDENTIALS_DETAILS}
 
@@ -94,25 +101,37 @@ export function doctorCommand(terminal: Terminal): Command {
     .description("Finds out why workers are not used: versions, addresses, which would be refused and why.")
     .addOption(discoveryOption())
     .addOption(waitOption())
-    .option("--json", "print JSON instead of text", false);
+    .option("--json", "print JSON instead of text", false)
+    .addOption(
+      new Option(
+        "--as <identity>",
+        "also say what a network caller with this identity may call, of workers on this host; repeatable",
+      )
+        .default([] as readonly string[], "not said")
+        .argParser((text: string, earlier: readonly string[]) => [...earlier, text]),
+    );
   return addCredentialsOptions(command)
     .addHelpText("after", DETAILS)
     .action(async (options: DoctorCommandOptions) => {
       const diagnosis = await diagnose(options);
-      terminal.out(options.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : describe(diagnosis));
+      terminal.out(
+        options.json
+          ? `${JSON.stringify(diagnosis, undefined, 2)}\n`
+          : describe(diagnosis, { asked: options.as.length > 0 }),
+      );
       // The report says what is wrong; the exit code is for scripts.
       if (!diagnosis.ok) throw new CommandFailure("", { exitCode: ExitCode.FAILED });
     });
 }
 
-async function diagnose({ discovery, wait, ...options }: DoctorCommandOptions): Promise<Diagnosis> {
+async function diagnose({ discovery, wait, as, ...options }: DoctorCommandOptions): Promise<Diagnosis> {
   const trust = trustOf(credentialsOf(options));
   const checks = checkThisSide();
   let workers: readonly WorkerDiagnosis[] = [];
   if (discovery !== undefined) {
     const { check, seen } = await look(discovery, { waitMs: wait ?? discovery.waitMs, trust });
     checks.push(check);
-    workers = await Promise.all(seen.map((worker) => examine(worker, trust)));
+    workers = await Promise.all(seen.map((worker) => examine(worker, { trust, as })));
   }
   const ok =
     checks.every((check) => check.ok) &&
@@ -152,7 +171,10 @@ async function look(
   }
 }
 
-async function examine(worker: WorkerMetadata, trust: Trust | undefined): Promise<WorkerDiagnosis> {
+async function examine(
+  worker: WorkerMetadata,
+  { trust, as }: { readonly trust: Trust | undefined; readonly as: readonly string[] },
+): Promise<WorkerDiagnosis> {
   const secure = trust !== undefined;
   const refusal = judgeAdmission(worker, { version, secure, hostId: hostId(), filter: undefined });
   const failure: unknown = await greetWorker(worker, { trust, timeoutMs: GREETING_MS }).then(
@@ -168,18 +190,34 @@ async function examine(worker: WorkerMetadata, trust: Trust | undefined): Promis
     refused: refusal === undefined ? null : { reason: refusal.reason, detail: refusal.detail },
     problem,
     handshake: handshakeReason(failure) ?? null,
+    access: as.length === 0 ? null : await accessOf(worker, as),
   };
 }
 
-function describe({ checks, workers, ...side }: Diagnosis): string {
+/** A worker's rules are told to its own user only, at its control socket. */
+async function accessOf(
+  worker: WorkerMetadata,
+  identities: readonly string[],
+): Promise<readonly RoutineAccess[] | null> {
+  const how = { timeoutMs: GREETING_MS, signal: new AbortController().signal };
+  const socket = await findControlSocket(worker, how);
+  if (socket === undefined) return null;
+  return workerAccess(`unix:${socket}`, identities, how).catch(() => null);
+}
+
+function describe({ checks, workers, ...side }: Diagnosis, { asked }: { readonly asked: boolean }): string {
   const lines = [
     `merino ${side.version}, codec ${side.codec}, Node ${side.node}, host ${side.hostId}`,
     ...checks.map(({ name, ok, detail }) => `${mark(ok)} ${name}: ${detail}`),
   ];
-  for (const { uid, address, version: theirs, reachable, refused, problem } of workers) {
+  for (const { uid, address, version: theirs, reachable, refused, problem, access } of workers) {
     lines.push(`${mark(reachable && refused === null)} worker ${uid} at ${address}, version ${theirs}`);
     if (refused !== null) lines.push(`     would be refused (${refused.reason}): ${refused.detail}`);
     if (problem !== null) lines.push(`     cannot be reached: ${problem}`);
+    if (asked && access === null)
+      lines.push("     does not tell its rules: it is not this user's, or not on this host");
+    for (const { routine, permitted, rule } of access ?? [])
+      lines.push(`     ${permitted ? "may call" : "may not call"} ${routine}: ${rule}`);
   }
   return lines.map((line) => `${shownBriefly(line)}\n`).join("");
 }

@@ -5,6 +5,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { poolOf } from "../client/membership/pool-label.ts";
+import { type Peer, UNKNOWN_PEER } from "../credentials/peer.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { chooseCopy } from "../identity/copies.ts";
@@ -21,6 +22,7 @@ import { processMemory } from "../session/memory/memory-budget.ts";
 import type { Printed } from "../transport/unix/carrier.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
+import { decodeAccessRequest, encodeAccessReport } from "../wire/messages/access-messages.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { AcceptHook } from "../worker/accept-hook.ts";
@@ -171,6 +173,7 @@ export class WorkerHost {
       stopPipe: options.stopPipe,
       stopAllow: options.stopAllow ?? [],
       serve: (carrier) => void tasks.serve(carrier),
+      access: (request) => reportAccess(request, { access, exposed }),
       stop: (graceMs) => {
         stopRequest.resolve({ graceMs });
         worker?.cutShort(graceMs);
@@ -283,6 +286,17 @@ interface WorkerParts {
   readonly listeners: WorkerListeners;
   readonly nested: NestedProxies;
   readonly activity: Activity;
+}
+
+/** What a caller of the network with some identities might call. */
+function reportAccess(
+  request: Uint8Array,
+  { access, exposed }: { readonly access: AccessRules; readonly exposed: ExposedRoutines },
+): Uint8Array {
+  const peer: Peer = { ...UNKNOWN_PEER, identities: decodeAccessRequest(request), verified: true };
+  return encodeAccessReport(
+    exposed.all().map((definition) => ({ routine: definition.id, ...access.explain(definition, peer) })),
+  );
 }
 
 /** All rules of a worker: without any, no routine needs one. */

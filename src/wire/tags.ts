@@ -202,3 +202,17 @@ export const ChannelOptionsTag = {
   KeepalivePermitWithoutCalls: 0x28,
   MaxConcurrentStreams: 0x38,
 } as const;
+
+export const AccessRequestTag = {
+  Identities: 0x0a,
+} as const;
+
+export const AccessReportTag = {
+  Routines: 0x0a,
+} as const;
+
+export const RoutineAccessTag = {
+  Routine: 0x0a,
+  Permitted: 0x10,
+  Rule: 0x1a,
+} as const;

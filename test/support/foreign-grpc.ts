@@ -17,6 +17,7 @@ export const FOREIGN_METHODS: Readonly<Record<keyof typeof GRPC_METHODS, Foreign
   stop: method("stop", false),
   idle: method("idle", false),
   describe: method("describe", false),
+  access: method("access", false),
 };
 
 function method(name: keyof typeof GRPC_METHODS, streaming: boolean): ForeignMethod {

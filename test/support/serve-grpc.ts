@@ -62,6 +62,7 @@ export async function serveGrpc(handlers: GrpcHandlers = {}, address = "127.0.0.
       dispatch: (stream: ServerSessionStream) => stream.end(),
       describe: unary(handlers.describe),
       idle: unary(handlers.idle),
+      access: unary(undefined),
       stop: unary(handlers.stop),
     },
   );

@@ -41,6 +41,7 @@ export async function serveTls(trust: TrustData | undefined): Promise<ServedTls>
       dispatch: () => ({ message() {}, drain() {}, halfClosed() {}, closed() {} }),
       idleSeconds: () => 7,
       describe: () => Promise.reject(new Error("not in this test")),
+      access: () => Promise.reject(new Error("not in this test")),
       stop() {},
     },
   });

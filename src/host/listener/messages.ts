@@ -38,6 +38,8 @@ export type ListenerMessage =
       readonly peer: Peer;
       readonly description: string;
     }
+  /** What a caller might call: the main thread answers on the port, with the report as bytes, or an error as text. */
+  | { readonly type: "access"; readonly request: Uint8Array; readonly port: MessagePort }
   /** The worker has been told to stop, and whoever did so has been answered. */
   | { readonly type: "stop"; readonly graceMs: number }
   /** Every connection has ended. */

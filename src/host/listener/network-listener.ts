@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import type { TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/listener/port-carrier.ts";
@@ -36,6 +37,8 @@ const THREAD_URL = new URL(
 export interface NetworkListenerOptions extends ListenerInit {
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
+  /** What a caller might call, as bytes. */
+  readonly access: (request: Uint8Array) => Uint8Array;
   /** The worker has been told to stop: `graceMs` for calls in flight, `Infinity` for no limit. */
   readonly stop: (graceMs: number) => void;
 }
@@ -57,7 +60,7 @@ export class NetworkListener {
    * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host` or `port`) if it cannot listen there.
    */
   static async start(options: NetworkListenerOptions): Promise<NetworkListener> {
-    const { serve, stop, ...init } = options;
+    const { serve, access, stop, ...init } = options;
     const thread = startThread(init);
     const state: ListenerState = { closing: false };
     const listening = createDeferred<{ readonly host: string; readonly port: number }>();
@@ -77,6 +80,10 @@ export class NetworkListener {
           else serve(new PortCarrier(port, { memory, side: 1, peer, description }));
           return;
         }
+        case "access":
+          message.port.postMessage(answerAccess(message.request, access));
+          message.port.close();
+          return;
         case "stop":
           stop(message.graceMs);
           return;
@@ -155,6 +162,14 @@ export class NetworkListener {
 
   #send(message: MainMessage): void {
     this.#thread.postMessage(message);
+  }
+}
+
+function answerAccess(request: Uint8Array, access: NetworkListenerOptions["access"]): Uint8Array | string {
+  try {
+    return access(request);
+  } catch (error) {
+    return errorText(error);
   }
 }
 

@@ -36,7 +36,7 @@ let timeIsOver: DeadlineEntry | undefined;
 let kill: DeadlineEntry | undefined;
 
 function send(message: ListenerMessage): void {
-  if (message.type === "session") main?.postMessage(message, [message.port]);
+  if (message.type === "session" || message.type === "access") main?.postMessage(message, [message.port]);
   else main?.postMessage(message);
 }
 
@@ -98,9 +98,22 @@ async function serve(): Promise<GrpcListener> {
       dispatch: (call) => relayDispatch(call, connect(call.peer)),
       idleSeconds: () => idleMsIn(activity) / 1000,
       describe: () => record.promise,
+      access: askAccess,
       stop,
     },
   });
+}
+
+/** The rules are in the main thread. A caller that has waited too long for it has gone by then. */
+async function askAccess(request: Uint8Array): Promise<Uint8Array> {
+  const { port1, port2 } = new MessageChannel();
+  const answered = createDeferred<Uint8Array | string>();
+  port1.once("message", answered.resolve);
+  send({ type: "access", request: request.slice(), port: port2 });
+  const answer = await answered.promise;
+  port1.close();
+  if (typeof answer === "string") throw new Error(answer);
+  return answer;
 }
 
 function tellParent(pipe: number, graceMs: number): void {

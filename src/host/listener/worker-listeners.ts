@@ -38,6 +38,8 @@ export interface WorkerListenersOptions {
   readonly stopAllow: readonly string[];
   /** Takes a new connection. */
   readonly serve: (carrier: Carrier) => void;
+  /** What a caller might call, as bytes. */
+  readonly access: (request: Uint8Array) => Uint8Array;
   /** The worker has been told to stop over its control socket: `graceMs` for calls in flight, `Infinity` for no limit. */
   readonly stop: (graceMs: number) => void;
 }
@@ -118,7 +120,7 @@ interface OpenNetwork {
 }
 
 async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
-  const { network, socketPath, trust, channel, activity, stopPipe, stopAllow, serve, stop } = options;
+  const { network, socketPath, trust, channel, activity, stopPipe, stopAllow, serve, access, stop } = options;
   if (network === undefined) return undefined;
   const advertised = advertisedEndpoint(network); // before anything is opened
   const controlPath = controlSocketPath(socketPath);
@@ -135,6 +137,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
       stopPipe,
       stopAllow,
       serve,
+      access,
       stop,
     });
     return {

@@ -44,6 +44,13 @@ export class ExposedRoutines {
     return knownRoutines(id).filter((definition) => this.#includes(definition));
   }
 
+  /** All that are exposed, by their identities; methods only once their classes have been used. */
+  all(): readonly DeclaredRoutine[] {
+    return allRoutines()
+      .filter((definition) => this.#includes(definition))
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
   /** Exposed identities much like this one, the nearest first. */
   suggest(id: string): readonly string[] {
     return nearMisses(id, Number.POSITIVE_INFINITY)

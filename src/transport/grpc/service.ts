@@ -17,7 +17,7 @@ export const NOT_STARTED_TRAILER = "merino-not-started";
 
 /** The service's methods by their names. */
 export const GRPC_METHODS: Readonly<
-  Record<"dispatch" | "session" | "stop" | "idle" | "describe", GrpcMethod>
+  Record<"dispatch" | "session" | "stop" | "idle" | "describe" | "access", GrpcMethod>
 > = Object.freeze({
   /** One call per stream. */
   dispatch: method("dispatch"),
@@ -29,6 +29,8 @@ export const GRPC_METHODS: Readonly<
   idle: method("idle"),
   /** The worker's record. */
   describe: method("describe"),
+  /** What a caller with some identities might call. */
+  access: method("access"),
 });
 
 function method(name: string): GrpcMethod {

@@ -10,6 +10,11 @@ import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import {
+  decodeAccessReport,
+  encodeAccessRequest,
+  type RoutineAccess,
+} from "../../wire/messages/access-messages.ts";
+import {
   decodeIdleTime,
   decodeWorkerMetadata,
   encodeStopRequest,
@@ -86,6 +91,23 @@ export async function requestStop(address: string, options: StopOptions): Promis
   const { graceMs } = options;
   const seconds = graceMs === Number.POSITIVE_INFINITY ? -1 : graceMs / 1_000;
   await callUnary(address, GRPC_METHODS.stop, "stop the worker", encodeStopRequest(seconds), options);
+}
+
+/**
+ * Asks a worker of this user on this host what a caller with some identities might call.
+ *
+ * @param address `unix:` and the path of its control socket.
+ * @throws like {@link describeWorker}.
+ */
+export async function workerAccess(
+  address: string,
+  identities: readonly string[],
+  options: UnaryOptions = {},
+): Promise<readonly RoutineAccess[]> {
+  const request = encodeAccessRequest(identities);
+  return decodeAccessReport(
+    await callUnary(address, GRPC_METHODS.access, "ask what callers may call", request, options),
+  );
 }
 
 /** One request, one answer. */

@@ -35,6 +35,8 @@ export interface GrpcHandlers {
   idleSeconds(): number;
   /** The worker's record as bytes. */
   describe(): Promise<Uint8Array>;
+  /** What a caller might call, as bytes: asked over the Unix socket only. */
+  access(request: Uint8Array): Promise<Uint8Array>;
   /**
    * Told over the Unix socket, and by callers of the network that may.
    *
@@ -207,7 +209,7 @@ function methodsOf(
   { local }: { readonly local: boolean },
 ): ReadonlyMap<string, ServerMethod> {
   const maxMessageBytes = channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize;
-  const { session, dispatch, idle, describe, stop } = GRPC_METHODS;
+  const { session, dispatch, idle, describe, stop, access } = GRPC_METHODS;
   const mayStop = resolveAllowedPeers("stopAllow", stopAllow);
   return new Map<string, ServerMethod>([
     [session.path, { maxMessageBytes: maxBatchBytes, open: (call) => handlers.session(call) }],
@@ -225,6 +227,16 @@ function methodsOf(
         handlers.describe().catch((error: unknown) => {
           return { code: GrpcStatus.UNAVAILABLE, details: errorText(error) };
         }),
+      ),
+    ],
+    [
+      access.path,
+      unary((request) =>
+        local
+          ? handlers.access(request).catch((error: unknown) => {
+              return { code: GrpcStatus.INVALID_ARGUMENT, details: errorText(error) };
+            })
+          : { code: GrpcStatus.PERMISSION_DENIED, details: NO_ACCESS },
       ),
     ],
     [
@@ -284,6 +296,8 @@ function answerStop(
 
 const EMPTY = new Uint8Array(0);
 const TOO_MANY_REQUESTS = "The call takes one request";
+
+const NO_ACCESS = "The worker tells of its rules over its control socket only, on its own host";
 
 async function resolveHost(host: string): Promise<string> {
   if (isIP(host) !== 0) return host;

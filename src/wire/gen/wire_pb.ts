@@ -17,7 +17,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wire.proto.
  */
 export const file_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiGwoISWRsZVRpbWUSDwoHc2Vjb25kcxgBIAEoASLZAwoHUmVxdWVzdBIwCgR0YXNrGAEgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVGFza0gAEjAKBG5leHQYAiABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkSAASMwoEc2VuZBgDIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABI0CgV0aHJvdxgEIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABI1CgZyZXR1cm4YZCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoGY2FuY2VsGGUgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2FuY2VsSAASEAoGY3JlZGl0GGYgASgNSAASOQoGc2lnbmFsGGcgASgLMicud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuU2lnbmFsRmlyZWRIABI6Cgdjb250ZXh0GAUgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhaW5NYW5pZmVzdEIJCgdwYXlsb2FkIp4DCghSZXNwb25zZRIuCgNhY2sYASABKAsyHy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5BY2tIABIwCgRuYWNrGAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTmFja0gAEjUKBnJlc3VsdBgDIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABI4CglleGNlcHRpb24YBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMwoEZG9uZRhkIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABIyCgZwYXJrZWQYZSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkSAASOgoHY29udGV4dBgFIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYWluTWFuaWZlc3QSDwoHYm9keV91cxhmIAEoDUIJCgdwYXlsb2FkIuEECgRUYXNrEg8KB3ZlcnNpb24YASABKAkSCgoCaWQYAiABKAkSDgoGY2FsbGVyGAMgASgJEgsKA3RhZxgEIAEoCRIQCghwcm94eV9pZBgFIAEoCRINCgVwcm94eRgGIAEoDBIQCghjYWxsYWJsZRgHIAEoDBIMCgRhcmdzGAggASgMEg4KBmt3YXJncxgJIAEoDBIPCgd0aW1lb3V0GAogASgFEkgKD3J1bnRpbWVfY29udGV4dBgLIAEoCzIqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJ1bnRpbWVDb250ZXh0SACIAQESDQoFY29kZWMYZCABKAkSEQoJYnVkZ2V0X3VzGGUgASgEEhMKC3JvdXRpbmVfcmVmGGYgASgNEhEKCXByb3h5X3JlZhhnIAEoDRINCgVmbGFncxhoIAEoDRIOCgZjcmVkaXQYaSABKA0SDQoFcGFydHMYaiABKA0SOgoFdHJhY2UYayADKAsyKy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5UYXNrLlRyYWNlRW50cnkSFAoMY29kZV92ZXJzaW9uGGwgASgJEhAKCGZlYXR1cmVzGG0gAygNEjMKB2NhbGxlcnMYbiADKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DYWxsZXISDgoGb3JpZ2luGG8gAygJGiwKClRyYWNlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfcnVudGltZV9jb250ZXh0SgQIDBANUgpzZXJpYWxpemVyIjIKBkNhbGxlchIKCgJpZBgBIAEoCRIPCgdyb3V0aW5lGAIgASgJEgsKA3RhZxgDIAEoCSJICgxUYXNrRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoCRIKCgJpZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSCwoDdGFnGAQgASgJIkQKDlJ1bnRpbWVDb250ZXh0Eh0KEGRpc3BhdGNoX3RpbWVvdXQYASABKAFIAIgBAUITChFfZGlzcGF0Y2hfdGltZW91dCI4CgdNZXNzYWdlEgwKBGR1bXAYASABKAwSDQoFcGFydHMYZCABKA0SEAoIZGV0YWNoZWQYZSABKAgiRAoDQWNrEg8KB3ZlcnNpb24YASABKAkSEAoIZmVhdHVyZXMYZCADKA0SCwoDdWlkGGUgASgJEg0KBWNvZGVjGGYgASgJIr0BCgROYWNrEjsKCWV4Y2VwdGlvbhgBIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIAIgBARIOCgZyZWFzb24YZCABKAkSMQoEY29kZRhlIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlZnVzYWwSFgoOcmV0cnlfYWZ0ZXJfbXMYZiABKAQSDwoHdmVyc2lvbhhnIAEoCUIMCgpfZXhjZXB0aW9uIj0KBkNhbmNlbBIzCgZyZWFzb24YASABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIlEKC1NpZ25hbEZpcmVkEg0KBWluZGV4GAEgASgNEjMKBnJlYXNvbhgCIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2UiUQoNQ2hhaW5NYW5pZmVzdBIKCgJpZBgBIAEoCRI0CgR2YXJzGAIgAygLMiYud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dFZhciJ5CgpDb250ZXh0VmFyEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhIKBXZhbHVlGAMgASgMSACIAQESFAoMc3BlbnRfdG9rZW5zGAQgAygJEhYKDnVuc3BlbnRfdG9rZW5zGAUgAygJQggKBl92YWx1ZSI6CgVCYXRjaBIxCgZmcmFtZXMYASADKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5GcmFtZSKzBAoFRnJhbWUSDgoGc3RyZWFtGAEgASgNEjYKB3JlcXVlc3QYAiABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXF1ZXN0SAASOAoIcmVzcG9uc2UYAyABKAsyJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNwb25zZUgAEjIKBWhlbGxvGAQgASgLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuSGVsbG9IABI0CgZnb2F3YXkYBSABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Hb0F3YXlIABI0CgZ3aW5kb3cYBiABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5XaW5kb3dIABIyCgVjaHVuaxgHIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNodW5rSAASNAoGZGVmaW5lGAggASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuRGVmaW5lSAASMAoEcGluZxgJIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlBpbmdIABIwCgRwb25nGAogASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUG9uZ0gAEjIKBXJlc2V0GAsgASgLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzZXRIAEIGCgRib2R5Ip0BCgVIZWxsbxIPCgdzZXNzaW9uGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSCwoDdWlkGAMgASgJEg8KB3J1bnRpbWUYBCABKAkSDgoGY29kZWNzGAUgAygJEhAKCGZlYXR1cmVzGAYgAygNEjIKBmxpbWl0cxgHIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkxpbWl0cyK6AQoGTGltaXRzEhEKCW1heF9iYXRjaBgBIAEoDRITCgttYXhfbWVzc2FnZRgCIAEoBBITCgttYXhfc3RyZWFtcxgDIAEoDRIVCg1zdHJlYW1fd2luZG93GAQgASgEEhkKEWNvbm5lY3Rpb25fd2luZG93GAUgASgEEhMKC21heF9kZWZpbmVzGAYgASgNEhkKEW1heF9vcGVuX21lc3NhZ2VzGAcgASgNEhEKCW1heF9kZXB0aBgIIAEoDSKDAQoGR29Bd2F5EhMKC2xhc3Rfc3RyZWFtGAEgASgNEjEKBGNvZGUYAiABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEg4KBmRldGFpbBgDIAEoCRIQCghncmFjZV9tcxgEIAEoBBIPCgd1bmFza2VkGGQgASgIIhcKBldpbmRvdxINCgVieXRlcxgBIAEoBCJACgVDaHVuaxIMCgRwYXJ0GAEgASgNEg0KBXRvdGFsGAIgASgEEgwKBGRhdGEYAyABKAwSDAoEbGFzdBgEIAEoCCKSAQoGRGVmaW5lEgwKBGtpbmQYASABKA0SDQoFaW5kZXgYAiABKA0SDQoFdmFsdWUYAyABKAwSEAoIbG9jYXRpb24YBCABKAkSOQoGb3JpZ2luGGQgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUm91dGluZU9yaWdpbhIPCgd0YWludGVkGGUgASgIIlkKDVJvdXRpbmVPcmlnaW4SDAoEY29weRgBIAEoCRIXCg9wYWNrYWdlX3ZlcnNpb24YAiABKAkSEwoLc2NyaXB0X2hhc2gYAyABKAwSDAoEcGF0aBgEIAEoCSIVCgRQaW5nEg0KBXRva2VuGAEgASgEIhUKBFBvbmcSDQoFdG9rZW4YASABKAQiSgoFUmVzZXQSMQoEY29kZRgBIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlZnVzYWwSDgoGZGV0YWlsGAIgASgJIpIDCg5Xb3JrZXJNZXRhZGF0YRILCgN1aWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRILCgNwaWQYAyABKAUSDwoHdmVyc2lvbhgEIAEoCRIMCgR0YWdzGAUgAygJEkQKBWV4dHJhGAYgAygLMjUud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV29ya2VyTWV0YWRhdGEuRXh0cmFFbnRyeRIOCgZzZWN1cmUYByABKAgSPgoKY29ubmVjdGlvbhgIIAEoCzIqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYW5uZWxPcHRpb25zEhAKCGlkZW50aXR5GAkgASgJEg8KB3J1bnRpbWUYZCABKAkSDgoGY29kZWNzGGUgAygJEhAKCGZlYXR1cmVzGGYgAygNEg4KBnNvY2tldBhnIAEoCRIMCgRwb29sGGggASgJEg8KB2hvc3RfaWQYaSABKAkaLAoKRXh0cmFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIosCCg5DaGFubmVsT3B0aW9ucxIiChptYXhfcmVjZWl2ZV9tZXNzYWdlX2xlbmd0aBgBIAEoBRIfChdtYXhfc2VuZF9tZXNzYWdlX2xlbmd0aBgCIAEoBRIZChFrZWVwYWxpdmVfdGltZV9tcxgDIAEoBRIcChRrZWVwYWxpdmVfdGltZW91dF9tcxgEIAEoBRImCh5rZWVwYWxpdmVfcGVybWl0X3dpdGhvdXRfY2FsbHMYBSABKAgSHgoWbWF4X3BpbmdzX3dpdGhvdXRfZGF0YRgGIAEoBRIeChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAcgASgFEhMKC2NvbXByZXNzaW9uGAggASgFKp8CCgdSZWZ1c2FsEhcKE1JFRlVTQUxfVU5TUEVDSUZJRUQQABITCg9SRUZVU0FMX1ZFUlNJT04QARIRCg1SRUZVU0FMX0NPREVDEAISFAoQUkVGVVNBTF9EUkFJTklORxADEhAKDFJFRlVTQUxfRlVMTBAEEhsKF1JFRlVTQUxfVU5LTk9XTl9ST1VUSU5FEAUSFwoTUkVGVVNBTF9OT1RfRVhQT1NFRBAGEhUKEVJFRlVTQUxfRk9SQklEREVOEAcSFwoTUkVGVVNBTF9CQURfUEFZTE9BRBAIEhUKEVJFRlVTQUxfVE9PX0xBUkdFEAkSEwoPUkVGVVNBTF9FWFBJUkVEEAoSGQoVUkVGVVNBTF9JTVBPUlRfRkFJTEVEEAsytQMKBldvcmtlchJZCghkaXNwYXRjaBIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlcXVlc3QaJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNwb25zZSgBMAESUQoEc3RvcBInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlN0b3BSZXF1ZXN0GiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZBJOCgRpZGxlEiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZBokLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLklkbGVUaW1lElMKB3Nlc3Npb24SIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5CYXRjaBohLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkJhdGNoKAEwARJYCghkZXNjcmliZRIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQaKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Xb3JrZXJNZXRhZGF0YWIGcHJvdG8z");
+  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiIwoNQWNjZXNzUmVxdWVzdBISCgppZGVudGl0aWVzGAEgAygJIksKDEFjY2Vzc1JlcG9ydBI7Cghyb3V0aW5lcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVBY2Nlc3MiQQoNUm91dGluZUFjY2VzcxIPCgdyb3V0aW5lGAEgASgJEhEKCXBlcm1pdHRlZBgCIAEoCBIMCgRydWxlGAMgASgJIhsKCElkbGVUaW1lEg8KB3NlY29uZHMYASABKAEi2QMKB1JlcXVlc3QSMAoEdGFzaxgBIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2tIABIwCgRuZXh0GAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjMKBHNlbmQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoFdGhyb3cYBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNQoGcmV0dXJuGGQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjQKBmNhbmNlbBhlIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbmNlbEgAEhAKBmNyZWRpdBhmIAEoDUgAEjkKBnNpZ25hbBhnIAEoCzInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlNpZ25hbEZpcmVkSAASOgoHY29udGV4dBgFIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYWluTWFuaWZlc3RCCQoHcGF5bG9hZCKeAwoIUmVzcG9uc2USLgoDYWNrGAEgASgLMh8ud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNrSAASMAoEbmFjaxgCIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk5hY2tIABI1CgZyZXN1bHQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASOAoJZXhjZXB0aW9uGAQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjMKBGRvbmUYZCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMgoGcGFya2VkGGUgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjoKB2NvbnRleHQYBSABKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFpbk1hbmlmZXN0Eg8KB2JvZHlfdXMYZiABKA1CCQoHcGF5bG9hZCLhBAoEVGFzaxIPCgd2ZXJzaW9uGAEgASgJEgoKAmlkGAIgASgJEg4KBmNhbGxlchgDIAEoCRILCgN0YWcYBCABKAkSEAoIcHJveHlfaWQYBSABKAkSDQoFcHJveHkYBiABKAwSEAoIY2FsbGFibGUYByABKAwSDAoEYXJncxgIIAEoDBIOCgZrd2FyZ3MYCSABKAwSDwoHdGltZW91dBgKIAEoBRJICg9ydW50aW1lX2NvbnRleHQYCyABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SdW50aW1lQ29udGV4dEgAiAEBEg0KBWNvZGVjGGQgASgJEhEKCWJ1ZGdldF91cxhlIAEoBBITCgtyb3V0aW5lX3JlZhhmIAEoDRIRCglwcm94eV9yZWYYZyABKA0SDQoFZmxhZ3MYaCABKA0SDgoGY3JlZGl0GGkgASgNEg0KBXBhcnRzGGogASgNEjoKBXRyYWNlGGsgAygLMisud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVGFzay5UcmFjZUVudHJ5EhQKDGNvZGVfdmVyc2lvbhhsIAEoCRIQCghmZWF0dXJlcxhtIAMoDRIzCgdjYWxsZXJzGG4gAygLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2FsbGVyEg4KBm9yaWdpbhhvIAMoCRosCgpUcmFjZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3J1bnRpbWVfY29udGV4dEoECAwQDVIKc2VyaWFsaXplciIyCgZDYWxsZXISCgoCaWQYASABKAkSDwoHcm91dGluZRgCIAEoCRILCgN0YWcYAyABKAkiSAoMVGFza0VudmVsb3BlEg8KB3ZlcnNpb24YASABKAkSCgoCaWQYAiABKAkSDgoGY2FsbGVyGAMgASgJEgsKA3RhZxgEIAEoCSJECg5SdW50aW1lQ29udGV4dBIdChBkaXNwYXRjaF90aW1lb3V0GAEgASgBSACIAQFCEwoRX2Rpc3BhdGNoX3RpbWVvdXQiOAoHTWVzc2FnZRIMCgRkdW1wGAEgASgMEg0KBXBhcnRzGGQgASgNEhAKCGRldGFjaGVkGGUgASgIIkQKA0FjaxIPCgd2ZXJzaW9uGAEgASgJEhAKCGZlYXR1cmVzGGQgAygNEgsKA3VpZBhlIAEoCRINCgVjb2RlYxhmIAEoCSK9AQoETmFjaxI7CglleGNlcHRpb24YASABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSACIAQESDgoGcmVhc29uGGQgASgJEjEKBGNvZGUYZSABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEhYKDnJldHJ5X2FmdGVyX21zGGYgASgEEg8KB3ZlcnNpb24YZyABKAlCDAoKX2V4Y2VwdGlvbiI9CgZDYW5jZWwSMwoGcmVhc29uGAEgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZSJRCgtTaWduYWxGaXJlZBINCgVpbmRleBgBIAEoDRIzCgZyZWFzb24YAiABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIlEKDUNoYWluTWFuaWZlc3QSCgoCaWQYASABKAkSNAoEdmFycxgCIAMoCzImLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRWYXIieQoKQ29udGV4dFZhchIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRISCgV2YWx1ZRgDIAEoDEgAiAEBEhQKDHNwZW50X3Rva2VucxgEIAMoCRIWCg51bnNwZW50X3Rva2VucxgFIAMoCUIICgZfdmFsdWUiOgoFQmF0Y2gSMQoGZnJhbWVzGAEgAygLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuRnJhbWUiswQKBUZyYW1lEg4KBnN0cmVhbRgBIAEoDRI2CgdyZXF1ZXN0GAIgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVxdWVzdEgAEjgKCHJlc3BvbnNlGAMgASgLMiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2VIABIyCgVoZWxsbxgEIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkhlbGxvSAASNAoGZ29hd2F5GAUgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuR29Bd2F5SAASNAoGd2luZG93GAYgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV2luZG93SAASMgoFY2h1bmsYByABKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaHVua0gAEjQKBmRlZmluZRgIIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkRlZmluZUgAEjAKBHBpbmcYCSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5QaW5nSAASMAoEcG9uZxgKIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlBvbmdIABIyCgVyZXNldBgLIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc2V0SABCBgoEYm9keSKdAQoFSGVsbG8SDwoHc2Vzc2lvbhgBIAEoDRIPCgd2ZXJzaW9uGAIgASgJEgsKA3VpZBgDIAEoCRIPCgdydW50aW1lGAQgASgJEg4KBmNvZGVjcxgFIAMoCRIQCghmZWF0dXJlcxgGIAMoDRIyCgZsaW1pdHMYByABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5MaW1pdHMiugEKBkxpbWl0cxIRCgltYXhfYmF0Y2gYASABKA0SEwoLbWF4X21lc3NhZ2UYAiABKAQSEwoLbWF4X3N0cmVhbXMYAyABKA0SFQoNc3RyZWFtX3dpbmRvdxgEIAEoBBIZChFjb25uZWN0aW9uX3dpbmRvdxgFIAEoBBITCgttYXhfZGVmaW5lcxgGIAEoDRIZChFtYXhfb3Blbl9tZXNzYWdlcxgHIAEoDRIRCgltYXhfZGVwdGgYCCABKA0igwEKBkdvQXdheRITCgtsYXN0X3N0cmVhbRgBIAEoDRIxCgRjb2RlGAIgASgOMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVmdXNhbBIOCgZkZXRhaWwYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAQSDwoHdW5hc2tlZBhkIAEoCCIXCgZXaW5kb3cSDQoFYnl0ZXMYASABKAQiQAoFQ2h1bmsSDAoEcGFydBgBIAEoDRINCgV0b3RhbBgCIAEoBBIMCgRkYXRhGAMgASgMEgwKBGxhc3QYBCABKAgikgEKBkRlZmluZRIMCgRraW5kGAEgASgNEg0KBWluZGV4GAIgASgNEg0KBXZhbHVlGAMgASgMEhAKCGxvY2F0aW9uGAQgASgJEjkKBm9yaWdpbhhkIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVPcmlnaW4SDwoHdGFpbnRlZBhlIAEoCCJZCg1Sb3V0aW5lT3JpZ2luEgwKBGNvcHkYASABKAkSFwoPcGFja2FnZV92ZXJzaW9uGAIgASgJEhMKC3NjcmlwdF9oYXNoGAMgASgMEgwKBHBhdGgYBCABKAkiFQoEUGluZxINCgV0b2tlbhgBIAEoBCIVCgRQb25nEg0KBXRva2VuGAEgASgEIkoKBVJlc2V0EjEKBGNvZGUYASABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEg4KBmRldGFpbBgCIAEoCSKSAwoOV29ya2VyTWV0YWRhdGESCwoDdWlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDcGlkGAMgASgFEg8KB3ZlcnNpb24YBCABKAkSDAoEdGFncxgFIAMoCRJECgVleHRyYRgGIAMoCzI1Lndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLldvcmtlck1ldGFkYXRhLkV4dHJhRW50cnkSDgoGc2VjdXJlGAcgASgIEj4KCmNvbm5lY3Rpb24YCCABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFubmVsT3B0aW9ucxIQCghpZGVudGl0eRgJIAEoCRIPCgdydW50aW1lGGQgASgJEg4KBmNvZGVjcxhlIAMoCRIQCghmZWF0dXJlcxhmIAMoDRIOCgZzb2NrZXQYZyABKAkSDAoEcG9vbBhoIAEoCRIPCgdob3N0X2lkGGkgASgJGiwKCkV4dHJhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAgoOQ2hhbm5lbE9wdGlvbnMSIgoabWF4X3JlY2VpdmVfbWVzc2FnZV9sZW5ndGgYASABKAUSHwoXbWF4X3NlbmRfbWVzc2FnZV9sZW5ndGgYAiABKAUSGQoRa2VlcGFsaXZlX3RpbWVfbXMYAyABKAUSHAoUa2VlcGFsaXZlX3RpbWVvdXRfbXMYBCABKAUSJgoea2VlcGFsaXZlX3Blcm1pdF93aXRob3V0X2NhbGxzGAUgASgIEh4KFm1heF9waW5nc193aXRob3V0X2RhdGEYBiABKAUSHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgHIAEoBRITCgtjb21wcmVzc2lvbhgIIAEoBSqfAgoHUmVmdXNhbBIXChNSRUZVU0FMX1VOU1BFQ0lGSUVEEAASEwoPUkVGVVNBTF9WRVJTSU9OEAESEQoNUkVGVVNBTF9DT0RFQxACEhQKEFJFRlVTQUxfRFJBSU5JTkcQAxIQCgxSRUZVU0FMX0ZVTEwQBBIbChdSRUZVU0FMX1VOS05PV05fUk9VVElORRAFEhcKE1JFRlVTQUxfTk9UX0VYUE9TRUQQBhIVChFSRUZVU0FMX0ZPUkJJRERFThAHEhcKE1JFRlVTQUxfQkFEX1BBWUxPQUQQCBIVChFSRUZVU0FMX1RPT19MQVJHRRAJEhMKD1JFRlVTQUxfRVhQSVJFRBAKEhkKFVJFRlVTQUxfSU1QT1JUX0ZBSUxFRBALMpQECgZXb3JrZXISWQoIZGlzcGF0Y2gSIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXF1ZXN0GiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2UoATABElEKBHN0b3ASJy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5TdG9wUmVxdWVzdBogLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQSTgoEaWRsZRIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQaJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5JZGxlVGltZRJTCgdzZXNzaW9uEiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQmF0Y2gaIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5CYXRjaCgBMAESWAoIZGVzY3JpYmUSIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkGioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV29ya2VyTWV0YWRhdGESXQoGYWNjZXNzEikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNjZXNzUmVxdWVzdBooLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkFjY2Vzc1JlcG9ydGIGcHJvdG8z");
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Void
@@ -52,6 +52,71 @@ export const StopRequestSchema: GenMessage<StopRequest> = /*@__PURE__*/
   messageDesc(file_wire, 1);
 
 /**
+ * @generated from message wool.runtime.protobuf.wire.AccessRequest
+ */
+export type AccessRequest = Message$1<"wool.runtime.protobuf.wire.AccessRequest"> & {
+  /**
+   * @generated from field: repeated string identities = 1;
+   */
+  identities: string[];
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.AccessRequest.
+ * Use `create(AccessRequestSchema)` to create a new message.
+ */
+export const AccessRequestSchema: GenMessage<AccessRequest> = /*@__PURE__*/
+  messageDesc(file_wire, 2);
+
+/**
+ * @generated from message wool.runtime.protobuf.wire.AccessReport
+ */
+export type AccessReport = Message$1<"wool.runtime.protobuf.wire.AccessReport"> & {
+  /**
+   * @generated from field: repeated wool.runtime.protobuf.wire.RoutineAccess routines = 1;
+   */
+  routines: RoutineAccess[];
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.AccessReport.
+ * Use `create(AccessReportSchema)` to create a new message.
+ */
+export const AccessReportSchema: GenMessage<AccessReport> = /*@__PURE__*/
+  messageDesc(file_wire, 3);
+
+/**
+ * @generated from message wool.runtime.protobuf.wire.RoutineAccess
+ */
+export type RoutineAccess = Message$1<"wool.runtime.protobuf.wire.RoutineAccess"> & {
+  /**
+   * Its identity.
+   *
+   * @generated from field: string routine = 1;
+   */
+  routine: string;
+
+  /**
+   * @generated from field: bool permitted = 2;
+   */
+  permitted: boolean;
+
+  /**
+   * Which rule decides, for people.
+   *
+   * @generated from field: string rule = 3;
+   */
+  rule: string;
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.RoutineAccess.
+ * Use `create(RoutineAccessSchema)` to create a new message.
+ */
+export const RoutineAccessSchema: GenMessage<RoutineAccess> = /*@__PURE__*/
+  messageDesc(file_wire, 4);
+
+/**
  * @generated from message wool.runtime.protobuf.wire.IdleTime
  */
 export type IdleTime = Message$1<"wool.runtime.protobuf.wire.IdleTime"> & {
@@ -66,7 +131,7 @@ export type IdleTime = Message$1<"wool.runtime.protobuf.wire.IdleTime"> & {
  * Use `create(IdleTimeSchema)` to create a new message.
  */
 export const IdleTimeSchema: GenMessage<IdleTime> = /*@__PURE__*/
-  messageDesc(file_wire, 2);
+  messageDesc(file_wire, 5);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Request
@@ -144,7 +209,7 @@ export type Request = Message$1<"wool.runtime.protobuf.wire.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_wire, 3);
+  messageDesc(file_wire, 6);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Response
@@ -215,7 +280,7 @@ export type Response = Message$1<"wool.runtime.protobuf.wire.Response"> & {
  * Use `create(ResponseSchema)` to create a new message.
  */
 export const ResponseSchema: GenMessage<Response> = /*@__PURE__*/
-  messageDesc(file_wire, 4);
+  messageDesc(file_wire, 7);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Task
@@ -370,7 +435,7 @@ export type Task = Message$1<"wool.runtime.protobuf.wire.Task"> & {
  * Use `create(TaskSchema)` to create a new message.
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
-  messageDesc(file_wire, 5);
+  messageDesc(file_wire, 8);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Caller
@@ -397,7 +462,7 @@ export type Caller = Message$1<"wool.runtime.protobuf.wire.Caller"> & {
  * Use `create(CallerSchema)` to create a new message.
  */
 export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
-  messageDesc(file_wire, 6);
+  messageDesc(file_wire, 9);
 
 /**
  * Decodes the head of any Task without touching its payloads.
@@ -431,7 +496,7 @@ export type TaskEnvelope = Message$1<"wool.runtime.protobuf.wire.TaskEnvelope"> 
  * Use `create(TaskEnvelopeSchema)` to create a new message.
  */
 export const TaskEnvelopeSchema: GenMessage<TaskEnvelope> = /*@__PURE__*/
-  messageDesc(file_wire, 7);
+  messageDesc(file_wire, 10);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.RuntimeContext
@@ -448,7 +513,7 @@ export type RuntimeContext = Message$1<"wool.runtime.protobuf.wire.RuntimeContex
  * Use `create(RuntimeContextSchema)` to create a new message.
  */
 export const RuntimeContextSchema: GenMessage<RuntimeContext> = /*@__PURE__*/
-  messageDesc(file_wire, 8);
+  messageDesc(file_wire, 11);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Message
@@ -479,7 +544,7 @@ export type Message = Message$1<"wool.runtime.protobuf.wire.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_wire, 9);
+  messageDesc(file_wire, 12);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Ack
@@ -511,7 +576,7 @@ export type Ack = Message$1<"wool.runtime.protobuf.wire.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_wire, 10);
+  messageDesc(file_wire, 13);
 
 /**
  * The task was not started. Terminal.
@@ -550,7 +615,7 @@ export type Nack = Message$1<"wool.runtime.protobuf.wire.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_wire, 11);
+  messageDesc(file_wire, 14);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Cancel
@@ -567,7 +632,7 @@ export type Cancel = Message$1<"wool.runtime.protobuf.wire.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_wire, 12);
+  messageDesc(file_wire, 15);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.SignalFired
@@ -591,7 +656,7 @@ export type SignalFired = Message$1<"wool.runtime.protobuf.wire.SignalFired"> & 
  * Use `create(SignalFiredSchema)` to create a new message.
  */
 export const SignalFiredSchema: GenMessage<SignalFired> = /*@__PURE__*/
-  messageDesc(file_wire, 13);
+  messageDesc(file_wire, 16);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ChainManifest
@@ -615,7 +680,7 @@ export type ChainManifest = Message$1<"wool.runtime.protobuf.wire.ChainManifest"
  * Use `create(ChainManifestSchema)` to create a new message.
  */
 export const ChainManifestSchema: GenMessage<ChainManifest> = /*@__PURE__*/
-  messageDesc(file_wire, 14);
+  messageDesc(file_wire, 17);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ContextVar
@@ -654,7 +719,7 @@ export type ContextVar = Message$1<"wool.runtime.protobuf.wire.ContextVar"> & {
  * Use `create(ContextVarSchema)` to create a new message.
  */
 export const ContextVarSchema: GenMessage<ContextVar> = /*@__PURE__*/
-  messageDesc(file_wire, 15);
+  messageDesc(file_wire, 18);
 
 /**
  * The frames of one turn. A Unix socket puts the length before it (uint32, little-endian).
@@ -673,7 +738,7 @@ export type Batch = Message$1<"wool.runtime.protobuf.wire.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_wire, 16);
+  messageDesc(file_wire, 19);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Frame
@@ -757,7 +822,7 @@ export type Frame = Message$1<"wool.runtime.protobuf.wire.Frame"> & {
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
-  messageDesc(file_wire, 17);
+  messageDesc(file_wire, 20);
 
 /**
  * The first frame of each side.
@@ -810,7 +875,7 @@ export type Hello = Message$1<"wool.runtime.protobuf.wire.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_wire, 18);
+  messageDesc(file_wire, 21);
 
 /**
  * What the sender of a Hello accepts. Sizes in bytes; 0 means that it does not say.
@@ -864,7 +929,7 @@ export type Limits = Message$1<"wool.runtime.protobuf.wire.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_wire, 19);
+  messageDesc(file_wire, 22);
 
 /**
  * Sent twice: a warning, then the final word. Streams above `last_stream` were not started.
@@ -905,7 +970,7 @@ export type GoAway = Message$1<"wool.runtime.protobuf.wire.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_wire, 20);
+  messageDesc(file_wire, 23);
 
 /**
  * Lets the peer send so many more bytes on the stream, or on the connection.
@@ -924,7 +989,7 @@ export type Window = Message$1<"wool.runtime.protobuf.wire.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_wire, 21);
+  messageDesc(file_wire, 24);
 
 /**
  * A piece of part `part` of the stream's next message.
@@ -960,7 +1025,7 @@ export type Chunk = Message$1<"wool.runtime.protobuf.wire.Chunk"> & {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
-  messageDesc(file_wire, 22);
+  messageDesc(file_wire, 25);
 
 /**
  * Gives an index to something that many frames name. Per direction, before its first use.
@@ -1013,7 +1078,7 @@ export type Define = Message$1<"wool.runtime.protobuf.wire.Define"> & {
  * Use `create(DefineSchema)` to create a new message.
  */
 export const DefineSchema: GenMessage<Define> = /*@__PURE__*/
-  messageDesc(file_wire, 23);
+  messageDesc(file_wire, 26);
 
 /**
  * Where a process has a routine from. An identity is equal in all copies of a package that a program
@@ -1057,7 +1122,7 @@ export type RoutineOrigin = Message$1<"wool.runtime.protobuf.wire.RoutineOrigin"
  * Use `create(RoutineOriginSchema)` to create a new message.
  */
 export const RoutineOriginSchema: GenMessage<RoutineOrigin> = /*@__PURE__*/
-  messageDesc(file_wire, 24);
+  messageDesc(file_wire, 27);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Ping
@@ -1074,7 +1139,7 @@ export type Ping = Message$1<"wool.runtime.protobuf.wire.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_wire, 25);
+  messageDesc(file_wire, 28);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Pong
@@ -1091,7 +1156,7 @@ export type Pong = Message$1<"wool.runtime.protobuf.wire.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_wire, 26);
+  messageDesc(file_wire, 29);
 
 /**
  * Ends one stream without a result: its frames broke the protocol. Terminal.
@@ -1115,7 +1180,7 @@ export type Reset = Message$1<"wool.runtime.protobuf.wire.Reset"> & {
  * Use `create(ResetSchema)` to create a new message.
  */
 export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
-  messageDesc(file_wire, 27);
+  messageDesc(file_wire, 30);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.WorkerMetadata
@@ -1210,7 +1275,7 @@ export type WorkerMetadata = Message$1<"wool.runtime.protobuf.wire.WorkerMetadat
  * Use `create(WorkerMetadataSchema)` to create a new message.
  */
 export const WorkerMetadataSchema: GenMessage<WorkerMetadata> = /*@__PURE__*/
-  messageDesc(file_wire, 28);
+  messageDesc(file_wire, 31);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ChannelOptions
@@ -1262,7 +1327,7 @@ export type ChannelOptions = Message$1<"wool.runtime.protobuf.wire.ChannelOption
  * Use `create(ChannelOptionsSchema)` to create a new message.
  */
 export const ChannelOptionsSchema: GenMessage<ChannelOptions> = /*@__PURE__*/
-  messageDesc(file_wire, 29);
+  messageDesc(file_wire, 32);
 
 /**
  * @generated from enum wool.runtime.protobuf.wire.Refusal
@@ -1395,6 +1460,16 @@ export const Worker: GenService<{
     methodKind: "unary";
     input: typeof VoidSchema;
     output: typeof WorkerMetadataSchema;
+  },
+  /**
+   * What a caller with some identities might call; for the worker's own user, over its control socket.
+   *
+   * @generated from rpc wool.runtime.protobuf.wire.Worker.access
+   */
+  access: {
+    methodKind: "unary";
+    input: typeof AccessRequestSchema;
+    output: typeof AccessReportSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_wire, 0);

@@ -168,7 +168,7 @@ test("merino doctor finds a fleet in order", async () => {
   assert.equal(diagnosis.checks[0].detail, join(leaks.runtimeRoot, "merino"));
   assert.deepEqual(
     diagnosis.workers.map(({ uid: _, ...rest }: { uid: string }) => rest),
-    [{ address, version, reachable: true, refused: null, problem: null, handshake: null }],
+    [{ address, version, reachable: true, refused: null, problem: null, handshake: null, access: null }],
   );
 });
 
@@ -227,4 +227,25 @@ test("merino doctor finds a runtime directory that others can read", async () =>
   assert.equal(checks[0].ok, false);
   assert.match(checks[0].detail, /0700/);
   chmodSync(join(process.env.XDG_RUNTIME_DIR ?? "", "merino"), 0o700);
+});
+
+test("merino doctor --as says what a caller of the network may call of a worker on this host, and why", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const api = "spiffe://farm/api";
+  await using worker = startCommand([
+    ...["worker", fixtures.path("jobs.js"), ...LOCAL],
+    ...["--allow", `*#waitFor=${api}`],
+  ]);
+  await worker.serves();
+
+  const text = await runCommand(["doctor", ...LOCAL, "--as", api]);
+  const json = await runCommand(["doctor", ...LOCAL, "--as", "spiffe://farm/other", "--json"]);
+
+  assert.match(text.stdout, / may call \S+#waitFor: the worker's rule for '\*#waitFor'/);
+  assert.match(text.stdout, / may not call \S+: the worker has rules, and none of them names the routine/);
+  const [diagnosis] = (JSON.parse(json.stdout) as { workers: { access: { permitted: boolean }[] }[] })
+    .workers;
+  assert.ok(diagnosis !== undefined && diagnosis.access.length > 1);
+  assert.ok(diagnosis.access.every(({ permitted }) => !permitted));
 });

@@ -72,7 +72,7 @@ test("the schema reserves the task's retired number", () => {
   );
 });
 
-test("the schema's service has the original's calls and two more", () => {
+test("the schema's service has the original's calls and three more", () => {
   const methods = Worker.methods.map(({ name, methodKind, input, output }) => [
     name,
     methodKind,
@@ -87,5 +87,6 @@ test("the schema's service has the original's calls and two more", () => {
     ["idle", "unary", "Void", "IdleTime"],
     ["session", "bidi_streaming", "Batch", "Batch"],
     ["describe", "unary", "Void", "WorkerMetadata"],
+    ["access", "unary", "AccessRequest", "AccessReport"],
   ]);
 });

@@ -57,6 +57,13 @@ function explainKnownObject(value: object): string | undefined {
   for (const [name, own] of Object.entries({ process, console })) {
     if (value === own) return `it is ${name}, which every process has itself; send what is needed of it`;
   }
+  // Of any copy of the package: only their parts tell.
+  const { trust } = value as {
+    readonly trust?: { readonly current?: unknown; readonly follow?: unknown } | null;
+  };
+  if (typeof trust?.current === "function" && typeof trust.follow === "function") {
+    return "these are credentials, which never leave their process; give them to the pool or the worker as its option 'credentials', or send the paths of their files";
+  }
   const { hasRef, refresh } = value as { readonly hasRef?: unknown; readonly refresh?: unknown };
   if (typeof hasRef === "function" && (typeof refresh === "function" || "_onImmediate" in value)) {
     return "it is a timer, which belongs to this process; send how long to wait";

@@ -6,8 +6,10 @@ import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
 import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
 import type { Encoded } from "../../../../src/codec/encoded.ts";
 import { MAX_DEPTH, PART_THRESHOLD_BYTES } from "../../../../src/codec/format.ts";
+import { WorkerCredentials } from "../../../../src/credentials/worker-credentials.ts";
 import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
+import { createAuthority } from "../../../support/issue-certificate.ts";
 import { assertSame } from "../assert-same.ts";
 import { Money, Point } from "../awkward-classes.ts";
 import { messageOf, receive, references, roundTrip, send } from "../support.ts";
@@ -320,6 +322,17 @@ test("encodeValue sends a signal of another realm or a polyfill as a signal", ()
 
   assert.deepEqual(receive(message, { get: () => arriving }), [arriving]);
   assert.deepEqual(announced, [foreign]);
+});
+
+test("encodeValue refuses credentials, with what to do instead, and quotes none of them", () => {
+  const { ca, cert, key } = createAuthority().issue();
+  const credentials = WorkerCredentials.fromPem({ ca, cert, key });
+
+  const { message, path } = refusal([{ credentials }]);
+
+  assert.equal(path, "args[0].credentials");
+  assert.match(message, /credentials, which never leave their process; give them to the pool or the worker/);
+  assert.ok(!message.includes("BEGIN"));
 });
 
 test("encodeValue refuses a signal where none may be", () => {

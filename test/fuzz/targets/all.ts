@@ -1,5 +1,6 @@
 /** Every target. */
 import type { FuzzTarget } from "../target.ts";
+import { credentials } from "./credentials.ts";
 import { frames, grpcMessages } from "./frames.ts";
 import { dnsAnswers, multicastPackets, registryFiles, serviceMessages, texts } from "./records.ts";
 import { clientSessions, serverSessions } from "./sessions.ts";
@@ -20,4 +21,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   grpcMessages,
   serverSessions,
   clientSessions,
+  credentials,
 ];

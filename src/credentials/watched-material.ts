@@ -30,7 +30,7 @@ import {
 import type { TrustMaterial, TrustPolicy } from "./trust.ts";
 
 /** How often the files are looked at while somebody follows. */
-const LOOK_INTERVAL_MS = 250;
+const LOOK_INTERVAL_MS = 400;
 /** A look that is older does not do for somebody who asks. */
 const LOOK_LASTS_MS = 500;
 /** How long somebody who asks waits for a look: a file system may not answer for ever. */

@@ -91,7 +91,7 @@ test("WatchedMaterial tells followers of each change within half a second, and l
   const following = watched.source.follow((material) => seen.push(material));
   for (let round = 1; round <= 3; round += 1) {
     writeCertificate(watched.folder, root.issue());
-    await watched.clock.advance(250);
+    await watched.clock.advance(400);
     // The look reads files in its own time; whoever asks joins it.
     await watched.now();
     assert.equal(seen.length, round);

@@ -1,12 +1,15 @@
 /**
  * Cuts the bytes of a gRPC stream into messages: a flag byte, a length of four bytes, big-endian, and the
- * message. A message that arrives in one piece is handed out in place, and the bytes that a peer can make it
- * buffer are bounded.
+ * message. A message that arrives in one piece is handed out in place. For others memory is set aside as they arrive,
+ * never more than twice what has come: what a peer claims costs nothing.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 
 /** Length of the prefix of each message. */
 export const GRPC_PREFIX_BYTES = 5;
+
+/** What is set aside at first for a message that has not come whole; longer ones are joined in the end. */
+const FIRST_BLOCK_BYTES = 256 * 1024;
 
 /** Takes one message; its memory is not used again. */
 export type GrpcMessageSink = (bytes: Uint8Array, start: number, end: number) => void;
@@ -17,9 +20,14 @@ export class GrpcMessageReader {
   readonly #sink: GrpcMessageSink;
   readonly #prefix: Buffer = Buffer.alloc(GRPC_PREFIX_BYTES);
   #prefixBytes = 0;
-  /** A message whose end has not come yet. */
-  #partial: Buffer | undefined;
-  #partialBytes = 0;
+  /** Length of the message whose end has not come yet; 0: there is none. */
+  #length = 0;
+  /** The part of it that is being filled, and how far. */
+  #block: Buffer | undefined;
+  #blockBytes = 0;
+  /** The parts before that, which are full. */
+  #full: Buffer[] = [];
+  #fullBytes = 0;
   #tooLong = false;
 
   /** @param maxBytes Longest message taken. */
@@ -30,7 +38,7 @@ export class GrpcMessageReader {
 
   /** Whether the last message has come to its end. */
   get complete(): boolean {
-    return this.#partial === undefined && this.#prefixBytes === 0;
+    return this.#length === 0 && this.#prefixBytes === 0;
   }
 
   /** Whether {@link read} has thrown because a message is longer than the limit. */
@@ -38,9 +46,9 @@ export class GrpcMessageReader {
     return this.#tooLong;
   }
 
-  /** Bytes of a message whose end has not come yet. */
+  /** Bytes set aside for a message whose end has not come yet. */
   get heldBytes(): number {
-    return this.#partial === undefined ? 0 : this.#partialBytes;
+    return this.#fullBytes + (this.#block?.length ?? 0);
   }
 
   /**
@@ -51,8 +59,8 @@ export class GrpcMessageReader {
   read(chunk: Buffer): void {
     let offset = 0;
     while (offset < chunk.length) {
-      if (this.#partial !== undefined) {
-        offset = this.#fill(this.#partial, chunk, offset);
+      if (this.#length > 0) {
+        offset = this.#fill(chunk, offset);
         continue;
       }
       if (this.#prefixBytes === 0 && chunk.length - offset >= GRPC_PREFIX_BYTES) {
@@ -98,17 +106,33 @@ export class GrpcMessageReader {
       this.#sink(this.#prefix, 0, 0);
       return;
     }
-    this.#partial = Buffer.allocUnsafe(length);
-    this.#partialBytes = 0;
+    this.#length = length;
   }
 
-  #fill(partial: Buffer, chunk: Buffer, from: number): number {
-    const copied = chunk.copy(partial, this.#partialBytes, from);
-    this.#partialBytes += copied;
-    if (this.#partialBytes === partial.length) {
-      this.#partial = undefined;
-      this.#sink(partial, 0, partial.length);
+  #fill(chunk: Buffer, from: number): number {
+    this.#block ??= this.#nextBlock();
+    const block = this.#block;
+    const copied = chunk.copy(block, this.#blockBytes, from);
+    this.#blockBytes += copied;
+    if (this.#blockBytes < block.length) return from + copied;
+    this.#block = undefined;
+    this.#blockBytes = 0;
+    if (this.#fullBytes + block.length < this.#length) {
+      this.#full.push(block);
+      this.#fullBytes += block.length;
+      return from + copied;
     }
+    const message = this.#full.length === 0 ? block : Buffer.concat([...this.#full, block], this.#length);
+    this.#length = 0;
+    this.#full = [];
+    this.#fullBytes = 0;
+    this.#sink(message, 0, message.length);
     return from + copied;
+  }
+
+  /** As long as all before it together: so a message is joined of few parts, and no claim is believed far ahead. */
+  #nextBlock(): Buffer {
+    const wanted = Math.max(FIRST_BLOCK_BYTES, this.#fullBytes);
+    return Buffer.allocUnsafe(Math.min(wanted, this.#length - this.#fullBytes));
   }
 }

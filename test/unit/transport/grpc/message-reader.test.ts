@@ -85,3 +85,30 @@ test("GrpcMessageReader refuses a message beyond the limit before it has come, h
 test("GrpcMessageReader refuses a compressed message", () => {
   assert.throws(() => collect(10).reader.read(framed(Buffer.from("x"), 1)), { code: "ERR_MERINO_PROTOCOL" });
 });
+
+test("GrpcMessageReader joins long messages, and sets aside no more than twice what has come, and a little", () => {
+  const content = Buffer.alloc(3 * 1024 * 1024 + 7, "merino ");
+  const stream = Buffer.concat([framed(content), framed(Buffer.from("next"))]);
+  const { reader, messages } = collect(content.length);
+  const CHUNK = 16 * 1024;
+
+  for (let at = 0; at < stream.length; at += CHUNK) {
+    reader.read(stream.subarray(at, at + CHUNK));
+
+    assert.ok(reader.heldBytes <= 2 * (at + CHUNK) + 256 * 1024, `${reader.heldBytes} of ${at + CHUNK}`);
+  }
+
+  assert.equal(reader.heldBytes, 0);
+  assert.ok(messages[0]?.equals(content));
+  assert.deepEqual(messages[1], Buffer.from("next"));
+});
+
+test("GrpcMessageReader sets nothing aside for a claim", () => {
+  const { reader } = collect(16 * 1024 * 1024);
+  const claim = framed(Buffer.alloc(16 * 1024 * 1024)).subarray(0, 5);
+
+  reader.read(claim);
+
+  assert.equal(reader.heldBytes, 0);
+  assert.equal(reader.complete, false);
+});

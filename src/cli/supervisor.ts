@@ -31,6 +31,7 @@ export interface SupervisorOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly channel: ChannelOptions;
+  readonly maxHeldBytes: number | undefined;
   /** Absent: they never end for lack of calls. */
   readonly idleTimeoutMs: number | undefined;
   /** How long calls under way may take once a worker is to end. */
@@ -136,6 +137,7 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
   const { host, port, advertise, insecure } = network;
   return ProcessWorker.factory({
     ...options.channel,
+    ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
     host,
     port: port === 0 ? 0 : port + index,
     modules: options.modules,

@@ -9,6 +9,7 @@ import {
   parseAdvertised,
   resolveNetworkOptions,
 } from "../process/network-options.ts";
+import { LEAST_MESSAGES } from "../session/memory/limits.ts";
 import {
   CHANNEL_OPTION_NAMES,
   type ChannelOptions,
@@ -46,6 +47,7 @@ interface WorkerCommandOptions extends CredentialsOptions {
   readonly extra: Readonly<Record<string, string>>;
   readonly maxConcurrentCalls?: number;
   readonly maxMessageSize?: number;
+  readonly maxHeldBytes?: number;
   readonly keepaliveTime?: number;
   readonly keepaliveTimeout?: number;
   readonly idleTimeout?: number;
@@ -142,6 +144,12 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     )
     .addOption(
       new Option(
+        "--max-held-bytes <bytes>",
+        "what all callers on the network together may make it hold; at least three of the largest messages (default: 512 MiB, or a quarter of its memory)",
+      ).argParser(parseCount),
+    )
+    .addOption(
+      new Option(
         "--keepalive-time <ms>",
         `silence on a network connection after which callers probe it (default: ${DEFAULT_CHANNEL_OPTIONS.keepaliveTime})`,
       ).argParser(parseKeepalive),
@@ -226,6 +234,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             tags: options.tag,
             extra: options.extra,
             channel: channelOptions(options),
+            maxHeldBytes: parseHeldBytes(options),
             idleTimeoutMs: options.idleTimeout,
             graceMs: options.grace,
             accept: options.accept,
@@ -244,6 +253,15 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
 function channelOptions(options: WorkerCommandOptions): ChannelOptions {
   const given = CHANNEL_OPTION_NAMES.map((name) => [name, options[name]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** Refuses a budget in which the largest messages find no room. */
+function parseHeldBytes({ maxHeldBytes, maxMessageSize }: WorkerCommandOptions): number | undefined {
+  const least = LEAST_MESSAGES * (maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize);
+  if (maxHeldBytes === undefined || maxHeldBytes >= least) return maxHeldBytes;
+  throw usageFailure(
+    `--max-held-bytes: ${maxHeldBytes} is less than three of the largest messages (${least}); raise it, or lower --max-message-size`,
+  );
 }
 
 /** Refuses addresses on which the worker cannot listen, before any module is imported. */

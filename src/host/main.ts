@@ -36,7 +36,18 @@ async function stop(): Promise<void> {
 
 async function start(): Promise<void> {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs, cwd } = link.init;
-  const { network, trusted, modules, accept, allow, rules, stopAllow, discoveries = [], service } = link.init;
+  const {
+    network,
+    trusted,
+    maxHeldBytes,
+    modules,
+    accept,
+    allow,
+    rules,
+    stopAllow,
+    discoveries = [],
+    service,
+  } = link.init;
   const trust = trusted === true ? await link.trust : undefined;
   if (cwd !== undefined && cwd !== process.cwd()) process.chdir(cwd);
   if (service !== undefined) leaveEndToParent(link);
@@ -51,6 +62,7 @@ async function start(): Promise<void> {
     entry,
     importTimeoutMs: importTimeoutMs ?? Number.POSITIVE_INFINITY,
     network,
+    maxHeldBytes,
     trust,
     modules,
     accept,

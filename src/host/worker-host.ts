@@ -61,6 +61,8 @@ export interface WorkerHostOptions {
   readonly extra: Readonly<Record<string, string>>;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly channel: ChannelOptions;
+  /** What all callers of the network may make it hold, in bytes. Absent: what the environment says, or its memory. */
+  readonly maxHeldBytes?: number | undefined;
   /**
    * URL of the program's entry module, if it has one. In workers it runs only up to the line that opens the pool;
    * see `modules/module-loader.ts`.
@@ -151,7 +153,7 @@ export class WorkerHost {
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const access = await accessRules(options, loader);
-    processMemory().configure(memoryLimits(channel.maxMessageSize));
+    processMemory().configure(memoryLimits(channel.maxMessageSize, options.maxHeldBytes));
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;
     const nested = new NestedProxies(
@@ -169,6 +171,7 @@ export class WorkerHost {
       network,
       trust: trust && { policy: trust.policy, material: await trust.current() },
       channel,
+      maxHeldBytes: options.maxHeldBytes,
       activity: activity.memory,
       stopPipe: options.stopPipe,
       stopAllow: options.stopAllow ?? [],

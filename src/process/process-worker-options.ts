@@ -7,7 +7,8 @@ import { trustOf } from "../credentials/trust-of.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { type ChannelOptions, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
+import { LEAST_MESSAGES } from "../session/memory/limits.ts";
+import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 import { moduleUrl } from "./launch/module-url.ts";
 import type { WorkerInit } from "./launch/worker-init.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
@@ -39,6 +40,12 @@ export interface ProcessWorkerOptions {
   readonly maxConcurrentCalls?: number;
   /** Largest message the worker accepts, in bytes. Default 100 MiB. */
   readonly maxMessageSize?: number;
+  /**
+   * Bytes that all callers on the network together may make the worker hold: arguments that have not come whole, calls
+   * that wait, answers that nobody reads. At least three times `maxMessageSize`. Default: what the environment variable
+   * `MERINO_MAX_HELD_BYTES` says, or 512 MiB, or a quarter of the memory that it may have if that is less.
+   */
+  readonly maxHeldBytes?: number;
   /** Milliseconds of silence on a network connection after which callers probe it; `Infinity`: never. Default 30 000. */
   readonly keepaliveTime?: number;
   /**
@@ -109,6 +116,7 @@ export interface ResolvedProcessWorkerOptions {
   readonly startTimeoutMs: number | undefined;
   readonly importTimeoutMs: number;
   readonly channel: ChannelOptions;
+  readonly maxHeldBytes: number | undefined;
   /** Undefined: those of its pool. */
   readonly trust: Trust | undefined;
   /** Undefined: it opens no port. */
@@ -127,6 +135,7 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl"
   importTimeout: true,
   maxConcurrentCalls: true,
   maxMessageSize: true,
+  maxHeldBytes: true,
   keepaliveTime: true,
   keepaliveTimeout: true,
   host: true,
@@ -173,6 +182,8 @@ export function resolveProcessWorkerOptions(
   for (const [option, value] of Object.entries({ maxConcurrentCalls, maxMessageSize })) {
     assertInteger(option, value, { least: 1 });
   }
+  const leastHeld = LEAST_MESSAGES * (maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize);
+  assertInteger("maxHeldBytes", options.maxHeldBytes, { least: leastHeld });
   const trust = trustOf(options.credentials);
   if (trust !== undefined) assertPassable(trust);
   return {
@@ -186,6 +197,7 @@ export function resolveProcessWorkerOptions(
       ...resolveKeepalive("keepaliveTime", options),
       ...resolveKeepalive("keepaliveTimeout", options),
     },
+    maxHeldBytes: options.maxHeldBytes,
     trust,
     network: resolveNetwork(options, trust),
     modules: resolveModules(options.modules ?? []),

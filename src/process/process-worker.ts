@@ -107,6 +107,7 @@ export class ProcessWorker implements Worker {
         options: resolved.channel,
         trusted: (resolved.trust ?? context.trust) !== undefined,
         network: resolved.network,
+        maxHeldBytes: resolved.maxHeldBytes,
         modules: resolved.modules,
         accept: resolved.accept,
         ...resolved.access,

@@ -11,6 +11,8 @@ export interface ListenerInit {
   readonly controlPath: string;
   readonly channel: ChannelOptions;
   readonly maxBatchBytes: number;
+  /** What all callers of the network may make the process hold. */
+  readonly maxHeldBytes?: number | undefined;
   /** Absent: callers connect in plain text. */
   readonly trust?: TrustData | undefined;
   /** See `worker/activity.ts`. */

@@ -74,13 +74,14 @@ function stop(graceSeconds: number): void {
 }
 
 async function serve(): Promise<GrpcListener> {
-  const { host, port, controlPath, channel, maxBatchBytes, trust, stopAllow, activity } = init;
+  const { host, port, controlPath, channel, maxBatchBytes, trust, stopAllow, maxHeldBytes, activity } = init;
   return listenGrpc({
     host,
     port,
     controlPath,
     channel,
     maxBatchBytes,
+    maxHeldBytes,
     trust,
     stopAllow,
     handlers: {

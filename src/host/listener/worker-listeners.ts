@@ -30,6 +30,8 @@ export interface WorkerListenersOptions {
   readonly trust: TrustData | undefined;
   /** The worker's transport settings; what is absent keeps its default. */
   readonly channel: ChannelOptions;
+  /** What all callers of the network may make it hold, in bytes. */
+  readonly maxHeldBytes?: number | undefined;
   /** The memory of the worker's activity; see `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
   /** Where requests to stop are written; see `messages.ts`. Absent: `stop` is called. */
@@ -120,7 +122,19 @@ interface OpenNetwork {
 }
 
 async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork | undefined> {
-  const { network, socketPath, trust, channel, activity, stopPipe, stopAllow, serve, access, stop } = options;
+  const {
+    network,
+    socketPath,
+    trust,
+    channel,
+    maxHeldBytes,
+    activity,
+    stopPipe,
+    stopAllow,
+    serve,
+    access,
+    stop,
+  } = options;
   if (network === undefined) return undefined;
   const advertised = advertisedEndpoint(network); // before anything is opened
   const controlPath = controlSocketPath(socketPath);
@@ -132,6 +146,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
       controlPath,
       channel,
       maxBatchBytes: DEFAULT_LIMITS.maxBatch,
+      maxHeldBytes,
       trust,
       activity,
       stopPipe,

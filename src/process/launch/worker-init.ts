@@ -26,6 +26,8 @@ export interface WorkerInit {
   readonly importTimeoutMs: number | null;
   /** Transport settings to advertise; what is absent keeps its default. */
   readonly options: ChannelOptions;
+  /** What all callers of the network may make it hold, in bytes. */
+  readonly maxHeldBytes?: number | undefined;
   /** Whether its credentials come over the channel, before it may do anything. */
   readonly trusted?: boolean | undefined;
   /** Absent: it opens no port. */

@@ -12,7 +12,7 @@ const USUAL_BYTES = 512 * 1024 * 1024;
 /** The part of the memory that peers may fill. */
 const MEMORY_SHARE = 1 / 4;
 /** So many of the largest messages fit, however little memory there is. */
-const LEAST_MESSAGES = 3;
+export const LEAST_MESSAGES = 3;
 
 /** Environment variable with the limit in bytes, for programs and workers alike. */
 const MAX_HELD_BYTES_VARIABLE = "MERINO_MAX_HELD_BYTES";
@@ -39,13 +39,15 @@ export interface MemoryFigures {
  * The limits of this process.
  *
  * @param maxMessage The largest message that it takes, in bytes.
+ * @param allowedBytes What its owner allows, if that is said by an option and not by the environment.
  */
 export function memoryLimits(
   maxMessage: number = DEFAULT_CHANNEL_OPTIONS.maxMessageSize,
+  allowedBytes?: number,
   figures: MemoryFigures = ownMemory(),
 ): MemoryLimits {
   const usual = Math.min(USUAL_BYTES, figures.availableBytes * MEMORY_SHARE);
-  const limit = Math.max(figures.allowedBytes ?? usual, LEAST_MESSAGES * maxMessage);
+  const limit = Math.max(allowedBytes ?? figures.allowedBytes ?? usual, LEAST_MESSAGES * maxMessage);
   return { limitBytes: limit, objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)) };
 }
 

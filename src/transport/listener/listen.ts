@@ -55,6 +55,8 @@ export interface GrpcListenOptions {
   readonly controlPath: string;
   /** The worker's transport settings; what is absent keeps its default. */
   readonly channel: ChannelOptions;
+  /** What all callers of the network may make the process hold, in bytes. Absent: see `memoryLimits`. */
+  readonly maxHeldBytes?: number | undefined;
   /** Largest batch of frames on a session, in bytes. */
   readonly maxBatchBytes: number;
   /** With which callers of the network and this side prove who they are. Absent: connections are in plain text. */
@@ -189,9 +191,9 @@ function serverOptions(
  * What callers may make this thread hold: unfinished messages, and what the serving thread is too busy to take. It comes
  * on top of what they make that thread hold, and is a part of it.
  */
-function listenerMemory({ channel }: GrpcListenOptions): MemoryBudget {
+function listenerMemory({ channel, maxHeldBytes }: GrpcListenOptions): MemoryBudget {
   const largest = (channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize) + ENVELOPE_BYTES;
-  const { limitBytes } = memoryLimits(largest);
+  const { limitBytes } = memoryLimits(largest, maxHeldBytes);
   return new MemoryBudget({
     limitBytes: Math.max(limitBytes * LISTENER_SHARE, 2 * largest),
     objectWeight: 1,

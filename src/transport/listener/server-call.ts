@@ -55,7 +55,7 @@ export interface CallOwner {
   readonly memory: MemoryBudget;
   /** The caller has sent its first message. */
   greeted(): void;
-  /** Called exactly once. `wasted`: it had no message, or its caller has taken it back. */
+  /** Called exactly once. `wasted`: it had no message, or its caller has taken it back before it was answered at all. */
   closed(wasted: boolean): void;
 }
 
@@ -253,7 +253,10 @@ export class ServerCall implements MemoryHolder {
     this.#memory?.close();
     const events = this.#events;
     this.#owner.closed(
-      events === undefined || (this.#stream.aborted && this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR),
+      events === undefined ||
+        (!this.#stream.headersSent &&
+          this.#stream.aborted &&
+          this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR),
     );
     this.#events = undefined;
     events?.closed();

@@ -9,6 +9,7 @@ test("resolveProcessWorkerOptions fills in defaults", () => {
     startTimeoutMs: undefined,
     importTimeoutMs: 30_000,
     channel: {},
+    maxHeldBytes: undefined,
     network: undefined,
     modules: [],
     accept: undefined,
@@ -28,6 +29,7 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     importTimeout: 6,
     maxConcurrentCalls: 7,
     maxMessageSize: 8,
+    maxHeldBytes: 24,
     host: "[::1]",
     port: 9,
     advertise: "worker.internal",
@@ -45,6 +47,7 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     startTimeoutMs: 5,
     importTimeoutMs: 6,
     channel: { maxConcurrentCalls: 7, maxMessageSize: 8 },
+    maxHeldBytes: 24,
     network: { host: "::1", port: 9, advertise: "worker.internal", insecure: false },
     modules: ["file:///srv/jobs.js"],
     accept: "file:///srv/accept.js",
@@ -101,6 +104,8 @@ const REFUSED: readonly (readonly [string, unknown])[] = [
   ["maxConcurrentCalls", 1.5],
   ["maxConcurrentCalls", null],
   ["maxMessageSize", -1],
+  ["maxHeldBytes", 1_000],
+  ["maxHeldBytes", Number.POSITIVE_INFINITY],
 ];
 
 for (const [option, value] of REFUSED) {

@@ -154,7 +154,7 @@ test("MemoryBudget counts the connections of a peer together, also one that come
 
 test("the limits of a process follow its memory, and leave room for three of its largest messages", () => {
   const limits = (availableBytes: number, heapBytes: number, maxMessage?: number, allowedBytes?: number) => {
-    const found = memoryLimits(maxMessage, { availableBytes, heapBytes, allowedBytes });
+    const found = memoryLimits(maxMessage, undefined, { availableBytes, heapBytes, allowedBytes });
     return [found.limitBytes / MIB, found.objectWeight];
   };
 

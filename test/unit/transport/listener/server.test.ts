@@ -415,6 +415,25 @@ test("GrpcServer ends the connection of a caller that begins calls for nothing i
   assert.match(String(again.goAway), /begun too many calls/);
 });
 
+test("GrpcServer does not count calls for nothing that were answered before their caller took them back", async () => {
+  await using _leaks = leakCheck();
+  await using fixture = await serve();
+  await using client = await rawSession(fixture.address);
+  await once(client.session, "remoteSettings");
+
+  for (let call = 0; call < 40; call++) {
+    const { stream } = client.request();
+    stream.write(message(Buffer.alloc(1)));
+    await once(stream, "response");
+    stream.close(8); // CANCEL
+    await once(stream, "close");
+  }
+  const { stream, over } = client.request();
+  stream.end(message(Buffer.alloc(1)));
+
+  assert.equal((await over)["grpc-status"], "0");
+});
+
 test("GrpcServer lets calls under way end when it closes, and cuts them off when their time is over", async () => {
   await using _leaks = leakCheck();
   for (const graceMs of [60_000, 100]) {

@@ -124,7 +124,8 @@ export class ValueReader extends Decoding {
       if (length === 2) {
         if (this.#isHoleAt(this.position)) {
           array.length = 1;
-          this.#readHoles(array, 1, 2);
+          this.#readHoles(1, 2);
+          array.length = 2;
         } else {
           array[1] = this.readValue();
         }
@@ -136,7 +137,8 @@ export class ValueReader extends Decoding {
 
   #withHole(first: unknown): unknown[] {
     const array = [first];
-    this.#readHoles(array, 1, 2);
+    this.#readHoles(1, 2);
+    array.length = 2;
     return array;
   }
 
@@ -153,17 +155,30 @@ export class ValueReader extends Decoding {
     const array: unknown[] = [];
     this.objects?.push(array);
     if (++this.depth > this.maxDepth) this.enter();
+    let isSparse = false;
     for (let index = 0; index < length; index++) {
-      const holes = this.#readHoles(array, index, length);
-      if (holes === 0) array[index] = this.readValue();
-      else index += holes - 1;
+      const holes = this.#readHoles(index, length);
+      if (holes === 0) {
+        array[index] = this.readValue();
+        continue;
+      }
+      index += holes - 1;
+      if (holes > SMALL_GAP && !isSparse) {
+        // An element at the far end makes the array a sparse one, whose memory does not depend on its length. Once: to
+        // take it away again takes as long as there are elements.
+        array[0xffff_fffe] = undefined;
+        array.length = index + 1;
+        isSparse = true;
+      }
     }
+    // Holes at the end.
+    if (array.length !== length) array.length = length;
     this.depth--;
     return array;
   }
 
   /** Skips a run of holes, if one comes next. @returns Its length. */
-  #readHoles(array: unknown[], index: number, length: number): number {
+  #readHoles(index: number, length: number): number {
     const at = this.position;
     const token = this.bytes[at] as number;
     if (token < 0xd4 || token > 0xd6 || this.bytes[at + 1] !== Extension.HOLES || at + 1 >= this.end)
@@ -173,9 +188,6 @@ export class ValueReader extends Decoding {
     this.position++;
     const holes = this.readNumberOf(size);
     if (holes === 0 || index + holes > length) this.fail("an array has more holes than elements");
-    // An element at the far end makes the array a sparse one, whose memory does not depend on its length.
-    if (holes > SMALL_GAP) array[0xffff_fffe] = undefined;
-    array.length = index + holes;
     return holes;
   }
 

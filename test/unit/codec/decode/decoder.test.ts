@@ -278,3 +278,32 @@ test("decodeValue says of a class that it does not know what a short name may co
     );
   }
 });
+
+test("an array of many gaps is read in time in proportion to its length, whatever else the payload has", {
+  timeout: 30_000,
+}, () => {
+  // Long enough a text pays for everything else; with a square of the gaps it would be a minute.
+  const GAPS = 60_000;
+  const gap = Buffer.from("d40828c0", "hex"); // 40 holes, then null
+  const text = Buffer.alloc(8_000_005, "a");
+  text[0] = 0xdb;
+  text.writeUInt32BE(8_000_000, 1);
+  const head = Buffer.from([0xdd, 0, 0, 0, 0]);
+  head.writeUInt32BE(41 * GAPS, 1);
+  const bytes = Buffer.concat([
+    Buffer.from("0892", "hex"),
+    text,
+    head,
+    ...Array.from({ length: GAPS }, () => gap),
+  ]);
+
+  const [, array] = decodeValue({ bytes, start: 0, end: bytes.length, parts: [] }, { references }) as [
+    string,
+    readonly unknown[],
+  ];
+
+  assert.equal(array.length, 41 * GAPS);
+  assert.equal(array[40], null);
+  assert.equal(41 in array, false);
+  assert.equal(Object.keys(array).length, GAPS);
+});

@@ -15,7 +15,6 @@ const USAGES = {
  * Checks what can be known before there is material.
  *
  * @throws {@link InvalidOptionError} if a worker without mutual TLS is to judge callers, who present nothing there.
- * @internal for workers, which ask at their start
  */
 export function assertEffective({ policy, judge }: Pick<Trust, "policy" | "judge">, side: Side): void {
   if (side === "caller" || policy.mutual || (policy.peers === undefined && judge === undefined)) return;
@@ -29,7 +28,6 @@ export function assertEffective({ policy, judge }: Pick<Trust, "policy" | "judge
  * Checks material that a side is about to use.
  *
  * @throws {@link CredentialsError} if there is no certificate where one has to be presented, or it is not for this side.
- * @internal for workers and pools, which ask at their start
  */
 export function assertUsable(material: TrustMaterial, policy: TrustPolicy, side: Side): void {
   if (side === "caller" && !policy.mutual) return;

@@ -4,6 +4,7 @@ import { resolveAllowedPeers } from "../credentials/allowed-peers.ts";
 import { assertPassable } from "../credentials/renewable-material.ts";
 import type { Trust } from "../credentials/trust.ts";
 import { trustOf } from "../credentials/trust-of.ts";
+import { assertEffective } from "../credentials/uses.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
@@ -224,6 +225,7 @@ function resolveNetwork(options: ProcessWorkerOptions, trust: Trust | undefined)
   const { host, port, advertise, insecure } = options;
   if (host !== undefined) {
     const trusted = trust !== undefined;
+    if (trusted) assertEffective(trust, "worker");
     return resolveNetworkOptions({ host, port: port ?? 0, advertise, insecure }, { trusted });
   }
   for (const [option, value] of Object.entries({ port, advertise, insecure })) {

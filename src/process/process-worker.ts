@@ -5,6 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Trust, TrustMaterial } from "../credentials/trust.ts";
+import { assertUsable } from "../credentials/uses.ts";
+import { CredentialsError } from "../errors/credentials-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -235,7 +237,7 @@ export class ProcessWorker implements Worker {
 
   async #launchChild(): Promise<void> {
     try {
-      const [prepared, material] = await Promise.all([prepareWorker(this.#launch), this.#trust?.current()]);
+      const [prepared, material] = await Promise.all([prepareWorker(this.#launch), this.#usableMaterial()]);
       // Stopped, or out of time, meanwhile.
       if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
       this.#adopt(prepared);
@@ -252,6 +254,14 @@ export class ProcessWorker implements Worker {
       gone: (exit) => this.#gone(exit),
       unstarted: (error) => this.#unstarted(error),
     });
+  }
+
+  /** @throws {@link CredentialsError} if the worker could not use its credentials. */
+  async #usableMaterial(): Promise<TrustMaterial | undefined> {
+    const material = await this.#trust?.current();
+    if (material === undefined || this.#trust === undefined) return undefined;
+    if (this.#launch.init.network !== undefined) assertUsable(material, this.#trust.policy, "worker");
+    return material;
   }
 
   /** Over the channel alone: what is in an environment or an argument, others of this host can read. */
@@ -283,7 +293,8 @@ export class ProcessWorker implements Worker {
   }
 
   #unstarted(error: unknown): void {
-    this.#startFailure ??= `its process ${explainSpawnError(error)}`;
+    this.#startFailure ??=
+      error instanceof CredentialsError ? error.message : `its process ${explainSpawnError(error)}`;
     this.#gone(NEVER_STARTED);
   }
 

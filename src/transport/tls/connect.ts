@@ -7,6 +7,7 @@ import { isIP } from "node:net";
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
 import { judgeWorker } from "../../credentials/peer-judgement.ts";
 import type { Trust } from "../../credentials/trust.ts";
+import { assertUsable } from "../../credentials/uses.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
@@ -34,6 +35,7 @@ export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket>
   const { host, port, trust, timeoutMs } = options;
   const endMs = deadlines.now() + timeoutMs;
   const material = await trust.current();
+  assertUsable(material, trust.policy, "caller");
   const { mutual } = trust.policy;
   const how: ConnectionOptions = {
     host,

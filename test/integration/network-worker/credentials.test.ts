@@ -67,6 +67,18 @@ test("a worker with credentials serves callers of its authority, streams and lar
   assert.ok(bytes.equals(echoed as Buffer));
 });
 
+test("a worker whose credentials cannot be used does not start, and says why", async () => {
+  const { cert, key } = farm.issue({ dns: ["localhost"], usages: ["client"] });
+  const forClients = WorkerCredentials.fromPem({ ca: farm.ca, cert, key });
+  const callersOnly = WorkerCredentials.fromPem({ ca: farm.ca, mutual: false, peers: ["spiffe://farm/*"] });
+
+  await assert.rejects(startNetworkWorker({ credentials: forClients }), /may not be used by a worker/);
+  await assert.rejects(startNetworkWorker({ credentials: callersOnly }), {
+    code: "ERR_MERINO_INVALID_OPTION",
+    option: "peers",
+  });
+});
+
 test("a pool takes workers with credentials only if it has some, and says which is missing", async () => {
   await using _leaks = leakCheck();
   await using worker = await startNetworkWorker({ credentials: credentialsOf(thumbs, IDENTITY) });

@@ -59,7 +59,6 @@ const OF_CALLERS: Readonly<Record<string, HandshakeReason | undefined>> = {
   "not yet valid": "certificate-refused",
   "self-signed": "certificate-refused",
   "for clients only": undefined,
-  "for servers only": "certificate-refused",
 };
 
 async function reasonOf(call: Promise<void>): Promise<HandshakeReason | string | undefined> {
@@ -146,6 +145,17 @@ for (const mutual of [true, false]) {
     });
   });
 }
+
+test("a caller does not try with a certificate that is for servers only", async () => {
+  const material = materialOf(certificate("right"), farm.ca);
+  await using worker = await serveTls({ policy: { mutual: true }, material });
+  const trust = trustOfMaterial(materialOf(certificate("for servers only"), farm.ca));
+
+  await assert.rejects(callOnce(worker.address, { trust }), {
+    code: "ERR_MERINO_CREDENTIALS",
+    reason: "usage",
+  });
+});
 
 test("a caller expects the name in the record, and not the host that it dials", async () => {
   const material = materialOf(certificate("of another name"), farm.ca);

@@ -51,8 +51,8 @@ export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";
 
 // Credentials: docs/credentials.md
 
-export type { AllowedPeers } from "./credentials/allowed-peers.ts";
-export type { Peer } from "./credentials/peer.ts";
+export type { AllowedPeers } from "./credentials/peers/allowed-peers.ts";
+export type { Peer } from "./credentials/peers/peer.ts";
 export type { Trust, TrustData, TrustMaterial, TrustPolicy } from "./credentials/trust.ts";
 export { WorkerCredentials } from "./credentials/worker-credentials.ts";
 export type {

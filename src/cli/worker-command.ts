@@ -1,6 +1,6 @@
 /** `merino worker`: the options of a network worker on the command line. `supervisor.ts` runs the workers. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { resolveAllowedPeers } from "../credentials/allowed-peers.ts";
+import { resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
 import {

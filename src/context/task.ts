@@ -2,7 +2,7 @@
  * The task as its own routine sees it, and as the calls nested in it see it. Types only; on a worker, what is behind
  * them is `worker/incoming-task.ts`.
  */
-import type { Peer } from "../credentials/peer.ts";
+import type { Peer } from "../credentials/peers/peer.ts";
 
 /** One link of the chain of tasks that led to a task. */
 export interface TaskCaller {

@@ -2,10 +2,10 @@
 import { assertBoolean, assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { CredentialsError } from "../errors/credentials-error.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { canonicalIdentity } from "./identities.ts";
-import { identityMatcher } from "./identity-pattern.ts";
-import type { GivenMaterial } from "./material.ts";
-import type { ProviderTimes } from "./provided-material.ts";
+import type { GivenMaterial } from "./material/material.ts";
+import type { ProviderTimes } from "./material/provided-material.ts";
+import { canonicalIdentity } from "./peers/identities.ts";
+import { identityMatcher } from "./peers/identity-pattern.ts";
 import type { TrustPolicy } from "./trust.ts";
 
 /** Judges the other side by its identities. It has to return `true`; whatever else it returns or throws refuses. */

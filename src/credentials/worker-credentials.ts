@@ -1,14 +1,14 @@
 /** What a side of a connection proves itself with, and by what it judges the other, as users make it. */
 import { inspect } from "node:util";
 import { assertFunction } from "../errors/check-options.ts";
-import { readFilesNow, resolvePaths, sourcesOf } from "./credential-files.ts";
-import { checkMaterial, type GivenMaterial, type MaterialSources } from "./material.ts";
-import { type MaterialSource, nextTrustKey } from "./material-source.ts";
-import { judgeSafely } from "./peer-judge.ts";
-import { ProvidedMaterial } from "./provided-material.ts";
-import { renewableMaterial } from "./renewable-material.ts";
+import { readFilesNow, resolvePaths, sourcesOf } from "./material/credential-files.ts";
+import { checkMaterial, type GivenMaterial, type MaterialSources } from "./material/material.ts";
+import { type MaterialSource, nextTrustKey } from "./material/material-source.ts";
+import { ProvidedMaterial } from "./material/provided-material.ts";
+import { renewableMaterial } from "./material/renewable-material.ts";
+import { WatchedMaterial } from "./material/watched-material.ts";
+import { judgeSafely } from "./peers/peer-judge.ts";
 import type { Trust } from "./trust.ts";
-import { WatchedMaterial } from "./watched-material.ts";
 import {
   assertProvided,
   type CredentialsFiles,

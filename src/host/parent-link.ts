@@ -3,7 +3,7 @@
  * sends its reports, and ends the worker with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
-import { type RenewableTrust, receiveTrust } from "../credentials/renewable-material.ts";
+import { type RenewableTrust, receiveTrust } from "../credentials/material/renewable-material.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";

@@ -5,7 +5,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { poolOf } from "../client/membership/pool-label.ts";
-import { type Peer, UNKNOWN_PEER } from "../credentials/peer.ts";
+import { type Peer, UNKNOWN_PEER } from "../credentials/peers/peer.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { chooseCopy } from "../identity/copies.ts";

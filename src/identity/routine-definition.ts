@@ -1,6 +1,6 @@
 /** The definition of a routine: its identity, its body and where it was declared. Data only. */
 
-import type { Allowance } from "../credentials/allowed-peers.ts";
+import type { Allowance } from "../credentials/peers/allowed-peers.ts";
 import type { Declaration } from "./declaration.ts";
 
 /** How a routine's body answers: once, or with a stream of values. */

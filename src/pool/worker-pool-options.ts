@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
-import { assertPassable } from "../credentials/renewable-material.ts";
+import { assertPassable } from "../credentials/material/renewable-material.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";

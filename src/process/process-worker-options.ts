@@ -1,7 +1,7 @@
 /** Options of worker processes, as users write them, and as they are after checking. */
 
-import { resolveAllowedPeers } from "../credentials/allowed-peers.ts";
-import { assertPassable } from "../credentials/renewable-material.ts";
+import { assertPassable } from "../credentials/material/renewable-material.ts";
+import { resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import type { Trust } from "../credentials/trust.ts";
 import { trustOf } from "../credentials/trust-of.ts";
 import { assertEffective } from "../credentials/uses.ts";

@@ -1,7 +1,7 @@
 /** The types that make a routine keep the call signature of the function it was made from. */
 
 import type { CallOptions } from "../context/dispatcher.ts";
-import type { AllowedPeers } from "../credentials/allowed-peers.ts";
+import type { AllowedPeers } from "../credentials/peers/allowed-peers.ts";
 
 /** Any function that can become a routine. */
 export type RoutineBody = (...parameters: never[]) => unknown;

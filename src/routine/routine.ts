@@ -3,7 +3,7 @@
  * its identity and hands calls to the dispatcher in scope; it carries nothing itself.
  */
 
-import { type Allowance, resolveAllowedPeers } from "../credentials/allowed-peers.ts";
+import { type Allowance, resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import { assertBoolean, assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";

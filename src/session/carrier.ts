@@ -2,7 +2,7 @@
  * What a session needs of a transport: it moves batches of frames between two peers. A carrier keeps
  * order, delivers whole batches, and knows nothing of their content.
  */
-import type { Peer } from "../credentials/peer.ts";
+import type { Peer } from "../credentials/peers/peer.ts";
 
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
 export const CARRIER_HEADROOM = 4;

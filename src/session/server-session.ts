@@ -2,7 +2,7 @@
  * The server half of the protocol: gives each task to an acceptor, each later frame to the stream the
  * acceptor made of it, and sees to it that every stream ends in exactly one terminal frame.
  */
-import { LOCAL_PEER, type Peer, UNKNOWN_PEER } from "../credentials/peer.ts";
+import { LOCAL_PEER, type Peer, UNKNOWN_PEER } from "../credentials/peers/peer.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { Feature } from "../wire/features.ts";

@@ -6,7 +6,7 @@
 
 import { inspect } from "node:util";
 import type { TaskCaller } from "../context/task.ts";
-import type { Peer } from "../credentials/peer.ts";
+import type { Peer } from "../credentials/peers/peer.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import { createThrottle } from "../internal/time/throttle.ts";
 import { warn } from "../internal/warn.ts";

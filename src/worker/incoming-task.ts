@@ -12,7 +12,7 @@ import type { References, SignalSource } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
-import type { Peer } from "../credentials/peer.ts";
+import type { Peer } from "../credentials/peers/peer.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";

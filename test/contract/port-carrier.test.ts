@@ -1,6 +1,6 @@
 /** PortCarrier keeps the carrier contract. */
 import { MessageChannel } from "node:worker_threads";
-import { LOCAL_PEER } from "../../src/credentials/peer.ts";
+import { LOCAL_PEER } from "../../src/credentials/peers/peer.ts";
 import { createPortMemory, PortCarrier } from "../../src/transport/listener/port-carrier.ts";
 import { carrierContract } from "./carrier.ts";
 

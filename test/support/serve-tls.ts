@@ -1,6 +1,6 @@
 /** The gRPC server of a worker in the test's own process, with credentials, and connections to it. */
 import { rmSync } from "node:fs";
-import { identitiesOf } from "../../src/credentials/identities.ts";
+import { identitiesOf } from "../../src/credentials/peers/identities.ts";
 import type { Trust, TrustData, TrustMaterial, TrustPolicy } from "../../src/credentials/trust.ts";
 import { parseGrpcAddress } from "../../src/transport/grpc/address.ts";
 import { GrpcChannel } from "../../src/transport/grpc/channel.ts";

@@ -1,7 +1,7 @@
 /** `merino certs`: an authority and certificates for trying things out, as words on the command line. `issue.ts` makes them. */
 import { isIP } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { isDnsName } from "../../credentials/identities.ts";
+import { isDnsName } from "../../credentials/peers/identities.ts";
 import type { Terminal } from "../terminal.ts";
 import type { AuthorityOptions, IssueOptions } from "./issue.ts";
 

@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate 
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import path from "node:path";
-import { isDnsName } from "../../credentials/identities.ts";
+import { isDnsName } from "../../credentials/peers/identities.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
 import { CommandFailure, ExitCode, usageFailure } from "../terminal.ts";

@@ -1,6 +1,6 @@
 /** The messages between the main thread of a worker and its listener thread. Types only. */
 import type { MessagePort } from "node:worker_threads";
-import type { Peer } from "../../credentials/peer.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 

@@ -7,8 +7,8 @@
 import { lookup } from "node:dns/promises";
 import { chmodSync } from "node:fs";
 import { isIP } from "node:net";
-import { resolveAllowedPeers } from "../../credentials/allowed-peers.ts";
-import type { Peer } from "../../credentials/peer.ts";
+import { resolveAllowedPeers } from "../../credentials/peers/allowed-peers.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";

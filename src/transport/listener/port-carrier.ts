@@ -3,7 +3,7 @@
  * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { Peer } from "../../credentials/peer.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
 
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */

@@ -4,7 +4,7 @@
  * compression, and takes no message beyond the limit of its method.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Peer } from "../../credentials/peer.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { MemoryBudget } from "../../session/memory/memory-budget.ts";

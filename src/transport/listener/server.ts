@@ -3,7 +3,7 @@
  * `server-connection.ts`.
  */
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { LOCAL_PEER, UNKNOWN_PEER } from "../../credentials/peer.ts";
+import { LOCAL_PEER, UNKNOWN_PEER } from "../../credentials/peers/peer.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";

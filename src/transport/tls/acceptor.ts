@@ -5,8 +5,8 @@
  */
 import type { Socket } from "node:net";
 import type { Server, TLSSocket } from "node:tls";
-import { identitiesOf } from "../../credentials/identities.ts";
-import { isAccepted } from "../../credentials/peer-judgement.ts";
+import { identitiesOf } from "../../credentials/peers/identities.ts";
+import { isAccepted } from "../../credentials/peers/peer-judgement.ts";
 import type { TrustMaterial, TrustPolicy } from "../../credentials/trust.ts";
 import type { HandshakeReason } from "../../errors/handshake-error.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";

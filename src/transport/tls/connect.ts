@@ -5,7 +5,7 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
-import { judgeWorker } from "../../credentials/peer-judgement.ts";
+import { judgeWorker } from "../../credentials/peers/peer-judgement.ts";
 import type { Trust } from "../../credentials/trust.ts";
 import { assertUsable } from "../../credentials/uses.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";

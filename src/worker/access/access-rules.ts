@@ -3,8 +3,12 @@
  * to name the routine; and the routine's own `allow`. They are asked for callers of the network only: whoever is behind
  * the worker's socket is its own user. They see the routine and the caller, and never the arguments.
  */
-import { type Allowance, type AllowedPeers, resolveAllowedPeers } from "../../credentials/allowed-peers.ts";
-import type { Peer } from "../../credentials/peer.ts";
+import {
+  type Allowance,
+  type AllowedPeers,
+  resolveAllowedPeers,
+} from "../../credentials/peers/allowed-peers.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { Nack } from "../../wire/frames.ts";

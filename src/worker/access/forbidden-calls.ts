@@ -3,7 +3,7 @@
  * routine once a second at most. Without a subscriber it does nothing.
  */
 import { channel } from "node:diagnostics_channel";
-import type { Peer } from "../../credentials/peer.ts";
+import type { Peer } from "../../credentials/peers/peer.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 
 /** A call that was forbidden, as subscribers of the channel `merino:call:forbidden` get it. */

@@ -1,7 +1,8 @@
 /** Names in certificates as Node writes them, patterns of names as people do, and PEM. */
-import { identitiesOfPeer, kindOfIdentity } from "../../../src/credentials/identities.ts";
-import { identityMatcher } from "../../../src/credentials/identity-pattern.ts";
-import { parseCertificates, parsePrivateKey } from "../../../src/credentials/pem.ts";
+
+import { parseCertificates, parsePrivateKey } from "../../../src/credentials/material/pem.ts";
+import { identitiesOfPeer, kindOfIdentity } from "../../../src/credentials/peers/identities.ts";
+import { identityMatcher } from "../../../src/credentials/peers/identity-pattern.ts";
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import { expectCodes, type FuzzTarget } from "../target.ts";

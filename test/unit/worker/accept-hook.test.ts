@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LOCAL_PEER } from "../../../src/credentials/peer.ts";
+import { LOCAL_PEER } from "../../../src/credentials/peers/peer.ts";
 import { createDeferred, type Deferred } from "../../../src/internal/deferred.ts";
 import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import type { AcceptHook, AcceptTask } from "../../../src/worker/accept-hook.ts";

@@ -10,7 +10,7 @@ import { Membership } from "../../../../src/client/membership/membership.ts";
 import { Extension, HEADER_PLAIN } from "../../../../src/codec/format.ts";
 import type { CallOptions } from "../../../../src/context/dispatcher.ts";
 import type { RunningTask } from "../../../../src/context/task.ts";
-import { LOCAL_PEER } from "../../../../src/credentials/peer.ts";
+import { LOCAL_PEER } from "../../../../src/credentials/peers/peer.ts";
 import { isMerinoError } from "../../../../src/errors/merino-error.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";

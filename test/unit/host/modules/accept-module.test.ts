@@ -1,7 +1,7 @@
 /** Which modules give a backpressure hook, in which form, and which are refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LOCAL_PEER } from "../../../../src/credentials/peer.ts";
+import { LOCAL_PEER } from "../../../../src/credentials/peers/peer.ts";
 import { InvalidOptionError } from "../../../../src/errors/invalid-option-error.ts";
 import { loadAcceptHook } from "../../../../src/host/modules/accept-module.ts";
 import { createModuleLoader } from "../../../../src/host/modules/module-loader.ts";

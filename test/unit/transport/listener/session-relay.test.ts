@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
-import { UNKNOWN_PEER } from "../../../../src/credentials/peer.ts";
+import { UNKNOWN_PEER } from "../../../../src/credentials/peers/peer.ts";
 import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
 import type { CallStatus } from "../../../../src/transport/listener/server-call.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
-import { type AllowedPeers, resolveAllowedPeers } from "../../../../src/credentials/allowed-peers.ts";
-import { LOCAL_PEER, type Peer, UNKNOWN_PEER } from "../../../../src/credentials/peer.ts";
+import { type AllowedPeers, resolveAllowedPeers } from "../../../../src/credentials/peers/allowed-peers.ts";
+import { LOCAL_PEER, type Peer, UNKNOWN_PEER } from "../../../../src/credentials/peers/peer.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { type AccessRule, AccessRules } from "../../../../src/worker/access/access-rules.ts";
 import { declaredRoutine } from "../../../support/declared-routine.ts";

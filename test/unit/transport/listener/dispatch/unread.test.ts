@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
-import { UNKNOWN_PEER } from "../../../../../src/credentials/peer.ts";
+import { UNKNOWN_PEER } from "../../../../../src/credentials/peers/peer.ts";
 import { MemoryBudget } from "../../../../../src/session/memory/memory-budget.ts";
 import { relayDispatch } from "../../../../../src/transport/listener/dispatch/stream.ts";
 import { createPortMemory, PortCarrier } from "../../../../../src/transport/listener/port-carrier.ts";

@@ -3,16 +3,16 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import type { TrustMaterial } from "../../../src/credentials/trust.ts";
-import { WatchedMaterial } from "../../../src/credentials/watched-material.ts";
-import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
+import { WatchedMaterial } from "../../../../src/credentials/material/watched-material.ts";
+import type { TrustMaterial } from "../../../../src/credentials/trust.ts";
+import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import {
   createAuthority,
   type IssuedCertificate,
   writeCertificate,
-} from "../../support/issue-certificate.ts";
-import { type FakeClock, useFakeClock } from "../../support/use-fake-clock.ts";
-import { useWarnings } from "../../support/use-warnings.ts";
+} from "../../../support/issue-certificate.ts";
+import { type FakeClock, useFakeClock } from "../../../support/use-fake-clock.ts";
+import { useWarnings } from "../../../support/use-warnings.ts";
 
 const root = createAuthority();
 

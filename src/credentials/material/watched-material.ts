@@ -5,11 +5,12 @@
  * The files are looked at by their state rather than by `fs.watch`, which sees neither changes behind symbolic links,
  * as Kubernetes makes them, nor those on network file systems. Somebody has to follow, or to ask.
  */
-import { errorText } from "../internal/error-text.ts";
-import type { DeadlineEntry } from "../internal/time/deadline-queue.ts";
-import { createThrottle } from "../internal/time/throttle.ts";
-import { waitAtMost } from "../internal/time/wait.ts";
-import { warn } from "../internal/warn.ts";
+import { errorText } from "../../internal/error-text.ts";
+import type { DeadlineEntry } from "../../internal/time/deadline-queue.ts";
+import { createThrottle } from "../../internal/time/throttle.ts";
+import { waitAtMost } from "../../internal/time/wait.ts";
+import { warn } from "../../internal/warn.ts";
+import type { TrustMaterial, TrustPolicy } from "../trust.ts";
 import {
   type CredentialPaths,
   type FileState,
@@ -27,7 +28,6 @@ import {
   type SourceTime,
   systemTime,
 } from "./material-source.ts";
-import type { TrustMaterial, TrustPolicy } from "./trust.ts";
 
 /** How often the files are looked at while somebody follows. */
 const LOOK_INTERVAL_MS = 400;

@@ -1,8 +1,8 @@
 /** Functions of users that judge peers. What goes wrong in one refuses the peer. */
-import { errorText } from "../internal/error-text.ts";
-import { createThrottle } from "../internal/time/throttle.ts";
-import { warn } from "../internal/warn.ts";
-import type { PeerJudge } from "./worker-credentials-options.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { createThrottle } from "../../internal/time/throttle.ts";
+import { warn } from "../../internal/warn.ts";
+import type { PeerJudge } from "../worker-credentials-options.ts";
 
 const WARNING_INTERVAL_MS = 60_000;
 

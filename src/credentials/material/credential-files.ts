@@ -3,8 +3,8 @@ import { readFileSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { CredentialsError } from "../errors/credentials-error.ts";
-import { errorText } from "../internal/error-text.ts";
+import { CredentialsError } from "../../errors/credentials-error.ts";
+import { errorText } from "../../internal/error-text.ts";
 import type { GivenMaterial, MaterialSources } from "./material.ts";
 import { MAX_PEM_BYTES } from "./pem.ts";
 

@@ -1,8 +1,8 @@
 /** Where the material of credentials comes from, and what every such source does alike. */
-import { CredentialsError } from "../errors/credentials-error.ts";
-import { processWide } from "../internal/process-wide.ts";
-import { type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
-import type { Trust, TrustMaterial } from "./trust.ts";
+import { CredentialsError } from "../../errors/credentials-error.ts";
+import { processWide } from "../../internal/process-wide.ts";
+import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Trust, TrustMaterial } from "../trust.ts";
 
 /** A source of material; what `Trust` says of its methods holds here. */
 export interface MaterialSource extends Pick<Trust, "current" | "follow"> {

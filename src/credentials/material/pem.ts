@@ -1,8 +1,8 @@
 /** Takes PEM apart: certificates and private keys, as they are in files. Whatever is around them is left out. */
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { CredentialsError } from "../errors/credentials-error.ts";
-import { errorText } from "../internal/error-text.ts";
-import { hasCode } from "../internal/has-code.ts";
+import { CredentialsError } from "../../errors/credentials-error.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { hasCode } from "../../internal/has-code.ts";
 
 /** Text in PEM, or its bytes. */
 export type Pem = string | Uint8Array;

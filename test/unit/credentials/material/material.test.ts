@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import { test } from "node:test";
-import { checkMaterial, type GivenMaterial } from "../../../src/credentials/material.ts";
-import type { TrustMaterial, TrustPolicy } from "../../../src/credentials/trust.ts";
-import type { CredentialsError, CredentialsFault } from "../../../src/errors/credentials-error.ts";
-import { createAuthority, issueSelfSigned } from "../../support/issue-certificate.ts";
+import { checkMaterial, type GivenMaterial } from "../../../../src/credentials/material/material.ts";
+import type { TrustMaterial, TrustPolicy } from "../../../../src/credentials/trust.ts";
+import type { CredentialsError, CredentialsFault } from "../../../../src/errors/credentials-error.ts";
+import { createAuthority, issueSelfSigned } from "../../../support/issue-certificate.ts";
 
 const SOURCES = { ca: "the ca", cert: "the cert", key: "the key" };
 const DAY_MS = 86_400_000;

@@ -1,5 +1,6 @@
 /** Material that stays until it is replaced from outside: read once, or received from another process or thread. */
-import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import type { Trust, TrustData, TrustMaterial } from "../trust.ts";
 import {
   assertNotEnded,
   Followers,
@@ -9,7 +10,6 @@ import {
   type SourceTime,
   systemTime,
 } from "./material-source.ts";
-import type { Trust, TrustData, TrustMaterial } from "./trust.ts";
 
 /** A source whose material can be replaced. */
 export interface RenewableMaterial extends MaterialSource {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { identityMatcher } from "../../../src/credentials/identity-pattern.ts";
+import { identityMatcher } from "../../../../src/credentials/peers/identity-pattern.ts";
 
 test("identityMatcher fits names exactly, and names of hosts and addresses in any spelling", () => {
   assertFits(

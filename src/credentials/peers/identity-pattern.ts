@@ -10,7 +10,7 @@
  *
  * `*` alone stands for any identity.
  */
-import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { canonicalIdentity, isCommonName, isDnsName, kindOfIdentity } from "./identities.ts";
 
 /** Judges identities by patterns. */

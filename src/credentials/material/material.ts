@@ -1,12 +1,12 @@
 /** Makes material of what users give: whole, with parts that fit each other, and valid now; or an error that says why not. */
 import type { X509Certificate } from "node:crypto";
-import { CredentialsError } from "../errors/credentials-error.ts";
-import { errorText } from "../internal/error-text.ts";
+import { CredentialsError } from "../../errors/credentials-error.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { coversIdentity, identitiesOf } from "../peers/identities.ts";
+import type { TrustMaterial, TrustPolicy } from "../trust.ts";
+import { isForTls } from "../uses.ts";
 import { type CertificatePath, findPath } from "./certificate-path.ts";
-import { coversIdentity, identitiesOf } from "./identities.ts";
 import { type Pem, parseCertificates, parsePrivateKey } from "./pem.ts";
-import type { TrustMaterial, TrustPolicy } from "./trust.ts";
-import { isForTls } from "./uses.ts";
 
 /** Keys and certificates as they are given. Which of them there have to be has been decided. */
 export interface GivenMaterial {

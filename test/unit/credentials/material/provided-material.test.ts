@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ProvidedMaterial, type ProviderTimes } from "../../../src/credentials/provided-material.ts";
-import type { TrustMaterial } from "../../../src/credentials/trust.ts";
-import { WorkerCredentials } from "../../../src/credentials/worker-credentials.ts";
-import type { ProvidedCredentials } from "../../../src/credentials/worker-credentials-options.ts";
-import { createDeferred } from "../../../src/internal/deferred.ts";
-import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
-import { createAuthority } from "../../support/issue-certificate.ts";
-import { type FakeClock, useFakeClock } from "../../support/use-fake-clock.ts";
-import { useWarnings } from "../../support/use-warnings.ts";
+import {
+  ProvidedMaterial,
+  type ProviderTimes,
+} from "../../../../src/credentials/material/provided-material.ts";
+import type { TrustMaterial } from "../../../../src/credentials/trust.ts";
+import { WorkerCredentials } from "../../../../src/credentials/worker-credentials.ts";
+import type { ProvidedCredentials } from "../../../../src/credentials/worker-credentials-options.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
+import { createAuthority } from "../../../support/issue-certificate.ts";
+import { type FakeClock, useFakeClock } from "../../../support/use-fake-clock.ts";
+import { useWarnings } from "../../../support/use-warnings.ts";
 
 const root = createAuthority();
 

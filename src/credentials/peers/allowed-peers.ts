@@ -1,5 +1,5 @@
 /** Which callers are allowed something: by the identities that they have proved, or by a function of the user. */
-import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { identityMatcher } from "./identity-pattern.ts";
 import type { Peer } from "./peer.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { identitiesOf, identitiesOfPeer } from "../../../src/credentials/identities.ts";
-import { createAuthority } from "../../support/issue-certificate.ts";
+import { identitiesOf, identitiesOfPeer } from "../../../../src/credentials/peers/identities.ts";
+import { createAuthority } from "../../../support/issue-certificate.ts";
 
 const root = createAuthority();
 

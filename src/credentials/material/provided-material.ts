@@ -2,12 +2,13 @@
  * Material from a function of the user, asked when what it gave last is no longer fresh. One call of it at a time; who asks
  * meanwhile gets what there is, if it may still be used, and else waits for that call. A call that fails changes nothing.
  */
-import { CredentialsError } from "../errors/credentials-error.ts";
-import { isMerinoError } from "../errors/merino-error.ts";
-import { errorText } from "../internal/error-text.ts";
-import type { DeadlineEntry } from "../internal/time/deadline-queue.ts";
-import { createThrottle } from "../internal/time/throttle.ts";
-import { warn } from "../internal/warn.ts";
+import { CredentialsError } from "../../errors/credentials-error.ts";
+import { isMerinoError } from "../../errors/merino-error.ts";
+import { errorText } from "../../internal/error-text.ts";
+import type { DeadlineEntry } from "../../internal/time/deadline-queue.ts";
+import { createThrottle } from "../../internal/time/throttle.ts";
+import { warn } from "../../internal/warn.ts";
+import type { TrustMaterial, TrustPolicy } from "../trust.ts";
 import { checkMaterial, type GivenMaterial, type MaterialSources } from "./material.ts";
 import {
   assertNotEnded,
@@ -17,7 +18,6 @@ import {
   type SourceTime,
   systemTime,
 } from "./material-source.ts";
-import type { TrustMaterial, TrustPolicy } from "./trust.ts";
 import { notRenewed } from "./watched-material.ts";
 
 /** How often the function is called, and how long it may take. In milliseconds; `Infinity` is no limit. */

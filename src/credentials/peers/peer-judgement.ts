@@ -4,9 +4,9 @@
  */
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import type { Trust, TrustPolicy } from "../trust.ts";
 import { canonicalIdentity, coversIdentity, identitiesOf } from "./identities.ts";
 import { type IdentityMatcher, identityMatcher } from "./identity-pattern.ts";
-import type { Trust, TrustPolicy } from "./trust.ts";
 
 /** What a caller expects of a worker. */
 export interface ExpectedWorker {

@@ -4,10 +4,10 @@ import {
   assertPassable,
   receiveTrust,
   renewableMaterial,
-} from "../../../src/credentials/renewable-material.ts";
-import type { TrustMaterial } from "../../../src/credentials/trust.ts";
-import { WorkerCredentials } from "../../../src/credentials/worker-credentials.ts";
-import { createAuthority } from "../../support/issue-certificate.ts";
+} from "../../../../src/credentials/material/renewable-material.ts";
+import type { TrustMaterial } from "../../../../src/credentials/trust.ts";
+import { WorkerCredentials } from "../../../../src/credentials/worker-credentials.ts";
+import { createAuthority } from "../../../support/issue-certificate.ts";
 
 test("receiveTrust makes of plain data what it was, and follows its renewal", async () => {
   const { ca, cert, key } = createAuthority().issue({ dns: ["a.example"] });

@@ -116,7 +116,7 @@ export class ValueReader extends Decoding {
     if (this.objects === undefined) {
       const first = this.readValue();
       if (length === 1) array = [first];
-      else array = this.#isHoleAt(this.position) ? this.#withHole(first) : [first, this.readValue()];
+      else array = this.#isHoleAt(this.position) ? this.#withHole([first]) : [first, this.readValue()];
     } else {
       array = length === 1 ? [undefined] : [undefined, undefined];
       this.objects.push(array);
@@ -124,8 +124,7 @@ export class ValueReader extends Decoding {
       if (length === 2) {
         if (this.#isHoleAt(this.position)) {
           array.length = 1;
-          this.#readHoles(1, 2);
-          array.length = 2;
+          this.#withHole(array);
         } else {
           array[1] = this.readValue();
         }
@@ -135,8 +134,8 @@ export class ValueReader extends Decoding {
     return array;
   }
 
-  #withHole(first: unknown): unknown[] {
-    const array = [first];
+  /** Reads the hole that ends an array of two. */
+  #withHole(array: unknown[]): unknown[] {
     this.#readHoles(1, 2);
     array.length = 2;
     return array;

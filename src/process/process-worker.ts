@@ -107,7 +107,7 @@ export class ProcessWorker implements Worker {
         // JSON has no word for an infinite number.
         importTimeoutMs: Number.isFinite(resolved.importTimeoutMs) ? resolved.importTimeoutMs : null,
         options: resolved.channel,
-        trusted: (resolved.trust ?? context.trust) !== undefined,
+        ...((resolved.trust ?? context.trust) !== undefined && { trusted: true }),
         network: resolved.network,
         maxHeldBytes: resolved.maxHeldBytes,
         modules: resolved.modules,

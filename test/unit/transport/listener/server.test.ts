@@ -265,7 +265,8 @@ test("GrpcServer holds unfinished messages within its budget, and takes those th
   for (const client of clients) await client[Symbol.asyncDispose]();
 
   assert.deepEqual(new Set(answers.map((answer) => answer["grpc-status"])), new Set(["0"]));
-  assert.ok(most <= 1_000_000 + 64 * 1024, `${most} bytes were held`);
+  // What is set aside for one message may go beyond.
+  assert.ok(most <= 1_000_000 + whole.length, `${most} bytes were held`);
   await eventually(() => memory.heldBytes === 0);
 });
 

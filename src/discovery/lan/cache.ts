@@ -10,6 +10,7 @@ import { parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { DiscoveryEvent } from "../discovery.ts";
 import { LanDepartures } from "./departures.ts";
+import { LanDisputes } from "./disputes.ts";
 import { LanInstance } from "./instance.ts";
 import type { AnyRecord, LanQuestion } from "./multicast/packet.ts";
 import { serviceType } from "./service.ts";
@@ -48,6 +49,7 @@ export class LanCache {
   readonly #instances = new Map<string, LanInstance>();
   readonly #reported = new Map<string, Reported>();
   readonly #departures: LanDepartures;
+  readonly #disputes: LanDisputes;
   readonly #perHost = new Map<string, number>();
   readonly #targets: LanTargets;
 
@@ -55,6 +57,7 @@ export class LanCache {
     this.#options = options;
     this.#service = serviceType(options.namespace);
     this.#departures = new LanDepartures(options.now);
+    this.#disputes = new LanDisputes(options.now);
     this.#targets = new LanTargets(options.now);
   }
 
@@ -81,7 +84,7 @@ export class LanCache {
   }
 
   /**
-   * Drops records that have lapsed.
+   * Drops records that have lapsed, and warns of hosts that are still not believed.
    *
    * @returns Questions to ask now, for records that are missing or about to lapse.
    */
@@ -89,6 +92,10 @@ export class LanCache {
     const now = this.#options.now();
     const questions: LanQuestion[] = [];
     this.#departures.expire();
+    for (const { source, uid } of this.#disputes.takeDue()) {
+      // A worker that has left since did what this host had said.
+      if (this.#instances.get(uid)?.sources.has(source) === false) this.#warnOfClaim(source, uid);
+    }
     for (const uid of this.#targets.expire()) {
       const instance = this.#instances.get(uid);
       if (instance !== undefined) this.#evaluate(instance);
@@ -110,7 +117,7 @@ export class LanCache {
     const revision = text?.content?.revision;
     if (revision !== undefined && this.#isOutdated(uid, revision)) return undefined;
     const verdict = known?.judge(statement, source.address) ?? "believed";
-    if (verdict === "contested") this.#warnOfClaim(source.address, uid);
+    if (verdict === "contested") this.#disputes.open(source.address, uid);
     if (verdict !== "believed") return undefined;
     if (gone) {
       if (known === undefined) return undefined;

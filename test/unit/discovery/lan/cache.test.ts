@@ -230,8 +230,36 @@ test("LanCache takes another address of the same host for that host", () => {
   assert.deepEqual(warnings, []);
 });
 
-test("LanCache believes nobody else about a worker", () => {
-  const { hear, log, warnings, events } = useCache();
+test("LanCache warns of no host whose change is read before its repetition", () => {
+  const { cache, hear, log, warnings, time } = useCache();
+  hear(announcement("a"), "fe80::1%eth0");
+
+  hear(announcement("a", { tags: ["gpu"] }), "10.0.0.1");
+  hear(announcement("a", { tags: ["gpu"] }), "fe80::1%eth0");
+  time.ms = 1_000;
+  hear(announcement("a", { tags: ["gpu"] }), "10.0.0.1");
+  time.ms = 10_000;
+  cache.tick();
+
+  assert.deepEqual(log(), ["added a", "updated a"]);
+  assert.deepEqual(warnings, []);
+});
+
+test("LanCache warns of no host that says first that a worker has left", () => {
+  const { cache, hear, log, warnings, time } = useCache();
+  hear(announcement("a"), "fe80::1%eth0");
+
+  hear([pointer("a", 0)], "10.0.0.1");
+  hear([pointer("a", 0)], "fe80::1%eth0");
+  time.ms = 10_000;
+  cache.tick();
+
+  assert.deepEqual(log(), ["added a", "dropped a"]);
+  assert.deepEqual(warnings, []);
+});
+
+test("LanCache believes nobody else about a worker, and says so after a moment", () => {
+  const { cache, hear, log, warnings, events, time } = useCache();
   hear(announcement("a"));
 
   hear(announcement("a", { tags: ["stolen"] }), "10.0.0.66");
@@ -240,6 +268,9 @@ test("LanCache believes nobody else about a worker", () => {
   hear([pointer("a", 0)], "10.0.0.66");
   hear([service("a")], "10.0.0.66");
   hear([text("a", { tags: ["stolen"] })], "10.0.0.66");
+  assert.deepEqual(warnings, []);
+  time.ms = 3_000;
+  cache.tick();
 
   assert.deepEqual(log(), ["added a"]);
   assert.equal(events[0]?.worker.address, "10.0.0.1:50051");

@@ -54,6 +54,7 @@ const CHECKS = {
     seen: numberIn(/(\d+) public symbols/),
   },
   documents: repositoryTest("documents"),
+  reliability: repositoryTest("reliability"),
   walk: repositoryTest("walk"),
   examples: repositoryTest("examples"),
   kubernetes: repositoryTest("kubernetes"),

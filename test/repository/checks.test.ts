@@ -88,6 +88,14 @@ const BREACHES: readonly {
     found: { documents: /README\.md\/block-1\.ts\(1,7\): error TS2322[\s\S]*README\.md: nowhere\.md/ },
   },
   {
+    what: "a fault whose test does not exist, and one without a test",
+    files: {
+      "docs/reliability.md":
+        "\n| **Rain** | | | | [stays dry](../test/integration/worker-loss.test.ts) |\n| **Snow** | | | | none |\n",
+    },
+    found: { reliability: /Rain\*\*: no 'stays dry' in test[\s\S]*Snow\*\*: no test/ },
+  },
+  {
     what: "an example in a comment that gives something else",
     files: {
       "src/wire/version.ts":

@@ -9,7 +9,7 @@ import type { Discovery, Publisher } from "../discovery/discovery.ts";
 import type { IdentityMapping } from "../host/modules/identity-map.ts";
 import { errorText } from "../internal/error-text.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
-import type { NetworkOptions } from "../process/network-options.ts";
+import { formatEndpoint, type NetworkOptions, parseEndpoint } from "../process/network-options.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import type { WorkerFactory } from "../process/worker.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
@@ -23,7 +23,7 @@ export interface SupervisorOptions {
   readonly workers: number | undefined;
   /** `file:` URLs. */
   readonly modules: readonly string[];
-  /** Of the first worker: with a fixed port, each further one has the next. */
+  /** Of the first worker: with a fixed port, each further one has the next, and the next one for its health. */
   readonly network: NetworkOptions;
   readonly credentials: WorkerCredentials | undefined;
   /** The discovery in which they are announced; absent: none. */
@@ -135,6 +135,7 @@ function endOf(
 function workerFactory(options: SupervisorOptions, index: number): WorkerFactory {
   const { network, credentials, mappings, idleTimeoutMs } = options;
   const { host, port, advertise, insecure } = network;
+  const health = healthOf(network, index);
   return ProcessWorker.factory({
     ...options.channel,
     ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
@@ -142,6 +143,7 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
     port: port === 0 ? 0 : port + index,
     modules: options.modules,
     ...(advertise !== undefined && { advertise }),
+    ...(health !== undefined && { health }),
     ...(credentials === undefined ? insecure !== undefined && { insecure } : { credentials }),
     ...(options.accept !== undefined && { accept: options.accept }),
     ...(Object.keys(options.allow).length > 0 && { allow: options.allow }),
@@ -149,6 +151,13 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
     ...(options.stopAllow.length > 0 && { stopAllow: options.stopAllow }),
     service: { mappings, idleTimeoutMs },
   });
+}
+
+/** Where the worker at that place tells of its health. */
+function healthOf({ health }: NetworkOptions, index: number): string | undefined {
+  const endpoint = parseEndpoint(health);
+  if (endpoint?.port === undefined) return undefined;
+  return formatEndpoint({ host: endpoint.host, port: endpoint.port + index });
 }
 
 /** Takes everything back that has been announced, or tries for a while. */

@@ -6,7 +6,7 @@ import { type IdentityMapping, parseIdentityMapping } from "../host/modules/iden
 import {
   MAX_PORT,
   type NetworkOptions,
-  parseAdvertised,
+  parseEndpoint,
   resolveNetworkOptions,
 } from "../process/network-options.ts";
 import { LEAST_MESSAGES } from "../session/memory/limits.ts";
@@ -41,6 +41,7 @@ interface WorkerCommandOptions extends CredentialsOptions {
   readonly host: string;
   readonly port: number;
   readonly advertise?: string;
+  readonly health?: string;
   readonly insecure: boolean;
   readonly discovery: DiscoveryArgument | "none";
   readonly tag: readonly string[];
@@ -80,8 +81,12 @@ routine blocks the worker, which is a process of its own: that of the command st
 
 With --workers each worker that ends without having been asked to is replaced, after a pause that grows from
 0.1 to 30 seconds while that goes on, and the new one prints its address. With a fixed --port each worker has a
-port of its own: that one and those after it. Without --workers the command ends as its only worker does, for a
-service manager to start it again.
+port of its own: that one and those after it, and with --health in the same way. Without --workers the command
+ends as its only worker does, for a service manager to start it again.
+
+Health is gRPC's own service, grpc.health.v1.Health, for the worker as a whole (the empty name) and for
+wool.runtime.protobuf.wire.Worker: SERVING, and from when it is told to end NOT_SERVING. It is told where the
+worker is called, to those who may call it. On the address of --health anybody is told, and of nothing else.
 
 Without credentials and without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can
 reach an insecure worker can call its routines, without encryption: use --insecure in networks you trust.
@@ -112,6 +117,10 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     .option(
       "--advertise <host[:port]>",
       "host name or address that callers use, and the port if it is another one (default: those listened on)",
+    )
+    .option(
+      "--health <address:port>",
+      "address and port on which it tells of its health besides, without TLS and to anybody: for probes of Kubernetes and their kind",
     )
     .option("--insecure", "allow listening beyond this host without credentials", false)
     .option(
@@ -269,19 +278,19 @@ function parseNetwork(
   options: WorkerCommandOptions,
   { trusted }: { readonly trusted: boolean },
 ): NetworkOptions {
-  const { host, port, advertise, insecure, workers = 1 } = options;
+  const { host, port, advertise, health, insecure, workers = 1 } = options;
   if (port + workers - 1 > MAX_PORT) {
     throw usageFailure(
       `--port: ${workers} workers need the ports from ${port} on, and there are none above ${MAX_PORT}; give a lower one, or 0 for any free ones`,
     );
   }
-  if (workers > 1 && advertise !== undefined && parseAdvertised(advertise)?.port !== undefined) {
+  if (workers > 1 && advertise !== undefined && parseEndpoint(advertise)?.port !== undefined) {
     throw usageFailure(
       `--advertise: ${workers} workers cannot all be reached at '${advertise}'; give the host alone, or start the command once for each worker`,
     );
   }
   try {
-    return resolveNetworkOptions({ host, port, advertise, insecure }, { trusted });
+    return resolveNetworkOptions({ host, port, advertise, health, insecure }, { trusted, workers });
   } catch (error) {
     if (!(error instanceof InvalidOptionError)) throw error;
     if (error.option !== "insecure") throw usageFailure(`--${error.option}: ${error.message}`);

@@ -2,7 +2,7 @@
  * The program of a worker process, whether a pool has started it or the command: a worker that answers to its
  * parent, and ends with it.
  */
-import { SERVICE_PIPE } from "../process/launch/worker-init.ts";
+import { PARENT_PIPE } from "../process/launch/worker-init.ts";
 import { connectParent } from "./parent-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";
@@ -62,6 +62,7 @@ async function start(): Promise<void> {
     entry,
     importTimeoutMs: importTimeoutMs ?? Number.POSITIVE_INFINITY,
     network,
+    parentPipe: network === undefined ? undefined : PARENT_PIPE,
     maxHeldBytes,
     trust,
     modules,
@@ -81,7 +82,7 @@ async function start(): Promise<void> {
       : {
           importOnDemand: false,
           mappings: service.mappings,
-          stopPipe: SERVICE_PIPE,
+          parentStops: true,
           // It reports no other worker: it belongs to no pool, and the owner of that worker watches over it.
         }),
   });

@@ -95,11 +95,10 @@ export interface WorkerHostOptions {
    * are always believed.
    */
   readonly discoveries: readonly DiscoveryDescriptor[];
-  /**
-   * Descriptor on which requests to stop are written, for a parent that acts on them also while a body blocks the main
-   * thread. Default: {@link WorkerHost.stopRequested} resolves.
-   */
-  readonly stopPipe?: number | undefined;
+  /** Descriptor of a pipe on which the parent says that the worker is to end, also while a body blocks the main thread. */
+  readonly parentPipe?: number | undefined;
+  /** Whether the parent acts on requests to stop, which it reads from the pipe. Default: {@link WorkerHost.stopRequested} resolves. */
+  readonly parentStops?: boolean | undefined;
   /** What it prints, for callers on this host that pass it on. Default: nobody does. */
   readonly printed?: Printed | undefined;
   /** Told of imports that are under way. Default: nobody is. */
@@ -122,7 +121,7 @@ export class WorkerHost {
   readonly metadata: WorkerMetadata;
   /**
    * Resolves with the first request to stop that comes over the control socket of a network worker, unless these go
-   * to the `stopPipe`. Whoever
+   * to its parent. Whoever
    * owns the worker answers it with {@link shutDown}; if the process does not end in time, it is killed.
    */
   readonly stopRequested: Promise<StopRequest>;
@@ -173,7 +172,8 @@ export class WorkerHost {
       channel,
       maxHeldBytes: options.maxHeldBytes,
       activity: activity.memory,
-      stopPipe: options.stopPipe,
+      parentPipe: options.parentPipe,
+      parentStops: options.parentStops ?? false,
       stopAllow: options.stopAllow ?? [],
       serve: (carrier) => void tasks.serve(carrier),
       access: (request) => reportAccess(request, { access, exposed }),
@@ -203,7 +203,10 @@ export class WorkerHost {
     listeners.announce(metadata);
     trust?.follow((material) => listeners.renew(material)); // for as long as the process lives
     // However the process ends, unless it is killed: a body may call `process.exit()`.
-    process.on("exit", () => tasks.leave());
+    process.on("exit", () => {
+      activity.leaving();
+      tasks.leave();
+    });
     const parts = { tasks, listeners, nested, activity };
     worker = new WorkerHost(metadata, { parts, stopRequested: stopRequest.promise });
     return worker;
@@ -225,6 +228,7 @@ export class WorkerHost {
 
   /** Takes no more root calls, except those of one connection; those in flight, and what they call, go on. */
   drain(except?: ConnectionId): void {
+    this.#leave();
     this.#parts.tasks.drain(except);
     this.#parts.nested.drain(this.metadata);
   }
@@ -251,6 +255,13 @@ export class WorkerHost {
     return this.#stopping;
   }
 
+  /** Before the first call is refused. */
+  #leave(): void {
+    const { activity, listeners } = this.#parts;
+    activity.leaving();
+    listeners.leave();
+  }
+
   async #drainAndStop(cutShort: Promise<void>): Promise<void> {
     const { tasks } = this.#parts;
     // Calls that came before the request may still be unread, behind a body that kept the thread busy: they count.
@@ -270,6 +281,7 @@ export class WorkerHost {
   async #stop(): Promise<void> {
     const { tasks, listeners, nested } = this.#parts;
     listeners.closeUnix();
+    this.#leave();
     tasks.drain();
     tasks.stopAll();
     await waitAtMost(FAREWELL_MS, tasks.idle());

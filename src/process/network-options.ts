@@ -14,6 +14,11 @@ export interface NetworkOptions {
    * `"[fd00::7]:7777"`. Absent: the host and port bound; for a wildcard, an address of this host.
    */
   readonly advertise?: string | undefined;
+  /**
+   * Address and port on which it tells of its health besides, as in `"0.0.0.0:9000"`: in plain text, to anybody, and
+   * nothing else.
+   */
+  readonly health?: string | undefined;
   /** Whether callers that nobody has identified may come from other hosts; see {@link resolveNetworkOptions}. */
   readonly insecure?: boolean | undefined;
 }
@@ -28,15 +33,16 @@ export const MAX_PORT = 65_535;
  * Whoever reaches an open port can call the worker's routines. A worker without credentials therefore listens
  * beyond this host only if it is told `insecure: true`.
  *
- * @param inside `trusted`: whether the worker has credentials. Default false.
+ * @param inside `trusted`: whether the worker has credentials; default false. `workers`: how many there will be, on
+ *   this port and those after it if it is not 0; default 1.
  * @returns The options with plain addresses, without brackets if no port follows. Passing them again gives the same.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION) for the first that cannot be accepted.
  */
 export function resolveNetworkOptions(
   options: NetworkOptions,
-  { trusted = false }: { readonly trusted?: boolean } = {},
+  { trusted = false, workers = 1 }: { readonly trusted?: boolean; readonly workers?: number } = {},
 ): NetworkOptions {
-  const { host, port, advertise, insecure = false } = options;
+  const { host, port, advertise, health, insecure = false } = options;
   if (!isHost(host)) {
     throw new InvalidOptionError("host", {
       value: host,
@@ -46,7 +52,7 @@ export function resolveNetworkOptions(
   if (!(Number.isInteger(port) && port >= 0 && port <= MAX_PORT)) {
     throw new InvalidOptionError("port", { value: port, expected: `an integer from 0 (any) to ${MAX_PORT}` });
   }
-  const advertised = advertise === undefined ? undefined : parseAdvertised(advertise);
+  const advertised = advertise === undefined ? undefined : parseEndpoint(advertise);
   if (advertise !== undefined && (advertised === undefined || isWildcard(advertised.host))) {
     throw new InvalidOptionError("advertise", {
       value: advertise,
@@ -71,8 +77,32 @@ export function resolveNetworkOptions(
     host: plain(host),
     port,
     advertise: advertised === undefined ? undefined : formatEndpoint(advertised),
+    health: health === undefined ? undefined : resolveHealth(health, { host: plain(host), port, workers }),
     insecure,
   };
+}
+
+function resolveHealth(
+  health: string,
+  calls: { readonly host: string; readonly port: number; readonly workers: number },
+): string {
+  const { host, port } = parseEndpoint(health) ?? {};
+  if (host === undefined || port === undefined || port + calls.workers - 1 > MAX_PORT) {
+    const last =
+      calls.workers === 1 ? "" : `, the first of ${calls.workers} ports none of which is above ${MAX_PORT}`;
+    throw new InvalidOptionError("health", {
+      value: health,
+      expected: `an address of this host and a port, as '0.0.0.0:9000', '127.0.0.1:9000' or '[::]:9000'${last}`,
+    });
+  }
+  const together = host === calls.host || isWildcard(host) || isWildcard(calls.host);
+  if (together && calls.port !== 0 && Math.abs(port - calls.port) < calls.workers) {
+    throw new InvalidOptionError("health", {
+      value: health,
+      expected: `another port than those on which calls are taken (${calls.port}${calls.workers === 1 ? "" : ` to ${calls.port + calls.workers - 1}`})`,
+    });
+  }
+  return formatEndpoint({ host, port });
 }
 
 /** A host, without brackets, and a port if one is named. */
@@ -82,7 +112,7 @@ export interface Endpoint {
 }
 
 /** Reads a host, or host and port; undefined for anything else. */
-export function parseAdvertised(value: unknown): Endpoint | undefined {
+export function parseEndpoint(value: unknown): Endpoint | undefined {
   if (isHost(value)) return { host: plain(value) };
   const [, host, digits] = typeof value === "string" ? (/^(.+):([0-9]{1,5})$/.exec(value) ?? []) : [];
   const port = Number(digits);
@@ -91,7 +121,7 @@ export function parseAdvertised(value: unknown): Endpoint | undefined {
   return { host: plain(host), port };
 }
 
-/** Writes host and port in the form that {@link parseAdvertised} and the address of a worker's record have. */
+/** Writes host and port in the form that {@link parseEndpoint} and the address of a worker's record have. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   if (port === undefined) return host;
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;

@@ -69,6 +69,12 @@ export interface ProcessWorkerOptions {
    */
   readonly advertise?: string;
   /**
+   * Address and port on which the worker tells of its health besides, as `grpc.health.v1.Health`: `"0.0.0.0:9000"`. In
+   * plain text and to anybody who reaches the port, for probes that have no certificate, and nothing else is served there.
+   * Only with `host`. Default: it tells only where it is called, and those who may call it.
+   */
+  readonly health?: string;
+  /**
    * Proves who the worker is to callers of other hosts, and to the workers of other hosts that its routines call; with
    * mutual TLS only callers of the same authority reach it. They travel to the worker over its channel, and those that
    * take their place as well. Default: those of its pool.
@@ -142,6 +148,7 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl"
   host: true,
   port: true,
   advertise: true,
+  health: true,
   credentials: true,
   insecure: true,
   modules: true,
@@ -222,13 +229,13 @@ function resolveKeepalive(
 }
 
 function resolveNetwork(options: ProcessWorkerOptions, trust: Trust | undefined): NetworkOptions | undefined {
-  const { host, port, advertise, insecure } = options;
+  const { host, port, advertise, health, insecure } = options;
   if (host !== undefined) {
     const trusted = trust !== undefined;
     if (trusted) assertEffective(trust, "worker");
-    return resolveNetworkOptions({ host, port: port ?? 0, advertise, insecure }, { trusted });
+    return resolveNetworkOptions({ host, port: port ?? 0, advertise, health, insecure }, { trusted });
   }
-  for (const [option, value] of Object.entries({ port, advertise, insecure })) {
+  for (const [option, value] of Object.entries({ port, advertise, health, insecure })) {
     if (value !== undefined) {
       throw new InvalidOptionError(option, { value, expected: "nothing unless `host` is given as well" });
     }

@@ -6,14 +6,13 @@
 import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { removeFile } from "../internal/remove-file.ts";
 import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { ChildOutput } from "./child-output.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
-import { SERVICE_PIPE, type WorkerInit } from "./launch/worker-init.ts";
+import { PARENT_PIPE, type WorkerInit } from "./launch/worker-init.ts";
 import type { ChildMessage, ParentMessage, WorkerExit } from "./worker.ts";
 
 /** Events of the process, for its worker. */
@@ -47,6 +46,8 @@ export class WorkerChild {
   readonly #output: ChildOutput;
   readonly #events: WorkerChildEvents;
   readonly #guardian: Guardian | undefined;
+  /** To the listener thread of a worker on the network. */
+  readonly #pipe: Socket | undefined;
 
   /**
    * @param child Forked just now.
@@ -63,7 +64,9 @@ export class WorkerChild {
     if (this.#output.piped) passesOn(init.socketPath, () => this.#output.forwarded());
     child.on("message", (message) => this.#receive(message));
     // Node's type does not say so, but a process that could not be started has no streams.
-    this.#readPipe((child.stdio as ChildProcess["stdio"] | undefined)?.[SERVICE_PIPE]);
+    const pipe = (child.stdio as ChildProcess["stdio"] | undefined)?.[PARENT_PIPE];
+    if (pipe instanceof Socket) this.#pipe = pipe;
+    this.#readPipe();
     child.once("exit", (exitCode, signal) => void this.#end(exitCode ?? undefined, signal ?? undefined));
     // 'exit' does not follow if the process could not be started; any other error is about a message or a
     // signal that came too late.
@@ -83,6 +86,8 @@ export class WorkerChild {
   send(message: ParentMessage): void {
     // The callback takes the error of a channel that closes meanwhile; without it, that would be an event.
     if (this.#child.connected) this.#child.send(message, () => {});
+    // Its listener tells of its health that it leaves, also while the main thread does not read what it was sent.
+    if (message.type !== "merino:trust") this.#pipe?.write("end\n");
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -94,11 +99,14 @@ export class WorkerChild {
   }
 
   /** The messages of a worker of the command whose main thread may be blocked. */
-  #readPipe(pipe: Readable | Writable | null | undefined): void {
-    if (!(pipe instanceof Socket)) return;
+  #readPipe(): void {
+    const pipe = this.#pipe;
+    if (pipe === undefined) return;
     pipe.on("error", () => {}); // 'exit' tells the same
     pipe.unref();
-    createInterface({ input: pipe }).on("line", (line) => this.#receive(parseLine(line)));
+    createInterface({ input: pipe })
+      .on("line", (line) => this.#receive(parseLine(line)))
+      .on("error", () => {}); // the pipe's own, told once more
   }
 
   #receive(message: unknown): void {

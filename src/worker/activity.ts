@@ -1,36 +1,44 @@
 /**
- * Whether a worker has anything to do, and since when it has not: kept in shared memory by the thread that runs
- * the tasks, so that another one can tell while that thread is busy.
+ * Whether a worker has anything to do, since when it has not, and whether it still takes calls: kept in shared memory by
+ * the thread that runs the tasks, so that another one can tell while that thread is busy.
  */
 import { hrtime } from "node:process";
 
-const BUSY_BYTES = 8;
+const BUSY = 0;
+const LEAVING = 1;
+/** Two numbers of 32 bits. */
+const FLAG_BYTES = 8;
 const NANOSECONDS_PER_MS = 1e6;
 
 /** Counts a worker's tasks. Its construction counts as the end of the last one. */
 export class Activity {
-  /** The memory to pass to {@link idleMsIn} in another thread. */
+  /** The memory to pass to {@link idleMsIn} and {@link isLeaving} in another thread. */
   readonly memory: SharedArrayBuffer;
-  readonly #busy: Int32Array;
+  readonly #flags: Int32Array;
   readonly #idleSince: BigInt64Array;
 
   constructor() {
-    this.memory = new SharedArrayBuffer(BUSY_BYTES + BigInt64Array.BYTES_PER_ELEMENT);
-    this.#busy = new Int32Array(this.memory, 0, 1);
-    this.#idleSince = new BigInt64Array(this.memory, BUSY_BYTES, 1);
+    this.memory = new SharedArrayBuffer(FLAG_BYTES + BigInt64Array.BYTES_PER_ELEMENT);
+    this.#flags = flagsIn(this.memory);
+    this.#idleSince = new BigInt64Array(this.memory, FLAG_BYTES, 1);
     this.idle();
   }
 
   /** There is something to do. */
   busy(): void {
-    Atomics.store(this.#busy, 0, 1);
+    Atomics.store(this.#flags, BUSY, 1);
   }
 
   /** Nothing is left to do. */
   idle(): void {
     // The clock that all threads of a process share; `performance.now()` is each thread's own.
     Atomics.store(this.#idleSince, 0, hrtime.bigint());
-    Atomics.store(this.#busy, 0, 0);
+    Atomics.store(this.#flags, BUSY, 0);
+  }
+
+  /** From now on calls are refused. Told before the first one is. */
+  leaving(): void {
+    Atomics.store(this.#flags, LEAVING, 1);
   }
 }
 
@@ -41,7 +49,20 @@ export class Activity {
  * @returns Milliseconds; 0 while there is something to do.
  */
 export function idleMsIn(memory: SharedArrayBuffer): number {
-  if (Atomics.load(new Int32Array(memory, 0, 1), 0) !== 0) return 0;
-  const since = Atomics.load(new BigInt64Array(memory, BUSY_BYTES, 1), 0);
+  if (Atomics.load(flagsIn(memory), BUSY) !== 0) return 0;
+  const since = Atomics.load(new BigInt64Array(memory, FLAG_BYTES, 1), 0);
   return Math.max(0, Number(hrtime.bigint() - since) / NANOSECONDS_PER_MS);
+}
+
+/**
+ * Tells whether a worker refuses calls because it ends, from any thread.
+ *
+ * @param memory The `memory` of the worker's {@link Activity}.
+ */
+export function isLeaving(memory: SharedArrayBuffer): boolean {
+  return Atomics.load(flagsIn(memory), LEAVING) !== 0;
+}
+
+function flagsIn(memory: SharedArrayBuffer): Int32Array {
+  return new Int32Array(memory, 0, FLAG_BYTES / Int32Array.BYTES_PER_ELEMENT);
 }

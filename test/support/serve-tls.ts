@@ -6,6 +6,7 @@ import { parseGrpcAddress } from "../../src/transport/grpc/address.ts";
 import { GrpcChannel } from "../../src/transport/grpc/channel.ts";
 import { classifyUnaryEnd } from "../../src/transport/grpc/error-from-status.ts";
 import { GRPC_METHODS } from "../../src/transport/grpc/service.ts";
+import type { BindAddress } from "../../src/transport/listener/bind-address.ts";
 import { type GrpcListener, listenGrpc } from "../../src/transport/listener/listen.ts";
 import type { GrpcPeer } from "../../src/transport/listener/server-call.ts";
 import { socketPath } from "../../src/transport/unix/socket-path.ts";
@@ -20,8 +21,11 @@ export interface ServedTls extends AsyncDisposable {
   readonly peers: readonly GrpcPeer[];
 }
 
-/** Starts the server. It answers `idle`, and ends sessions at once. */
-export async function serveTls(trust: TrustData | undefined): Promise<ServedTls> {
+/** Starts the server. It answers `idle`, tells of its health, and ends sessions at once. */
+export async function serveTls(
+  trust: TrustData | undefined,
+  how: { readonly takesCalls?: () => boolean; readonly health?: BindAddress } = {},
+): Promise<ServedTls> {
   const peers: GrpcPeer[] = [];
   const controlPath = socketPath();
   const listener = await listenGrpc({
@@ -31,6 +35,7 @@ export async function serveTls(trust: TrustData | undefined): Promise<ServedTls>
     channel: {},
     maxBatchBytes: 1 << 20,
     trust,
+    health: how.health,
     stopAllow: [],
     handlers: {
       session(call) {
@@ -40,6 +45,7 @@ export async function serveTls(trust: TrustData | undefined): Promise<ServedTls>
       },
       dispatch: () => ({ message() {}, drain() {}, halfClosed() {}, closed() {} }),
       idleSeconds: () => 7,
+      takesCalls: how.takesCalls ?? (() => true),
       describe: () => Promise.reject(new Error("not in this test")),
       access: () => Promise.reject(new Error("not in this test")),
       stop() {},

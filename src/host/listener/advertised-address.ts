@@ -7,7 +7,7 @@ import {
   formatEndpoint,
   isWildcard,
   type NetworkOptions,
-  parseAdvertised,
+  parseEndpoint,
 } from "../../process/network-options.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -29,7 +29,7 @@ export function advertisedEndpoint(
   listing: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
 ): Partial<Endpoint> {
   const { host, advertise } = network;
-  const told = advertise === undefined ? undefined : parseAdvertised(advertise);
+  const told = advertise === undefined ? undefined : parseEndpoint(advertise);
   if (told !== undefined) return told;
   return isWildcard(host) ? { host: ownAddress(network, listing) } : {};
 }

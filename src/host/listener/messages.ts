@@ -8,6 +8,8 @@ import type { ChannelOptions } from "../../wire/channel-options.ts";
 export interface ListenerInit {
   readonly host: string;
   readonly port: number;
+  /** Where it tells of the worker's health alone. Absent: nowhere. */
+  readonly health?: { readonly host: string; readonly port: number } | undefined;
   readonly controlPath: string;
   readonly channel: ChannelOptions;
   readonly maxBatchBytes: number;
@@ -17,8 +19,10 @@ export interface ListenerInit {
   readonly trust?: TrustData | undefined;
   /** See `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
-  /** Descriptor of a pipe to the worker's parent, which acts on requests to stop. Absent: the main thread does. */
-  readonly stopPipe?: number | undefined;
+  /** Descriptor of a pipe to the worker's parent, which says there that the worker is to end. */
+  readonly parentPipe?: number | undefined;
+  /** Whether the parent acts on requests to stop, which it reads from the pipe. Else the main thread does. */
+  readonly parentStops: boolean;
   /** Patterns of the identities of callers that may tell the worker to stop over the network. */
   readonly stopAllow: readonly string[];
 }
@@ -51,6 +55,8 @@ export type ListenerMessage =
 export type MainMessage =
   /** The worker's record, for `describe`. */
   | { readonly type: "record"; readonly record: Uint8Array }
+  /** No more calls are taken. */
+  | { readonly type: "leave" }
   /** Other keys for new connections. */
   | { readonly type: "renew"; readonly material: TrustMaterial }
   | { readonly type: "close"; readonly graceMs: number };

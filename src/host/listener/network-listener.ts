@@ -57,7 +57,7 @@ export class NetworkListener {
   /**
    * Starts the thread. Resolves when it listens; when that fails, it has ended.
    *
-   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host` or `port`) if it cannot listen there.
+   * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host`, `port` or `health`) if it cannot listen there.
    */
   static async start(options: NetworkListenerOptions): Promise<NetworkListener> {
     const { serve, access, stop, ...init } = options;
@@ -136,6 +136,11 @@ export class NetworkListener {
   /** Gives the thread the record with which it answers `describe`. */
   announce(worker: WorkerMetadata): void {
     this.#send({ type: "record", record: encodeWorkerMetadata(worker) });
+  }
+
+  /** Tells whoever watches the worker's health that it takes no more calls. */
+  leave(): void {
+    this.#send({ type: "leave" });
   }
 
   /** Gives the thread other keys for new connections. */

@@ -1,7 +1,8 @@
 /**
  * The program of a network worker's listener thread: it holds the connections, answers `idle`, `stop` and
  * `describe` by itself, and relays everything else to the main thread, so that a routine that keeps that thread
- * busy neither drops a connection nor makes the worker unreachable. It loads no user code.
+ * busy neither drops a connection nor makes the worker unreachable. It tells of the worker's health as well. It loads no user
+ * code.
  */
 import { writeSync } from "node:fs";
 import { MessageChannel, parentPort, workerData } from "node:worker_threads";
@@ -10,14 +11,14 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { LISTENER_KILLS_AFTER_MS } from "../../process/announce-end.ts";
-import type { ChildMessage } from "../../process/worker.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
 import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
 import type { GrpcPeer } from "../../transport/listener/server-call.ts";
 import { relaySession, type SessionRelay } from "../../transport/listener/session-relay.ts";
-import { idleMsIn } from "../../worker/activity.ts";
+import { idleMsIn, isLeaving } from "../../worker/activity.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
+import { followParent, tellParent } from "./parent-pipe.ts";
 
 /** Bytes of one caller that may wait for the main thread before nothing more is read from it. */
 const WINDOW_BYTES = 256 * 1024;
@@ -55,8 +56,9 @@ function connect({ description, ...peer }: GrpcPeer): PortCarrier {
  */
 function stop(graceSeconds: number): void {
   const graceMs = graceSeconds * 1000;
-  if (init.stopPipe === undefined) send({ type: "stop", graceMs });
-  else tellParent(init.stopPipe, graceMs);
+  leave();
+  if (init.parentStops && init.parentPipe !== undefined) tellParent(init.parentPipe, graceMs);
+  else send({ type: "stop", graceMs });
   const delayMs = graceMs + STOP_GRACE_MS;
   if (kill !== undefined) {
     if (deadlines.now() + delayMs >= kill.atMs) return;
@@ -73,17 +75,15 @@ function stop(graceSeconds: number): void {
   });
 }
 
+/** Tells of the worker's health that it leaves: whatever the main thread does, it takes no call from now on. */
+function leave(): void {
+  listening.then((listener) => listener.leave()).catch(() => {}); // reported below
+}
+
 async function serve(): Promise<GrpcListener> {
-  const { host, port, controlPath, channel, maxBatchBytes, trust, stopAllow, maxHeldBytes, activity } = init;
+  const { activity, parentPipe: _, parentStops: __, ...options } = init;
   return listenGrpc({
-    host,
-    port,
-    controlPath,
-    channel,
-    maxBatchBytes,
-    maxHeldBytes,
-    trust,
-    stopAllow,
+    ...options,
     handlers: {
       session: (call) => {
         const relay = relaySession(call, connect(call.peer));
@@ -98,6 +98,7 @@ async function serve(): Promise<GrpcListener> {
       },
       dispatch: (call) => relayDispatch(call, connect(call.peer)),
       idleSeconds: () => idleMsIn(activity) / 1000,
+      takesCalls: () => !isLeaving(activity),
       describe: () => record.promise,
       access: askAccess,
       stop,
@@ -115,19 +116,6 @@ async function askAccess(request: Uint8Array): Promise<Uint8Array> {
   port1.close();
   if (typeof answer === "string") throw new Error(answer);
   return answer;
-}
-
-function tellParent(pipe: number, graceMs: number): void {
-  const message: ChildMessage = {
-    type: "merino:stop-requested",
-    why: "asked to stop",
-    graceMs: Number.isFinite(graceMs) ? Math.round(graceMs) : null,
-  };
-  try {
-    writeSync(pipe, `${JSON.stringify(message)}\n`);
-  } catch {
-    // The parent has gone, and this process ends with it.
-  }
 }
 
 function print(descriptor: 1 | 2, text: string | Uint8Array): void {
@@ -151,9 +139,14 @@ for (const [descriptor, stream] of [
 }
 
 const listening = serve();
+if (init.parentPipe !== undefined) followParent(init.parentPipe, leave);
 main.on("message", (message: MainMessage) => {
   if (message.type === "record") {
     record.resolve(message.record);
+    return;
+  }
+  if (message.type === "leave") {
+    leave();
     return;
   }
   if (message.type === "renew") {

@@ -4,7 +4,7 @@
  */
 import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
 import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
-import type { NetworkOptions } from "../../process/network-options.ts";
+import { type NetworkOptions, parseEndpoint } from "../../process/network-options.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import type { Printed } from "../../transport/unix/carrier.ts";
@@ -34,8 +34,9 @@ export interface WorkerListenersOptions {
   readonly maxHeldBytes?: number | undefined;
   /** The memory of the worker's activity; see `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
-  /** Where requests to stop are written; see `messages.ts`. Absent: `stop` is called. */
-  readonly stopPipe: number | undefined;
+  /** The pipe to the worker's parent, and whether that acts on requests to stop; see `messages.ts`. */
+  readonly parentPipe: number | undefined;
+  readonly parentStops: boolean;
   /** Patterns of the identities of callers that may tell the worker to stop over the network. */
   readonly stopAllow: readonly string[];
   /** Takes a new connection. */
@@ -98,6 +99,11 @@ export class WorkerListeners {
     this.#network?.listener.announce(worker);
   }
 
+  /** Tells whoever watches the worker's health that it takes no more calls. */
+  leave(): void {
+    this.#network?.listener.leave();
+  }
+
   /** Uses other keys for new connections of the network. */
   renew(material: TrustMaterial): void {
     this.#network?.listener.renew(material);
@@ -129,7 +135,8 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
     channel,
     maxHeldBytes,
     activity,
-    stopPipe,
+    parentPipe,
+    parentStops,
     stopAllow,
     serve,
     access,
@@ -143,13 +150,15 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
     const listener = await NetworkListener.start({
       host: network.host,
       port: network.port,
+      health: healthOf(network),
       controlPath,
       channel,
       maxBatchBytes: DEFAULT_LIMITS.maxBatch,
       maxHeldBytes,
       trust,
       activity,
-      stopPipe,
+      parentPipe,
+      parentStops,
       stopAllow,
       serve,
       access,
@@ -167,4 +176,9 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
     forgetAtExit(controlPath);
     throw error;
   }
+}
+
+function healthOf({ health }: NetworkOptions): { readonly host: string; readonly port: number } | undefined {
+  const { host, port } = parseEndpoint(health) ?? {}; // which has been resolved
+  return host === undefined || port === undefined ? undefined : { host, port };
 }

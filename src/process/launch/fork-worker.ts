@@ -23,8 +23,8 @@ export interface WorkerLaunch {
 /** A worker process that only needs to be forked. */
 export interface PreparedWorker {
   /**
-   * Forks it, with an IPC channel and piped output; a worker of the command writes to the command's own output,
-   * and has a pipe to its parent at {@link SERVICE_PIPE}.
+   * Forks it, with an IPC channel. A worker of the command writes to the command's own output,
+   * while those of a pool have theirs piped. One on the network has a pipe to its parent at {@link PARENT_PIPE}.
    *
    * @returns The process, which may still report by its 'error' event that it could not be started.
    * @throws The system's error, if starting fails at once.
@@ -33,6 +33,10 @@ export interface PreparedWorker {
   /** Whether a guardian has to be told of the process, for it to end when this one does. */
   readonly guardian: boolean;
 }
+
+/** Standard streams and channel. */
+const OWN_STREAMS = ["ignore", "pipe", "pipe", "ipc"] as const;
+const COMMANDS_STREAMS = ["inherit", "inherit", "inherit", "ipc"] as const;
 
 /** Finds out how to start a worker process such that it ends with this one, however that ends. */
 export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorker> {
@@ -51,10 +55,10 @@ export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorke
         ...(cwd === undefined ? {} : { cwd }),
         serialization: "json",
         // A pool's program keeps its standard input: two readers would each get a part of it.
-        stdio:
-          init.service === undefined
-            ? ["ignore", "pipe", "pipe", "ipc"]
-            : ["inherit", "inherit", "inherit", "ipc", "pipe"],
+        stdio: [
+          ...(init.service === undefined ? OWN_STREAMS : COMMANDS_STREAMS),
+          ...(init.network === undefined ? [] : (["pipe"] as const)),
+        ],
       }),
   };
 }

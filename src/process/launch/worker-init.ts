@@ -57,10 +57,11 @@ export interface ServiceInit {
 }
 
 /**
- * The descriptor on which a worker of the command writes messages to its parent while its main thread, which has
- * the channel, may be blocked: lines of JSON. Those before it are the standard streams and the channel.
+ * The descriptor of the pipe between the parent of a worker on the network and its listener thread, for what must not
+ * wait for the main thread, which has the channel and may be blocked. The parent writes there that the worker is to end;
+ * a worker of the command writes messages, as lines of JSON. Descriptors before it are the standard streams and the channel.
  */
-export const SERVICE_PIPE = 4;
+export const PARENT_PIPE = 4;
 
 /** Name of the environment variable that carries a {@link WorkerInit} to a child process. */
 export const WORKER_INIT_VARIABLE = "MERINO_WORKER_INIT";

@@ -1,6 +1,6 @@
 /**
- * The `Worker` service as gRPC knows it: the paths of its methods. Bytes pass through them untouched; reading them is
- * up to `wire/` and `session/`.
+ * The services of a worker as gRPC knows them: the paths of their methods. Bytes pass through them untouched; reading
+ * them is up to `wire/` and `session/`.
  */
 
 /** One method. */
@@ -10,12 +10,15 @@ export interface GrpcMethod {
 }
 
 /** Package and name of the service, as in `proto/wire.proto`. */
-const GRPC_SERVICE = "wool.runtime.protobuf.wire.Worker";
+export const WORKER_SERVICE = "wool.runtime.protobuf.wire.Worker";
+
+/** Of the health service that gRPC has for all servers. */
+const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 /** Trailer by which a worker proves that it has not started the task of a stream. */
 export const NOT_STARTED_TRAILER = "merino-not-started";
 
-/** The service's methods by their names. */
+/** The methods of the `Worker` service by their names. */
 export const GRPC_METHODS: Readonly<
   Record<"dispatch" | "session" | "stop" | "idle" | "describe" | "access", GrpcMethod>
 > = Object.freeze({
@@ -33,6 +36,12 @@ export const GRPC_METHODS: Readonly<
   access: method("access"),
 });
 
-function method(name: string): GrpcMethod {
-  return Object.freeze({ path: `/${GRPC_SERVICE}/${name}` });
+/** The methods of gRPC's health service by their names. */
+export const HEALTH_METHODS: Readonly<Record<"Check" | "Watch", GrpcMethod>> = Object.freeze({
+  Check: method("Check", HEALTH_SERVICE),
+  Watch: method("Watch", HEALTH_SERVICE),
+});
+
+function method(name: string, service = WORKER_SERVICE): GrpcMethod {
+  return Object.freeze({ path: `/${service}/${name}` });
 }

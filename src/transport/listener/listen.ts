@@ -1,16 +1,13 @@
 /**
- * The gRPC service of a worker: one server for the network and one on a Unix socket, whose directory only this
- * user can enter and over which alone the worker may be told to stop. It hands out calls that carry raw bytes and
- * answers the unary ones from its handlers; it does not look into a batch.
+ * The gRPC services of a worker: one server for the network, one on a Unix socket, whose directory only this user can
+ * enter and over which alone the worker may be told to stop, and if it is asked for one that tells of its health and of
+ * nothing else. It hands out calls that carry raw bytes and answers the unary ones from its handlers; it does not look
+ * into a batch.
  */
 
-import { lookup } from "node:dns/promises";
 import { chmodSync } from "node:fs";
-import { isIP } from "node:net";
 import { resolveAllowedPeers } from "../../credentials/peers/allowed-peers.ts";
-import type { Peer } from "../../credentials/peers/peer.ts";
 import type { TrustData, TrustMaterial } from "../../credentials/trust.ts";
-import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { memoryLimits } from "../../session/memory/limits.ts";
@@ -21,7 +18,10 @@ import { GRPC_METHODS } from "../grpc/service.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import { TlsAcceptor } from "../tls/acceptor.ts";
 import { assertSocketPath } from "../unix/assert-socket-path.ts";
+import { type BindAddress, type BindOptions, explainBindError, resolveHost } from "./bind-address.ts";
 import { ConnectionGuard } from "./connection-guard.ts";
+import { Health } from "./health.ts";
+import { unary } from "./one-request.ts";
 import { GrpcServer, type GrpcServerOptions } from "./server.ts";
 import type { CallStatus, ServerCall, ServerCallEvents, ServerMethod } from "./server-call.ts";
 import { StreamGuard } from "./stream-guard.ts";
@@ -33,6 +33,8 @@ export interface GrpcHandlers {
   dispatch(call: ServerCall): ServerCallEvents;
   /** Seconds for which the worker has had nothing to do; 0 while it has. */
   idleSeconds(): number;
+  /** Whether the worker takes calls; once it does not, it never does again. */
+  takesCalls(): boolean;
   /** The worker's record as bytes. */
   describe(): Promise<Uint8Array>;
   /** What a caller might call, as bytes: asked over the Unix socket only. */
@@ -51,6 +53,8 @@ export interface GrpcListenOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Where it tells of its health besides, in plain text and to anybody. */
+  readonly health?: BindAddress | undefined;
   /** Path of the Unix socket; its directory is this user's alone. */
   readonly controlPath: string;
   /** The worker's transport settings; what is absent keeps its default. */
@@ -71,8 +75,12 @@ export interface GrpcListener {
   /** The IP address bound, also if a name was given. */
   readonly host: string;
   readonly port: number;
+  /** The port on which it tells of its health alone; absent if it was not asked to. */
+  readonly healthPort: number | undefined;
   /** Uses other keys for new connections. */
   renew(material: TrustMaterial): void;
+  /** The worker takes no more calls: says so to whoever watches its health. Idempotent. */
+  leave(): void;
   /**
    * Takes no more calls, lets those under way end, and closes every connection. Idempotent.
    *
@@ -83,8 +91,6 @@ export interface GrpcListener {
 
 /** How many bytes the envelope of a `dispatch` adds to its payload at most. */
 const ENVELOPE_BYTES = 64 * 1024;
-/** The longest request of a unary call: a number, or nothing. */
-const MAX_UNARY_BYTES = 4 * 1024;
 /** Room for unary calls and sessions beside the calls on one connection. */
 const SPARE_STREAMS = 16;
 const MAX_INT32 = 0x7fffffff;
@@ -107,20 +113,32 @@ const MAX_CONNECTIONS = 2_048;
 const MAX_PER_ADDRESS = 1_024;
 const WASTED_BURST = 2_000;
 const WASTED_PER_SECOND = 500;
+/** Calls that may watch the worker's health, on each server. */
+const MAX_WATCHES = 1_024;
+/** Calls on a connection to the server for health alone, and bytes that they may have under way. */
+const HEALTH_STREAMS = 100;
+const HEALTH_WINDOW_BYTES = 64 * 1024;
+/** What all of its callers together may make this thread hold: their requests are a name each. */
+const HEALTH_HELD_BYTES = 4 * 1024 * 1024;
+
+/** The options to blame for an address. */
+const NETWORK_OPTIONS: BindOptions = { host: "host", port: "port" };
+const HEALTH_OPTIONS: BindOptions = { host: "health", port: "health" };
 
 const NO_STOP =
   "Cannot stop the worker over the network: it takes this over its control socket, on its own host, and from the identities that it was started with for that (--stop-allow); stop it there, or end its process";
 
 /**
- * Serves gRPC on a network address and on a Unix socket.
+ * Serves gRPC on a network address and on a Unix socket, and tells of the worker's health on another address if it is to.
  *
- * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host` or `port`) for an address that is
- *   not this host's, or a port that is taken or not allowed.
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `host`, `port` or `health`) for an address that
+ *   is not this host's, or a port that is taken or not allowed.
  */
 export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListener> {
-  const { host, port, controlPath, trust } = options;
+  const { host, port, controlPath, trust, handlers } = options;
   assertSocketPath(controlPath);
-  const address = await resolveHost(host);
+  const address = await resolveHost(host, NETWORK_OPTIONS);
+  const health = new Health(() => handlers.takesCalls());
   const streams = new StreamGuard({
     maxStreams: MAX_SESSIONS + maxStreams(options),
     greetingMs: GREETING_MS,
@@ -129,37 +147,72 @@ export async function listenGrpc(options: GrpcListenOptions): Promise<GrpcListen
   const tls = trust === undefined ? undefined : new TlsAcceptor(trust, { handshakeMs: GREETING_MS });
   const network = await GrpcServer.listen(
     { host: address, port },
-    { ...serverOptions(options, { local: false }), memory, streams, tls, guard: guardOf(MAX_PER_ADDRESS) },
+    {
+      ...serverOptions(options, { local: false, health }),
+      ...{ memory, streams, tls },
+      guard: guardOf(MAX_PER_ADDRESS),
+    },
   ).catch((error: unknown) => {
-    throw explainBindError(error, { host, port });
+    throw explainBindError(error, { host, port }, NETWORK_OPTIONS);
   });
+  const servers = [network];
   try {
     const control = await GrpcServer.listen(
       { path: controlPath },
       {
-        ...serverOptions(options, { local: true }),
+        ...serverOptions(options, { local: true, health }),
         memory,
         streams,
         guard: guardOf(MAX_CONNECTIONS),
         local: `unix:${controlPath}`,
       },
     );
+    servers.push(control);
     // Besides the directory's own mode, which is the boundary.
     chmodSync(controlPath, 0o600);
+    const probed =
+      options.health === undefined ? undefined : await listenHealth(options.health, options, health);
+    if (probed !== undefined) servers.push(probed);
     let closing: Promise<void> | undefined;
     return {
       host: address,
       port: network.port,
+      healthPort: probed?.port,
       renew: (material) => tls?.renew(material),
+      leave: () => health.leave(),
       close(graceMs) {
-        closing ??= Promise.all([network.close(graceMs), control.close(graceMs)]).then(() => {});
+        if (closing === undefined) health.close();
+        closing ??= Promise.all(servers.map((server) => server.close(graceMs))).then(() => {});
         return closing;
       },
     };
   } catch (error) {
-    await network.close(0);
+    await Promise.all(servers.map((server) => server.close(0)));
     throw error;
   }
+}
+
+/** A server for those who have no certificate, a kubelet for instance. It has bounds of its own, and no other method. */
+async function listenHealth(
+  where: BindAddress,
+  options: GrpcListenOptions,
+  health: Health,
+): Promise<GrpcServer> {
+  const host = await resolveHost(where.host, HEALTH_OPTIONS);
+  return GrpcServer.listen(
+    { host, port: where.port },
+    {
+      ...serverOptions(options, { local: false, health }),
+      methods: new Map(health.methods({ maxWatches: MAX_WATCHES })),
+      maxStreams: HEALTH_STREAMS,
+      windowBytes: HEALTH_WINDOW_BYTES,
+      streams: new StreamGuard({ maxStreams: 2 * MAX_WATCHES, greetingMs: GREETING_MS }),
+      memory: new MemoryBudget({ limitBytes: HEALTH_HELD_BYTES, objectWeight: 1 }),
+      guard: guardOf(MAX_PER_ADDRESS),
+    },
+  ).catch((error: unknown) => {
+    throw explainBindError(error, where, HEALTH_OPTIONS);
+  });
 }
 
 function guardOf(maxPerAddress: number): ConnectionGuard {
@@ -173,11 +226,11 @@ function guardOf(maxPerAddress: number): ConnectionGuard {
 
 function serverOptions(
   options: GrpcListenOptions,
-  { local }: { readonly local: boolean },
+  { local, health }: { readonly local: boolean; readonly health: Health },
 ): Omit<GrpcServerOptions, "streams" | "guard" | "memory"> {
   const channel = { ...DEFAULT_CHANNEL_OPTIONS, ...options.channel };
   return {
-    methods: methodsOf(options, { local }),
+    methods: methodsOf(options, { local, health }),
     maxStreams: maxStreams(options),
     windowBytes: WINDOW_BYTES,
     keepaliveTimeMs: channel.keepaliveTime,
@@ -208,12 +261,13 @@ function maxStreams({ channel }: GrpcListenOptions): number {
 
 function methodsOf(
   { handlers, channel, maxBatchBytes, stopAllow }: GrpcListenOptions,
-  { local }: { readonly local: boolean },
+  { local, health }: { readonly local: boolean; readonly health: Health },
 ): ReadonlyMap<string, ServerMethod> {
   const maxMessageBytes = channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize;
   const { session, dispatch, idle, describe, stop, access } = GRPC_METHODS;
   const mayStop = resolveAllowedPeers("stopAllow", stopAllow);
   return new Map<string, ServerMethod>([
+    ...health.methods({ maxWatches: MAX_WATCHES }),
     [session.path, { maxMessageBytes: maxBatchBytes, open: (call) => handlers.session(call) }],
     [
       dispatch.path,
@@ -248,38 +302,6 @@ function methodsOf(
   ]);
 }
 
-/** A method of one request and one answer: bytes, or the status that stands for them. A promise of one never rejects. */
-function unary(
-  answer: (request: Uint8Array, peer: Peer) => Uint8Array | CallStatus | Promise<Uint8Array | CallStatus>,
-): ServerMethod {
-  return {
-    maxMessageBytes: MAX_UNARY_BYTES,
-    open(call) {
-      let request: Uint8Array | undefined;
-      return {
-        message(bytes, start, end) {
-          if (request !== undefined) call.end({ code: GrpcStatus.UNIMPLEMENTED, details: TOO_MANY_REQUESTS });
-          request = bytes.subarray(start, end);
-        },
-        drain() {},
-        halfClosed() {
-          if (request === undefined) return; // a call is opened by its first message
-          const answered = answer(request, call.peer);
-          if (answered instanceof Promise) void answered.then((later) => give(call, later));
-          else give(call, answered);
-        },
-        closed() {},
-      };
-    },
-  };
-}
-
-function give(call: ServerCall, answer: Uint8Array | CallStatus): void {
-  if (!(answer instanceof Uint8Array)) return call.end(answer);
-  call.send(answer);
-  call.end();
-}
-
 function answerStop(
   request: Uint8Array,
   handlers: GrpcHandlers,
@@ -297,39 +319,5 @@ function answerStop(
 }
 
 const EMPTY = new Uint8Array(0);
-const TOO_MANY_REQUESTS = "The call takes one request";
 
 const NO_ACCESS = "The worker tells of its rules over its control socket only, on its own host";
-
-async function resolveHost(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
-  const found = await lookup(host).catch(() => undefined);
-  if (found !== undefined) return found.address;
-  throw new InvalidOptionError("host", {
-    value: host,
-    expected: "an address of this host, or a name of one",
-  });
-}
-
-function explainBindError(
-  error: unknown,
-  { host, port }: { readonly host: string; readonly port: number },
-): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "EADDRINUSE":
-      return new InvalidOptionError("port", {
-        value: port,
-        expected: `a free port on '${host}' (0 takes any); another program listens on this one`,
-      });
-    case "EACCES":
-      return new InvalidOptionError("port", {
-        value: port,
-        expected: "a port that this user may listen on, as a rule one from 1024 up (0 takes any)",
-      });
-    case "EADDRNOTAVAIL":
-    case "EINVAL":
-      return new InvalidOptionError("host", { value: host, expected: "an address of this host" });
-    default:
-      return error;
-  }
-}

@@ -56,6 +56,13 @@ const REFUSED: readonly (readonly [keyof NetworkOptions, unknown])[] = [
   ["advertise", "[10.0.0.7]:80"],
   ["advertise", "[fd00::7]:"],
   ["advertise", null],
+  ["health", "9000"],
+  ["health", "0.0.0.0"],
+  ["health", ":9000"],
+  ["health", "0.0.0.0:0"],
+  ["health", "0.0.0.0:65536"],
+  ["health", "fd00::7:9000:x"],
+  ["health", 9000],
   ["insecure", "yes"],
 ];
 
@@ -90,6 +97,41 @@ test("resolveNetworkOptions takes an advertised host without its brackets", () =
   const options = resolveNetworkOptions({ host: "::1", port: 1, advertise: "[fd00::7]" });
 
   assert.equal(options.advertise, "fd00::7");
+});
+
+for (const [given, kept] of [
+  ["0.0.0.0:9000", "0.0.0.0:9000"],
+  ["localhost:9000", "localhost:9000"],
+  ["[::]:65535", "[::]:65535"],
+] as const) {
+  test(`resolveNetworkOptions takes '${given}' for health, and takes what it makes of it again`, () => {
+    const once = resolveNetworkOptions({ host: "127.0.0.1", port: 1, health: given });
+
+    assert.equal(once.health, kept);
+    assert.deepEqual(resolveNetworkOptions(once), once);
+  });
+}
+
+test("resolveNetworkOptions keeps the ports for health apart from those for calls, of as many workers as there are", () => {
+  const calls = { host: "127.0.0.1", port: 9_000 };
+
+  for (const [health, workers] of [
+    ["127.0.0.1:9000", 1],
+    ["0.0.0.0:9000", 1],
+    ["127.0.0.1:9003", 4],
+    ["127.0.0.1:8997", 4],
+    ["127.0.0.1:65533", 4],
+  ] as const) {
+    assert.throws(() => resolveNetworkOptions({ ...calls, health }, { workers }), refusing("health"), health);
+  }
+  for (const [health, workers] of [
+    ["127.0.0.1:9001", 1],
+    ["127.0.0.2:9000", 1],
+    ["127.0.0.1:9004", 4],
+    ["127.0.0.1:8996", 4],
+  ] as const) {
+    assert.equal(resolveNetworkOptions({ ...calls, health }, { workers }).health, health);
+  }
 });
 
 function refusing(option: string): (error: unknown) => boolean {

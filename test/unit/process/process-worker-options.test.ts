@@ -33,6 +33,7 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     host: "[::1]",
     port: 9,
     advertise: "worker.internal",
+    health: "[::1]:10",
     modules: ["/srv/jobs.js"],
     accept: new URL("file:///srv/accept.js"),
     allow: { "jobs/*": ["spiffe://farm/api"] },
@@ -48,7 +49,7 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     importTimeoutMs: 6,
     channel: { maxConcurrentCalls: 7, maxMessageSize: 8 },
     maxHeldBytes: 24,
-    network: { host: "::1", port: 9, advertise: "worker.internal", insecure: false },
+    network: { host: "::1", port: 9, advertise: "worker.internal", health: "[::1]:10", insecure: false },
     modules: ["file:///srv/jobs.js"],
     accept: "file:///srv/accept.js",
     access: {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { Activity, idleMsIn } from "../../../src/worker/activity.ts";
+import { Activity, idleMsIn, isLeaving } from "../../../src/worker/activity.ts";
 import { eventually } from "../../support/eventually.ts";
 
 test("Activity counts idle time from its construction", async () => {
@@ -43,4 +43,15 @@ test("Activity keeps the time of a clock that other threads share", async () => 
   const after = process.hrtime.bigint();
 
   assert.ok(there > before && there < after);
+});
+
+test("Activity says that the worker is leaving, whether it is busy or not", () => {
+  const activity = new Activity();
+  activity.busy();
+  const before = isLeaving(activity.memory);
+
+  activity.leaving();
+  activity.idle();
+
+  assert.deepEqual([before, isLeaving(activity.memory)], [false, true]);
 });

@@ -10,7 +10,7 @@ import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { placeOf } from "../host/start-failure.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
-import { removeFile } from "../internal/remove-file.ts";
+import { sweepFile } from "../internal/remove-file.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { pause, waitAtMost } from "../internal/time/wait.ts";
@@ -96,8 +96,7 @@ export class SupervisedWorker {
     this.#worker = worker;
     worker.onMessage = (message) => this.#heard(worker, message);
     void worker.exited.then(() => {
-      removeFile(path); // a worker that was killed could not
-      forgetAtExit(path);
+      if (sweepFile(path)) forgetAtExit(path); // a worker that was killed could not
     });
     try {
       this.#metadata = await worker.start();

@@ -19,3 +19,18 @@ export function removeFile(path: string): void {
     if (!hasCode(error, "ENOENT")) throw error;
   }
 }
+
+/**
+ * Removes what a process has left behind, if the file system lets it: on one that has become read-only, a left file is
+ * no reason to stop. Whoever sweeps next tries again.
+ *
+ * @returns Whether it is gone.
+ */
+export function sweepFile(path: string): boolean {
+  try {
+    removeFile(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

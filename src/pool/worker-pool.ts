@@ -43,7 +43,7 @@ import {
 
 const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
 
-/** `making`: what functions among its options make is on its way, and nothing else has begun. */
+/** `making`: what is needed before there is a worker is on its way, and nothing else has begun. */
 type PoolState = "created" | "making" | "opening" | "open" | "closing" | "closed";
 
 /**
@@ -159,7 +159,7 @@ export class WorkerPool implements CallTarget {
         new PoolClosedError(`Cannot open a pool twice: this one is ${this.#state}; make a new WorkerPool`),
       );
     }
-    this.#state = this.#options.partsAreMade ? "making" : "opening";
+    this.#state = "making";
     const opened = this.#start(programState());
     if (this.#options.ambient) {
       const end = noteOpening();
@@ -309,8 +309,8 @@ export class WorkerPool implements CallTarget {
       // Workers are announced in what is made: that comes first.
       if (partsAreMade) await this.proxy.open();
       if (this.#end === undefined) {
-        this.#state = "opening";
         if (size > 0) this.#announcements.open();
+        this.#state = "opening";
       }
     } catch (error) {
       await this.close({ grace: 0 });

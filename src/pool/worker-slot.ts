@@ -13,7 +13,7 @@ import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
-import { removeFile } from "../internal/remove-file.ts";
+import { sweepFile } from "../internal/remove-file.ts";
 import { backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
@@ -202,8 +202,7 @@ export class WorkerSlot {
     worker.onMessage = (message) => this.#heard(poolWorker, message);
     worker.exited
       .then((exit) => {
-        removeFile(path); // a worker that was killed could not
-        forgetAtExit(path);
+        if (sweepFile(path)) forgetAtExit(path); // a worker that was killed could not
         this.#exited(poolWorker, exit);
       })
       .catch(reportBug);

@@ -8,7 +8,7 @@ import { createDeferred } from "../internal/deferred.ts";
 import { errorText } from "../internal/error-text.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { forgetAtExit } from "../internal/remove-at-exit.ts";
-import { removeFile } from "../internal/remove-file.ts";
+import { sweepFile } from "../internal/remove-file.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { waitedFor } from "../internal/waited-promise.ts";
@@ -175,6 +175,5 @@ export class RunningWorker implements AsyncDisposable {
 
 /** Removes the socket file, which a killed worker leaves behind. */
 function removeSocket(path: string): void {
-  removeFile(path);
-  forgetAtExit(path);
+  if (sweepFile(path)) forgetAtExit(path);
 }

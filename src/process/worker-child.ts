@@ -7,7 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
-import { removeFile } from "../internal/remove-file.ts";
+import { sweepFile } from "../internal/remove-file.ts";
 import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { ChildOutput } from "./child-output.ts";
@@ -128,7 +128,7 @@ export class WorkerChild {
     if (child.connected) child.disconnect();
     await this.#guardian?.close();
     // The control socket of a worker that was killed; its other socket is removed by the pool that made up the path.
-    if (this.#init.network !== undefined) removeFile(controlSocketPath(this.#init.socketPath));
+    if (this.#init.network !== undefined) sweepFile(controlSocketPath(this.#init.socketPath));
     this.#events.gone({ exitCode, signal, stderr: this.#output.stderrTail });
   }
 }

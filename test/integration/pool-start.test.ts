@@ -1,11 +1,13 @@
 /** Workers that do not come up: open() fails with what they said, and leaves nothing behind. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { NoActivePoolError, ProcessWorker, WorkerPool, WorkerStartError } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { temporaryPackage } from "../support/temporary-package.ts";
+import { useEnvironment } from "../support/use-environment.ts";
 import { add, readEnvironment } from "./fixtures/pool-routines.ts";
 import { collectEvents, ofType, rejection, useEffects } from "./fixtures/pool-support.ts";
 
@@ -41,6 +43,17 @@ describe("WorkerPool.open", () => {
     await pool.closed;
     assert.deepEqual(pool.workers, []);
     assert.ok((await rejection(add(1, 2))) instanceof NoActivePoolError);
+  });
+
+  test("fails where no directory can be made for its sockets, and says which and what to do", async () => {
+    await using _ = leakCheck();
+    using environment = useEnvironment();
+    environment.set("XDG_RUNTIME_DIR");
+    environment.set("TMPDIR", fileURLToPath(import.meta.url));
+    const pool = new WorkerPool({ size: 1 });
+
+    await assert.rejects(pool.open(), { code: "ERR_MERINO_INVALID_OPTION", option: "runtimeDirectory" });
+    await pool.closed;
   });
 
   test("not awaited, is said to need that by the calls that come too early, and by no others", async () => {

@@ -64,5 +64,7 @@ function readRows(markdown: string): Row[] {
 /** The names of a file's tests as they are written; none if there is no such file. */
 async function readTestNames(file: string): Promise<string[]> {
   const source = await readFile(path.join(ROOT, file), "utf8").catch(() => "");
-  return [...source.matchAll(/^\s*(?:test|describe)\(\s*(["`])(.*?)\1,/gm)].map(([, , name = ""]) => name);
+  return [...source.matchAll(/^\s*(?:await t\.)?(?:test|describe)\(\s*(["`])(.*?)\1,/gm)].map(
+    ([, , name = ""]) => name,
+  );
 }

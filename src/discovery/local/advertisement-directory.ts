@@ -10,7 +10,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
-import { removeFile } from "../../internal/remove-file.ts";
+import { sweepFile } from "../../internal/remove-file.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
 import { privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
@@ -73,10 +73,10 @@ export class AdvertisementDirectory {
     await rm(this.#file(uid), { force: true });
   }
 
-  /** Removes a worker's file unless it was replaced after the scan. Returns whether it did. */
+  /** Removes a worker's file, if it can be removed, unless it was replaced after the scan. Returns whether it was not. */
   sweep({ uid, signature }: Advertisement): boolean {
     if (this.#signatureOf(uid) !== signature) return false;
-    removeFile(this.#file(uid));
+    sweepFile(this.#file(uid));
     return true;
   }
 
@@ -118,12 +118,12 @@ export class AdvertisementDirectory {
     }
   }
 
-  /** Removes the directory if nothing is in it. */
+  /** Removes the directory if nothing is in it, and the file system lets it. */
   async removeIfEmpty(): Promise<void> {
     try {
       await rmdir(this.path);
     } catch (error) {
-      if (!hasCode(error, "ENOENT", "ENOTEMPTY", "EEXIST")) throw error;
+      if (!hasCode(error, "ENOENT", "ENOTEMPTY", "EEXIST", "EROFS")) throw error;
     }
   }
 
@@ -148,6 +148,6 @@ export class AdvertisementDirectory {
   #removeIfStale(name: string): void {
     const path = join(this.path, name);
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats !== undefined && Date.now() - stats.mtimeMs > TEMPORARY_LIFETIME_MS) removeFile(path);
+    if (stats !== undefined && Date.now() - stats.mtimeMs > TEMPORARY_LIFETIME_MS) sweepFile(path);
   }
 }

@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { hasCode } from "../../internal/has-code.ts";
-import { removeFile } from "../../internal/remove-file.ts";
+import { sweepFile } from "../../internal/remove-file.ts";
 import { shownText } from "../../internal/shown-text.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
 import { warn } from "../../internal/warn.ts";
@@ -187,7 +187,7 @@ export class AdvertisementWatch {
         if (this.#directory.sweep(advertisement)) this.#entries.delete(advertisement.uid);
         // Its name is used once only, so nobody else's socket can stand there by now.
         if (!isOurs(socket)) return;
-        for (const path of [socket, controlSocketPath(socket)]) removeFile(path);
+        for (const path of [socket, controlSocketPath(socket)]) sweepFile(path);
       }),
     );
   }

@@ -7,15 +7,15 @@ import { readdirSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
 import { processWide } from "../../internal/process-wide.ts";
-import { removeFile } from "../../internal/remove-file.ts";
+import { sweepFile } from "../../internal/remove-file.ts";
 
 /**
  * Which names are private in each folder: `<pid>.<pid namespace>`, both in base 36, at the beginning or after
  * `.pool-`.
  */
 const OWNERS = {
-  s: { owner: /^([0-9a-z]+)\.([0-9a-z]+)-/, remove: removeFile },
-  d: { owner: /\.pool-([0-9a-z]+)\.([0-9a-z]+)-/, remove: removeFolder },
+  s: { owner: /^([0-9a-z]+)\.([0-9a-z]+)-/, remove: sweepFile },
+  d: { owner: /\.pool-([0-9a-z]+)\.([0-9a-z]+)-/, remove: sweepFolder },
 } as const;
 
 /** Names this process, for the beginning of a file's name. A process id alone means nothing in another container. */
@@ -53,8 +53,12 @@ export function sweepLeftovers(runtimeDirectory: string): void {
 }
 
 /** It contains no sockets; for those see `internal/remove-file.ts`. */
-function removeFolder(path: string): void {
-  rmSync(path, { recursive: true, force: true });
+function sweepFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // As for files: whoever sweeps next tries again.
+  }
 }
 
 function namesIn(directory: string): readonly string[] {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { removeFile } from "../../../src/internal/remove-file.ts";
+import { removeFile, sweepFile } from "../../../src/internal/remove-file.ts";
 import { runNode } from "../../support/run-node.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";
 
@@ -61,5 +61,23 @@ describe("removeFile", () => {
 
     assert.equal(stdout, "found\n", stderr);
     assert.equal(existsSync(folder.path("left")), false);
+  });
+});
+
+describe("sweepFile", () => {
+  test("removes a file, and takes one that is not there for gone", () => {
+    using folder = temporaryPackage({ file: "text" });
+
+    const gone = [sweepFile(folder.path("file")), sweepFile(folder.path("file"))];
+
+    assert.deepEqual(gone, [true, true]);
+    assert.equal(existsSync(folder.path("file")), false);
+  });
+
+  test("leaves what cannot be removed", () => {
+    using folder = temporaryPackage({ "folder/file": "text" });
+
+    assert.equal(sweepFile(folder.path("folder")), false);
+    assert.equal(existsSync(folder.path("folder/file")), true);
   });
 });

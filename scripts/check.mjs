@@ -38,7 +38,13 @@ const CHECKS = {
     commands: [["node", "--import", "tsx", "scripts/generate-docs.mjs", "--check"]],
     seen: numberIn(/(\d+) errors\n[\s\S]*[1-9]\d* commands/),
   },
-  wire: { commands: [["node", "scripts/proto-breaking.mjs"]], seen: numberIn(/checked (\d+) fields/) },
+  wire: {
+    commands: [
+      ["node", "scripts/proto-breaking.mjs"],
+      ["node", "scripts/generate-descriptors.mjs", "--check"],
+    ],
+    seen: numberIn(/checked (\d+) fields/),
+  },
   // Benchmarks and examples import the package by its name, so types need it built.
   build: { commands: [["node", "scripts/build.mjs"]] },
   types: { commands: [["node", TSC, "-p", "tsconfig.json"]], seen: typedFiles },

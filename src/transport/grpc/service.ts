@@ -42,6 +42,13 @@ export const HEALTH_METHODS: Readonly<Record<"Check" | "Watch", GrpcMethod>> = O
   Watch: method("Watch", HEALTH_SERVICE),
 });
 
+/** The one method of gRPC's reflection service, in its versions. */
+export const REFLECTION_METHODS: readonly GrpcMethod[] = Object.freeze(
+  ["v1", "v1alpha"].map((version) =>
+    method("ServerReflectionInfo", `grpc.reflection.${version}.ServerReflection`),
+  ),
+);
+
 function method(name: string, service = WORKER_SERVICE): GrpcMethod {
   return Object.freeze({ path: `/${service}/${name}` });
 }

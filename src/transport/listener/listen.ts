@@ -22,6 +22,7 @@ import { type BindAddress, type BindOptions, explainBindError, resolveHost } fro
 import { ConnectionGuard } from "./connection-guard.ts";
 import { Health } from "./health.ts";
 import { unary } from "./one-request.ts";
+import { reflectionMethods } from "./reflection/reflection.ts";
 import { GrpcServer, type GrpcServerOptions } from "./server.ts";
 import type { CallStatus, ServerCall, ServerCallEvents, ServerMethod } from "./server-call.ts";
 import { StreamGuard } from "./stream-guard.ts";
@@ -268,6 +269,7 @@ function methodsOf(
   const mayStop = resolveAllowedPeers("stopAllow", stopAllow);
   return new Map<string, ServerMethod>([
     ...health.methods({ maxWatches: MAX_WATCHES }),
+    ...reflectionMethods(),
     [session.path, { maxMessageBytes: maxBatchBytes, open: (call) => handlers.session(call) }],
     [
       dispatch.path,

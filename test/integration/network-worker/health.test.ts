@@ -7,20 +7,12 @@ import { WorkerConnection, WorkerProxy } from "merino";
 import { workerIdleTime } from "../../../src/transport/grpc/unary.ts";
 import { eventually } from "../../support/eventually.ts";
 import { healthClient } from "../../support/foreign-health.ts";
+import { freePort } from "../../support/free-port.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";
 import { JOBS, type Jobs, routinePackage, startCommand } from "../cli/cli-support.ts";
 import { add, blockUntil, held, isHeld } from "./fixtures/network-routines.ts";
 import { exitOf, startNetworkWorker } from "./workers.ts";
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await eventually(() => server.listening);
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test("a worker that drains is NOT_SERVING before it refuses the first call, and until it ends", async () => {
   await using _leaks = leakCheck();

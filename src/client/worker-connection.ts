@@ -256,7 +256,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     if (this.#worker !== undefined) proxy = new WorkerProxy({ workers: [this.#worker], ...options });
     else {
       const described = new DescribedWorker(this.#address, (options) =>
-        this.#describe({ ...options, timeoutMs: Math.min(this.#timeoutMs, options.timeoutMs) }),
+        this.#describe({
+          ...this.#unaryOptions(),
+          ...options,
+          timeoutMs: Math.min(this.#timeoutMs, options.timeoutMs),
+        }),
       );
       this.#described = described;
       proxy = new WorkerProxy(

@@ -9,6 +9,7 @@ import {
   LocalDiscovery,
   StaticDiscovery,
   TaskRefusedError,
+  WorkerConnection,
   WorkerCredentials,
   WorkerPool,
   WorkerProxy,
@@ -65,6 +66,15 @@ test("a worker with credentials serves callers of its authority, streams and lar
   );
   assert.deepEqual(values, [3, 2, 1]);
   assert.ok(bytes.equals(echoed as Buffer));
+});
+
+test("a connection with credentials calls the worker at an address, of which it knows nothing else", async () => {
+  await using _leaks = leakCheck();
+  await using worker = await startNetworkWorker({ credentials: credentialsOf(thumbs) });
+  await using connection = new WorkerConnection(worker.metadata.address, { credentials: credentialsOf(api) });
+
+  assert.equal(await connection.dispatch(add, 1, 2), 3);
+  await grpcChannels.close();
 });
 
 test("a worker whose credentials cannot be used does not start, and says why", async () => {

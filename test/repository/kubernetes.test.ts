@@ -35,6 +35,7 @@ const policy = find<INetworkPolicy>(workers, "NetworkPolicy");
 const job = find<IJob>(caller, "Job");
 const worker = onlyContainer(deployment.spec?.template.spec?.containers);
 const program = onlyContainer(job.spec?.template.spec?.containers);
+const credentials = program.env?.find(({ name }) => name === "CREDENTIALS")?.value;
 
 async function readManifests(file: string): Promise<Manifest[]> {
   const text = await readFile(path.join(ROOT, "examples/kubernetes", file), "utf8");
@@ -156,15 +157,12 @@ test("the selectors of Deployment, Service and NetworkPolicy choose the workers'
   assert.notDeepEqual(job.spec?.template.metadata?.labels, labels);
 });
 
-test("the port that is listened on is the one that is probed, published, let through and called", () => {
-  const [port] = worker.ports ?? [];
+test("the port that is listened on is the one that is published, let through and called", () => {
+  const port = worker.ports?.find(({ name }) => name === "merino");
   const number = Number(valueOf(worker, "--port"));
 
   assert.ok(Number.isInteger(number));
   assert.equal(port?.containerPort, number);
-  for (const probe of [worker.startupProbe, worker.readinessProbe, worker.livenessProbe]) {
-    assert.equal(probe?.tcpSocket?.port, port?.name);
-  }
   assert.deepEqual(
     service.spec?.ports?.map(({ port, targetPort }) => [port, targetPort]),
     [[number, port?.name]],
@@ -174,6 +172,53 @@ test("the port that is listened on is the one that is probed, published, let thr
     [[port?.name]],
   );
   assert.equal(program.env?.find(({ name }) => name === "WORKERS_PORT")?.value, String(number));
+});
+
+test("the port on which health is told is the one that is probed, and no pod is let through to it", () => {
+  const port = worker.ports?.find(({ name }) => name === "health");
+  const number = Number(valueOf(worker, "--health")?.split(":")[1]);
+
+  assert.ok(Number.isInteger(number));
+  assert.equal(port?.containerPort, number);
+  for (const probe of [worker.startupProbe, worker.readinessProbe, worker.livenessProbe]) {
+    assert.deepEqual(probe?.grpc, { port: number });
+  }
+  const passed = [...(policy.spec?.ingress ?? []), ...(service.spec?.ports ?? [])];
+  assert.ok(!JSON.stringify(passed).includes("health") && !JSON.stringify(passed).includes(String(number)));
+});
+
+test("a worker that ends is not killed for saying so as long as its calls may take", () => {
+  const { periodSeconds = 0, failureThreshold = 0 } = worker.livenessProbe ?? {};
+
+  assert.ok(periodSeconds * failureThreshold * 1_000 > Number(valueOf(worker, "--grace")));
+});
+
+test("both sides prove who they are, with Secrets that are renewed where they are mounted", () => {
+  for (const [pod, container, named] of [
+    [
+      deployment.spec?.template.spec,
+      worker,
+      ["--ca", "--cert", "--key"].map((flag) => valueOf(worker, flag)),
+    ],
+    [
+      job.spec?.template.spec,
+      program,
+      ["ca.crt", "tls.crt", "tls.key"].map((file) => `${credentials}/${file}`),
+    ],
+  ] as const) {
+    const volume = pod?.volumes?.find(({ secret }) => secret !== undefined);
+    const mount = container.volumeMounts?.find(({ name }) => name === volume?.name);
+    assert.deepEqual(
+      named,
+      ["ca.crt", "tls.crt", "tls.key"].map((file) => `${mount?.mountPath}/${file}`),
+    );
+    assert.equal(mount?.readOnly, true);
+    assert.equal(mount?.subPath, undefined); // never renewed
+    // Root's, and readable for the group that is the program's own.
+    assert.equal(volume?.secret?.defaultMode, 0o440);
+    assert.equal(pod?.securityContext?.fsGroup, pod?.securityContext?.runAsGroup);
+  }
+  assert.ok(!worker.args?.includes("--insecure"));
 });
 
 test("the caller's pods are those that the NetworkPolicy lets in, and they look for the Service by name", () => {
@@ -212,10 +257,11 @@ test("the workers' pods can write where the runtime directory is made, and nowhe
 
   assert.equal(worker.securityContext?.readOnlyRootFilesystem, true);
   assert.deepEqual(
-    mounts.map(({ mountPath, readOnly }) => [mountPath, readOnly ?? false]),
-    [["/tmp", false]],
+    mounts.filter(({ readOnly }) => readOnly !== true).map(({ mountPath }) => mountPath),
+    ["/tmp"],
   );
-  assert.ok(pod?.volumes?.find(({ name }) => name === mounts[0]?.name)?.emptyDir);
+  const { name: writable } = mounts.find(({ mountPath }) => mountPath === "/tmp") ?? {};
+  assert.ok(pod?.volumes?.find(({ name }) => name === writable)?.emptyDir);
   // The root of a volume belongs to root and is open to all: as XDG_RUNTIME_DIR it would be passed over.
   const variables = worker.env?.map(({ name }) => name) ?? [];
   assert.ok(!variables.includes("XDG_RUNTIME_DIR") && !variables.includes("TMPDIR"));

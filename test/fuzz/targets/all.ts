@@ -2,6 +2,7 @@
 import type { FuzzTarget } from "../target.ts";
 import { credentials } from "./credentials.ts";
 import { frames, grpcMessages } from "./frames.ts";
+import { grpcServices } from "./grpc-services.ts";
 import { dnsAnswers, multicastPackets, registryFiles, serviceMessages, texts } from "./records.ts";
 import { clientSessions, serverSessions } from "./sessions.ts";
 import { childMessages, commandLines } from "./texts-of-people.ts";
@@ -22,4 +23,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   serverSessions,
   clientSessions,
   credentials,
+  grpcServices,
 ];

@@ -37,7 +37,7 @@ function seedPayloads(): readonly Uint8Array[] {
 
 export const values: FuzzTarget = {
   name: "values",
-  share: 32,
+  share: 30,
   make(random) {
     if (random.oneIn(3)) return mutate(random.pick(seedPayloads()), random, random.pick(seedPayloads()));
     const payload = anyPayload(random);

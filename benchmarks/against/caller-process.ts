@@ -24,8 +24,9 @@ export interface Measurement {
   readonly elapsedMs: number;
   /** How long it would have taken on workers that lose no time; only for CPU-bound jobs. */
   readonly idealMs?: number;
-  /** CPU time of the caller and its workers together. */
-  readonly cpuUs?: number;
+  /** CPU time of the caller, and of its workers together. */
+  readonly callerCpuUs?: number;
+  readonly workersCpuUs?: number;
   /** Of every single call. */
   readonly timesUs?: Float64Array;
 }

@@ -50,18 +50,24 @@ const singleCall = (part: string, share: number): CallRow => ({
   figure: ({ timesUs = [] }) => percentile(timesUs, share),
 });
 
+/** CPU time per call. */
+const cpu = (part: string, cpuUs: (measurement: Measurement) => number): CallRow => ({
+  part,
+  unit: "µs/call",
+  better: "lower",
+  figure: (measurement) => cpuUs(measurement) / measurement.count,
+});
+const callerCpu = ({ callerCpuUs = Number.NaN }: Measurement) => callerCpuUs;
+const workersCpu = ({ workersCpuUs = Number.NaN }: Measurement) => workersCpuUs;
+
 const CARRIERS = ["processes", "network"] as const;
 const WORKLOADS: Readonly<Record<string, readonly CallRow[]>> = {
   one: [singleCall("p50", 0.5), singleCall("p99", 0.99)],
   "in-flight": [
     { ...rate("calls/s"), part: "rate" },
-    {
-      part: "cpu",
-      unit: "µs/call",
-      better: "lower",
-      figure: ({ count, cpuUs = Number.NaN }) => cpuUs / count,
-    },
+    cpu("cpu", (measurement) => callerCpu(measurement) + workersCpu(measurement)),
   ],
+  error: [cpu("caller", callerCpu), cpu("worker", workersCpu)],
   uneven: [excess],
   flat: [excess],
   "buffer-64k": [throughput(64 * 1024)],

@@ -5,6 +5,10 @@ export const add = routine(function add(x, y) {
   return x + y;
 });
 
+export const fail = routine(function fail() {
+  throw new TypeError("no good");
+});
+
 export const echo = routine(function echo(value) {
   return value;
 });

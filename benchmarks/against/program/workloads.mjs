@@ -3,7 +3,7 @@
  * time. Nothing is computed from that here; see `../calls.ts`.
  */
 import process from "node:process";
-import { add, busy, cpuTime, echo, fibonacci, numbers } from "./jobs.mjs";
+import { add, busy, cpuTime, echo, fail, fibonacci, numbers } from "./jobs.mjs";
 import { WORKERS } from "./pools.mjs";
 
 const IN_FLIGHT = 100;
@@ -30,19 +30,23 @@ export const WORKLOADS = {
   },
 
   /** A hundred at a time, with the CPU time that caller and workers spend on them. */
-  async "in-flight"(pool, durationMs) {
+  "in-flight"(pool, durationMs) {
     const call = add.with({ pool });
-    const before = await totalCpuUs(pool);
-    const { start, end } = from(durationMs);
-    let count = 0;
-    await inLanes(async () => {
-      while (performance.now() < end) {
-        await call(1, 2);
-        count += 1;
+    return inParallel(pool, durationMs, () => call(1, 2));
+  },
+
+  /** As `in-flight`, with bodies that throw. Nobody looks at the errors' stacks. */
+  error(pool, durationMs) {
+    const call = fail.with({ pool });
+    return inParallel(pool, durationMs, async () => {
+      try {
+        await call();
+      } catch (error) {
+        if (error.message === "no good") return;
+        throw error;
       }
+      throw new Error("A call did not fail");
     });
-    const done = since(start, count);
-    return { ...done, cpuUs: (await totalCpuUs(pool)) - before };
   },
 
   /** Many short bodies and a few long ones, all called at once: the logarithms of the durations lie evenly. */
@@ -119,12 +123,27 @@ async function consume(stream, durationMs) {
   return done;
 }
 
+async function inParallel(pool, durationMs, call) {
+  const before = await cpuUs(pool);
+  const { start, end } = from(durationMs);
+  let count = 0;
+  await inLanes(async () => {
+    while (performance.now() < end) {
+      await call();
+      count += 1;
+    }
+  });
+  const done = since(start, count);
+  const after = await cpuUs(pool);
+  return { ...done, callerCpuUs: after.caller - before.caller, workersCpuUs: after.workers - before.workers };
+}
+
 async function inLanes(lane) {
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
 }
 
 /** Asks until every worker has answered, the balancer deciding which one gets a call. */
-async function totalCpuUs(pool) {
+async function cpuUs(pool) {
   const call = cpuTime.with({ pool });
   const byPid = new Map();
   for (let attempt = 0; byPid.size < WORKERS; attempt++) {
@@ -134,7 +153,7 @@ async function totalCpuUs(pool) {
     }
   }
   const { user, system } = process.cpuUsage();
-  return [...byPid.values()].reduce((sum, cpuUs) => sum + cpuUs, user + system);
+  return { caller: user + system, workers: [...byPid.values()].reduce((sum, cpuUs) => sum + cpuUs, 0) };
 }
 
 function from(durationMs) {

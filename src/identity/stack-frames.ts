@@ -3,6 +3,7 @@
  * `call-site.ts` interprets the frames. Every change made to `Error` while capturing is undone.
  */
 import util from "node:util";
+import { hasUsualFormatter, override } from "../internal/error-settings.ts";
 
 /** One physical frame of the stack; frames of suspended async callers are left out. */
 export interface StackFrame {
@@ -157,10 +158,8 @@ function nodeFrames(
 /** The last resort, for a frozen `Error`: V8's text, unless the user has it formatted. */
 function textFrames(below: AnyFunction): CapturedStack {
   const frames: StackFrame[] = [];
-  const formatter: unknown = Error.prepareStackTrace;
-  // Some versions of Node show their own formatter there; a user's may name other files than those that run.
-  const isForeign = typeof formatter === "function" && formatter.name !== "ErrorPrepareStackTrace";
-  const stack = isForeign ? undefined : readStack(below);
+  // The program's may name other files than those that run.
+  const stack = hasUsualFormatter() ? readStack(below) : undefined;
   if (typeof stack !== "string") return { frames, isWhole: true };
   for (const line of stack.split("\n")) {
     const match = /^\s+at (?!async )(?:(?:new )?(.*?) (?:\[as .*?\] )?\()?(.*?):(\d+:\d+)\)?$/.exec(line);
@@ -199,21 +198,4 @@ function nameOf(functionName: string | null | undefined): string | undefined {
 
 function textOf(script: string | null | undefined): string | undefined {
   return script == null || script === "" ? undefined : script;
-}
-
-/** Sets a property of `Error`; returns a function that puts its descriptor back, or `undefined` if it cannot be set. */
-function override(key: "stackTraceLimit" | "prepareStackTrace", value: unknown): (() => void) | undefined {
-  const before = Object.getOwnPropertyDescriptor(Error, key);
-  const during = { value, writable: true, enumerable: before?.enumerable ?? true, configurable: true };
-  if (Reflect.defineProperty(Error, key, during)) {
-    return () => {
-      if (before === undefined) Reflect.deleteProperty(Error, key);
-      else Object.defineProperty(Error, key, before);
-    };
-  }
-  // Not configurable. It may still be writable, as a plain value.
-  if (before?.writable !== true || !Reflect.set(Error, key, value)) return undefined;
-  return () => {
-    Reflect.set(Error, key, before.value);
-  };
 }

@@ -4,6 +4,8 @@
  * asked for when a call fails, and at no other time: a call that succeeds pays nothing.
  */
 import { isMerinoError } from "../../errors/merino-error.ts";
+import { hasUsualFormatter } from "../../internal/error-settings.ts";
+import { changeStack } from "../../internal/lazy-stack.ts";
 
 /** Errors that have their lines, or were seen without any: one that several calls fail with has those of the first. */
 const traced = new WeakSet<object>();
@@ -44,35 +46,38 @@ function follow(resolve: (outcome: Promise<never>) => void, error: Error): void 
   });
   resolve(
     begun.then(() => {
-      addLines(error, waitingLines());
+      addLines(error);
       throw error;
     }),
   );
   begin();
 }
 
-/** The async lines of the stack; none if nobody waits, or only by callbacks. */
-function waitingLines(): readonly string[] {
-  const holder: { stack?: unknown } = {};
+/** Puts the lines of those who wait now under the error's stack. They become text when it does. */
+function addLines(error: Error): void {
+  const waiting: { readonly stack?: unknown } = {};
   try {
-    Error.captureStackTrace(holder);
+    Error.captureStackTrace(waiting);
+    // A formatter of the program's own may be there for a moment only.
+    const written = hasUsualFormatter() ? undefined : asyncLines(waiting);
+    changeStack(error, (stack) => {
+      const lines = written ?? asyncLines(waiting);
+      if (lines.length === 0) return stack;
+      return [isMadeHere(error, stack) ? headOf(stack) : stack, ...lines].join("\n");
+    });
+  } catch {
+    // An error with a `stack` that cannot be read is handed out as it is.
+  }
+}
+
+/** The async lines of a stack that V8 has taken; none if nobody waits, or only by callbacks. */
+function asyncLines(holder: { readonly stack?: unknown }): readonly string[] {
+  try {
     // Formatted here, by the program's own `prepareStackTrace` if it has one.
     const { stack } = holder;
     return typeof stack === "string" ? stack.split("\n").filter((line) => /^\s+at async /.test(line)) : [];
   } catch {
     return [];
-  }
-}
-
-function addLines(error: Error, lines: readonly string[]): void {
-  if (lines.length === 0) return;
-  try {
-    const { stack } = error;
-    if (typeof stack !== "string") return;
-    const value = [isMadeHere(error, stack) ? headOf(stack) : stack, ...lines].join("\n");
-    Reflect.defineProperty(error, "stack", { value, writable: true, configurable: true, enumerable: false });
-  } catch {
-    // An error with a `stack` that cannot be read is handed out as it is.
   }
 }
 

@@ -5,12 +5,18 @@
  */
 import { errorCatalogue, shownMessage } from "../../errors/merino-error.ts";
 import { RemoteError } from "../../errors/remote-error.ts";
+import { deferStack } from "../../internal/lazy-stack.ts";
 import { shownLines } from "../../internal/shown-text.ts";
 import { inheritsFromError } from "../brands.ts";
 import { builtInErrorClass, type ErrorConstructor } from "../built-in-errors.ts";
 import { ErrorOrigin } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { type Decoding, defineField } from "./decoding.ts";
+
+/** To put off the work on a shorter stack, in code units, takes longer than to do it. */
+const SHORT_STACK = 100;
+/** Of a longer one only the part that is shown is kept. */
+const LONG_STACK = 65_536;
 
 /** Reads the body of an error. */
 export function readError(decoding: Decoding): unknown {
@@ -31,14 +37,14 @@ export function readError(decoding: Decoding): unknown {
   if (origin === ErrorOrigin.HOOKED) {
     error = readHooked(decoding, { hook: known?.decode, name, message });
     decoding.settle(index, error);
-    if (error instanceof Error && stack !== undefined) hide(error, "stack", shownLines(stack));
+    if (error instanceof Error && stack !== undefined) setStack(error, stack);
   } else {
     const portable = known?.constructor;
     const made =
       portable === undefined ? create(origin, { named, name, message }) : construct(portable, message);
     error = made;
     decoding.settle(index, made);
-    hide(made, "stack", shownLines(stack ?? `${name ?? named}: ${message ?? ""}`));
+    setStack(made, stack ?? `${name ?? named}: ${message ?? ""}`);
     readHidden(decoding, made);
     readFieldsOf(decoding, made);
     if (origin === ErrorOrigin.BUILT_IN && stack !== undefined) showCode(made, stack);
@@ -122,6 +128,12 @@ function remote(name: string, message: string | undefined): RemoteError {
   const error = withoutStack(() => new RemoteError(name, message ?? ""));
   hide(error, "name", name);
   return error;
+}
+
+/** Few stacks are looked at, so what is to be done to their text waits until then. */
+function setStack(error: object, stack: string): void {
+  if (stack.length < SHORT_STACK || stack.length > LONG_STACK) hide(error, "stack", shownLines(stack));
+  else deferStack(error, () => shownLines(stack));
 }
 
 /** Runs a constructor without the cost of capturing a stack that is about to be replaced. */

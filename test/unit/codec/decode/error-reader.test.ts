@@ -68,3 +68,13 @@ test("no error makes an instance of a class that is none of errors", () => {
   for (const id of ["app/errors.js#Purse", "app/errors.js#Point"])
     assert.equal((receive(calledAs(id)) as Error).constructor.name, "RemoteError");
 });
+
+test("the stack of an error is made to be shown when it is first read, and a very long one at once", () => {
+  const stack = `Error: x\n    at body (\u202efile:///jobs.js:1:1)${"\n    at other (file:///jobs.js:2:2)".repeat(4)}`;
+  const usual = receive(send(Object.assign(new Error("x"), { stack }))) as Error;
+  const long = receive(send(Object.assign(new Error("x"), { stack: "y".repeat(70_000) }))) as Error;
+
+  assert.equal(typeof Object.getOwnPropertyDescriptor(usual, "stack")?.get, "function");
+  assert.equal(usual.stack, stack.replace("\u202e", "\\u202e"));
+  assert.match(String(Object.getOwnPropertyDescriptor(long, "stack")?.value), /y… \(4464 more characters\)$/);
+});

@@ -20,6 +20,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
+import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { abortReason, type IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
@@ -265,7 +266,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (deadline !== undefined) this.#arm(deadline);
     let outcome: unknown;
     try {
-      outcome = Reflect.apply(definition.body, receiver, parameters);
+      outcome = startBody(definition.body, receiver, parameters);
     } catch (error) {
       this.noteBodyTime();
       this.fail(error);

@@ -1,10 +1,8 @@
 /** One step of a generator as its consumer asks for it, and how it is taken. */
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { Payload } from "../wire/payload.ts";
+import { type AnyGenerator, resumeBody } from "./body-stack.ts";
 import type { IncomingTask } from "./incoming-task.ts";
-
-/** A generator of either kind. */
-export type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
 
 /** What the consumer asked for, or the worker itself for its sake. */
 export interface Step {
@@ -35,19 +33,12 @@ export function valueOf({ payload, value }: Step, task: IncomingTask): unknown {
  * thrown into the generator at its `yield`.
  */
 export function advance(generator: AnyGenerator, step: Step, task: IncomingTask): unknown {
-  if (step.kind === "next") return generator.next();
+  if (step.kind === "next") return resumeBody(generator, "next", undefined);
   let value: unknown;
   try {
     value = valueOf(step, task);
   } catch (error) {
-    return generator.throw(error);
+    return resumeBody(generator, "throw", error);
   }
-  switch (step.kind) {
-    case "send":
-      return generator.next(value);
-    case "throw":
-      return generator.throw(value);
-    case "return":
-      return generator.return(value);
-  }
+  return resumeBody(generator, step.kind === "send" ? "next" : step.kind, value);
 }

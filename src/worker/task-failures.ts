@@ -13,6 +13,7 @@ import { asError, errorText } from "../internal/error-text.ts";
 import type { Nack } from "../wire/frames.ts";
 import { MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
+import { bodyStack } from "./body-stack.ts";
 import { ImportFailedError } from "./import-failed-error.ts";
 import type { IncomingTask } from "./incoming-task.ts";
 
@@ -28,7 +29,13 @@ export function encodeFailure(
   explain: (error: unknown) => unknown,
 ): Encoded {
   const { session, references } = task;
-  const options = { root: "error", references, origin: task.stackOrigin, inline: !session.takesParts };
+  const options = {
+    root: "error",
+    references,
+    origin: task.stackOrigin,
+    readStack: bodyStack,
+    inline: !session.takesParts,
+  };
   let thrown: unknown;
   let payload: Encoded;
   try {

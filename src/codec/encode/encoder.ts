@@ -69,19 +69,28 @@ function refusalOf(error: unknown, encoder: ValueWriter): NotSerializableError {
   });
 }
 
+/** What happens to the stacks of all errors in what was thrown. */
+interface ThrownOptions {
+  /** Names the worker, for example `"worker 4711"`. */
+  readonly origin?: string;
+  /** Reads the stack of an error, which may throw. Absent: `stack` is read. */
+  readonly readStack?: (error: object) => unknown;
+}
+
 /**
  * Encodes what a routine threw, or the reason of an abort. Never throws: own fields and causes that
  * cannot travel are replaced by a text that says what was there.
  *
- * @param options `origin` names the worker, for example `"worker 4711"`; the stacks of all errors get a
- *   line with it, unless it is there already. An error that crosses several workers collects their lines.
+ * @param options The stacks of all errors get a line with the `origin`, unless it is there already. An error that
+ *   crosses several workers collects their lines.
  * @returns As {@link encodeValue}.
  */
-export function encodeThrown(value: unknown, options: EncodeOptions & { readonly origin?: string }): Encoded {
+export function encodeThrown(value: unknown, options: EncodeOptions & ThrownOptions): Encoded {
   const encoder = resting ?? new ValueWriter();
   resting = undefined;
   encoder.options = options;
   encoder.marker = options.origin === undefined ? undefined : `\n    at [${options.origin}]`;
+  encoder.readStack = options.readStack;
   try {
     try {
       encoder.encode(value);
@@ -98,6 +107,7 @@ export function encodeThrown(value: unknown, options: EncodeOptions & { readonly
     return publish(encoder);
   } finally {
     encoder.marker = undefined;
+    encoder.readStack = undefined;
     encoder.lenient = false;
     encoder.resetValue();
     encoder.options = AT_REST;

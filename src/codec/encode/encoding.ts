@@ -52,6 +52,8 @@ export abstract class Encoding extends TokenWriter {
   lenient = false;
   /** The marker for stacks, with its indentation and line break. */
   marker: string | undefined;
+  /** Reads the stack of an error; absent: `stack` is read. */
+  readStack: ((error: object) => unknown) | undefined;
   /** Whether a back reference was written. */
   referenced = false;
   parts: Uint8Array[] | undefined;

@@ -122,7 +122,8 @@ function remoteName(name: string | undefined, prototype: object | null): string 
 function markedStack(encoding: Encoding, error: object): string | undefined {
   let stack: unknown;
   try {
-    stack = (error as { stack?: unknown }).stack;
+    const { readStack } = encoding;
+    stack = readStack === undefined ? (error as { readonly stack?: unknown }).stack : readStack(error);
   } catch {
     // The program's own `prepareStackTrace` has failed: the error is sent without a stack.
   }

@@ -34,6 +34,22 @@ export const TEARS: readonly Tear[] = [
 /** Which side of a connection presents the certificate. */
 export type Side = "worker" | "caller";
 
+/** Who signs, and for where. */
+export interface Parties {
+  readonly authority: Authority;
+  /** What somebody of another authority has. */
+  readonly stranger: IssuedCertificate;
+  /** Addresses that the certificates present. Default: 127.0.0.1. */
+  readonly ips?: readonly string[];
+}
+
+/** Where the files of a pair are. */
+export interface PairFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** How a pair is replaced. */
 export interface Replacement {
   /** In which state the files are for a while before they are whole, and for how long. Absent: they are whole at once. */
@@ -54,30 +70,25 @@ export function pairNumber(names: readonly string[], side: Side): number {
 /** Such files, with credentials that follow them. */
 export class RotatedPair {
   readonly credentials: WorkerCredentials;
+  readonly files: PairFiles;
   readonly #folder: string;
   readonly #side: Side;
-  readonly #authority: Authority;
-  readonly #stranger: IssuedCertificate;
+  readonly #parties: Parties;
   #number = 0;
   #pair: IssuedCertificate;
   #wholeAtMs = performance.now();
 
-  constructor(folder: string, side: Side, parties: { authority: Authority; stranger: IssuedCertificate }) {
+  constructor(folder: string, side: Side, parties: Parties) {
     this.#folder = folder;
     this.#side = side;
-    this.#authority = parties.authority;
-    this.#stranger = parties.stranger;
+    this.#parties = parties;
     this.#pair = this.#issue({});
     mkdirSync(folder, { recursive: true });
     this.#turnLink(this.#pair);
     const file = (name: string): string => path.join(folder, "current", name);
+    this.files = { ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") };
     const peers = [`spiffe://farm/${side === "worker" ? "caller" : "worker"}/*`];
-    this.credentials = WorkerCredentials.watch({
-      ca: file("ca.pem"),
-      cert: file("cert.pem"),
-      key: file("key.pem"),
-      peers,
-    });
+    this.credentials = WorkerCredentials.watch({ ...this.files, peers });
   }
 
   /** The number of the newest pair. */
@@ -123,13 +134,13 @@ export class RotatedPair {
         this.#write("key", key);
         return this.#write("cert", cert.slice(0, cert.length / 2));
       case "gone":
-        return unlinkSync(this.#file("cert"));
+        return unlinkSync(this.files.cert);
       case "wrong pair":
-        this.#write("key", this.#stranger.key);
+        this.#write("key", this.#parties.stranger.key);
         return this.#write("cert", cert);
       case "stranger": // fits, but is of an authority that nobody trusts
-        this.#write("key", this.#stranger.key);
-        return this.#write("cert", this.#stranger.cert);
+        this.#write("key", this.#parties.stranger.key);
+        return this.#write("cert", this.#parties.stranger.cert);
     }
   }
 
@@ -141,10 +152,11 @@ export class RotatedPair {
   }
 
   #issue({ endsAtMs }: Omit<Replacement, "torn">): IssuedCertificate {
-    return this.#authority.issue({
+    const { authority, ips = ["127.0.0.1"] } = this.#parties;
+    return authority.issue({
       uris: [`spiffe://farm/${this.#side}/${this.#number}`],
       dns: ["localhost"],
-      ips: ["127.0.0.1"],
+      ips,
       ...(endsAtMs !== undefined && { endsAtMs }),
     });
   }
@@ -152,17 +164,13 @@ export class RotatedPair {
   #turnLink(pair: IssuedCertificate): void {
     const current = path.join(this.#folder, "current");
     const next = `pair-${this.#number}`;
-    writeCertificate(path.join(this.#folder, next), { ...pair, ca: this.#authority.ca });
+    writeCertificate(path.join(this.#folder, next), { ...pair, ca: this.#parties.authority.ca });
     symlinkSync(next, `${current}.new`);
     renameSync(`${current}.new`, current);
     rmSync(path.join(this.#folder, `pair-${this.#number - 1}`), { recursive: true, force: true });
   }
 
   #write(part: "cert" | "key", text: string): void {
-    writeFileSync(this.#file(part), text);
-  }
-
-  #file(part: "cert" | "key"): string {
-    return path.join(this.#folder, "current", `${part}.pem`);
+    writeFileSync(this.files[part], text);
   }
 }

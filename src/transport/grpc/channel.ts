@@ -210,8 +210,10 @@ export class GrpcChannel implements GrpcCallConnection {
   #scheduleProbe(): void {
     if (this.#address.local || this.ended) return;
     this.#probe = deadlines.after(this.#keepalive.timeMs, () => {
-      if (this.ended) return;
+      if (this.#ended) return;
       this.#awaitAnswer(PROBE_PARTS, this.#socket.bytesRead);
+      // The peer has announced its end, and has not closed yet: it gets as long for that as for an answer.
+      if (this.#session.destroyed) return;
       // Refused while the connection is closing; then its end comes anyway, or the deadline.
       this.#session.ping((error) => {
         if (error !== null) return;
@@ -225,7 +227,7 @@ export class GrpcChannel implements GrpcCallConnection {
   #awaitAnswer(parts: number, bytesBefore: number): void {
     const { timeoutMs } = this.#keepalive;
     this.#probe = deadlines.after(timeoutMs / PROBE_PARTS, () => {
-      if (this.ended) return;
+      if (this.#ended) return;
       if (parts > 1) return this.#awaitAnswer(parts - 1, bytesBefore);
       if (this.#socket.bytesRead > bytesBefore) return this.#awaitAnswer(PROBE_PARTS, this.#socket.bytesRead);
       this.destroy(new Error(`no answer to a probe within ${timeoutMs} ms`));

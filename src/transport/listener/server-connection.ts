@@ -178,6 +178,8 @@ export class ServerConnection {
     this.#probe = deadlines.after(keepaliveTimeMs, () => {
       if (this.#ended) return;
       this.#probe = deadlines.after(keepaliveTimeoutMs, () => this.destroy());
+      // It has been closed, and waits for the other side to close as well: no longer than for an answer.
+      if (this.#session.destroyed) return;
       // Refused while the connection is closing; then its end comes anyway, or the deadline.
       this.#session.ping((error) => {
         if (error !== null) return;

@@ -8,6 +8,8 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
+import { parseGrpcAddress } from "../../../../src/transport/grpc/address.ts";
+import { GrpcChannel } from "../../../../src/transport/grpc/channel.ts";
 import { connectGrpc } from "../../../../src/transport/grpc/connect.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { holdThread } from "../../../support/hold-thread.ts";
@@ -284,6 +286,31 @@ test("GrpcCarrier ends when its peer leaves probes unanswered", async () => {
   const error = await endOf(seen);
 
   assert.equal(error?.name, "Error");
+});
+
+test("GrpcChannel ends when its peer announces its end and does not close, as one that leaves probes unanswered", async () => {
+  await using _leaks = leakCheck();
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const goAway = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  await using peer = await listen(
+    createServer({ allowHalfOpen: true }, (socket) => {
+      socket.write(settings);
+      socket.resume();
+    }),
+  );
+  const channel = await GrpcChannel.connect(parseGrpcAddress(peer.address), {
+    keepaliveTimeMs: 20,
+    keepaliveTimeoutMs: 100,
+  });
+
+  peer.sockets[0]?.write(goAway);
+  let closed = false;
+  void channel.closed.then(() => {
+    closed = true;
+  });
+  await eventually(() => closed, { withinMs: 10_000 });
+
+  assert.equal(channel.usable, false);
 });
 
 test("GrpcCarrier stays while its own loop is blocked for longer than an answer to a probe may take", async () => {

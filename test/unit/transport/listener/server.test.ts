@@ -8,6 +8,7 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from "node:http2";
+import { createConnection } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { MemoryBudget } from "../../../../src/session/memory/memory-budget.ts";
@@ -24,6 +25,11 @@ import { leakCheck } from "../../../support/leak-check.ts";
 
 const MAX_MESSAGE_BYTES = 100_000;
 const PATH = "/test.Service/echo";
+/** The preface of HTTP/2, and empty SETTINGS. */
+const GREETING = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+]);
 
 /** One call as the method of the test sees it. */
 interface Served {
@@ -456,21 +462,33 @@ test("GrpcServer lets calls under way end when it closes, and cuts them off when
   }
 });
 
+test("GrpcServer outlives a connection that it has closed and the other side has not, and ends it as one without an answer", async () => {
+  await using _leaks = leakCheck();
+  await using fixture = await serve({ keepaliveTimeMs: 50, keepaliveTimeoutMs: 100 });
+  const halfClosed = createConnection({
+    host: "127.0.0.1",
+    port: fixture.server.port,
+    allowHalfOpen: true,
+  });
+  halfClosed.write(GREETING);
+  halfClosed.resume();
+  halfClosed.on("error", () => {});
+  await once(halfClosed, "connect");
+
+  const closed = fixture.server.close(60_000);
+  await once(halfClosed, "end");
+  await closed;
+  halfClosed.destroy();
+});
+
 test("GrpcServer ends a connection whose other side does not answer its probes", async () => {
   await using _leaks = leakCheck();
   await using fixture = await serve({ keepaliveTimeMs: 50, keepaliveTimeoutMs: 100 });
   await using alive = await rawSession(fixture.address);
   const { stream } = alive.request();
   stream.write(message(Buffer.alloc(1)));
-  const { createConnection } = await import("node:net");
   const frozen = createConnection({ host: "127.0.0.1", port: fixture.server.port });
-  // The preface and empty SETTINGS; nothing is answered from then on.
-  frozen.write(
-    Buffer.concat([
-      Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-      Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
-    ]),
-  );
+  frozen.write(GREETING); // nothing is answered from then on
   frozen.resume();
   frozen.on("error", () => {});
 

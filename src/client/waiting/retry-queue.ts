@@ -3,7 +3,7 @@
  * few at a time, so that however many wait, asking costs little. Whether a call is taken is decided in
  * `placement/placement.ts`.
  */
-import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Members } from "../placement/placement.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -24,12 +24,15 @@ export interface RetryQueueOptions {
 /** Calls to be offered again. */
 export class RetryQueue {
   readonly #options: RetryQueueOptions;
+  readonly #queue: DeadlineQueue;
   readonly #calls = new CallQueue();
   #pauseMs = 1;
   #next: { readonly atMs: number; readonly entry: DeadlineEntry } | undefined;
 
-  constructor(options: RetryQueueOptions) {
+  /** @param queue Where time comes from; the shared one unless a test gives another. */
+  constructor(options: RetryQueueOptions, queue: DeadlineQueue = deadlines) {
     this.#options = options;
+    this.#queue = queue;
   }
 
   get size(): number {
@@ -48,10 +51,10 @@ export class RetryQueue {
   }
 
   #arm(): void {
-    const atMs = deadlines.now() + this.#pauseMs;
+    const atMs = this.#queue.now() + this.#pauseMs;
     if (this.#next !== undefined && this.#next.atMs <= atMs) return;
-    if (this.#next !== undefined) deadlines.cancel(this.#next.entry);
-    this.#next = { atMs, entry: deadlines.add(atMs, () => this.#offer()) };
+    if (this.#next !== undefined) this.#queue.cancel(this.#next.entry);
+    this.#next = { atMs, entry: this.#queue.add(atMs, () => this.#offer()) };
   }
 
   #offer(): void {

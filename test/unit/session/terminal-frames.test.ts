@@ -430,13 +430,13 @@ test("Execution is not delayed by an absurd amount of credit", async () => {
   await using pair = await connect(bodies);
   const { client } = pair;
   const call = client.call("wait");
-  const startMs = performance.now();
+  const before = process.cpuUsage();
 
   for (let n = 0; n < 100; n++) client.session.credit(call.stream, 0xffff_ffff);
   const sum = await client.call("add", [1, 2]).value();
 
   assert.equal(sum, 3);
-  assert.ok(performance.now() - startMs < 5_000);
+  assert.ok(process.cpuUsage(before).user < 5_000_000);
 });
 
 test("Execution answers a return with its value when the generator runs ahead", async () => {

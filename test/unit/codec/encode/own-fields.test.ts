@@ -86,12 +86,12 @@ test("encodeValue finds fields whatever the defaults of inspect are", () => {
 
 test("encodeValue looks for fields on large binary in a time that does not depend on its size", () => {
   const bytes = new Uint8Array(50_000_000);
-  const start = performance.now();
+  const before = process.cpuUsage();
 
   for (let run = 0; run < 20; run++) encodeValue([bytes], { root: "args", references });
 
-  // Listing the keys of that many elements takes seconds each time.
-  assert.ok(performance.now() - start < 2_000);
+  // Listing the keys of that many elements takes seconds each time, of the processor and not of a busy machine.
+  assert.ok(process.cpuUsage(before).user < 2_000_000);
 });
 
 test("encodeValue refuses a buffer that can be resized, and sends views of one", () => {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
+import { useEnvironment } from "../support/use-environment.ts";
 import { type Effects, isAlive, useEffects } from "./fixtures/pool-support.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fixtures/pool-parent.ts", import.meta.url));
@@ -158,6 +159,20 @@ describe("a program with a pool", () => {
     const { signal } = await program.ended;
 
     assert.equal(signal, "SIGTERM");
+    await program.allGone();
+  });
+
+  test("takes its workers with it when its memory is exhausted", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    using environment = useEnvironment();
+    environment.set("NODE_OPTIONS", "--max-old-space-size=64");
+    await using program = startProgram("exhausts its memory", effects);
+
+    const { exitCode, signal, stderr } = await program.ended;
+
+    assert.ok(signal === "SIGABRT" || exitCode === 134, `ended by ${signal} ${exitCode}`);
+    assert.match(stderr, /heap out of memory/);
     await program.allGone();
   });
 

@@ -111,8 +111,8 @@ function describeEnd(end: GrpcEnd): string {
   }
 }
 
-/** The reasons that only the other side can see: its words begin with them. */
-const SAID_BY_PEERS = ["certificate-missing", "certificate-refused", "encrypted"] as const;
+/** The reasons that the other side may have to tell: its words begin with them. */
+const SAID_BY_PEERS = ["certificate-missing", "certificate-refused", "encrypted", "expired"] as const;
 
 /** Why the credentials of this side do not do, in one word. */
 function reasonOf(end: GrpcEnd): HandshakeReason | undefined {

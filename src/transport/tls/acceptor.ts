@@ -83,8 +83,6 @@ export class TlsAcceptor {
       socket.unshift(first);
       if (first[0] !== HANDSHAKE_RECORD) {
         if (settle()) events.refused(socket, "encrypted", explainReason("encrypted"));
-      } else if (this.#endsAtMs !== undefined && Date.now() >= this.#endsAtMs) {
-        socket.destroy();
       } else {
         this.#waiting.set(key, {
           ...events,
@@ -99,6 +97,9 @@ export class TlsAcceptor {
   #secured(socket: TLSSocket): void {
     const events = this.#waiting.get(keyOf(socket));
     if (events === undefined) return void socket.destroy(); // it has gone meanwhile
+    // A caller that looks at the certificate has found out by itself, unless its clock is behind.
+    if (this.#endsAtMs !== undefined && Date.now() >= this.#endsAtMs)
+      return events.refused(socket, "expired", "its keys have ended, and it has no new ones yet");
     const certificate = this.#policy.mutual ? socket.getPeerX509Certificate() : undefined;
     if (!this.#policy.mutual) return events.secured(socket, undefined);
     if (certificate === undefined)

@@ -15,8 +15,8 @@ import { startHostCaller, startHostWorker } from "./processes.ts";
 
 const run = promisify(execFile);
 
-/** A second and a half until a caller gives up a worker that is silent. */
-const PROBES = ["--keepalive-time", "500", "--keepalive-timeout", "1000"];
+/** A second and a fifth until a caller gives up a worker that is silent. */
+const PROBES = ["--keepalive-time", "500", "--keepalive-timeout", "700"];
 /** Far more than that, and than a worker takes to be called again: for the time that a busy machine adds. */
 const SOON = { withinMs: 30_000, everyMs: 50 };
 /** Much more than a queue of the network holds. */

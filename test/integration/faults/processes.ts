@@ -1,14 +1,30 @@
 /** The processes of a fault: workers of the command, and a program that calls them, on hosts that a test breaks. */
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { NetworkHost } from "../../support/network-namespaces.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 import type { Answer, Question } from "./fixtures/caller.ts";
 
 const MERINO = fileURLToPath(new URL("../../../dist/cli/merino.js", import.meta.url));
 const ROUTINES = fileURLToPath(new URL("../fixtures/pool-routines.ts", import.meta.url));
 const CALLER = fileURLToPath(new URL("./fixtures/caller.ts", import.meta.url));
+
+/** Where a process runs. */
+type Host = Pick<NetworkHost, "ipv4" | "startNode">;
+
+/** The host of the test itself, for faults that concern a process alone. */
+export const THIS_HOST: Host = {
+  ipv4: "127.0.0.1",
+  startNode(args, { env, ...options } = {}) {
+    const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...inherited } = process.env;
+    return spawn(process.execPath, [...TYPESCRIPT_FLAGS, ...args], {
+      ...options,
+      env: { ...inherited, ...env },
+    });
+  },
+};
 
 /** A worker of the command, with its supervisor. Disposing asks both to end. */
 export interface HostWorker extends AsyncDisposable {
@@ -18,10 +34,7 @@ export interface HostWorker extends AsyncDisposable {
 }
 
 /** Starts a worker that serves `pool-routines.ts` over the network. Resolves when it serves. */
-export async function startHostWorker(
-  host: NetworkHost,
-  options: readonly string[] = [],
-): Promise<HostWorker> {
+export async function startHostWorker(host: Host, options: readonly string[] = []): Promise<HostWorker> {
   const child = host.startNode(
     [
       ...[MERINO, "worker", ROUTINES, "--host", host.ipv4, "--insecure", "--discovery", "none"],
@@ -39,6 +52,7 @@ export async function startHostWorker(
 
 /** A program that calls workers. Disposing kills it. */
 export interface HostCaller extends AsyncDisposable {
+  readonly pid: number;
   /** Makes a call, and tells how it has ended. */
   call(
     routine: NonNullable<Question["routine"]>,
@@ -50,7 +64,7 @@ export interface HostCaller extends AsyncDisposable {
 }
 
 /** Starts `fixtures/caller.ts`. Resolves when it takes questions. */
-export async function startHostCaller(host: NetworkHost, addresses: readonly string[]): Promise<HostCaller> {
+export async function startHostCaller(host: Host, addresses: readonly string[]): Promise<HostCaller> {
   const child = host.startNode([CALLER, ...addresses], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
@@ -68,6 +82,7 @@ export async function startHostCaller(host: NetworkHost, addresses: readonly str
       child.send({ id, ...question });
     });
   return {
+    pid: child.pid ?? 0,
     async call(routine, ...args) {
       const { id: _, ...outcome } = await ask({ routine, args });
       return outcome;

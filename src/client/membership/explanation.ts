@@ -52,6 +52,7 @@ export interface Explanation {
 /** The member, explained. */
 export function explainMember(member: Member): ExplainedMember {
   const { uid, metadata, state, own, inFlight, draining, completed } = member;
+  const failure = failureOf(member);
   return {
     uid,
     pid: metadata.pid,
@@ -62,8 +63,13 @@ export function explainMember(member: Member): ExplainedMember {
     draining,
     inFlight,
     completed,
-    ...(state.kind === "backing-off" ? { error: state.error.message, ...handshakeOf(state.error) } : {}),
+    ...(failure === undefined ? {} : { error: failure.message, ...handshakeOf(failure) }),
   };
+}
+
+/** Why it could not be reached the last time, also while that is tried again. */
+function failureOf({ state }: Member): Error | undefined {
+  return state.kind === "backing-off" || state.kind === "connecting" ? state.error : undefined;
 }
 
 function handshakeOf(error: Error): { readonly handshake?: HandshakeReason } {
@@ -78,8 +84,9 @@ function handshakeOf(error: Error): { readonly handshake?: HandshakeReason } {
  */
 export function explainNotChosen(member: Member, quorum: number): Refusal {
   const { uid, state, draining } = member;
-  if (state.kind === "backing-off") {
-    return { uid, reason: "unreachable", ...handshakeOf(state.error), detail: state.error.message };
+  const failure = failureOf(member);
+  if (failure !== undefined) {
+    return { uid, reason: "unreachable", ...handshakeOf(failure), detail: failure.message };
   }
   if (state.kind === "ready") {
     if (draining) return { uid, reason: "draining", detail: "it takes no new calls" };

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { hasCode } from "../../internal/has-code.ts";
 import { sweepFile } from "../../internal/remove-file.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
-import { privateDirectory, runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
+import { privateDirectory, runtimePath } from "../../transport/unix/runtime-directory.ts";
 import { isWorkerUid, parseWorkerMetadata } from "../../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 
@@ -39,7 +39,7 @@ export class AdvertisementDirectory {
 
   /** @param namespace Checked by the caller; part of the directory's name. */
   constructor(namespace: string) {
-    this.#runtime = runtimeDirectory();
+    this.#runtime = runtimePath();
     // Per host and boot: files left by an earlier boot, or by another host on a shared volume, are never taken
     // for ours.
     this.path = join(this.#runtime, "d", `${hostId().slice(0, 12)}.${namespace}`);

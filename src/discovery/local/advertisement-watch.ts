@@ -65,25 +65,22 @@ export class AdvertisementWatch {
    * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION) if the runtime directory is not this user's own.
    */
   async run(signal: AbortSignal): Promise<void> {
-    this.#directory.ensure();
     const alarm = new DirectoryAlarm(this.#directory.path, POLL_INTERVAL_MS);
     const onAbort = (): void => alarm.ring("change");
     signal.addEventListener("abort", onAbort);
     try {
-      await this.#round(alarm, Number.POSITIVE_INFINITY);
+      let calls = Number.POSITIVE_INFINITY;
       while (!signal.aborted) {
-        const reason = await alarm.sleep();
-        if (signal.aborted) break;
         try {
-          await this.#round(alarm, reason === "interval" ? CALLS_PER_POLL : 0);
+          await this.#round(alarm, calls);
         } catch (error) {
-          // The directory is not ours any more, and waiting does not change that. Anything else may pass.
-          if (isMerinoError(error)) throw error;
+          if (!mayPass(error)) throw error;
           this.#warnRarely(
             "scan",
             `Cannot read '${this.#directory.path}', trying again: ${errorText(error)}`,
           );
         }
+        calls = (await alarm.sleep()) === "interval" ? CALLS_PER_POLL : 0;
       }
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -191,6 +188,11 @@ export class AdvertisementWatch {
       }),
     );
   }
+}
+
+/** Whether waiting may help: not if the directory is not ours any more, but if it cannot be made now. */
+function mayPass(error: unknown): boolean {
+  return !isMerinoError(error) || hasCode(error.cause, "ENOSPC", "EDQUOT", "EROFS");
 }
 
 /** Path of the worker's socket if it is one of this host. */

@@ -4,6 +4,7 @@
  * Every process has one watch per namespace, whoever subscribes through whichever copy of the package.
  */
 
+import { runtimeDirectory } from "../../transport/unix/runtime-directory.ts";
 import { createPublisher } from "../create-publisher.ts";
 import type {
   Discovery,
@@ -56,6 +57,7 @@ export class LocalDiscovery implements Discovery {
    */
   publisher(): Publisher {
     const directory = new AdvertisementDirectory(this.namespace);
+    runtimeDirectory(); // whoever cannot announce learns it now
     return createPublisher(
       {
         announce: (worker) => directory.write(worker),

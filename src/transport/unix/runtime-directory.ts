@@ -6,9 +6,10 @@
  */
 import { lstatSync, mkdirSync, type Stats } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { hasCode } from "../../internal/has-code.ts";
 
 const MAKING_ATTEMPTS = 10;
 
@@ -20,13 +21,16 @@ const MAKING_ATTEMPTS = 10;
  *   than a directory of this user with mode 0700 is there, or if the directory is missing and cannot be made.
  */
 export function runtimeDirectory(): string {
+  return privateDirectory(runtimePath());
+}
+
+/** Where {@link runtimeDirectory} is, or would be made. */
+export function runtimePath(): string {
   const session = process.env.XDG_RUNTIME_DIR;
-  const directory =
-    session?.startsWith("/") && isPrivate(statOf(session))
-      ? join(session, "merino")
-      : // TMPDIR may be relative, and an address is not.
-        resolve(tmpdir(), `merino-${userId()}`);
-  return privateDirectory(directory);
+  return session?.startsWith("/") && isPrivate(statOf(session))
+    ? join(session, "merino")
+    : // TMPDIR may be relative, and an address is not.
+      resolve(tmpdir(), `merino-${userId()}`);
 }
 
 /** Returns the directory of this user's sockets, making and checking it like {@link runtimeDirectory}. */
@@ -58,12 +62,25 @@ function makeDirectory(directory: string): Stats | undefined {
     let stats = statOf(directory);
     // Tries again: another process may remove the directory between the two calls, because it is still empty.
     for (let attempt = 0; stats === undefined && attempt < MAKING_ATTEMPTS; attempt++) {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeWithParents(directory);
       stats = statOf(directory);
     }
     return stats;
   } catch (error) {
     throw notMade(directory, error);
+  }
+}
+
+/** As Node's own does with `recursive`, which says ENOENT where a file system is read-only. */
+function makeWithParents(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return; // another process was faster
+    const parent = dirname(directory);
+    if (!hasCode(error, "ENOENT") || statOf(parent) !== undefined) throw error;
+    makeWithParents(parent);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 }
 

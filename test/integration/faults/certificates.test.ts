@@ -33,7 +33,8 @@ async function endUnderLoad(whose: "worker" | "caller"): Promise<void> {
     credentials: WorkerCredentials.watch(files.worker),
   });
   const { socket: _, ...remote } = worker.metadata;
-  const open = (quorumTimeout: number) => WorkerProxy.open({ workers: [remote], credentials, quorumTimeout });
+  const open = (quorumTimeout: number) =>
+    WorkerProxy.open({ workers: [remote], credentials, quorumTimeout, lazy: false });
   await using connected = await open(20_000);
   const stream = count.with({ pool: connected })(effects.path("count"));
   await stream.next();
@@ -47,6 +48,7 @@ async function endUnderLoad(whose: "worker" | "caller"): Promise<void> {
   await using impatient = await open(500);
   await using patient = await open(60_000);
   const waiting = add.with({ pool: patient })(3, 4);
+  await eventually(() => impatient.explain().members[0]?.error !== undefined);
   const error = await rejection(add.with({ pool: impatient })(1, 2));
   const callsBefore = calls;
   await eventually(() => calls > callsBefore);

@@ -63,6 +63,8 @@ describe("a file system", () => {
     const { refused, replaced, ...seen } = await run("is read-only");
 
     assert.deepEqual(seen, {
+      unread: ["MERINO_DISCOVERY"],
+      found: 11,
       called: 3,
       nestedThen: true,
       lost: { code: "ERR_MERINO_WORKER_LOST" },

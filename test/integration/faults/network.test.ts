@@ -50,6 +50,17 @@ test("a network", ROOT_ONLY, async (t) => {
     return { outcomes, bodies };
   };
 
+  /** Calls that do not end, at least one on each worker. */
+  const holdBoth = async (log: string) => {
+    const held: ReturnType<typeof caller.call>[] = [];
+    await eventually(() => {
+      const pids = effects.lines(log);
+      if (pids.length === held.length) held.push(caller.call("hang", effects.path(log)));
+      return new Set(pids).size === 2;
+    }, SOON);
+    return held;
+  };
+
   const assertAllReturned = ({ outcomes, bodies }: Awaited<ReturnType<typeof markAll>>): void => {
     const numbers = outcomes.map((_, n) => n);
     assert.deepEqual(
@@ -88,9 +99,7 @@ test("a network", ROOT_ONLY, async (t) => {
     await t.test(
       `that is cut ${way} loses the calls on that worker, and no others, until it is mended`,
       async () => {
-        const pids = `pids-${way}`;
-        const held = [1, 2].map(() => caller.call("hang", effects.path(pids)));
-        await eventually(() => effects.lines(pids).length === 2, SOON);
+        const held = await holdBoth(`held-${way}`);
 
         await setCut(network.host(0), true);
         const [lost, during] = await Promise.all([Promise.race(held), markAll(`during-${way}`, 100)]);
@@ -110,8 +119,7 @@ test("a network", ROOT_ONLY, async (t) => {
   }
 
   await t.test("on which a worker has died unheard leads to its successor at the same address", async () => {
-    const held = [1, 2].map(() => caller.call("hang", effects.path("unheard")));
-    await eventually(() => effects.lines("unheard").length === 2, SOON);
+    const held = await holdBoth("unheard");
 
     await network.host(0).cut({ silent: true });
     await first.kill();

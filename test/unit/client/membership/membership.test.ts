@@ -441,6 +441,22 @@ describe("Membership", () => {
     assert.equal(t.membership.quorumMet, true);
   });
 
+  test("tells why a worker could not be reached, also while that is tried again", async () => {
+    let attempts = 0;
+    using t = useMembership({
+      dead: () => attempts++ === 0, // the next one comes to no end
+    });
+    t.see("worker-added", "a");
+    const first = t.membership.whyNone()[0]?.reason;
+    await eventually(() => attempts === 2);
+
+    const [{ reason, detail } = assert.fail()] = t.membership.whyNone();
+
+    assert.equal(first, "starting");
+    assert.equal(t.membership.get("a")?.state.kind, "connecting");
+    assert.deepEqual([reason, detail], ["unreachable", "nobody is there"]);
+  });
+
   test("meets no quorum by members that are ready one after the other", async () => {
     let dead = false;
     using t = useMembership({ quorum: 2, greet: greetAs(), dead: () => dead });

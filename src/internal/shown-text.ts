@@ -5,19 +5,12 @@
  *
  * All escaping is here. Values are not text to show: they arrive as they were sent.
  */
+import { escapeUnseen } from "./escape-unseen.ts";
 
-/**
- * Characters that are not seen as themselves: controls (C0, DEL, C1), line and paragraph separators, formatting
- * (bidirectional controls, zero width), what is invisible by default (fillers, variation selectors, tags), and halves of
- * surrogate pairs.
- */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
-/** The same without line feed and tab. */
+/** What is not seen as itself, without line feed and tab; see `escape-unseen.ts`. */
 const UNSEEN_IN_LINES = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 /** Most texts hold nothing else, and finding that out is cheap. */
 const PLAIN = /^[ -~]*$/;
-
-const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** Enough for any explanation of ours, and less than a screen. */
 const MAX_BRIEF = 1_000;
@@ -33,7 +26,7 @@ const LINE_OF_OURS = /(?<=\n)(?=merino:|\(node:)/g;
  * shownText("a\nb\u202e"); // => "a\\nb\\u202e"
  */
 export function shownText(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(UNSEEN, escape);
+  return PLAIN.test(text) ? text : escapeUnseen(text, { inLines: false });
 }
 
 /**
@@ -53,8 +46,12 @@ export function shownBriefly(text: string, limit: number = MAX_BRIEF): string {
  */
 export function shownLines(text: string): string {
   return cut(text, MAX_LINES, (part) =>
-    PLAIN.test(part) ? part : part.replace(UNSEEN_IN_LINES, escape).replace(LINE_OF_OURS, "    "),
+    PLAIN.test(part) ? part : indentOurs(escapeUnseen(part, { inLines: true })),
   );
+}
+
+function indentOurs(text: string): string {
+  return text.includes("\n") ? text.replace(LINE_OF_OURS, "    ") : text;
 }
 
 /** As {@link shownLines}, with every line but the first indented: for what others add to a message of ours. */
@@ -79,11 +76,6 @@ function cut(text: string, limit: number, show: (part: string) => string): strin
   // Not between the halves of a surrogate pair.
   const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit;
   return `${show(text.slice(0, end))}… (${text.length - end} more characters)`;
-}
-
-function escape(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return SHORT_ESCAPES[character] ?? (code > 0xffff ? `\\u{${code.toString(16)}}` : escapeUnit(code));
 }
 
 function escapeUnit(unit: number): string {

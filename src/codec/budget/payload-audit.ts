@@ -5,16 +5,21 @@
  * malformed ends the audit, as it will end the decoding at the same place.
  */
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
+import { isDataView, isRareError } from "./dear-kinds.ts";
 import type { AuditedBytes, AuditStep, Excess } from "./excess.ts";
 import { excessSteps, FEW_KEYS } from "./key-chains.ts";
 import { hashOfKey, IDENTITY_HASH, SECRET_HASH } from "./key-hash.ts";
+import { isIndexKey, isPrototypeKey, newKeyPrice } from "./key-price.ts";
 import { HASH_SEED, Novelty } from "./novelty.ts";
 import {
+  allowedCost,
   EXTENSION_PRICES,
-  FREE_COST,
   HOLDING_VALUES,
+  KNOWN_KEYS,
   LENIENCY,
   MANY_FIELDS,
+  MANY_KEYS,
+  MANY_SHAPES,
   MAX_COST,
   Price,
   SHORTEST_AUDITED_BYTES,
@@ -22,14 +27,6 @@ import {
 
 /** Steps through a chain of the hash table that cost as much as one byte may. */
 const STEPS_PER_BYTE = 2;
-/** Digits of the longest key that the reader takes for an index. */
-const INDEX_DIGITS = 9;
-
-/** What a payload of this length may cost. */
-function allowedCost(lengthBytes: number): number {
-  return Math.min(lengthBytes + FREE_COST, MAX_COST);
-}
-
 /**
  * Audits a payload.
  *
@@ -46,7 +43,8 @@ class PayloadAudit {
   readonly #view: DataView;
   readonly #end: number;
   readonly #allowed: number;
-  readonly #novelty: Novelty;
+  readonly #shapes: Novelty;
+  readonly #keys: Novelty;
   readonly #steps: AuditStep[] = [];
   #position: number;
   #left: number;
@@ -54,8 +52,8 @@ class PayloadAudit {
   #colliding = false;
   /** The hash of the key read last. */
   #keyHash = 0;
-  /** Whether that key is the index of an array. */
-  #keyIsIndex = false;
+  #keyBytes = 0;
+  #keyIsDigits = false;
 
   constructor({ bytes, start, end }: AuditedBytes, leniency: number) {
     this.#bytes = bytes;
@@ -64,7 +62,8 @@ class PayloadAudit {
     this.#end = end;
     this.#allowed = Math.floor(allowedCost(end - start) * leniency);
     this.#left = this.#allowed;
-    this.#novelty = new Novelty(end - start);
+    this.#shapes = new Novelty(MANY_SHAPES);
+    this.#keys = new Novelty(KNOWN_KEYS);
   }
 
   run(): Excess | undefined {
@@ -167,16 +166,16 @@ class PayloadAudit {
     for (let rest = count; rest > 0; rest--) {
       const at = this.#position;
       if (!this.#key()) return false;
-      if (small && this.#keyIsIndex) {
+      if (small && isIndexKey(this.#keyIsDigits, this.#keyBytes)) {
         if (!this.#charge(Price.INDEX_FIELD)) return this.#stopAt(this.#keyAt(at));
       } else if (small) {
         shape = Math.imul(shape ^ this.#keyHash, 0x85eb_ca6b);
-        if (this.#novelty.add(shape) && !this.#charge(Price.NEW_SHAPE)) return this.#stopAt(this.#keyAt(at));
-      } else if (this.#novelty.add(this.#keyHash)) {
-        const price = this.#keyIsIndex ? Price.NEW_INDEX_KEY : Price.NEW_KEY;
-        if (!this.#charge(price)) return this.#stopAt(this.#keyAt(at));
+        if (this.#shapes.isNew(shape) && !this.#charge(Price.NEW_SHAPE)) return this.#stopAt(this.#keyAt(at));
+      } else if (count > MANY_KEYS || this.#keys.isNew(this.#keyHash)) {
+        if (!this.#charge(newKeyPrice(this.#keyIsDigits, this.#keyBytes)))
+          return this.#stopAt(this.#keyAt(at));
       }
-      if (!this.#value()) return this.#stopAt(this.#keyAt(at));
+      if (!this.#plain() && !this.#value()) return this.#stopAt(this.#keyAt(at));
     }
     this.#depth--;
     return true;
@@ -202,9 +201,10 @@ class PayloadAudit {
       hash = Math.imul(hash ^ byte, 0x0100_0193);
       if (byte < 0x30 || byte > 0x39) digits = false;
     }
-    this.#keyIsIndex = digits && end - from <= INDEX_DIGITS;
+    this.#keyBytes = end - from;
+    this.#keyIsDigits = digits;
     this.#keyHash = hash ^ (hash >>> 16);
-    return true;
+    return !isPrototypeKey(bytes, from, end) || this.#charge(Price.PROTOTYPE_KEY);
   }
 
   /** Goes over a string. @returns Where its bytes begin, or −1. */
@@ -227,11 +227,7 @@ class PayloadAudit {
     if (++this.#depth > MAX_DEPTH) return false;
     let sparse = false;
     for (let index = 0; index < length; index++) {
-      const token = this.#bytes[this.#position] as number;
-      if ((token < 0x80 || token >= 0xe0) && this.#position < this.#end && !sparse) {
-        this.#position++;
-        continue;
-      }
+      if (!sparse && this.#plain()) continue;
       const holes = this.#holes(index, length);
       if (holes === 0) {
         if (sparse && !this.#charge(Price.SPARSE_ELEMENT)) return this.#stopAt(index);
@@ -245,6 +241,20 @@ class PayloadAudit {
       index += holes - 1;
     }
     this.#depth--;
+    return true;
+  }
+
+  /** Goes over a small number, a short text or a constant, if one comes next: most values are, and have no price. */
+  #plain(): boolean {
+    const at = this.#position;
+    if (at >= this.#end) return false;
+    const token = this.#bytes[at] as number;
+    if (token < 0x80 || token >= 0xe0 || token === 0xc0 || token === 0xc2 || token === 0xc3) {
+      this.#position = at + 1;
+      return true;
+    }
+    if (token < 0xa0 || token > 0xbf || at + token - 0x9f > this.#end) return false;
+    this.#position = at + token - 0x9f;
     return true;
   }
 
@@ -272,6 +282,7 @@ class PayloadAudit {
     if (length < 0 || end > this.#end) return false;
     const price = EXTENSION_PRICES[type];
     if (price === undefined || !this.#charge(price)) return false;
+    if (isDataView(type, this.#bytes[this.#position]) && !this.#charge(Price.DATA_VIEW)) return false;
     if (!HOLDING_VALUES.has(type)) {
       this.#position = end;
       return true;
@@ -287,7 +298,7 @@ class PayloadAudit {
       case Extension.SET:
         return this.#entries(type === Extension.MAP, end);
       case Extension.NULL_OBJECT:
-        return this.#map(Price.NEW_KEY);
+        return this.#map();
       case Extension.ERROR:
         return this.#error();
       case Extension.ARRAY_WITH_FIELDS:
@@ -307,8 +318,8 @@ class PayloadAudit {
     return true;
   }
 
-  /** Fields in a map token, each at the same price. */
-  #map(price: number): boolean {
+  /** Fields in a map token, each at the same price, or at that of a key of a hash table. */
+  #map(price?: number): boolean {
     const token = this.#uint(1);
     let count = -1;
     if (token >= 0x80 && token <= 0x8f) count = token & 0x0f;
@@ -317,14 +328,16 @@ class PayloadAudit {
     if (count < 0 || count * 2 > this.#end - this.#position) return false;
     for (; count > 0; count--) {
       const at = this.#position;
-      if (this.#text() === -1) return false;
-      if (!this.#charge(price) || !this.#value()) return this.#stopAt(this.#keyAt(at));
+      if (!this.#key()) return false;
+      if (!this.#charge(price ?? newKeyPrice(this.#keyIsDigits, this.#keyBytes)) || !this.#value())
+        return this.#stopAt(this.#keyAt(at));
     }
     return true;
   }
 
   #error(): boolean {
     const origin = this.#bytes[this.#position];
+    if (isRareError(this.#bytes, this.#position) && !this.#charge(Price.RARE_ERROR)) return false;
     // Origin, class, name, message, stack.
     for (let part = 0; part < 5; part++) if (!this.#value()) return false;
     if (origin === ErrorOrigin.HOOKED) return this.#value();

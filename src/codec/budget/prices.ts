@@ -12,6 +12,11 @@ export const FREE_COST = 65_536;
 /** No payload may cost more, however long it is: its values would take some 800 MB. */
 export const MAX_COST = 33_554_432;
 
+/** What a payload of this length may cost. */
+export function allowedCost(lengthBytes: number): number {
+  return Math.min(lengthBytes + FREE_COST, MAX_COST);
+}
+
 /** A payload shorter than this cannot cost too much: nothing costs more than 32 times its length. */
 export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 32;
 
@@ -21,18 +26,29 @@ export const LENIENCY = 1.05;
 /** Objects with this many fields or more are hash tables from the start, and have no shape. */
 export const MANY_FIELDS = 32;
 
+/** The keys of objects with more fields than this are not looked for among those met before: they are rarely there. */
+export const MANY_KEYS = 512;
+
+/** So many different shapes and keys the engine and the reader keep at hand; those that come later cost each time. */
+export const MANY_SHAPES = 1024;
+export const KNOWN_KEYS = 2048;
+
 /** Prices in bytes. */
 export const Price = {
   /** A plain object, without its fields. */
   OBJECT: 4,
   /** A field that gives an object of fewer than `MANY_FIELDS` a shape that no object before it had. */
-  NEW_SHAPE: 24,
+  NEW_SHAPE: 32,
   /** A field of such an object whose key is a number. */
-  INDEX_FIELD: 10,
-  /** A key that no larger object before it had. */
-  NEW_KEY: 9,
-  /** One of digits only. */
+  INDEX_FIELD: 12,
+  /** A key that no larger object before it had; a short one; one that looks like an index but is above those of arrays. */
+  NEW_KEY: 10,
+  NEW_SHORT_KEY: 16,
+  NEW_NUMBER_KEY: 20,
+  /** One that is an index. */
   NEW_INDEX_KEY: 6,
+  /** The key `__proto__`, in any object. */
+  PROTOTYPE_KEY: 32,
   /** An array, without its elements. */
   ARRAY: 2,
   /** A field of an array. */
@@ -52,15 +68,20 @@ export const Price = {
   REGEXP: 64,
   BYTES: 10,
   VIEW: 24,
+  /** An `ArrayBuffer`; and what a `DataView` costs beyond a view. */
+  BUFFER: 40,
+  DATA_VIEW: 24,
   BOXED: 24,
   URL: 120,
   ERROR: 100,
+  /** And if its class is none of the simple ones of the language. */
+  RARE_ERROR: 100,
   /** A field of an error that is not enumerable. */
   HIDDEN_FIELD: 32,
   INSTANCE: 16,
   /** A callable is made for one that has not come before, and one looks like the other here. */
   ROUTINE: 192,
-  SIGNAL: 64,
+  SIGNAL: 256,
 } as const;
 
 /** Extensions with values in them, which the audit goes on to; the content of others has no price of its own. */
@@ -87,7 +108,7 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   [Extension.SET, Price.COLLECTION],
   [Extension.ARRAY_WITH_FIELDS, Price.ARRAY],
   [Extension.NULL_OBJECT, Price.NULL_OBJECT],
-  [Extension.BUFFER, Price.VIEW],
+  [Extension.BUFFER, Price.BUFFER],
   [Extension.VIEW_BYTES, Price.VIEW],
   [Extension.PART, Price.VIEW],
   [Extension.VIEW, Price.VIEW],

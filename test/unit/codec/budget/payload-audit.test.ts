@@ -16,8 +16,19 @@ const COUNT = 100_000;
 const range = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
+/** Of 4 to 13 letters, 8.5 on average, as the different words of English texts are. */
+function word(index: number): string {
+  const letters = [4, 6, 7, 8, 8, 9, 9, 10, 11, 13][index % 10] as number;
+  return index.toString(26).padStart(letters, "qwertzuiopasdf");
+}
+
 const HONEST: Record<string, () => unknown> = {
   "an object keyed by ids": () => Object.fromEntries(range(COUNT, (index) => [`id${index}`, index])),
+  "counts of words": () => Object.fromEntries(range(COUNT, (index) => [word(index), index % 100])),
+  "objects with the same long keys": () =>
+    range(20, () => Object.fromEntries(range(5_000, (index) => [`column ${index}`, index % 100]))),
+  "an object keyed by times": () =>
+    Object.fromEntries(range(COUNT, (index) => [String(1_700_000_000_000 + index), index / 7])),
   "an object keyed by numbers": () =>
     Object.fromEntries(range(COUNT, (index) => [String(index * 37), { index }])),
   "an object keyed by UUIDs": () =>
@@ -126,6 +137,31 @@ const DEAR: readonly (readonly [name: string, path: RegExp, make: () => unknown]
     "objects that each have a key of their own",
     /^args\[0\]\[\d+\](\.k\w+)?$/,
     () => range(COUNT / 10, (index) => ({ [`k${index.toString(36)}`]: 1 })),
+  ],
+  [
+    "DOMExceptions without a stack",
+    /^args\[0\]\[\d+\]/,
+    () => range(COUNT / 10, () => Object.assign(new DOMException("m", "AbortError"), { stack: "" })),
+  ],
+  [
+    "an object with short keys",
+    /^args\[0\](\.\w+|\[".*"\])$/,
+    () => Object.fromEntries(range(COUNT, (index) => [`k${index.toString(36)}`, 1])),
+  ],
+  [
+    "objects with the same short keys, and many of them",
+    /^args\[0\]\[\d+\](\.\w+|\[".*"\])$/,
+    () => range(50, () => Object.fromEntries(range(2_000, (index) => [`k${index.toString(36)}`, 1]))),
+  ],
+  [
+    "objects that turn by turn have one of many shapes",
+    /^args\[0\]\[\d+\](\.\w+|\[".*"\])?$/,
+    () => range(COUNT, (index) => ({ [`k${(index % 5_000).toString(36)}`]: 1 })),
+  ],
+  [
+    "fields that have to be defined",
+    /^args\[0\]\[\d+\](\.\w+)?$/,
+    () => range(COUNT, () => JSON.parse('{"__proto__":1}') as unknown),
   ],
   ["a Set of empty objects", /^args\[0\]\.values\(\)\[\d+\]$/, () => new Set(range(COUNT, () => ({})))],
   ["routines", /^args\[0\]\[\d+\]$/, () => range(COUNT / 10, (index) => named(index, false))],

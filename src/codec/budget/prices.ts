@@ -7,7 +7,7 @@
 import { Extension } from "../format.ts";
 
 /** Every payload may cost this much more than it is long. */
-export const FREE_COST = 65_536;
+const FREE_COST = 65_536;
 
 /** No payload may cost more, however long it is: its values would take some 800 MB. */
 export const MAX_COST = 33_554_432;
@@ -17,7 +17,7 @@ export function allowedCost(lengthBytes: number): number {
   return Math.min(lengthBytes + FREE_COST, MAX_COST);
 }
 
-/** A payload shorter than this cannot cost too much: nothing costs more than 32 times its length. */
+/** A payload shorter than this cannot cost too much: nothing but signals costs more than 32 times its length. */
 export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 32;
 
 /** The receiver allows this much more, because the number of shapes is an estimate that differs from process to process. */

@@ -9,20 +9,34 @@ const SHORT_BYTES = 64;
 interface ViewClass {
   readonly bytesPerElement: number;
   create(buffer: ArrayBuffer, byteOffset: number, lengthBytes: number): ArrayBufferView;
+  /** Makes a view with memory of its own, of the first bytes of `scratch`. The engine keeps it in one piece. */
+  readonly copyShort: ((lengthBytes: number) => ArrayBufferView) | undefined;
 }
+
+/** Where the bytes of a short view are put together: memory for each, apart from the view, would cost ten times as much. */
+const scratch = new Uint8Array(SHORT_BYTES);
 
 type TypedArrayConstructor = {
   readonly BYTES_PER_ELEMENT: number;
+  new (elements: ArrayBufferView): ArrayBufferView;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
 };
 
 /** View classes by number; one that this version of Node lacks is `undefined`. */
 const VIEW_CLASSES: readonly (ViewClass | undefined)[] = VIEW_KINDS.map((name) => {
   if (name === "DataView") {
-    return { bytesPerElement: 1, create: (buffer, offset, length) => new DataView(buffer, offset, length) };
+    return {
+      bytesPerElement: 1,
+      create: (buffer, offset, length) => new DataView(buffer, offset, length),
+      copyShort: undefined,
+    };
   }
   if (name === "Buffer") {
-    return { bytesPerElement: 1, create: (buffer, offset, length) => Buffer.from(buffer, offset, length) };
+    return {
+      bytesPerElement: 1,
+      create: (buffer, offset, length) => Buffer.from(buffer, offset, length),
+      copyShort: shortBuffer,
+    };
   }
   const Constructor = (globalThis as unknown as Record<string, TypedArrayConstructor | undefined>)[name];
   if (Constructor === undefined) return undefined;
@@ -30,8 +44,25 @@ const VIEW_CLASSES: readonly (ViewClass | undefined)[] = VIEW_KINDS.map((name) =
   return {
     bytesPerElement,
     create: (buffer, offset, length) => new Constructor(buffer, offset, length / bytesPerElement),
+    copyShort: shortCopies(Constructor),
   };
 });
+
+function shortBuffer(lengthBytes: number): Buffer {
+  // Not `allocUnsafe`, whose memory others look at.
+  const buffer = Buffer.alloc(lengthBytes);
+  for (let index = 0; index < lengthBytes; index++) buffer[index] = scratch[index] as number;
+  return buffer;
+}
+
+/** Copies from views of `scratch`, one for each length. */
+function shortCopies(Constructor: TypedArrayConstructor): (lengthBytes: number) => ArrayBufferView {
+  const sources: (ArrayBufferView | undefined)[] = new Array<undefined>(SHORT_BYTES + 1).fill(undefined);
+  return (lengthBytes) => {
+    sources[lengthBytes] ??= new Constructor(scratch.buffer, 0, lengthBytes / Constructor.BYTES_PER_ELEMENT);
+    return new Constructor(sources[lengthBytes]);
+  };
+}
 
 /** Copies bytes of the message into memory of their own. */
 function copyOut(decoding: Decoding, lengthBytes: number): Uint8Array<ArrayBuffer> {
@@ -80,9 +111,19 @@ export function readViewBytes(decoding: Decoding, lengthBytes: number): ArrayBuf
   if (lengthBytes < 1) decoding.fail("a view has no kind");
   const viewClass = viewClassOf(decoding, decoding.readByte());
   if ((lengthBytes - 1) % viewClass.bytesPerElement !== 0) decoding.fail("a view ends within an element");
-  const view = viewClass.create(copyOut(decoding, lengthBytes - 1).buffer, 0, lengthBytes - 1);
+  const view = ownView(decoding, viewClass, lengthBytes - 1);
   decoding.register(view);
   return view;
+}
+
+function ownView(decoding: Decoding, viewClass: ViewClass, lengthBytes: number): ArrayBufferView {
+  if (lengthBytes > SHORT_BYTES || viewClass.copyShort === undefined)
+    return viewClass.create(copyOut(decoding, lengthBytes).buffer, 0, lengthBytes);
+  const { bytes, position } = decoding;
+  decoding.need(lengthBytes);
+  decoding.position = position + lengthBytes;
+  for (let index = 0; index < lengthBytes; index++) scratch[index] = bytes[position + index] as number;
+  return viewClass.copyShort(lengthBytes);
 }
 
 /** A view that shares its part with no other. */

@@ -14,7 +14,7 @@ import type { PortableClass } from "../references.ts";
 import { type Decoding, defineField } from "./decoding.ts";
 
 /** To put off the work on a shorter stack, in code units, takes longer than to do it. */
-const SHORT_STACK = 100;
+const SHORT_STACK = 150;
 /** Of a longer one only the part that is shown is kept. */
 const LONG_STACK = 65_536;
 
@@ -115,13 +115,38 @@ function textWithCode(this: Error & { code: unknown }): string {
   return `${this.name} [${String(this.code)}]: ${this.message}`;
 }
 
-/** Makes an error with the class's prototype, without running the class's constructor. */
+/**
+ * The classes whose constructor sets the message and nothing else. For these the engine makes no hidden class for each
+ * instance, as it does where another constructor is called in their place.
+ */
+const PLAIN: ReadonlySet<unknown> = new Set(
+  [
+    "Error",
+    "EvalError",
+    "RangeError",
+    "ReferenceError",
+    "SyntaxError",
+    "TypeError",
+    "URIError",
+    "CompileError",
+    "LinkError",
+    "RuntimeError",
+  ].map(builtInErrorClass),
+);
+
+/** Makes an error with the class's prototype, without running the class's constructor, unless that is one of `PLAIN`. */
 function construct(errorClass: ErrorConstructor, message: string | undefined): object {
+  const parameters = message === undefined ? [] : [message];
   return withoutStack(() => {
-    const error = Reflect.construct(Error, [], errorClass) as object;
-    if (message !== undefined) hide(error, "message", message);
-    return error;
+    if (PLAIN.has(errorClass)) return new (errorClass as typeof Error)(...parameters);
+    if (errorClass === AggregateError)
+      return withPrototype(new Error(...parameters), AggregateError.prototype);
+    return Reflect.construct(Error, parameters, errorClass) as object;
   });
+}
+
+function withPrototype(error: Error, prototype: object): object {
+  return Object.setPrototypeOf(error, prototype) as object;
 }
 
 function remote(name: string, message: string | undefined): RemoteError {
@@ -132,8 +157,14 @@ function remote(name: string, message: string | undefined): RemoteError {
 
 /** Few stacks are looked at, so what is to be done to their text waits until then. */
 function setStack(error: object, stack: string): void {
-  if (stack.length < SHORT_STACK || stack.length > LONG_STACK) hide(error, "stack", shownLines(stack));
+  if (stack.length < SHORT_STACK || stack.length > LONG_STACK) writeStack(error, shownLines(stack));
   else deferStack(error, () => shownLines(stack));
+}
+
+/** An error has a stack from the start, and to write to it costs far less than to define it anew. */
+function writeStack(error: object, stack: string): void {
+  if (Object.hasOwn(error, "stack")) (error as Error).stack = stack;
+  else hide(error, "stack", stack);
 }
 
 /** Runs a constructor without the cost of capturing a stack that is about to be replaced. */

@@ -6,28 +6,16 @@
 import { isUtf8 } from "node:buffer";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { Extension } from "../format.ts";
+import { cachedKey, cacheKey, LONGEST_CACHED_BYTES, slotOf } from "./key-cache.ts";
+import { shortAscii, shortUtf8, shortUtf16 } from "./short-text.ts";
+import { isSpecialKey, lookForSpecialKeys } from "./special-keys.ts";
 
-const CACHE_SLOTS = 1024;
-const SLOT_BYTES = 32;
-const SHORT_STRING_BYTES = 16;
+/** The engine puts texts of more characters together only when they are used, which makes a key of one dear. */
+const SHORT_TEXT_BYTES = 12;
+const SHORT_UTF16_BYTES = 16;
 const MAX_INDEX_DIGITS = 9;
 const REPLACEMENT = "\ufffd";
 const EMPTY: Buffer = Buffer.alloc(0);
-
-/**
- * Keys met before, by a hash of their bytes, so that a key costs a comparison and no new string. Shared by
- * all readers; its size is fixed, so hostile keys can only push out others. Keys that `Object.prototype` has
- * (`__proto__`, `constructor`, …) are never in it, which is how the reader knows that a key is harmless.
- */
-const cachedKeys: (string | undefined)[] = new Array<string | undefined>(CACHE_SLOTS).fill(undefined);
-const cachedBytes = new Uint8Array(CACHE_SLOTS * SLOT_BYTES);
-/** How often a key in the cache has been met since it came there, up to the number at which it becomes a property's name. */
-const sightings = new Uint8Array(CACHE_SLOTS);
-/**
- * Making a string the name of a property takes a microsecond, so only keys that are met often are. Keys met once, such as
- * ids, leave nothing behind.
- */
-const OFTEN = 8;
 
 const scratchBytes = new Uint8Array(8);
 const scratchView = new DataView(scratchBytes.buffer);
@@ -40,6 +28,10 @@ export class TokenReader {
   end = 0;
   /** The key last read is one that must be defined, not assigned. */
   dangerousKey = false;
+  /** How many keys of this payload had not been met, or been forgotten. */
+  newKeys = 0;
+  /** Whether it has been found out for this payload which keys those are. */
+  #knowsSpecialKeys = false;
 
   /** Points the reader at a range. The bytes are never written to. */
   open(bytes: Uint8Array, start: number, end: number): void {
@@ -49,6 +41,8 @@ export class TokenReader {
     this.start = start;
     this.position = start;
     this.end = end;
+    this.newKeys = 0;
+    this.#knowsSpecialKeys = false;
   }
 
   /** Releases the memory that was read. */
@@ -176,25 +170,48 @@ export class TokenReader {
 
   /** The key of a map entry. Sets {@link dangerousKey}. */
   readKey(): string {
-    const position = this.position;
+    const { bytes, position } = this;
     if (position < this.end) {
-      const length = (this.bytes[position] as number) ^ 0xa0;
-      if (length < SLOT_BYTES && position + length < this.end) {
-        const key = this.#cachedKey(position + 1, length);
-        if (key !== undefined) {
+      const length = (bytes[position] as number) ^ 0xa0;
+      if (length <= LONGEST_CACHED_BYTES && position + length < this.end) {
+        const slot = slotOf(bytes, position + 1, length);
+        const known = cachedKey(slot, bytes, position + 1, length);
+        if (known !== undefined) {
           this.position = position + 1 + length;
           this.dangerousKey = false;
-          return key;
+          return known;
         }
+        this.newKeys++;
+        const key = this.readNewKey();
+        cacheKey(slot, key, bytes, position + 1, length);
+        return key;
       }
     }
+    return this.readNewKey();
+  }
+
+  /** Whether the key that comes next has been met. */
+  isKnownKeyNext(): boolean {
+    const { bytes, position } = this;
+    const length = (bytes[position] as number) ^ 0xa0;
+    if (length > LONGEST_CACHED_BYTES || position + length >= this.end) return false;
+    const slot = slotOf(bytes, position + 1, length);
+    return cachedKey(slot, bytes, position + 1, length) !== undefined;
+  }
+
+  /** The key of a map entry which is likely to be one that has not been met. Sets {@link dangerousKey}. */
+  readNewKey(): string {
+    if (!this.#knowsSpecialKeys) {
+      lookForSpecialKeys();
+      this.#knowsSpecialKeys = true;
+    }
     const key = this.readString();
-    this.dangerousKey = key in Object.prototype;
+    this.dangerousKey = isSpecialKey(key);
     return key;
   }
 
   /**
-   * The key of an entry of a large object, if it is a number of up to nine digits as an array would have for an index: the
+   * The key of a map entry, if it is a number of up to nine digits as an array would have for an index: the
    * engine need not find that out from the text. Else −1, and nothing has been read.
    */
   readIndexKey(): number {
@@ -213,51 +230,13 @@ export class TokenReader {
     return index;
   }
 
-  #cachedKey(from: number, length: number): string | undefined {
-    const bytes = this.bytes;
-    let hash = length;
-    for (let index = 0; index < length; index++)
-      hash = (Math.imul(hash, 31) + (bytes[from + index] as number)) | 0;
-    const slot = (hash ^ (hash >>> 11)) & (CACHE_SLOTS - 1);
-    const key = cachedKeys[slot];
-    const base = slot * SLOT_BYTES;
-    if (key !== undefined && key.length === length) {
-      let index = 0;
-      while (index < length && cachedBytes[base + index] === bytes[from + index]) index++;
-      if (index === length) return (sightings[slot] as number) === OFTEN ? key : this.#metAgain(slot, key);
-    }
-    return this.#cacheKey(slot, from, length);
-  }
-
-  #cacheKey(slot: number, from: number, length: number): string | undefined {
-    const bytes = this.bytes;
-    const key =
-      length <= SHORT_STRING_BYTES ? shortAscii(bytes, from, length) : longerAscii(bytes, from, length);
-    if (key === undefined || key in Object.prototype) return undefined;
-    cachedKeys[slot] = key;
-    sightings[slot] = 0;
-    const base = slot * SLOT_BYTES;
-    for (let index = 0; index < length; index++) cachedBytes[base + index] = bytes[from + index] as number;
-    return key;
-  }
-
-  /** Counts a key, and has the engine keep one copy of it, which is the quick one to use, when it is met often. */
-  #metAgain(slot: number, key: string): string {
-    const count = (sightings[slot] as number) + 1;
-    sightings[slot] = count;
-    if (count < OFTEN) return key;
-    const name = Object.keys({ [key]: 0 })[0] as string;
-    cachedKeys[slot] = name;
-    return name;
-  }
-
   /** UTF-8 text of a known length. */
   readText(lengthBytes: number): string {
     if (lengthBytes > this.end - this.position) this.fail("it ends too early");
     const from = this.position;
     this.position = from + lengthBytes;
-    if (lengthBytes <= SHORT_STRING_BYTES) {
-      const short = shortAscii(this.bytes, from, lengthBytes);
+    if (lengthBytes <= SHORT_TEXT_BYTES) {
+      const short = shortAscii(this.bytes, from, lengthBytes) ?? shortUtf8(this.bytes, from, lengthBytes);
       if (short !== undefined) return short;
     }
     const text = this.bytes.toString("utf8", from, this.position);
@@ -270,8 +249,11 @@ export class TokenReader {
   readUtf16(lengthBytes: number): string {
     this.need(lengthBytes);
     if (lengthBytes % 2 !== 0) this.fail("a string has half a character");
-    this.position += lengthBytes;
-    return this.bytes.toString("utf16le", this.position - lengthBytes, this.position);
+    const from = this.position;
+    this.position = from + lengthBytes;
+    return lengthBytes <= SHORT_UTF16_BYTES
+      ? shortUtf16(this.bytes, from, lengthBytes)
+      : this.bytes.toString("utf16le", from, this.position);
   }
 
   /** A bigint of more than 64 bits: sign and magnitude. */
@@ -280,10 +262,19 @@ export class TokenReader {
     if (lengthBytes < 2) this.fail("a bigint has no digits");
     const sign = this.readByte();
     if (sign > 1) this.fail("a bigint has no sign");
-    const from = this.position;
-    this.position += lengthBytes - 1;
-    const magnitude = BigInt(`0x${this.bytes.toString("hex", from, this.position)}`);
+    const magnitude = this.#readMagnitude(lengthBytes - 1);
     return sign === 1 ? -magnitude : magnitude;
+  }
+
+  #readMagnitude(lengthBytes: number): bigint {
+    if (lengthBytes <= 4) {
+      let magnitude = 0;
+      for (let index = 0; index < lengthBytes; index++) magnitude = magnitude * 0x100 + this.readByte();
+      return BigInt(magnitude);
+    }
+    const from = this.position;
+    this.position += lengthBytes;
+    return BigInt(`0x${this.bytes.toString("hex", from, this.position)}`);
   }
 
   /** The length of an extension's body, checked to be there, or `undefined` if the token opens none. Its type byte comes next. */
@@ -305,34 +296,4 @@ export class TokenReader {
     if (lengthBytes === 4) return this.readUint32();
     return this.fail("a number has an odd size");
   }
-}
-
-const { fromCharCode } = String;
-
-/** A string of ASCII characters; `undefined` if it is not ASCII. */
-function longerAscii(bytes: Buffer, from: number, length: number): string | undefined {
-  for (let index = 0; index < length; index++) if ((bytes[from + index] as number) >= 0x80) return undefined;
-  return bytes.toString("latin1", from, from + length);
-}
-
-/** A string of up to 16 ASCII characters, quicker than a call into the engine; `undefined` if it is not ASCII. */
-function shortAscii(bytes: Buffer, from: number, length: number): string | undefined {
-  let text = "";
-  let index = from;
-  let rest = length;
-  for (; rest >= 4; rest -= 4, index += 4) {
-    const one = bytes[index] as number;
-    const two = bytes[index + 1] as number;
-    const three = bytes[index + 2] as number;
-    const four = bytes[index + 3] as number;
-    if ((one | two | three | four) >= 0x80) return undefined;
-    text += fromCharCode(one, two, three, four);
-  }
-  if (rest === 0) return text;
-  const one = bytes[index] as number;
-  if (rest === 1) return one >= 0x80 ? undefined : text + fromCharCode(one);
-  const two = bytes[index + 1] as number;
-  if (rest === 2) return (one | two) >= 0x80 ? undefined : text + fromCharCode(one, two);
-  const three = bytes[index + 2] as number;
-  return (one | two | three) >= 0x80 ? undefined : text + fromCharCode(one, two, three);
 }

@@ -6,15 +6,15 @@
 import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault } from "../../identity/identity.ts";
 import { isTainted, NETWORK } from "../../identity/taint.ts";
-import { MANY_FIELDS } from "../budget/prices.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
 import type { PortableClass } from "../references.ts";
+import { readArray } from "./array-reader.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
 import { Decoding, defineField } from "./decoding.ts";
 import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
+import { readObject } from "./object-reader.ts";
+import { readSearchParams, readUrl } from "./url-reader.ts";
 
-/** Holes up to this many are made by leaving slots of a plain array empty. */
-const SMALL_GAP = 32;
 const IDENTITY = /^[\w@./~+$-]{1,200}#[\w$.]{1,100}$/;
 
 /** Reads values of every kind. One is used for one payload at a time. */
@@ -33,8 +33,8 @@ export class ValueReader extends Decoding {
     if (this.position >= this.end) this.fail("it ends too early");
     const token = this.bytes[this.position++] as number;
     if (token < 0x80) return token;
-    if (token < 0x90) return this.#readObject(token & 0x0f);
-    if (token < 0xa0) return this.#readArray(token & 0x0f);
+    if (token < 0x90) return readObject(this, token & 0x0f);
+    if (token < 0xa0) return readArray(this, token & 0x0f);
     if (token < 0xc0) return this.readText(token & 0x1f);
     if (token >= 0xe0) return token - 0x100;
     switch (token) {
@@ -60,134 +60,18 @@ export class ValueReader extends Decoding {
       case 0xdb:
         return this.readText(this.readUint32());
       case 0xdc:
-        return this.#readArray(this.readUint16());
+        return readArray(this, this.readUint16());
       case 0xdd:
-        return this.#readArray(this.readUint32());
+        return readArray(this, this.readUint32());
       case 0xde:
-        return this.#readObject(this.readUint16());
+        return readObject(this, this.readUint16());
       case 0xdf:
-        return this.#readObject(this.readUint32());
+        return readObject(this, this.readUint32());
       default: {
         const length = this.extensionLength(token);
         return length === undefined ? this.readNumberBody(token) : this.#readExtension(length);
       }
     }
-  }
-
-  #readObject(count: number): object {
-    if (count * 2 > this.end - this.position) this.fail("it ends too early");
-    if (count >= MANY_FIELDS) return this.#readLargeObject(count);
-    const object: Record<string, unknown> = {};
-    this.objects?.push(object);
-    if (++this.depth > this.maxDepth) this.enter();
-    for (let rest = count; rest > 0; rest--) {
-      const key = this.readKey();
-      if (this.dangerousKey) defineField(object, key, { value: this.readValue(), assignable: false });
-      else object[key] = this.readValue();
-    }
-    this.depth--;
-    return object;
-  }
-
-  /** An object that is a hash table from the start: no hidden class for each of its keys. */
-  #readLargeObject(count: number): object {
-    const object = Object.setPrototypeOf(Object.create(null), Object.prototype) as Record<string, unknown>;
-    this.objects?.push(object);
-    this.enter();
-    for (let rest = count; rest > 0; rest--) {
-      const index = this.readIndexKey();
-      if (index !== -1) {
-        object[index] = this.readValue();
-        continue;
-      }
-      const key = this.readString();
-      if (key in Object.prototype) defineField(object, key, { value: this.readValue(), assignable: false });
-      else object[key] = this.readValue();
-    }
-    this.depth--;
-    return object;
-  }
-
-  /** Reads an array of one or two values, which takes no more memory than they need; gives up before a hole. */
-  #readShortArray(length: 1 | 2): unknown[] | undefined {
-    if (this.#isHoleAt(this.position)) return undefined;
-    if (++this.depth > this.maxDepth) this.enter();
-    let array: unknown[];
-    if (this.objects === undefined) {
-      const first = this.readValue();
-      if (length === 1) array = [first];
-      else array = this.#isHoleAt(this.position) ? this.#withHole([first]) : [first, this.readValue()];
-    } else {
-      array = length === 1 ? [undefined] : [undefined, undefined];
-      this.objects.push(array);
-      array[0] = this.readValue();
-      if (length === 2) {
-        if (this.#isHoleAt(this.position)) {
-          array.length = 1;
-          this.#withHole(array);
-        } else {
-          array[1] = this.readValue();
-        }
-      }
-    }
-    this.depth--;
-    return array;
-  }
-
-  /** Reads the hole that ends an array of two. */
-  #withHole(array: unknown[]): unknown[] {
-    this.#readHoles(1, 2);
-    array.length = 2;
-    return array;
-  }
-
-  #isHoleAt(at: number): boolean {
-    const token = this.bytes[at] as number;
-    return token >= 0xd4 && token <= 0xd6 && this.bytes[at + 1] === Extension.HOLES;
-  }
-
-  #readArray(length: number): unknown[] {
-    if (length === 1 || length === 2) {
-      const short = this.#readShortArray(length);
-      if (short !== undefined) return short;
-    }
-    const array: unknown[] = [];
-    this.objects?.push(array);
-    if (++this.depth > this.maxDepth) this.enter();
-    let isSparse = false;
-    for (let index = 0; index < length; index++) {
-      const holes = this.#readHoles(index, length);
-      if (holes === 0) {
-        array[index] = this.readValue();
-        continue;
-      }
-      index += holes - 1;
-      if (holes > SMALL_GAP && !isSparse) {
-        // An element at the far end makes the array a sparse one, whose memory does not depend on its length. Once: to
-        // take it away again takes as long as there are elements.
-        array[0xffff_fffe] = undefined;
-        array.length = index + 1;
-        isSparse = true;
-      }
-    }
-    // Holes at the end.
-    if (array.length !== length) array.length = length;
-    this.depth--;
-    return array;
-  }
-
-  /** Skips a run of holes, if one comes next. @returns Its length. */
-  #readHoles(index: number, length: number): number {
-    const at = this.position;
-    const token = this.bytes[at] as number;
-    if (token < 0xd4 || token > 0xd6 || this.bytes[at + 1] !== Extension.HOLES || at + 1 >= this.end)
-      return 0;
-    this.position = at + 1;
-    const size = this.extensionLength(token) as number;
-    this.position++;
-    const holes = this.readNumberOf(size);
-    if (holes === 0 || index + holes > length) this.fail("an array has more holes than elements");
-    return holes;
   }
 
   #readExtension(length: number): unknown {
@@ -234,9 +118,9 @@ export class ValueReader extends Decoding {
       case Extension.BOXED:
         return this.#readBoxed();
       case Extension.URL:
-        return this.#made(new URL(this.readString()));
+        return this.#made(readUrl(this));
       case Extension.URL_SEARCH_PARAMS:
-        return this.#made(new URLSearchParams(this.readString()));
+        return this.#made(readSearchParams(this));
       case Extension.ERROR:
         return readError(this);
       case Extension.INSTANCE:
@@ -293,7 +177,7 @@ export class ValueReader extends Decoding {
     else if (token === 0xdc) length = this.readUint16();
     else if (token === 0xdd) length = this.readUint32();
     else return this.fail("an array was expected");
-    const array = this.#readArray(length);
+    const array = readArray(this, length);
     this.enter();
     while (this.position < end) {
       const key = this.readKey();

@@ -11,7 +11,8 @@ import { readFrame } from "../../unit/wire/frame-model.ts";
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import { expectCodes, type FuzzTarget } from "../target.ts";
-import { anyPayload, uint } from "./value-grammar.ts";
+import { anyPayload } from "./value-grammar.ts";
+import { uint } from "./value-tokens.ts";
 
 const MESSAGE_KINDS: readonly MessageKind[] = [
   FrameKind.Send,

@@ -15,7 +15,7 @@ import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import type { FuzzTarget } from "../target.ts";
 import { anyBatch } from "./frames.ts";
-import { uint } from "./value-grammar.ts";
+import { uint } from "./value-tokens.ts";
 
 const ROUTINES = ["add", "wait", "fail", "count"];
 

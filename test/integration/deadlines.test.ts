@@ -151,6 +151,14 @@ test("a budget", async (t) => {
   });
 
   await t.test("that runs out ends the calls nested in it", async () => {
+    // Once before, so that the workers have found one another and all bodies are there well before the budget ends.
+    const controller = new AbortController();
+    const found = routines.descend.with({ signal: controller.signal })(effects.path("before"), 3);
+    await eventually(() => effects.lines("before").length === 4, { withinMs: 60_000 });
+    controller.abort();
+    await rejection(found);
+    await eventually(() => effects.lines("before").filter((line) => line.startsWith("aborted")).length === 4);
+
     const error = await rejection(routines.descend.with({ timeout: 3_000 })(effects.path("descend"), 3));
 
     assert.deepEqual(facts(error), expected("running", routines.descend));

@@ -20,6 +20,18 @@ export type {
   RoutineOptions,
 } from "./routine/routine-types.ts";
 
+// Context that travels: docs/context.md
+
+export { type BoundStoreOptions, bindStore } from "./context/variables/bound-stores.ts";
+export type { ContextToken } from "./context/variables/context-token.ts";
+export {
+  ContextVar,
+  type ContextVarConstructor,
+  type ContextVarOptions,
+} from "./context/variables/context-var.ts";
+export { fork } from "./context/variables/fork.ts";
+export { type BlockCallOptions, withCallOptions } from "./routine/call-block.ts";
+
 // Pools, and what can be seen of them: docs/pools.md
 
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
@@ -87,6 +99,7 @@ export { decode, encode, type PortableOptions, portable } from "./codec/portable
 
 // Errors: docs/errors.md
 
+export { ContextError } from "./errors/context-error.ts";
 export { CredentialsError, type CredentialsFault } from "./errors/credentials-error.ts";
 export { HandshakeError, type HandshakeReason } from "./errors/handshake-error.ts";
 export { InvalidOptionError } from "./errors/invalid-option-error.ts";

@@ -30,8 +30,13 @@ export interface CallRequest {
   readonly receiver: unknown;
   /** The arguments, before they are encoded. */
   readonly parameters: readonly unknown[];
-  /** As given to `with()`, which has checked them; undefined without it. The routine's timeout is in `definition`. */
+  /**
+   * As given to `with()` and `withCallOptions()`, which have checked them; undefined without them. The routine's timeout
+   * is in `definition`.
+   */
   readonly options: CallOptions | undefined;
+  /** Those of the block around the call, which the calls nested in it have as well, apart from `pool`. Default: none. */
+  readonly block?: CallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;
 }

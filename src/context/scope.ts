@@ -4,14 +4,19 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { processWide } from "../internal/process-wide.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { CallOptions, Dispatcher } from "./dispatcher.ts";
 import type { RunningTask, Task } from "./task.ts";
+import type { Branch } from "./variables/branch.ts";
 
 /** The surroundings of a piece of running code. */
 export interface Scope {
   readonly task: RunningTask | undefined;
   /** The dispatcher for calls made here. */
   readonly dispatcher: Dispatcher | undefined;
+  /** The branch that its variables belong to. */
+  readonly branch: Branch;
+  /** The options of calls made here, of the blocks around them. */
+  readonly callOptions: CallOptions | undefined;
 }
 
 interface ScopeState {
@@ -20,11 +25,13 @@ interface ScopeState {
   readonly ambient: Dispatcher[];
   /** Ambient pools whose opening is under way. */
   opening: number;
+  /** Whether the program has context variables, or stores that travel. */
+  hasContext: boolean;
 }
 
 const state = processWide(
   "context.scope",
-  (): ScopeState => ({ storage: new AsyncLocalStorage<Scope>(), ambient: [], opening: 0 }),
+  (): ScopeState => ({ storage: new AsyncLocalStorage<Scope>(), ambient: [], opening: 0, hasContext: false }),
 );
 
 /** Returns the scope of the running code, or `undefined` outside any. */
@@ -44,6 +51,16 @@ export function runOutsideScope<T>(fn: () => T): T {
 
 /** The process's storage, for callers that must not allocate a closure per call. */
 export const scopeStorage: AsyncLocalStorage<Scope> = state.storage;
+
+/** Notes that the program has context variables, or stores that travel: calls look for them from now on. */
+export function noteContext(): void {
+  state.hasContext = true;
+}
+
+/** Whether it has. */
+export function hasContext(): boolean {
+  return state.hasContext;
+}
 
 /** Makes a pool the one that calls go to by default. */
 export function pushAmbient(dispatcher: Dispatcher): void {

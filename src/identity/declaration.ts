@@ -16,7 +16,7 @@ export interface Declaration {
   readonly id: string;
   /** Whether the identity was given as a whole, and not made from module and name. */
   readonly isIdGiven: boolean;
-  /** The body of a routine, or a class. */
+  /** The body of a routine, a class, or a variable. */
   readonly subject: object;
   readonly site: DeclarationSite;
   /** Which copy of the package; see `ModulePlace`. One copy's declarations have nothing to do with another's. */
@@ -55,7 +55,7 @@ export function createDeclaration(
 }
 
 /** What is declared, as messages call it. */
-export type DeclarationKind = "routine" | "portable class";
+export type DeclarationKind = "routine" | "portable class" | "context variable";
 
 /** Identities shared by several modules that have been reported. */
 const reported = processWide("identity.shared-ids", (): Set<string> => new Set());
@@ -132,6 +132,9 @@ function report(known: Declaration, next: Declaration): void {
 function takenElsewhere(known: Declaration, next: Declaration, kind: DeclarationKind): string {
   const there = known.site.module;
   const here = next.site.module;
+  if (kind === "context variable") {
+    return `Cannot declare the context variable '${next.id}' in '${here}': another one of that name is declared in '${there}'; give one of them another name or a { namespace }, or export one and import it`;
+  }
   const remedy = next.isIdGiven
     ? "give one of them another { id }"
     : "packages of one name cannot both be used unless they are installed in 'node_modules'; rename one of them, or give one of the declarations an { id }";
@@ -152,6 +155,9 @@ function takenHere(
     there === here
       ? `it is declared there already, by a loop or a helper${tool}`
       : `one of that identity is declared at '${there}'`;
+  if (kind === "context variable") {
+    return `Cannot declare the context variable '${next.id}' at '${here}': ${cause}. Give each a name of its own, or declare one and use it in both places`;
+  }
   const minified = next.isIdGiven ? "" : minifiedHint(next.id);
   return `Cannot declare the ${kind} '${next.id}' at '${here}': ${cause}. Workers find it by its identity alone: give each ${option} of its own${minified}`;
 }

@@ -1,6 +1,10 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
 
 import { passToCallers } from "../client/call/caller-frames.ts";
+import { runInInnerScope } from "../context/inner-scope.ts";
+import { hasContext } from "../context/scope.ts";
+import type { Branch } from "../context/variables/branch.ts";
+import { currentBranch } from "../context/variables/current-branch.ts";
 import { assertBoolean, assertInteger, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ArrayQueue } from "../internal/array-queue.ts";
@@ -55,9 +59,25 @@ interface MapCallsOptions extends Omit<ResolvedMapOptions, "settled"> {
  * Calls `call` for every item, reading the items no faster than results are taken.
  *
  * Ending the iteration early, or a failing call, cancels the calls under way through the signal that
- * `call` is given. A result does not wait for a slow source, and the signal ends the iteration at once.
+ * `call` is given. A result does not wait for a slow source, and the signal ends the iteration at once. Each call is in
+ * a branch of execution of its own, so that calls that set the same context variable do not meet.
  */
-export async function* mapCalls<T, R>(
+export function mapCalls<T, R>(
+  call: (item: T, signal: AbortSignal) => Promise<R>,
+  items: Iterable<T> | AsyncIterable<T>,
+  options: MapCallsOptions,
+): AsyncGenerator<R, void, void> {
+  return mapItems(hasContext() ? inForks(call, currentBranch()) : call, items, options);
+}
+
+function inForks<T, R>(
+  call: (item: T, signal: AbortSignal) => Promise<R>,
+  branch: Branch,
+): (item: T, signal: AbortSignal) => Promise<R> {
+  return (item, signal) => runInInnerScope({ branch: branch.fork() }, () => call(item, signal));
+}
+
+async function* mapItems<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
   options: MapCallsOptions,

@@ -8,7 +8,8 @@ import type { Explanation } from "../client/membership/explanation.ts";
 import { labelOfPool } from "../client/membership/pool-label.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import { currentScope, noteOpening, pushAmbient, runInScope } from "../context/scope.ts";
+import { runInInnerScope } from "../context/inner-scope.ts";
+import { noteOpening, pushAmbient } from "../context/scope.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -207,7 +208,7 @@ export class WorkerPool implements CallTarget {
     if (typeof fn !== "function") {
       throw new InvalidOptionError("fn", { value: fn, expected: "a function that makes calls" });
     }
-    return runInScope({ task: currentScope()?.task, dispatcher: this.dispatcher }, fn);
+    return runInInnerScope({ dispatcher: this.dispatcher }, fn);
   }
 
   /**

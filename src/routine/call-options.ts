@@ -29,11 +29,11 @@ const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
 };
 
 /**
- * Checks the options of a call and returns them.
+ * Checks the options of a call.
  *
  * @throws {@link InvalidOptionError} for the first option that has a wrong type or range.
  */
-export function resolveCallOptions(options: CallOptions): CallOptions {
+export function assertCallOptions(options: CallOptions): void {
   assertKnownOptions(options, CALL_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
   assertDuration("dispatchTimeout", options.dispatchTimeout, TIME_LIMIT);
@@ -53,8 +53,4 @@ export function resolveCallOptions(options: CallOptions): CallOptions {
   }
   assertInteger("prefetch", prefetch, PREFETCH);
   assertBoolean("copy", copy);
-  // One without a limit is none, and costs no second round trip.
-  return options.dispatchTimeout === Number.POSITIVE_INFINITY
-    ? { ...options, dispatchTimeout: undefined }
-    : options;
 }

@@ -9,7 +9,8 @@ import { isMerinoError } from "../errors/merino-error.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
-import { resolveCallOptions } from "./call-options.ts";
+import { inBlock } from "./call-block.ts";
+import { assertCallOptions } from "./call-options.ts";
 import { receiverToSend } from "./receiver.ts";
 
 /** Where the definition of a method comes from: its class comes after it, and may be one of several. */
@@ -86,7 +87,7 @@ export function bindOptions(
   const call = kind === "generator" ? callGenerator : callOnce;
   let refusal: unknown;
   try {
-    resolveCallOptions(options);
+    assertCallOptions(options);
   } catch (error) {
     refusal = error; // a call never throws: the promise of the call rejects with it
   }
@@ -160,6 +161,7 @@ function prepare(
     );
   }
   const scope = currentScope();
+  const block = scope?.callOptions;
   const dispatcher = options?.pool?.dispatcher ?? scope?.dispatcher ?? ambientDispatcher();
   if (dispatcher === undefined) {
     throw new NoActivePoolError(
@@ -177,7 +179,8 @@ function prepare(
           ? undefined // as in nearly every call
           : receiverToSend(definition, receiver),
       parameters,
-      options,
+      options: options === undefined && block === undefined ? undefined : inBlock(block, options),
+      block,
       parent: scope?.task,
     },
   };

@@ -36,6 +36,14 @@ export interface ClientSessionEvents {
   closed(error: Error | undefined): void;
 }
 
+/** What goes with a step of a generator. */
+interface StepMessage {
+  readonly payload: Payload;
+  readonly variables: Uint8Array | undefined;
+  /** The payload, as refusals call it. */
+  readonly what: string;
+}
+
 /** With more calls under way there is work enough to keep the thread awake. */
 const FEW_STREAMS = 2;
 
@@ -117,24 +125,26 @@ export class ClientSession implements SessionHalf {
     return this.connection.outbound.whenTransferred(stream, done);
   }
 
-  next(stream: number): void {
-    this.connection.outbound.next(stream);
+  // Each step may bring changes of context variables: an encoded `ContextChanges`, for a worker that takes them.
+
+  next(stream: number, variables?: Uint8Array): void {
+    this.connection.outbound.next(stream, variables);
   }
 
-  send(stream: number, payload: Payload): void {
-    this.#message(stream, FrameKind.Send, payload, "value sent to the generator");
+  send(stream: number, payload: Payload, variables?: Uint8Array): void {
+    this.#message(stream, FrameKind.Send, { payload, variables, what: "value sent to the generator" });
   }
 
-  throw(stream: number, payload: Payload): void {
-    this.#message(stream, FrameKind.Throw, payload, "error thrown into the generator");
+  throw(stream: number, payload: Payload, variables?: Uint8Array): void {
+    this.#message(stream, FrameKind.Throw, { payload, variables, what: "error thrown into the generator" });
   }
 
-  return(stream: number, payload: Payload): void {
-    this.#message(stream, FrameKind.Return, payload, "value returned to the generator");
+  return(stream: number, payload: Payload, variables?: Uint8Array): void {
+    this.#message(stream, FrameKind.Return, { payload, variables, what: "value returned to the generator" });
   }
 
-  credit(stream: number, values: number): void {
-    this.connection.writer.credit(stream, values);
+  credit(stream: number, values: number, variables?: Uint8Array): void {
+    this.connection.writer.credit(stream, values, variables);
     this.connection.scheduleFlush();
   }
 
@@ -290,12 +300,13 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  #message(stream: number, kind: MessageKind, payload: Payload, what: string): void {
+  #message(stream: number, kind: MessageKind, { payload, variables, what }: StepMessage): void {
     this.#assertSendable(payload, what);
     if (!this.connection.carrier.local) {
       assertAffordable(payload, { root: kind === FrameKind.Throw ? "error" : "value" });
     }
-    if (this.#streams.has(stream)) this.connection.outbound.message(stream, kind, payload, 0); // else it has ended meanwhile
+    if (!this.#streams.has(stream)) return; // it has ended meanwhile
+    this.connection.outbound.message(stream, kind, payload, 0, variables);
   }
 
   /** A reason too large for one frame, or not for this worker, is not sent: it learns only that there is a reason. */

@@ -98,6 +98,11 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     return this.peer?.features.includes(Feature.Taint) === true;
   }
 
+  /** Whether the peer takes context variables. */
+  get takesContext(): boolean {
+    return this.peer?.features.includes(Feature.Context) === true;
+  }
+
   /** Whether bulk should wait: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.outbound.congested;

@@ -172,17 +172,19 @@ export class ServerSession implements SessionHalf {
     this.connection.scheduleFlush();
   }
 
-  result(stream: number, payload: Payload, bodyUs: number): void {
+  // Each answer may bring changes of context variables: an encoded `ContextChanges`, for a client that takes them.
+
+  result(stream: number, payload: Payload, bodyUs: number, variables?: Uint8Array): void {
     this.#hasUnsentAnswers = true;
-    this.connection.outbound.message(stream, FrameKind.Result, payload, bodyUs);
+    this.connection.outbound.message(stream, FrameKind.Result, payload, bodyUs, variables);
   }
 
-  done(stream: number, payload: Payload, bodyUs: number): void {
-    this.#last(stream, FrameKind.Done, payload, bodyUs);
+  done(stream: number, payload: Payload, bodyUs: number, variables?: Uint8Array): void {
+    this.#last(stream, FrameKind.Done, payload, bodyUs, variables);
   }
 
-  exception(stream: number, payload: Payload, bodyUs: number): void {
-    this.#last(stream, FrameKind.Exception, payload, bodyUs);
+  exception(stream: number, payload: Payload, bodyUs: number, variables?: Uint8Array): void {
+    this.#last(stream, FrameKind.Exception, payload, bodyUs, variables);
   }
 
   nack(stream: number, nack: Nack): void {
@@ -260,9 +262,9 @@ export class ServerSession implements SessionHalf {
     const target = this.#streams.get(stream) as ServerStream; // it is open
     switch (frame.kind) {
       case FrameKind.Next:
-        return target.next();
+        return target.next(frame.variables());
       case FrameKind.Credit:
-        return target.credit(frame.count);
+        return target.credit(frame.count, frame.variables());
       case FrameKind.Signal:
         return target.signalFired(frame.count, this.#reason.at(frame));
       case FrameKind.Cancel:
@@ -338,10 +340,11 @@ export class ServerSession implements SessionHalf {
     kind: typeof FrameKind.Done | typeof FrameKind.Exception,
     payload: Payload,
     bodyUs: number,
+    variables: Uint8Array | undefined,
   ): void {
     this.#streams.delete(stream);
     this.connection.inbound.drop(stream);
     this.#hasUnsentAnswers = true;
-    this.connection.outbound.message(stream, kind, payload, bodyUs);
+    this.connection.outbound.message(stream, kind, payload, bodyUs, variables);
   }
 }

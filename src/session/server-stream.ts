@@ -1,15 +1,18 @@
 /** The port between the server half of the protocol and what runs a task: one stream. Types only. */
 import type { ReceivedMessage } from "./messages/received-message.ts";
 
-/** One task as the server half feeds it. Messages and reasons are cursors, valid during the call. */
+/**
+ * One task as the server half feeds it. Messages and reasons are cursors, valid during the call; changes of context
+ * variables are bytes to keep, `undefined` where there are none.
+ */
 export interface ServerStream {
   /** The arguments have come, whole. */
   payload(message: ReceivedMessage): void;
-  next(): void;
+  next(variables: Uint8Array | undefined): void;
   send(message: ReceivedMessage): void;
   throw(message: ReceivedMessage): void;
   return(message: ReceivedMessage): void;
-  credit(values: number): void;
+  credit(values: number, variables: Uint8Array | undefined): void;
   /** One of the arguments' own signals has fired. */
   signalFired(index: number, reason: ReceivedMessage): void;
   cancel(reason: ReceivedMessage): void;

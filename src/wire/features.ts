@@ -20,5 +20,10 @@ export const Feature = {
    * routines in payloads. A peer without it gets nothing that is tainted. On `dispatch` nobody has it.
    */
   Taint: 3,
+  /**
+   * Context variables: `Request.variables`, `Response.variables`. A peer without it gets none, and what its bodies
+   * change stays there. On `dispatch` nobody has it.
+   */
+  Context: 4,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

@@ -52,6 +52,10 @@ export interface TaskFields {
   readonly trace: ReadonlyMap<string, string> | undefined;
   /** Identities of the first caller; only the first {@link MAX_ORIGIN_IDENTITIES} are sent. Default: none. */
   readonly origin?: readonly string[] | undefined;
+  /** Options of the calls that the task makes: an encoded `RuntimeContext`. Default: none. */
+  readonly runtimeContext?: Uint8Array | undefined;
+  /** An encoded `ContextChanges`, which goes beside the Task. Default: none. */
+  readonly variables?: Uint8Array | undefined;
 }
 
 /** The frames that carry a message. */
@@ -72,6 +76,8 @@ export interface MessageFields {
   readonly detached: boolean;
   /** Of a response: how long the body occupied the thread, in microseconds; 0: not stated. */
   readonly bodyUs: number;
+  /** An encoded `ContextChanges`. Default: none. */
+  readonly variables?: Uint8Array | undefined;
 }
 
 /** The limits that the sender of a Hello accepts. Sizes in bytes; 0: not stated. */

@@ -30,6 +30,7 @@ export const RequestTag = {
   Cancel: 810,
   Credit: 816,
   Signal: 826,
+  Variables: 834,
 } as const;
 
 export const ResponseTag = {
@@ -40,6 +41,20 @@ export const ResponseTag = {
   Done: 802,
   Parked: 810,
   BodyUs: 816,
+  Variables: 834,
+} as const;
+
+export const ContextChangesTag = {
+  Changes: 0x0a,
+  Stores: 0x12,
+  Branch: 0x1a,
+  SpentTokens: 0x22,
+} as const;
+
+export const ContextChangeTag = {
+  Name: 0x0a,
+  Value: 0x12,
+  Tainted: 0x18,
 } as const;
 
 export const TaskTag = {
@@ -51,6 +66,7 @@ export const TaskTag = {
   Args: 0x42,
   Kwargs: 0x4a,
   Timeout: 0x50,
+  RuntimeContext: 0x5a,
   Codec: 802,
   BudgetUs: 808,
   RoutineRef: 816,
@@ -64,6 +80,12 @@ export const TaskTag = {
   Features: 874,
   Callers: 882,
   Origin: 890,
+} as const;
+
+export const RuntimeContextTag = {
+  DispatchTimeout: 0x09,
+  Timeout: 801,
+  Tag: 810,
 } as const;
 
 export const CallerTag = {

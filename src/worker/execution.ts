@@ -3,7 +3,6 @@
  * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
  * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
-import { scopeStorage } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
@@ -22,7 +21,7 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
 import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { abortReason, type IncomingTask } from "./incoming-task.ts";
+import { type Answer, abortReason, type IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { encodeFailure, encodeRefusal, explainUnresolved } from "./task-failures.ts";
@@ -88,11 +87,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (this.#phase === "receiving") this.#receive(message.keep());
   }
 
-  abstract next(): void;
+  abstract next(variables?: Uint8Array): void;
   abstract send(message: ReceivedMessage): void;
   abstract throw(message: ReceivedMessage): void;
   abstract return(message: ReceivedMessage): void;
-  abstract credit(values: number): void;
+  abstract credit(values: number, variables?: Uint8Array): void;
 
   signalFired(index: number, reason: ReceivedMessage): void {
     if (!this.task.signalFired(index, reason)) this.session.broken(this.stream, "too many signals");
@@ -202,7 +201,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       this.session.deferred.add(this);
       return;
     }
-    scopeStorage.run(this.task, runInside, this);
+    this.task.run(runInside, this);
   }
 
   resume(): void {
@@ -293,16 +292,16 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   protected finish(value: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
-    let payload: Payload;
+    let answer: Answer;
     try {
-      payload = this.task.encodeResult(value);
+      answer = this.task.encodeAnswer(value);
     } catch (error) {
       this.fail(error);
       return;
     }
     const bodyUs = this.takeBodyUs();
     this.#settle();
-    this.session.done(this.stream, payload, bodyUs);
+    this.session.done(this.stream, answer.payload, bodyUs, answer.variables);
   }
 
   /** Ends the stream, and says nothing else. */
@@ -319,9 +318,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     const payload = encodeFailure(this.task, error, (thrown) =>
       this.#stopped ? this.#stoppedBy(thrown) : this.host.explainError(definition, thrown),
     );
+    const { bytes, start, end, parts } = payload; // the object is the encoder's, for its next use
+    const variables = this.task.changedVariables();
     const bodyUs = this.takeBodyUs();
     this.#settle();
-    this.session.exception(this.stream, payload, bodyUs);
+    this.session.exception(this.stream, { bytes, start, end, parts }, bodyUs, variables);
   }
 
   #stoppedBy(thrown: unknown): Error {

@@ -3,7 +3,7 @@
  * the values it produces ahead of its consumer, and how it is closed. However the stream ends, the generator's
  * `finally` blocks have been started.
  */
-import { scopeStorage } from "../context/scope.ts";
+import { errorText } from "../internal/error-text.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import { payloadSize } from "../wire/payload.ts";
@@ -34,8 +34,8 @@ export class GeneratorExecution extends Execution {
     this.#window = task.credit > 0 ? new PrefetchWindow(task.credit) : undefined;
   }
 
-  next(): void {
-    this.#ask(NEXT);
+  next(variables?: Uint8Array): void {
+    this.#ask(variables === undefined ? NEXT : { kind: "next", variables });
   }
 
   send(message: ReceivedMessage): void {
@@ -56,7 +56,8 @@ export class GeneratorExecution extends Execution {
     this.#ask(step);
   }
 
-  credit(values: number): void {
+  credit(values: number, variables?: Uint8Array): void {
+    if (variables !== undefined && !this.#follow(variables)) return;
     this.#window?.taken(values);
     this.#runAhead();
   }
@@ -128,6 +129,7 @@ export class GeneratorExecution extends Execution {
   #takeStep(generator: AnyGenerator): void {
     const step = this.#steps.shift();
     if (step === undefined) return;
+    if (step.variables !== undefined && !this.#follow(step.variables)) return;
     this.#stepRunning = true;
     if (this.#window !== undefined && step.kind !== "next") {
       // The barrier: everything sent before this Ack was produced before the throw or return.
@@ -192,11 +194,22 @@ export class GeneratorExecution extends Execution {
   }
 
   #yield(value: unknown): void {
-    const payload = this.task.encodeResult(value);
-    // Measured before it is sent: the encoder uses the object again.
+    const { payload, variables } = this.task.encodeAnswer(value);
+    // Measured before it is sent: the encoder may use the object again.
     const sizeBytes = payloadSize(payload);
-    this.session.result(this.stream, payload, this.takeBodyUs());
+    this.session.result(this.stream, payload, this.takeBodyUs(), variables);
     this.#window?.sent(sizeBytes);
+  }
+
+  /** Goes on with what the caller has changed of the variables. @returns Whether it could be read. */
+  #follow(variables: Uint8Array): boolean {
+    try {
+      this.task.variables.follow(variables);
+      return true;
+    } catch (error) {
+      this.session.broken(this.stream, errorText(error));
+      return false;
+    }
   }
 
   #stepFailed(error: unknown): void {
@@ -255,7 +268,7 @@ export class GeneratorExecution extends Execution {
     this.#stepRunning = true;
     const fail = (): void => this.fail(error);
     try {
-      const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
+      const closing: unknown = this.task.run(closeGenerator, generator);
       if (isThenable(closing)) closing.then(fail, fail);
       else fail();
     } catch {
@@ -270,11 +283,15 @@ export class GeneratorExecution extends Execution {
   #closeQuietly(generator: AnyGenerator): void {
     const ended = (): void => this.host.active.bodyEnded(this);
     try {
-      const closing: unknown = scopeStorage.run(this.task, () => generator.return(undefined));
+      const closing: unknown = this.task.run(closeGenerator, generator);
       if (isThenable(closing)) closing.then(ended, ended);
       else ended();
     } catch {
       ended(); // as above
     }
   }
+}
+
+function closeGenerator(generator: AnyGenerator): unknown {
+  return generator.return(undefined);
 }

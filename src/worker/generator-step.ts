@@ -10,13 +10,16 @@ export interface Step {
   /** What the consumer has sent with it, not decoded yet. Absent: the value is {@link value}. */
   readonly payload?: Payload;
   readonly value?: unknown;
+  /** What the caller has changed of the variables by then, encoded. */
+  readonly variables?: Uint8Array | undefined;
 }
 
 export const NEXT: Step = { kind: "next" };
 
 /** Keeps a step that carries a value until its turn comes. */
 export function keepStep(kind: "send" | "throw" | "return", message: ReceivedMessage): Step {
-  return message.empty ? { kind, value: undefined } : { kind, payload: message.keep() };
+  const { variables } = message;
+  return message.empty ? { kind, value: undefined, variables } : { kind, payload: message.keep(), variables };
 }
 
 /**

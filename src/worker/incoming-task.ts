@@ -9,9 +9,10 @@ import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
 import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
-import type { Dispatcher } from "../context/dispatcher.ts";
+import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import type { Branch } from "../context/variables/branch.ts";
 import type { Peer } from "../credentials/peers/peer.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
@@ -25,6 +26,7 @@ import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
+import { TaskVariables } from "./task-variables.ts";
 
 /** Signals that may be announced to one task; it can hardly have so many among its arguments. */
 const MAX_SIGNALS = 4096;
@@ -57,6 +59,13 @@ export interface DescriptorOrigin {
   readonly poolConnection: { readonly ended: boolean } | undefined;
 }
 
+/** What a body answers. */
+export interface Answer {
+  readonly payload: Payload;
+  /** What it has changed of the context variables, encoded; `undefined`: nothing. */
+  readonly variables: Uint8Array | undefined;
+}
+
 /** Why a task's signal has fired. */
 export interface Cancellation {
   readonly reason: unknown;
@@ -71,6 +80,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly credit: number;
   readonly tag: string | undefined;
   readonly origin: readonly string[] | undefined;
+  readonly callOptions: CallOptions | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
   readonly memory: PeerMemory | undefined;
@@ -95,9 +105,16 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   #signals: Map<number, AbortController> | undefined;
   /** What those count that were announced. */
   #signalBytes = 0;
+  /** Absent until there are some, or somebody asks for them. */
+  #variables: TaskVariables | undefined;
 
-  /** @param frame The task's; it is not kept. */
-  constructor(host: TaskHost, session: ServerSession, { stream, task: head }: FrameReader) {
+  /**
+   * @param frame The task's; it is not kept.
+   * @throws {@link ProtocolError} if its variables cannot be read.
+   */
+  constructor(host: TaskHost, session: ServerSession, frame: FrameReader) {
+    const { stream, task: head } = frame;
+    const variables = frame.variables();
     this.#host = host;
     this.session = session;
     this.stream = stream;
@@ -105,13 +122,15 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.credit = head.credit;
     this.tag = head.tag();
     this.memory = session.connection.memory?.peer;
-    this.heldBytes = this.memory === undefined ? 0 : TASK_BYTES + head.headBytes;
+    this.heldBytes = this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + (variables?.length ?? 0);
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.origin = originOf(head, session.peer);
+    this.callOptions = head.runtimeContext();
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
     this.#arrivedMs = head.budgetUs > 0 ? performance.now() : 0;
+    if (variables !== undefined) this.#variables = new TaskVariables(this, variables);
   }
 
   get task(): RunningTask {
@@ -124,6 +143,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   get references(): References {
     return this.#host.references;
+  }
+
+  get branch(): Branch {
+    return this.variables.branch;
   }
 
   /** Marks remote stacks: `origin` of the worker. */
@@ -193,6 +216,23 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return (this.flags & TaskFlag.Nested) !== 0;
   }
 
+  /** Its context variables. */
+  get variables(): TaskVariables {
+    this.#variables ??= new TaskVariables(this, undefined);
+    return this.#variables;
+  }
+
+  /** What its body has changed of the variables by the time that it fails, as far as that can be sent. */
+  changedVariables(): Uint8Array | undefined {
+    return this.#variables?.changed({ lenient: true });
+  }
+
+  /** Runs a function of its body in its scope. */
+  run<A, R>(fn: (argument: A) => R, argument: A): R {
+    if (this.#variables?.hasStores !== true) return scopeStorage.run(this, fn, argument);
+    return this.#variables.runInStores(() => scopeStorage.run(this, fn, argument));
+  }
+
   lineage(): readonly LineageEntry[] {
     const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
     return [self, ...(this.#callers ?? [])].slice(0, MAX_CALLERS);
@@ -251,11 +291,18 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   }
 
   /**
-   * Encodes a value that its body has returned or yielded.
+   * Encodes a value that its body has returned or yielded, and what that has changed of the variables.
    *
-   * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
+   * @throws NotSerializableError, TaskRefusedError or ContextError if it cannot be sent.
    */
-  encodeResult(value: unknown): Encoded {
+  encodeAnswer(value: unknown): Answer {
+    const payload = this.#encodeResult(value);
+    if (this.#variables === undefined) return { payload, variables: undefined };
+    const { bytes, start, end, parts } = payload; // the object is the encoder's, for its next use
+    return { payload: { bytes, start, end, parts }, variables: this.#variables.changed({ lenient: false }) };
+  }
+
+  #encodeResult(value: unknown): Encoded {
     const { session, references } = this;
     const options = { root: "result", references, inline: !session.takesParts, fault: "routine" } as const;
     const payload = encodeValue(value, options);
@@ -308,7 +355,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** Fires a signal of the task, whose listeners are code of the task. */
   #abortInScope(controller: AbortController, reason: unknown): void {
-    if (!controller.signal.aborted) scopeStorage.run(this, () => controller.abort(reason));
+    if (!controller.signal.aborted) this.run(() => controller.abort(reason), undefined);
   }
 
   #signalController(index: number): AbortController {

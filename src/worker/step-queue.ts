@@ -54,8 +54,8 @@ export class StepQueue {
   #count(step: Step, sign: 1 | -1): void {
     const { memory } = this.#session.connection;
     if (memory === undefined) return;
-    const { payload } = step;
-    const bytes = STEP_BYTES + (payload === undefined ? 0 : payloadSize(payload));
+    const { payload, variables } = step;
+    const bytes = STEP_BYTES + (payload === undefined ? 0 : payloadSize(payload)) + (variables?.length ?? 0);
     if (sign > 0) memory.add(bytes);
     else memory.drop(bytes);
   }

@@ -4,6 +4,7 @@
  */
 import type { References } from "../codec/references.ts";
 import type { Dispatcher } from "../context/dispatcher.ts";
+import { ProtocolError } from "../errors/protocol-error.ts";
 import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
@@ -208,7 +209,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       const forbidden = this.#options.access.judge(definition, session.peer);
       if (forbidden !== undefined) return forbidden;
     }
-    const task = new IncomingTask(this, session, frame);
+    const task = this.#arrived(session, frame);
+    if ("code" in task) return task;
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
     if (mismatch !== undefined) return createNack(NackCode.BAD_PAYLOAD, mismatch);
     const declined = this.#gate?.judge(task, definition?.id ?? request.id, this.active.bodies);
@@ -219,6 +221,15 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (definition === undefined) this.#resolve(execution, request);
     else execution.bind(definition);
     return execution;
+  }
+
+  #arrived(session: ServerSession, frame: FrameReader): IncomingTask | Nack {
+    try {
+      return new IncomingTask(this, session, frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return createNack(NackCode.BAD_PAYLOAD, error.message);
+    }
   }
 
   batchEnd(): void {

@@ -1,9 +1,9 @@
 /** A Redis server for tests: Debian's, on a loopback port of its own, without persistence. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { useTool } from "./debian-tool.ts";
+import { freePort } from "./free-port.ts";
 
 /** A server. Disposing kills it. */
 export interface RedisServer extends AsyncDisposable {
@@ -58,15 +58,4 @@ async function untilReady(server: ChildProcess): Promise<void> {
     server.once("error", reject);
     server.once("exit", () => reject(new Error(`redis-server has not come up:\n${said.join("\n")}`)));
   });
-}
-
-/** A port that nobody has at the moment. Fixed, so that a restarted server is found where it was. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No port");
-  return address.port;
 }

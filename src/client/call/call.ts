@@ -8,9 +8,11 @@ import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
+import { hasContext } from "../../context/scope.ts";
 import type { Abortable, RunningTask } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
@@ -27,6 +29,7 @@ import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
+import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
 import { RefusalRecord } from "./refusal-record.ts";
@@ -86,6 +89,10 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** Whether its arguments are more than one frame holds. */
   readonly large: boolean;
   readonly estimate: BodyTimeEstimate;
+  /** Its context variables; absent where there are none. */
+  protected readonly context: CallContext | undefined;
+  /** What goes of them with the task. */
+  protected variables: Uint8Array | undefined;
 
   // How far it has come: written here only.
   phase: CallPhase = "queued";
@@ -133,6 +140,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     const { bytes, start, end, parts, tainted } = encodeCall(request, encoding);
     this.payload = { bytes, start, end, parts, tainted };
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
+    if (parent !== undefined || hasContext()) this.context = CallContext.of(owner.references);
   }
 
   /** Identity of the routine. */
@@ -221,6 +229,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   prepare(session: ClientSession, descriptor: Definable | undefined): void {
     this.head.addressTo(session, this.definition, descriptor);
     if (this.#clock !== undefined) this.head.budgetUs = this.#clock.remainingUs;
+    const { variables } = this;
+    this.head.variables = variables === undefined ? undefined : variablesFor(session, variables);
   }
 
   /** The call has been written to a worker. */
@@ -327,17 +337,16 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     probe?.ended(this);
   }
 
+  /** The value that has come, once what the body has changed of the variables has been taken over. */
   protected decode(message: ReceivedMessage): unknown {
-    if (message.empty) return undefined;
+    const { id: routine, module } = this.definition;
+    const origin = { references: this.owner.references, source: message.source, module, routine };
     try {
-      const { source } = message;
-      return decodeValue(message, {
-        references: this.owner.references,
-        source,
-        module: this.definition.module,
-      });
+      const { variables } = message;
+      if (variables !== undefined) mergeVariables(this.context, variables, origin);
+      return message.empty ? undefined : decodeValue(message, origin);
     } catch (error) {
-      if (error instanceof PayloadError && error.malformed) {
+      if (error instanceof ProtocolError || (error instanceof PayloadError && error.malformed)) {
         this.owner.spoiled(this, "answer-malformed", error);
       }
       throw error;

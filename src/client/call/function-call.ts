@@ -15,6 +15,7 @@ export class FunctionCall extends Call {
 
   constructor(owner: CallOwner, request: CallRequest) {
     super(owner, request, 0);
+    this.variables = this.context?.first();
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -235,6 +235,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   /** Dispatches on the first step, then asks for one more. */
   #request(ask: Ask, { payload, implied = false }: Step = PLAIN_STEP): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
+      // Where a variable cannot travel, this step fails, and the next one tries again.
+      if (this.#state === "fresh") this.variables = this.context?.first();
       const inTurn =
         this.#prefetched !== undefined &&
         ((ask.kind === "throw" && this.#requests.size > 0) || (!implied && this.#requests.anyInTurn));
@@ -284,17 +286,28 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   #send({ ask, payload }: StepRequest): void {
     const session = this.member?.session;
-    if (payload === undefined) session?.next(this.stream);
-    else if (ask.kind === "next") session?.send(this.stream, payload);
-    else if (ask.kind === "throw") session?.throw(this.stream, payload);
-    else session?.return(this.stream, payload);
+    if (session === undefined) return;
+    const variables = this.context?.next(session);
+    try {
+      if (payload === undefined) session.next(this.stream, variables);
+      else if (ask.kind === "next") session.send(this.stream, payload, variables);
+      else if (ask.kind === "throw") session.throw(this.stream, payload, variables);
+      else session.return(this.stream, payload, variables);
+    } catch (error) {
+      if (variables !== undefined) this.context?.exchange.untell();
+      throw error;
+    }
   }
 
   #returnCredit(sizeBytes: number): void {
     if (this.#end !== undefined) return;
     const credit = this.#prefetched?.taken(sizeBytes) ?? 0;
-    if (credit > 0 && this.member?.session?.open === true && this.stream !== 0) {
-      this.member.session.credit(this.stream, credit);
+    const session = this.member?.session;
+    if (credit === 0 || session?.open !== true || this.stream === 0) return;
+    try {
+      session.credit(this.stream, credit, this.context?.next(session));
+    } catch (error) {
+      this.abort(error); // a variable that cannot travel
     }
   }
 

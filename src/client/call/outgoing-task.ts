@@ -7,7 +7,7 @@
  */
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
-import type { CallRequest } from "../../context/dispatcher.ts";
+import type { CallOptions, CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { copyOfModule } from "../../identity/copies.ts";
@@ -15,6 +15,7 @@ import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/definitions.ts";
 import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
+import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 
@@ -34,6 +35,9 @@ export class TaskHead implements TaskFields {
   readonly callers: readonly LineageEntry[] | undefined;
   readonly trace: undefined;
   readonly origin: readonly string[] | undefined;
+  readonly runtimeContext: Uint8Array | undefined;
+  /** Written by the call, for a worker that takes them. */
+  variables: Uint8Array | undefined;
 
   /** @param kind `TaskFlag.Generator` or 0. */
   constructor(request: CallRequest, kind: number) {
@@ -48,6 +52,7 @@ export class TaskHead implements TaskFields {
     this.tag = options?.tag;
     this.callers = parent?.lineage();
     this.origin = parent?.origin;
+    this.runtimeContext = request.block === undefined ? undefined : blockOf(request.block);
   }
 
   /** Whether the body starts only once the caller has seen that the worker has accepted. */
@@ -69,6 +74,12 @@ export class TaskHead implements TaskFields {
         ? 0
         : session.proxyRef(descriptor, describeProxy);
   }
+}
+
+/** The options of the block, as they travel; a pool does not. */
+function blockOf({ dispatchTimeout, timeout, tag }: CallOptions): Uint8Array | undefined {
+  const bytes = encodeRuntimeContext({ dispatchTimeout, timeout, tag });
+  return bytes.length === 0 ? undefined : bytes;
 }
 
 function describeRoutine(definition: RoutineDefinition): Definable {

@@ -19,6 +19,8 @@ export class MessageAssembly {
   readonly kind: FrameKind;
   readonly stream: number;
   readonly bodyUs: number;
+  /** The changes of context variables that have come with its head. */
+  readonly variables: Uint8Array | undefined;
   /** Whether a chunk has come: from then on it counts among the unfinished messages. */
   begun = false;
   /** About the memory that it takes up. */
@@ -46,6 +48,7 @@ export class MessageAssembly {
     this.kind = frame.kind;
     this.stream = frame.stream;
     this.bodyUs = frame.bodyUs;
+    this.variables = frame.variables();
     this.#detached = payload.detached;
     // Kept until the last part has come, while the batch's memory may be used again.
     this.#bytes = new Uint8Array(frame.bytes.subarray(payload.start, payload.end));
@@ -53,7 +56,7 @@ export class MessageAssembly {
     this.#maxBytes = maxBytes;
     this.#partBytes = partBytes;
     this.#sizeBytes = payload.end - payload.start;
-    this.heldBytes = this.#sizeBytes;
+    this.heldBytes = this.#sizeBytes + (this.variables?.length ?? 0);
   }
 
   /** The payload of the complete message. If it was detached, the first part is the payload. */

@@ -32,6 +32,7 @@ export class OutboundMessages {
     parts: 0,
     detached: false,
     bodyUs: 0,
+    variables: undefined,
   };
   readonly #transfers = new Map<number, OutboundTransfer>();
   /** Bytes of messages that may still be sent before the peer returns some. */
@@ -86,14 +87,21 @@ export class OutboundMessages {
    * Writes a message of a stream, likewise. It waits for the parts of the one before it on the same stream.
    *
    * @param bodyUs Of a response: how long the body occupied the thread, in microseconds; 0: not stated.
+   * @param variables An encoded `ContextChanges`; absent: none.
    */
-  message(stream: number, kind: MessageKind, payload: Payload, bodyUs: number): void {
+  message(
+    stream: number,
+    kind: MessageKind,
+    payload: Payload,
+    bodyUs: number,
+    variables?: Uint8Array | undefined,
+  ): void {
     const before = this.#transferOf(stream);
     if (before !== undefined) {
       const { bytes, start, end, parts } = payload; // the object may be the encoder's, for its next use
       const waiting = { bytes, start, end, parts };
       this.#hold(before, payloadSize(waiting));
-      before.after.push(() => this.message(stream, kind, waiting, bodyUs));
+      before.after.push(() => this.message(stream, kind, waiting, bodyUs, variables));
       return;
     }
     const detached = this.#isDetached(payload);
@@ -102,18 +110,19 @@ export class OutboundMessages {
     fields.parts = payload.parts.length + (detached ? 1 : 0);
     fields.detached = detached;
     fields.bodyUs = bodyUs;
+    fields.variables = variables;
     this.#writer.message(stream, fields, payload);
     this.#follow(stream, payload, detached);
   }
 
   /** Writes a Next, which must not overtake the parts of a value sent before it. */
-  next(stream: number): void {
+  next(stream: number, variables?: Uint8Array | undefined): void {
     const before = this.#transferOf(stream);
     if (before !== undefined) {
-      before.after.push(() => this.next(stream));
+      before.after.push(() => this.next(stream, variables));
       return;
     }
-    this.#writer.next(stream);
+    this.#writer.next(stream, variables);
     this.#batch.scheduleFlush();
   }
 

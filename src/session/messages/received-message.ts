@@ -29,6 +29,9 @@ export class ReceivedMessage implements Payload {
   start = 0;
   end = 0;
   parts: readonly Uint8Array[] = NO_PARTS;
+  #variables: Uint8Array | undefined;
+  #variablesStart = 0;
+  #variablesEnd = 0;
   /** The carrier over which it has come. */
   readonly source: Source;
   readonly #volatile: boolean;
@@ -39,6 +42,12 @@ export class ReceivedMessage implements Payload {
   constructor(carrier: Source & { readonly volatile: boolean }) {
     this.source = carrier;
     this.#volatile = carrier.volatile;
+  }
+
+  /** The changes of context variables that have come with it, encoded; `undefined`: there are none. To be kept. */
+  get variables(): Uint8Array | undefined {
+    if (this.#variablesStart === this.#variablesEnd) return this.#variables;
+    return new Uint8Array(this.bytes.subarray(this.#variablesStart, this.#variablesEnd));
   }
 
   /** Whether there is no value at all. */
@@ -56,6 +65,9 @@ export class ReceivedMessage implements Payload {
     this.start = payload.start;
     this.end = payload.end;
     this.parts = NO_PARTS;
+    this.#variables = undefined;
+    this.#variablesStart = frame.variablesStart;
+    this.#variablesEnd = frame.variablesEnd;
     this.#borrowed = this.#volatile;
     return this;
   }
@@ -70,6 +82,9 @@ export class ReceivedMessage implements Payload {
     this.start = start;
     this.end = end;
     this.parts = parts;
+    this.#variables = message.variables;
+    this.#variablesStart = 0;
+    this.#variablesEnd = 0;
     this.#borrowed = false;
     return this;
   }
@@ -80,6 +95,9 @@ export class ReceivedMessage implements Payload {
     this.start = 0;
     this.end = 0;
     this.parts = NO_PARTS;
+    this.#variables = undefined;
+    this.#variablesStart = 0;
+    this.#variablesEnd = 0;
   }
 
   /** The payload as a value, for a receiver that decodes it later. */

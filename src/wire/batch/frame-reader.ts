@@ -50,6 +50,9 @@ export class FrameReader {
   bodyUs = 0;
   /** Credit: values. Window: bytes. Ping, Pong: token. Signal: index. */
   count = 0;
+  /** Request and response: where the changes of context variables lie; an empty range: there are none. */
+  variablesStart = 0;
+  variablesEnd = 0;
 
   /** The dump of the frame's message, a Task's arguments, a Chunk's data. */
   readonly payload: PayloadReader = new PayloadReader();
@@ -97,6 +100,14 @@ export class FrameReader {
   resetInfo(): Reset {
     this.#expect(FrameKind.Reset);
     return decodeReset(this.bytes, this.#contentStart, this.#contentEnd);
+  }
+
+  /** The changes of context variables that have come with a request or response: a copy; `undefined`: there are none. */
+  variables(): Uint8Array | undefined {
+    const { variablesStart, variablesEnd } = this;
+    if (variablesStart === variablesEnd) return undefined;
+    // Not `slice`, which on a Buffer shares its memory.
+    return new Uint8Array(this.bytes.subarray(variablesStart, variablesEnd));
   }
 
   /** Reads the frame in the given range of `bytes`. */
@@ -164,6 +175,9 @@ export class FrameReader {
           this.#become(scanner, FrameKind.Signal);
           this.count = this.payload.readSignal(scanner);
           break;
+        case RequestTag.Variables:
+          this.#readVariables(scanner);
+          break;
         default:
           scanner.skipUnknown(tag, REQUEST_FIELDS);
       }
@@ -196,6 +210,9 @@ export class FrameReader {
           break;
         case ResponseTag.BodyUs:
           this.bodyUs = scanner.uint32();
+          break;
+        case ResponseTag.Variables:
+          this.#readVariables(scanner);
           break;
         default:
           scanner.skipUnknown(tag, RESPONSE_FIELDS);
@@ -261,6 +278,14 @@ export class FrameReader {
     this.payload.readMessage(scanner);
   }
 
+  #readVariables(scanner: FieldScanner): void {
+    if (this.variablesEnd !== 0) scanner.fail(TWICE);
+    const length = scanner.length();
+    this.variablesStart = scanner.position;
+    this.variablesEnd = scanner.position + length;
+    scanner.position += length;
+  }
+
   #readContent(scanner: FieldScanner): void {
     const length = scanner.length();
     this.#contentStart = scanner.position;
@@ -296,6 +321,8 @@ export class FrameReader {
     this.payload.clear();
     this.bodyUs = 0;
     this.count = 0;
+    this.variablesStart = 0;
+    this.variablesEnd = 0;
     this.#contentStart = 0;
     this.#contentEnd = 0;
   }

@@ -65,24 +65,28 @@ export class BatchWriter {
     const { bytes, start } = payload;
     const end = (fields.flags & TaskFlag.Detached) === 0 ? payload.end : start;
     const task = taskSize(fields, end - start);
-    const request = 1 + varintSize(task) + task;
+    const { variables } = fields;
+    const request = 1 + varintSize(task) + task + variablesSize(variables);
     let at = this.#frame(stream, FrameTag.Request, request);
     const out = this.#out.bytes;
     out[at++] = RequestTag.Task;
     at = writeVarint(out, at, task);
-    writeTask(out, at, fields, bytes, start, end);
+    at = writeTask(out, at, fields, bytes, start, end);
+    if (variables !== undefined) writeVariables(out, at, variables);
   }
 
-  next(stream: number): void {
-    const at = this.#frame(stream, FrameTag.Request, 2);
+  /** @param variables An encoded `ContextChanges`; absent: none. */
+  next(stream: number, variables?: Uint8Array): void {
+    const at = this.#frame(stream, FrameTag.Request, 2 + variablesSize(variables));
     const out = this.#out.bytes;
     out[at] = RequestTag.Next;
     out[at + 1] = 0;
+    if (variables !== undefined) writeVariables(out, at + 2, variables);
   }
 
   /** Writes a Send, Throw, Return, Result, Exception or Done. */
   message(stream: number, fields: MessageFields, payload: Payload): void {
-    const { kind, parts, detached, bodyUs } = fields;
+    const { kind, parts, detached, bodyUs, variables } = fields;
     const { bytes, start } = payload;
     const end = detached ? start : payload.end;
     const tag = messageTag(kind);
@@ -90,16 +94,17 @@ export class BatchWriter {
     let at = this.#frame(
       stream,
       isRequest(kind) ? FrameTag.Request : FrameTag.Response,
-      varintSize(tag) + varintSize(message) + message + bodyTimeSize(bodyUs),
+      varintSize(tag) + varintSize(message) + message + bodyTimeSize(bodyUs) + variablesSize(variables),
     );
     const out = this.#out.bytes;
-    // Fields in the order of their numbers; body_us (102) is above every payload's.
+    // Fields in the order of their numbers; body_us (102) and variables (104) are above every payload's.
     at = writeVarint(out, at, tag);
     at = writeVarint(out, at, message);
     at = writeBytesField(out, at, MessageTag.Dump, bytes, start, end);
     if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
     if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
-    if (bodyUs > 0) writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
+    if (bodyUs > 0) at = writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
+    if (variables !== undefined) writeVariables(out, at, variables);
   }
 
   /** A reason without bytes is none. */
@@ -110,10 +115,15 @@ export class BatchWriter {
     writeReason(this.#out.bytes, at, CancelTag.Reason, reason);
   }
 
-  /** Grants `count` more values. */
-  credit(stream: number, count: number): void {
-    const at = this.#frame(stream, FrameTag.Request, 2 + varintSize(count));
-    writeNumberField(this.#out.bytes, at, RequestTag.Credit, count);
+  /**
+   * Grants `count` more values.
+   *
+   * @param variables An encoded `ContextChanges`; absent: none.
+   */
+  credit(stream: number, count: number, variables?: Uint8Array): void {
+    let at = this.#frame(stream, FrameTag.Request, 2 + varintSize(count) + variablesSize(variables));
+    at = writeNumberField(this.#out.bytes, at, RequestTag.Credit, count);
+    if (variables !== undefined) writeVariables(this.#out.bytes, at, variables);
   }
 
   /** A reason without bytes is none. */
@@ -242,6 +252,16 @@ function isRequest(kind: MessageKind): boolean {
 
 function bodyTimeSize(bodyUs: number): number {
   return bodyUs > 0 ? 2 + varintSize(bodyUs) : 0;
+}
+
+/** Size of the field with the variables, of a request and of a response; its tag takes two bytes. */
+function variablesSize(variables: Uint8Array | undefined): number {
+  return variables === undefined ? 0 : 2 + varintSize(variables.length) + variables.length;
+}
+
+function writeVariables(out: Uint8Array, position: number, variables: Uint8Array): void {
+  const at = writeNumberField(out, position, RequestTag.Variables, variables.length);
+  writeBytes(out, at, variables, 0, variables.length);
 }
 
 /** Size of a field of bytes whose tag takes one byte; an empty one is not written. */

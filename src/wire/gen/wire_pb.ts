@@ -17,7 +17,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wire.proto.
  */
 export const file_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiIwoNQWNjZXNzUmVxdWVzdBISCgppZGVudGl0aWVzGAEgAygJIksKDEFjY2Vzc1JlcG9ydBI7Cghyb3V0aW5lcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVBY2Nlc3MiQQoNUm91dGluZUFjY2VzcxIPCgdyb3V0aW5lGAEgASgJEhEKCXBlcm1pdHRlZBgCIAEoCBIMCgRydWxlGAMgASgJIhsKCElkbGVUaW1lEg8KB3NlY29uZHMYASABKAEi2QMKB1JlcXVlc3QSMAoEdGFzaxgBIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2tIABIwCgRuZXh0GAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjMKBHNlbmQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoFdGhyb3cYBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNQoGcmV0dXJuGGQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjQKBmNhbmNlbBhlIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbmNlbEgAEhAKBmNyZWRpdBhmIAEoDUgAEjkKBnNpZ25hbBhnIAEoCzInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlNpZ25hbEZpcmVkSAASOgoHY29udGV4dBgFIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYWluTWFuaWZlc3RCCQoHcGF5bG9hZCKeAwoIUmVzcG9uc2USLgoDYWNrGAEgASgLMh8ud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNrSAASMAoEbmFjaxgCIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk5hY2tIABI1CgZyZXN1bHQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASOAoJZXhjZXB0aW9uGAQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjMKBGRvbmUYZCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMgoGcGFya2VkGGUgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjoKB2NvbnRleHQYBSABKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFpbk1hbmlmZXN0Eg8KB2JvZHlfdXMYZiABKA1CCQoHcGF5bG9hZCLhBAoEVGFzaxIPCgd2ZXJzaW9uGAEgASgJEgoKAmlkGAIgASgJEg4KBmNhbGxlchgDIAEoCRILCgN0YWcYBCABKAkSEAoIcHJveHlfaWQYBSABKAkSDQoFcHJveHkYBiABKAwSEAoIY2FsbGFibGUYByABKAwSDAoEYXJncxgIIAEoDBIOCgZrd2FyZ3MYCSABKAwSDwoHdGltZW91dBgKIAEoBRJICg9ydW50aW1lX2NvbnRleHQYCyABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SdW50aW1lQ29udGV4dEgAiAEBEg0KBWNvZGVjGGQgASgJEhEKCWJ1ZGdldF91cxhlIAEoBBITCgtyb3V0aW5lX3JlZhhmIAEoDRIRCglwcm94eV9yZWYYZyABKA0SDQoFZmxhZ3MYaCABKA0SDgoGY3JlZGl0GGkgASgNEg0KBXBhcnRzGGogASgNEjoKBXRyYWNlGGsgAygLMisud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVGFzay5UcmFjZUVudHJ5EhQKDGNvZGVfdmVyc2lvbhhsIAEoCRIQCghmZWF0dXJlcxhtIAMoDRIzCgdjYWxsZXJzGG4gAygLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2FsbGVyEg4KBm9yaWdpbhhvIAMoCRosCgpUcmFjZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3J1bnRpbWVfY29udGV4dEoECAwQDVIKc2VyaWFsaXplciIyCgZDYWxsZXISCgoCaWQYASABKAkSDwoHcm91dGluZRgCIAEoCRILCgN0YWcYAyABKAkiSAoMVGFza0VudmVsb3BlEg8KB3ZlcnNpb24YASABKAkSCgoCaWQYAiABKAkSDgoGY2FsbGVyGAMgASgJEgsKA3RhZxgEIAEoCSJECg5SdW50aW1lQ29udGV4dBIdChBkaXNwYXRjaF90aW1lb3V0GAEgASgBSACIAQFCEwoRX2Rpc3BhdGNoX3RpbWVvdXQiOAoHTWVzc2FnZRIMCgRkdW1wGAEgASgMEg0KBXBhcnRzGGQgASgNEhAKCGRldGFjaGVkGGUgASgIIkQKA0FjaxIPCgd2ZXJzaW9uGAEgASgJEhAKCGZlYXR1cmVzGGQgAygNEgsKA3VpZBhlIAEoCRINCgVjb2RlYxhmIAEoCSK9AQoETmFjaxI7CglleGNlcHRpb24YASABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSACIAQESDgoGcmVhc29uGGQgASgJEjEKBGNvZGUYZSABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEhYKDnJldHJ5X2FmdGVyX21zGGYgASgEEg8KB3ZlcnNpb24YZyABKAlCDAoKX2V4Y2VwdGlvbiI9CgZDYW5jZWwSMwoGcmVhc29uGAEgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZSJRCgtTaWduYWxGaXJlZBINCgVpbmRleBgBIAEoDRIzCgZyZWFzb24YAiABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIlEKDUNoYWluTWFuaWZlc3QSCgoCaWQYASABKAkSNAoEdmFycxgCIAMoCzImLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRWYXIieQoKQ29udGV4dFZhchIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRISCgV2YWx1ZRgDIAEoDEgAiAEBEhQKDHNwZW50X3Rva2VucxgEIAMoCRIWCg51bnNwZW50X3Rva2VucxgFIAMoCUIICgZfdmFsdWUiOgoFQmF0Y2gSMQoGZnJhbWVzGAEgAygLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuRnJhbWUiswQKBUZyYW1lEg4KBnN0cmVhbRgBIAEoDRI2CgdyZXF1ZXN0GAIgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVxdWVzdEgAEjgKCHJlc3BvbnNlGAMgASgLMiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2VIABIyCgVoZWxsbxgEIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkhlbGxvSAASNAoGZ29hd2F5GAUgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuR29Bd2F5SAASNAoGd2luZG93GAYgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV2luZG93SAASMgoFY2h1bmsYByABKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaHVua0gAEjQKBmRlZmluZRgIIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkRlZmluZUgAEjAKBHBpbmcYCSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5QaW5nSAASMAoEcG9uZxgKIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlBvbmdIABIyCgVyZXNldBgLIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc2V0SABCBgoEYm9keSKdAQoFSGVsbG8SDwoHc2Vzc2lvbhgBIAEoDRIPCgd2ZXJzaW9uGAIgASgJEgsKA3VpZBgDIAEoCRIPCgdydW50aW1lGAQgASgJEg4KBmNvZGVjcxgFIAMoCRIQCghmZWF0dXJlcxgGIAMoDRIyCgZsaW1pdHMYByABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5MaW1pdHMiugEKBkxpbWl0cxIRCgltYXhfYmF0Y2gYASABKA0SEwoLbWF4X21lc3NhZ2UYAiABKAQSEwoLbWF4X3N0cmVhbXMYAyABKA0SFQoNc3RyZWFtX3dpbmRvdxgEIAEoBBIZChFjb25uZWN0aW9uX3dpbmRvdxgFIAEoBBITCgttYXhfZGVmaW5lcxgGIAEoDRIZChFtYXhfb3Blbl9tZXNzYWdlcxgHIAEoDRIRCgltYXhfZGVwdGgYCCABKA0igwEKBkdvQXdheRITCgtsYXN0X3N0cmVhbRgBIAEoDRIxCgRjb2RlGAIgASgOMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVmdXNhbBIOCgZkZXRhaWwYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAQSDwoHdW5hc2tlZBhkIAEoCCIXCgZXaW5kb3cSDQoFYnl0ZXMYASABKAQiQAoFQ2h1bmsSDAoEcGFydBgBIAEoDRINCgV0b3RhbBgCIAEoBBIMCgRkYXRhGAMgASgMEgwKBGxhc3QYBCABKAgikgEKBkRlZmluZRIMCgRraW5kGAEgASgNEg0KBWluZGV4GAIgASgNEg0KBXZhbHVlGAMgASgMEhAKCGxvY2F0aW9uGAQgASgJEjkKBm9yaWdpbhhkIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVPcmlnaW4SDwoHdGFpbnRlZBhlIAEoCCJZCg1Sb3V0aW5lT3JpZ2luEgwKBGNvcHkYASABKAkSFwoPcGFja2FnZV92ZXJzaW9uGAIgASgJEhMKC3NjcmlwdF9oYXNoGAMgASgMEgwKBHBhdGgYBCABKAkiFQoEUGluZxINCgV0b2tlbhgBIAEoBCIVCgRQb25nEg0KBXRva2VuGAEgASgEIkoKBVJlc2V0EjEKBGNvZGUYASABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEg4KBmRldGFpbBgCIAEoCSKSAwoOV29ya2VyTWV0YWRhdGESCwoDdWlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDcGlkGAMgASgFEg8KB3ZlcnNpb24YBCABKAkSDAoEdGFncxgFIAMoCRJECgVleHRyYRgGIAMoCzI1Lndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLldvcmtlck1ldGFkYXRhLkV4dHJhRW50cnkSDgoGc2VjdXJlGAcgASgIEj4KCmNvbm5lY3Rpb24YCCABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFubmVsT3B0aW9ucxIQCghpZGVudGl0eRgJIAEoCRIPCgdydW50aW1lGGQgASgJEg4KBmNvZGVjcxhlIAMoCRIQCghmZWF0dXJlcxhmIAMoDRIOCgZzb2NrZXQYZyABKAkSDAoEcG9vbBhoIAEoCRIPCgdob3N0X2lkGGkgASgJGiwKCkV4dHJhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAgoOQ2hhbm5lbE9wdGlvbnMSIgoabWF4X3JlY2VpdmVfbWVzc2FnZV9sZW5ndGgYASABKAUSHwoXbWF4X3NlbmRfbWVzc2FnZV9sZW5ndGgYAiABKAUSGQoRa2VlcGFsaXZlX3RpbWVfbXMYAyABKAUSHAoUa2VlcGFsaXZlX3RpbWVvdXRfbXMYBCABKAUSJgoea2VlcGFsaXZlX3Blcm1pdF93aXRob3V0X2NhbGxzGAUgASgIEh4KFm1heF9waW5nc193aXRob3V0X2RhdGEYBiABKAUSHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgHIAEoBRITCgtjb21wcmVzc2lvbhgIIAEoBSqfAgoHUmVmdXNhbBIXChNSRUZVU0FMX1VOU1BFQ0lGSUVEEAASEwoPUkVGVVNBTF9WRVJTSU9OEAESEQoNUkVGVVNBTF9DT0RFQxACEhQKEFJFRlVTQUxfRFJBSU5JTkcQAxIQCgxSRUZVU0FMX0ZVTEwQBBIbChdSRUZVU0FMX1VOS05PV05fUk9VVElORRAFEhcKE1JFRlVTQUxfTk9UX0VYUE9TRUQQBhIVChFSRUZVU0FMX0ZPUkJJRERFThAHEhcKE1JFRlVTQUxfQkFEX1BBWUxPQUQQCBIVChFSRUZVU0FMX1RPT19MQVJHRRAJEhMKD1JFRlVTQUxfRVhQSVJFRBAKEhkKFVJFRlVTQUxfSU1QT1JUX0ZBSUxFRBALMpQECgZXb3JrZXISWQoIZGlzcGF0Y2gSIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXF1ZXN0GiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2UoATABElEKBHN0b3ASJy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5TdG9wUmVxdWVzdBogLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQSTgoEaWRsZRIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQaJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5JZGxlVGltZRJTCgdzZXNzaW9uEiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQmF0Y2gaIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5CYXRjaCgBMAESWAoIZGVzY3JpYmUSIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkGioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV29ya2VyTWV0YWRhdGESXQoGYWNjZXNzEikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNjZXNzUmVxdWVzdBooLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkFjY2Vzc1JlcG9ydGIGcHJvdG8z");
+  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiIwoNQWNjZXNzUmVxdWVzdBISCgppZGVudGl0aWVzGAEgAygJIksKDEFjY2Vzc1JlcG9ydBI7Cghyb3V0aW5lcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVBY2Nlc3MiQQoNUm91dGluZUFjY2VzcxIPCgdyb3V0aW5lGAEgASgJEhEKCXBlcm1pdHRlZBgCIAEoCBIMCgRydWxlGAMgASgJIhsKCElkbGVUaW1lEg8KB3NlY29uZHMYASABKAEimAQKB1JlcXVlc3QSMAoEdGFzaxgBIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2tIABIwCgRuZXh0GAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjMKBHNlbmQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoFdGhyb3cYBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNQoGcmV0dXJuGGQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjQKBmNhbmNlbBhlIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbmNlbEgAEhAKBmNyZWRpdBhmIAEoDUgAEjkKBnNpZ25hbBhnIAEoCzInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlNpZ25hbEZpcmVkSAASOgoHY29udGV4dBgFIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYWluTWFuaWZlc3QSPQoJdmFyaWFibGVzGGggASgLMioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dENoYW5nZXNCCQoHcGF5bG9hZCLdAwoIUmVzcG9uc2USLgoDYWNrGAEgASgLMh8ud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNrSAASMAoEbmFjaxgCIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk5hY2tIABI1CgZyZXN1bHQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASOAoJZXhjZXB0aW9uGAQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjMKBGRvbmUYZCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMgoGcGFya2VkGGUgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjoKB2NvbnRleHQYBSABKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFpbk1hbmlmZXN0Eg8KB2JvZHlfdXMYZiABKA0SPQoJdmFyaWFibGVzGGggASgLMioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dENoYW5nZXNCCQoHcGF5bG9hZCLhBAoEVGFzaxIPCgd2ZXJzaW9uGAEgASgJEgoKAmlkGAIgASgJEg4KBmNhbGxlchgDIAEoCRILCgN0YWcYBCABKAkSEAoIcHJveHlfaWQYBSABKAkSDQoFcHJveHkYBiABKAwSEAoIY2FsbGFibGUYByABKAwSDAoEYXJncxgIIAEoDBIOCgZrd2FyZ3MYCSABKAwSDwoHdGltZW91dBgKIAEoBRJICg9ydW50aW1lX2NvbnRleHQYCyABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SdW50aW1lQ29udGV4dEgAiAEBEg0KBWNvZGVjGGQgASgJEhEKCWJ1ZGdldF91cxhlIAEoBBITCgtyb3V0aW5lX3JlZhhmIAEoDRIRCglwcm94eV9yZWYYZyABKA0SDQoFZmxhZ3MYaCABKA0SDgoGY3JlZGl0GGkgASgNEg0KBXBhcnRzGGogASgNEjoKBXRyYWNlGGsgAygLMisud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVGFzay5UcmFjZUVudHJ5EhQKDGNvZGVfdmVyc2lvbhhsIAEoCRIQCghmZWF0dXJlcxhtIAMoDRIzCgdjYWxsZXJzGG4gAygLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2FsbGVyEg4KBm9yaWdpbhhvIAMoCRosCgpUcmFjZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3J1bnRpbWVfY29udGV4dEoECAwQDVIKc2VyaWFsaXplciIyCgZDYWxsZXISCgoCaWQYASABKAkSDwoHcm91dGluZRgCIAEoCRILCgN0YWcYAyABKAkiSAoMVGFza0VudmVsb3BlEg8KB3ZlcnNpb24YASABKAkSCgoCaWQYAiABKAkSDgoGY2FsbGVyGAMgASgJEgsKA3RhZxgEIAEoCSJzCg5SdW50aW1lQ29udGV4dBIdChBkaXNwYXRjaF90aW1lb3V0GAEgASgBSACIAQESFAoHdGltZW91dBhkIAEoAUgBiAEBEgsKA3RhZxhlIAEoCUITChFfZGlzcGF0Y2hfdGltZW91dEIKCghfdGltZW91dCI4CgdNZXNzYWdlEgwKBGR1bXAYASABKAwSDQoFcGFydHMYZCABKA0SEAoIZGV0YWNoZWQYZSABKAgiRAoDQWNrEg8KB3ZlcnNpb24YASABKAkSEAoIZmVhdHVyZXMYZCADKA0SCwoDdWlkGGUgASgJEg0KBWNvZGVjGGYgASgJIr0BCgROYWNrEjsKCWV4Y2VwdGlvbhgBIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIAIgBARIOCgZyZWFzb24YZCABKAkSMQoEY29kZRhlIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlZnVzYWwSFgoOcmV0cnlfYWZ0ZXJfbXMYZiABKAQSDwoHdmVyc2lvbhhnIAEoCUIMCgpfZXhjZXB0aW9uIj0KBkNhbmNlbBIzCgZyZWFzb24YASABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIlEKC1NpZ25hbEZpcmVkEg0KBWluZGV4GAEgASgNEjMKBnJlYXNvbhgCIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2UiUQoNQ2hhaW5NYW5pZmVzdBIKCgJpZBgBIAEoCRI0CgR2YXJzGAIgAygLMiYud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dFZhciJ5CgpDb250ZXh0VmFyEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhIKBXZhbHVlGAMgASgMSACIAQESFAoMc3BlbnRfdG9rZW5zGAQgAygJEhYKDnVuc3BlbnRfdG9rZW5zGAUgAygJQggKBl92YWx1ZSKtAQoOQ29udGV4dENoYW5nZXMSOgoHY2hhbmdlcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRDaGFuZ2USOQoGc3RvcmVzGAIgAygLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dENoYW5nZRIOCgZicmFuY2gYAyADKAkSFAoMc3BlbnRfdG9rZW5zGAQgAygJIkwKDUNvbnRleHRDaGFuZ2USDAoEbmFtZRgBIAEoCRISCgV2YWx1ZRgCIAEoDEgAiAEBEg8KB3RhaW50ZWQYAyABKAhCCAoGX3ZhbHVlIjoKBUJhdGNoEjEKBmZyYW1lcxgBIAMoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZyYW1lIrMECgVGcmFtZRIOCgZzdHJlYW0YASABKA0SNgoHcmVxdWVzdBgCIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlcXVlc3RIABI4CghyZXNwb25zZRgDIAEoCzIkLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc3BvbnNlSAASMgoFaGVsbG8YBCABKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5IZWxsb0gAEjQKBmdvYXdheRgFIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkdvQXdheUgAEjQKBndpbmRvdxgGIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLldpbmRvd0gAEjIKBWNodW5rGAcgASgLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2h1bmtIABI0CgZkZWZpbmUYCCABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5EZWZpbmVIABIwCgRwaW5nGAkgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUGluZ0gAEjAKBHBvbmcYCiABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Qb25nSAASMgoFcmVzZXQYCyABKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNldEgAQgYKBGJvZHkinQEKBUhlbGxvEg8KB3Nlc3Npb24YASABKA0SDwoHdmVyc2lvbhgCIAEoCRILCgN1aWQYAyABKAkSDwoHcnVudGltZRgEIAEoCRIOCgZjb2RlY3MYBSADKAkSEAoIZmVhdHVyZXMYBiADKA0SMgoGbGltaXRzGAcgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTGltaXRzIroBCgZMaW1pdHMSEQoJbWF4X2JhdGNoGAEgASgNEhMKC21heF9tZXNzYWdlGAIgASgEEhMKC21heF9zdHJlYW1zGAMgASgNEhUKDXN0cmVhbV93aW5kb3cYBCABKAQSGQoRY29ubmVjdGlvbl93aW5kb3cYBSABKAQSEwoLbWF4X2RlZmluZXMYBiABKA0SGQoRbWF4X29wZW5fbWVzc2FnZXMYByABKA0SEQoJbWF4X2RlcHRoGAggASgNIoMBCgZHb0F3YXkSEwoLbGFzdF9zdHJlYW0YASABKA0SMQoEY29kZRgCIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlZnVzYWwSDgoGZGV0YWlsGAMgASgJEhAKCGdyYWNlX21zGAQgASgEEg8KB3VuYXNrZWQYZCABKAgiFwoGV2luZG93Eg0KBWJ5dGVzGAEgASgEIkAKBUNodW5rEgwKBHBhcnQYASABKA0SDQoFdG90YWwYAiABKAQSDAoEZGF0YRgDIAEoDBIMCgRsYXN0GAQgASgIIpIBCgZEZWZpbmUSDAoEa2luZBgBIAEoDRINCgVpbmRleBgCIAEoDRINCgV2YWx1ZRgDIAEoDBIQCghsb2NhdGlvbhgEIAEoCRI5CgZvcmlnaW4YZCABKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Sb3V0aW5lT3JpZ2luEg8KB3RhaW50ZWQYZSABKAgiWQoNUm91dGluZU9yaWdpbhIMCgRjb3B5GAEgASgJEhcKD3BhY2thZ2VfdmVyc2lvbhgCIAEoCRITCgtzY3JpcHRfaGFzaBgDIAEoDBIMCgRwYXRoGAQgASgJIhUKBFBpbmcSDQoFdG9rZW4YASABKAQiFQoEUG9uZxINCgV0b2tlbhgBIAEoBCJKCgVSZXNldBIxCgRjb2RlGAEgASgOMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVmdXNhbBIOCgZkZXRhaWwYAiABKAkikgMKDldvcmtlck1ldGFkYXRhEgsKA3VpZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgsKA3BpZBgDIAEoBRIPCgd2ZXJzaW9uGAQgASgJEgwKBHRhZ3MYBSADKAkSRAoFZXh0cmEYBiADKAsyNS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Xb3JrZXJNZXRhZGF0YS5FeHRyYUVudHJ5Eg4KBnNlY3VyZRgHIAEoCBI+Cgpjb25uZWN0aW9uGAggASgLMioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhbm5lbE9wdGlvbnMSEAoIaWRlbnRpdHkYCSABKAkSDwoHcnVudGltZRhkIAEoCRIOCgZjb2RlY3MYZSADKAkSEAoIZmVhdHVyZXMYZiADKA0SDgoGc29ja2V0GGcgASgJEgwKBHBvb2wYaCABKAkSDwoHaG9zdF9pZBhpIAEoCRosCgpFeHRyYUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiiwIKDkNoYW5uZWxPcHRpb25zEiIKGm1heF9yZWNlaXZlX21lc3NhZ2VfbGVuZ3RoGAEgASgFEh8KF21heF9zZW5kX21lc3NhZ2VfbGVuZ3RoGAIgASgFEhkKEWtlZXBhbGl2ZV90aW1lX21zGAMgASgFEhwKFGtlZXBhbGl2ZV90aW1lb3V0X21zGAQgASgFEiYKHmtlZXBhbGl2ZV9wZXJtaXRfd2l0aG91dF9jYWxscxgFIAEoCBIeChZtYXhfcGluZ3Nfd2l0aG91dF9kYXRhGAYgASgFEh4KFm1heF9jb25jdXJyZW50X3N0cmVhbXMYByABKAUSEwoLY29tcHJlc3Npb24YCCABKAUqnwIKB1JlZnVzYWwSFwoTUkVGVVNBTF9VTlNQRUNJRklFRBAAEhMKD1JFRlVTQUxfVkVSU0lPThABEhEKDVJFRlVTQUxfQ09ERUMQAhIUChBSRUZVU0FMX0RSQUlOSU5HEAMSEAoMUkVGVVNBTF9GVUxMEAQSGwoXUkVGVVNBTF9VTktOT1dOX1JPVVRJTkUQBRIXChNSRUZVU0FMX05PVF9FWFBPU0VEEAYSFQoRUkVGVVNBTF9GT1JCSURERU4QBxIXChNSRUZVU0FMX0JBRF9QQVlMT0FEEAgSFQoRUkVGVVNBTF9UT09fTEFSR0UQCRITCg9SRUZVU0FMX0VYUElSRUQQChIZChVSRUZVU0FMX0lNUE9SVF9GQUlMRUQQCzKUBAoGV29ya2VyElkKCGRpc3BhdGNoEiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVxdWVzdBokLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc3BvbnNlKAEwARJRCgRzdG9wEicud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuU3RvcFJlcXVlc3QaIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkEk4KBGlkbGUSIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkGiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuSWRsZVRpbWUSUwoHc2Vzc2lvbhIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkJhdGNoGiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQmF0Y2goATABElgKCGRlc2NyaWJlEiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZBoqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLldvcmtlck1ldGFkYXRhEl0KBmFjY2VzcxIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkFjY2Vzc1JlcXVlc3QaKC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5BY2Nlc3NSZXBvcnRiBnByb3RvMw");
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Void
@@ -202,6 +202,14 @@ export type Request = Message$1<"wool.runtime.protobuf.wire.Request"> & {
    * @generated from field: wool.runtime.protobuf.wire.ChainManifest context = 5;
    */
   context?: ChainManifest | undefined;
+
+  /**
+   * The caller's context variables: with a task those that are set, with a later request what has changed since
+   * (feature 4).
+   *
+   * @generated from field: wool.runtime.protobuf.wire.ContextChanges variables = 104;
+   */
+  variables?: ContextChanges | undefined;
 };
 
 /**
@@ -273,6 +281,13 @@ export type Response = Message$1<"wool.runtime.protobuf.wire.Response"> & {
    * @generated from field: uint32 body_us = 102;
    */
   bodyUs: number;
+
+  /**
+   * What the body has changed of the caller's context variables, with a result, done or exception (feature 4).
+   *
+   * @generated from field: wool.runtime.protobuf.wire.ContextChanges variables = 104;
+   */
+  variables?: ContextChanges | undefined;
 };
 
 /**
@@ -499,13 +514,29 @@ export const TaskEnvelopeSchema: GenMessage<TaskEnvelope> = /*@__PURE__*/
   messageDesc(file_wire, 10);
 
 /**
+ * Options of calls that the task makes, from the block of code in which its caller has made it.
+ *
  * @generated from message wool.runtime.protobuf.wire.RuntimeContext
  */
 export type RuntimeContext = Message$1<"wool.runtime.protobuf.wire.RuntimeContext"> & {
   /**
+   * Seconds.
+   *
    * @generated from field: optional double dispatch_timeout = 1;
    */
   dispatchTimeout?: number | undefined;
+
+  /**
+   * Of each call, in seconds.
+   *
+   * @generated from field: optional double timeout = 100;
+   */
+  timeout?: number | undefined;
+
+  /**
+   * @generated from field: string tag = 101;
+   */
+  tag: string;
 };
 
 /**
@@ -722,6 +753,79 @@ export const ContextVarSchema: GenMessage<ContextVar> = /*@__PURE__*/
   messageDesc(file_wire, 18);
 
 /**
+ * @generated from message wool.runtime.protobuf.wire.ContextChanges
+ */
+export type ContextChanges = Message$1<"wool.runtime.protobuf.wire.ContextChanges"> & {
+  /**
+   * At most 64.
+   *
+   * @generated from field: repeated wool.runtime.protobuf.wire.ContextChange changes = 1;
+   */
+  changes: ContextChange[];
+
+  /**
+   * What the caller's own stores hold; with a task only. At most 64, variables included.
+   *
+   * @generated from field: repeated wool.runtime.protobuf.wire.ContextChange stores = 2;
+   */
+  stores: ContextChange[];
+
+  /**
+   * Ids of the branch of execution that the variables belong to; tokens name it. At most 16.
+   *
+   * @generated from field: repeated string branch = 3;
+   */
+  branch: string[];
+
+  /**
+   * Ids of tokens that have been used. At most 64.
+   *
+   * @generated from field: repeated string spent_tokens = 4;
+   */
+  spentTokens: string[];
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.ContextChanges.
+ * Use `create(ContextChangesSchema)` to create a new message.
+ */
+export const ContextChangesSchema: GenMessage<ContextChanges> = /*@__PURE__*/
+  messageDesc(file_wire, 19);
+
+/**
+ * @generated from message wool.runtime.protobuf.wire.ContextChange
+ */
+export type ContextChange = Message$1<"wool.runtime.protobuf.wire.ContextChange"> & {
+  /**
+   * Of a variable: its identity. Of a store: its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * In the payload codec, without parts. Absent: it has no value any more.
+   *
+   * @generated from field: optional bytes value = 2;
+   */
+  value?: Uint8Array | undefined;
+
+  /**
+   * The value holds what has come over a network.
+   *
+   * @generated from field: bool tainted = 3;
+   */
+  tainted: boolean;
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.ContextChange.
+ * Use `create(ContextChangeSchema)` to create a new message.
+ */
+export const ContextChangeSchema: GenMessage<ContextChange> = /*@__PURE__*/
+  messageDesc(file_wire, 20);
+
+/**
  * The frames of one turn. A Unix socket puts the length before it (uint32, little-endian).
  *
  * @generated from message wool.runtime.protobuf.wire.Batch
@@ -738,7 +842,7 @@ export type Batch = Message$1<"wool.runtime.protobuf.wire.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_wire, 19);
+  messageDesc(file_wire, 21);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Frame
@@ -822,7 +926,7 @@ export type Frame = Message$1<"wool.runtime.protobuf.wire.Frame"> & {
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
-  messageDesc(file_wire, 20);
+  messageDesc(file_wire, 22);
 
 /**
  * The first frame of each side.
@@ -875,7 +979,7 @@ export type Hello = Message$1<"wool.runtime.protobuf.wire.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_wire, 21);
+  messageDesc(file_wire, 23);
 
 /**
  * What the sender of a Hello accepts. Sizes in bytes; 0 means that it does not say.
@@ -929,7 +1033,7 @@ export type Limits = Message$1<"wool.runtime.protobuf.wire.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_wire, 22);
+  messageDesc(file_wire, 24);
 
 /**
  * Sent twice: a warning, then the final word. Streams above `last_stream` were not started.
@@ -970,7 +1074,7 @@ export type GoAway = Message$1<"wool.runtime.protobuf.wire.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_wire, 23);
+  messageDesc(file_wire, 25);
 
 /**
  * Lets the peer send so many more bytes on the stream, or on the connection.
@@ -989,7 +1093,7 @@ export type Window = Message$1<"wool.runtime.protobuf.wire.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_wire, 24);
+  messageDesc(file_wire, 26);
 
 /**
  * A piece of part `part` of the stream's next message.
@@ -1025,7 +1129,7 @@ export type Chunk = Message$1<"wool.runtime.protobuf.wire.Chunk"> & {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
-  messageDesc(file_wire, 25);
+  messageDesc(file_wire, 27);
 
 /**
  * Gives an index to something that many frames name. Per direction, before its first use.
@@ -1078,7 +1182,7 @@ export type Define = Message$1<"wool.runtime.protobuf.wire.Define"> & {
  * Use `create(DefineSchema)` to create a new message.
  */
 export const DefineSchema: GenMessage<Define> = /*@__PURE__*/
-  messageDesc(file_wire, 26);
+  messageDesc(file_wire, 28);
 
 /**
  * Where a process has a routine from. An identity is equal in all copies of a package that a program
@@ -1122,7 +1226,7 @@ export type RoutineOrigin = Message$1<"wool.runtime.protobuf.wire.RoutineOrigin"
  * Use `create(RoutineOriginSchema)` to create a new message.
  */
 export const RoutineOriginSchema: GenMessage<RoutineOrigin> = /*@__PURE__*/
-  messageDesc(file_wire, 27);
+  messageDesc(file_wire, 29);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Ping
@@ -1139,7 +1243,7 @@ export type Ping = Message$1<"wool.runtime.protobuf.wire.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_wire, 28);
+  messageDesc(file_wire, 30);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Pong
@@ -1156,7 +1260,7 @@ export type Pong = Message$1<"wool.runtime.protobuf.wire.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_wire, 29);
+  messageDesc(file_wire, 31);
 
 /**
  * Ends one stream without a result: its frames broke the protocol. Terminal.
@@ -1180,7 +1284,7 @@ export type Reset = Message$1<"wool.runtime.protobuf.wire.Reset"> & {
  * Use `create(ResetSchema)` to create a new message.
  */
 export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
-  messageDesc(file_wire, 30);
+  messageDesc(file_wire, 32);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.WorkerMetadata
@@ -1275,7 +1379,7 @@ export type WorkerMetadata = Message$1<"wool.runtime.protobuf.wire.WorkerMetadat
  * Use `create(WorkerMetadataSchema)` to create a new message.
  */
 export const WorkerMetadataSchema: GenMessage<WorkerMetadata> = /*@__PURE__*/
-  messageDesc(file_wire, 31);
+  messageDesc(file_wire, 33);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ChannelOptions
@@ -1327,7 +1431,7 @@ export type ChannelOptions = Message$1<"wool.runtime.protobuf.wire.ChannelOption
  * Use `create(ChannelOptionsSchema)` to create a new message.
  */
 export const ChannelOptionsSchema: GenMessage<ChannelOptions> = /*@__PURE__*/
-  messageDesc(file_wire, 32);
+  messageDesc(file_wire, 34);
 
 /**
  * @generated from enum wool.runtime.protobuf.wire.Refusal

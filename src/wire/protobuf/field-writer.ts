@@ -80,7 +80,11 @@ export class FieldWriter {
 
   /** Appends bytes or an encoded message. */
   bytes(tag: number, value: Uint8Array): this {
-    if (value.length === 0) return this;
+    return value.length === 0 ? this : this.presentBytes(tag, value);
+  }
+
+  /** Appends bytes of an optional field, where empty ones are not the same as none. */
+  presentBytes(tag: number, value: Uint8Array): this {
     this.#head(tag, value.length);
     this.#bytes.set(value, this.#position);
     this.#position += value.length;

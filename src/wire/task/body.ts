@@ -19,6 +19,7 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   if (fields.routineRef > 0) size += 2 + varintSize(fields.routineRef);
   else size += textFieldSize(fields.callable);
   if (argsLength > 0) size += 1 + varintSize(argsLength) + argsLength;
+  if (fields.runtimeContext !== undefined) size += 1 + delimited(fields.runtimeContext.length);
   if (fields.budgetUs > 0) size += 2 + varintSize(fields.budgetUs);
   if (fields.proxyRef > 0) size += 2 + varintSize(fields.proxyRef);
   if (fields.flags > 0) size += 2 + varintSize(fields.flags);
@@ -60,6 +61,12 @@ export function writeTask(
     bytes[at++] = TaskTag.Args;
     at = writeVarint(bytes, at, end - start);
     at = writeBytes(bytes, at, args, start, end);
+  }
+  if (fields.runtimeContext !== undefined) {
+    const { runtimeContext } = fields;
+    bytes[at++] = TaskTag.RuntimeContext;
+    at = writeVarint(bytes, at, runtimeContext.length);
+    at = writeBytes(bytes, at, runtimeContext, 0, runtimeContext.length);
   }
   if (fields.budgetUs > 0) at = writeNumberField(bytes, at, TaskTag.BudgetUs, fields.budgetUs);
   if (fields.routineRef > 0) at = writeNumberField(bytes, at, TaskTag.RoutineRef, fields.routineRef);

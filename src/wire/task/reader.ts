@@ -4,6 +4,7 @@
  */
 
 import type { Caller } from "../frames.ts";
+import { type RuntimeContext, scanRuntimeContext } from "../messages/runtime-context.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { readText } from "../protobuf/text.ts";
@@ -50,6 +51,7 @@ export class TaskReader {
   #codecStart = 0;
   #codecEnd = 0;
   #timeoutS = 0;
+  #runtimeContext: RuntimeContext | undefined;
   #hasFeatures = false;
   #hasCallers = false;
   #hasTrace = false;
@@ -104,6 +106,12 @@ export class TaskReader {
         case TaskTag.Timeout:
           this.#timeoutS = scanner.enumeration(); // a negative number limits nothing
           break;
+        case TaskTag.RuntimeContext: {
+          const enclosing = scanner.enter();
+          this.#runtimeContext = scanRuntimeContext(scanner);
+          scanner.leave(enclosing);
+          break;
+        }
         case TaskTag.Codec:
           scanner.skipText();
           this.#codecStart = scanner.textStart;
@@ -181,6 +189,7 @@ export class TaskReader {
     this.#codecStart = 0;
     this.#codecEnd = 0;
     this.#timeoutS = 0;
+    this.#runtimeContext = undefined;
     this.hasKeywords = false;
     this.#hasFeatures = false;
     this.#hasCallers = false;
@@ -221,6 +230,11 @@ export class TaskReader {
   /** Id of the task it was called from, if `callers` does not say more. */
   caller(): string | undefined {
     return this.#text(this.#callerStart, this.#callerEnd);
+  }
+
+  /** Options of the calls that the task makes. */
+  runtimeContext(): RuntimeContext | undefined {
+    return this.#runtimeContext;
   }
 
   /** The tasks it was called from, nearest first. */

@@ -1,5 +1,6 @@
 /** Every target. */
 import type { FuzzTarget } from "../target.ts";
+import { contextVariables } from "./context.ts";
 import { credentials } from "./credentials.ts";
 import { frames, grpcMessages } from "./frames.ts";
 import { grpcServices } from "./grpc-services.ts";
@@ -24,4 +25,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   clientSessions,
   credentials,
   grpcServices,
+  contextVariables,
 ];

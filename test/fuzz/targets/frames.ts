@@ -11,6 +11,7 @@ import { readFrame } from "../../unit/wire/frame-model.ts";
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import { expectCodes, type FuzzTarget } from "../target.ts";
+import { anyContextChanges } from "./context.ts";
 import { anyPayload } from "./value-grammar.ts";
 import { uint } from "./value-tokens.ts";
 
@@ -64,6 +65,7 @@ function writeFrame(writer: BatchWriter, random: Random, routines: readonly stri
           parts: random.oneIn(6) ? random.pick([1, 3, 2 ** 32 - 1]) : 0,
           detached: random.oneIn(12),
           bodyUs: random.small(1000),
+          variables: random.oneIn(8) ? anyContextChanges(random) : undefined,
         },
         payload,
       );
@@ -96,7 +98,7 @@ function writeFrame(writer: BatchWriter, random: Random, routines: readonly stri
     case 14:
       return writer.reset(stream, random.below(14), "broken");
     default:
-      return writer.next(stream);
+      return writer.next(stream, random.oneIn(2) ? anyContextChanges(random) : undefined);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   assertSignal,
 } from "../../../src/errors/check-options.ts";
 import { ProcessWorker, WorkerPool, WorkerProxy } from "../../../src/index.ts";
-import { resolveCallOptions } from "../../../src/routine/call-options.ts";
+import { assertCallOptions } from "../../../src/routine/call-options.ts";
 
 test("assertKnownOptions names the unknown option, its value and the known ones", () => {
   assert.throws(() => assertKnownOptions({ size: 1, maxThreads: 4 }, { size: true } as never), {
@@ -30,7 +30,7 @@ for (const [where, take] of [
   ["WorkerPool", (options: object) => new WorkerPool(options)],
   ["WorkerProxy", (options: object) => new WorkerProxy({ namespace: "n", ...options })],
   ["ProcessWorker.factory", (options: object) => ProcessWorker.factory(options)],
-  ["a call", (options: object) => resolveCallOptions(options)],
+  ["a call", (options: object) => assertCallOptions(options)],
 ] as const) {
   test(`${where} refuses an option that does not exist`, () => {
     assert.throws(() => take({ maxThreads: 4 }), { code: "ERR_MERINO_INVALID_OPTION", option: "maxThreads" });

@@ -1,21 +1,72 @@
+/** Options of a call, and those of the blocks around it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resolveCallOptions } from "../../../src/routine/call-options.ts";
+import { currentScope } from "../../../src/context/scope.ts";
+import { inBlock, withCallOptions } from "../../../src/routine/call-block.ts";
+import { assertCallOptions } from "../../../src/routine/call-options.ts";
 
-test("resolveCallOptions takes Infinity for no limit, and leaves a limit on the search for a worker out then", () => {
-  const none = Number.POSITIVE_INFINITY;
+const none = Number.POSITIVE_INFINITY;
+
+test("a call takes Infinity for no limit, and a limit on the search for a worker is left out then", () => {
+  assertCallOptions({ timeout: none, returnGrace: none, dispatchTimeout: none });
 
   // A timeout stays: it stands in place of the routine's own.
-  assert.deepEqual(resolveCallOptions({ timeout: none, returnGrace: none }), {
-    timeout: none,
-    returnGrace: none,
-  });
-  assert.equal(resolveCallOptions({ dispatchTimeout: none, tag: "a" }).dispatchTimeout, undefined);
-  assert.equal(resolveCallOptions({ dispatchTimeout: none, tag: "a" }).tag, "a");
+  assert.deepEqual(inBlock(undefined, { timeout: none }), { timeout: none });
+  assert.equal(inBlock(undefined, { dispatchTimeout: none, tag: "a" })?.dispatchTimeout, undefined);
+  assert.equal(inBlock(undefined, { dispatchTimeout: none, tag: "a" })?.tag, "a");
 });
 
-test("resolveCallOptions gives back the very options where there is nothing to change", () => {
+test("a call outside any block has the very options that it was given", () => {
   const options = { timeout: 5, dispatchTimeout: 6 };
 
-  assert.equal(resolveCallOptions(options), options);
+  assert.equal(inBlock(undefined, options), options);
+  assert.equal(inBlock(undefined, undefined), undefined);
+});
+
+test("withCallOptions: with() wins over the inner block, which wins over the outer one", () => {
+  const seen = withCallOptions({ tag: "outer", dispatchTimeout: 10 }, () =>
+    withCallOptions({ tag: "inner" }, () => {
+      const block = currentScope()?.callOptions;
+      return [inBlock(block, undefined), inBlock(block, { tag: "call", dispatchTimeout: none })];
+    }),
+  );
+
+  assert.deepEqual(
+    seen.map((options) => [options?.tag, options?.dispatchTimeout]),
+    [
+      ["inner", 10],
+      ["call", undefined],
+    ],
+  );
+});
+
+test("withCallOptions: of several timeouts the shortest counts", () => {
+  const timeouts = withCallOptions({ timeout: 100 }, () =>
+    withCallOptions({ timeout: 200 }, () => {
+      const block = currentScope()?.callOptions;
+      return [undefined, { timeout: 50 }, { timeout: 500 }, { timeout: none }].map(
+        (given) => inBlock(block, given)?.timeout,
+      );
+    }),
+  );
+
+  assert.deepEqual(timeouts, [100, 50, 100, 100]);
+});
+
+test("withCallOptions returns what the function returns, and its options end with it", async () => {
+  const result = await withCallOptions({ tag: "a" }, async () => {
+    await new Promise(setImmediate);
+    return currentScope()?.callOptions?.tag;
+  });
+
+  assert.equal(result, "a");
+  assert.equal(currentScope()?.callOptions, undefined);
+});
+
+test("withCallOptions refuses options that a block cannot have", () => {
+  for (const options of [{ prefetch: 3 }, { signal: AbortSignal.abort() }, { timeout: 0 }, { tag: 7 }]) {
+    assert.throws(() => withCallOptions(options as object, () => {}), {
+      code: "ERR_MERINO_INVALID_OPTION",
+    });
+  }
 });

@@ -1,6 +1,7 @@
 /** What needs a feature is never sent to a peer that does not list it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ContextVar } from "../../../src/context/variables/context-var.ts";
 import { FEATURES } from "../../../src/session/limits.ts";
 import { Feature } from "../../../src/wire/features.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
@@ -82,4 +83,18 @@ test("ClientSession sends a worker without Parts large arguments whole, and refu
   assert.equal(size, SIZE);
   assert.equal(client.session.inFlight, 0);
   assert.equal(framesOf(carriers.client.sent).filter(({ kind }) => kind === FrameKind.Chunk).length, 0);
+});
+
+test("a client that takes no context variables gets none, and a worker that takes none is sent none", async () => {
+  const variable = new ContextVar<string>("features.test variable");
+  const set = { set: () => variable.set("inside") && "set" };
+  const carries = (batches: readonly Uint8Array[]): boolean =>
+    batches.some((batch) => Buffer.from(batch).includes("features.test variable"));
+  for (const takes of [true, false]) {
+    const features = takes ? FEATURES : without(Feature.Context);
+    await using pair = await connect(set, { clientHello: helloWith({ features }) });
+
+    assert.equal(await pair.client.call("set").value(), "set");
+    assert.equal(carries(pair.carriers.server.sent), takes);
+  }
 });

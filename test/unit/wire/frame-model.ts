@@ -2,7 +2,7 @@
  * A frame as plain data, and the three ways it is turned into something else: written by hand, built
  * with the generated bindings, read back from the reader. Tests compare the ways with each other.
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import type { BatchReader } from "../../../src/wire/batch/reader.ts";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
@@ -11,12 +11,16 @@ import type { Define, GoAway, Hello, Nack, TaskFields } from "../../../src/wire/
 import {
   type Batch,
   BatchSchema,
+  type ContextChanges,
+  ContextChangesSchema,
   type DefineSchema,
   type Frame,
   FrameSchema,
   type Message,
   MessageSchema,
+  RuntimeContextSchema,
 } from "../../../src/wire/gen/wire_pb.ts";
+import { encodeRuntimeContext } from "../../../src/wire/messages/runtime-context.ts";
 import { NO_PARTS, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
 
@@ -25,7 +29,7 @@ type MessageKind = "Send" | "Throw" | "Return" | "Result" | "Exception" | "Done"
 /** A frame, with `undefined`, 0 and empty for what is absent. */
 export type FrameModel =
   | { kind: "Task"; stream: number; fields: TaskFields; args: Uint8Array }
-  | { kind: "Next"; stream: number }
+  | { kind: "Next"; stream: number; variables?: Uint8Array }
   | {
       kind: MessageKind;
       stream: number;
@@ -33,9 +37,11 @@ export type FrameModel =
       parts: number;
       detached: boolean;
       bodyUs: number;
+      /** An encoded `ContextChanges`; absent: none. */
+      variables?: Uint8Array;
     }
   | { kind: "Cancel"; stream: number; reason: Uint8Array }
-  | { kind: "Credit"; stream: number; count: number }
+  | { kind: "Credit"; stream: number; count: number; variables?: Uint8Array }
   | { kind: "Signal"; stream: number; index: number; reason: Uint8Array }
   | { kind: "Ack"; stream: number; version: string; uid: string }
   | { kind: "Nack"; stream: number; nack: Nack }
@@ -55,7 +61,7 @@ export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kin
     case "Task":
       return writer.task(stream, frame.fields, whole(frame.args));
     case "Next":
-      return writer.next(stream);
+      return writer.next(stream, frame.variables);
     case "Send":
     case "Throw":
     case "Return":
@@ -66,7 +72,7 @@ export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kin
     case "Cancel":
       return writer.cancel(stream, whole(frame.reason));
     case "Credit":
-      return writer.credit(stream, frame.count);
+      return writer.credit(stream, frame.count, frame.variables);
     case "Signal":
       return writer.signal(stream, frame.index, whole(frame.reason));
     case "Ack":
@@ -119,21 +125,24 @@ function bindFrame(frame: FrameModel): Frame {
         trace: Object.fromEntries(fields.trace ?? []),
         callers: (fields.callers ?? []).map(({ id, routine, tag }) => ({ id, routine, tag: tag ?? "" })),
         origin: [...(fields.origin ?? [])],
+        ...(fields.runtimeContext !== undefined && {
+          runtimeContext: fromBinary(RuntimeContextSchema, fields.runtimeContext),
+        }),
       };
-      return request(stream, { case: "task", value });
+      return request(stream, { case: "task", value }, fields.variables);
     }
     case "Next":
-      return request(stream, { case: "next", value: {} });
+      return request(stream, { case: "next", value: {} }, frame.variables);
     case "Send":
-      return request(stream, { case: "send", value: message(frame) });
+      return request(stream, { case: "send", value: message(frame) }, frame.variables);
     case "Throw":
-      return request(stream, { case: "throw", value: message(frame) });
+      return request(stream, { case: "throw", value: message(frame) }, frame.variables);
     case "Return":
-      return request(stream, { case: "return", value: message(frame) });
+      return request(stream, { case: "return", value: message(frame) }, frame.variables);
     case "Cancel":
       return request(stream, { case: "cancel", value: reason(frame.reason) });
     case "Credit":
-      return request(stream, { case: "credit", value: frame.count });
+      return request(stream, { case: "credit", value: frame.count }, frame.variables);
     case "Signal":
       return request(stream, {
         case: "signal",
@@ -153,11 +162,11 @@ function bindFrame(frame: FrameModel): Frame {
       return response(stream, 0, { case: "nack", value });
     }
     case "Result":
-      return response(stream, frame.bodyUs, { case: "result", value: message(frame) });
+      return response(stream, frame.bodyUs, { case: "result", value: message(frame) }, frame.variables);
     case "Exception":
-      return response(stream, frame.bodyUs, { case: "exception", value: message(frame) });
+      return response(stream, frame.bodyUs, { case: "exception", value: message(frame) }, frame.variables);
     case "Done":
-      return response(stream, frame.bodyUs, { case: "done", value: message(frame) });
+      return response(stream, frame.bodyUs, { case: "done", value: message(frame) }, frame.variables);
     case "Parked":
       return response(stream, frame.bodyUs, { case: "parked", value: {} });
     case "Hello": {
@@ -215,6 +224,7 @@ function bindDefine({ origin, tainted = false, ...define }: Define): MessageInit
 export function readFrame(reader: BatchReader): FrameModel | undefined {
   const { kind, stream, task } = reader;
   const payload = Uint8Array.from(reader.bytes.subarray(reader.payload.start, reader.payload.end));
+  const variables = variablesOf(reader);
   switch (kind) {
     case FrameKind.Malformed:
     case FrameKind.Unknown:
@@ -236,10 +246,16 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           callers: task.callers(),
           trace: task.trace(),
           origin: task.origin(),
+          ...(task.runtimeContext() !== undefined && {
+            runtimeContext: Uint8Array.from(
+              encodeRuntimeContext(task.runtimeContext() as Parameters<typeof encodeRuntimeContext>[0]),
+            ),
+          }),
+          ...variables,
         },
       };
     case FrameKind.Next:
-      return { kind: "Next", stream };
+      return { kind: "Next", stream, ...variables };
     case FrameKind.Send:
       return readMessage(reader, "Send", payload);
     case FrameKind.Throw:
@@ -249,7 +265,7 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
     case FrameKind.Cancel:
       return { kind: "Cancel", stream, reason: payload };
     case FrameKind.Credit:
-      return { kind: "Credit", stream, count: reader.count };
+      return { kind: "Credit", stream, count: reader.count, ...variables };
     case FrameKind.Signal:
       return { kind: "Signal", stream, index: reader.count, reason: payload };
     case FrameKind.Ack: {
@@ -310,13 +326,15 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     fc.uint8Array({ maxLength: 60 }),
     fc.uint8Array({ minLength: 120, maxLength: 300, size: "max" }),
   );
+  const variables = fc.option(contextChanges(), { nil: undefined });
   const messages = (["Send", "Throw", "Return", "Result", "Exception", "Done"] as const).map((kind) =>
-    record({ stream, dump: bytes, parts: uint32(), detached: fc.boolean(), bodyUs: uint32() }).map(
-      ({ dump, bodyUs, ...rest }) => ({
+    record({ stream, dump: bytes, parts: uint32(), detached: fc.boolean(), bodyUs: uint32(), variables }).map(
+      ({ dump, bodyUs, variables, ...rest }) => ({
         kind,
         ...rest,
         dump: rest.detached ? new Uint8Array(0) : dump,
         bodyUs: kind === "Result" || kind === "Exception" || kind === "Done" ? bodyUs : 0,
+        ...(variables !== undefined && { variables }),
       }),
     ),
   );
@@ -346,11 +364,18 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       { nil: undefined },
     ),
     origin: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
-  }).map(({ stream, args, ...fields }) => ({
+    runtimeContext: fc.option(runtimeContext(), { nil: undefined }),
+    variables,
+  }).map(({ stream, args, runtimeContext, variables, ...fields }) => ({
     kind: "Task" as const,
     stream,
     args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
-    fields: { ...fields, callable: fields.routineRef > 0 ? undefined : fields.callable },
+    fields: {
+      ...fields,
+      callable: fields.routineRef > 0 ? undefined : fields.callable,
+      ...(runtimeContext !== undefined && { runtimeContext }),
+      ...(variables !== undefined && { variables }),
+    },
   }));
   const origin = record({
     copy: text(),
@@ -382,8 +407,10 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     { weight: 4, arbitrary: task },
     ...messages,
     record({ kind: fc.constant("Next" as const), stream }),
+    record({ kind: fc.constant("Next" as const), stream, variables: contextChanges() }),
     record({ kind: fc.constant("Cancel" as const), stream, reason: bytes }),
     record({ kind: fc.constant("Credit" as const), stream, count: uint32() }),
+    record({ kind: fc.constant("Credit" as const), stream, count: uint32(), variables: contextChanges() }),
     record({ kind: fc.constant("Signal" as const), stream, index: uint32(), reason: bytes }),
     record({ kind: fc.constant("Ack" as const), stream, version: text(), uid: text() }),
     record({
@@ -449,12 +476,57 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
   );
 }
 
-function request(stream: number, payload: RequestPayload): Frame {
-  return create(FrameSchema, { stream, body: { case: "request", value: { payload } } });
+/** Changes of context variables, as they are written: without fields that are absent, in the order of their numbers. */
+function contextChanges(): fc.Arbitrary<Uint8Array> {
+  const change = record({
+    name: text(1),
+    value: fc.uint8Array({ minLength: 1, maxLength: 20 }),
+    tainted: fc.boolean(),
+  });
+  return record({
+    changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+    stores: fc.array(change, { maxLength: 2 }),
+    branch: fc.array(text(1), { maxLength: 2 }),
+    spentTokens: fc.array(text(1), { maxLength: 2 }),
+  }).map((fields) => Uint8Array.from(toBinary(ContextChangesSchema, create(ContextChangesSchema, fields))));
 }
 
-function response(stream: number, bodyUs: number, payload: ResponsePayload): Frame {
-  return create(FrameSchema, { stream, body: { case: "response", value: { payload, bodyUs } } });
+/** Options of calls, as they are written; whole milliseconds come back as they were. */
+function runtimeContext(): fc.Arbitrary<Uint8Array> {
+  return record({
+    dispatchTimeout: fc.integer({ min: 1, max: 60 }),
+    timeout: fc.integer({ min: 1, max: 60 }),
+    tag: text(),
+  }).map(({ dispatchTimeout, timeout, tag }) =>
+    Uint8Array.from(
+      encodeRuntimeContext({ dispatchTimeout: dispatchTimeout * 1_000, timeout: timeout * 1_000, tag }),
+    ),
+  );
+}
+
+function variablesOf(reader: BatchReader): { readonly variables?: Uint8Array } {
+  const variables = reader.variables();
+  if (variables === undefined) return {};
+  try {
+    // As the bindings write them: what has come may be in another order, with unknown fields between.
+    const read = fromBinary(ContextChangesSchema, variables, { readUnknownFields: false });
+    return { variables: Uint8Array.from(toBinary(ContextChangesSchema, read)) };
+  } catch {
+    return { variables }; // they are decoded, and refused, by whoever the frame is for
+  }
+}
+
+function request(stream: number, payload: RequestPayload, variables?: Uint8Array): Frame {
+  return create(FrameSchema, { stream, body: { case: "request", value: { payload, ...bound(variables) } } });
+}
+
+function response(stream: number, bodyUs: number, payload: ResponsePayload, variables?: Uint8Array): Frame {
+  const value = { payload, bodyUs, ...bound(variables) };
+  return create(FrameSchema, { stream, body: { case: "response", value } });
+}
+
+function bound(variables: Uint8Array | undefined): { readonly variables?: ContextChanges } {
+  return variables === undefined ? {} : { variables: fromBinary(ContextChangesSchema, variables) };
 }
 
 function message(frame: { dump: Uint8Array; parts: number; detached: boolean }): Message {
@@ -468,7 +540,7 @@ function reason(dump: Uint8Array): { reason?: Message } {
 function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): FrameModel {
   const { stream, bodyUs } = reader;
   const { parts, detached } = reader.payload;
-  return { kind, stream, dump, parts, detached, bodyUs };
+  return { kind, stream, dump, parts, detached, bodyUs, ...variablesOf(reader) };
 }
 
 function uint32(min: number = 0): fc.Arbitrary<number> {

@@ -13,6 +13,10 @@ export interface GoldenFrame {
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const NOTHING: Uint8Array = new Uint8Array(0);
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+}
+
 const PLAIN_TASK = {
   routineRef: 0,
   callable: undefined,
@@ -27,6 +31,11 @@ const PLAIN_TASK = {
   origin: undefined,
 };
 const PLAIN_MESSAGE = { dump: NOTHING, parts: 0, detached: false, bodyUs: 0 };
+
+/** A variable that is set and one that has no value any more, a store, the id of a branch and of a used token. */
+const CHANGES_HEX =
+  "c206 26 0a08 0a03612362 120107 0a05 0a03612363 1209 0a0173 1202a178 1801 1a03623a31 2203743a32";
+const CHANGES: Uint8Array = bytesOf(CHANGES_HEX).subarray(3);
 
 export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
   {
@@ -265,6 +274,41 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       stream: 1,
       args: Uint8Array.of(0x90),
       fields: { ...PLAIN_TASK, callable: "a/b.ts#c", flags: 33 },
+    },
+  },
+  {
+    name: "a task with context variables, and options of the calls that it makes",
+    hex:
+      "0a58 0801 1254 0a29 3a08612f622e74732363 420190 5a17 09000000000000e03f a1060000000000001440 aa060174 c00601" +
+      CHANGES_HEX,
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: Uint8Array.of(0x90),
+      fields: {
+        ...PLAIN_TASK,
+        callable: "a/b.ts#c",
+        flags: 1,
+        runtimeContext: bytesOf("09000000000000e03f a1060000000000001440 aa060174"),
+        variables: CHANGES,
+      },
+    },
+  },
+  {
+    name: "a next with changes of context variables",
+    hex: `0a2f 0801 122b 1200 ${CHANGES_HEX}`,
+    frame: { kind: "Next", stream: 1, variables: CHANGES },
+  },
+  {
+    name: "a done with changes of context variables",
+    hex: `0a36 0801 1a32 a206 03 0a0103 b00604 ${CHANGES_HEX}`,
+    frame: {
+      kind: "Done",
+      stream: 1,
+      ...PLAIN_MESSAGE,
+      dump: Uint8Array.of(3),
+      bodyUs: 4,
+      variables: CHANGES,
     },
   },
 ];

@@ -77,6 +77,8 @@ function messageOf(field: DescField): DescMessage | undefined {
 function decoy(field: DescField): Uint8Array {
   const isText = field.fieldKind === "scalar" && (field.scalar === 9 || field.scalar === 12);
   const writer = new BinaryWriter();
+  const isDouble = field.fieldKind === "scalar" && field.scalar === 1;
+  if (isDouble) return writer.tag(field.number, WireType.Bit64).double(77).finish();
   return isText
     ? writer.tag(field.number, WireType.LengthDelimited).string("decoy").finish()
     : writer.tag(field.number, WireType.Varint).uint32(77).finish();

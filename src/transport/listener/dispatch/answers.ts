@@ -110,5 +110,5 @@ export class DispatchAnswers {
 }
 
 function isFeatureOfDispatch(feature: number): boolean {
-  return feature !== Feature.Parts && feature !== Feature.Taint;
+  return feature === Feature.Grammar;
 }

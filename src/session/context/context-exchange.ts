@@ -1,0 +1,165 @@
+/**
+ * One end of a call as its context variables see it: what the other end knows of the branch, what is to be told to it,
+ * and what it tells. Both ends of a call go on with one branch, each in its own process, one after the other.
+ */
+import { type Binding, type Bindings, NO_BINDINGS } from "../../context/variables/bindings.ts";
+import { Branch } from "../../context/variables/branch.ts";
+import { BranchToken } from "../../context/variables/branch-token.ts";
+import { NO_IDS } from "../../context/variables/branch-tokens.ts";
+import { variableTraits } from "../../context/variables/variable-registry.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { warnOnce } from "../../internal/warn-once.ts";
+import {
+  type ContextChange,
+  type ContextChanges,
+  MAX_CONTEXT_CHANGES,
+} from "../../wire/messages/context-changes.ts";
+import { type EncodeContextOptions, encodeContext } from "./encode-context.ts";
+import "./portable-token.ts";
+import { ReceivedBinding, type ValueOrigin } from "./received-binding.ts";
+
+const NOTHING: Knowledge = { bindings: NO_BINDINGS, ids: NO_IDS, spent: NO_IDS };
+
+/** What one end knows of the branch. */
+interface Knowledge {
+  readonly bindings: Bindings;
+  /** Ids of the branch. */
+  readonly ids: readonly string[];
+  /** Ids of used tokens. */
+  readonly spent: readonly string[];
+}
+
+/** The exchange of variables of one call, at one end. */
+export class ContextExchange {
+  readonly branch: Branch;
+  /** What the other end knows. */
+  #known: Knowledge = NOTHING;
+  #before: Knowledge = NOTHING;
+
+  constructor(branch: Branch) {
+    this.branch = branch;
+  }
+
+  /** The end of a worker: begins with what the caller has sent with the task. */
+  static atWorker(received: ContextChanges | undefined, origin: ValueOrigin): ContextExchange {
+    if (received === undefined) return new ContextExchange(new Branch(NO_BINDINGS));
+    const bindings = new Map<string, Binding>();
+    const stores = new Map<string, Binding>();
+    apply(received.changes, bindings, origin);
+    apply(received.stores, stores, origin);
+    const exchange = new ContextExchange(new Branch(bindings, { stores }));
+    exchange.#learnTokens(received);
+    exchange.#known = { ...exchange.#known, bindings };
+    return exchange;
+  }
+
+  /**
+   * What the other end does not know yet, which it knows from now on.
+   *
+   * @param stores What stores of the program hold, with a task.
+   * @returns An encoded `ContextChanges`; `undefined` where there is nothing to tell.
+   * @throws As {@link encodeContext}. The other end is told next time then.
+   */
+  tell(options: EncodeContextOptions, stores: Bindings = NO_BINDINGS): Uint8Array | undefined {
+    const { bindings, tokens } = this.branch;
+    const { ids, spent } = tokens;
+    const known = this.#known;
+    if (bindings === known.bindings && stores.size === 0 && ids === known.ids && spent === known.spent) {
+      return undefined;
+    }
+    const spentTokens = spent.filter((id) => !known.spent.includes(id));
+    const bytes = encodeContext(known.bindings, bindings, { stores, branch: ids, spentTokens }, options);
+    this.#before = known;
+    this.#known = { bindings, ids, spent };
+    return bytes.length === 0 ? undefined : bytes;
+  }
+
+  /** What {@link tell} has given last was not sent. */
+  untell(): void {
+    this.#known = this.#before;
+  }
+
+  /** At the worker: goes on with what the caller has changed since. @throws {@link ProtocolError} if it is too much. */
+  follow(changes: ContextChanges, origin: ValueOrigin): void {
+    this.#take(changes.changes, origin);
+    this.#learnTokens(changes);
+  }
+
+  /** At the caller: takes over what the body has changed. @throws {@link ProtocolError} if it is too much. */
+  merge(changes: ContextChanges, origin: ValueOrigin): void {
+    this.#learnTokens(changes);
+    const news = changes.changes.filter(({ name }) => variableTraits(name)?.back !== false);
+    if (news.length === 0) return;
+    if (this.branch.isRoot) {
+      warnOnce(
+        "MERINO_CONTEXT_ROOT",
+        `The routine '${origin.routine}' has set the context variable '${news[0]?.name}', which its caller does not see: outside any task, all calls of the process share their variables. Make the call in the run() of a variable, or in fork()`,
+      );
+      return;
+    }
+    for (const { name } of news) {
+      const present = this.branch.bindings.get(name);
+      if (present !== this.#known.bindings.get(name)) warnOfRace(name, present, origin.routine);
+    }
+    this.#take(news, origin);
+  }
+
+  #take(changes: readonly ContextChange[], origin: ValueOrigin): void {
+    if (changes.length === 0) return;
+    const upToDate = this.#known.bindings === this.branch.bindings;
+    const bindings = new Map(this.branch.bindings);
+    const known = upToDate ? bindings : new Map(this.#known.bindings);
+    const taken = apply(changes, bindings, origin);
+    if (bindings.size > MAX_CONTEXT_CHANGES) {
+      throw new ProtocolError(
+        `A branch would have ${bindings.size} context variables, more than the ${MAX_CONTEXT_CHANGES} that travel`,
+      );
+    }
+    if (!upToDate) {
+      for (const [name, binding] of taken) {
+        if (binding === undefined) known.delete(name);
+        else known.set(name, binding);
+      }
+    }
+    this.branch.bindings = bindings;
+    this.#known = { ...this.#known, bindings: known };
+  }
+
+  #learnTokens({ branch, spentTokens }: ContextChanges): void {
+    if (branch.length === 0 && spentTokens.length === 0) return;
+    const { tokens } = this.branch;
+    const known = this.#known;
+    const [knewIds, knewSpent] = [known.ids === tokens.ids, known.spent === tokens.spent];
+    BranchToken.markUsed(spentTokens);
+    tokens.know(branch);
+    tokens.spend(spentTokens);
+    this.#known = {
+      ...known,
+      ids: knewIds ? tokens.ids : known.ids,
+      spent: knewSpent ? tokens.spent : known.spent,
+    };
+  }
+}
+
+/** Puts changes into a map. @returns What each has become. */
+function apply(
+  changes: readonly ContextChange[],
+  bindings: Map<string, Binding>,
+  origin: ValueOrigin,
+): readonly (readonly [string, Binding | undefined])[] {
+  return changes.map((change) => {
+    const { name, value } = change;
+    const binding = value === undefined ? undefined : new ReceivedBinding(value, change, origin);
+    if (binding === undefined) bindings.delete(name);
+    else bindings.set(name, binding);
+    return [name, binding] as const;
+  });
+}
+
+function warnOfRace(name: string, present: Binding | undefined, routine: string): void {
+  const other = present instanceof ReceivedBinding ? `the routine '${present.routine}'` : "set() or reset()";
+  warnOnce(
+    "MERINO_CONTEXT_RACE",
+    `The context variable '${name}' was changed at the same time by ${other} and by the routine '${routine}', both of one branch; what came last counts, '${routine}'. Make calls that run side by side and set the same variable in fork()`,
+  );
+}

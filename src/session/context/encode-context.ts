@@ -1,0 +1,128 @@
+/** Encodes what has changed of the variables of a branch, or refuses it under the name of the variable. */
+import { assertAffordable } from "../../codec/budget/assert-affordable.ts";
+import { encodeValue } from "../../codec/encode/encoder.ts";
+import type { References } from "../../codec/references.ts";
+import { type Binding, type Bindings, OwnBinding } from "../../context/variables/bindings.ts";
+import { variableTraits } from "../../context/variables/variable-registry.ts";
+import { ContextError } from "../../errors/context-error.ts";
+import type { Fault } from "../../errors/merino-error.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { warnOnce } from "../../internal/warn-once.ts";
+import {
+  encodeContextChange,
+  encodeContextChanges,
+  MAX_CONTEXT_BYTES,
+  MAX_CONTEXT_CHANGES,
+} from "../../wire/messages/context-changes.ts";
+import { isChangeable, ReceivedBinding } from "./received-binding.ts";
+
+/** How to encode. */
+export interface EncodeContextOptions {
+  readonly references: References;
+  /** Whether they go back to the caller. */
+  readonly back: boolean;
+  /** Whether whatever cannot travel stays behind: beside an error, which must not be lost for its sake. */
+  readonly lenient?: boolean;
+  /** Whose fault a refusal is. Default: the caller's. */
+  readonly fault?: Fault;
+}
+
+/** What changes, beside the variables. */
+export interface ContextExtras {
+  readonly stores: Bindings;
+  readonly branch: readonly string[];
+  readonly spentTokens: readonly string[];
+}
+
+/**
+ * Encodes the differences between two states of a branch.
+ *
+ * @param known What the receiver knows.
+ * @param now What it is to know.
+ * @throws {@link NotSerializableError} naming the variable that cannot travel; {@link ContextError} where there are more
+ *   variables, or larger ones, than travel.
+ */
+export function encodeContext(
+  known: Bindings,
+  now: Bindings,
+  extras: ContextExtras,
+  options: EncodeContextOptions,
+): Uint8Array {
+  const changes: Uint8Array[] = [];
+  for (const [id, binding] of now) {
+    if (known.get(id) !== binding) addTo(changes, id, binding, options);
+  }
+  for (const id of known.keys()) if (!now.has(id)) addTo(changes, id, undefined, options);
+  const stores: Uint8Array[] = [];
+  for (const [name, binding] of extras.stores) stores.push(encodeBinding(name, "store", binding, options));
+  const { branch, spentTokens } = extras;
+  const bytes = encodeContextChanges({ changes, stores, branch, spentTokens });
+  assertBounded(now.size + stores.length, bytes.length, { ids: [...now.keys()], changes });
+  return bytes;
+}
+
+function addTo(
+  changes: Uint8Array[],
+  id: string,
+  binding: Binding | undefined,
+  options: EncodeContextOptions,
+): void {
+  const traits = variableTraits(id);
+  if (options.back && traits?.back === false) return;
+  if (binding === undefined) {
+    changes.push(encodeContextChange({ name: id, value: undefined, tainted: false }));
+    return;
+  }
+  try {
+    changes.push(encodeBinding(id, "context variable", binding, options));
+  } catch (error) {
+    if (options.lenient !== true && traits?.lenient !== true) throw error;
+    warnOnce("MERINO_CONTEXT_LEFT_BEHIND", `A context variable stays behind: ${errorText(error)}`);
+  }
+}
+
+function encodeBinding(
+  name: string,
+  what: string,
+  binding: Binding,
+  { references, fault }: EncodeContextOptions,
+): Uint8Array {
+  if (binding instanceof OwnBinding && binding.encoded !== undefined) return binding.encoded;
+  if (binding instanceof ReceivedBinding && binding.unchanged !== undefined) {
+    return encodeContextChange({ name, value: binding.unchanged, tainted: binding.tainted });
+  }
+  const { value } = binding;
+  const root = `the ${what} '${name}'`;
+  const byFault = fault === undefined ? undefined : { fault };
+  const encoded = encodeValue(value, { root, references, inline: true, ...byFault });
+  const { bytes, start, end, tainted } = encoded;
+  const change = encodeContextChange({
+    name,
+    value: bytes.subarray(start, end),
+    tainted: tainted !== undefined || (binding instanceof ReceivedBinding && binding.tainted),
+  });
+  if (isChangeable(value)) assertAffordable(encoded, { root, ...byFault });
+  else if (binding instanceof OwnBinding) binding.encoded = change;
+  return change;
+}
+
+function assertBounded(
+  count: number,
+  sizeBytes: number,
+  { ids, changes }: { readonly ids: readonly string[]; readonly changes: readonly Uint8Array[] },
+): void {
+  if (count > MAX_CONTEXT_CHANGES) {
+    throw new ContextError(
+      `Cannot send ${count} context variables with one call: at most ${MAX_CONTEXT_CHANGES} travel, and '${ids.at(-1)}' is the last that was set; put several values into one variable`,
+    );
+  }
+  if (sizeBytes > MAX_CONTEXT_BYTES) {
+    const largest = changes.reduce(
+      (most, { length }, index) => (length > (changes[most]?.length ?? 0) ? index : most),
+      0,
+    );
+    throw new ContextError(
+      `Cannot send ${sizeBytes} bytes of context variables with one call: at most ${MAX_CONTEXT_BYTES} travel, and the largest is '${ids[largest]}'; send large values as arguments`,
+    );
+  }
+}

@@ -1,0 +1,78 @@
+/** The context variables of a task, and the stores of the program that have come with it, at its worker. */
+import type { References } from "../codec/references.ts";
+import { type EnteredStore, runInStores, storesToEnter } from "../context/variables/bound-stores.ts";
+import type { Branch } from "../context/variables/branch.ts";
+import { ContextExchange } from "../session/context/context-exchange.ts";
+import type { ValueOrigin } from "../session/context/received-binding.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import { type ContextChanges, decodeContextChanges } from "../wire/messages/context-changes.ts";
+
+/** The task, as its variables see it. */
+export interface VariablesHost {
+  readonly references: References;
+  readonly session: ServerSession;
+  readonly module: string | undefined;
+  readonly routine: string;
+}
+
+/** What goes with one task, and comes back. */
+export class TaskVariables {
+  readonly #task: VariablesHost;
+  readonly #received: ContextChanges | undefined;
+  /** Absent until somebody asks for a variable. */
+  #exchange: ContextExchange | undefined;
+  /** Absent until the body is first entered. */
+  #stores: readonly EnteredStore[] | undefined;
+
+  /**
+   * @param received What has come with the task, encoded.
+   * @throws {@link ProtocolError} if it cannot be read.
+   */
+  constructor(task: VariablesHost, received: Uint8Array | undefined) {
+    this.#task = task;
+    this.#received = received === undefined ? undefined : decodeContextChanges(received);
+  }
+
+  /** The branch of execution that the body goes on with. */
+  get branch(): Branch {
+    return this.#opened.branch;
+  }
+
+  get hasStores(): boolean {
+    return this.#received !== undefined && this.#received.stores.length > 0;
+  }
+
+  /** Runs a function in the stores that have come and are known here. @throws What a store's `decode` throws. */
+  runInStores<R>(fn: () => R): R {
+    this.#stores ??= storesToEnter(this.branch.stores);
+    return runInStores(this.#stores, fn);
+  }
+
+  /**
+   * What the body has changed since the caller was last told.
+   *
+   * @param lenient Whether what cannot travel stays behind.
+   * @returns Encoded; `undefined` where there is nothing to tell, or to a caller that takes none.
+   * @throws If a variable cannot travel.
+   */
+  changed({ lenient }: { readonly lenient: boolean }): Uint8Array | undefined {
+    const { session, references } = this.#task;
+    if (this.#exchange === undefined || !session.connection.takesContext) return undefined;
+    return this.#exchange.tell({ references, back: true, lenient, fault: "routine" });
+  }
+
+  /** Goes on with what the caller has changed. @throws {@link ProtocolError} if it cannot be read. */
+  follow(changes: Uint8Array): void {
+    this.#opened.follow(decodeContextChanges(changes), this.#origin);
+  }
+
+  get #opened(): ContextExchange {
+    this.#exchange ??= ContextExchange.atWorker(this.#received, this.#origin);
+    return this.#exchange;
+  }
+
+  get #origin(): ValueOrigin {
+    const { references, module, routine, session } = this.#task;
+    return { references, source: session.connection.carrier, module, routine };
+  }
+}

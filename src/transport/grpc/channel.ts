@@ -7,11 +7,13 @@ import type { ClientHttp2Session } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import type { Trust } from "../../credentials/trust.ts";
 import { HandshakeError, handshakeReason } from "../../errors/handshake-error.ts";
+import { isMerinoError } from "../../errors/merino-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { version } from "../../wire/version.ts";
+import { classifyTlsError } from "../tls/failure.ts";
 import type { GrpcAddress } from "./address.ts";
 import { GrpcCall, type GrpcCallConnection, type GrpcCallEvents } from "./call.ts";
 import type { GrpcMethod } from "./service.ts";
@@ -92,7 +94,8 @@ export class GrpcChannel implements GrpcCallConnection {
     const fail = (error: Error): void => {
       this.#error ??= error;
     };
-    socket.on("error", fail);
+    // Node tells of an alert that comes after a TLS handshake, and leaves the connection as it is.
+    socket.on("error", (error) => this.destroy(error));
     session.on("error", fail);
     session.on("close", () => {
       this.#ended = true;
@@ -141,12 +144,11 @@ export class GrpcChannel implements GrpcCallConnection {
       });
       socket.once("close", () => {
         deadlines.cancel(timeout);
+        const silent = timedOut
+          ? `no greeting within ${connectTimeoutMs} ms`
+          : closedWithoutWord(options.trust);
         reject(
-          cannotConnect(
-            address,
-            channel.error,
-            timedOut ? `no greeting within ${connectTimeoutMs} ms` : undefined,
-          ),
+          cannotConnect(address, channel.error, channel.error === undefined || timedOut ? silent : undefined),
         );
       });
     });
@@ -237,14 +239,21 @@ export class GrpcChannel implements GrpcCallConnection {
 
 /** @param why If it is not the error that tells. */
 function cannotConnect(address: GrpcAddress, cause: Error | undefined, why?: string): HandshakeError {
-  const said = why ?? (cause === undefined ? NO_SERVER : errorText(cause));
+  const tls = cause === undefined || isMerinoError(cause) ? undefined : classifyTlsError(cause);
+  const said = why ?? tls?.why ?? errorText(cause);
   return new HandshakeError(`Cannot connect to '${formatAddress(address)}': ${said}`, {
-    reason: handshakeReason(cause),
+    reason: tls?.reason ?? handshakeReason(cause),
     ...(cause === undefined ? {} : { cause }),
   });
 }
 
-const NO_SERVER = "the other side closed the connection; it is no gRPC server";
+/** Some servers say nothing before they close, and TLS 1.3 asks for a certificate without telling the program. */
+function closedWithoutWord(trust: Trust | undefined): string {
+  const said = "the other side closed the connection; it is no gRPC server";
+  if (trust === undefined) return `${said}, or it speaks TLS only; if so, give 'credentials'`;
+  if (trust.policy.mutual) return said;
+  return `${said}, or it wants a certificate, of which this side presents none; if so, give the credentials 'cert' and 'key'`;
+}
 
 /** Opens the connection below HTTP/2: in plain text it is not awaited, since the session can do without. */
 async function openSocket(

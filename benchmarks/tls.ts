@@ -6,7 +6,7 @@
  */
 import { ProcessWorker, StaticDiscovery, WorkerConnection, WorkerCredentials, WorkerPool } from "merino";
 import { createAuthority } from "../test/support/issue-certificate.ts";
-import { add, cpuTime, echo } from "./jobs/merino.ts";
+import { add, cpuTime, echo, nobodys } from "./jobs/merino.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio, percentile } from "./support/statistics.ts";
@@ -32,6 +32,8 @@ interface Side {
   readonly name: string;
   readonly call: (x: number, y: number) => Promise<number>;
   readonly echo: (bytes: Buffer) => Promise<Buffer>;
+  /** Processor time of the worker for a call that runs, and for one that a rule forbids, in microseconds. */
+  workerCpuUs(calls: number): Promise<{ readonly runs: number; readonly forbidden: number }>;
   /** Processor time of both processes for so many new connections, in milliseconds. */
   handshakes(count: number): Promise<number>;
   close(): Promise<void>;
@@ -44,6 +46,8 @@ interface Series {
   readonly callsPerSecond: number[];
   readonly megabytesPerSecond: number[];
   readonly handshakesMs: number[];
+  readonly runUs: number[];
+  readonly forbiddenUs: number[];
 }
 
 async function openSide(name: string, credentials: WorkerCredentials | undefined): Promise<Side> {
@@ -63,6 +67,18 @@ async function openSide(name: string, credentials: WorkerCredentials | undefined
     name,
     call: add.with({ pool }),
     echo: echo.with({ pool }),
+    async workerCpuUs(calls) {
+      const used = async (make: () => Promise<unknown>): Promise<number> => {
+        const before = await cpuTime.with({ pool })();
+        await perSecond(calls, IN_FLIGHT, make);
+        return (((await cpuTime.with({ pool })()) - before) / calls) * 1_000;
+      };
+      const denied = nobodys.with({ pool });
+      return {
+        runs: await used(() => add.with({ pool })(1, 2)),
+        forbidden: await used(() => denied(1, 2).catch(() => {})),
+      };
+    },
     async handshakes(count) {
       const used = async (): Promise<number> => (await cpuTime.with({ pool })()) + ownCpuMs();
       const before = await used();
@@ -106,7 +122,15 @@ async function measureTls({ quick }: BenchmarkOptions): Promise<BenchmarkResult>
 }
 
 function emptySeries(): Series {
-  return { p50Us: [], p99Us: [], callsPerSecond: [], megabytesPerSecond: [], handshakesMs: [] };
+  return {
+    p50Us: [],
+    p99Us: [],
+    callsPerSecond: [],
+    megabytesPerSecond: [],
+    handshakesMs: [],
+    runUs: [],
+    forbiddenUs: [],
+  };
 }
 
 async function measureRound(side: Side, figures: Series, effort: Effort): Promise<void> {
@@ -122,6 +146,9 @@ async function measureRound(side: Side, figures: Series, effort: Effort): Promis
   const bytes = Buffer.alloc(MEGABYTE, 1);
   figures.megabytesPerSecond.push(await perSecond(effort.echoes, 1, () => side.echo(bytes)));
   figures.handshakesMs.push(await side.handshakes(HANDSHAKES));
+  const { runs, forbidden } = await side.workerCpuUs(effort.parallelCalls / 4);
+  figures.runUs.push(runs);
+  figures.forbiddenUs.push(forbidden);
 }
 
 async function perSecond(
@@ -153,7 +180,16 @@ function summarize(
     tables: [
       {
         title: `A worker on loopback (medians of ${effort.rounds} rounds)`,
-        head: ["", "p50 µs", "p99 µs", "calls/s", "MiB/s", `ms of CPU for ${HANDSHAKES} connections`],
+        head: [
+          "",
+          "p50 µs",
+          "p99 µs",
+          "calls/s",
+          "MiB/s",
+          `ms of CPU for ${HANDSHAKES} connections`,
+          "µs of the worker's CPU: a call",
+          "one that is forbidden",
+        ],
         rows: series.map(({ side, figures }) => [
           side.name,
           median(figures.p50Us).toFixed(1),
@@ -161,6 +197,8 @@ function summarize(
           Math.round(median(figures.callsPerSecond)).toLocaleString("en-US"),
           median(figures.megabytesPerSecond).toFixed(0),
           median(figures.handshakesMs).toFixed(0),
+          median(figures.runUs).toFixed(1),
+          median(figures.forbiddenUs).toFixed(1),
         ]),
       },
     ],
@@ -168,6 +206,12 @@ function summarize(
       atMost("p50 of one call, ratio to plain text", ratio("p50Us"), 1.2, "×"),
       atLeast("calls per second, ratio to plain text", ratio("callsPerSecond"), 0.8, "×"),
       atLeast("a megabyte there and back, ratio to plain text", ratio("megabytesPerSecond"), 0.6, "×"),
+      atMost(
+        "CPU of a call that a rule forbids, ratio to one that runs",
+        medianRatio(secure.forbiddenUs, secure.runUs),
+        1,
+        "×",
+      ),
       atMost(`CPU of ${HANDSHAKES} connections`, median(secure.handshakesMs) / 1_000, 2, "s"),
     ],
   };

@@ -20,3 +20,11 @@ export const cpuTime = routine(function cpuTime() {
 export const echo = routine(function echo(bytes: Buffer): Buffer {
   return bytes;
 });
+
+/** One that nobody on the network may call. */
+export const nobodys = routine(
+  function nobodys(x: number, y: number) {
+    return x + y;
+  },
+  { allow: ["spiffe://nobody/here"] },
+);

@@ -36,6 +36,9 @@ export interface RefusedCallsOptions {
   readonly counts: DispatchCounts;
 }
 
+/** About how long a worker takes to refuse a call from its head, in microseconds. */
+const REFUSAL_US = 10;
+
 /** Handles the calls that their workers have not answered. */
 export class RefusedCalls {
   readonly #options: RefusedCallsOptions;
@@ -60,6 +63,8 @@ export class RefusedCalls {
     // A tainted routine is a name that came from elsewhere: workers beside this one may expose it.
     const goesOn = nack.code === NackCode.NOT_EXPOSED && call.definition.tainted === true;
     if (measure.call === "surface" && !goesOn) {
+      // Of a routine whose body never runs nothing is ever learned, and its calls would go one at a time.
+      if (call.estimate.us === undefined) call.estimate.add(REFUSAL_US);
       call.fail(refusalError(call.routine, nack));
       return;
     }

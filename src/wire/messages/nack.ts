@@ -19,8 +19,28 @@ export function createNack(code: number, reason: string, retryAfterMs: number = 
   return { code, reason, retryAfterMs, version: "" };
 }
 
-/** Encodes the message, without a frame around it. */
+/** The Nack encoded last: a worker that refuses many tasks says the same to all of them. */
+let recent: { readonly nack: Nack; readonly bytes: Uint8Array } | undefined;
+
+/** Encodes the message, without a frame around it. The bytes are not to be changed. */
 export function encodeNack(nack: Nack): Uint8Array {
+  if (recent !== undefined && isSame(recent.nack, nack)) return recent.bytes;
+  const bytes = encode(nack);
+  recent = nack.exception === undefined ? { nack, bytes } : undefined;
+  return bytes;
+}
+
+function isSame(one: Nack, other: Nack): boolean {
+  return (
+    one.code === other.code &&
+    one.reason === other.reason &&
+    one.retryAfterMs === other.retryAfterMs &&
+    one.version === other.version &&
+    other.exception === undefined
+  );
+}
+
+function encode(nack: Nack): Uint8Array {
   const { exception } = nack;
   const message =
     exception === undefined || exception.length > MAX_EXCEPTION_BYTES

@@ -30,7 +30,7 @@ test("no call is lost while the pairs of both sides are replaced and torn, and a
   assert.deepEqual(old, {
     callerItself: "expired",
     callerSaysWhy: true,
-    workerItself: "Client network socket disconnected before secure TLS connection was established",
+    workerItself: "certificate has expired",
     callerByWorker: "certificate-refused",
     workerByCaller: "expired",
     wholeAgain: true,

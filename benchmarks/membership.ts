@@ -9,7 +9,7 @@
  * next worker, whoever it is. The targets are for the default policy; for 1 and 100 in flight with answers one
  * by one, as on two workers batches would be fifty times those on a thousand.
  *
- * Run with `npm run bench:membership`, options `-- --quick --json --check`.
+ * Run with `node --import tsx benchmarks/membership.ts`, options `--quick --json --check`.
  */
 import type { Balancer } from "../src/balancer/balancer.ts";
 import { LeastBusyBalancer } from "../src/balancer/least-busy-balancer.ts";

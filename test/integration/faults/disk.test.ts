@@ -47,7 +47,7 @@ describe("a file system", () => {
         nestedLater: true,
         whileFull: 3,
         lost: { code: "ERR_MERINO_WORKER_LOST" },
-        recovered: 3,
+        recovered: true,
         warnings: [],
         left: [],
       });
@@ -68,7 +68,7 @@ describe("a file system", () => {
       called: 3,
       nestedThen: true,
       lost: { code: "ERR_MERINO_WORKER_LOST" },
-      recovered: 3,
+      recovered: true,
       closed: true,
       warnings: ["MERINO_PUBLISH_FAILED"],
     });

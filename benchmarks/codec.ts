@@ -90,6 +90,7 @@ const values: Readonly<Record<string, unknown>> = {
   "one object of 6 fields": [user(7)],
   "100 such objects": [Array.from({ length: 100 }, (_, id) => user(id))],
   "an error": [new TypeError("something is wrong with the order")],
+  "an error with a cause": [new Error("the order failed", { cause: new TypeError("no such article") })],
   "a buffer of 1 MiB": [new Uint8Array(1_048_576).fill(7)],
 };
 

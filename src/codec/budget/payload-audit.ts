@@ -204,6 +204,7 @@ class PayloadAudit {
     this.#keyBytes = end - from;
     this.#keyIsDigits = digits;
     this.#keyHash = hash ^ (hash >>> 16);
+    if (end === from) return this.#charge(Price.EMPTY_KEY);
     return !isPrototypeKey(bytes, from, end) || this.#charge(Price.PROTOTYPE_KEY);
   }
 

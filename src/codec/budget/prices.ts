@@ -39,6 +39,8 @@ export const Price = {
   OBJECT: 4,
   /** A field that gives an object of fewer than `MANY_FIELDS` a shape that no object before it had. */
   NEW_SHAPE: 32,
+  /** A field of such an object whose key is the empty text, which hardly anybody uses but who wants to be dear. */
+  EMPTY_KEY: 2,
   /** A field of such an object whose key is a number. */
   INDEX_FIELD: 12,
   /** A key that no larger object before it had; a short one; one that looks like an index but is above those of arrays. */
@@ -50,7 +52,7 @@ export const Price = {
   /** The key `__proto__`, in any object. */
   PROTOTYPE_KEY: 32,
   /** An array, without its elements. */
-  ARRAY: 2,
+  ARRAY: 3,
   /** A field of an array. */
   ARRAY_FIELD: 40,
   /** An array that is a hash table, and each of its elements. */

@@ -53,13 +53,15 @@ function isHoleAt(decoding: Decoding, at: number): boolean {
 
 /** Reads so many elements, some of which may be holes, into an array. */
 export function readArray(decoding: Decoding, length: number): unknown[] {
-  if (length === 0) return emptyArray(decoding);
+  if (length === 0) return emptyArray(decoding, 0);
   if (length === 1 || length === 2) {
     const short = readShortArray(decoding, length);
     if (short !== undefined) return short;
   }
-  if (isHoleAt(decoding, decoding.position))
-    return readElements(decoding, { array: emptyArray(decoding), from: 0, length });
+  if (isHoleAt(decoding, decoding.position)) {
+    const array = emptyArray(decoding, length <= SMALL_GAP ? length : 0);
+    return readElements(decoding, { array, from: 0, length });
+  }
   let room = Math.min(length, FIRST_ROOM);
   const array = new Array<unknown>(room);
   decoding.objects?.push(array);
@@ -67,7 +69,7 @@ export function readArray(decoding: Decoding, length: number): unknown[] {
   for (let index = 0; index < length; index++) {
     if (isHoleAt(decoding, decoding.position)) {
       decoding.depth--;
-      array.length = index;
+      if (length > SMALL_GAP) array.length = index;
       return readElements(decoding, { array, from: index, length });
     }
     if (index === room) {
@@ -80,8 +82,9 @@ export function readArray(decoding: Decoding, length: number): unknown[] {
   return array;
 }
 
-function emptyArray(decoding: Decoding): unknown[] {
-  const array: unknown[] = [];
+/** With room for so many elements. */
+function emptyArray(decoding: Decoding, length: number): unknown[] {
+  const array = length === 0 ? [] : new Array<unknown>(length);
   decoding.register(array);
   return array;
 }

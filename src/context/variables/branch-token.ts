@@ -21,12 +21,11 @@ export interface TravellingToken {
 
 /** Tokens of this process that have an id, so that one that comes back is the one that was sent. */
 const travelled = processWide("context.tokens", () => ({
-  byId: new Map<string, WeakRef<BranchToken>>(),
+  byId: new Map<string, WeakRef<Token>>(),
   cleanup: undefined as FinalizationRegistry<string> | undefined,
 }));
 
-/** A token as the library has it. */
-export class BranchToken implements ContextToken {
+class Token implements ContextToken {
   readonly variable: string;
   /** The value before; absent: there was none. */
   readonly previous: Binding | undefined;
@@ -96,21 +95,25 @@ export class BranchToken implements ContextToken {
   }
 
   /** The token that has come: the very one, if it has been here before. */
-  static received({ id, variable, branch, used, previous }: TravellingToken): BranchToken {
+  static received({ id, variable, branch, used, previous }: TravellingToken): Token {
     const known = travelled.byId.get(id)?.deref();
     if (known !== undefined) {
       if (used) known.#used = true;
       return known;
     }
-    const token = new BranchToken(variable, previous, { id, branchIds: branch });
+    const token = new Token(variable, previous, { id, branchIds: branch });
     token.#used = used;
     return token;
   }
 
   static {
-    Object.defineProperty(BranchToken.prototype, BRAND, { value: true });
+    Object.defineProperty(Token.prototype, BRAND, { value: true });
   }
 }
+
+/** A token as the library has it: of one class for all copies of the package, since the codec knows one of that identity. */
+export const BranchToken: typeof Token = processWide("context.token-class", () => Token);
+export type BranchToken = Token;
 
 /** Whether a value is a token, whichever copy of the package made it. */
 export function isBranchToken(value: unknown): value is BranchToken {

@@ -1,12 +1,16 @@
 /** Lets tokens of context variables travel as values. */
 import { decode, encode, portable } from "../../codec/portable.ts";
 import { BranchToken, type TravellingToken } from "../../context/variables/branch-token.ts";
+import { processWide } from "../../internal/process-wide.ts";
 
-Object.defineProperties(BranchToken, {
-  [encode]: { value: (token: BranchToken) => token.toTravel() },
-  [decode]: { value: (token: TravellingToken) => BranchToken.received(assertToken(token)) },
+// Once for all copies of the package, which share the class.
+processWide("context.portable-token", () => {
+  Object.defineProperties(BranchToken, {
+    [encode]: { value: (token: BranchToken) => token.toTravel() },
+    [decode]: { value: (token: TravellingToken) => BranchToken.received(assertToken(token)) },
+  });
+  return portable(BranchToken, { id: "merino#ContextToken", module: import.meta.url });
 });
-portable(BranchToken, { id: "merino#ContextToken", module: import.meta.url });
 
 /** What another process has sent in place of one may be anything. */
 function assertToken(token: TravellingToken): TravellingToken {

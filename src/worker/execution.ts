@@ -201,7 +201,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       this.session.deferred.add(this);
       return;
     }
-    this.task.run(runInside, this);
+    const fault = this.task.prepare();
+    if (fault === undefined) this.task.run(runInside, this);
+    else this.refuse(NackCode.BAD_PAYLOAD, fault);
   }
 
   resume(): void {

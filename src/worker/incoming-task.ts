@@ -227,6 +227,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return this.#variables?.changed({ lenient: true });
   }
 
+  /** To be called before its body is entered. @returns Why it cannot be, as a clause; `undefined` if it can. */
+  prepare(): string | undefined {
+    return this.#variables?.prepareStores();
+  }
+
   /** Runs a function of its body in its scope. */
   run<A, R>(fn: (argument: A) => R, argument: A): R {
     if (this.#variables?.hasStores !== true) return scopeStorage.run(this, fn, argument);

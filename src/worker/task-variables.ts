@@ -2,6 +2,8 @@
 import type { References } from "../codec/references.ts";
 import { type EnteredStore, runInStores, storesToEnter } from "../context/variables/bound-stores.ts";
 import type { Branch } from "../context/variables/branch.ts";
+import { errorText } from "../internal/error-text.ts";
+import { warnOnce } from "../internal/warn-once.ts";
 import { ContextExchange } from "../session/context/context-exchange.ts";
 import type { ValueOrigin } from "../session/context/received-binding.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -42,23 +44,39 @@ export class TaskVariables {
     return this.#received !== undefined && this.#received.stores.length > 0;
   }
 
-  /** Runs a function in the stores that have come and are known here. @throws What a store's `decode` throws. */
+  /** Makes the stores that have come and are known here. @returns Why one cannot be made, as a clause. */
+  prepareStores(): string | undefined {
+    if (!this.hasStores) return undefined;
+    try {
+      this.#stores ??= storesToEnter(this.branch.stores);
+      return undefined;
+    } catch (error) {
+      return `a store cannot be made of what has come: ${errorText(error)}`;
+    }
+  }
+
+  /** Runs a function in the stores. */
   runInStores<R>(fn: () => R): R {
-    this.#stores ??= storesToEnter(this.branch.stores);
-    return runInStores(this.#stores, fn);
+    return runInStores(this.#stores ?? [], fn);
   }
 
   /**
    * What the body has changed since the caller was last told.
    *
-   * @param lenient Whether what cannot travel stays behind.
+   * @param lenient Whether what cannot travel stays behind; then it never throws.
    * @returns Encoded; `undefined` where there is nothing to tell, or to a caller that takes none.
    * @throws If a variable cannot travel.
    */
   changed({ lenient }: { readonly lenient: boolean }): Uint8Array | undefined {
     const { session, references } = this.#task;
     if (this.#exchange === undefined || !session.connection.takesContext) return undefined;
-    return this.#exchange.tell({ references, back: true, lenient, fault: "routine" });
+    try {
+      return this.#exchange.tell({ references, back: true, lenient, fault: "routine" });
+    } catch (error) {
+      if (!lenient) throw error;
+      warnOnce("MERINO_CONTEXT_LEFT_BEHIND", `Context variables stay behind: ${errorText(error)}`);
+      return undefined;
+    }
   }
 
   /** Goes on with what the caller has changed. @throws {@link ProtocolError} if it cannot be read. */

@@ -249,6 +249,25 @@ for (const [kind, open] of Object.entries(KINDS)) {
       });
     });
 
+    await inBranch(
+      "that a routine sets and that are too large fail its call, and no error is lost for them",
+      async () => {
+        await assert.rejects(routines.setTooMuch(false), { code: "ERR_MERINO_CONTEXT" });
+        await assert.rejects(routines.setTooMuch(true), { name: "RangeError" });
+        assert.equal((await routines.seen()).tenant, "acme");
+      },
+    );
+
+    await t.test("a store that cannot be made of what has come refuses the call", async () => {
+      const call = workers.run(() => requests.run({ id: "bad" }, () => routines.seen()));
+
+      await assert.rejects(call, {
+        code: "ERR_MERINO_BAD_PAYLOAD",
+        message: /no such request/,
+      });
+      assert.equal((await workers.run(() => routines.seen())).store, undefined);
+    });
+
     await t.test("never mix between many calls at the same time, each in a branch of its own", async () => {
       const wrong: string[] = [];
       await workers.run(async () => {

@@ -48,21 +48,28 @@ export function encodeContext(
   extras: ContextExtras,
   options: EncodeContextOptions,
 ): Uint8Array {
-  const changes: Uint8Array[] = [];
+  const changes = new Map<string, Uint8Array>();
   for (const [id, binding] of now) {
     if (known.get(id) !== binding) addTo(changes, id, binding, options);
   }
   for (const id of known.keys()) if (!now.has(id)) addTo(changes, id, undefined, options);
-  const stores: Uint8Array[] = [];
-  for (const [name, binding] of extras.stores) stores.push(encodeBinding(name, "store", binding, options));
+  const stores = new Map<string, Uint8Array>();
+  for (const [name, binding] of extras.stores) {
+    stores.set(name, encodeBinding(name, "store", binding, options));
+  }
   const { branch, spentTokens } = extras;
-  const bytes = encodeContextChanges({ changes, stores, branch, spentTokens });
-  assertBounded(now.size + stores.length, bytes.length, { ids: [...now.keys()], changes });
+  const bytes = encodeContextChanges({
+    changes: [...changes.values()],
+    stores: [...stores.values()],
+    branch,
+    spentTokens,
+  });
+  assertBounded(now.size + stores.size, bytes.length, [...changes, ...stores]);
   return bytes;
 }
 
 function addTo(
-  changes: Uint8Array[],
+  changes: Map<string, Uint8Array>,
   id: string,
   binding: Binding | undefined,
   options: EncodeContextOptions,
@@ -70,11 +77,11 @@ function addTo(
   const traits = variableTraits(id);
   if (options.back && traits?.back === false) return;
   if (binding === undefined) {
-    changes.push(encodeContextChange({ name: id, value: undefined, tainted: false }));
+    changes.set(id, encodeContextChange({ name: id, value: undefined, tainted: false }));
     return;
   }
   try {
-    changes.push(encodeBinding(id, "context variable", binding, options));
+    changes.set(id, encodeBinding(id, "context variable", binding, options));
   } catch (error) {
     if (options.lenient !== true && traits?.lenient !== true) throw error;
     warnOnce("MERINO_CONTEXT_LEFT_BEHIND", `A context variable stays behind: ${errorText(error)}`);
@@ -109,20 +116,17 @@ function encodeBinding(
 function assertBounded(
   count: number,
   sizeBytes: number,
-  { ids, changes }: { readonly ids: readonly string[]; readonly changes: readonly Uint8Array[] },
+  encoded: readonly (readonly [name: string, bytes: Uint8Array])[],
 ): void {
   if (count > MAX_CONTEXT_CHANGES) {
     throw new ContextError(
-      `Cannot send ${count} context variables with one call: at most ${MAX_CONTEXT_CHANGES} travel, and '${ids.at(-1)}' is the last that was set; put several values into one variable`,
+      `Cannot send ${count} context variables with one call: at most ${MAX_CONTEXT_CHANGES} travel, and '${encoded.at(-1)?.[0]}' is the last of them; put several values into one variable`,
     );
   }
   if (sizeBytes > MAX_CONTEXT_BYTES) {
-    const largest = changes.reduce(
-      (most, { length }, index) => (length > (changes[most]?.length ?? 0) ? index : most),
-      0,
-    );
+    const [largest] = [...encoded].sort(([, one], [, other]) => other.length - one.length);
     throw new ContextError(
-      `Cannot send ${sizeBytes} bytes of context variables with one call: at most ${MAX_CONTEXT_BYTES} travel, and the largest is '${ids[largest]}'; send large values as arguments`,
+      `Cannot send ${sizeBytes} bytes of context variables with one call: at most ${MAX_CONTEXT_BYTES} travel, and the largest is '${largest?.[0]}'; send large values as arguments`,
     );
   }
 }

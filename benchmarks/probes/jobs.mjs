@@ -11,3 +11,9 @@ export const collectHeap = routine(function collectHeap() {
   globalThis.gc(); // Twice: what the first one finalized is only freed by the second.
   return { pid: process.pid, heapBytes: process.memoryUsage().heapUsed };
 });
+
+/** Processor time of the worker so far, in milliseconds. */
+export const cpuTime = routine(function cpuTime() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+});

@@ -13,6 +13,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
+import { type ReceivedContext, ReceivedContexts } from "./context/received-contexts.ts";
 import { DeferredWork } from "./deferred-work.ts";
 import type { MemoryBudget } from "./memory/memory-budget.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
@@ -58,6 +59,8 @@ export class ServerSession implements SessionHalf {
   #hasUnsentAnswers = false;
   #knowsGrammar = false;
   #taskIdPrefix: string | undefined;
+  /** Absent until context variables come. */
+  #contexts: ReceivedContexts | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
@@ -107,6 +110,17 @@ export class ServerSession implements SessionHalf {
     this.connection.writer.ping(token);
     this.connection.scheduleFlush();
     return new Promise((resolve) => this.#pings.set(token, resolve));
+  }
+
+  /**
+   * The context variables that have come with a task.
+   *
+   * @throws {@link ProtocolError} if they cannot be read.
+   */
+  variablesOf(frame: FrameReader): ReceivedContext | undefined {
+    if (frame.variablesStart === frame.variablesEnd) return undefined;
+    this.#contexts ??= new ReceivedContexts();
+    return this.#contexts.read(frame);
   }
 
   /** Whether answers have been written since the last batch left. */

@@ -114,7 +114,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
    */
   constructor(host: TaskHost, session: ServerSession, frame: FrameReader) {
     const { stream, task: head } = frame;
-    const variables = frame.variables();
+    const variables = session.variablesOf(frame);
     this.#host = host;
     this.session = session;
     this.stream = stream;
@@ -122,7 +122,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.credit = head.credit;
     this.tag = head.tag();
     this.memory = session.connection.memory?.peer;
-    this.heldBytes = this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + (variables?.length ?? 0);
+    this.heldBytes =
+      this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + frame.variablesEnd - frame.variablesStart;
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.origin = originOf(head, session.peer);

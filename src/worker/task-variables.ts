@@ -6,8 +6,9 @@ import { errorText } from "../internal/error-text.ts";
 import { warnOnce } from "../internal/warn-once.ts";
 import { ContextExchange } from "../session/context/context-exchange.ts";
 import type { ValueOrigin } from "../session/context/received-binding.ts";
+import type { ReceivedContext } from "../session/context/received-contexts.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import { type ContextChanges, decodeContextChanges } from "../wire/messages/context-changes.ts";
+import { decodeContextChanges } from "../wire/messages/context-changes.ts";
 
 /** The task, as its variables see it. */
 export interface VariablesHost {
@@ -20,19 +21,16 @@ export interface VariablesHost {
 /** What goes with one task, and comes back. */
 export class TaskVariables {
   readonly #task: VariablesHost;
-  readonly #received: ContextChanges | undefined;
+  readonly #received: ReceivedContext | undefined;
   /** Absent until somebody asks for a variable. */
   #exchange: ContextExchange | undefined;
   /** Absent until the body is first entered. */
   #stores: readonly EnteredStore[] | undefined;
 
-  /**
-   * @param received What has come with the task, encoded.
-   * @throws {@link ProtocolError} if it cannot be read.
-   */
-  constructor(task: VariablesHost, received: Uint8Array | undefined) {
+  /** @param received What has come with the task. */
+  constructor(task: VariablesHost, received: ReceivedContext | undefined) {
     this.#task = task;
-    this.#received = received === undefined ? undefined : decodeContextChanges(received);
+    this.#received = received;
   }
 
   /** The branch of execution that the body goes on with. */

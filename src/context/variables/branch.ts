@@ -18,6 +18,8 @@ export class Branch {
   /** Whether it is the process's own, which all code outside any task, `run()` and `fork()` shares. */
   readonly isRoot: boolean;
   readonly tokens: BranchTokens = new BranchTokens();
+  /** Its bindings as all of them travel with a call, for the next one: `encodeContext` keeps it here. */
+  whole: { readonly bindings: Bindings; readonly bytes: Uint8Array } | undefined;
 
   constructor(bindings: Bindings, options: { readonly stores?: Bindings; readonly isRoot?: boolean } = {}) {
     this.bindings = bindings;

@@ -2,6 +2,7 @@
  * One end of a call as its context variables see it: what the other end knows of the branch, what is to be told to it,
  * and what it tells. Both ends of a call go on with one branch, each in its own process, one after the other.
  */
+import { holdsPrimitive } from "../../codec/decode/holds-primitive.ts";
 import { type Binding, type Bindings, NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { Branch } from "../../context/variables/branch.ts";
 import { BranchToken } from "../../context/variables/branch-token.ts";
@@ -14,9 +15,10 @@ import {
   type ContextChanges,
   MAX_CONTEXT_CHANGES,
 } from "../../wire/messages/context-changes.ts";
-import { type EncodeContextOptions, encodeContext } from "./encode-context.ts";
+import { type EncodeContextOptions, encodeContext, encodeWhole } from "./encode-context.ts";
 import "./portable-token.ts";
 import { ReceivedBinding, type ValueOrigin } from "./received-binding.ts";
+import type { ReceivedContext } from "./received-contexts.ts";
 
 const NOTHING: Knowledge = { bindings: NO_BINDINGS, ids: NO_IDS, spent: NO_IDS };
 
@@ -41,12 +43,11 @@ export class ContextExchange {
   }
 
   /** The end of a worker: begins with what the caller has sent with the task. */
-  static atWorker(received: ContextChanges | undefined, origin: ValueOrigin): ContextExchange {
+  static atWorker(received: ReceivedContext | undefined, origin: ValueOrigin): ContextExchange {
     if (received === undefined) return new ContextExchange(new Branch(NO_BINDINGS));
-    const bindings = new Map<string, Binding>();
-    const stores = new Map<string, Binding>();
-    apply(received.changes, bindings, origin);
-    apply(received.stores, stores, origin);
+    const bindings = received.bindings ?? bind(received.changes, origin);
+    if (received.bindings === undefined && received.changes.every(isLasting)) received.bindings = bindings;
+    const stores = bind(received.stores, origin);
     const exchange = new ContextExchange(new Branch(bindings, { stores }));
     exchange.#learnTokens(received);
     exchange.#known = { ...exchange.#known, bindings };
@@ -67,8 +68,15 @@ export class ContextExchange {
     if (bindings === known.bindings && stores.size === 0 && ids === known.ids && spent === known.spent) {
       return undefined;
     }
-    const spentTokens = spent.filter((id) => !known.spent.includes(id));
-    const bytes = encodeContext(known.bindings, bindings, { stores, branch: ids, spentTokens }, options);
+    const isWhole = known === NOTHING && stores.size === 0 && ids === NO_IDS && spent === NO_IDS;
+    const bytes = isWhole
+      ? encodeWhole(this.branch, options)
+      : encodeContext(
+          known.bindings,
+          bindings,
+          { stores, branch: ids, spentTokens: unknownOf(spent, known.spent) },
+          options,
+        );
     this.#before = known;
     this.#known = { bindings, ids, spent };
     return bytes.length === 0 ? undefined : bytes;
@@ -139,6 +147,24 @@ export class ContextExchange {
       spent: knewSpent ? tokens.spent : known.spent,
     };
   }
+}
+
+/** What has come first: nothing is there yet. */
+function bind(changes: readonly ContextChange[], origin: ValueOrigin): Bindings {
+  if (changes.length === 0) return NO_BINDINGS;
+  const bindings = new Map<string, Binding>();
+  apply(changes, bindings, origin);
+  return bindings;
+}
+
+/** Whether nobody can change the value. */
+function isLasting({ value }: ContextChange): boolean {
+  return value === undefined || holdsPrimitive(value);
+}
+
+/** Those of a list that another one has not. */
+function unknownOf(ids: readonly string[], known: readonly string[]): readonly string[] {
+  return ids.length === 0 ? ids : ids.filter((id) => !known.includes(id));
 }
 
 /** Puts changes into a map. @returns What each has become. */

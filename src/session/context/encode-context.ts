@@ -2,7 +2,8 @@
 import { assertAffordable } from "../../codec/budget/assert-affordable.ts";
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { References } from "../../codec/references.ts";
-import { type Binding, type Bindings, OwnBinding } from "../../context/variables/bindings.ts";
+import { type Binding, type Bindings, NO_BINDINGS, OwnBinding } from "../../context/variables/bindings.ts";
+import type { Branch } from "../../context/variables/branch.ts";
 import { variableTraits } from "../../context/variables/variable-registry.ts";
 import { ContextError } from "../../errors/context-error.ts";
 import type { Fault } from "../../errors/merino-error.ts";
@@ -27,12 +28,36 @@ export interface EncodeContextOptions {
   readonly fault?: Fault;
 }
 
+/**
+ * Encodes all that a branch has, for whoever knows nothing of it. Of one whose values cannot change any more that is
+ * done once, however many calls are made in it.
+ *
+ * @throws As {@link encodeContext}.
+ */
+export function encodeWhole(branch: Branch, options: EncodeContextOptions): Uint8Array {
+  const { bindings, whole } = branch;
+  if (options.back) return encodeContext(NO_BINDINGS, bindings, NO_EXTRAS, options);
+  if (whole?.bindings === bindings) return whole.bytes;
+  const bytes = encodeContext(NO_BINDINGS, bindings, NO_EXTRAS, options);
+  if ([...bindings.values()].every(isFixed)) branch.whole = { bindings, bytes };
+  return bytes;
+}
+
+/** Whether a binding will always be encoded as it just was. */
+function isFixed(binding: Binding): boolean {
+  return binding instanceof OwnBinding
+    ? binding.encoded !== undefined
+    : binding instanceof ReceivedBinding && binding.fixed;
+}
+
 /** What changes, beside the variables. */
 export interface ContextExtras {
   readonly stores: Bindings;
   readonly branch: readonly string[];
   readonly spentTokens: readonly string[];
 }
+
+const NO_EXTRAS: ContextExtras = { stores: NO_BINDINGS, branch: [], spentTokens: [] };
 
 /**
  * Encodes the differences between two states of a branch.

@@ -16,6 +16,9 @@ export interface ValueOrigin {
   readonly routine: string;
 }
 
+/** A message that need not be cut into its values. */
+const SHORT_BYTES = 1_024;
+
 /** What has not been looked at. */
 const UNREAD = Symbol("unread");
 
@@ -33,8 +36,9 @@ export class ReceivedBinding implements Binding {
   constructor(bytes: Uint8Array, { tainted }: Pick<ContextChange, "tainted">, origin: ValueOrigin) {
     this.routine = origin.routine;
     this.tainted = isTainted(origin.source, tainted);
-    // A short value must not keep the whole message.
-    this.#bytes = bytes.length * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
+    // A short value must not keep a long message.
+    const { byteLength } = bytes.buffer;
+    this.#bytes = byteLength > SHORT_BYTES && bytes.length * 2 < byteLength ? new Uint8Array(bytes) : bytes;
     this.#origin = origin;
   }
 
@@ -54,7 +58,12 @@ export class ReceivedBinding implements Binding {
    * nothing, and of a value that cannot change.
    */
   get unchanged(): Uint8Array | undefined {
-    return this.#value === UNREAD || !isChangeable(this.#value) ? this.#bytes : undefined;
+    return this.#value === UNREAD || this.fixed ? this.#bytes : undefined;
+  }
+
+  /** Whether it has been read, and is a value that cannot change. */
+  get fixed(): boolean {
+    return this.#value !== UNREAD && !isChangeable(this.#value);
   }
 }
 

@@ -41,6 +41,49 @@ test("ContextExchange says nothing where nothing is set, and nothing twice", () 
   });
 });
 
+test("a branch whose values cannot change is encoded once for all its calls, until one of them is set", () => {
+  fork(() => {
+    x.set("a");
+    const tell = () => new ContextExchange(currentBranch()).tell({ references, back: false });
+    const first = tell();
+    assert.equal(tell(), first);
+
+    x.set("b");
+    assert.notDeepEqual(tell(), first);
+    x.set("a");
+    assert.deepEqual(tell(), first);
+  });
+});
+
+test("a branch with a value that can change is encoded for each call", () => {
+  fork(() => {
+    const value = { n: 1 };
+    x.set(value);
+    const seen = () => {
+      const changes = told(new ContextExchange(currentBranch()));
+      return ContextExchange.atWorker(changes, LOCAL).branch.bindings.get(x.id)?.value;
+    };
+    assert.deepEqual(seen(), { n: 1 });
+    value.n = 2;
+    assert.deepEqual(seen(), { n: 2 });
+  });
+});
+
+test("a variable that does not come back is left out of what a worker tells, also where all was encoded before", () => {
+  fork(() => {
+    x.set("a");
+    oneWay.set("b");
+    const outward = told(new ContextExchange(currentBranch()));
+    const back = told(new ContextExchange(currentBranch()), true);
+
+    assert.equal(outward?.changes.length, 2);
+    assert.deepEqual(
+      back?.changes.map(({ name }) => name),
+      [x.id],
+    );
+  });
+});
+
 test("ContextExchange tells again what was not sent", () => {
   fork(() => {
     x.set(1);

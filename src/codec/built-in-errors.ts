@@ -47,13 +47,13 @@ function nameOf(prototype: object): string | undefined {
 /** Whether a prototype belongs to a class that Node keeps to itself. */
 function isHiddenInNode(prototype: object, error: object): boolean {
   const constructor = ownConstructor(prototype);
-  if (constructor?.get !== undefined) {
-    // Such a class says that its instances were made by the built-in class above it.
+  if (constructor === undefined) return false;
+  if (constructor.get !== undefined) {
+    // Such a class says that its instances were made by the class above it: a built-in one, as a rule.
     const claimed = constructor.get.call(error) as { readonly prototype?: unknown } | null | undefined;
     const above = claimed?.prototype;
-    return typeof above === "object" && above !== null && NAMES.has(intrinsicName(above) ?? "");
+    if (typeof above === "object" && above !== null && NAMES.has(intrinsicName(above) ?? "")) return true;
   }
-  if (constructor === undefined) return false;
   secrets ??= findSecrets();
   if (secrets.symbol !== undefined && secrets.symbol in error) return true;
   return prototype === secrets.abortErrorPrototype;

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { EventEmitter, on } from "node:events";
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { setPriority } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -58,6 +59,8 @@ const NODE_ERRORS: Readonly<Record<string, [() => unknown, new (...parameters: n
   "a package that is not there": [() => import("a-package-that-is-not-there" as string), Error],
   "a file that is not there": [() => readFileSync("/nowhere"), Error],
   "a copy onto itself": [() => cpSync("/etc/passwd", "/etc/passwd"), Error],
+  "the removal of a folder as if it were a file": [() => rmSync(process.cwd()), Error],
+  "a priority of a process that is not there": [() => setPriority(2 ** 22 + 1, 0), Error],
   "a process that is not there": [() => process.kill(2 ** 22 + 1, 0), Error],
   "a refused connection": [
     () => new Promise((_, reject) => connect(1, "127.0.0.1").on("error", reject)),

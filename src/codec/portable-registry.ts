@@ -70,8 +70,11 @@ export function portableByPrototype(prototype: object): PortableClass | undefine
  */
 export function portableById(id: string, copy?: PackageCopy, module?: string): PortableClass | undefined {
   const candidates = portablesOf(id);
-  const found =
-    chooseCopy(candidates, copy) ?? (module === undefined ? undefined : chooseVisible(candidates, module));
+  const isOne = candidates.length === 1;
+  // Before copies of one version are taken for equal: their code may be, but each has a class of its own.
+  const visible =
+    copy === undefined && module !== undefined && !isOne ? chooseVisible(candidates, module) : undefined;
+  const found = visible ?? chooseCopy(candidates, copy);
   if (found === undefined) {
     const last = candidates.at(-1);
     return last === undefined ? undefined : ambiguous(last, candidates);

@@ -182,6 +182,21 @@ describe("two copies of a package", () => {
     assertOutput(result, ["true true", one, one, two, two, one, one]);
   });
 
+  test("an instance from a worker that has one copy is of the copy whose routine was called, also if both are of one version", async () => {
+    const result = await runFiles({
+      ...lib("node_modules/lib", "1.0.0"),
+      ...lib("node_modules/uses-lib/node_modules/lib", "1.0.0"),
+      "node_modules/uses-lib/package.json": COPIES["node_modules/uses-lib/package.json"] ?? "",
+      "node_modules/uses-lib/index.js": 'export * from "lib";',
+      "jobs.js": JOBS,
+      "main.js": mainOf(`
+        const point = (await jobs.one.which(new jobs.one.Point())).pop();
+        console.log(point instanceof jobs.one.Point, point instanceof jobs.two.Point);`),
+    });
+
+    assertOutput(result, ["true false"]);
+  });
+
   test("a worker of one release runs no code of another, and says so", async () => {
     const namespace = `copies-${process.pid}`;
     const discovery = `new LocalDiscovery("${namespace}")`;

@@ -54,9 +54,10 @@ export class OwnWorkers {
     return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
   }
 
-  /** Whether there is a worker, or will be one. */
+  /** Whether there is a worker, or will be one. A pool without any of its own waits for none. */
   get due(): boolean {
-    return this.#options.respawn || this.#slots.some((slot) => slot.due);
+    const { respawn, size } = this.#options;
+    return (respawn && size > 0) || this.#slots.some((slot) => slot.due);
   }
 
   /** The last error of the first place in which a start or a worker has failed. */

@@ -18,9 +18,11 @@ import {
   WorkerPool,
   WorkerProxy,
 } from "merino";
+import { NOTICE_AFTER_MS } from "../../src/client/nothing-found.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
+import { useWarnings } from "../support/use-warnings.ts";
 import { add, nestedPid, pid, snooze } from "./fixtures/pool-routines.ts";
 import { collectEvents, isAlive, ofType, rejection } from "./fixtures/pool-support.ts";
 
@@ -289,12 +291,30 @@ describe("a proxy alone", () => {
         throw new Error("the network is down");
       },
     };
-    await using proxy = await WorkerProxy.open({ discovery: broken });
+    const options = { discovery: broken, quorumTimeout: Number.POSITIVE_INFINITY };
+    await using proxy = await WorkerProxy.open(options);
+    await using pool = await WorkerPool.open({ ...options, ambient: false });
 
-    const error = await rejection(add.with({ pool: proxy })(1, 2));
+    for (const target of [proxy, pool]) {
+      const error = await rejection(add.with({ pool: target })(1, 2));
 
-    assert.ok(error instanceof NoWorkersAvailableError);
-    assert.equal((error.cause as Error).message, "the network is down");
+      assert.ok(error instanceof NoWorkersAvailableError);
+      assert.equal((error.cause as Error).message, "the network is down");
+    }
+  });
+
+  test("says after five seconds that a pool has found nobody, as of a proxy", async () => {
+    await using _ = leakCheck();
+    using warnings = useWarnings();
+    const discovery = new LocalDiscovery("nobody");
+    const options = { discovery, quorumTimeout: NOTICE_AFTER_MS + 500 };
+    await using proxy = await WorkerProxy.open(options);
+    await using pool = await WorkerPool.open({ ...options, ambient: false });
+
+    const calls = [proxy, pool].map((target) => rejection(add.with({ pool: target })(1, 2)));
+
+    assert.ok((await Promise.all(calls)).every((error) => error instanceof NoWorkersAvailableError));
+    assert.deepEqual(warnings.codes, ["MERINO_NOTHING_FOUND", "MERINO_NOTHING_FOUND"]);
   });
 });
 

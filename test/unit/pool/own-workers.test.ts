@@ -84,12 +84,10 @@ test("OwnWorkers starts one in every place and says which did not come up", asyn
 test("OwnWorkers are due while one is there or is to be replaced", async () => {
   const mortal = useWorkers([true]);
   const replaced = useWorkers([true], { respawn: true });
+  const none = useWorkers([], { respawn: true }); // of a pool that only finds workers
 
-  await Promise.all([
-    mortal.workers.start(undefined, programState()),
-    replaced.workers.start(undefined, programState()),
-  ]);
-  assert.deepEqual([mortal.workers.due, replaced.workers.due], [true, true]);
+  for (const { workers } of [mortal, replaced, none]) await workers.start(undefined, programState());
+  assert.deepEqual([mortal.workers.due, replaced.workers.due, none.workers.due], [true, true, false]);
   await Promise.all([mortal.workers.stop(0), replaced.workers.stop(0)]);
 
   assert.equal(mortal.workers.due, false);

@@ -11,8 +11,8 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 
 /**
  * Decides whether `this` travels: an instance of a portable class or such a class does; a plain object,
- * a module namespace or a function that merely holds the routine does not; an instance of another class
- * cannot.
+ * a module namespace or a function that merely holds the routine does not, nor need the class of a static method;
+ * an instance of another class cannot, nor a class below that of a static method.
  *
  * @returns What to send, or `undefined` for nothing.
  * @throws {@link RoutineDeclarationError} if the routine is a method and `this` is not of its class.
@@ -29,11 +29,13 @@ export function receiverToSend(definition: RoutineDefinition, receiver: unknown)
  * Checks what has arrived as the `this` of a routine.
  *
  * @param receiver `undefined` for none.
+ * @returns What the body runs with: for a static method that has come without one, the class that it is of.
  * @throws {@link PayloadError} if the routine cannot run with it.
  */
-export function assertReceiver(definition: RoutineDefinition, receiver: unknown): void {
+export function receiverToRun(definition: RoutineDefinition, receiver: unknown): unknown {
   const fault = receiverFault(definition, receiver);
   if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
+  return receiver === undefined && typeof definition.owner === "function" ? definition.owner : receiver;
 }
 
 /** Why a routine cannot run with this receiver, as a clause. */
@@ -58,7 +60,13 @@ function receiverFault(definition: RoutineDefinition, receiver: unknown): string
 
 function travelling(definition: RoutineDefinition, receiver: unknown): unknown {
   if (typeof receiver === "function") {
-    return portableByConstructor(receiver) === undefined ? undefined : receiver;
+    if (portableByConstructor(receiver) !== undefined) return receiver;
+    const { owner, name } = definition;
+    if (typeof owner !== "function" || receiver === owner || !isBelow(receiver, owner)) return undefined;
+    throw new NotSerializableError(
+      "this",
+      `'${name}' was called on the class '${receiver.name}', which does not travel; mark it with portable(${receiver.name})`,
+    );
   }
   if (typeof receiver !== "object" || receiver === null) return undefined;
   const prototype: unknown = Object.getPrototypeOf(receiver);

@@ -9,7 +9,7 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
-import { assertReceiver } from "../routine/receiver.ts";
+import { receiverToRun } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -254,7 +254,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     try {
       parameters = this.#parameters();
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
-      if (receiver !== undefined || definition.owner !== undefined) assertReceiver(definition, receiver);
+      if (receiver !== undefined || definition.owner !== undefined) {
+        receiver = receiverToRun(definition, receiver);
+      }
     } catch (error) {
       this.refuse(
         NackCode.BAD_PAYLOAD,

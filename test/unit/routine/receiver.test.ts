@@ -155,6 +155,26 @@ test("a static method takes its class, one below it, or nothing", async () => {
   }
 });
 
+test("a static method refuses a class below its own that does not travel, and needs no portable class of its own", async () => {
+  class Plain {
+    @routine
+    static async rate(): Promise<number> {
+      return 1;
+    }
+  }
+  class Dearer extends Plain {}
+  const rate = (Plain.rate as unknown as { with(options: object): Loose }).with({ pool });
+
+  await rate.call(Plain);
+
+  assert.equal(receiverOf(requests.at(-1)), undefined);
+  await assert.rejects(rate.call(Dearer), {
+    code: "ERR_MERINO_NOT_SERIALIZABLE",
+    path: "this",
+    message: /the class 'Dearer'.*portable\(Dearer\)/,
+  });
+});
+
 test("a routine that is no method is sent with what travels as its receiver, and else without", async () => {
   const counter = new Counter(1);
   for (const [receiver, sent] of [
@@ -169,12 +189,16 @@ test("a routine that is no method is sent with what travels as its receiver, and
 });
 
 test("a worker runs a method only with an instance of its class, whatever its caller sends", async () => {
+  const classes: unknown[] = [];
   await using pair = await connect(
     {
       "jobs#Counter.add": function (this: Counter, by: number) {
         return this.start + by;
       } as never,
-      "jobs#Counter.zero": (() => 0) as never,
+      "jobs#Counter.zero": function (this: unknown) {
+        classes.push(this);
+        return 0;
+      } as never,
       "jobs#plain": (() => 1) as never,
     },
     { owners: { "jobs#Counter.add": Counter.prototype, "jobs#Counter.zero": Counter } },
@@ -189,6 +213,8 @@ test("a worker runs a method only with an instance of its class, whatever its ca
     assert.deepEqual((await call("jobs#Counter.add", receiver)).kind, "done");
   }
   assert.equal((await call("jobs#Counter.zero", Double)).kind, "done");
+  assert.equal((await call("jobs#Counter.zero", undefined)).kind, "done");
+  assert.deepEqual(classes, [Double, Counter]); // without a receiver it runs on its own class
   assert.equal((await call("jobs#plain", new Stranger())).kind, "done");
   const starts = worker.starts;
   for (const [id, receivers] of [

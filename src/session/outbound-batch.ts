@@ -10,6 +10,15 @@ import type { SessionHalf } from "./session-half.ts";
 /** Bytes of frames that leave without waiting for the turn's end, if the peer takes batches of twice that. */
 const EARLY_FLUSH = 1024 * 1024;
 
+/**
+ * Silence after which a client reads what has come before it sends anything. Its program may have blocked the loop
+ * meanwhile, and the worker ended the connection: a task sent into it would be lost, and one that is kept back goes
+ * elsewhere. Short, since it costs a few turns of the loop, which are nothing after such a pause.
+ */
+const SILENCE_MS = 250;
+/** How many these are: the end of a connection over gRPC is known in the third turn, counted from where none is read. */
+const READING_TURNS = 5;
+
 /** The frames of one connection that have been written and not yet sent. */
 export class OutboundBatch {
   readonly writer: BatchWriter = new BatchWriter();
@@ -20,17 +29,27 @@ export class OutboundBatch {
   #scheduled = false;
   #congested = false;
   #ended = false;
+  /** When a turn's frames last left. */
+  #leftMs = performance.now();
+  /** Turns of the loop before the frames leave, for a client that reads first. */
+  #turnsLeft = 0;
+
+  readonly #readOn = (): void => {
+    this.#turnsLeft -= 1;
+    if (this.#turnsLeft > 0 && !this.#ended) setImmediate(this.#readOn);
+    else this.#finishTurn();
+  };
 
   readonly #deferEnd = (): void => {
     process.nextTick(this.#endTurn);
   };
 
   readonly #endTurn = (): void => {
-    this.#scheduled = false;
-    if (this.#ended) return;
-    this.#half.beforeFlush();
-    this.flush();
-    this.#turnSent();
+    const beforeMs = this.#leftMs;
+    if (!this.#half.serves) this.#leftMs = performance.now();
+    if (this.#leftMs - beforeMs < SILENCE_MS) return this.#finishTurn();
+    this.#turnsLeft = READING_TURNS;
+    setImmediate(this.#readOn);
   };
 
   /**
@@ -92,5 +111,14 @@ export class OutboundBatch {
   /** Keeps back all frames that have not left. */
   end(): void {
     this.#ended = true;
+  }
+
+  #finishTurn(): void {
+    this.#turnsLeft = 0;
+    this.#scheduled = false;
+    if (this.#ended) return;
+    this.#half.beforeFlush();
+    this.flush();
+    this.#turnSent();
   }
 }

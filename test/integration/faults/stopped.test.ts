@@ -78,3 +78,22 @@ test("a program that is stopped, or blocks its loop, loses no call to the probes
 
   assert.deepEqual(await Promise.all(calls), [{ value: "done" }, "done"]);
 });
+
+test("a program that blocks its loop until its worker has given it up loses no call that had not left", async () => {
+  await using _leaks = leakCheck();
+  using effects = useEffects();
+  const words = ["--keepalive-time", "100", "--keepalive-timeout", "100"];
+  await using worker = await startHostWorker(THIS_HOST, words);
+  await using pool = await WorkerProxy.open({ workers: [worker.address] });
+  await add.with({ pool })(1, 2);
+  const cutShort = rejection(awaitFile.with({ pool })(effects.path("never"), effects.path("log")));
+  await eventually(() => effects.lines("log").length === 1);
+
+  const before = mark.with({ pool })(effects.path("bodies"), 1, 0);
+  holdThread(2 * STILL_MS); // the worker's patience ends after 1.1 s
+  const after = mark.with({ pool })(effects.path("bodies"), 2, 0);
+
+  assert.deepEqual(await Promise.all([before, after]), [1, 2]);
+  assert.equal(((await cutShort) as { code?: string }).code, "ERR_MERINO_WORKER_LOST");
+  assert.deepEqual(effects.lines("bodies").sort(), ["1", "2"]);
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CARRIER_HEADROOM, type Carrier } from "../../../src/session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../../src/session/limits.ts";
@@ -18,7 +18,7 @@ interface Recorded {
   onBeforeFlush: () => void;
 }
 
-function recorded(flushAfter: SessionHalf["flushAfter"] = "tick"): Recorded {
+function recorded(flushAfter: SessionHalf["flushAfter"] = "tick", { serves = false } = {}): Recorded {
   const log: string[] = [];
   const carrier = {
     send(batch: Uint8Array) {
@@ -28,6 +28,7 @@ function recorded(flushAfter: SessionHalf["flushAfter"] = "tick"): Recorded {
   } as Partial<Carrier> as Carrier; // nothing else of it is used
   const half = {
     flushAfter,
+    serves,
     written() {},
     beforeFlush: () => state.onBeforeFlush(),
     flushed: () => log.push("flushed"),
@@ -134,4 +135,43 @@ test("OutboundBatch sends nothing after its end, neither what was written before
 
   assert.deepEqual(state.log, []);
   assert.equal(state.batch.ended, true);
+});
+
+/** Lets so much time pass at once, as if a program blocked its loop. */
+function block(t: TestContext, ms: number): void {
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, "now", () => now() + ms);
+}
+
+for (const [what, options, pauseMs, sentAfterTurns] of [
+  ["of a client, after a silence, after what has come was read", { serves: false }, 1_000, 5],
+  ["of a client, at the turn's end where there was no silence", { serves: false }, 0, 0],
+  ["of a worker, at the turn's end, however long it was silent", { serves: true }, 1_000, 0],
+] as const) {
+  test(`OutboundBatch sends the frames ${what}`, async (t) => {
+    const state = recorded("tick", options);
+    block(t, pauseMs);
+
+    write(state);
+    await new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
+    let turns = 0;
+    for (; !state.log.includes("turn sent"); turns += 1) await nextTurn();
+    write(state);
+    await nextTurn();
+
+    assert.equal(turns, sentAfterTurns);
+    assert.equal(state.log.filter((entry) => entry === "turn sent").length, 2, "and the next ones at once");
+  });
+}
+
+test("OutboundBatch keeps back what a client wrote after a silence if the connection has ended meanwhile", async (t) => {
+  const state = recorded();
+  block(t, 1_000);
+
+  write(state);
+  await nextTurn();
+  state.batch.end();
+  for (let turns = 0; turns < 10; turns += 1) await nextTurn();
+
+  assert.deepEqual(state.log, []);
 });

@@ -9,6 +9,7 @@ import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
+import { awaitedFirst } from "../internal/awaited-first.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -124,8 +125,10 @@ export class WorkerProxy implements CallTarget {
    *
    * @throws {@link InvalidOptionError} for a bad option.
    */
-  static async open(options: WorkerProxyOptions): Promise<WorkerProxy> {
-    return new WorkerProxy(options).open();
+  static open(options: WorkerProxyOptions): Promise<WorkerProxy> {
+    // Awaited, so that the stack of an error leads to whoever awaits this.
+    const opened = (async () => await new WorkerProxy(options).open())();
+    return awaitedFirst(opened, "WorkerProxy.open()", WorkerProxy.prototype);
   }
 
   /**

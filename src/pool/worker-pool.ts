@@ -141,8 +141,9 @@ export class WorkerPool implements CallTarget {
    * @throws {@link AggregateError} of `WorkerStartError`s when a worker does not come up; nothing is left running.
    */
   static open(options: WorkerPoolOptions = {}): Promise<WorkerPool> {
-    const opened = (async () => new WorkerPool(options).open())();
-    return awaitedFirst(opened, "WorkerPool.open()");
+    // Awaited, so that the stack of an error leads to whoever awaits this.
+    const opened = (async () => await new WorkerPool(options).open())();
+    return awaitedFirst(opened, "WorkerPool.open()", WorkerPool.prototype);
   }
 
   /**
@@ -153,20 +154,20 @@ export class WorkerPool implements CallTarget {
    * @throws {@link PoolInWorkerError} when any other module opens a pool while a worker imports it.
    */
   open(): Promise<this> {
-    const refusal = refusalToOpen("pool");
-    if (refusal !== undefined) return refusal;
+    return refusalToOpen("pool") ?? this.#open(programState());
+  }
+
+  async #open(program: ProgramState): Promise<this> {
     if (this.#state !== "created") {
-      return Promise.reject(
-        new PoolClosedError(`Cannot open a pool twice: this one is ${this.#state}; make a new WorkerPool`),
-      );
+      throw new PoolClosedError(`Cannot open a pool twice: it is ${this.#state}; make a new WorkerPool`);
     }
     this.#state = "making";
-    const opened = this.#start(programState());
-    if (this.#options.ambient) {
-      const end = noteOpening();
-      opened.then(end, end);
+    const end = this.#options.ambient ? noteOpening() : undefined;
+    try {
+      return await this.#start(program);
+    } finally {
+      end?.();
     }
-    return opened;
   }
 
   /** Records of the members, in order of admission. */

@@ -49,6 +49,16 @@ const PROGRAM_URL = new URL(
 /** As a pool's, unless `startTimeout` says otherwise. */
 const DEFAULT_START_TIMEOUT_MS = 60_000;
 
+/** Classes of which the error behind a failed start may be. */
+const CAUSE_CLASSES: readonly ErrorConstructor[] = [
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  URIError,
+  EvalError,
+];
+
 const NEVER_STARTED: WorkerExit = { exitCode: undefined, signal: undefined, stderr: "" };
 
 /** Runs a worker in a process of its own. Pools make them through {@link ProcessWorker.factory}. */
@@ -136,7 +146,7 @@ export class ProcessWorker implements Worker {
    * console.log(worker.address);
    */
   static open(options: OpenWorkerOptions = {}): Promise<RunningWorker> {
-    return awaitedFirst(ProcessWorker.#open(options), "ProcessWorker.open()");
+    return awaitedFirst(ProcessWorker.#open(options), "ProcessWorker.open()", RunningWorker.prototype);
   }
 
   static async #open(options: OpenWorkerOptions): Promise<RunningWorker> {
@@ -306,8 +316,9 @@ export class ProcessWorker implements Worker {
   }
 }
 
+/** Of the class that bears its name, if that is one of the language. */
 function rebuilt({ name, message, stack }: ErrorText): Error {
-  const error = new Error(message);
+  const error = new (CAUSE_CLASSES.find((known) => known.name === name) ?? Error)(message);
   for (const [key, value] of Object.entries({ name, stack })) {
     Object.defineProperty(error, key, { value, writable: true, configurable: true });
   }

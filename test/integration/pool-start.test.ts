@@ -98,6 +98,33 @@ describe("WorkerPool.open", () => {
     assert.match((error as AggregateError).errors[0].stderr, /the only time/);
   });
 
+  test("fails with the lines that wait for it, whichever way it was opened", async () => {
+    await using _ = leakCheck();
+    const options = {
+      size: 1,
+      worker: ProcessWorker.factory({ execArgv: preload("process.exit(21)") }),
+    };
+    async function openOfTheProgram(): Promise<WorkerPool> {
+      return await WorkerPool.open(options);
+    }
+    async function newOfTheProgram(): Promise<WorkerPool> {
+      return await new WorkerPool({ ...options, ambient: false }).open();
+    }
+
+    const stacks: (string | undefined)[] = [];
+    for (const open of [openOfTheProgram, newOfTheProgram]) {
+      // Not by a helper, for which the promise would have callbacks instead.
+      try {
+        await open();
+      } catch (error) {
+        stacks.push((error as Error).stack);
+      }
+    }
+
+    assert.match(stacks[0] ?? "", /at async openOfTheProgram .*pool-start\.test\.ts/);
+    assert.match(stacks[1] ?? "", /at async newOfTheProgram .*pool-start\.test\.ts/);
+  });
+
   test("fails with the error of a module that cannot be imported, with its place, as the cause", async () => {
     await using _ = leakCheck();
     using modules = temporaryPackage({
@@ -117,6 +144,7 @@ describe("WorkerPool.open", () => {
     );
     const [cause, place] = [thrown.cause as Error, syntax?.cause as Error];
     assert.deepEqual([cause.name, cause.message], ["RangeError", "no database"]);
+    assert.ok(cause instanceof RangeError && place instanceof SyntaxError);
     assert.match(cause.stack ?? "", /throws\.mjs:2:7/);
     assert.match(place.stack ?? "", /syntax\.mjs:2\nconst = 1;/);
   });

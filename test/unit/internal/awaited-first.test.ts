@@ -6,12 +6,17 @@ import { awaitedFirst } from "../../../src/internal/awaited-first.ts";
 
 class Opened implements AsyncDisposable {
   disposed = false;
+  get workers(): number {
+    return 1;
+  }
+  async close(): Promise<void> {}
   async [Symbol.asyncDispose](): Promise<void> {
     this.disposed = true;
   }
 }
 
-const open = (opened = new Opened()): Promise<Opened> => awaitedFirst(Promise.resolve(opened), "open()");
+const open = (opened = new Opened()): Promise<Opened> =>
+  awaitedFirst(Promise.resolve(opened), "open()", Opened.prototype);
 const ADVICE = {
   name: "TypeError",
   message: "open() gives a promise: write 'await using … = await open()', with both awaits",
@@ -44,4 +49,19 @@ test("a promise of awaitedFirst is an ordinary promise otherwise", async () => {
   assert.equal(promise.constructor, Promise);
   assert.deepEqual(Object.keys(promise), []);
   assert.match(inspect(promise), /^Promise \{/);
+});
+
+test("a promise of awaitedFirst says of each member of what it promises that it is to be awaited", async () => {
+  const promise = open() as Promise<Opened> & Opened;
+
+  for (const [name, use] of [
+    ["workers", () => promise.workers],
+    ["close", () => promise.close()],
+  ] as const) {
+    assert.throws(use, {
+      name: "TypeError",
+      message: `open() gives a promise, which has no '${name}': write 'await open()'`,
+    });
+  }
+  assert.equal((await promise).workers, 1);
 });

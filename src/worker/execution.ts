@@ -254,9 +254,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     try {
       parameters = this.#parameters();
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
-      if (receiver !== undefined || definition.owner !== undefined) {
-        receiver = receiverToRun(definition, receiver);
-      }
+      receiver = receiverToRun(definition, receiver);
     } catch (error) {
       this.refuse(
         NackCode.BAD_PAYLOAD,

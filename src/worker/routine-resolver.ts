@@ -1,6 +1,7 @@
 /** Interface for finding the routine that a task names, importing the routine's module where that is allowed. Types only. */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { Nack, RoutineOrigin } from "../wire/frames.ts";
+import type { Judgement } from "./access/judgement.ts";
 
 /** A routine asked for. */
 export interface RoutineRequest {
@@ -18,6 +19,8 @@ export interface RoutineRequest {
    * ones need not ask again.
    */
   definition?: RoutineDefinition | undefined;
+  /** Set by the rules for callers, for later tasks likewise. */
+  judgement?: Judgement | undefined;
 }
 
 /** Finds routines. */

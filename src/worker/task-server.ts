@@ -206,7 +206,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const definition = request.definition ?? this.#options.resolver.lookup(request);
     if (definition !== undefined && "code" in definition) return definition;
     if (definition !== undefined && !session.connection.carrier.local) {
-      const forbidden = this.#options.access.judge(definition, session.peer);
+      const forbidden = this.#options.access.judge(definition, session.peer, request);
       if (forbidden !== undefined) return forbidden;
     }
     const task = this.#arrived(session, frame);

@@ -13,6 +13,8 @@ export type AllowedPeers = readonly string[] | ((peer: Peer) => boolean);
 export interface Allowance {
   /** Whether a caller is allowed. Never throws. */
   permits(peer: Peer): boolean;
+  /** Whether it answers the same each time that it is asked of one caller: not if a function of the user decides. */
+  readonly constant: boolean;
 }
 
 const MAX_PATTERNS = 10_000;
@@ -26,6 +28,7 @@ const MAX_PATTERNS = 10_000;
 export function resolveAllowedPeers(option: string, value: AllowedPeers): Allowance {
   if (typeof value === "function") {
     return {
+      constant: false,
       permits: (peer) => {
         try {
           return value(peer) === true;
@@ -43,5 +46,5 @@ export function resolveAllowedPeers(option: string, value: AllowedPeers): Allowa
   }
   const matcher = identityMatcher(value, option);
   // Identities that nobody has verified are none.
-  return { permits: (peer) => peer.verified && matcher.matches(peer.identities) };
+  return { constant: true, permits: (peer) => peer.verified && matcher.matches(peer.identities) };
 }

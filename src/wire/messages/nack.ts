@@ -19,14 +19,21 @@ export function createNack(code: number, reason: string, retryAfterMs: number = 
   return { code, reason, retryAfterMs, version: "" };
 }
 
-/** The Nack encoded last: a worker that refuses many tasks says the same to all of them. */
-let recent: { readonly nack: Nack; readonly bytes: Uint8Array } | undefined;
+/** Nacks encoded before, by their reasons: a worker that refuses many tasks says the same few things to all of them. */
+const recent = new Map<string, { readonly nack: Nack; readonly bytes: Uint8Array }>();
+
+/** Reasons of which some say what a peer has sent: there may be as many as peers like. */
+const MAX_RECENT = 16;
 
 /** Encodes the message, without a frame around it. The bytes are not to be changed. */
 export function encodeNack(nack: Nack): Uint8Array {
-  if (recent !== undefined && isSame(recent.nack, nack)) return recent.bytes;
+  const known = recent.get(nack.reason);
+  if (known !== undefined && isSame(known.nack, nack)) return known.bytes;
   const bytes = encode(nack);
-  recent = nack.exception === undefined ? { nack, bytes } : undefined;
+  if (nack.exception === undefined) {
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(nack.reason, { nack, bytes });
+  }
   return bytes;
 }
 

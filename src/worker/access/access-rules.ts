@@ -1,7 +1,8 @@
 /**
  * Who may call which routine. Two things have to permit a call: the rules of the worker, if it has any, of which one has
  * to name the routine; and the routine's own `allow`. They are asked for callers of the network only: whoever is behind
- * the worker's socket is its own user. They see the routine and the caller, and never the arguments.
+ * the worker's socket is its own user. They see the routine and the caller, and never the arguments. What they decide by
+ * identities alone is decided once for each caller and routine; a function of the user is asked about every call.
  */
 import {
   type Allowance,
@@ -15,6 +16,7 @@ import type { Nack } from "../../wire/frames.ts";
 import { createNack } from "../../wire/messages/nack.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import { ForbiddenCalls } from "./forbidden-calls.ts";
+import type { JudgementKeeper } from "./judgement.ts";
 import { fitsRoutinePattern } from "./routine-pattern.ts";
 
 /** One rule of a worker. */
@@ -33,6 +35,11 @@ export interface AccessVerdict {
   readonly permitted: boolean;
   /** For people. */
   readonly rule: string;
+}
+
+/** A verdict, and whether the same caller and definition would get it again, however often. */
+interface LastingVerdict extends AccessVerdict {
+  readonly lasting: boolean;
 }
 
 interface ResolvedRule {
@@ -59,31 +66,48 @@ export class AccessRules {
   /**
    * Judges a call.
    *
-   * @returns The refusal, or `undefined` if the call is permitted.
+   * @param keeper What the next calls of this caller to this routine will come with.
+   * @returns The refusal, the same object for calls that are refused alike; `undefined` if the call is permitted.
    */
-  judge(definition: RoutineDefinition, peer: Peer): Nack | undefined {
-    const { permitted, rule } = this.explain(definition, peer);
-    if (permitted) return undefined;
-    this.#forbidden.report({ routine: definition.id, rule, peer });
-    return createNack(NackCode.FORBIDDEN, rule);
+  judge(definition: RoutineDefinition, peer: Peer, keeper: JudgementKeeper = {}): Nack | undefined {
+    let judgement = keeper.judgement;
+    if (judgement === undefined || judgement.definition !== definition || judgement.peer !== peer) {
+      const { permitted, rule, lasting } = this.#decide(definition, peer);
+      judgement = { definition, peer, refusal: permitted ? undefined : createNack(NackCode.FORBIDDEN, rule) };
+      keeper.judgement = lasting ? judgement : undefined;
+    }
+    const { refusal } = judgement;
+    if (refusal !== undefined) this.#forbidden.report({ routine: definition.id, rule: refusal.reason, peer });
+    return refusal;
   }
 
   /** As {@link judge}, with what decided. */
   explain(definition: RoutineDefinition, peer: Peer): AccessVerdict {
-    if (peer.local) return { permitted: true, rule: "callers of the worker's own user may call everything" };
+    const { permitted, rule } = this.#decide(definition, peer);
+    return { permitted, rule };
+  }
+
+  #decide(definition: RoutineDefinition, peer: Peer): LastingVerdict {
+    if (peer.local) return permit("callers of the worker's own user may call everything", true);
     const naming = this.#rulesFor(definition);
     let rule = "no rule speaks against it";
+    let lasting = true;
     if (naming !== undefined) {
-      if (naming.length === 0)
-        return { permitted: false, rule: "the worker has rules, and none of them names the routine" };
-      const permitting = naming.find(({ allowance }) => allowance.permits(peer));
+      if (naming.length === 0) return deny("the worker has rules, and none of them names the routine", true);
+      const permitting = naming.find(({ allowance }) => {
+        lasting &&= allowance.constant;
+        return allowance.permits(peer);
+      });
       const names = (permitting === undefined ? naming : [permitting]).map(({ routine }) => `'${routine}'`);
       rule = `the worker's rule for ${names.join(" and ")}`;
-      if (permitting === undefined) return { permitted: false, rule: `${rule} does not allow the caller` };
+      if (permitting === undefined) return deny(`${rule} does not allow the caller`, lasting);
     }
-    if (definition.allow?.permits(peer) === false)
-      return { permitted: false, rule: "the routine's own 'allow' does not allow the caller" };
-    return { permitted: true, rule: definition.allow === undefined ? rule : "the routine's own 'allow'" };
+    const own = definition.allow;
+    if (own === undefined) return permit(rule, lasting);
+    lasting &&= own.constant;
+    return own.permits(peer)
+      ? permit("the routine's own 'allow'", lasting)
+      : deny("the routine's own 'allow' does not allow the caller", lasting);
   }
 
   #rulesFor(definition: RoutineDefinition): readonly ResolvedRule[] | undefined {
@@ -95,6 +119,14 @@ export class AccessRules {
     }
     return naming;
   }
+}
+
+function permit(rule: string, lasting: boolean): LastingVerdict {
+  return { permitted: true, rule, lasting };
+}
+
+function deny(rule: string, lasting: boolean): LastingVerdict {
+  return { permitted: false, rule, lasting };
 }
 
 function resolveRules(rules: readonly AccessRule[]): readonly ResolvedRule[] {

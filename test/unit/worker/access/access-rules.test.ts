@@ -108,6 +108,87 @@ test("AccessRules says which rule decided", () => {
   assert.match(unnamed?.reason ?? "", /none of them names the routine/);
 });
 
+test("AccessRules decides once of a caller and a routine what identities alone decide", () => {
+  const rules = new AccessRules([{ routine: "jobs/*", allow: ["spiffe://farm/batch"] }]);
+  const resize = routineNamed("jobs/jobs.js#resize");
+  const forbidden = {};
+  const permitted = {};
+
+  const first = rules.judge(resize, API, forbidden);
+
+  assert.equal(first?.code, NackCode.FORBIDDEN);
+  assert.equal(rules.judge(resize, API, forbidden), first);
+  const batch = peerNamed("spiffe://farm/batch");
+  assert.equal(rules.judge(resize, batch, permitted), undefined);
+  assert.equal(rules.judge(resize, batch, permitted), undefined);
+});
+
+test("AccessRules judges anew a routine that is declared anew, and another caller", () => {
+  const rules = new AccessRules(undefined);
+  const before = routineNamed("jobs/jobs.js#resize", ["spiffe://farm/batch"]);
+  const after = routineNamed("jobs/jobs.js#resize", ["spiffe://farm/api"]);
+  const keeper = {};
+
+  const verdicts = [
+    rules.judge(before, API, keeper),
+    rules.judge(after, API, keeper),
+    rules.judge(after, peerNamed("spiffe://farm/batch"), keeper),
+    rules.judge(before, API, keeper),
+  ];
+
+  assert.deepEqual(
+    verdicts.map((nack) => nack === undefined),
+    [false, true, false, false],
+  );
+});
+
+/** Each decides of calls to `jobs/jobs.js#resize` by a function: of a rule, of one of several, of the routine. */
+const ASKING: Readonly<
+  Record<string, (allow: (peer: Peer) => boolean) => { rules?: AccessRule[]; allow?: AllowedPeers }>
+> = {
+  "of a rule": (allow) => ({ rules: [{ routine: "*", allow }] }),
+  "of a rule behind another": (allow) => ({
+    rules: [
+      { routine: "jobs/*", allow: ["spiffe://farm/batch"] },
+      { routine: "*", allow },
+    ],
+  }),
+  "of a rule before another": (allow) => ({
+    rules: [
+      { routine: "*", allow },
+      { routine: "jobs/*", allow: ["spiffe://farm/batch"] },
+    ],
+  }),
+  "of a rule before the routine's own names": (allow) => ({
+    rules: [{ routine: "*", allow }],
+    allow: ["spiffe://farm/api"],
+  }),
+  "of the routine": (allow) => ({ allow }),
+  "of the routine behind a rule": (allow) => ({ rules: [{ routine: "*", allow: ["*"] }], allow }),
+};
+
+for (const [whose, deciding] of Object.entries(ASKING)) {
+  test(`AccessRules asks the function ${whose} about every call`, () => {
+    let open = false;
+    let asked = 0;
+    const { rules, allow } = deciding(() => {
+      asked += 1;
+      return open;
+    });
+    const access = new AccessRules(rules);
+    const resize = routineNamed("jobs/jobs.js#resize", allow);
+    const keeper = {};
+
+    const verdicts = [false, true, false, false, true].map((state) => {
+      open = state;
+      return access.judge(resize, API, keeper) === undefined;
+    });
+
+    assert.deepEqual(verdicts, [false, true, false, false, true]);
+    assert.equal(asked, 5);
+  });
+}
+
 const BAD_RULES: readonly (readonly [string, unknown])[] = [
   ["rules", "jobs/*"],
   ["rules[0]", [null]],
@@ -141,7 +222,8 @@ test("A forbidden call is told of on its channel, once for many of one caller an
   const resize = routineNamed("jobs/jobs.js#resize");
   subscribe("merino:call:forbidden", onMessage);
   try {
-    for (let n = 0; n < 3; n++) rules.judge(resize, API);
+    const keeper = {};
+    for (let n = 0; n < 3; n++) rules.judge(resize, API, keeper);
     rules.judge(resize, peerNamed("spiffe://farm/batch"));
   } finally {
     unsubscribe("merino:call:forbidden", onMessage);
@@ -156,8 +238,35 @@ test("A forbidden call is told of on its channel, once for many of one caller an
 test("A forbidden call is refused before its arguments are decoded, and takes up nothing", async () => {
   await using pair = await connect({ add: (x: number, y: number) => x + y }, { rules: [], local: false });
 
-  const outcome = await pair.client.callWith("add", Buffer.from("no payload of ours")).outcome;
+  for (let n = 0; n < 3; n++) {
+    const outcome = await pair.client.callWith("add", Buffer.from("no payload of ours")).outcome;
+    assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.FORBIDDEN);
+  }
 
-  assert.equal(outcome.kind === "refused" && outcome.nack.code, NackCode.FORBIDDEN);
   assert.equal(pair.worker.starts, 0);
+});
+
+test("A worker judges the calls of a connection once, and each time when a function decides", async () => {
+  const asked: string[] = [];
+  const rules = [
+    { routine: "add", allow: ["spiffe://farm/api"] },
+    {
+      routine: "ask",
+      allow: () => {
+        asked.push("ask");
+        return asked.length % 2 === 0;
+      },
+    },
+  ];
+  const bodies = { add: () => 1, ask: () => 2 };
+  await using pair = await connect(bodies, { rules, local: false });
+  const kinds = async (id: string): Promise<string[]> => {
+    const outcomes = [];
+    for (let n = 0; n < 4; n++) outcomes.push((await pair.client.call(id).outcome).kind);
+    return outcomes;
+  };
+
+  assert.deepEqual(await kinds("add"), ["refused", "refused", "refused", "refused"]);
+  assert.deepEqual(await kinds("ask"), ["refused", "done", "refused", "done"]);
+  assert.equal(pair.worker.starts, 2);
 });

@@ -222,16 +222,19 @@ function fill(
   return { count: made.length, bytes: Buffer.concat(made) };
 }
 
+/** What has been found of the numbers that meet, by the places of the table, so that it is looked for only once. */
+const collisions = new Map<number, { readonly found: number[]; next: number }>();
+
 /** Whole numbers that meet in one place of a table of so many places. */
 function colliding(places: number): (index: number) => number {
-  const found: number[] = [];
-  let next = 0;
+  const search = collisions.get(places) ?? { found: [], next: 0 };
+  collisions.set(places, search);
   return (index) => {
-    while (found.length <= index && next < 2 ** 32) {
-      if ((hashInt32(next) & (places - 1)) === 0) found.push(next);
-      next++;
+    while (search.found.length <= index && search.next < 2 ** 32) {
+      if ((hashInt32(search.next) & (places - 1)) === 0) search.found.push(search.next);
+      search.next++;
     }
-    return found[index] ?? 0;
+    return search.found[index] ?? 0;
   };
 }
 
@@ -301,7 +304,13 @@ export function largePayload(random: Random): Buffer {
       const seed = random.below(2 ** 32);
       const different = random.pick([1, 1, 2, 5, 1_000_000]);
       const make = random.oneIn(3) ? oneOfExtension : anyValueWithin;
-      const { count, bytes } = fill(size, (index) => make(seed, index % different));
+      // Each is made once: they are the same for the same number.
+      const made: Buffer[] = [];
+      const { count, bytes } = fill(size, (index) => {
+        const number = index % different;
+        made[number] ??= make(seed, number);
+        return made[number];
+      });
       return Buffer.concat([header, arrayHead(count), bytes]);
     }
   }

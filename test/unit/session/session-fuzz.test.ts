@@ -18,6 +18,7 @@ import {
   TestClient,
   TestWorker,
 } from "../../support/protocol-peers.ts";
+import { withoutStacks } from "../../support/without-stacks.ts";
 
 const MUTATIONS = 40_000;
 const SEED = 20_261_122;
@@ -148,6 +149,7 @@ test("TaskServer survives clients that send tampered frames", async (context) =>
   const escaped = watchEscapes(context);
   const draw = createDraw(SEED);
   const recorded = await record();
+  using _stacks = withoutStacks();
   const [hello = new Uint8Array(0), ...batches] = recorded.client;
   const spoken = batches.map(splitFrames).filter((frames) => frames.length > 0);
   const all = spoken.flat().filter((frame) => frame.length < 2_000);
@@ -201,6 +203,7 @@ test("ClientSession settles every call on workers that send tampered frames", as
   const escaped = watchEscapes(context);
   const draw = createDraw(SEED + 1);
   const recorded = await record();
+  using _stacks = withoutStacks();
   const [hello = new Uint8Array(0), ...batches] = recorded.server;
   const spoken = batches.map(splitFrames).filter((frames) => frames.length > 0);
   const all = spoken.flat().filter((frame) => frame.length < 2_000);

@@ -15,6 +15,7 @@ import { processReferences } from "../../../../src/routine/process-references.ts
 import { ContextExchange } from "../../../../src/session/context/context-exchange.ts";
 import { decodeContextChanges } from "../../../../src/wire/messages/context-changes.ts";
 import { useWarnings } from "../../../support/use-warnings.ts";
+import { withoutStacks } from "../../../support/without-stacks.ts";
 
 const PROGRAMS = Number(process.env.MERINO_CONTEXT_PROGRAMS ?? 5_000);
 const NAMES = ["x", "y", "z"] as const;
@@ -302,6 +303,7 @@ function program(random: () => number, depth = 0): readonly Op[] {
 
 test(`context variables do what the reference does in ${PROGRAMS} random programs`, async (context) => {
   using _warnings = useWarnings();
+  using _stacks = withoutStacks();
   let read = 0;
   for (let seed = 1; seed <= PROGRAMS; seed++) {
     const ops = program(randomFrom(seed));

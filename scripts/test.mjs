@@ -1,12 +1,13 @@
 /**
- * Builds, then runs the test files in the order unit, contract, integration, and ends with the closing lines of
+ * Builds, then runs the test files, unit and contract tests first, and ends with the closing lines of
  * Node's test runner, after the slowest tests and those that failed. A run, or a file, in which not one test ran
  * has failed.
  *
  * Unit and contract tests share a few processes, one file after the other, since loading Node, the compiler and
  * the sources takes longer than most files do. A file that cannot share one says so in a line of its own:
  * `// own process: ‹why›`. Integration tests always have one each, and run what is built: even with `--no-build`,
- * it is built if it is older than the sources.
+ * it is built if it is older than the sources. One that takes long says so, by `// runs early: ‹why›`: it begins beside
+ * the unit tests, so that the run does not end with one file for which the machine has to wait.
  *
  * Usage: npm test -- [part of a path …] [--no-build] [--reporter=spec|tap] [--concurrency=n] [--timeout=ms]
  *   [--stall=ms] [--folder=test]
@@ -26,7 +27,10 @@ import { compileAll } from "./typescript/compile.mjs";
 
 const SHARING = ["unit", "contract"];
 const STAGES = [...SHARING, "integration"];
+/** Unit tests are busy all the time: more of their processes than processors only take longer each. */
+const SHARED_PROCESSES = 2;
 const OWN_PROCESS = /^\/\/ own process: \S/m;
+const RUNS_EARLY = /^\/\/ runs early: \S/m;
 
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,
@@ -34,8 +38,9 @@ const { values: options, positionals: filters } = parseArgs({
     "no-build": { type: "boolean", default: false },
     // Only TAP puts the closing lines last; the other lists failures after them.
     reporter: { type: "string", default: process.stdout.isTTY ? "spec" : "tap" },
-    // Files that start workers compete for the machine with the workers of their neighbours.
-    concurrency: { type: "string", default: "2" },
+    // For two processors: files that start workers wait for a third of their time, and compete for the machine with
+    // the workers of their neighbours for the rest.
+    concurrency: { type: "string", default: "3" },
     // Milliseconds for the tests of a file.
     timeout: { type: "string", default: "300000" },
     // Milliseconds in which nothing happens at all, until the run is given up.
@@ -136,16 +141,20 @@ function currentFile({ files, statusFile }) {
   return existsSync(statusFile) ? readFileSync(statusFile, "utf8") : files[0];
 }
 
-/** Which files run in one process, process by process. */
-function divide(files, processes) {
+/** Which files run in one process, process by process in the order in which they begin. */
+function divide(files, concurrency) {
+  const processes = Math.min(concurrency, SHARED_PROCESSES);
   const sharing = files.filter(sharesProcess);
   const batches = Array.from({ length: processes }, (_, index) => ({
     files: sharing.filter((_, position) => position % processes === index),
     shared: true,
   }));
-  const alone = files
-    .filter((file) => !sharing.includes(file))
-    .map((file) => ({ files: [file], shared: false }));
+  const others = files.filter((file) => !sharing.includes(file));
+  const early = others.filter((file) => RUNS_EARLY.test(contentOf(file)));
+  const alone = [...early, ...others.filter((file) => !early.includes(file))].map((file) => ({
+    files: [file],
+    shared: false,
+  }));
   return [...batches, ...alone].filter((batch) => batch.files.length > 0);
 }
 
@@ -153,7 +162,11 @@ function sharesProcess(file) {
   const isSharing = SHARING.some((stage) =>
     file.startsWith(path.relative(ROOT, path.join(TESTS, stage)) + path.sep),
   );
-  return isSharing && !OWN_PROCESS.test(readFileSync(path.join(ROOT, file), "utf8"));
+  return isSharing && !OWN_PROCESS.test(contentOf(file));
+}
+
+function contentOf(file) {
+  return readFileSync(path.join(ROOT, file), "utf8");
 }
 
 function listTypeScript(folder) {

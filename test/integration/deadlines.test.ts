@@ -1,4 +1,5 @@
 /** Budgets of calls on real pools: where they run out, how they shrink, and what they refuse. */
+// runs early: it waits for most of its time, for budgets that run out
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";

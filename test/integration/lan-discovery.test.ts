@@ -1,4 +1,5 @@
 /** LanDiscovery between hosts: network namespaces on one switch. */
+// runs early: it waits for most of its time, for links that are cut and for workers that are missed
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";

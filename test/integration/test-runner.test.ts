@@ -63,6 +63,23 @@ test("npm test runs the files whose path contains a part that is given, and none
   assert.match(none.stderr, /No test file has 'unit\/nothing' in its path/);
 });
 
+test("npm test begins with the integration tests that say they run early", async () => {
+  await using _leaks = leakCheck();
+
+  const { exitCode, stdout } = await runTests(
+    {
+      "integration/first.test.ts": PASSING,
+      "integration/late.test.ts": `// runs early: it waits\n${PASSING}`,
+      "unit/one.test.ts": PASSING,
+    },
+    "--concurrency=1",
+  );
+
+  const order = [...stdout.matchAll(/^ok \d+ - \S*?(\w+)\.test\.ts$/gm)].map(([, name]) => name);
+  assert.equal(exitCode, 0, stdout);
+  assert.deepEqual(order, ["one", "late", "first"]);
+});
+
 test("npm test names the file of every failure, and goes on with the others", async () => {
   await using _leaks = leakCheck();
 

@@ -1,4 +1,5 @@
 /** The short form of `npm run chaos`: half a minute with all that goes with it, and a fixed seed. */
+// runs early: its faults come by the clock, and in the end it waits until everybody is back
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { leakCheck } from "../../support/leak-check.ts";

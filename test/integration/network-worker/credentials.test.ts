@@ -116,11 +116,15 @@ test("a worker that cannot be verified says why, in the error of the call and in
   await using proxy = await WorkerProxy.open({
     workers: [worker.remote],
     credentials,
-    quorumTimeout: 1_000,
+    quorumTimeout: 500,
   });
+  const call = (): Promise<number> => add.with({ pool: proxy })(1, 2);
+  // It connects for the first call, which may have waited in vain before the handshake has failed.
+  await assert.rejects(call());
+  await eventually(() => proxy.explain().members[0]?.handshake !== undefined);
 
   await assert.rejects(
-    add.with({ pool: proxy })(1, 2),
+    call(),
     (error: { readonly reasons?: readonly { readonly reason: string; readonly handshake?: string }[] }) => {
       assert.deepEqual(
         error.reasons?.map(({ reason, handshake }) => [reason, handshake]),

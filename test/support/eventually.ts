@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 /** How long and how often to look. */
 export interface EventuallyOptions {
-  /** Milliseconds until it counts as failed, a guard against waiting for ever. Default 20 000. */
+  /** Milliseconds until it counts as failed, a guard against waiting for ever, on a busy machine too. Default 60 000. */
   readonly withinMs?: number;
   /** Milliseconds between two looks. Default 5. */
   readonly everyMs?: number;
@@ -20,7 +20,7 @@ export async function eventually<T>(
   condition: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<NonNullable<T>> {
-  const { withinMs = 20_000, everyMs = 5, what = condition.toString() } = options;
+  const { withinMs = 60_000, everyMs = 5, what = condition.toString() } = options;
   const untilMs = performance.now() + withinMs;
   let cause: unknown;
   for (;;) {

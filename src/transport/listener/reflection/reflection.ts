@@ -37,18 +37,36 @@ const IDLE: CallStatus = {
   details: `No request for ${IDLE_MS} ms`,
 };
 
+const UNREADABLE: CallStatus = {
+  code: GrpcStatus.INTERNAL,
+  details: "The worker cannot read its own schema",
+};
+
 const NOTHING: ServerCallEvents = { message() {}, drain() {}, halfClosed() {}, closed() {} };
 
 let schema: Promise<Schema> | undefined;
 
+/** What a call needs from its server. */
+interface Inside {
+  readonly queue: DeadlineQueue;
+  readonly load: () => Promise<Schema>;
+  readonly over: () => void;
+}
+
+function loadSchema(): Promise<Schema> {
+  schema ??= import("./schema.ts").then(({ readSchema }) => readSchema());
+  return schema;
+}
+
 /**
  * The methods of one server.
  *
- * @param queue Where time comes from; the shared one unless a test gives another.
+ * @param inside Where time comes from, and what reads the schema: the shared ones unless a test gives others.
  */
-export function reflectionMethods(
-  queue: DeadlineQueue = deadlines,
-): (readonly [path: string, method: ServerMethod])[] {
+export function reflectionMethods({
+  queue = deadlines,
+  load = loadSchema,
+}: Partial<Pick<Inside, "queue" | "load">> = {}): (readonly [path: string, method: ServerMethod])[] {
   let calls = 0;
   const method: ServerMethod = {
     maxMessageBytes: MAX_REQUEST_BYTES,
@@ -60,6 +78,7 @@ export function reflectionMethods(
       calls += 1;
       return new ReflectionCall(call, {
         queue,
+        load,
         over() {
           calls -= 1;
         },
@@ -81,16 +100,18 @@ class ReflectionCall implements ServerCallEvents {
   #halfClosed = false;
   #idle: DeadlineEntry;
 
-  constructor(call: ServerCall, inside: { readonly queue: DeadlineQueue; readonly over: () => void }) {
+  constructor(call: ServerCall, inside: Inside) {
     this.#call = call;
     this.#over = inside.over;
     this.#queue = inside.queue;
     this.#idle = this.#awaitRequest();
-    schema ??= import("./schema.ts").then(({ readSchema }) => readSchema());
-    void schema.then((loaded) => {
-      this.#schema = loaded;
-      this.#answer();
-    });
+    inside
+      .load()
+      .then((loaded) => {
+        this.#schema = loaded;
+        this.#answer();
+      })
+      .catch(() => this.#call.end(UNREADABLE));
   }
 
   message(bytes: Uint8Array, start: number, end: number): void {

@@ -35,7 +35,7 @@ function openCall(method: ServerMethod | undefined) {
 }
 
 function methodOf(queue?: DeadlineQueue): ServerMethod | undefined {
-  return new Map(reflectionMethods(queue)).get(METHOD);
+  return new Map(reflectionMethods(queue === undefined ? {} : { queue })).get(METHOD);
 }
 
 test("reflection answers each request in its order, and ends with its caller", async () => {
@@ -51,6 +51,16 @@ test("reflection answers each request in its order, and ends with its caller", a
   assert.deepEqual(call.sent[2], call.sent[0]);
   assert.ok((call.sent[1]?.length ?? 0) > 1_000);
   assert.deepEqual(call.ends, [undefined]);
+});
+
+test("reflection ends a call where the schema cannot be read", async () => {
+  const load = () => Promise.reject(new Error("torn"));
+  const call = openCall(new Map(reflectionMethods({ load })).get(METHOD));
+  call.ask(LIST);
+  await eventually(() => call.ends.length > 0);
+  call.events.closed();
+
+  assert.deepEqual([call.sent, call.ends.map((status) => status?.code)], [[], [13]]);
 });
 
 test("reflection answers no faster than its caller reads, and ends one that asks on and on", async () => {

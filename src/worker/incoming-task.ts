@@ -26,12 +26,8 @@ import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
+import { TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
-
-/** Signals that may be announced to one task; it can hardly have so many among its arguments. */
-const MAX_SIGNALS = 4096;
-/** About what one of them takes up beside its reason. */
-const SIGNAL_BYTES = 1024;
 
 /** About what a task and its execution take up beside the texts of its head. */
 const TASK_BYTES = 768;
@@ -101,10 +97,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Absent until somebody asks for its signal. */
   #drainController: AbortController | undefined;
   #children: Set<Abortable> | undefined;
-  /** Signals among the arguments, by index. */
-  #signals: Map<number, AbortController> | undefined;
-  /** What those count that were announced. */
-  #signalBytes = 0;
+  /** Those among the arguments; absent while there are none. */
+  #signals: TaskSignals | undefined;
   /** Absent until there are some, or somebody asks for them. */
   #variables: TaskVariables | undefined;
 
@@ -328,7 +322,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** The signal that stands at this index in the arguments. */
   get(index: number): AbortSignal {
-    return this.#signalController(index).signal;
+    return this.#argumentSignals.get(index);
   }
 
   /**
@@ -337,25 +331,14 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
    * @returns False for one more than a task may have.
    */
   signalFired(index: number, reason: ReceivedMessage): boolean {
-    if (this.#signals !== undefined && this.#signals.size >= MAX_SIGNALS && !this.#signals.has(index))
-      return false;
-    const controller = this.#signalController(index);
-    if (controller.signal.aborted) return true;
-    const { memory } = this.session.connection;
-    if (memory !== undefined) {
-      const bytes = memory.weigh(SIGNAL_BYTES + payloadSize(reason));
-      this.#signalBytes += bytes;
-      memory.add(bytes);
-    }
-    this.#abortInScope(controller, this.decodeReason(reason));
-    return true;
+    const controller = this.#argumentSignals.announced(index, payloadSize(reason));
+    if (controller?.signal.aborted === false) this.#abortInScope(controller, this.decodeReason(reason));
+    return controller !== undefined;
   }
 
   /** The task is over: nobody announces a signal of it any more. */
   over(): void {
-    if (this.#signals === undefined) return;
-    this.session.connection.memory?.drop(this.#signalBytes);
-    this.#signalBytes = 0;
+    this.#signals?.over();
     this.#signals = undefined;
   }
 
@@ -364,14 +347,9 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (!controller.signal.aborted) this.run(() => controller.abort(reason), undefined);
   }
 
-  #signalController(index: number): AbortController {
-    this.#signals ??= new Map();
-    let controller = this.#signals.get(index);
-    if (controller === undefined) {
-      controller = new AbortController();
-      this.#signals.set(index, controller);
-    }
-    return controller;
+  get #argumentSignals(): TaskSignals {
+    this.#signals ??= new TaskSignals(this.session.connection.memory);
+    return this.#signals;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Stand-ins for calls and members, with no more than the small classes of the client look at. */
 
-import type { Call, Offer } from "../../src/client/call/call.ts";
+import type { Call } from "../../src/client/call/call.ts";
+import type { Offer } from "../../src/client/call/offer.ts";
 import type { RefusalRecord } from "../../src/client/call/refusal-record.ts";
 import type { Member } from "../../src/client/members/member.ts";
 import { Occupancy } from "../../src/client/members/occupancy.ts";

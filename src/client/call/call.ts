@@ -31,21 +31,9 @@ import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
+import type { Offer } from "./offer.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
 import { RefusalRecord } from "./refusal-record.ts";
-
-/** A call that is offered to one worker after the other. It is told how each answers. */
-export interface Offer {
-  accepted(): void;
-  /**
-   * The worker has not taken the call, which has not started.
-   *
-   * @returns False if it was not offered there: nobody looks for the next worker.
-   */
-  refused(error: Error): boolean;
-  /** The call is over for its caller: it is not to be offered any more. */
-  settled(): void;
-}
 
 /** How the connection under a call has ended. */
 export interface CallLoss {

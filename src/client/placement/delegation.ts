@@ -8,7 +8,8 @@ import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { Call, Offer } from "../call/call.ts";
+import type { Call } from "../call/call.ts";
+import type { Offer } from "../call/offer.ts";
 import type { Member } from "../members/member.ts";
 
 /** Sends a call to a member. */

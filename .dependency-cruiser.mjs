@@ -14,6 +14,7 @@ export const LAYERS = [
   ["identity"],
   ["credentials"],
   ["errors"],
+  ["telemetry"],
   ["internal"],
 ];
 

@@ -3,6 +3,7 @@
  * them is `worker/incoming-task.ts`.
  */
 import type { Peer } from "../credentials/peers/peer.ts";
+import type { TraceContext, TraceIds } from "../telemetry/trace-context.ts";
 
 /** One link of the chain of tasks that led to a task. */
 export interface TaskCaller {
@@ -43,6 +44,11 @@ export interface Task {
   readonly draining: AbortSignal;
   /** When the call's budget ends, in milliseconds on the clock of `performance.now()` of this process; absent without one. */
   readonly deadline: number | undefined;
+  /**
+   * The ids of the trace that the task belongs to, for example to write them beside what it logs; undefined if no trace
+   * context has come with it, or one without a valid `traceparent`. See docs/telemetry.md.
+   */
+  readonly trace: TraceIds | undefined;
 }
 
 /** One task of a chain, as it travels with a nested call. */
@@ -61,6 +67,8 @@ export interface Abortable {
 export interface RunningTask extends Task {
   /** Whether its signal has fired. */
   readonly cancelled: boolean;
+  /** The trace context of calls made by this task. */
+  readonly traceContext: TraceContext | undefined;
   /** The chain for calls made by this task, nearest first, beginning with the task itself. */
   lineage(): readonly LineageEntry[];
   /** Ties a nested call to the task: it ends when the task is cancelled. */

@@ -20,6 +20,8 @@ import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
+import type { TraceContext, TraceIds } from "../telemetry/trace-context.ts";
+import { traceIds } from "../telemetry/traceparent.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
@@ -31,6 +33,8 @@ import { TaskVariables } from "./task-variables.ts";
 
 /** About what a task and its execution take up beside the texts of its head. */
 const TASK_BYTES = 768;
+/** About what a field of its trace context takes up beside its texts. */
+const TRACE_FIELD_BYTES = 96;
 
 /** The worker as a task sees it. */
 export interface TaskHost {
@@ -80,6 +84,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
   readonly memory: PeerMemory | undefined;
+  /** What has come with it, or what a subscriber of its execution has put in its place. */
+  traceContext: TraceContext | undefined;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -116,8 +122,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.credit = head.credit;
     this.tag = head.tag();
     this.memory = session.connection.memory?.peer;
+    this.traceContext = head.trace();
+    const traceBytes = (this.traceContext?.size ?? 0) * TRACE_FIELD_BYTES;
+    const variablesBytes = frame.variablesEnd - frame.variablesStart;
     this.heldBytes =
-      this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + frame.variablesEnd - frame.variablesStart;
+      this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + traceBytes + variablesBytes;
     this.#proxyRef = head.proxyRef;
     this.#callers = callersOf(head);
     this.origin = originOf(head, session.peer);
@@ -179,6 +188,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   get deadline(): number | undefined {
     return this.#budgetUs > 0 ? this.#arrivedMs + this.#budgetUs / 1000 : undefined;
+  }
+
+  get trace(): TraceIds | undefined {
+    return this.traceContext === undefined ? undefined : traceIds(this.traceContext);
   }
 
   get signal(): AbortSignal {

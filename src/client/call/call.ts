@@ -30,6 +30,7 @@ import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
+import type { CallRecord } from "./call-record.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import type { Offer } from "./offer.ts";
 import { encodeCall, TaskHead } from "./outgoing-task.ts";
@@ -47,11 +48,11 @@ export interface CallOwner {
   readonly references: References;
   readonly bodyTimes: BodyTimeEstimates;
   /** The call was cancelled before it was made. */
-  neverStarted(): void;
+  neverStarted(call: Call, reason: unknown): void;
   /** The call is settled for its caller by its own signal or clock; its worker may still be running it. */
-  cancelled(call: Call): void;
+  cancelled(call: Call, reason: unknown): void;
   /** The call is settled for its caller by an answer. */
-  answered(call: Call, outcome: "completed" | "failed"): void;
+  answered(call: Call, outcome: "completed" | "failed", error?: unknown): void;
   /** A worker has taken the call; `version` is that of its Ack, if there was one. */
   accepted(call: Call, version: string | undefined): void;
   /** Bodies of a routine are now known to suspend after a much shorter time than was expected. */
@@ -97,6 +98,9 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   offer: Offer | undefined;
   /** From its cancellation until it has ended on its worker: `CancellationProbe`. */
   probe: CancellationProbe | undefined;
+
+  /** What is told of it; absent unless somebody subscribes: `CallRecord`. */
+  record: CallRecord | undefined;
 
   protected readonly owner: Owner;
   #settled = false;
@@ -195,7 +199,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     if (this.#signal?.aborted === true) {
       this.#settled = true;
       this.reject(this.#signal.reason, false);
-      this.owner.neverStarted();
+      this.owner.neverStarted(this, this.#signal.reason);
       return false;
     }
     const timeoutMs = this.#timeoutMs;
@@ -249,7 +253,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
       const payload = encodeThrown(reason, { root: "reason", references: this.owner.references });
       member.session.cancel(stream, payload);
     }
-    this.owner.cancelled(this);
+    this.owner.cancelled(this, reason);
   }
 
   expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void {
@@ -262,7 +266,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.settle();
     this.reject(error, true);
     this.offer?.settled();
-    this.owner.answered(this, "failed");
+    this.owner.answered(this, "failed", error);
   }
 
   accepted(version: string): void {
@@ -327,6 +331,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   /** The value that has come, once what the body has changed of the variables has been taken over. */
   protected decode(message: ReceivedMessage): unknown {
+    this.record?.received(message);
     const { id: routine, module } = this.definition;
     const origin = { references: this.owner.references, source: message.source, module, routine };
     try {

@@ -169,6 +169,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.abort(error);
       return;
     }
+    this.record?.stepped();
+    if (this.settled) return; // by a subscriber
     const request = this.#requests.shift();
     if (this.#prefetched !== undefined) {
       const sizeBytes = payloadSize(message);
@@ -201,8 +203,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#complete({ value: this.decode(message) });
       this.owner.answered(this, "completed");
     } catch (error) {
-      this.#complete({ error, isOwn: true });
-      this.owner.answered(this, "failed");
+      this.#fail(error);
     }
   }
 
@@ -211,12 +212,13 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.#resume();
     this.over();
     if (this.settled || this.late()) return;
+    let error: unknown;
     try {
-      this.#complete({ error: this.decodeThrown(message), isOwn: true });
-    } catch (error) {
-      this.#complete({ error, isOwn: true });
+      error = this.decodeThrown(message);
+    } catch (malformed) {
+      error = malformed;
     }
-    this.owner.answered(this, "failed");
+    this.#fail(error);
   }
 
   protected reject(error: unknown, isOwn: boolean): void {
@@ -245,7 +247,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#requests.push(request);
       if (this.#state === "fresh") {
         this.#state = "open";
-        if (this.start()) this.owner.submit(this); // the Task implies its first step
+        if (this.record === undefined) this.#begin();
+        else this.record.begin(() => this.#begin());
         return;
       }
       this.#resume();
@@ -254,6 +257,11 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       if (early) this.#requests.postpone(request);
       else this.#sendNow(request);
     });
+  }
+
+  /** Sends the Task, which implies its first step. */
+  #begin(): void {
+    if (this.start()) this.owner.submit(this);
   }
 
   /** Sends a step just asked for. One that is larger than the worker accepts is not a step at all. */
@@ -333,6 +341,11 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.#endGrace();
     this.#end = end;
     for (const { ask, resolve, reject } of this.#requests.drain()) this.#finish(ask).then(resolve, reject);
+  }
+
+  #fail(error: unknown): void {
+    this.#complete({ error, isOwn: true });
+    this.owner.answered(this, "failed", error);
   }
 
   #endGrace(): void {

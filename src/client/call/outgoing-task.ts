@@ -14,6 +14,7 @@ import { copyOfModule } from "../../identity/copies.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/definitions.ts";
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
 import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
@@ -33,7 +34,8 @@ export class TaskHead implements TaskFields {
   readonly parts = 0;
   readonly tag: string | undefined;
   readonly callers: readonly LineageEntry[] | undefined;
-  readonly trace: undefined;
+  /** Written again by the record of the call, if a subscriber has put another one there. */
+  trace: TraceContext | undefined;
   readonly origin: readonly string[] | undefined;
   readonly runtimeContext: Uint8Array | undefined;
   /** Written by the call, for a worker that takes them. */
@@ -51,6 +53,7 @@ export class TaskHead implements TaskFields {
     this.credit = options?.prefetch ?? 0;
     this.tag = options?.tag;
     this.callers = parent?.lineage();
+    this.trace = parent?.traceContext;
     this.origin = parent?.origin;
     this.runtimeContext = request.block === undefined ? undefined : blockOf(request.block);
   }

@@ -8,8 +8,10 @@ import type { References } from "../../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
 import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/definitions.ts";
+import { callChannel, callStepChannel, refusedChannel } from "../../telemetry/channels.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
+import { type CallRecord, recordCall, recordStream } from "../call/call-record.ts";
 import { CancelledCalls } from "../call/cancelled-calls.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
@@ -100,15 +102,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   call(request: CallRequest): Promise<unknown> {
-    if (this.#refuseWith !== undefined) return Promise.reject(this.#refuseWith());
-    const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
-    if (call.start()) this.submit(call);
-    return call.promise;
+    const isRecorded = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
+    return isRecorded ? recordCall(request, (record) => this.#call(request, record)) : this.#call(request);
   }
 
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown> {
-    if (this.#refuseWith !== undefined) throw this.#refuseWith();
-    return new RemoteGenerator(new GeneratorCall(this, request));
+    const isRecorded =
+      callChannel.hasSubscribers || callStepChannel.hasSubscribers || refusedChannel.hasSubscribers;
+    const call = isRecorded ? recordStream(request, () => this.#stream(request)) : this.#stream(request);
+    return new RemoteGenerator(call);
   }
 
   /** Refuses new calls from now on, with the error given. */
@@ -124,6 +126,23 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   /** Ends every call under way. */
   abortAll(makeReason: () => unknown): void {
     this.#active.abortAll(makeReason);
+  }
+
+  #call(request: CallRequest, record?: CallRecord): Promise<unknown> {
+    if (this.#refuseWith !== undefined) {
+      const error = this.#refuseWith();
+      record?.over("failed", error);
+      return Promise.reject(error);
+    }
+    const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
+    record?.follow(call);
+    if (call.start()) this.submit(call);
+    return call.promise;
+  }
+
+  #stream(request: CallRequest): GeneratorCall {
+    if (this.#refuseWith !== undefined) throw this.#refuseWith();
+    return new GeneratorCall(this, request);
   }
 
   submit(call: Call): void {
@@ -142,32 +161,37 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     if (verdict !== "sent") this.#waiting.keep(call, verdict);
   }
 
-  neverStarted(): void {
+  neverStarted(call: Call, reason: unknown): void {
     this.counts.calls += 1;
     this.counts.cancelled += 1;
+    call.record?.over("cancelled", reason);
   }
 
-  cancelled(call: Call): void {
+  cancelled(call: Call, reason: unknown): void {
     this.counts.cancelled += 1;
     this.#active.delete(call);
     this.#listening?.settled(call, "cancelled");
     if (call.phase === "queued") this.#waiting.withdraw(call);
     else if (call.member !== undefined) this.#cancelled.add(call, call.member);
+    call.record?.over("cancelled", reason);
   }
 
-  answered(call: Call, outcome: "completed" | "failed"): void {
+  answered(call: Call, outcome: "completed" | "failed", error?: unknown): void {
     this.counts[outcome] += 1;
     if (this.#spoiled.any && outcome === "completed") this.#spoiled.clear(call.lastUid);
     this.#active.delete(call);
     this.#listening?.settled(call, outcome);
+    call.record?.over(outcome, error);
   }
 
   sent(call: Call, member: Member): void {
     this.#listening?.sent(call, member);
+    call.record?.sent(member, call.stream);
   }
 
   accepted(call: Call, version: string | undefined): void {
     this.#listening?.accepted(call, version);
+    call.record?.accepted(version);
   }
 
   waits(estimate: BodyTimeEstimate): void {
@@ -183,6 +207,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   refused(call: Call, nack: Nack): void {
+    call.record?.refused(call.lastUid, nack);
+    if (call.settled) return; // by a subscriber
     this.#refused.refused(call, nack);
   }
 

@@ -3,6 +3,12 @@
  * checked and skipped; they are decoded when somebody asks, from the range of the Task.
  */
 
+import {
+  isTraceField,
+  MAX_TRACE_BYTES,
+  MAX_TRACE_FIELDS,
+  traceFieldBytes,
+} from "../../telemetry/trace-bounds.ts";
 import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
 import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
@@ -34,16 +40,32 @@ export function readCallers(bytes: Uint8Array, start: number, end: number): read
   return callers;
 }
 
-/** Decodes the trace context of a Task that has been checked. Of two entries of one name the last counts. */
-export function readTrace(bytes: Uint8Array, start: number, end: number): ReadonlyMap<string, string> {
+/**
+ * Decodes the trace context of a Task that has been checked, up to its bounds and without what are no fields of a header.
+ * Of two entries of one name the last counts.
+ */
+export function readTrace(
+  source: Uint8Array,
+  start: number,
+  end: number,
+): ReadonlyMap<string, string> | undefined {
+  let fields = 0;
+  let bytes = 0;
   const trace = new Map<string, string>();
   const scanner = new FieldScanner();
-  scanner.reset(bytes, start, end);
+  scanner.reset(source, start, end);
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag === TaskTag.Trace) trace.set(...scanner.entry());
-    else scanner.skip(tag);
+    if (tag !== TaskTag.Trace) {
+      scanner.skip(tag);
+      continue;
+    }
+    const [name, value] = scanner.entry();
+    fields += 1;
+    bytes += traceFieldBytes(name, value);
+    if (fields > MAX_TRACE_FIELDS || bytes > MAX_TRACE_BYTES) break;
+    if (isTraceField(name, value)) trace.set(name, value);
   }
-  return trace;
+  return trace.size === 0 ? undefined : trace;
 }
 
 /** Decodes the first {@link MAX_ORIGIN_IDENTITIES} identities of the first caller of a Task that has been checked. */

@@ -97,6 +97,12 @@ export { StickyBalancer } from "./balancer/sticky-balancer.ts";
 
 export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
 
+// What the library tells of itself: docs/telemetry.md
+
+export type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "./telemetry/call-message.ts";
+export type { ExecutionMessage, ExecutionOutcome } from "./telemetry/execution-message.ts";
+export type { TraceContext, TraceIds } from "./telemetry/trace-context.ts";
+
 // Errors: docs/errors.md
 
 export { ContextError } from "./errors/context-error.ts";

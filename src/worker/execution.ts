@@ -3,7 +3,6 @@
  * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
  * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
-import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
@@ -14,17 +13,17 @@ import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { ServerStream } from "../session/server-stream.ts";
-import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
 import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import { ExecutionRecord } from "./execution-record.ts";
 import { type Answer, abortReason, type IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
-import { encodeFailure, encodeRefusal, explainUnresolved } from "./task-failures.ts";
+import { answerFailure, answerRefusal, explainUnresolved, whyUnreadable } from "./task-failures.ts";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -108,8 +107,10 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     if (running) this.host.active.orphaned(this);
     else this.host.active.ended(this);
     if (!running) return; // nobody has its signal
-    this.task.fire(abortReason(`The caller is gone: ${why}`));
+    const reason = abortReason(`The caller is gone: ${why}`);
+    this.task.fire(reason);
     this.abandoned();
+    this.task.record?.over("cancelled", reason);
   }
 
   // Decisions of the worker.
@@ -139,12 +140,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   refuse(code: number, reason: string, exception?: Uint8Array): void {
     if (this.#phase === "over") return;
     this.#settle();
-    if (this.#acked && !this.session.knowsGrammar) {
-      this.session.exception(this.stream, encodeRefusal(this.task, code, reason), 0);
-    } else {
-      const nack = createNack(code, reason);
-      this.session.nack(this.stream, exception === undefined ? nack : { ...nack, exception });
-    }
+    answerRefusal(this.task, { code, reason, exception }, { isAcked: this.#acked });
   }
 
   decline(code: number, reason: string): void {
@@ -252,22 +248,34 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     let receiver: unknown;
     let parameters: unknown[];
     try {
-      parameters = this.#parameters();
+      const value = this.task.decode(this.#payload);
+      if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
+      parameters = value;
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
       receiver = receiverToRun(definition, receiver);
     } catch (error) {
-      this.refuse(
-        NackCode.BAD_PAYLOAD,
-        isMerinoError(error) ? error.message : "the arguments could not be decoded",
-      );
+      this.refuse(NackCode.BAD_PAYLOAD, whyUnreadable(error));
       return;
     }
     this.#phase = "running";
+    const { task } = this;
+    const record = task.isRecorded
+      ? new ExecutionRecord(task, { definition, payload: this.#payload })
+      : undefined;
     this.#releasePayload();
-    if (deadline !== undefined) this.#arm(deadline);
+    if (deadline !== undefined) {
+      // The caller's Cancel comes at the same moment; this one is for a caller that is busy or gone.
+      const expire = (): void => this.abort(abortReason("The call's budget ran out", "TimeoutError"));
+      this.#deadlineEntry = deadlines.add(deadline, expire);
+    }
+    if (record === undefined) this.#callBody(definition, receiver, parameters);
+    else record.begin(() => this.#callBody(definition, receiver, parameters));
+  }
+
+  #callBody({ body }: RoutineDefinition, receiver: unknown, parameters: readonly unknown[]): void {
     let outcome: unknown;
     try {
-      outcome = startBody(definition.body, receiver, parameters);
+      outcome = startBody(body, receiver, parameters);
     } catch (error) {
       this.noteBodyTime();
       this.fail(error);
@@ -301,34 +309,39 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       this.fail(error);
       return;
     }
-    const bodyUs = this.takeBodyUs();
-    this.#settle();
-    this.session.done(this.stream, answer.payload, bodyUs, answer.variables);
+    this.#done(answer);
   }
 
   /** Ends the stream, and says nothing else. */
   protected finishWithoutValue(): void {
-    if (this.#phase === "over") return this.host.active.bodyEnded(this);
+    if (this.#phase === "over") this.host.active.bodyEnded(this);
+    else this.#done({ payload: NO_PAYLOAD, variables: undefined });
+  }
+
+  #done({ payload, variables }: Answer): void {
+    const { record } = this.task;
+    record?.responded(payload);
     const bodyUs = this.takeBodyUs();
     this.#settle();
-    this.session.done(this.stream, NO_PAYLOAD, bodyUs);
+    this.session.done(this.stream, payload, bodyUs, variables);
+    record?.over("completed");
   }
 
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
+    const { task, host } = this;
     const definition = this.#definition as RoutineDefinition; // the task has run
-    const payload = encodeFailure(this.task, error, (thrown) =>
-      this.#stopped ? this.#stoppedBy(thrown) : this.host.explainError(definition, thrown),
+    const { payload, variables } = answerFailure(task, error, (thrown) =>
+      this.#stopped
+        ? host.stoppedError(task.routine, task.isAbort(thrown) ? undefined : thrown)
+        : host.explainError(definition, thrown),
     );
-    const { bytes, start, end, parts } = payload; // the object is the encoder's, for its next use
-    const variables = this.task.changedVariables();
+    const { record, cancelled } = task;
+    record?.responded(payload);
     const bodyUs = this.takeBodyUs();
     this.#settle();
-    this.session.exception(this.stream, { bytes, start, end, parts }, bodyUs, variables);
-  }
-
-  #stoppedBy(thrown: unknown): Error {
-    return this.host.stoppedError(this.task.routine, this.task.isAbort(thrown) ? undefined : thrown);
+    this.session.exception(this.stream, payload, bodyUs, variables);
+    record?.over(cancelled ? "cancelled" : "failed", error);
   }
 
   #receive(payload: Payload): void {
@@ -377,19 +390,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   #acknowledge(): void {
     this.#acked = true;
     this.session.ack(this.stream);
-  }
-
-  #arm(deadlineMs: number): void {
-    // The caller's Cancel comes at the same moment; this one is for a caller that is busy or gone.
-    this.#deadlineEntry = deadlines.add(deadlineMs, () =>
-      this.abort(abortReason("The call's budget ran out", "TimeoutError")),
-    );
-  }
-
-  #parameters(): unknown[] {
-    const value = this.task.decode(this.#payload);
-    if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
-    return value;
   }
 }
 

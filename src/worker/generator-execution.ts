@@ -199,6 +199,7 @@ export class GeneratorExecution extends Execution {
     const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs(), variables);
     this.#window?.sent(sizeBytes);
+    this.task.record?.stepped(sizeBytes);
   }
 
   /** Goes on with what the caller has changed of the variables. @returns Whether it could be read. */

@@ -20,6 +20,7 @@ import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
+import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
 import type { TraceContext, TraceIds } from "../telemetry/trace-context.ts";
 import { traceIds } from "../telemetry/traceparent.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -28,6 +29,7 @@ import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { TaskReader } from "../wire/task/reader.ts";
+import type { ExecutionRecord } from "./execution-record.ts";
 import { TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
 
@@ -86,6 +88,12 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly memory: PeerMemory | undefined;
   /** What has come with it, or what a subscriber of its execution has put in its place. */
   traceContext: TraceContext | undefined;
+  /** Whether somebody subscribes to executions. */
+  readonly isRecorded: boolean = executionChannel.hasSubscribers || executionStepChannel.hasSubscribers;
+  /** What is told of its execution; absent before that begins, and unless somebody subscribes: `ExecutionRecord`. */
+  record: ExecutionRecord | undefined;
+  /** When it has arrived, on the clock of `performance.now()`; 0 if nobody needs to know. */
+  readonly arrivedMs: number;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -94,7 +102,6 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly #proxyRef: number;
   readonly #callers: readonly LineageEntry[] | undefined;
   readonly #budgetUs: number;
-  readonly #arrivedMs: number;
   #id: string | undefined;
   #controller: AbortController | undefined;
   #cancellation: Cancellation | undefined;
@@ -133,7 +140,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.callOptions = head.runtimeContext();
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
-    this.#arrivedMs = head.budgetUs > 0 ? performance.now() : 0;
+    this.arrivedMs = head.budgetUs > 0 || this.isRecorded ? performance.now() : 0;
     if (variables !== undefined) this.#variables = new TaskVariables(this, variables);
   }
 
@@ -187,7 +194,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   }
 
   get deadline(): number | undefined {
-    return this.#budgetUs > 0 ? this.#arrivedMs + this.#budgetUs / 1000 : undefined;
+    return this.#budgetUs > 0 ? this.arrivedMs + this.#budgetUs / 1000 : undefined;
   }
 
   get trace(): TraceIds | undefined {
@@ -242,6 +249,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** Runs a function of its body in its scope. */
   run<A, R>(fn: (argument: A) => R, argument: A): R {
+    if (this.record !== undefined) return this.record.run(() => this.#runInStores(fn, argument));
+    return this.#runInStores(fn, argument);
+  }
+
+  #runInStores<A, R>(fn: (argument: A) => R, argument: A): R {
     if (this.#variables?.hasStores !== true) return scopeStorage.run(this, fn, argument);
     return this.#variables.runInStores(() => scopeStorage.run(this, fn, argument));
   }

@@ -7,15 +7,16 @@ import { auditPayload } from "../codec/budget/payload-audit.ts";
 import { encodeThrown } from "../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../codec/encode/encoding.ts";
 import type { Encoded } from "../codec/encoded.ts";
+import { isMerinoError } from "../errors/merino-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
 import type { Nack } from "../wire/frames.ts";
-import { MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
+import { createNack, MAX_EXCEPTION_BYTES } from "../wire/messages/nack.ts";
 import { NackCode, refusalName } from "../wire/messages/nack-code.ts";
 import { bodyStack } from "./body-stack.ts";
 import { ImportFailedError } from "./import-failed-error.ts";
-import type { IncomingTask } from "./incoming-task.ts";
+import type { Answer, IncomingTask } from "./incoming-task.ts";
 
 /**
  * Encodes a value that its body has thrown. Never throws: parts that cannot travel are replaced by a text
@@ -60,6 +61,41 @@ export function encodeFailure(
   return encodeThrown(refused, options);
 }
 
+/** A refusal; `exception` is the error behind it, encoded. */
+type Why = Pick<Nack, "code" | "reason"> & { readonly exception: Nack["exception"] | undefined };
+
+/**
+ * Refuses a task whose body has not started.
+ *
+ * @param isAcked Whether its caller has been told that it was accepted: one that does not know Nacks after that learns of
+ *   it as of a failure.
+ */
+export function answerRefusal(
+  task: IncomingTask,
+  { code, reason, exception }: Why,
+  { isAcked }: { readonly isAcked: boolean },
+): void {
+  const { session, stream } = task;
+  const nack = createNack(code, reason);
+  if (isAcked && !session.knowsGrammar) session.exception(stream, encodeRefusal(task, code, reason), 0);
+  else session.nack(stream, exception === undefined ? nack : { ...nack, exception });
+}
+
+/** Why the arguments of a task could not be read, as its refusal says it. */
+export function whyUnreadable(error: unknown): string {
+  return isMerinoError(error) ? error.message : "the arguments could not be decoded";
+}
+
+/** As {@link encodeFailure}, with what the body has changed of the variables. */
+export function answerFailure(
+  task: IncomingTask,
+  error: unknown,
+  explain: (error: unknown) => unknown,
+): Answer {
+  const { bytes, start, end, parts } = encodeFailure(task, error, explain); // the object is the encoder's
+  return { payload: { bytes, start, end, parts }, variables: task.changedVariables() };
+}
+
 /** Explains why the routine of a task could not be found: with which code, and by which error if an import has failed. */
 export function explainUnresolved(
   task: IncomingTask,
@@ -86,7 +122,7 @@ function encodeCause(task: IncomingTask, error: unknown): Uint8Array {
 }
 
 /** Encodes a refusal as an error, for callers to whom a Nack means that no Ack has come. */
-export function encodeRefusal(task: IncomingTask, code: number, reason: string): Encoded {
+function encodeRefusal(task: IncomingTask, code: number, reason: string): Encoded {
   const why = `Cannot run '${task.routine}': ${reason}`;
   const error =
     code === NackCode.BAD_PAYLOAD ? new PayloadError(why) : new TaskRefusedError(refusalName(code), why);

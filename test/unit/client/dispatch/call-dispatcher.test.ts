@@ -181,6 +181,8 @@ function stubParent(): RunningTask {
     signal: new AbortController().signal,
     draining: new AbortController().signal,
     deadline: undefined,
+    trace: undefined,
+    traceContext: undefined,
     cancelled: false,
     lineage: () => [],
     attach() {},

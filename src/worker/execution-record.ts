@@ -1,0 +1,121 @@
+/**
+ * What the channels of `merino:execution` tell of one execution, and how its code is run in the stores and the function
+ * that their subscribers have given. It exists only if somebody subscribes when the task arrives; it decides nothing.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
+import type { ExecutionMessage, ExecutionOutcome } from "../telemetry/execution-message.ts";
+import { OperationMessages } from "../telemetry/operation-messages.ts";
+import { runThrough } from "../telemetry/run-through.ts";
+import { traceToSend } from "../telemetry/trace-bounds.ts";
+import type { TraceContext } from "../telemetry/trace-context.ts";
+import { type Payload, payloadSize } from "../wire/payload.ts";
+
+/** A task, as the record of its execution sees it. */
+export interface RecordedTask {
+  readonly id: string;
+  readonly caller: { readonly id: string } | undefined;
+  readonly tag: string | undefined;
+  /** When it has arrived, in milliseconds on the clock of `performance.now()`. */
+  readonly arrivedMs: number;
+  traceContext: TraceContext | undefined;
+  record: ExecutionRecord | undefined;
+}
+
+/** What the task does not know. */
+export interface Executed {
+  readonly definition: RoutineDefinition;
+  /** The arguments, encoded. */
+  readonly payload: Payload;
+}
+
+/** The record of one execution. */
+export class ExecutionRecord {
+  readonly #message: Message;
+  readonly #messages: OperationMessages;
+  /** Enters the stores as they are at the body's beginning. */
+  #enter: (<R>(fn: () => R) => R) | undefined;
+
+  constructor(task: RecordedTask, executed: Executed) {
+    this.#message = new Message(task, executed);
+    this.#messages = new OperationMessages(executionChannel, this.#message);
+    task.record = this;
+  }
+
+  /** @param body Calls the body. It throws nothing. */
+  begin(body: () => void): void {
+    this.#messages.begin(() => {
+      this.#enter = AsyncLocalStorage.snapshot();
+      runThrough(this.#message.run, body);
+    });
+  }
+
+  /** Runs more code of the task. */
+  run<R>(fn: () => R): R {
+    const throughRun = (): R => runThrough(this.#message.run, fn);
+    return this.#enter === undefined ? throughRun() : this.#enter(throughRun);
+  }
+
+  /** Its answer is about to be sent. */
+  responded(payload: Payload): void {
+    this.#message.responseBytes += payloadSize(payload);
+  }
+
+  /** A value of a generator has been sent. */
+  stepped(sizeBytes: number): void {
+    this.#message.responseBytes += sizeBytes;
+    this.#message.steps += 1;
+    executionStepChannel.publish(this.#message);
+  }
+
+  over(outcome: ExecutionOutcome, error?: unknown): void {
+    if (this.#messages.isOver) return;
+    this.#message.outcome = outcome;
+    this.#message.error = error;
+    this.#messages.over(outcome !== "completed");
+  }
+}
+
+class Message implements ExecutionMessage {
+  readonly routine: string;
+  readonly functionName: string;
+  readonly module: string;
+  readonly tag: string | undefined;
+  readonly streaming: boolean;
+  readonly queuedMs: number;
+  readonly requestBytes: number;
+  responseBytes = 0;
+  steps = 0;
+  outcome: ExecutionOutcome | undefined;
+  error: unknown;
+  run: ExecutionMessage["run"];
+  readonly #task: RecordedTask;
+
+  constructor(task: RecordedTask, { definition, payload }: Executed) {
+    this.routine = definition.id;
+    this.functionName = definition.name;
+    this.module = definition.module ?? "";
+    this.tag = task.tag;
+    this.streaming = definition.kind === "generator";
+    this.queuedMs = performance.now() - task.arrivedMs;
+    this.requestBytes = payloadSize(payload);
+    this.#task = task;
+  }
+
+  get id(): string {
+    return this.#task.id;
+  }
+
+  get caller(): string | undefined {
+    return this.#task.caller?.id;
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.#task.traceContext;
+  }
+
+  set trace(trace: TraceContext | undefined) {
+    this.#task.traceContext = traceToSend(trace);
+  }
+}

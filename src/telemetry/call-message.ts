@@ -6,6 +6,7 @@ export type CallOutcome = "completed" | "failed" | "cancelled";
 
 /** A worker that a call was sent to. */
 export interface CallWorker {
+  /** Its uid, as its record says. */
   readonly uid: string;
   /** Where it was reached: `host:port`, or the path of a Unix socket. */
   readonly address: string;
@@ -15,9 +16,11 @@ export interface CallWorker {
 
 /** A refusal by a worker, as `merino:call:refused` tells of it. */
 export interface CallRefusal {
+  /** Uid of the worker. */
   readonly worker: string;
   /** Name of the refusal code, for example "OVERLOADED". */
   readonly code: string;
+  /** What the worker says about it, in a form that can be printed. */
   readonly reason: string;
 }
 
@@ -28,9 +31,11 @@ export interface CallRefusal {
 export interface CallMessage {
   /** Identity of the routine. */
   readonly routine: string;
-  /** Name of the body, and URL of the module that declares it; "" where this process does not know it. */
+  /** Name of the body; "" where this process does not know it. */
   readonly functionName: string;
+  /** URL of the module that declares it; "" where this process does not know it. */
   readonly module: string;
+  /** The `tag` given with the call. */
   readonly tag: string | undefined;
   /** Whether it was made inside a task. */
   readonly nested: boolean;

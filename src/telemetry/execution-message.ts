@@ -8,9 +8,13 @@ export type ExecutionOutcome = "completed" | "failed" | "cancelled";
 export interface ExecutionMessage {
   /** Identity of the routine. */
   readonly routine: string;
+  /** Name of the body. */
   readonly functionName: string;
+  /** URL of the module that declares it; "" if it has none. */
   readonly module: string;
+  /** The `tag` given with the call. */
   readonly tag: string | undefined;
+  /** Whether the routine is a generator. */
   readonly streaming: boolean;
   /** The task's id. */
   readonly id: string;
@@ -18,9 +22,13 @@ export interface ExecutionMessage {
   readonly caller: string | undefined;
   /** From the arrival of the task until its body was called, in milliseconds. */
   readonly queuedMs: number;
+  /** Bytes of the encoded arguments. */
   readonly requestBytes: number;
+  /** Bytes of the encoded results that have been sent. */
   readonly responseBytes: number;
+  /** Values that a generator has yielded so far; 0 for a function. */
   readonly steps: number;
+  /** Undefined until it is over. */
   readonly outcome: ExecutionOutcome | undefined;
   /** What the body has thrown, if it has. */
   readonly error: unknown;

@@ -24,11 +24,7 @@ import type { Answer, IncomingTask } from "./incoming-task.ts";
  *
  * @param explain Adds the worker's explanation to the error, if the routine's module is why it failed.
  */
-export function encodeFailure(
-  task: IncomingTask,
-  error: unknown,
-  explain: (error: unknown) => unknown,
-): Encoded {
+function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unknown) => unknown): Encoded {
   const { session, references } = task;
   const options = {
     root: "error",

@@ -99,9 +99,12 @@ export { decode, encode, type PortableOptions, portable } from "./codec/portable
 
 // What the library tells of itself: docs/telemetry.md
 
+export type { PoolMessage } from "./pool/pool-message.ts";
 export type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "./telemetry/call-message.ts";
+export type { ConnectingMessage, DiscoveryEventMessage } from "./telemetry/discovery-message.ts";
 export type { ExecutionMessage, ExecutionOutcome } from "./telemetry/execution-message.ts";
 export type { TraceContext, TraceIds } from "./telemetry/trace-context.ts";
+export type { WorkerExitMessage, WorkerMessage } from "./telemetry/worker-message.ts";
 
 // Errors: docs/errors.md
 

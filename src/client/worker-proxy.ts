@@ -14,6 +14,7 @@ import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/definitions.ts";
+import { startDebugLog } from "../telemetry/debug.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -76,6 +77,7 @@ export class WorkerProxy implements CallTarget {
    * await add.with({ pool: proxy })(1, 2);
    */
   constructor(options: WorkerProxyOptions, surroundings?: ProxySurroundings) {
+    startDebugLog();
     this.#options = resolveWorkerProxyOptions(options, { sourceRequired: surroundings === undefined });
     this.id = surroundings?.id ?? randomUUID();
     this.#surroundings = surroundings;

@@ -5,12 +5,15 @@
 
 import type { Trust } from "../credentials/trust.ts";
 import { checkedEvents } from "../discovery/checked-events.ts";
-import type { Discovery } from "../discovery/discovery.ts";
+import type { Discovery, DiscoveryEvent } from "../discovery/discovery.ts";
 import { isFixedList } from "../discovery/fixed-list.ts";
+import { describeSource } from "../discovery/source-name.ts";
 import type { LostWorker } from "../errors/worker-lost-error.ts";
 import { asError, errorText } from "../internal/error-text.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
+import { discoveryEventChannel } from "../telemetry/channels.ts";
+import type { DiscoveryEventMessage } from "../telemetry/discovery-message.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { Member } from "./members/member.ts";
 import type { MemberSupply, Suspicion } from "./membership/member-supply.ts";
@@ -158,7 +161,10 @@ export class WorkerSupply implements MemberSupply {
         trust: this.#surroundings.trust,
         unix: true,
       });
-      for await (const event of events) this.#membership.observe(event);
+      for await (const event of events) {
+        if (discoveryEventChannel.hasSubscribers) tellOfEvent(event, discovery);
+        this.#membership.observe(event);
+      }
     } catch (error) {
       // The present members go on serving; the failure is reported when a call finds none.
       this.#discoveryError = asError(error);
@@ -169,4 +175,17 @@ export class WorkerSupply implements MemberSupply {
       this.#membership.ready.waiter?.drain(); // calls that wait for a member to be found have to fail
     }
   }
+}
+
+const EVENTS = { "worker-added": "found", "worker-updated": "changed", "worker-dropped": "gone" } as const;
+
+function tellOfEvent({ type, worker }: DiscoveryEvent, { descriptor }: Discovery): void {
+  const { uid, address } = worker;
+  const message: DiscoveryEventMessage = {
+    type: EVENTS[type],
+    source: describeSource(descriptor),
+    uid,
+    address,
+  };
+  discoveryEventChannel.publish(message);
 }

@@ -3,6 +3,7 @@
  * parent, and ends with it.
  */
 import { PARENT_PIPE } from "../process/launch/worker-init.ts";
+import { startDebugLog } from "../telemetry/debug.ts";
 import { connectParent } from "./parent-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";
@@ -12,6 +13,8 @@ import { WorkerHost } from "./worker-host.ts";
 const UNHURRIED = { graceMs: Number.POSITIVE_INFINITY };
 
 let worker: Promise<WorkerHost> | undefined;
+
+startDebugLog();
 
 const link = connectParent({
   drain: (except) => worker?.then((started) => started.drain(except)).catch(ignoreFailedStart),

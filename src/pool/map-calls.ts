@@ -1,6 +1,7 @@
 /** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
 
 import { passToCallers } from "../client/call/caller-frames.ts";
+import type { CallTarget } from "../context/dispatcher.ts";
 import { runInInnerScope } from "../context/inner-scope.ts";
 import { hasContext } from "../context/scope.ts";
 import type { Branch } from "../context/variables/branch.ts";
@@ -32,6 +33,23 @@ export interface MapOptions<S extends boolean = false> {
 
 /** What a map gives for an item: the result of its call or, with `settled: true`, what became of it. */
 export type MapResult<R, S extends boolean> = S extends true ? PromiseSettledResult<R> : R;
+
+/** The pool that calls go to, as a map sees it. */
+interface MappingPool extends CallTarget {
+  run<T>(fn: () => T): T;
+}
+
+/** Calls `fn` through a pool: a routine so that the signal cancels the call, anything else in the scope of the pool. */
+export function callThrough<T, R>(
+  pool: MappingPool,
+  fn: (item: T) => R | PromiseLike<R>,
+): (item: T, signal: AbortSignal) => Promise<Awaited<R>> {
+  const withOptions = (fn as { with?: (options: object) => typeof fn }).with;
+  return async (item, signal): Promise<Awaited<R>> => {
+    if (typeof withOptions === "function") return await withOptions({ signal, pool })(item);
+    return await pool.run(() => fn(item));
+  };
+}
 
 /** {@link MapOptions}, checked and complete. */
 interface ResolvedMapOptions {

@@ -25,6 +25,7 @@ import { Announcements } from "./announcements.ts";
 import { HotReload } from "./hot-reload.ts";
 import {
   assertMappable,
+  callThrough,
   type MapOptions,
   type MapResult,
   mapCalls,
@@ -35,6 +36,7 @@ import { OwnWorkers } from "./own-workers.ts";
 import { PoolClosing } from "./pool-closing.ts";
 import type { PoolEvent } from "./pool-event.ts";
 import { PoolEvents } from "./pool-events.ts";
+import { ToldPool } from "./pool-message.ts";
 import type { PoolStats } from "./pool-stats.ts";
 import {
   type ResolvedWorkerPoolOptions,
@@ -73,6 +75,7 @@ export class WorkerPool implements CallTarget {
   #state: PoolState = "created";
   #end: Promise<void> | undefined;
   #restarts = 0;
+  readonly #told = new ToldPool(this);
 
   /**
    * Checks the options; nothing is started.
@@ -164,7 +167,7 @@ export class WorkerPool implements CallTarget {
     this.#state = "making";
     const end = this.#options.ambient ? noteOpening() : undefined;
     try {
-      return await this.#start(program);
+      return await this.#told.opening(() => this.#start(program));
     } finally {
       end?.();
     }
@@ -234,11 +237,7 @@ export class WorkerPool implements CallTarget {
   ): AsyncGenerator<MapResult<Awaited<R>, S>, void, void> {
     assertMappable(fn, items);
     const resolved = resolveMapOptions(options, this.proxy.workers.length);
-    const withOptions = (fn as { with?: (options: object) => typeof fn }).with;
-    const call = async (item: T, signal: AbortSignal): Promise<Awaited<R>> => {
-      if (typeof withOptions === "function") return await withOptions({ signal, pool: this })(item);
-      return await this.run(() => fn(item));
-    };
+    const call = callThrough(this, fn);
     const refusal = (): Error | undefined => this.#refusal();
     const results = resolved.settled
       ? mapCalls(settling(call), items, { ...resolved, refusal })
@@ -361,6 +360,7 @@ export class WorkerPool implements CallTarget {
     } finally {
       this.#state = "closed";
       this.#events.close();
+      this.#told.closed();
       this.#closed.resolve();
     }
   }

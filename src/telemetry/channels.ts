@@ -16,3 +16,18 @@ export const callStepChannel: Channel = channel("merino:call:step");
 export const executionChannel: TracingChannel = tracingChannel("merino:execution");
 /** A generator has yielded: the `ExecutionMessage`. */
 export const executionStepChannel: Channel = channel("merino:execution:step");
+
+/** Workers that this process starts: messages are `WorkerMessage`. */
+export const workerChannel: TracingChannel = tracingChannel("merino:worker");
+/** A worker that this process has started has ended: `WorkerExitMessage`. */
+export const workerExitChannel: Channel = channel("merino:worker:exit");
+
+/** Pools that are opened: messages are `PoolMessage`. */
+export const poolChannel: TracingChannel = tracingChannel("merino:pool");
+/** A pool that was opened, or was being opened, has been closed: its `PoolMessage`. */
+export const poolCloseChannel: Channel = channel("merino:pool:close");
+
+/** Connections that are made to workers: messages are `ConnectingMessage`. */
+export const discoveryChannel: TracingChannel = tracingChannel("merino:discovery");
+/** A discovery has reported something: `DiscoveryEventMessage`. */
+export const discoveryEventChannel: Channel = channel("merino:discovery:event");

@@ -12,6 +12,9 @@ import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { ClientSession } from "../../session/client-session.ts";
+import { discoveryChannel } from "../../telemetry/channels.ts";
+import type { ConnectingMessage } from "../../telemetry/discovery-message.ts";
+import { OperationMessages } from "../../telemetry/operation-messages.ts";
 import type { GoAway, Hello } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -21,6 +24,8 @@ export interface ConnectOptions {
   readonly connect: (worker: WorkerMetadata) => Promise<Carrier>;
   readonly hello: () => Hello;
   readonly connectTimeoutMs: number;
+  /** Whether the pool has started the worker. Default false. */
+  readonly own?: boolean;
 }
 
 /** Events of a connection, for its member. */
@@ -37,12 +42,17 @@ export interface MemberConnectionEvents {
   closed(reason: Error): void;
 }
 
+/** Tells, the first time, how an attempt has ended: with an error, or with a greeting. */
+type Attempt = (error: Error | undefined) => void;
+
 /** A connection to one worker. The constructor starts connecting. */
 export class MemberConnection {
   readonly #worker: WorkerMetadata;
   readonly #options: ConnectOptions;
   readonly #events: MemberConnectionEvents;
   readonly #timeout: DeadlineEntry;
+  /** What is told of the attempt; absent unless somebody subscribes. */
+  readonly #attempt: Attempt | undefined;
   #session: ClientSession | undefined;
   #greeted = false;
   #over = false;
@@ -57,7 +67,17 @@ export class MemberConnection {
     this.#events = events;
     this.#timeout = deadlines.after(options.connectTimeoutMs, () => this.#late());
     // A connection serves many tasks: it must not belong to the one that happened to need it first.
-    runOutsideScope(() => options.connect(worker)).then(
+    this.#attempt = runOutsideScope(() => {
+      const connect = (): void => this.#connect();
+      if (discoveryChannel.hasSubscribers)
+        return tellOfAttempt({ worker, own: options.own === true }, connect);
+      connect();
+      return undefined;
+    });
+  }
+
+  #connect(): void {
+    this.#options.connect(this.#worker).then(
       (carrier) => this.#connected(carrier),
       (error: unknown) => this.#fail(error instanceof Error ? error : new HandshakeError(errorText(error))),
     );
@@ -80,13 +100,14 @@ export class MemberConnection {
   /** Ends the connection. With an error: at once. Without one: when everything written has been sent. Idempotent. */
   end(error?: Error): void {
     if (this.#over) return;
-    this.#finish();
+    this.#finish(error ?? new HandshakeError("it is not needed any more"));
     if (error === undefined) this.#session?.connection.close();
     else this.#session?.connection.destroy(error);
   }
 
-  #finish(): void {
+  #finish(reason: Error): void {
     this.#over = true;
+    this.#attempt?.(reason);
     deadlines.cancel(this.#timeout);
     this.#pings.clear();
   }
@@ -102,7 +123,7 @@ export class MemberConnection {
 
   #fail(error: Error): void {
     if (this.#over) return;
-    this.#finish();
+    this.#finish(error);
     this.#events.unreachable(error);
   }
 
@@ -131,6 +152,7 @@ export class MemberConnection {
     const { uid, address } = this.#worker;
     if (hello.uid === uid) {
       this.#greeted = true;
+      this.#attempt?.(undefined);
       this.#events.greeted(session, hello);
       return;
     }
@@ -167,10 +189,26 @@ export class MemberConnection {
 
   #closed(error: Error | undefined): void {
     if (this.#over) return;
-    this.#finish();
     const { uid, address } = this.#worker;
-    this.#events.closed(
-      this.#farewell ?? error ?? new HandshakeError(`Worker '${uid}' at '${address}' closed the connection`),
-    );
+    const reason =
+      this.#farewell ?? error ?? new HandshakeError(`Worker '${uid}' at '${address}' closed the connection`);
+    this.#finish(reason);
+    this.#events.closed(reason);
   }
+}
+
+/** Runs the beginning of an attempt to connect, and tells of it. */
+function tellOfAttempt(
+  { worker, own }: { readonly worker: WorkerMetadata; readonly own: boolean },
+  connect: () => void,
+): Attempt {
+  const { uid, address } = worker;
+  const message: ConnectingMessage & { error: unknown } = { uid, address, own, error: undefined };
+  const messages = new OperationMessages(discoveryChannel, message);
+  messages.begin(connect);
+  return (error) => {
+    if (messages.isOver) return;
+    message.error = error;
+    messages.over(error !== undefined);
+  };
 }

@@ -262,7 +262,8 @@ export class Member implements Candidate, ReadyMember {
     this.#enter({ kind: "connecting", attempt, error });
     this.draining = false;
     this.leaving = false;
-    this.#connection = new MemberConnection(this.metadata, this.#options, this.#connectionEvents);
+    const { metadata, own } = this;
+    this.#connection = new MemberConnection(metadata, { ...this.#options, own }, this.#connectionEvents);
   }
 
   #closed(reason: Error): void {

@@ -14,7 +14,7 @@ import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/definitions.ts";
-import { startDebugLog } from "../telemetry/debug.ts";
+import { startDebugLog } from "../telemetry/debug-log.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";

@@ -3,7 +3,7 @@
  * parent, and ends with it.
  */
 import { PARENT_PIPE } from "../process/launch/worker-init.ts";
-import { startDebugLog } from "../telemetry/debug.ts";
+import { startDebugLog } from "../telemetry/debug-log.ts";
 import { connectParent } from "./parent-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";

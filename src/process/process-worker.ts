@@ -14,7 +14,7 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { workerChannel, workerExitChannel } from "../telemetry/channels.ts";
-import { startDebugLog } from "../telemetry/debug.ts";
+import { startDebugLog } from "../telemetry/debug-log.ts";
 import { tellOfPromise } from "../telemetry/tell-of-promise.ts";
 import type { WorkerMessage } from "../telemetry/worker-message.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";

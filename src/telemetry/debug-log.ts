@@ -1,5 +1,5 @@
 /**
- * Prints what the channels tell, a line for each message, by `util.debuglog("merino")`. Values, tags and the texts of
+ * With `NODE_DEBUG=merino`, prints what the channels tell, a line for each message, by `util.debuglog("merino")`. Values, tags and the texts of
  * errors may hold what is not for a log, and are left out; names and addresses that others have chosen are shown escaped.
  */
 import { type Channel, channel, type TracingChannel } from "node:diagnostics_channel";
@@ -49,8 +49,13 @@ const FIELDS = [
 /** As of a message of any channel. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Prints them from now on. */
-export function printChannels(): void {
+const log = debuglog("merino");
+let isStarted = false;
+
+/** To be called by whatever makes calls, serves them or starts workers, as often as it likes. */
+export function startDebugLog(): void {
+  if (isStarted || !log.enabled) return;
+  isStarted = true;
   const tracings = {
     call: callChannel,
     execution: executionChannel,
@@ -78,8 +83,6 @@ function printTracing(name: string, tracing: TracingChannel): void {
 function print(what: string, { name }: Channel): void {
   channel(name).subscribe((message) => write(what, message as Fields));
 }
-
-const log = debuglog("merino");
 
 function write(what: string, message: Fields): void {
   const texts = FIELDS.flatMap((field) => {

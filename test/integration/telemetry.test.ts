@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import { test } from "node:test";
-import { type CallMessage, WorkerPool } from "merino";
+import { type CallMessage, ProcessWorker, WorkerPool, WorkerProxy } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import * as routines from "./fixtures/traced-routines.ts";
@@ -141,4 +141,31 @@ test("a trace goes through a worker in which nobody subscribes; a lost call is t
   assert.deepEqual(trace, { traceId: TRACE, spanId: SPAN, sampled: true });
   assert.deepEqual(calls.of(routines.die.id).parts, FAILED);
   assert.equal(calls.of(routines.die.id).call.outcome, "failed");
+});
+
+test("calls over gRPC are told of, and carry a trace", async () => {
+  await using _leaks = leakCheck();
+  const modules = [new URL("./fixtures/traced-routines.ts", import.meta.url)];
+  await using worker = await ProcessWorker.open({ host: "127.0.0.1", modules });
+  const { socket: _, ...record } = worker.metadata;
+  await using proxy = new WorkerProxy({ workers: [record] });
+  await proxy.open();
+  using calls = followCalls();
+
+  const { trace } = await routines.look.with({ pool: proxy })();
+  const values: unknown[] = [];
+  for await (const value of routines.lookTwice.with({ pool: proxy, prefetch: 4 })()) values.push(value);
+
+  assert.deepEqual(trace, { traceId: TRACE, spanId: SPAN, sampled: true });
+  assert.equal(values.length, 2);
+  assert.equal(calls.of(routines.look.id).call.worker?.address, record.address);
+  assert.deepEqual(calls.of(routines.look.id).parts, COMPLETED);
+  assert.deepEqual(calls.of(routines.lookTwice.id).parts, [
+    "start",
+    "end",
+    "step",
+    "step",
+    "asyncStart",
+    "asyncEnd",
+  ]);
 });

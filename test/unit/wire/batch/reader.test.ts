@@ -1,12 +1,13 @@
 /** The reader against the generated bindings, and what it makes of bytes that are not as they should be. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
+import { headOf, payloadOf } from "../../../support/protocol-peers.ts";
 import { anyFrame, bindBatch, readBatch } from "../frame-model.ts";
 import { scramble } from "../scramble.ts";
 
@@ -247,4 +248,45 @@ test("BatchReader keeps of two trace entries of one name the last", () => {
   const reader = readOne(frame("08 05 12 14 0a 12 da 06 06 0a 01 61 12 01 78 da 06 06 0a 01 61 12 01 79"));
 
   assert.deepEqual(reader.task.trace(), new Map([["a", "y"]]));
+});
+
+describe("the trace context of a task that a peer has sent", () => {
+  const read = (trace: ReadonlyMap<string, string>) => {
+    const writer = new BatchWriter();
+    writer.task(1, headOf({ callable: "a", trace }), payloadOf([]));
+    const batch = writer.take();
+    const reader = new BatchReader();
+    reader.reset(batch, HEADROOM, batch.length);
+    reader.next();
+    return reader.task.trace();
+  };
+
+  test("has 32 fields at most", () => {
+    const many = new Map(Array.from({ length: 40 }, (_, at): [string, string] => [`f${at}`, "x"]));
+
+    assert.deepEqual([...(read(many) ?? [])], [...many].slice(0, 32));
+  });
+
+  test("has 8 KiB at most", () => {
+    const large = new Map([
+      ["traceparent", "00"],
+      ["baggage", "x".repeat(8_200)],
+      ["tracestate", "y"],
+    ]);
+
+    assert.deepEqual(read(large), new Map([["traceparent", "00"]]));
+  });
+
+  test("has no fields but those of a header", () => {
+    const hostile = new Map([
+      ["a\u001b[2J", "x"],
+      ["Upper", "x"],
+      ["", "x"],
+      ["b", "x\r\ny"],
+      ["c", "x"],
+    ]);
+
+    assert.deepEqual(read(hostile), new Map([["c", "x"]]));
+    assert.equal(read(new Map([["", ""]])), undefined);
+  });
 });

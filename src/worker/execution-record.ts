@@ -2,7 +2,7 @@
  * What the channels of `merino:execution` tell of one execution, and how its code is run in the stores and the function
  * that their subscribers have given. It exists only if somebody subscribes when the task arrives; it decides nothing.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncResource } from "node:async_hooks";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
 import type { ExecutionMessage, ExecutionOutcome } from "../telemetry/execution-message.ts";
@@ -34,8 +34,8 @@ export interface Executed {
 export class ExecutionRecord {
   readonly #message: Message;
   readonly #messages: OperationMessages;
-  /** Enters the stores as they are at the body's beginning. */
-  #enter: (<R>(fn: () => R) => R) | undefined;
+  /** Has the stores as they are at the body's beginning. A snapshot of them costs a call on Node 20 twenty times as much. */
+  #stores: AsyncResource | undefined;
 
   constructor(task: RecordedTask, executed: Executed) {
     this.#message = new Message(task, executed);
@@ -46,7 +46,7 @@ export class ExecutionRecord {
   /** @param body Calls the body. It throws nothing. */
   begin(body: () => void): void {
     this.#messages.begin(() => {
-      this.#enter = AsyncLocalStorage.snapshot();
+      this.#stores = new AsyncResource("merino:execution");
       runThrough(this.#message.run, body);
     });
   }
@@ -54,7 +54,7 @@ export class ExecutionRecord {
   /** Runs more code of the task. */
   run<R>(fn: () => R): R {
     const throughRun = (): R => runThrough(this.#message.run, fn);
-    return this.#enter === undefined ? throughRun() : this.#enter(throughRun);
+    return this.#stores === undefined ? throughRun() : this.#stores.runInAsyncScope(throughRun);
   }
 
   /** Its answer is about to be sent. */

@@ -104,6 +104,7 @@ export type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "./teleme
 export type { ConnectingMessage, DiscoveryEventMessage } from "./telemetry/discovery-message.ts";
 export type { ExecutionMessage, ExecutionOutcome } from "./telemetry/execution-message.ts";
 export type { TraceContext, TraceIds } from "./telemetry/trace-context.ts";
+export type { WorkerEnding } from "./telemetry/worker-ending.ts";
 export type { WorkerExitMessage, WorkerMessage } from "./telemetry/worker-message.ts";
 
 // Errors: docs/errors.md

@@ -4,6 +4,7 @@
  */
 import { PARENT_PIPE } from "../process/launch/worker-init.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
+import { doLastThings } from "./last-things.ts";
 import { connectParent } from "./parent-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";
@@ -26,9 +27,10 @@ const link = connectParent({
 });
 
 function end(stopped: Promise<void>): void {
+  const exit = (code: number): void => void doLastThings().then(() => link.exit(code));
   stopped.then(
-    () => link.exit(0),
-    () => link.exit(1),
+    () => exit(0),
+    () => exit(1),
   );
 }
 

@@ -59,6 +59,8 @@ export interface CallMessage {
   readonly outcome: CallOutcome | undefined;
   /** What its promise rejects with, if it does. */
   readonly error: unknown;
+  /** Whether the routine's body has thrown that, on its worker. */
+  readonly thrownByBody: boolean;
   /**
    * What travels with the call. A subscriber of `start` may put another one here; otherwise it is that of the task which
    * makes the call, or undefined.

@@ -103,6 +103,11 @@ export class CallRecord {
     callStepChannel.publish(this.#message);
   }
 
+  /** What it is about to be rejected with comes from its worker. */
+  thrownByBody(): void {
+    this.#message.thrownByBody = true;
+  }
+
   /** The call is settled for its caller. */
   over(outcome: CallOutcome, error?: unknown): void {
     if (this.#messages.isOver) return;
@@ -127,6 +132,7 @@ class Message implements CallMessage {
   steps = 0;
   outcome: CallOutcome | undefined;
   error: unknown;
+  thrownByBody = false;
   #numbers: TaskNumbers | undefined;
   #trace: TraceContext | undefined;
 

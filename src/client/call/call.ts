@@ -349,6 +349,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** The error that the body has thrown. */
   protected decodeThrown(message: ReceivedMessage): unknown {
     const thrown = this.decode(message);
+    this.record?.thrownByBody();
     this.owner.threw(this);
     return thrown;
   }

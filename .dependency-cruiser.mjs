@@ -4,7 +4,7 @@
 
 /** Folders of `src/`, line by line from the highest: a folder imports only from lines below its own. */
 export const LAYERS = [
-  ["index.ts", "cli"],
+  ["index.ts", "cli", "opentelemetry"],
   ["pool", "host"],
   ["client", "worker", "process"],
   ["discovery", "balancer"],
@@ -30,9 +30,14 @@ export const CLIENT_LAYERS = [
 ];
 
 /** Where a program, a worker or a thread begins: everything in `src/` is for one of them. */
-const ENTRIES = ["index.ts", "cli/merino.ts", "host/main.ts", "host/listener/thread.ts"].map(
-  (file) => `^src/${file}$`,
-);
+const ENTRIES = [
+  "index.ts",
+  "cli/merino.ts",
+  "host/main.ts",
+  "host/listener/thread.ts",
+  "opentelemetry/index.ts",
+  "opentelemetry/register.ts",
+].map((file) => `^src/${file}$`);
 
 /** Generated, and there for the tests of the hand-written frames. */
 const BINDINGS = "^src/wire/gen/";
@@ -77,8 +82,28 @@ export default {
       name: "src imports only dependencies",
       comment: "Users install no devDependencies.",
       severity: "error",
-      from: { path: "^src/", pathNot: BINDINGS },
+      from: { path: "^src/", pathNot: [BINDINGS, "^src/opentelemetry/"] },
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "opentelemetry imports only its peers",
+      comment: "Users install no devDependencies; those of these doors are the optional peers.",
+      severity: "error",
+      from: { path: "^src/opentelemetry/" },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
+        pathNot: "^node_modules/@opentelemetry/(?:api|sdk-node)/",
+      },
+    },
+    {
+      name: "opentelemetry knows the channels",
+      comment: "It is built on what every subscriber sees, and loads nothing of the core.",
+      severity: "error",
+      from: { path: "^src/opentelemetry/" },
+      to: {
+        path: "^src/",
+        pathNot: "^src/(?:opentelemetry|telemetry|errors|internal)/|^src/wire/version\\.ts$",
+      },
     },
     {
       name: "bindings are for tests",

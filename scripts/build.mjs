@@ -51,6 +51,18 @@ await build({
   sourcemap: true,
   sourcesContent: true,
 });
+// What programs and workers load besides, and before anything else: it knows the core by its channels only.
+await build({
+  ...common,
+  entryPoints: {
+    "opentelemetry/index": "src/opentelemetry/index.ts",
+    "opentelemetry/register": "src/opentelemetry/register.ts",
+  },
+  splitting: true,
+  chunkNames: "opentelemetry/shared-[hash]",
+  sourcemap: true,
+  sourcesContent: true,
+});
 // A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`. A worker
 // starts its listener thread from one that it looks for from each of these folders; see `host/listener/network-listener.ts`.
 await assertNamed("./host/main.js", ["."]);

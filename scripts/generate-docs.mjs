@@ -1,7 +1,7 @@
 /**
  * Writes the pages that the code itself knows best, so that they cannot disagree with it: `docs/errors.md` from
- * the error catalogue and the comments of the classes in it, `docs/cli.md` from the help of the command. With
- * `--check` it writes nothing and fails if a page is out of date.
+ * the error catalogue and the comments of the classes in it, `docs/cli.md` from the help of the command,
+ * `docs/trace.svg` from the trace that `test/integration/telemetry/picture.test.ts` has recorded. With `--check` it writes nothing and fails if a page is out of date.
  *
  * Usage: node --import tsx scripts/generate-docs.mjs [--check]
  */
@@ -10,6 +10,7 @@ import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./command.mjs";
+import { drawTrace } from "./draw-trace.mjs";
 
 const SOURCES = path.join(ROOT, "src/errors");
 
@@ -29,6 +30,11 @@ const { createProgram } = await import(pathToFileURL(path.join(ROOT, "src/cli/pr
 const commands = helpOfCommands(createProgram);
 await publish("docs/cli.md", formatHelp(commands));
 process.stdout.write(`docs/cli.md: ${commands.length} commands\n`);
+
+const recording = JSON.parse(await readFile(path.join(ROOT, "docs/trace.otlp.json"), "utf8"));
+const picture = drawTrace(recording);
+await publish("docs/trace.svg", picture);
+process.stdout.write(`docs/trace.svg: ${picture.match(/<rect /g).length} shapes\n`);
 
 /** Writes a page, or with `--check` compares it. */
 async function publish(name, page) {

@@ -1,20 +1,22 @@
 /**
- * Checks that everything which a user of the package can name has a documentation comment: each export of
- * `src/index.ts`, and each public member of the classes, interfaces and object types among them.
+ * Checks that everything which a user of the package can name has a documentation comment: each export of its doors,
+ * and each public member of the classes, interfaces and object types among them.
  */
 import path from "node:path";
 import process from "node:process";
 import ts from "@typescript/typescript6";
 import { ROOT } from "../command.mjs";
 
-const INDEX = path.join(ROOT, "src/index.ts");
+const DOORS = ["src/index.ts", "src/opentelemetry/index.ts", "src/opentelemetry/register.ts"].map((file) =>
+  path.join(ROOT, file),
+);
 
 const { config } = ts.readConfigFile(path.join(ROOT, "tsconfig.build.json"), ts.sys.readFile);
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
-const program = ts.createProgram([INDEX], { ...options, noEmit: true });
+const program = ts.createProgram(DOORS, { ...options, noEmit: true });
 const checker = program.getTypeChecker();
-const index = program.getSourceFile(INDEX);
-const problems = ts.getPreEmitDiagnostics(program, index);
+const doors = DOORS.map((file) => program.getSourceFile(file));
+const problems = doors.flatMap((door) => ts.getPreEmitDiagnostics(program, door));
 if (problems.length > 0)
   throw new Error(
     ts.formatDiagnostics(problems, {
@@ -26,7 +28,9 @@ if (problems.length > 0)
 
 const undocumented = [];
 let symbols = 0;
-for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(index))) {
+for (const exported of doors.flatMap((door) =>
+  checker.getExportsOfModule(checker.getSymbolAtLocation(door)),
+)) {
   const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
   look(symbol, exported.name);
   for (const member of publicMembers(symbol)) look(member, `${exported.name}.${nameOf(member)}`);

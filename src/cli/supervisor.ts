@@ -42,6 +42,8 @@ export interface SupervisorOptions {
   readonly rules: string | undefined;
   readonly stopAllow: readonly string[];
   readonly mappings: readonly IdentityMapping[];
+  /** Whether they make spans and metrics with OpenTelemetry. */
+  readonly otel: boolean;
 }
 
 /** How long retracting may take, so that an unreachable network does not keep the command from ending. */
@@ -138,6 +140,8 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
   const health = healthOf(network, index);
   return ProcessWorker.factory({
     ...options.channel,
+    // By the name of the package, as its users write it; each door of it is a file of its own.
+    ...(options.otel && { execArgv: ["--import", import.meta.resolve("merino/opentelemetry/register")] }),
     ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
     host,
     port: port === 0 ? 0 : port + index,

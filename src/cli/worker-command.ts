@@ -59,6 +59,7 @@ interface WorkerCommandOptions extends CredentialsOptions {
   readonly rules?: string;
   readonly stopAllow: readonly string[];
   readonly map: readonly IdentityMapping[];
+  readonly otel: boolean;
 }
 
 const DETAILS = `
@@ -87,6 +88,10 @@ ends as its only worker does, for a service manager to start it again.
 Health is gRPC's own service, grpc.health.v1.Health, for the worker as a whole (the empty name) and for
 wool.runtime.protobuf.wire.Worker: SERVING, and from when it is told to end NOT_SERVING. It is told where the
 worker is called, to those who may call it. On the address of --health anybody is told, and of nothing else.
+
+With --otel calls have spans and metrics, as the module merino/opentelemetry/register makes them: it takes the
+packages @opentelemetry/api and @opentelemetry/sdk-node beside this one, and the SDK's environment variables, such
+as OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_ENDPOINT.
 
 Without credentials and without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can
 reach an insecure worker can call its routines, without encryption: use --insecure in networks you trust.
@@ -223,7 +228,8 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
         collectMapping,
         [],
       ),
-    );
+    )
+    .option("--otel", "make spans and metrics of calls with OpenTelemetry, and send them", false);
   return addCredentialsOptions(command)
     .addHelpText("after", DETAILS)
     .action(async (modules: readonly string[], options: WorkerCommandOptions) => {
@@ -251,6 +257,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             rules: options.rules,
             stopAllow: options.stopAllow,
             mappings: options.map,
+            otel: options.otel,
           },
           terminal,
         ),

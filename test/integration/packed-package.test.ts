@@ -57,6 +57,32 @@ test("packed package finds its listener thread, from a pool's worker and from th
   assert.equal(stdout, "pool 3\ncommand 3\n", stderr);
 });
 
+test("packed package has its doors to OpenTelemetry, and says what to install without it", async () => {
+  await using project = await createUserProject();
+  const run = () => {
+    const flags = ["--import", "tsx", "--import", "merino/opentelemetry/register"];
+    return execute(process.execPath, [...flags, "main.ts"], {
+      ...project,
+      env: { ...process.env, ...NOWHERE },
+    });
+  };
+
+  const without = await run();
+  await linkModules(project.cwd, ["@opentelemetry/api", "@opentelemetry/sdk-node"]);
+  const withBoth = await run();
+
+  assert.equal(without.stdout, EXPECTED);
+  assert.deepEqual(
+    [...without.stderr.matchAll(/\[MERINO_OPENTELEMETRY\] .*npm install @opentelemetry\/api/g)].length,
+    1,
+    without.stderr,
+  );
+  assert.deepEqual({ ...withBoth }, { stdout: EXPECTED, stderr: "" });
+});
+
+/** With an SDK that sends nothing. */
+const NOWHERE = { OTEL_TRACES_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none", OTEL_LOGS_EXPORTER: "none" };
+
 const SUMS = `import { routine } from "merino";
 export const add = routine(async function add(x, y) { return x + y; });
 `;
@@ -111,10 +137,7 @@ async function createUserProject(): Promise<UserProject> {
     await execute("tar", ["-xzf", tarball, "-C", path.join(modules, "merino"), "--strip-components=1"]);
 
     // What npm would install beside it, and what the page tells users to install.
-    for (const dependency of [...Object.keys(dependencies), "tsx", "@types/node"]) {
-      await mkdir(path.dirname(path.join(modules, dependency)), { recursive: true });
-      await symlink(path.join(ROOT, "node_modules", dependency), path.join(modules, dependency));
-    }
+    await linkModules(cwd, [...Object.keys(dependencies), "tsx", "@types/node"]);
     await writeFile(path.join(cwd, "package.json"), JSON.stringify({ name: "quick-start", type: "module" }));
     const blocks = readCodeBlocks(await readFile(path.join(ROOT, "README.md"), "utf8"));
     for (const name of ["jobs.ts", "main.ts"]) {
@@ -127,6 +150,15 @@ async function createUserProject(): Promise<UserProject> {
     throw error;
   }
   return { cwd, timeout: 60_000, [Symbol.asyncDispose]: () => rm(cwd, { recursive: true }) };
+}
+
+/** Has a project find packages that the repository has. */
+async function linkModules(project: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const link = path.join(project, "node_modules", name);
+    await mkdir(path.dirname(link), { recursive: true });
+    await symlink(path.join(ROOT, "node_modules", name), link);
+  }
 }
 
 async function readPackage(): Promise<{

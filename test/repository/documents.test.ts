@@ -122,7 +122,10 @@ function compilerConfiguration(): object {
   return {
     extends: path.join(ROOT, "tsconfig.json"),
     compilerOptions: {
-      paths: { merino: [path.join(ROOT, "src/index.ts")], "merino/*": [path.join(ROOT, "src/*/index.ts")] },
+      paths: {
+        merino: [path.join(ROOT, "src/index.ts")],
+        "merino/*": [path.join(ROOT, "src/*/index.ts"), path.join(ROOT, "src/*.ts")],
+      },
       noUnusedLocals: false,
       noUnusedParameters: false,
     },

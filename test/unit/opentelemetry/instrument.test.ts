@@ -1,0 +1,416 @@
+// own process: OpenTelemetry keeps its globals, and the SDK listens to the process
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { tracing } from "@opentelemetry/sdk-node";
+import { TaskRefusedError } from "../../../src/errors/task-refused-error.ts";
+import { instrument } from "../../../src/opentelemetry/instrument.ts";
+import type { CallMessage } from "../../../src/telemetry/call-message.ts";
+import {
+  callChannel,
+  callStepChannel,
+  executionChannel,
+  executionStepChannel,
+  poolChannel,
+  poolCloseChannel,
+  refusedChannel,
+} from "../../../src/telemetry/channels.ts";
+import type { ExecutionMessage } from "../../../src/telemetry/execution-message.ts";
+import { callMessage, executionMessage } from "../../support/telemetry-messages.ts";
+import { useOpenTelemetry } from "../../support/use-opentelemetry.ts";
+
+const ROUTINE = "shop/jobs#add";
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+const PARENT_ID = "b7ad6b7169203331";
+const sampled = new Map([["traceparent", `00-${TRACE_ID}-${PARENT_ID}-01`]]);
+const unsampled = new Map([["traceparent", `00-${TRACE_ID}-${PARENT_ID}-00`]]);
+
+describe("instrument", () => {
+  test("makes a CLIENT span below the active one, and sends its context along", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const call = callMessage();
+
+    trace.getTracer("test").startActiveSpan("request", (request) => {
+      callChannel.start.publish(call);
+      request.end();
+    });
+    end(call, {
+      id: "task-1",
+      outcome: "completed",
+      attempts: 1,
+      worker: { uid: "worker-1", address: "10.0.0.7:4000", version: "0.1.0" },
+      requestBytes: 12,
+      responseBytes: 3,
+      queuedMs: 5,
+    });
+
+    const request = telemetry.span("request", SpanKind.INTERNAL).spanContext();
+    const span = telemetry.span(ROUTINE, SpanKind.CLIENT);
+    assert.equal(span.parentSpanContext?.spanId, request.spanId);
+    assert.equal(call.trace?.get("traceparent"), `00-${request.traceId}-${span.spanContext().spanId}-01`);
+    assert.deepEqual(span.attributes, {
+      "rpc.system.name": "merino",
+      "rpc.method": ROUTINE,
+      "server.address": "10.0.0.7",
+      "server.port": 4000,
+      "network.transport": "tcp",
+      "merino.worker.uid": "worker-1",
+      "code.function.name": "add",
+      "code.file.path": "/shop/jobs.js",
+      "merino.task.id": "task-1",
+      "merino.attempts": 1,
+      "merino.queue.duration": 0.005,
+      "merino.request.size": 12,
+      "merino.response.size": 3,
+      "merino.outcome": "completed",
+    });
+    assert.equal(span.status.code, SpanStatusCode.UNSET);
+  });
+
+  test("keeps fields that the propagator does not know", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const call = callMessage({ trace: new Map([...sampled, ["x-customer", "17"]]) });
+
+    callChannel.start.publish(call);
+
+    assert.equal(call.trace?.get("x-customer"), "17");
+    assert.doesNotMatch(call.trace?.get("traceparent") ?? "", new RegExp(PARENT_ID));
+  });
+
+  test("makes a SERVER span below what came, and runs the body in its context with the baggage", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const execution = executionMessage({ trace: new Map([...sampled, ["baggage", "tenant=acme"]]) });
+
+    executionChannel.start.publish(execution);
+    const seen = execution.run?.(() => ({
+      spanId: trace.getActiveSpan()?.spanContext().spanId,
+      tenant: propagation.getActiveBaggage()?.getEntry("tenant")?.value,
+    }));
+    end(execution, { outcome: "completed" });
+
+    const span = telemetry.span(ROUTINE, SpanKind.SERVER);
+    assert.equal(span.spanContext().traceId, TRACE_ID);
+    assert.equal(span.parentSpanContext?.spanId, PARENT_ID);
+    assert.deepEqual(seen, { spanId: span.spanContext().spanId, tenant: "acme" });
+    assert.equal(execution.trace?.get("traceparent"), `00-${TRACE_ID}-${span.spanContext().spanId}-01`);
+    assert.equal(execution.trace?.get("baggage"), "tenant=acme");
+  });
+
+  test("calls how another subscriber has bodies run, inside", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const order: string[] = [];
+    const run: ExecutionMessage["run"] = (fn) => {
+      order.push(trace.getActiveSpan() === undefined ? "outside" : "inside");
+      return fn();
+    };
+    const execution = executionMessage({ run });
+
+    executionChannel.start.publish(execution);
+    execution.run?.(() => order.push("body"));
+
+    assert.deepEqual(order, ["inside", "body"]);
+  });
+
+  test("records an error once, where it was thrown", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const error = new RangeError("no real root");
+    const [call, execution] = [callMessage(), executionMessage()];
+
+    callChannel.start.publish(call);
+    executionChannel.start.publish(execution);
+    // What a nested call was rejected with ends the task that made it.
+    end(call, { outcome: "failed", error, thrownByBody: true });
+    end(execution, { outcome: "failed", error });
+
+    for (const kind of [SpanKind.CLIENT, SpanKind.SERVER]) {
+      const span = telemetry.span(ROUTINE, kind);
+      assert.deepEqual(span.status, { code: SpanStatusCode.ERROR, message: "no real root" });
+      assert.equal(span.attributes["error.type"], "RangeError");
+      assert.deepEqual(span.events, []);
+    }
+  });
+
+  test("records what a body throws on the span of its execution, with its stack", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const execution = executionMessage();
+
+    executionChannel.start.publish(execution);
+    end(execution, { outcome: "failed", error: new RangeError("no real root") });
+
+    const [event, ...others] = telemetry.span(ROUTINE, SpanKind.SERVER).events;
+    assert.equal(event?.name, "exception");
+    assert.equal(event?.attributes?.["exception.type"], "RangeError");
+    assert.match(String(event?.attributes?.["exception.stacktrace"]), /instrument\.test\.ts/);
+    assert.deepEqual(others, []);
+  });
+
+  test("records what no body has thrown on the span of the call, by its code", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const call = callMessage();
+    const refusal = { worker: "worker-1", code: "OVERLOADED", reason: "too much" };
+
+    callChannel.start.publish(call);
+    refusedChannel.publish({ call, refusal });
+    end(call, { outcome: "failed", error: new TaskRefusedError("TOO_LARGE", "refused") });
+
+    const span = telemetry.span(ROUTINE, SpanKind.CLIENT);
+    assert.deepEqual(
+      span.events.map(({ name }) => name),
+      ["refused", "exception"],
+    );
+    assert.deepEqual(span.events[0]?.attributes, {
+      "merino.worker.uid": "worker-1",
+      "merino.refusal.code": "OVERLOADED",
+      "merino.refusal.reason": "too much",
+    });
+    assert.equal(span.attributes["error.type"], "ERR_MERINO_REFUSED");
+  });
+
+  test("makes no error of a cancellation", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const call = callMessage();
+
+    callChannel.start.publish(call);
+    end(call, { outcome: "cancelled", error: new DOMException("enough", "AbortError") });
+
+    const span = telemetry.span(ROUTINE, SpanKind.CLIENT);
+    assert.equal(span.attributes["merino.outcome"], "cancelled");
+    assert.equal(span.status.code, SpanStatusCode.UNSET);
+    assert.deepEqual(span.events, []);
+  });
+
+  test("adds an event for each step if it is told to", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument({ steps: true });
+    const [call, execution] = [callMessage({ streaming: true }), executionMessage({ streaming: true })];
+
+    callChannel.start.publish(call);
+    executionChannel.start.publish(execution);
+    for (const steps of [1, 2]) {
+      executionStepChannel.publish(Object.assign(execution, { steps }));
+      callStepChannel.publish(Object.assign(call, { steps }));
+    }
+    end(execution, { outcome: "completed" });
+    end(call, { outcome: "completed" });
+
+    for (const kind of [SpanKind.CLIENT, SpanKind.SERVER]) {
+      const span = telemetry.span(ROUTINE, kind);
+      assert.deepEqual(
+        span.events.map(({ name, attributes }) => [name, attributes?.["merino.step"]]),
+        [
+          ["step", 1],
+          ["step", 2],
+        ],
+      );
+      assert.equal(span.attributes["merino.steps"], 2);
+    }
+  });
+
+  test("listens to no steps otherwise", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument();
+
+    assert.equal(callStepChannel.hasSubscribers, false);
+    assert.equal(executionStepChannel.hasSubscribers, false);
+  });
+
+  test("exports nothing of a trace that is not sampled, whose ids travel all the same", async () => {
+    await using telemetry = useOpenTelemetry(new tracing.AlwaysOffSampler());
+    using _on = instrument();
+    const [call, execution] = [callMessage(), executionMessage()];
+
+    callChannel.start.publish(call);
+    execution.trace = call.trace;
+    executionChannel.start.publish(execution);
+    end(execution, { outcome: "completed" });
+    end(call, { outcome: "completed" });
+
+    assert.match(call.trace?.get("traceparent") ?? "", /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.deepEqual(telemetry.spans, []);
+  });
+
+  test("asks the sampler for one of a thousand spans in traces that are not sampled", async () => {
+    const asked: string[] = [];
+    const inner = new tracing.ParentBasedSampler({ root: new tracing.AlwaysOnSampler() });
+    const sampler: tracing.Sampler = {
+      shouldSample(...parameters) {
+        asked.push(parameters[2]);
+        return inner.shouldSample(...parameters);
+      },
+      toString: () => "counting",
+    };
+    await using telemetry = useOpenTelemetry(sampler);
+    using _on = instrument({ metrics: false });
+    const contexts = new Set<string | undefined>();
+
+    for (let made = 0; made < 3_003; made++) {
+      const execution = executionMessage({ trace: new Map([...unsampled, ["baggage", "tenant=acme"]]) });
+      executionChannel.start.publish(execution);
+      execution.run?.(() => {
+        const call = callMessage({ nested: true, trace: execution.trace });
+        callChannel.start.publish(call);
+        contexts.add(call.trace?.get("traceparent")?.slice(0, 35));
+        if (made % 1_000 > 0) {
+          assert.equal(propagation.getActiveBaggage()?.getEntry("tenant")?.value, "acme");
+          assert.equal(trace.getActiveSpan()?.spanContext().traceId, TRACE_ID);
+          assert.equal(context.active().getValue(Symbol("unknown")), undefined);
+        }
+        end(call, { outcome: "completed" });
+      });
+      end(execution, { outcome: "completed" });
+    }
+
+    assert.equal(asked.length, 6);
+    assert.deepEqual([...contexts], [`00-${TRACE_ID}`]);
+    assert.deepEqual(telemetry.spans, []);
+  });
+
+  test("asks a sampler that samples below what is not sampled every time", async () => {
+    await using telemetry = useOpenTelemetry(new tracing.AlwaysOnSampler());
+    using _on = instrument();
+
+    for (let made = 0; made < 3; made++) {
+      const execution = executionMessage({ trace: unsampled });
+      executionChannel.start.publish(execution);
+      end(execution, { outcome: "completed" });
+    }
+
+    assert.equal(telemetry.spans.length, 3);
+  });
+
+  test("leaves what travels alone while no SDK is registered", () => {
+    using _on = instrument();
+    const [call, execution] = [callMessage({ trace: sampled }), executionMessage({ trace: sampled })];
+
+    callChannel.start.publish(call);
+    executionChannel.start.publish(execution);
+
+    assert.equal(call.trace, sampled);
+    assert.equal(execution.trace, sampled);
+    assert.equal(execution.run, undefined);
+  });
+
+  test("uses an SDK that is registered later", async () => {
+    using _on = instrument();
+    callChannel.start.publish(callMessage());
+    await using telemetry = useOpenTelemetry();
+    const call = callMessage();
+
+    callChannel.start.publish(call);
+    end(call, { outcome: "completed" });
+
+    assert.equal(telemetry.spans.length, 1);
+    assert.deepEqual(Object.values(await telemetry.metric("rpc.client.call.duration")), [1]);
+  });
+
+  test("measures calls and executions by routine and by how they failed", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument({ traces: false });
+    const under = callMessage();
+    callChannel.start.publish(under);
+    for (const error of [undefined, new RangeError("no"), new TypeError("no")]) {
+      const [call, execution] = [callMessage(), executionMessage()];
+      callChannel.start.publish(call);
+      executionChannel.start.publish(execution);
+      const outcome = error === undefined ? "completed" : "failed";
+      end(execution, { outcome, error, responseBytes: 5 });
+      end(call, { outcome, error, requestBytes: 10, responseBytes: 5, queuedMs: 1 });
+      refusedChannel.publish({ call, refusal: { worker: "w", code: "FULL", reason: "full" } });
+    }
+
+    const routine = { "rpc.system.name": "merino", "rpc.method": ROUTINE };
+    const durations = {
+      [JSON.stringify(routine)]: 1,
+      [JSON.stringify({ ...routine, "error.type": "RangeError" })]: 1,
+      [JSON.stringify({ ...routine, "error.type": "TypeError" })]: 1,
+    };
+    assert.deepEqual(await telemetry.metric("rpc.client.call.duration"), durations);
+    assert.deepEqual(await telemetry.metric("rpc.server.call.duration"), durations);
+    for (const [name, value] of [
+      ["merino.client.queue.duration", 3],
+      ["merino.server.queue.duration", 3],
+      ["merino.client.active_calls", 1],
+      ["merino.server.active_calls", 0],
+      ["merino.client.request.size", 30],
+      ["merino.client.response.size", 15],
+      ["merino.server.request.size", 30],
+      ["merino.server.response.size", 15],
+    ] as const) {
+      assert.deepEqual(await telemetry.metric(name), { [JSON.stringify(routine)]: value }, name);
+    }
+    assert.deepEqual(await telemetry.metric("merino.client.refusals"), {
+      [JSON.stringify({ "rpc.system.name": "merino", "merino.refusal.code": "FULL" })]: 3,
+    });
+    const [utilization = -1] = Object.values(await telemetry.metric("nodejs.eventloop.utilization"));
+    assert.ok(utilization >= 0 && utilization <= 1, String(utilization));
+  });
+
+  test("measures the pools that are open, and keeps what those that have closed had counted", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const figures = [
+      { queued: 2, ready: 4, restarts: 1 },
+      { queued: 3, ready: 1, restarts: 5 },
+    ];
+    const [one, other] = figures.map((stats) => ({ error: undefined, stats: () => stats }));
+    for (const pool of [one, other, { error: new Error("no"), stats: () => ({ ...figures[0] }) }]) {
+      poolChannel.asyncEnd.publish(pool);
+    }
+    poolCloseChannel.publish(one);
+
+    assert.deepEqual(await telemetry.metric("merino.pool.queue.length"), { "{}": 3 });
+    assert.deepEqual(await telemetry.metric("merino.pool.workers"), { "{}": 1 });
+    assert.deepEqual(await telemetry.metric("merino.pool.restarts"), { "{}": 6 });
+  });
+
+  test("measures no call that began before it", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    end(callMessage(), { outcome: "completed" });
+
+    assert.deepEqual(await telemetry.metric("rpc.client.call.duration"), {});
+    assert.deepEqual(await telemetry.metric("merino.client.active_calls"), {});
+  });
+
+  test("has nothing left when it is disposed of", async () => {
+    await using telemetry = useOpenTelemetry();
+    const on = instrument({ steps: true });
+    on[Symbol.dispose]();
+    on[Symbol.dispose]();
+
+    for (const channel of [
+      callChannel.start,
+      callChannel.asyncEnd,
+      callStepChannel,
+      refusedChannel,
+      executionChannel.start,
+      executionChannel.asyncEnd,
+      executionStepChannel,
+      poolChannel.asyncEnd,
+      poolCloseChannel,
+    ]) {
+      assert.equal(channel.hasSubscribers, false);
+    }
+    assert.deepEqual(await telemetry.metric("nodejs.eventloop.utilization"), {});
+  });
+
+  test("refuses options that it does not know, or of another type", () => {
+    for (const options of [{ step: true }, { steps: "yes" }, { tracerProvider: {} }, { meterProvider: 1 }]) {
+      assert.throws(() => instrument(options as never), { code: "ERR_MERINO_INVALID_OPTION" });
+    }
+  });
+});
+
+/** What the library does when a call or an execution is over. */
+function end<T extends CallMessage | ExecutionMessage>(message: T, changes: Partial<T>): void {
+  Object.assign(message, changes);
+  ("run" in message ? executionChannel : callChannel).asyncEnd.publish(message);
+}

@@ -1,0 +1,155 @@
+/**
+ * What do spans and metrics cost a call? A program that calls its worker, many calls in flight, each in a context of its
+ * own as a server's requests are; with everything off beside everything that can be on, in the same run and by turns.
+ * Processor time of both processes counts, since it is what calls per second hang on.
+ *
+ * Run with `node --import tsx benchmarks/telemetry.ts`, once the package is built; options `--quick --json --check`.
+ */
+import { type Context, context, ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
+import { WorkerPool } from "merino";
+import { add, cpuTime } from "./jobs/merino.ts";
+import { type Mode, setMode, setWorkerMode } from "./jobs/traced.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
+import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { median, medianRatio } from "./support/statistics.ts";
+import { atMost } from "./support/target.ts";
+
+const IN_FLIGHT = 100;
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+
+/** A way to call. */
+interface Side {
+  readonly name: string;
+  readonly mode: Mode;
+  /** The context of a request. */
+  readonly request: (number: number) => Context;
+  /** What it may cost in relation to the first side. */
+  readonly limit?: number;
+}
+
+const OFF: Mode = { traces: false, metrics: false, sdk: true };
+const TRACES: Mode = { ...OFF, traces: true };
+
+/** Of a request whose trace is sampled, or is not. */
+function inTrace(number: number, traceFlags: TraceFlags): Context {
+  const spanId = (number + 1).toString(16).padStart(16, "0");
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId: TRACE_ID, spanId, traceFlags });
+}
+
+const unsampled = (number: number): Context => inTrace(number, TraceFlags.NONE);
+
+const SIDES: readonly Side[] = [
+  { name: "off", mode: OFF, request: unsampled },
+  { name: "off again", mode: OFF, request: unsampled },
+  { name: "on, and no SDK", mode: { ...TRACES, sdk: false }, request: () => ROOT_CONTEXT },
+  { name: "in requests that are not sampled", mode: TRACES, request: unsampled, limit: 1.03 },
+  {
+    name: "in requests of which 1 in 1,000 is sampled",
+    mode: TRACES,
+    request: (number) => inTrace(number, number % 1_000 === 0 ? TraceFlags.SAMPLED : TraceFlags.NONE),
+    limit: 1.03,
+  },
+  { name: "in no request, 1 in 1,000 sampled", mode: TRACES, request: () => ROOT_CONTEXT },
+  {
+    name: "in requests that are sampled",
+    mode: TRACES,
+    request: (number) => inTrace(number, TraceFlags.SAMPLED),
+  },
+  { name: "metrics only", mode: { ...OFF, metrics: true }, request: unsampled },
+];
+
+/** Processor time of a call in µs, at its caller and at its worker, and calls per second; an entry per round. */
+interface Series {
+  readonly callerUs: number[];
+  readonly workerUs: number[];
+  readonly bothUs: number[];
+  readonly callsPerSecond: number[];
+}
+
+async function measureTelemetry({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
+  const rounds = quick ? 3 : 21;
+  const calls = quick ? 2_000 : 20_000;
+  await using pool = await WorkerPool.open({ size: 1, ambient: false });
+  const series = SIDES.map((side) => ({
+    side,
+    figures: { callerUs: [], workerUs: [], bothUs: [], callsPerSecond: [] } as Series,
+  }));
+  for (let round = -1; round < rounds; round++) {
+    note(round < 0 ? "warming up" : `round ${round + 1} of ${rounds}`);
+    const order = round % 2 === 0 ? series : [...series].reverse();
+    for (const { side, figures } of order) {
+      setMode(side.mode);
+      await setWorkerMode.with({ pool })(side.mode);
+      const measured = await measure(pool, side, calls);
+      setMode(OFF);
+      if (round < 0) continue;
+      for (const [name, value] of Object.entries(measured)) figures[name as keyof Series].push(value);
+    }
+  }
+  return summarize(series, { rounds, calls });
+}
+
+async function measure(
+  pool: WorkerPool,
+  { request }: Side,
+  calls: number,
+): Promise<Readonly<Record<keyof Series, number>>> {
+  const call = add.with({ pool });
+  let left = calls;
+  const lane = async (): Promise<void> => {
+    while (left > 0) {
+      const number = left--;
+      await context.with(request(number), () => call(number, 1));
+    }
+  };
+  const [workerBefore, callerBefore, start] = [await cpuTime.with({ pool })(), ownCpuMs(), performance.now()];
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  const [elapsedMs, callerMs] = [performance.now() - start, ownCpuMs() - callerBefore];
+  const workerMs = (await cpuTime.with({ pool })()) - workerBefore;
+  return {
+    callerUs: (callerMs * 1_000) / calls,
+    workerUs: (workerMs * 1_000) / calls,
+    bothUs: ((callerMs + workerMs) * 1_000) / calls,
+    callsPerSecond: (calls * 1_000) / elapsedMs,
+  };
+}
+
+function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+function summarize(
+  series: readonly { readonly side: Side; readonly figures: Series }[],
+  effort: { readonly rounds: number; readonly calls: number },
+): BenchmarkResult {
+  const off = series[0]?.figures as Series;
+  const cost = (figures: Series): number => medianRatio(figures.bothUs, off.bothUs);
+  return {
+    data: {
+      effort,
+      inFlight: IN_FLIGHT,
+      results: series.map(({ side, figures }) => ({ name: side.name, ...figures })),
+    },
+    tables: [
+      {
+        title: `A call, ${IN_FLIGHT} in flight (medians of ${effort.rounds} rounds)`,
+        head: ["", "µs of CPU at the caller", "at the worker", "both, ratio to off", "calls/s, ratio to off"],
+        rows: series.map(({ side, figures }) => [
+          side.name,
+          median(figures.callerUs).toFixed(2),
+          median(figures.workerUs).toFixed(2),
+          cost(figures).toFixed(3),
+          medianRatio(figures.callsPerSecond, off.callsPerSecond).toFixed(3),
+        ]),
+      },
+    ],
+    targets: series.flatMap(({ side, figures }) =>
+      side.limit === undefined
+        ? []
+        : [atMost(`CPU of a call ${side.name}, ratio to off`, cost(figures), side.limit, "×")],
+    ),
+  };
+}
+
+await runBenchmark("telemetry", measureTelemetry);

@@ -33,7 +33,6 @@ export function receiverToSend(definition: RoutineDefinition, receiver: unknown)
  * @throws {@link PayloadError} if the routine cannot run with it.
  */
 export function receiverToRun(definition: RoutineDefinition, receiver: unknown): unknown {
-  if (receiver === undefined && definition.owner === undefined) return undefined;
   const fault = receiverFault(definition, receiver);
   if (fault !== undefined) throw new PayloadError(`Cannot call '${definition.id}': ${fault}`);
   return receiver === undefined && typeof definition.owner === "function" ? definition.owner : receiver;

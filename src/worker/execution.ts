@@ -252,7 +252,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
       parameters = value;
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
-      receiver = receiverToRun(definition, receiver);
+      if (receiver !== undefined || definition.owner !== undefined)
+        receiver = receiverToRun(definition, receiver);
     } catch (error) {
       this.refuse(NackCode.BAD_PAYLOAD, whyUnreadable(error));
       return;

@@ -31,6 +31,9 @@ const ADVICE: ReadonlyMap<string, string> = new Map(
     URLSearchParams: "send String(params)",
     URL: "send url.href",
     Url: "send url.href",
+    BigIntStats: "send what is needed of it, such as stats.size and stats.isDirectory()",
+    RecordableHistogram: "send histogram.toJSON()",
+    ELDHistogram: "send histogram.toJSON()",
     Stats: "send what is needed of it, such as stats.size and stats.isDirectory()",
     CryptoKey: 'send await crypto.subtle.exportKey("jwk", key)',
     KeyObject: 'send key.export({ format: "jwk" })',
@@ -90,6 +93,14 @@ const HOLDS_NOTHING: ReadonlySet<string> = new Set(["Object", "Iterator", "Async
 /** Classes of Node that some of its versions do not export, so that only their names tell. */
 const UNEXPORTED: ReadonlySet<string> = new Set(["FileHandle", "Histogram"]);
 
+/** Classes that no module of Node exports, and whose instances hold what is not in fields: how to get one. */
+const HIDDEN: Readonly<Record<string, () => object>> = {
+  BigIntStats: () => process.getBuiltinModule("node:fs").statSync(".", { bigint: true }),
+  RecordableHistogram: () => process.getBuiltinModule("node:perf_hooks").createHistogram(),
+  ELDHistogram: () => process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay(),
+  AsyncHook: () => process.getBuiltinModule("node:async_hooks").createHook({}),
+};
+
 /** The platform's class that holds the content of instances with this prototype, if there is one. */
 export function platformClassOf(prototype: object): PlatformClass | undefined {
   const classes = classesOf(prototype);
@@ -127,7 +138,16 @@ function isOfPlatform(constructor: Constructor, prototype: object): boolean {
   const native = intrinsicName(prototype);
   return native !== undefined
     ? !HOLDS_NOTHING.has(native)
-    : holds(globalThis, name, prototype) || isExported(name, prototype);
+    : holds(globalThis, name, prototype) || isExported(name, prototype) || isHidden(name, prototype);
+}
+
+function isHidden(name: string, prototype: object): boolean {
+  if (!Object.hasOwn(HIDDEN, name)) return false;
+  try {
+    return Object.getPrototypeOf(HIDDEN[name]?.()) === prototype;
+  } catch {
+    return false; // none can be made here: a program's own class of that name may be registered
+  }
 }
 
 type Constructor = { readonly name: string } & object;

@@ -81,6 +81,8 @@ const INSTANCES: Readonly<Record<string, [() => unknown, RegExp]>> = {
   IncomingMessage: [() => new IncomingMessage(new Socket()), /its content/],
   FileHandle: [async () => handle, /the path/],
   Stats: [() => statSync("/"), /stats\.size/],
+  BigIntStats: [() => statSync("/", { bigint: true }), /stats\.size/],
+  RecordableHistogram: [() => createHistogram(), /histogram\.toJSON\(\)/],
   Dirent: [() => readdirSync("/", { withFileTypes: true })[0], /dirent\.name/],
   Hash: [() => createHash("md5"), /its digest/],
   Script: [() => new Script("1"), /can be made there/],

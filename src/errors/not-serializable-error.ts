@@ -16,8 +16,11 @@ export class NotSerializableError extends MerinoError {
   constructor(path: string, why: string, options?: ErrorOptions & { readonly fault?: Fault }) {
     super(`Cannot send ${path}: ${why}`, options);
     this.path = path;
-    if (options?.fault !== undefined) {
-      Object.defineProperty(this, "fault", { value: options.fault, configurable: true });
-    }
+    if (options?.fault === undefined) return;
+    Object.defineProperty(this, "fault", { value: options.fault, configurable: true });
+    if (options.fault !== "routine") return;
+    // Made when the body has returned: no frame is the body's, and the path says where to look.
+    const stack = `${this.name}: ${this.message}`;
+    Object.defineProperty(this, "stack", { value: stack, writable: true, configurable: true });
   }
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WorkerPool } from "merino";
 import { leakCheck } from "../../support/leak-check.ts";
-import { fail, snooze } from "../fixtures/pool-routines.ts";
+import { fail, giveFunction, snooze } from "../fixtures/pool-routines.ts";
 import { rejection } from "../fixtures/pool-support.ts";
 
 const HERE = /at (?:async )?inProgram \(.*failed-calls\.test\.ts:\d+:\d+\)/;
@@ -41,6 +41,11 @@ test("errors of calls show the line that waits, whatever ends the call", async (
     ),
     await rejection(
       (async function inProgram() {
+        await giveFunction();
+      })(),
+    ),
+    await rejection(
+      (async function inProgram() {
         for await (const _item of pool.map(fail, ["no good"])) assert.fail("it goes on");
       })(),
     ),
@@ -54,6 +59,11 @@ test("errors of calls show the line that waits, whatever ends the call", async (
   for (const error of errors) assert.match((error as Error).stack ?? "", HERE);
   // Frames of the worker come first.
   assert.match((errors[1] as Error).stack ?? "", /pool-routines\.ts[\s\S]*\[worker [\s\S]*inProgram/);
+  // Of a result that cannot be sent, no frame of the worker's tells anything.
+  assert.match(
+    (errors[4] as Error).stack ?? "",
+    /it is a function.*\n {4}at \[worker [^\n]*\n {4}at async inProgram/,
+  );
   assert.equal(aborted, reason);
   assert.equal(reason.stack, before);
 });

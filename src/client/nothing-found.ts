@@ -28,8 +28,8 @@ export function warnOfNothingFound({ descriptor }: Discovery, found: FoundSoFar)
   const others = size === 0 ? "nobody was seen" : "nobody else was seen";
   warn(
     "MERINO_NOTHING_FOUND",
-    `After ${NOTICE_AFTER_MS / 1_000} s a search in ${describeSource(descriptor)} has found ${whom}, and calls wait: ` +
-      `${refusals.length === 0 ? others : summarize(refusals)}. ${advice(descriptor)}`,
+    `After ${NOTICE_AFTER_MS / 1_000} s a search in ${describeSource(descriptor)} has found ${whom}: ` +
+      `${refusals.length === 0 ? others : summarize(refusals)}. Calls wait meanwhile. ${advice(descriptor)}`,
   );
 }
 

@@ -4,15 +4,16 @@
  * can end all. A body that runs has its place until it has come to its end, whatever has become of its caller.
  */
 import { AwaitableSet } from "../internal/awaitable-set.ts";
+import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.ts";
 import type { Activity } from "./activity.ts";
 
 /** A task as far as it is counted. */
-export interface ActiveTask {
+export interface ActiveTask extends ValueHolder {
   readonly nested: boolean;
   /** What its head takes up. */
   readonly heldBytes: number;
   /** The caller's account; absent for one on this host. */
-  readonly memory: { bodies: number; taskBytes: number } | undefined;
+  readonly memory: { bodies: number; taskBytes: number; argumentBytes: number } | undefined;
   workerDrains(): void;
 }
 
@@ -30,6 +31,7 @@ export interface ActiveExecution {
 /** The executions on one worker. */
 export class ActiveExecutions {
   readonly #activity: Activity | undefined;
+  readonly #room: Pick<ArgumentRoom, "release"> | undefined;
   readonly #running = new AwaitableSet<ActiveExecution>();
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<ActiveExecution>();
@@ -37,9 +39,13 @@ export class ActiveExecutions {
   #heldBytes = 0;
   #busy = false;
 
-  /** @param activity Told when there is something to do, and when there is not; absent: nobody asks. */
-  constructor(activity: Activity | undefined) {
+  /**
+   * @param activity Told when there is something to do, and when there is not; absent: nobody asks.
+   * @param room Gets back what the values of a task have taken of it.
+   */
+  constructor(activity: Activity | undefined, room?: Pick<ArgumentRoom, "release">) {
     this.#activity = activity;
+    this.#room = room;
   }
 
   /** Tasks accepted and not over. */
@@ -148,8 +154,10 @@ export class ActiveExecutions {
     for (const execution of [...this.#running]) execution.decline(code, reason);
   }
 
-  #count({ heldBytes, memory }: ActiveTask, sign: 1 | -1): void {
+  #count(task: ActiveTask, sign: 1 | -1): void {
+    const { heldBytes, memory } = task;
     if (memory === undefined) return;
+    if (sign < 0) this.#room?.release(task);
     this.#heldBytes += sign * heldBytes;
     memory.bodies += sign;
     memory.taskBytes += sign * heldBytes;

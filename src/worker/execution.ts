@@ -3,8 +3,8 @@
  * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
  * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
-import { PayloadError } from "../errors/payload-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { abortReason } from "../internal/abort-reason.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
@@ -20,10 +20,10 @@ import type { ActiveExecution } from "./active-executions.ts";
 import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { ExecutionRecord } from "./execution-record.ts";
-import { type Answer, abortReason, type IncomingTask } from "./incoming-task.ts";
+import type { Answer, IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
-import { answerFailure, answerRefusal, explainUnresolved, whyUnreadable } from "./task-failures.ts";
+import { answerFailure, answerRefusal, explainUnmade, explainUnresolved } from "./task-failures.ts";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -248,14 +248,13 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     let receiver: unknown;
     let parameters: unknown[];
     try {
-      const value = this.task.decode(this.#payload);
-      if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
-      parameters = value;
+      parameters = this.task.decodeArguments(this.#payload);
       if ((this.task.flags & TaskFlag.Receiver) !== 0) receiver = parameters.shift();
       if (receiver !== undefined || definition.owner !== undefined)
         receiver = receiverToRun(definition, receiver);
     } catch (error) {
-      this.refuse(NackCode.BAD_PAYLOAD, whyUnreadable(error));
+      const { code, reason } = explainUnmade(error);
+      this.refuse(code, reason);
       return;
     }
     this.#phase = "running";

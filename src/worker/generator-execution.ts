@@ -3,6 +3,8 @@
  * the values it produces ahead of its consumer, and how it is closed. However the stream ends, the generator's
  * `finally` blocks have been started.
  */
+
+import { abortReason } from "../internal/abort-reason.ts";
 import { errorText } from "../internal/error-text.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
@@ -11,7 +13,7 @@ import type { AnyGenerator } from "./body-stack.ts";
 import { Execution } from "./execution.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { advance, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
-import { abortReason, type IncomingTask } from "./incoming-task.ts";
+import type { IncomingTask } from "./incoming-task.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import { MAX_STEPS, StepQueue } from "./step-queue.ts";
 

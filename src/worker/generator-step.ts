@@ -28,7 +28,7 @@ export function keepStep(kind: "send" | "throw" | "return", message: ReceivedMes
  * @throws If it cannot be decoded.
  */
 export function valueOf({ payload, value }: Step, task: IncomingTask): unknown {
-  return payload === undefined ? value : task.decode(payload);
+  return payload === undefined ? value : task.decodeSent(payload);
 }
 
 /**

@@ -15,8 +15,11 @@ import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../contex
 import type { Branch } from "../context/variables/branch.ts";
 import type { Peer } from "../credentials/peers/peer.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
+import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
+import { abortReason } from "../internal/abort-reason.ts";
+import type { ValueHolder, ValueSize } from "../session/memory/argument-room.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -28,8 +31,9 @@ import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
-import type { TaskReader } from "../wire/task/reader.ts";
+import { callersOf, originOf } from "./access/task-callers.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
+import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 import { TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
 
@@ -37,29 +41,6 @@ import { TaskVariables } from "./task-variables.ts";
 const TASK_BYTES = 768;
 /** About what a field of its trace context takes up beside its texts. */
 const TRACE_FIELD_BYTES = 96;
-
-/** The worker as a task sees it. */
-export interface TaskHost {
-  readonly references: References;
-  /** Marks remote stacks, for example `worker 4711`. */
-  readonly origin: string;
-  /** Whether it has begun to end. */
-  readonly draining: boolean;
-  /**
-   * The dispatcher for nested calls, from the descriptor that came with the task; absent when none came.
-   *
-   * @param origin The task, for whose descriptor it is.
-   */
-  nestedDispatcher(descriptor: Uint8Array | undefined, origin: DescriptorOrigin): Dispatcher | undefined;
-}
-
-/** Where the descriptor of a proxy has come from. */
-export interface DescriptorOrigin {
-  /** Whether it has come over local carriers only, and may be believed. */
-  readonly local: boolean;
-  /** The connection over which it came with a root task; absent for a nested one. */
-  readonly poolConnection: { readonly ended: boolean } | undefined;
-}
 
 /** What a body answers. */
 export interface Answer {
@@ -74,7 +55,7 @@ export interface Cancellation {
 }
 
 /** A task on its worker, and the scope of its body. */
-export class IncomingTask implements Scope, RunningTask, SignalSource, DescriptorOrigin {
+export class IncomingTask implements Scope, RunningTask, SignalSource, DescriptorOrigin, ValueHolder {
   readonly session: ServerSession;
   readonly stream: number;
   readonly flags: number;
@@ -94,6 +75,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   record: ExecutionRecord | undefined;
   /** When it has arrived, on the clock of `performance.now()`; 0 if nobody needs to know. */
   readonly arrivedMs: number;
+  argumentBytes = 0;
+  sentBytes = 0;
   /** Identity of the routine; empty until it has been found. */
   routine = "";
   /** URL of the routine's module, once it has been found. */
@@ -300,10 +283,31 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return error === this.#fired?.reason || (error instanceof Error && error.name === "AbortError");
   }
 
-  /** Decodes a value that has come on the task's stream; signals in it are live. */
-  decode(payload: Payload): unknown {
+  /** Decodes a value that has come on the task's stream and is used at once; signals in it are live. */
+  decode(payload: Payload, admit?: (size: ValueSize) => void): unknown {
     const source = this.session.connection.carrier;
-    return decodeValue(payload, { references: this.references, source, signals: this, module: this.module });
+    return decodeValue(payload, {
+      references: this.references,
+      source,
+      signals: this,
+      module: this.module,
+      admit,
+    });
+  }
+
+  /** As `decode`: its arguments, which count until its body has ended. @throws TaskRefusedError if there is no room. */
+  decodeArguments(payload: Payload): unknown[] {
+    // Those of a caller on this host are not counted, and its calls make no function for it.
+    const admit =
+      this.memory === undefined ? undefined : (size: ValueSize) => this.#host.room.holdArguments(this, size);
+    const value = this.decode(payload, admit);
+    if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
+    return value;
+  }
+
+  /** As `decode`: what its generator is sent, which counts until it is sent something else. */
+  decodeSent(payload: Payload): unknown {
+    return this.decode(payload, (size) => this.#host.room.holdSent(this, size));
   }
 
   /** As `decode`, but an unreadable value becomes an error, which is then the reason. */
@@ -376,24 +380,4 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.#signals ??= new TaskSignals(this.session.connection.memory);
     return this.#signals;
   }
-}
-
-/** The chain of callers; a client that knows only the nearest one names its id. */
-function callersOf(head: TaskReader): readonly LineageEntry[] | undefined {
-  const callers = head.callers();
-  if (callers !== undefined) return callers;
-  const id = head.caller();
-  return id === undefined ? undefined : [{ id, routine: "", tag: undefined }];
-}
-
-/** Whoever has not been verified itself vouches for nobody. */
-function originOf(head: TaskReader, peer: Peer): readonly string[] | undefined {
-  const trusted = peer.local || peer.verified;
-  if ((head.flags & TaskFlag.Nested) !== 0) return trusted ? head.origin() : undefined;
-  return peer.verified ? peer.identities : undefined;
-}
-
-/** A reason to abort with, as `AbortController` itself would make it. */
-export function abortReason(message: string, name = "AbortError"): DOMException {
-  return new DOMException(message, name);
 }

@@ -57,6 +57,9 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
   return encodeThrown(refused, options);
 }
 
+/** How long a caller waits before it asks again whose arguments have come, and found no room. */
+const RETRY_AFTER_MS = 100;
+
 /** A refusal; `exception` is the error behind it, encoded. */
 type Why = Pick<Nack, "code" | "reason"> & { readonly exception: Nack["exception"] | undefined };
 
@@ -72,14 +75,9 @@ export function answerRefusal(
   { isAcked }: { readonly isAcked: boolean },
 ): void {
   const { session, stream } = task;
-  const nack = createNack(code, reason);
+  const nack = createNack(code, reason, code === NackCode.FULL ? RETRY_AFTER_MS : 0);
   if (isAcked && !session.knowsGrammar) session.exception(stream, encodeRefusal(task, code, reason), 0);
   else session.nack(stream, exception === undefined ? nack : { ...nack, exception });
-}
-
-/** Why the arguments of a task could not be read, as its refusal says it. */
-export function whyUnreadable(error: unknown): string {
-  return isMerinoError(error) ? error.message : "the arguments could not be decoded";
 }
 
 /** As {@link encodeFailure}, with what the body has changed of the variables. */
@@ -103,6 +101,15 @@ export function explainUnresolved(
   const { message: reason } = error;
   const exception = "cause" in error ? encodeCause(task, error.cause) : undefined;
   return { code: NackCode.IMPORT_FAILED, reason, ...(exception === undefined ? {} : { exception }) };
+}
+
+/** Explains why the arguments of a task were not made. */
+export function explainUnmade(error: unknown): Pick<Nack, "code" | "reason"> {
+  if (!isMerinoError(error))
+    return { code: NackCode.BAD_PAYLOAD, reason: "the arguments could not be decoded" };
+  const { refusal } = error as Partial<TaskRefusedError>;
+  const code = refusal === "FULL" || refusal === "TOO_LARGE" ? NackCode[refusal] : NackCode.BAD_PAYLOAD;
+  return { code, reason: error.message };
 }
 
 /** Encodes the error behind a refusal, which travels in a control frame: of a large one, what it says and where it arose. */

@@ -7,10 +7,12 @@ import type { Dispatcher } from "../context/dispatcher.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { abortReason } from "../internal/abort-reason.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import { LoopSpinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import { ArgumentRoom } from "../session/memory/argument-room.ts";
 import { type MemoryBudget, processMemory } from "../session/memory/memory-budget.ts";
 import { ServerSession, type TaskAcceptor } from "../session/server-session.ts";
 import type { ServerStream } from "../session/server-stream.ts";
@@ -28,11 +30,12 @@ import type { Execution } from "./execution.ts";
 import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
 import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
-import { abortReason, type DescriptorOrigin, IncomingTask, type TaskHost } from "./incoming-task.ts";
+import { IncomingTask } from "./incoming-task.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { RunQueue } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
+import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 
 /** Parts and settings of a task server. */
 export interface TaskServerOptions {
@@ -74,6 +77,7 @@ const LEAVE_MS = 1_000;
 export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
+  readonly room: ArgumentRoom;
   readonly references: References;
   readonly origin: string;
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
@@ -98,7 +102,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.references = options.references;
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
-    this.active = new ActiveExecutions(options.activity);
+    this.room = new ArgumentRoom(this.#memory);
+    this.active = new ActiveExecutions(options.activity, this.room);
     this.queue = new RunQueue({ hasUnsent: () => this.#hasUnsentAnswers(), flush: () => this.#flushAll() });
   }
 
@@ -291,6 +296,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (peer !== undefined) {
       const { taskBytes } = this.#memory;
       if (isFull(heldBytes, taskBytes, peer.taskBytes > taskBytes * MUCH_OF_HEADS)) return overloaded(bodies);
+      if (this.room.isFull(peer)) return overloaded(bodies);
     }
     if ((head.flags & TaskFlag.Nested) === 0) {
       if (this.#draining && !isConnection(session, this.#spared)) {

@@ -20,3 +20,18 @@ export interface AuditedBytes {
   readonly start: number;
   readonly end: number;
 }
+
+/** The step to an element of a collection. */
+export function memberStep(isMap: boolean, index: number): string {
+  return isMap ? `.keys()[${index}]` : `.values()[${index}]`;
+}
+
+/** A key as text, if it is a short string or a small number. */
+export function shownKey(bytes: Uint8Array, at: number): string {
+  const token = bytes[at] as number;
+  if (token < 0x80) return String(token);
+  const length = token >= 0xa0 && token <= 0xbf ? token & 0x1f : token === 0xd9 ? 40 : -1;
+  if (length === -1) return "…";
+  const from = token === 0xd9 ? at + 2 : at + 1;
+  return JSON.stringify(Buffer.from(bytes.subarray(from, from + length)).toString("utf8"));
+}

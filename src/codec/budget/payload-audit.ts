@@ -5,8 +5,10 @@
  * malformed ends the audit, as it will end the decoding at the same place.
  */
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
+import { AuditCursor } from "./audit-cursor.ts";
 import { isDataView, isRareError } from "./dear-kinds.ts";
-import type { AuditedBytes, AuditStep, Excess } from "./excess.ts";
+import { type DecodedSize, ElementBytes } from "./decoded-size.ts";
+import { type AuditedBytes, type AuditStep, type Excess, memberStep, shownKey } from "./excess.ts";
 import { excessSteps, FEW_KEYS } from "./key-chains.ts";
 import { hashOfKey, IDENTITY_HASH, SECRET_HASH } from "./key-hash.ts";
 import { isIndexKey, isPrototypeKey, newKeyPrice } from "./key-price.ts";
@@ -21,12 +23,20 @@ import {
   MANY_KEYS,
   MANY_SHAPES,
   MAX_COST,
+  PRICE_BYTES,
   Price,
   SHORTEST_AUDITED_BYTES,
 } from "./prices.ts";
 
 /** Steps through a chain of the hash table that cost as much as one byte may. */
 const STEPS_PER_BYTE = 2;
+
+/** What the receiver learns of a payload before it makes the values. */
+export interface Weighed extends DecodedSize {
+  /** What is too dear, or `undefined`. */
+  readonly excess: Excess | undefined;
+}
+
 /**
  * Audits a payload.
  *
@@ -38,32 +48,39 @@ export function auditPayload(payload: AuditedBytes, side: "sender" | "receiver")
   return new PayloadAudit(payload, side === "receiver" ? LENIENCY : 1).run();
 }
 
-class PayloadAudit {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #end: number;
+/** Audits a payload for the receiver, however short it is, and says what its values will take up; parts are not in that. */
+export function weighPayload(payload: AuditedBytes): Weighed {
+  const audit = new PayloadAudit(payload, LENIENCY);
+  const excess = audit.run();
+  return { excess, objectBytes: audit.objectBytes, binaryBytes: audit.binaryBytes };
+}
+
+class PayloadAudit extends AuditCursor {
   readonly #allowed: number;
   readonly #shapes: Novelty;
   readonly #keys: Novelty;
   readonly #steps: AuditStep[] = [];
-  #position: number;
   #left: number;
   #depth = 0;
   #colliding = false;
+  /** What lies in memory of its own beside the heap. */
+  binaryBytes = 0;
   /** The hash of the key read last. */
   #keyHash = 0;
   #keyBytes = 0;
   #keyIsDigits = false;
 
-  constructor({ bytes, start, end }: AuditedBytes, leniency: number) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#position = start + 1;
-    this.#end = end;
-    this.#allowed = Math.floor(allowedCost(end - start) * leniency);
+  constructor(payload: AuditedBytes, leniency: number) {
+    super(payload);
+    this.#allowed = Math.floor(allowedCost(payload.end - payload.start) * leniency);
     this.#left = this.#allowed;
-    this.#shapes = new Novelty(MANY_SHAPES);
-    this.#keys = new Novelty(KNOWN_KEYS);
+    const most = 1 << (32 - Math.clz32(payload.end - payload.start)); // a short one has no more of anything
+    this.#shapes = new Novelty(Math.min(most, MANY_SHAPES));
+    this.#keys = new Novelty(Math.min(most, KNOWN_KEYS));
+  }
+
+  get objectBytes(): number {
+    return this.heldBytes + (this.#allowed - this.#left) * PRICE_BYTES;
   }
 
   run(): Excess | undefined {
@@ -83,71 +100,59 @@ class PayloadAudit {
     return this.#left >= 0;
   }
 
-  #skip(lengthBytes: number): boolean {
-    if (lengthBytes < 0 || lengthBytes > this.#end - this.#position) return false;
-    this.#position += lengthBytes;
-    return true;
-  }
-
-  /**
-   * A big-endian number of 1, 2 or 4 bytes, or −1, with which nothing goes on. Not NaN: it would make the engine keep
-   * the fields of this class as floating-point numbers, which costs more, for all payloads that follow.
-   */
-  #uint(sizeBytes: number): number {
-    const at = this.#position;
-    if (at + sizeBytes > this.#end) return -1;
-    this.#position = at + sizeBytes;
-    if (sizeBytes === 1) return this.#view.getUint8(at);
-    return sizeBytes === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+  #binary(lengthBytes: number): boolean {
+    this.binaryBytes += lengthBytes;
+    return this.#charge(Price.BYTES) && this.skip(lengthBytes);
   }
 
   /** @returns Whether the audit goes on: false at the end of what is left, and of what can be read. */
   #value(): boolean {
-    if (this.#position >= this.#end) return false;
-    const token = this.#bytes[this.#position++] as number;
+    if (this.position >= this.end) return false;
+    const token = this.bytes[this.position++] as number;
+    this.heldBytes += ElementBytes.PLACE;
     if (token < 0x80 || token >= 0xe0) return true;
     if (token < 0x90) return this.#object(token & 0x0f);
     if (token < 0xa0) return this.#array(token & 0x0f);
-    if (token < 0xc0) return this.#skip(token & 0x1f);
+    if (token < 0xc0) return this.longText(token & 0x1f);
     switch (token) {
       case 0xc0:
       case 0xc2:
       case 0xc3:
         return true;
       case 0xc4:
-        return this.#charge(Price.BYTES) && this.#skip(this.#uint(1));
+        return this.#binary(this.uint(1));
       case 0xc5:
-        return this.#charge(Price.BYTES) && this.#skip(this.#uint(2));
+        return this.#binary(this.uint(2));
       case 0xc6:
-        return this.#charge(Price.BYTES) && this.#skip(this.#uint(4));
+        return this.#binary(this.uint(4));
       case 0xca:
       case 0xce:
       case 0xd2:
-        return this.#skip(4);
+        return this.number(4);
       case 0xcb:
       case 0xcf:
       case 0xd3:
-        return this.#skip(8);
+        return this.number(8);
       case 0xcc:
       case 0xd0:
-        return this.#skip(1);
+        return this.skip(1);
       case 0xcd:
       case 0xd1:
-        return this.#skip(2);
+        return this.skip(2);
       case 0xd9:
-        return this.#skip(this.#uint(1));
+        return this.longText(this.uint(1));
       case 0xda:
-        return this.#skip(this.#uint(2));
+        return this.longText(this.uint(2));
       case 0xdb:
-        return this.#skip(this.#uint(4));
+        return this.longText(this.uint(4));
       case 0xdc:
-        return this.#array(this.#uint(2));
+        return this.#array(this.uint(2));
       case 0xdd:
-        return this.#array(this.#uint(4));
+        return this.#array(this.uint(4));
       case 0xde:
-        return this.#object(this.#uint(2));
+        return this.#object(this.uint(2));
       case 0xdf:
-        return this.#object(this.#uint(4));
+        return this.#object(this.uint(4));
       default:
         return this.#extension(token);
     }
@@ -160,11 +165,12 @@ class PayloadAudit {
 
   /** So many fields: those of a small object make shapes, those of a large one are entries of a hash table. */
   #fields(count: number): boolean {
-    if (count * 2 > this.#end - this.#position || ++this.#depth > MAX_DEPTH) return false;
+    if (count * 2 > this.end - this.position || ++this.#depth > MAX_DEPTH) return false;
     const small = count < MANY_FIELDS;
+    if (!small) this.heldBytes += count * ElementBytes.FIELD;
     let shape = HASH_SEED;
     for (let rest = count; rest > 0; rest--) {
-      const at = this.#position;
+      const at = this.position;
       if (!this.#key()) return false;
       if (small && isIndexKey(this.#keyIsDigits, this.#keyBytes)) {
         if (!this.#charge(Price.INDEX_FIELD)) return this.#stopAt(this.#keyAt(at));
@@ -175,7 +181,7 @@ class PayloadAudit {
         if (!this.#charge(newKeyPrice(this.#keyIsDigits, this.#keyBytes)))
           return this.#stopAt(this.#keyAt(at));
       }
-      if (!this.#plain() && !this.#value()) return this.#stopAt(this.#keyAt(at));
+      if (!this.plain() && !this.#value()) return this.#stopAt(this.#keyAt(at));
     }
     this.#depth--;
     return true;
@@ -183,16 +189,16 @@ class PayloadAudit {
 
   /** Reads the key of a field, and hashes it. */
   #key(): boolean {
-    const bytes = this.#bytes;
-    const short = (bytes[this.#position] as number) ^ 0xa0;
-    let from = this.#position + 1;
+    const bytes = this.bytes;
+    const short = (bytes[this.position] as number) ^ 0xa0;
+    let from = this.position + 1;
     let end = from + short;
-    if (short < 32 && end <= this.#end) {
-      this.#position = end;
+    if (short < 32 && end <= this.end) {
+      this.position = end;
     } else {
-      from = this.#text();
+      from = this.text();
       if (from === -1) return false;
-      end = this.#position;
+      end = this.position;
     }
     let hash = HASH_SEED ^ (end - from);
     let digits = end > from;
@@ -208,28 +214,14 @@ class PayloadAudit {
     return !isPrototypeKey(bytes, from, end) || this.#charge(Price.PROTOTYPE_KEY);
   }
 
-  /** Goes over a string. @returns Where its bytes begin, or −1. */
-  #text(): number {
-    const token = this.#uint(1);
-    let length = -1;
-    if (token >= 0xa0 && token <= 0xbf) length = token & 0x1f;
-    else if (token === 0xd9) length = this.#uint(1);
-    else if (token === 0xda) length = this.#uint(2);
-    else if (token === 0xdb) length = this.#uint(4);
-    else if (token >= 0xc7 && token <= 0xd8) length = this.#extensionLength(token);
-    if (token >= 0xc7 && token <= 0xd8 && length >= 0) length++; // its type
-    const from = this.#position;
-    return this.#skip(length) ? from : -1;
-  }
-
   #array(length: number): boolean {
     if (!this.#charge(Price.ARRAY)) return false;
     if (length <= 0) return length === 0;
     if (++this.#depth > MAX_DEPTH) return false;
     let sparse = false;
     for (let index = 0; index < length; index++) {
-      if (!sparse && this.#plain()) continue;
-      const holes = this.#holes(index, length);
+      if (!sparse && this.plain()) continue;
+      const holes = this.holes(index, length);
       if (holes === 0) {
         if (sparse && !this.#charge(Price.SPARSE_ELEMENT)) return this.#stopAt(index);
         if (!this.#value()) return this.#stopAt(index);
@@ -245,50 +237,20 @@ class PayloadAudit {
     return true;
   }
 
-  /** Goes over a small number, a short text or a constant, if one comes next: most values are, and have no price. */
-  #plain(): boolean {
-    const at = this.#position;
-    if (at >= this.#end) return false;
-    const token = this.#bytes[at] as number;
-    if (token < 0x80 || token >= 0xe0 || token === 0xc0 || token === 0xc2 || token === 0xc3) {
-      this.#position = at + 1;
-      return true;
-    }
-    if (token < 0xa0 || token > 0xbf || at + token - 0x9f > this.#end) return false;
-    this.#position = at + token - 0x9f;
-    return true;
-  }
-
-  /** Goes over a run of holes, if one comes next. @returns Its length; −1 if it does not fit. */
-  #holes(index: number, length: number): number {
-    const at = this.#position;
-    const token = this.#bytes[at] as number;
-    if (token < 0xd4 || token > 0xd6 || this.#bytes[at + 1] !== Extension.HOLES) return 0;
-    this.#position = at + 2;
-    const holes = this.#uint(1 << (token - 0xd4));
-    return holes > 0 && index + holes <= length ? holes : -1;
-  }
-
-  #extensionLength(token: number): number {
-    if (token >= 0xd4 && token <= 0xd8) return 1 << (token - 0xd4);
-    if (token === 0xc7) return this.#uint(1);
-    if (token === 0xc8) return this.#uint(2);
-    return token === 0xc9 ? this.#uint(4) : -1;
-  }
-
   #extension(token: number): boolean {
-    const length = this.#extensionLength(token);
-    const type = this.#uint(1);
-    const end = this.#position + length;
-    if (length < 0 || end > this.#end) return false;
+    const length = this.extensionLength(token);
+    const type = this.uint(1);
+    const end = this.position + length;
+    if (length < 0 || end > this.end) return false;
     const price = EXTENSION_PRICES[type];
     if (price === undefined || !this.#charge(price)) return false;
-    if (isDataView(type, this.#bytes[this.#position]) && !this.#charge(Price.DATA_VIEW)) return false;
+    if (isDataView(type, this.bytes[this.position]) && !this.#charge(Price.DATA_VIEW)) return false;
     if (!HOLDING_VALUES.has(type)) {
-      this.#position = end;
+      this.heldBytes += length;
+      this.position = end;
       return true;
     }
-    if (++this.#depth > MAX_DEPTH || !this.#content(type, end) || this.#position !== end) return false;
+    if (++this.#depth > MAX_DEPTH || !this.#content(type, end) || this.position !== end) return false;
     this.#depth--;
     return true;
   }
@@ -305,15 +267,15 @@ class PayloadAudit {
       case Extension.ARRAY_WITH_FIELDS:
         return this.#value() && this.#arrayFields(end);
       default:
-        while (this.#position < end) if (!this.#value()) return false;
+        while (this.position < end) if (!this.#value()) return false;
         return true;
     }
   }
 
   #arrayFields(end: number): boolean {
-    while (this.#position < end) {
-      const at = this.#position;
-      if (this.#text() === -1) return false;
+    while (this.position < end) {
+      const at = this.position;
+      if (this.text() === -1) return false;
       if (!this.#charge(Price.ARRAY_FIELD) || !this.#value()) return this.#stopAt(this.#keyAt(at));
     }
     return true;
@@ -321,14 +283,14 @@ class PayloadAudit {
 
   /** Fields in a map token, each at the same price, or at that of a key of a hash table. */
   #map(price?: number): boolean {
-    const token = this.#uint(1);
+    const token = this.uint(1);
     let count = -1;
     if (token >= 0x80 && token <= 0x8f) count = token & 0x0f;
-    else if (token === 0xde) count = this.#uint(2);
-    else if (token === 0xdf) count = this.#uint(4);
-    if (count < 0 || count * 2 > this.#end - this.#position) return false;
+    else if (token === 0xde) count = this.uint(2);
+    else if (token === 0xdf) count = this.uint(4);
+    if (count < 0 || count * 2 > this.end - this.position) return false;
     for (; count > 0; count--) {
-      const at = this.#position;
+      const at = this.position;
       if (!this.#key()) return false;
       if (!this.#charge(price ?? newKeyPrice(this.#keyIsDigits, this.#keyBytes)) || !this.#value())
         return this.#stopAt(this.#keyAt(at));
@@ -337,8 +299,8 @@ class PayloadAudit {
   }
 
   #error(): boolean {
-    const origin = this.#bytes[this.#position];
-    if (isRareError(this.#bytes, this.#position) && !this.#charge(Price.RARE_ERROR)) return false;
+    const origin = this.bytes[this.position];
+    if (isRareError(this.bytes, this.position) && !this.#charge(Price.RARE_ERROR)) return false;
     // Origin, class, name, message, stack.
     for (let part = 0; part < 5; part++) if (!this.#value()) return false;
     if (origin === ErrorOrigin.HOOKED) return this.#value();
@@ -346,6 +308,7 @@ class PayloadAudit {
   }
 
   #entries(isMap: boolean, end: number): boolean {
+    this.heldBytes += ElementBytes.COLLECTION;
     const hashes: number[] = [];
     const whole = this.#eachEntry(isMap, { end, hashes });
     // Also of a Map whose end cannot be read: its keys up to there are inserted before the reader finds that out.
@@ -357,10 +320,10 @@ class PayloadAudit {
 
   /** Goes over entries, and collects the hashes of their keys that a peer can know. */
   #eachEntry(isMap: boolean, { end, hashes }: { readonly end: number; readonly hashes: number[] }): boolean {
-    for (let index = 0; this.#position < end; index++) {
-      const at = this.#position;
+    for (let index = 0; this.position < end; index++) {
+      const at = this.position;
       if (!this.#charge(Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
-      const hash = hashOfKey(this.#view, at, this.#end);
+      const hash = hashOfKey(this.view, at, this.end);
       if (hash === IDENTITY_HASH) {
         if (!this.#charge(Price.IDENTITY)) return this.#stopAt(memberStep(isMap, index));
       } else if (hash !== SECRET_HASH) {
@@ -383,18 +346,7 @@ class PayloadAudit {
     return /^"[A-Za-z_$][\w$]*"$/.test(text) ? `.${text.slice(1, -1)}` : `[${text}]`;
   }
 
-  /** A key as text, if it is a short string or a small number. */
   #keyText(at: number): string {
-    if (this.#left >= 0) return "";
-    const token = this.#bytes[at] as number;
-    if (token < 0x80) return String(token);
-    const length = token >= 0xa0 && token <= 0xbf ? token & 0x1f : token === 0xd9 ? 40 : -1;
-    if (length === -1) return "…";
-    const from = token === 0xd9 ? at + 2 : at + 1;
-    return JSON.stringify(Buffer.from(this.#bytes.subarray(from, from + length)).toString("utf8"));
+    return this.#left >= 0 ? "" : shownKey(this.bytes, at);
   }
-}
-
-function memberStep(isMap: boolean, index: number): string {
-  return isMap ? `.keys()[${index}]` : `.values()[${index}]`;
 }

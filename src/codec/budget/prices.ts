@@ -12,6 +12,9 @@ const FREE_COST = 65_536;
 /** No payload may cost more, however long it is: its values would take some 800 MB. */
 export const MAX_COST = 33_554_432;
 
+/** What a byte of a price stands for in memory, at most. */
+export const PRICE_BYTES = 24;
+
 /** What a payload of this length may cost. */
 export function allowedCost(lengthBytes: number): number {
   return Math.min(lengthBytes + FREE_COST, MAX_COST);

@@ -4,7 +4,7 @@
  */
 import { PayloadError } from "../../errors/payload-error.ts";
 import type { Excess } from "../budget/excess.ts";
-import { auditPayload } from "../budget/payload-audit.ts";
+import { auditPayload, weighPayload } from "../budget/payload-audit.ts";
 import type { Encoded } from "../encoded.ts";
 import { MAX_DEPTH } from "../format.ts";
 import type { DecodeOptions } from "./decoding.ts";
@@ -26,14 +26,11 @@ let resting: ValueReader | undefined;
  *   where they are audited, cost more to read than they are long.
  */
 export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
+  if (options.source?.local !== true) judgePayload(encoded, options.admit);
   const decoder = resting ?? new ValueReader();
   resting = undefined;
   try {
     decoder.open(encoded.bytes, encoded.start, encoded.end);
-    if (options.source?.local !== true) {
-      const excess = auditPayload(encoded, "receiver");
-      if (excess !== undefined) throw tooDear(excess);
-    }
     decoder.parts = encoded.parts;
     decoder.options = options;
     decoder.maxDepth = Math.min(options.maxDepth ?? MAX_DEPTH, MAX_DEPTH);
@@ -49,6 +46,20 @@ export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
     decoder.options = AT_REST;
     resting = decoder;
   }
+}
+
+function judgePayload(encoded: Encoded, admit: DecodeOptions["admit"]): void {
+  if (admit === undefined) {
+    const excess = auditPayload(encoded, "receiver");
+    if (excess !== undefined) throw tooDear(excess);
+    return;
+  }
+  const { excess, objectBytes, binaryBytes } = weighPayload(encoded);
+  if (excess !== undefined) throw tooDear(excess);
+  admit({
+    objectBytes,
+    binaryBytes: binaryBytes + encoded.parts.reduce((sum, { length }) => sum + length, 0),
+  });
 }
 
 function tooDear({ cost, allowed, colliding }: Excess): PayloadError {

@@ -1,6 +1,7 @@
 /** The state of one decoding, as the readers of the different kinds of values share it. */
 import { PayloadError } from "../../errors/payload-error.ts";
 import type { Source } from "../../identity/taint.ts";
+import type { DecodedSize } from "../budget/decoded-size.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSource } from "../references.ts";
 import { TokenReader } from "./token-reader.ts";
@@ -15,6 +16,11 @@ export interface DecodeOptions {
    * tainted, and a payload whose values cost more to read than it is long is refused before any of them is made.
    */
   readonly source?: Source | undefined;
+  /**
+   * Told what the values of a payload from a network will take up in memory, before any is made; what it throws is thrown
+   * instead. Absent: that is not weighed.
+   */
+  readonly admit?: ((size: DecodedSize) => void) | undefined;
   /** URL of the module whose routine the value is for or from; it tells which of several copies of a class is meant. */
   readonly module?: string | undefined;
   /** Containers inside containers; the format's own limit (1000) by default, which it cannot exceed. */

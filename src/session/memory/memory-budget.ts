@@ -20,6 +20,8 @@ const TURN_SHARE = 3 / 4;
 const FREE_SHARE = 1 / 8;
 /** The part of the limit that the heads of tasks may take; beyond it tasks are refused. */
 const TASK_SHARE = 1 / 4;
+/** The part that the values may take which bodies were given. All else makes do with what they leave. */
+const ARGUMENT_SHARE = 3 / 4;
 
 const TICK_MS = 1_000;
 /** Ticks in which nothing changes in what a peer holds although it is its turn, before it is ended. */
@@ -33,6 +35,8 @@ export class MemoryBudget implements SharedBudget {
   heldBytes = 0;
   /** Whether those who hold most are not read from. */
   full = false;
+  /** What the values take up that bodies were given, which are kept for as long as these run. */
+  argumentBytes = 0;
   #limits: MemoryLimits;
   readonly #deadlines: DeadlineQueue;
   readonly #peers = new Map<string, PeerMemory>();
@@ -72,6 +76,22 @@ export class MemoryBudget implements SharedBudget {
     return (this.limitBytes * TASK_SHARE) / this.objectWeight;
   }
 
+  /** Bytes that the values may take up which bodies were given; what goes beyond them is refused. */
+  get argumentLimit(): number {
+    return this.limitBytes * ARGUMENT_SHARE;
+  }
+
+  /** What all else may take up. */
+  get #roomBytes(): number {
+    return this.limitBytes - this.argumentBytes;
+  }
+
+  /** Bodies were given values of so many bytes, or have ended. */
+  countArguments(bytes: number): void {
+    this.argumentBytes += bytes;
+    if (bytes < 0 && this.full) this.reviewSoon();
+  }
+
   /** How many messages of the largest size one peer may leave unfinished: so many as its turn has room for. */
   openMessages(maxMessage: number): number {
     return Math.max(1, Math.floor((this.limitBytes * (1 - FULL_SHARE)) / maxMessage));
@@ -108,11 +128,11 @@ export class MemoryBudget implements SharedBudget {
 
   /** A peer has made it hold more, perhaps. */
   check(peer: PeerMemory): void {
-    const { limitBytes } = this;
+    const roomBytes = this.#roomBytes;
     if (!this.full) {
-      if (this.heldBytes >= limitBytes * FULL_SHARE) this.#fill();
+      if (this.heldBytes >= roomBytes * FULL_SHARE) this.#fill();
     } else if (peer === this.#turn) {
-      if (this.heldBytes >= limitBytes) this.#endTurn();
+      if (this.heldBytes >= roomBytes) this.#endTurn();
     } else if (peer.bytes > this.#fairBytes && !peer.waiting) {
       this.#wait(peer);
     }
@@ -129,7 +149,7 @@ export class MemoryBudget implements SharedBudget {
     this.full = true;
     let holding = 0;
     for (const { bytes } of this.#peers.values()) if (bytes > 0) holding += 1;
-    this.#fairBytes = (this.limitBytes * FREE_SHARE) / Math.max(1, holding);
+    this.#fairBytes = (this.#roomBytes * FREE_SHARE) / Math.max(1, holding);
     for (const peer of this.#peers.values()) if (peer.bytes > this.#fairBytes) this.#wait(peer);
     this.#scheduleTick();
     this.reviewSoon();
@@ -142,12 +162,12 @@ export class MemoryBudget implements SharedBudget {
   }
 
   #reviewWaiting(): void {
-    if (this.heldBytes < this.limitBytes * RELIEVED_SHARE) {
+    if (this.heldBytes < this.#roomBytes * RELIEVED_SHARE) {
       this.#relieve();
       return;
     }
     for (const peer of this.#waiting) if (peer.bytes <= this.#fairBytes) this.#free(peer);
-    const below = this.limitBytes * (this.#overflowed ? TURN_SHARE : 1);
+    const below = this.#roomBytes * (this.#overflowed ? TURN_SHARE : 1);
     if (this.#turn === undefined && this.heldBytes < below) this.#beginTurn();
   }
 

@@ -43,6 +43,8 @@ export class PeerMemory {
   bodies = 0;
   /** What the heads of their tasks take up. */
   taskBytes = 0;
+  /** And the values that they were given. */
+  argumentBytes = 0;
 
   constructor(name: string) {
     this.name = name;

@@ -1,4 +1,5 @@
 /** The decoder of values, for payloads that have come over a network. */
+import type { DecodedSize } from "../../../src/codec/budget/decoded-size.ts";
 import { decodeValue } from "../../../src/codec/decode/decoder.ts";
 import type { References } from "../../../src/codec/references.ts";
 import { identityFault } from "../../../src/identity/identity.ts";
@@ -35,6 +36,11 @@ function seedPayloads(): readonly Uint8Array[] {
   return seeds;
 }
 
+/** Takes whatever is weighed at a number. */
+function admit({ objectBytes, binaryBytes }: DecodedSize): void {
+  if (!(objectBytes >= 0 && binaryBytes >= 0)) throw new Error(`${objectBytes} and ${binaryBytes} bytes`);
+}
+
 export const values: FuzzTarget = {
   name: "values",
   share: 30,
@@ -51,7 +57,7 @@ export const values: FuzzTarget = {
   run(bytes) {
     const parts = [Buffer.alloc(8), Buffer.alloc(64)];
     try {
-      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals });
+      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals, admit });
     } catch (error) {
       expectCodes(error, "ERR_MERINO_BAD_PAYLOAD");
     }

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WorkerProxy } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { HTTP2_ATTACKS } from "../../support/hostile/http2-attacks.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { residentBytes } from "../../support/resident-bytes.ts";
 import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 import { add } from "./fixtures/network-routines.ts";
 import { startNetworkWorker } from "./workers.ts";
@@ -99,9 +99,3 @@ test("a network worker answers its other callers soon under attacks by HTTP/2, a
     });
   }
 });
-
-/** Memory of another process, on Linux. */
-function residentBytes(pid: number): number {
-  const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-  return pages * 4096;
-}

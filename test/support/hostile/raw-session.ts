@@ -22,24 +22,31 @@ export interface RawSession extends Disposable {
    *
    * @param next Makes the next batch.
    * @param until As `performance.now()` counts.
+   * @param turns How many batches at most; all that there is time for unless given.
    */
-  flood(next: (turn: number) => Uint8Array, until: number): Promise<void>;
+  flood(next: (turn: number) => Uint8Array, until: number, turns?: number): Promise<void>;
 }
 
 /** Opens a session and introduces itself. */
 export async function rawSession(
   address: string,
-  options: { readonly name?: string; readonly reads?: boolean } = {},
+  options: {
+    readonly name?: string;
+    readonly reads?: boolean;
+    /** Told of each batch that has come. */
+    readonly read?: (batch: Uint8Array) => void;
+  } = {},
 ): Promise<RawSession> {
-  const { name = "hostile", reads = true } = options;
+  const { name = "hostile", reads = true, read } = options;
   const carrier = await connectGrpc(address, { timeoutMs: 20_000 });
   let ended = false;
   let sentBytes = 0;
   let receivedBytes = 0;
   let drained: (() => void) | undefined;
   carrier.events = {
-    batch: (_bytes, start, end) => {
+    batch: (bytes, start, end) => {
       receivedBytes += end - start;
+      read?.(bytes.subarray(start, end));
       if (!reads) carrier.holdInput?.(true);
     },
     drain: () => drained?.(),
@@ -65,8 +72,8 @@ export async function rawSession(
       return receivedBytes;
     },
     send,
-    async flood(next, until) {
-      for (let turn = 1; !ended && performance.now() < until; turn++) {
+    async flood(next, until, turns = Number.POSITIVE_INFINITY) {
+      for (let turn = 1; turn <= turns && !ended && performance.now() < until; turn++) {
         if (send(next(turn))) {
           if (turn % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
           continue;

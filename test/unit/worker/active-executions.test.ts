@@ -13,7 +13,7 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   const refusals: string[] = [];
   return {
     permit: false,
-    task: { nested, heldBytes: 0, memory: undefined, workerDrains() {} },
+    task: { nested, heldBytes: 0, argumentBytes: 0, sentBytes: 0, memory: undefined, workerDrains() {} },
     reasons,
     refusals,
     stop: (reason) => reasons.push(reason),

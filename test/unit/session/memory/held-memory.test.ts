@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBudget } from "../../../../src/session/memory/memory-budget.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { NO_PAYLOAD } from "../../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -15,6 +16,7 @@ import {
   messageHead,
   payloadFrom,
   payloadOf,
+  type RecordedCall,
   TestWorker,
 } from "../../../support/protocol-peers.ts";
 
@@ -207,4 +209,104 @@ test("a worker refuses tasks of the network while the heads of others take up wh
 
   assert.ok(refused.length >= 10 && refused.length < 20, `${refused.length} refused`);
   assert.equal(await later.value(), 3);
+});
+
+/** As calls end that were refused for what they would take up. */
+function refusalsOf(calls: readonly RecordedCall[]): number[] {
+  return calls.flatMap(({ outcomes: [first] }) => (first?.kind === "refused" ? [first.nack.code] : []));
+}
+
+test("a worker counts what bodies were given until they have ended, and refuses what finds no room beside it", async () => {
+  const { bodies, open } = useGate();
+  const memory = budgetOf(32 * MIB); // 24 MiB for values, of which one caller gets 18
+  await using pair = await connect(bodies, { memory, local: false });
+  const { client, worker, carriers } = pair;
+
+  const calls = Array.from({ length: 12 }, () => client.call("wait", [new Uint8Array(2 * MIB)]));
+  await eventually(() => refusalsOf(calls).length + worker.starts === calls.length);
+  const running = memory.argumentBytes;
+  const refused = refusalsOf(calls);
+  carriers.client.cut();
+  await eventually(() => worker.tasks.inFlight === 0);
+  const orphaned = memory.argumentBytes;
+  open();
+  await eventually(() => worker.tasks.active.bodies === 0);
+
+  assert.ok(running > 16 * MIB && running <= 18 * MIB, `counts ${running} bytes`);
+  assert.deepEqual(
+    refused,
+    refused.map(() => NackCode.FULL),
+  );
+  assert.equal(refused.length, 4);
+  assert.equal(orphaned, running, "bodies whose caller is gone still have what they were given");
+  assert.deepEqual([memory.argumentBytes, memory.heldBytes], [0, 0]);
+});
+
+test("a worker has room for the values of other callers while one keeps as much as it may", async () => {
+  const { bodies, open } = useGate();
+  const memory = budgetOf(32 * MIB);
+  const worker = new TestWorker(bodies, { memory });
+  const [bad, good] = [
+    await rawClient(worker, { local: false, name: "bad" }),
+    await rawClient(worker, { local: false, name: "good" }),
+  ];
+  const many = payloadOf([Array.from({ length: 20_000 }, () => ({}))]); // 40 times what it is long
+
+  for (let n = 1; n <= 40; n++) {
+    bad.inject(
+      batchOf((writer) => writer.task(n, headOf({ callable: "wait" }), payloadOf([new Uint8Array(MIB)]))),
+    );
+  }
+  await eventually(() => bad.replies().some(({ kind }) => kind === FrameKind.Nack));
+  good.inject(batchOf((writer) => writer.task(1, headOf({ callable: "size" }), many)));
+  await eventually(() => good.replies().some(({ kind }) => kind === FrameKind.Done));
+  open();
+  await eventually(() => worker.tasks.active.bodies === 0);
+
+  assert.equal(memory.argumentBytes, 0);
+  for (const client of [bad, good]) client.cut();
+});
+
+test("a worker refuses for good what would never find room, before it makes a value of it", async () => {
+  const { bodies } = useGate();
+  const memory = budgetOf(MIB);
+  await using pair = await connect(bodies, { memory, local: false });
+
+  const call = pair.client.call("wait", [Array.from({ length: 200_000 }, () => 1)]);
+  await call.outcome;
+
+  assert.deepEqual(refusalsOf([call]), [NackCode.TOO_LARGE]);
+  assert.deepEqual([pair.worker.starts, memory.argumentBytes], [0, 0]);
+});
+
+test("a worker counts what a generator was sent last, and throws at its yield what finds no room", async () => {
+  const memory = budgetOf(4 * MIB); // 3 MiB for values, of which one caller gets 2.25
+  const caught: unknown[] = [];
+  const bodies = {
+    async *keep(): AsyncGenerator<number, number, Uint8Array> {
+      let last: Uint8Array = new Uint8Array(0);
+      for (;;) {
+        try {
+          last = (yield last.length) ?? last;
+        } catch (error) {
+          caught.push((error as { refusal?: unknown }).refusal);
+        }
+      }
+    },
+  };
+  await using pair = await connect(bodies, { memory, local: false });
+  const streams = [1, 2, 3].map(() => pair.client.call("keep", [], { generator: true }));
+  for (const stream of streams) await stream.yielded(1);
+  const counts: number[] = [];
+
+  for (const stream of streams) {
+    for (let n = 0; n < 2; n++) pair.client.session.send(stream.stream, payloadOf(new Uint8Array(MIB)));
+    await stream.yielded(3);
+    counts.push(Math.floor(memory.argumentBytes / MIB));
+  }
+
+  assert.deepEqual(counts, [1, 2, 2]);
+  assert.deepEqual(caught, ["FULL", "FULL"]);
+  for (const { stream } of streams) pair.client.session.broken(stream, "the test is over");
+  await eventually(() => memory.argumentBytes === 0);
 });

@@ -4,6 +4,7 @@ import { contextVariables } from "./context.ts";
 import { credentials } from "./credentials.ts";
 import { frames, grpcMessages } from "./frames.ts";
 import { grpcServices } from "./grpc-services.ts";
+import { http2Connections } from "./http2-connections.ts";
 import { dnsAnswers, multicastPackets, registryFiles, serviceMessages, texts } from "./records.ts";
 import { clientSessions, serverSessions } from "./sessions.ts";
 import { childMessages, commandLines } from "./texts-of-people.ts";
@@ -26,4 +27,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   credentials,
   grpcServices,
   contextVariables,
+  http2Connections,
 ];

@@ -97,7 +97,7 @@ export { StickyBalancer } from "./balancer/sticky-balancer.ts";
 
 export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
 
-// What the library tells of itself: docs/telemetry.md
+// Telemetry, what the library tells of itself: docs/telemetry.md
 
 export type { PoolMessage } from "./pool/pool-message.ts";
 export type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "./telemetry/call-message.ts";

@@ -90,8 +90,8 @@ wool.runtime.protobuf.wire.Worker: SERVING, and from when it is told to end NOT_
 worker is called, to those who may call it. On the address of --health anybody is told, and of nothing else.
 
 With --otel calls have spans and metrics, as the module merino/opentelemetry/register makes them: it takes the
-packages @opentelemetry/api and @opentelemetry/sdk-node beside this one, and the SDK's environment variables, such
-as OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_ENDPOINT.
+packages @opentelemetry/api and @opentelemetry/sdk-node beside this one, and the environment variables of the
+SDK, such as OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_ENDPOINT.
 
 Without credentials and without --insecure it listens on this host only (127.0.0.1, ::1, localhost). Whoever can
 reach an insecure worker can call its routines, without encryption: use --insecure in networks you trust.

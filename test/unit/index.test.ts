@@ -28,7 +28,19 @@ test("src/index.ts has chapters by what users do, in that order, and a heading o
 
   assert.deepEqual(
     Array.from(chapters.keys(), (heading) => heading.split(/[ ,:]/)[0]),
-    ["Routines", "Context", "Pools", "Workers", "Credentials", "Where", "How", "Values", "Errors", "Of"],
+    [
+      "Routines",
+      "Context",
+      "Pools",
+      "Workers",
+      "Credentials",
+      "Where",
+      "How",
+      "Values",
+      "Telemetry",
+      "Errors",
+      "Of",
+    ],
   );
   for (const [heading, modules] of chapters) assert.notDeepEqual(modules, [], heading);
   assert.equal([...chapters.values()].flat().length, source.match(/^export /gm)?.length);

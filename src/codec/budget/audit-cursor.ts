@@ -9,7 +9,7 @@ import type { AuditedBytes } from "./excess.ts";
 /** A place in a payload, and what has been met up to there. */
 export class AuditCursor {
   protected readonly bytes: Uint8Array;
-  protected readonly view: DataView;
+  #view: DataView | undefined;
   protected readonly end: number;
   protected position: number;
   /** What the values take up in the heap beside what their prices stand for. */
@@ -17,9 +17,15 @@ export class AuditCursor {
 
   constructor({ bytes, start, end }: AuditedBytes) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.position = start + 1;
     this.end = end;
+  }
+
+  /** Made when something needs it: short payloads seldom do. */
+  protected get view(): DataView {
+    const { bytes } = this;
+    this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.#view;
   }
 
   protected skip(lengthBytes: number): boolean {
@@ -46,7 +52,7 @@ export class AuditCursor {
     const at = this.position;
     if (at + sizeBytes > this.end) return -1;
     this.position = at + sizeBytes;
-    if (sizeBytes === 1) return this.view.getUint8(at);
+    if (sizeBytes === 1) return this.bytes[at] as number;
     return sizeBytes === 2 ? this.view.getUint16(at) : this.view.getUint32(at);
   }
 

@@ -14,20 +14,21 @@ const BITS_PER_THING = 32;
 
 /** What has been met in one payload. */
 export class Novelty {
-  readonly #bits: Int32Array;
+  /** Made for the first thing: most payloads of a call have none. */
+  #bits: Int32Array | undefined;
   readonly #shift: number;
   #room: number;
 
   /** @param room How many things are kept; a power of two. */
   constructor(room: number) {
     this.#room = room;
-    this.#bits = new Int32Array((room * BITS_PER_THING) / 32);
     this.#shift = 32 - Math.log2(room * BITS_PER_THING);
   }
 
   /** Whether a thing has not been met. */
   isNew(hash: number): boolean {
     const bit = Math.imul(hash ^ (hash >>> 15), 0x9e37_79b1) >>> this.#shift;
+    this.#bits ??= new Int32Array((this.#room * BITS_PER_THING) / 32);
     const word = bit >>> 5;
     const mask = 1 << (bit & 31);
     const before = this.#bits[word] as number;

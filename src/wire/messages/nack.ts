@@ -31,7 +31,8 @@ export function encodeNack(nack: Nack): Uint8Array {
   if (known !== undefined && isSame(known.nack, nack)) return known.bytes;
   const bytes = encode(nack);
   if (nack.exception === undefined) {
-    if (recent.size >= MAX_RECENT) recent.clear();
+    const [oldest] = recent.size >= MAX_RECENT ? recent.keys() : [];
+    if (oldest !== undefined) recent.delete(oldest);
     recent.set(nack.reason, { nack, bytes });
   }
   return bytes;

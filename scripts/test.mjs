@@ -38,8 +38,7 @@ const { values: options, positionals: filters } = parseArgs({
     "no-build": { type: "boolean", default: false },
     // Only TAP puts the closing lines last; the other lists failures after them.
     reporter: { type: "string", default: process.stdout.isTTY ? "spec" : "tap" },
-    // For two processors: files that start workers wait for a third of their time, and compete for the machine with
-    // the workers of their neighbours for the rest.
+    // For two processors: files that start workers wait at times, and compete with those of their neighbours for the rest.
     concurrency: { type: "string", default: "3" },
     // Milliseconds for the tests of a file.
     timeout: { type: "string", default: "300000" },

@@ -8,6 +8,7 @@ import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
 import { ROOT, runOrThrow, TSC } from "./command.mjs";
+import { partLazyImports } from "./part-lazy-imports.mjs";
 
 const DIST = path.join(ROOT, "dist");
 
@@ -44,6 +45,7 @@ await build({
   sourcesContent: true,
   plugins: [oneCore(findCore(imports, entryPoints["host/main"]), findDoors(imports, entries))],
 });
+await partLazyImports(DIST);
 // A thread of its own shares nothing with the others, and should load little.
 await build({
   ...common,

@@ -5,9 +5,8 @@
  */
 import module from "node:module";
 import process from "node:process";
-import * as hooks from "./hooks.mjs";
 
 process.setSourceMapsEnabled(true);
-// Node 20 has hooks in a thread of their own only.
+// Node 20 has hooks in a thread of their own only, and this one need not load them.
 if (module.registerHooks === undefined) module.register("./hooks.mjs", import.meta.url);
-else module.registerHooks(hooks);
+else module.registerHooks(await import("./hooks.mjs"));

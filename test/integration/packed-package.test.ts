@@ -7,11 +7,24 @@ import { execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import test from "node:test";
+import test, { after, before } from "node:test";
 import { promisify } from "node:util";
 import { ROOT, readCodeBlocks } from "../support/repository.ts";
 
 const execute = promisify(execFile);
+
+/** Where the package is packed, once for all tests: npm takes longer than most of them. */
+let packedIn = "";
+
+before(async () => {
+  await access(path.join(ROOT, "dist/index.js"));
+  packedIn = await mkdtemp(path.join(tmpdir(), "merino-packed-"));
+  await execute("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", packedIn], {
+    cwd: ROOT,
+  });
+});
+
+after(() => rm(packedIn, { recursive: true }));
 
 /** What the quick start prints: a sum computed by a worker, then three streamed numbers. */
 const EXPECTED = "3\n3\n2\n1\n";
@@ -126,14 +139,12 @@ interface UserProject extends AsyncDisposable {
 
 /** An empty project with Merino, tsx and the quick start in it, and nothing from the repository within reach. */
 async function createUserProject(): Promise<UserProject> {
-  await access(path.join(ROOT, "dist/index.js"));
   const cwd = await mkdtemp(path.join(tmpdir(), "merino-user-"));
   try {
     const modules = path.join(cwd, "node_modules");
     await mkdir(path.join(modules, "merino"), { recursive: true });
-    await execute("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", cwd], { cwd: ROOT });
     const { name, version, dependencies = {} } = await readPackage();
-    const tarball = path.join(cwd, `${name}-${version}.tgz`);
+    const tarball = path.join(packedIn, `${name}-${version}.tgz`);
     await execute("tar", ["-xzf", tarball, "-C", path.join(modules, "merino"), "--strip-components=1"]);
 
     // What npm would install beside it, and what the page tells users to install.

@@ -1,10 +1,7 @@
 /** A process on a host of a test network that announces workers by LanDiscovery and looks for them. */
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { DiscoveryEvent } from "../../src/discovery/discovery.ts";
-import { LanDiscovery } from "../../src/discovery/lan/lan-discovery.ts";
-import type { LanDiscoveryOptions } from "../../src/discovery/lan/lan-discovery-options.ts";
-import type { WorkerMetadata } from "../../src/wire/worker-metadata.ts";
+import { type DiscoveryEvent, LanDiscovery, type LanDiscoveryOptions, type WorkerMetadata } from "merino";
 import { eventually } from "./eventually.ts";
 import type { NetworkHost } from "./network-namespaces.ts";
 

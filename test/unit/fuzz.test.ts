@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run fuzz`: 100 000 inputs for all decoders and both halves of the protocol. How fast they are read is
+ * The short form of `npm run fuzz`: 40 000 inputs for all decoders and both halves of the protocol. How fast they are read is
  * not judged here, since the machine may be busy.
  */
 import assert from "node:assert/strict";
@@ -9,18 +9,23 @@ import { fuzz, inputOf } from "../fuzz/fuzz.ts";
 import { Random } from "../fuzz/random.ts";
 import { TARGETS } from "../fuzz/targets/all.ts";
 
-const INPUTS = 100_000;
+const INPUTS = 40_000;
 const SEED = 20_261_128;
 
-test("every decoder, and sessions on both sides, survive 100 000 inputs", async (context) => {
-  const tallies = await fuzz(TARGETS, { seed: SEED, inputs: INPUTS });
+test("every decoder, and sessions on both sides, survive 40 000 inputs", async (context) => {
+  const { stackTraceLimit } = Error;
+  // As `npm run fuzz` does: a stack with places in TypeScript costs more than most inputs do.
+  Error.stackTraceLimit = 0;
+  const tallies = await fuzz(TARGETS, { seed: SEED, inputs: INPUTS }).finally(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
 
   const findings = tallies.flatMap(({ findings }) => findings);
   context.diagnostic(tallies.map(({ target, inputs }) => `${target}: ${inputs}`).join(", "));
   assert.deepEqual(findings, []);
   assert.ok(tallies.reduce((sum, { inputs }) => sum + inputs, 0) >= INPUTS);
   assert.ok(tallies.every(({ inputs }) => inputs >= INPUTS / 200));
-  assert.ok(tallies.some(({ large }) => large > 50));
+  assert.ok(tallies.some(({ large }) => large > 20));
 });
 
 test("an input is the same for the same seed, and another for another", () => {

@@ -7,13 +7,25 @@ import path from "node:path";
 import { test } from "node:test";
 import { leakCheck } from "../../support/leak-check.ts";
 import { ROOT } from "../../support/repository.ts";
-import { type RunningExample, runCommand, runExample } from "../../support/run-example.ts";
+import {
+  type ExampleOptions,
+  type RunningExample,
+  runCommand,
+  runExample,
+} from "../../support/run-example.ts";
+import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 
-/** Generous: several programs under tsx on a busy machine. */
+const TSX: readonly string[] = ["--import", "tsx"];
+/** Generous: several programs on a busy machine. */
 const TIMEOUT = { timeout: 180_000 };
 
-function start(program: string, runtimeRoot: string, ...args: string[]): RunningExample {
-  return runExample(`hybrid-pool/${program}`, { args, env: { XDG_RUNTIME_DIR: runtimeRoot } });
+/** Starts a program; with tsx, as its users do, unless other flags are given. */
+function start(
+  program: string,
+  runtimeRoot: string,
+  options: Pick<ExampleOptions, "args" | "flags">,
+): RunningExample {
+  return runExample(`hybrid-pool/${program}`, { env: { XDG_RUNTIME_DIR: runtimeRoot }, ...options });
 }
 
 /** What a run of the program says. */
@@ -24,8 +36,12 @@ interface Report {
   readonly refused: readonly string[];
 }
 
-async function run(runtimeRoot: string, ...args: string[]): Promise<Report> {
-  await using program = start("main.ts", runtimeRoot, ...args);
+async function run(
+  runtimeRoot: string,
+  args: readonly string[],
+  flags: readonly string[] = TYPESCRIPT_FLAGS,
+): Promise<Report> {
+  await using program = start("main.ts", runtimeRoot, { args, flags });
   assert.equal(await program.ended, 0, program.stderr);
   const members = (kind: string) =>
     [...program.stdout.matchAll(new RegExp(`^ {2}pid (\\d+) ${kind}: (\\d+) calls$`, "gm"))].map(
@@ -47,13 +63,13 @@ function callsOf({ own, found }: Report): number {
 
 test("hybrid-pool admits workers of the farm up to its lease", TIMEOUT, async () => {
   await using leaks = leakCheck({ withinMs: 10_000 });
-  await using farm = start("farm.ts", leaks.runtimeRoot, "2");
+  await using farm = start("farm.ts", leaks.runtimeRoot, { args: ["2"] });
   const [, served = ""] = await farm.shows(/^Farm 'hybrid-pool': pids ([\d, ]+)\./m);
   const pids = served.split(", ").map(Number);
 
-  const one = await run(leaks.runtimeRoot, "1", "1");
-  const none = await run(leaks.runtimeRoot, "1", "0");
-  const many = await run(leaks.runtimeRoot, "1", "5");
+  const one = await run(leaks.runtimeRoot, ["1", "1"]);
+  const none = await run(leaks.runtimeRoot, ["1", "0"]);
+  const many = await run(leaks.runtimeRoot, ["1", "5"]);
 
   assert.equal(one.capacity, 2);
   assert.equal(one.own.length, 1);
@@ -82,7 +98,7 @@ test("hybrid-pool admits workers of the farm up to its lease", TIMEOUT, async ()
 test("hybrid-pool makes all its calls itself when there is no farm", TIMEOUT, async () => {
   await using leaks = leakCheck({ withinMs: 10_000 });
 
-  const alone = await run(leaks.runtimeRoot, "1", "1");
+  const alone = await run(leaks.runtimeRoot, ["1", "1"], TSX);
 
   assert.deepEqual(
     alone.own.map(({ calls }) => calls),
@@ -101,7 +117,7 @@ test("hybrid-pool uses workers that were started by hand", TIMEOUT, async () => 
   });
   await worker.shows(/^127\.0\.0\.1:\d+$/m);
 
-  const report = await run(leaks.runtimeRoot, "1", "1");
+  const report = await run(leaks.runtimeRoot, ["1", "1"]);
 
   assert.equal(report.found.length, 1);
   assert.ok(report.found.every(({ calls }) => calls > 0));

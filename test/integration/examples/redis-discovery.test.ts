@@ -371,7 +371,7 @@ test("redis-discovery retracts the workers of a farm that is interrupted", { tim
     REDIS_TTL: String(settings.ttl),
     XDG_RUNTIME_DIR: leaks.runtimeRoot,
   };
-  await using farm = runExample("redis-discovery/farm.ts", { env });
+  await using farm = runExample("redis-discovery/farm.ts", { env, flags: TYPESCRIPT_FLAGS });
   await farm.shows(/^Serving/m);
   await using follower = follow(new RedisDiscovery(settings));
   await follower.read(2);

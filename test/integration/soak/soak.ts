@@ -29,12 +29,14 @@ interface Pace {
   readonly longCutMs: number;
   /** Workers that are killed one after the other. */
   readonly kills: number;
+  /** Between two calls of one lane of the caller. */
+  readonly betweenCallsMs: number;
 }
 
 /** A minute, and its short form. Both have all that can happen. */
 export const PACES = {
-  minute: { lullMs: 3_500, longCutMs: 8_000, kills: 3 },
-  short: { lullMs: 700, longCutMs: 4_500, kills: 1 },
+  minute: { lullMs: 3_500, longCutMs: 8_000, kills: 3, betweenCallsMs: 20 },
+  short: { lullMs: 700, longCutMs: 4_500, kills: 1, betweenCallsMs: 120 },
 } as const satisfies Record<string, Pace>;
 
 /** How much is done. */
@@ -76,7 +78,10 @@ export async function runSoak({ pace, rounds = 1, say }: SoakOptions): Promise<v
       Array.from({ length: WORKERS_PER_HOST }, () => startWorker(host, older, fleet)),
     ),
   );
-  const caller = startCaller(network.host(HOSTS).start, older.directory, workers.length);
+  const caller = startCaller(network.host(HOSTS).start, older.directory, {
+    quorum: workers.length,
+    betweenCallsMs: pace.betweenCallsMs,
+  });
   const replace = async (
     worker: FleetWorker,
     end: (worker: FleetWorker) => Promise<void>,
@@ -166,13 +171,14 @@ function readBodies(log: string): readonly number[] {
 function startCaller(
   start: (command: string, args: readonly string[], options: object) => ChildProcess,
   directory: string,
-  quorum: number,
+  { quorum, betweenCallsMs }: { readonly quorum: number; readonly betweenCallsMs: number },
 ) {
   const child = start(process.execPath, ["caller.mjs"], {
     cwd: directory,
     env: {
       SOAK_NAMESPACE: NAMESPACE,
       SOAK_QUORUM: String(quorum),
+      SOAK_PAUSE: String(betweenCallsMs),
       NODE_OPTIONS: undefined,
       NODE_TEST_CONTEXT: undefined,
     },

@@ -5,7 +5,7 @@
  *
  * `scripts/test.mjs` writes a module that calls this for each process, and Node's test runner starts those.
  */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -25,13 +25,17 @@ const EXIT_MS = 3_000;
  *
  * @param files Paths from the repository's root.
  * @param options `timeoutMs`: how long the tests of one file may take; `statusFile`: where to note which file is
- *   running, for whoever has to end this process; `shared`: whether files have to leave it as they found it.
+ *   running, for whoever has to end this process; `claims`: where files share processes, a folder in which they
+ *   note which file each of them has taken. A file has to leave such a process as it found it.
  */
-export async function runBatch(files, { timeoutMs, statusFile, shared }) {
+export async function runBatch(files, { timeoutMs, statusFile, claims }) {
+  const ran = [];
   for (const file of files) {
+    if (claims !== undefined && !claim(path.join(claims, encodeURIComponent(file)))) continue;
+    ran.push(file);
     writeFileSync(statusFile, file);
     const before = await runFile(file, timeoutMs);
-    const changes = shared ? await remainingChanges(before) : [];
+    const changes = claims === undefined ? [] : await remainingChanges(before);
     // Only tests are counted by the runner, so that a failure has to be one.
     if (changes.length > 0) {
       test(`${file} leaves the process as it found it`, () => {
@@ -41,9 +45,20 @@ export async function runBatch(files, { timeoutMs, statusFile, shared }) {
   }
   // Unreferenced: it fires only if something else keeps the process alive.
   setTimeout(() => {
-    process.stderr.write(`test: had to end the process of ${files.join(", ")}\n`);
+    process.stderr.write(`test: had to end the process that ran ${ran.join(", ")}\n`);
     process.exit(1);
   }, EXIT_MS).unref();
+}
+
+/** Whether this process is the first to come to a file. */
+function claim(note) {
+  try {
+    closeSync(openSync(note, "wx"));
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 /** Resolves with the state of before, when the last test of the file has ended and its hooks have run. */

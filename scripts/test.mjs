@@ -3,11 +3,12 @@
  * Node's test runner, after the slowest tests and those that failed. A run, or a file, in which not one test ran
  * has failed.
  *
- * Unit and contract tests share a few processes, one file after the other, since loading Node, the compiler and
- * the sources takes longer than most files do. A file that cannot share one says so in a line of its own:
- * `// own process: ‹why›`. Integration tests always have one each, and run what is built: even with `--no-build`,
- * it is built if it is older than the sources. One that takes long says so, by `// runs early: ‹why›`: it begins beside
- * the unit tests, so that the run does not end with one file for which the machine has to wait.
+ * Unit and contract tests share a few processes, since loading Node, the compiler and the sources takes longer than
+ * most files do: each takes the next file when it is done with one, so that all end at the same time. A file that
+ * cannot share one says so in a line of its own: `// own process: ‹why›`. Integration tests always have one each, and
+ * run what is built: even with `--no-build`, it is built if it is older than the sources. A file that takes long says
+ * so, by `// runs early: ‹why›`: it is the first among those it shares processes with, or begins beside the unit tests,
+ * so that the run does not end with one file for which the machine has to wait.
  *
  * Usage: npm test -- [part of a path …] [--no-build] [--reporter=spec|tap] [--concurrency=n] [--timeout=ms]
  *   [--stall=ms] [--folder=test]
@@ -76,7 +77,7 @@ async function runTests() {
   const batches = divide(files, concurrency).map((batch, index) => {
     const entry = path.join(folder, `batch-${index + 1}.mjs`);
     const statusFile = path.join(folder, `batch-${index + 1}.status`);
-    writeFileSync(entry, batchProgram(batch, { timeoutMs, statusFile }));
+    writeFileSync(entry, batchProgram(batch, { timeoutMs, statusFile, claims: folder }));
     return { ...batch, entry, statusFile };
   });
   const started = new Set();
@@ -129,9 +130,10 @@ function isBuilt() {
 }
 
 /** What one process does. */
-function batchProgram({ files, shared }, { timeoutMs, statusFile }) {
+function batchProgram({ files, shared }, { timeoutMs, statusFile, claims }) {
   const runner = pathToFileURL(path.join(ROOT, "scripts/test-batch.mjs")).href;
-  const parameters = [files, { timeoutMs, statusFile, shared }].map((value) => JSON.stringify(value));
+  const options = { timeoutMs, statusFile, ...(shared && { claims }) };
+  const parameters = [files, options].map((value) => JSON.stringify(value));
   return `import { runBatch } from "${runner}";\nawait runBatch(${parameters.join(", ")});\n`;
 }
 
@@ -140,21 +142,20 @@ function currentFile({ files, statusFile }) {
   return existsSync(statusFile) ? readFileSync(statusFile, "utf8") : files[0];
 }
 
-/** Which files run in one process, process by process in the order in which they begin. */
+/** Which files run in one process, or in the first of several that comes to it, in the order in which they begin. */
 function divide(files, concurrency) {
-  const processes = Math.min(concurrency, SHARED_PROCESSES);
-  const sharing = files.filter(sharesProcess);
-  const batches = Array.from({ length: processes }, (_, index) => ({
-    files: sharing.filter((_, position) => position % processes === index),
-    shared: true,
-  }));
-  const others = files.filter((file) => !sharing.includes(file));
-  const early = others.filter((file) => RUNS_EARLY.test(contentOf(file)));
-  const alone = [...early, ...others.filter((file) => !early.includes(file))].map((file) => ({
-    files: [file],
-    shared: false,
-  }));
-  return [...batches, ...alone].filter((batch) => batch.files.length > 0);
+  const ordered = [...files.filter(runsEarly), ...files.filter((file) => !runsEarly(file))];
+  const sharing = ordered.filter(sharesProcess);
+  const processes = Math.min(concurrency, SHARED_PROCESSES, sharing.length);
+  // Each has one for itself, since a process without a test would count as one.
+  const rest = sharing.slice(processes);
+  const batches = sharing.slice(0, processes).map((first) => ({ files: [first, ...rest], shared: true }));
+  const others = ordered.filter((file) => !sharing.includes(file));
+  return [...batches, ...others.map((file) => ({ files: [file], shared: false }))];
+}
+
+function runsEarly(file) {
+  return RUNS_EARLY.test(contentOf(file));
 }
 
 function sharesProcess(file) {

@@ -2,6 +2,7 @@
  * The short form of `npm run fuzz`: 40 000 inputs for all decoders and both halves of the protocol. How fast they are read is
  * not judged here, since the machine may be busy.
  */
+// runs early: no other file that shares a process takes as long
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { corpusOf } from "../fuzz/corpus.ts";

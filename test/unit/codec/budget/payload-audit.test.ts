@@ -12,7 +12,7 @@ import { NotSerializableError } from "../../../../src/errors/not-serializable-er
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { references } from "../support.ts";
 
-const COUNT = 100_000;
+const COUNT = 40_000;
 const range = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 

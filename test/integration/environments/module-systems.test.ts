@@ -96,6 +96,34 @@ describe("module systems", () => {
     assertOutput(await project.run([...TSX, "main.ts"]), EXPECTED);
   });
 
+  test("tsx has nothing to rewrite in the library, but the module of its lazy imports", async () => {
+    await using project = userProject({
+      "package.json": MODULES,
+      "main.ts": 'import { WorkerPool } from "merino"; console.log(typeof WorkerPool);',
+      // Asks before tsx does, and so sees what that has made of a module.
+      "look.mjs": `import module from "node:module";
+        const hooks = \`
+          import { readFileSync, writeSync } from "node:fs";
+          const look = (url, loaded) => {
+            const own = /node_modules.merino.dist.(.*\\\\.js)/.exec(url);
+            const whole = own === null || String(loaded.source) === readFileSync(new URL(url), "utf8");
+            if (!whole) writeSync(1, "rewritten: " + own[1] + "\\\\n");
+            return loaded;
+          };
+          export const load = (url, context, next) => {
+            const loaded = next(url, context);
+            return loaded instanceof Promise ? loaded.then((loaded) => look(url, loaded)) : look(url, loaded);
+          };\`;
+        const url = "data:text/javascript," + encodeURIComponent(hooks);
+        if (module.registerHooks === undefined) module.register(url);
+        else module.registerHooks(await import(url));`,
+    });
+
+    const result = await project.run([...TSX, "--import", "./look.mjs", "main.ts"]);
+
+    assertOutput(result, ["rewritten: lazy-imports.js", "function"]);
+  });
+
   test("a pool opened by one copy of the library carries calls of the other", async () => {
     // Under tsx, import and require() of the library give two copies, whichever the program's modules use.
     await using project = userProject({

@@ -49,9 +49,17 @@ export interface PortCarrierOptions {
   readonly windowBytes?: number;
 }
 
-/** Makes the memory for one pair of ends. */
-export function createPortMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(2 * WORDS * Int32Array.BYTES_PER_ELEMENT);
+/**
+ * Makes the memory for one pair of ends.
+ *
+ * @param taken Where both begin to count the bytes that they have taken, an integer of 32 bits; another than 0 for tests.
+ */
+export function createPortMemory(taken = 0): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(2 * WORDS * Int32Array.BYTES_PER_ELEMENT);
+  const words = new Int32Array(memory);
+  words[TAKEN] = taken;
+  words[WORDS + TAKEN] = taken;
+  return memory;
 }
 
 /** Batches over one end of a message channel, which it owns from here on. */
@@ -68,7 +76,7 @@ export class PortCarrier implements Carrier {
   readonly #peer: number;
   readonly #windowBytes: number;
   /** Bytes ever sent, modulo 2³² like every count here. */
-  #sent = 0;
+  #sent: number;
   #creditPaused = false;
   /** Received while the credit was paused, and so not given back yet. */
   #owedBytes = 0;
@@ -86,6 +94,7 @@ export class PortCarrier implements Carrier {
     this.#words = new Int32Array(memory);
     this.#own = side * WORDS;
     this.#peer = (1 - side) * WORDS;
+    this.#sent = Atomics.load(this.#words, this.#peer + TAKEN);
     this.#windowBytes = windowBytes;
     this.local = peer.local;
     this.peer = peer;

@@ -16,13 +16,15 @@ interface End {
 }
 
 /** Two ends with a small window. Disposing closes both. */
-function connectedEnds(options: { readonly local?: boolean } = {}): AsyncDisposable & {
+function connectedEnds(
+  options: { readonly local?: boolean; readonly taken?: number } = {},
+): AsyncDisposable & {
   readonly left: End;
   readonly right: End;
 } {
   const { port1, port2 } = new MessageChannel();
-  const memory = createPortMemory();
-  const { local = false } = options;
+  const { local = false, taken = 0 } = options;
+  const memory = createPortMemory(taken);
   const [left, right] = ([port1, port2] as const).map((port, side): End => {
     const carrier = new PortCarrier(port, {
       memory,
@@ -106,17 +108,23 @@ test("PortCarrier does not drain while its peer gives no credit, and does when i
 });
 
 test("PortCarrier counts on beyond 2³¹ bytes", async () => {
-  await using ends = connectedEnds();
+  const size = 4 * WINDOW;
+  await using ends = connectedEnds({ taken: 2 ** 31 - 2 * size - 1 });
   const { left, right } = ends;
-  const size = 64 * 1024 * 1024;
   const large = batch(size); // what is sent is a copy
+  const answers: boolean[] = [];
+  const backlogs: number[] = [];
 
-  for (let sent = 0; sent < 2 ** 31 + 2 * size; sent += size) {
+  for (let sent = 0; sent < 4 * size; sent += size) {
     const drains = left.drains;
-    if (!left.carrier.send(large)) await eventually(() => left.drains > drains, { everyMs: 1 });
+    answers.push(left.carrier.send(large));
+    backlogs.push(left.carrier.backlogBytes);
+    await eventually(() => left.drains > drains, { everyMs: 1 });
     right.batches.length = 0;
   }
 
+  assert.deepEqual(answers, [false, false, false, false]);
+  assert.deepEqual(backlogs, [size, size, size, size]);
   assert.equal(left.carrier.send(batch(1)), true);
 });
 

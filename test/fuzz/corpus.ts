@@ -10,9 +10,9 @@ export interface Finding {
   readonly input: Uint8Array;
 }
 
-/** The folder of a target: its name with hyphens. */
+/** The folder of a target: its name with hyphens for spaces and slashes. */
 export function corpusOf(target: string): readonly Finding[] {
-  const folder = join(FOLDER, target.toLowerCase().replaceAll(" ", "-"));
+  const folder = join(FOLDER, target.toLowerCase().replaceAll(/[ /]/g, "-"));
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.endsWith(".hex"))

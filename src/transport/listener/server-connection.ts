@@ -14,6 +14,7 @@ import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queu
 import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
 import type { ConnectionPermit } from "./connection-guard.ts";
+import { endBetweenReads } from "./end-between-reads.ts";
 import {
   type CallStatus,
   type GrpcPeer,
@@ -55,6 +56,7 @@ const MAX_SESSION_MEMORY_MB = 64;
 /** One connection. */
 export class ServerConnection {
   readonly #session: ServerHttp2Session;
+  readonly #closeSession: () => void;
   readonly #socket: Socket;
   readonly #peer: GrpcPeer;
   readonly #permit: ConnectionPermit;
@@ -99,17 +101,20 @@ export class ServerConnection {
       },
     });
     this.#session = session;
+    this.#closeSession = endBetweenReads(session);
     session.setLocalWindowSize(options.windowBytes);
     session.on("stream", (stream, headers) => this.#serve(stream, headers));
     session.on("error", () => {});
     session.once("close", () => this.#close(inside.onClosed));
+    // A session that was destroyed while it wrote may never say that it has closed.
+    socket.once("close", () => setImmediate(() => this.#close(inside.onClosed)));
     this.#awaitCalls(options.greetingMs);
     this.#scheduleProbe();
   }
 
   /** Takes no more calls, says so, and ends once those under way have. Idempotent. */
   close(): void {
-    if (!this.#session.closed) this.#session.close();
+    if (!this.#session.closed) this.#closeSession();
   }
 
   /** Ends at once, and every call on it. Idempotent. */
@@ -121,7 +126,7 @@ export class ServerConnection {
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { methods, streams } = this.#options;
     const session = this.#session;
-    if (this.#ending) return;
+    if (this.#ending) return void stream.on("error", () => {}); // it ends with the session
     if (this.#refusal !== undefined) {
       refuseStream(stream, statusHeaders(this.#refusal));
       if (!this.#permit.wasted()) this.#endSoon();
@@ -190,6 +195,7 @@ export class ServerConnection {
   }
 
   #close(onClosed: () => void): void {
+    if (this.#ended) return;
     this.#ended = true;
     if (this.#idle !== undefined) deadlines.cancel(this.#idle);
     if (this.#probe !== undefined) deadlines.cancel(this.#probe);

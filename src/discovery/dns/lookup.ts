@@ -31,6 +31,9 @@ export interface DnsFindings {
 /** The largest number of SRV records followed; each may lead to several addresses. */
 const MAX_TARGETS = 4_096;
 
+/** What a host can be called, with or without the last dot. */
+const HOST_NAME = /^(?=.{1,254}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?$/i;
+
 /** Names of SRV targets that are looked up at a time. */
 const CONCURRENT_LOOKUPS = 16;
 
@@ -70,8 +73,9 @@ export async function lookUpWorkers(
     return lookUpTargets([{ name, port: port ?? 0 }], sought, resolver);
   }
   const { records, failure } = await answersTo(() => resolver.resolveSrv(name));
-  // A lone '.' as target says that there is no such service (RFC 2782); nobody listens on port 0.
-  const targets = records.filter((record) => record.name !== "" && record.name !== "." && record.port > 0);
+  // A lone '.' as target says that there is no such service (RFC 2782); nobody listens on port 0. Resolvers refuse to ask
+  // for what is no host's name, and a refusal would count as no answer: what has left DNS would be kept for ever.
+  const targets = records.filter((record) => HOST_NAME.test(record.name) && record.port > 0);
   const unique = new Map(
     targets.map((target) => [
       `${target.name}:${target.port}`,

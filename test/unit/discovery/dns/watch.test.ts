@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { HOSTILE_TEXT } from "../../../support/hostile/text.ts";
 import { NAME, POLL_MS, useDnsWatch } from "../../../support/use-dns-watch.ts";
 import { useWarnings } from "../../../support/use-warnings.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
@@ -253,6 +254,41 @@ test("DnsWatch takes ports and hosts from SRV records", async () => {
   peers.srv.set(name, [{ name: "two.test", port: 7_001 }]);
   await clock.advance(POLL_MS);
   assert.deepEqual(watched.news().sort(), ["dropped a", "dropped b"]);
+});
+
+test("DnsWatch passes over SRV records of what is no host's name, and shows nothing of them", async () => {
+  using warnings = useWarnings();
+  const name = "_merino._tcp.jobs.test";
+  await using watched = useDnsWatch(name);
+  const { peers, clock } = watched;
+  // As resolvers write a control character, bytes that are no UTF-8, and a dot in a label; and as they should not.
+  const hostile = [
+    "\\027[2J.test",
+    "\\255\\254.test",
+    "a\\.b.test",
+    `${HOSTILE_TEXT}.test`,
+    "a b.test",
+    "a..test",
+    ".",
+    `${"x".repeat(64)}.test`,
+    Array.from({ length: 200 }, () => "xy").join("."),
+  ].map((target) => ({ name: target, port: 7_001 }));
+  for (const target of hostile) {
+    peers.a.set(target.name, "EBADNAME");
+    peers.aaaa.set(target.name, "EBADNAME");
+  }
+  peers.srv.set(name, [...hostile, { name: "one.test.", port: 7_001 }]);
+  peers.a.set("one.test.", ["10.0.0.1"]);
+  peers.described.set("10.0.0.1:7001", workerMetadata({ uid: "a" }));
+
+  await watched.start();
+  assert.deepEqual(watched.news(), ["added a"]);
+
+  peers.srv.set(name, hostile);
+  await clock.advance(POLL_MS);
+  assert.deepEqual(watched.news(), ["dropped a"]);
+  assert.deepEqual(warnings.messages, []);
+  assert.deepEqual([...new Set(peers.questions)].sort(), ["A one.test.", "AAAA one.test.", `SRV ${name}`]);
 });
 
 test("DnsWatch keeps the workers of SRV records while these cannot be asked for", async () => {

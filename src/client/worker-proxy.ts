@@ -12,6 +12,7 @@ import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/definitions.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
@@ -50,6 +51,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly trust?: Trust | undefined;
   /** Whether it was restored from a descriptor that has come over a network. Default false. */
   readonly tainted?: boolean;
+  /** Connects to its workers, if they are not reached as others are. */
+  readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier>) | undefined;
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
@@ -96,7 +99,7 @@ export class WorkerProxy implements CallTarget {
       quorum,
       firstAttemptsMs: surroundings?.firstAttemptsMs ?? 0,
       preferred: (worker) => isOfPool(worker, this.id),
-      connect: (worker) => connectWorker(worker, trust),
+      connect: surroundings?.connect ?? ((worker) => connectWorker(worker, trust)),
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       events: {

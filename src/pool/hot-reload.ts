@@ -6,12 +6,12 @@
 import type { WorkerProxy } from "../client/worker-proxy.ts";
 import { onReevaluation } from "../identity/evaluation.ts";
 import { warn } from "../internal/warn.ts";
-import type { OwnWorkers } from "./own-workers.ts";
-import type { Retirement } from "./pool-worker.ts";
+import type { Retirement } from "./workers/pool-worker.ts";
+import type { PoolWorkers } from "./workers/pool-workers.ts";
 
 /** What it acts on. */
 export interface HotReloadOptions {
-  readonly workers: OwnWorkers;
+  readonly workers: PoolWorkers;
   readonly proxy: WorkerProxy;
   readonly retirement: Retirement;
 }

@@ -10,7 +10,7 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
 import type { Announcements } from "./announcements.ts";
-import type { OwnWorkers } from "./own-workers.ts";
+import type { PoolWorkers } from "./workers/pool-workers.ts";
 
 /** How long to wait for generators that nobody reads before a warning says so. */
 const IDLE_NOTICE_MS = 1_000;
@@ -18,7 +18,7 @@ const IDLE_NOTICE_MS = 1_000;
 /** The parts of a pool that are closed. */
 export interface PoolClosingOptions {
   readonly proxy: WorkerProxy;
-  readonly workers: OwnWorkers;
+  readonly workers: PoolWorkers;
   readonly announcements: Announcements;
   /** How long a worker that is asked to end may take. */
   readonly killGraceMs: number;

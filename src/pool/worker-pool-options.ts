@@ -56,6 +56,13 @@ export interface WorkerPoolOptions {
    * sockets either way. Default: none.
    */
   readonly credentials?: WorkerCredentials | undefined;
+  /**
+   * Whether routines run in this very process, without any worker: for unit tests, and for a small deployment. Arguments
+   * and results are encoded and decoded as on the way to a worker, and deadlines, signals, streams and `currentTask()`
+   * are as there; a body that blocks its thread blocks the program. Cannot be given together with `size`, `lease`,
+   * `discovery`, `worker` or `credentials`. Default false.
+   */
+  readonly local?: boolean | undefined;
   /** Makes the spawned workers. Default: `ProcessWorker.factory()`. */
   readonly worker?: WorkerFactory | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
@@ -89,6 +96,8 @@ export interface ResolvedWorkerPoolOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly worker: WorkerFactory;
+  /** Whether bodies run in this process; the size is 0 then. */
+  readonly local: boolean;
   readonly trust: Trust | undefined;
   /** There is a lease for workers that the pool finds, and nothing to find any by. */
   readonly leaseHasNoEffect: boolean;
@@ -114,6 +123,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   tags: true,
   extra: true,
   credentials: true,
+  local: true,
   worker: true,
   balancer: true,
   quorum: true,
@@ -132,15 +142,18 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
  */
 export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
   assertKnownOptions(options, POOL_OPTIONS);
-  const { lease, discovery, worker, ambient = true, respawn = true, shutdownTimeout = 60_000 } = options;
-  const size = resolveSize(options.size, discovery);
+  const { lease, discovery, worker, local = false } = options;
+  const { ambient = true, respawn = true, shutdownTimeout = 60_000 } = options;
+  assertBoolean("local", local);
+  if (local) assertWithoutWorkers(options);
+  const size = local ? 0 : resolveSize(options.size, discovery);
   assertInteger("lease", lease, { least: size === 0 ? 1 : 0 });
   assertFunction("worker", worker, "a worker factory, such as ProcessWorker.factory()");
   assertBoolean("ambient", ambient);
   assertBoolean("respawn", respawn);
   assertDuration("shutdownTimeout", shutdownTimeout);
   const capacity = lease === undefined ? undefined : size + lease;
-  const reachable = capacity ?? (discovery === undefined ? size : undefined);
+  const reachable = capacity ?? (discovery === undefined ? (local ? 1 : size) : undefined);
   assertInteger("quorum", options.quorum, { least: 0 });
   if (options.quorum !== undefined && reachable !== undefined && options.quorum > reachable) {
     throw new InvalidOptionError("quorum", {
@@ -178,6 +191,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
     worker: worker ?? ProcessWorker.factory(),
+    local,
     trust,
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
@@ -186,6 +200,19 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     ambient,
     respawn,
   };
+}
+
+/** Options that say which workers there are. */
+const OF_WORKERS = ["size", "lease", "discovery", "worker", "credentials"] as const;
+
+function assertWithoutWorkers(options: WorkerPoolOptions): void {
+  const given = OF_WORKERS.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw new InvalidOptionError(given, {
+    value: options[given],
+    expected: "nothing, since a pool with `local: true` has no workers",
+    advice: "Leave one of the two out",
+  });
 }
 
 function resolveSize(size: number | undefined, discovery: WorkerPoolOptions["discovery"]): number {

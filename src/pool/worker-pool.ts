@@ -5,7 +5,6 @@
 
 import { randomUUID } from "node:crypto";
 import type { Explanation } from "../client/membership/explanation.ts";
-import { labelOfPool } from "../client/membership/pool-label.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { runInInnerScope } from "../context/inner-scope.ts";
@@ -32,7 +31,6 @@ import {
   resolveMapOptions,
   settling,
 } from "./map-calls.ts";
-import { OwnWorkers } from "./own-workers.ts";
 import { PoolClosing } from "./pool-closing.ts";
 import type { PoolEvent } from "./pool-event.ts";
 import { PoolEvents } from "./pool-events.ts";
@@ -43,6 +41,8 @@ import {
   resolveWorkerPoolOptions,
   type WorkerPoolOptions,
 } from "./worker-pool-options.ts";
+import { makeWorkers } from "./workers/make-workers.ts";
+import type { PoolWorkers } from "./workers/pool-workers.ts";
 
 const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
 
@@ -64,7 +64,7 @@ export class WorkerPool implements CallTarget {
   /** Resolves when the pool has been closed and nothing of it is left. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: ResolvedWorkerPoolOptions;
-  readonly #workers: OwnWorkers;
+  readonly #workers: PoolWorkers;
   readonly #announcements: Announcements;
   /** Uids of the workers that are announced. */
   readonly #announced = new Set<string>();
@@ -91,16 +91,10 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.closed = this.#closed.promise;
-    const { size, worker, trust, tags, extra, respawn, proxy, startTimeoutMs, killGraceMs } = this.#options;
+    const { size, proxy, killGraceMs } = this.#options;
     this.#announcements = new Announcements(this.#options.announcedIn);
-    this.#workers = new OwnWorkers({
-      size,
-      factory: worker,
-      trust,
-      tags,
-      extra: { ...extra, ...labelOfPool(this.id) },
-      startTimeoutMs,
-      respawn,
+    this.#workers = makeWorkers(this.#options, {
+      id: this.id,
       ready: (metadata) => this.#admit(metadata),
       gone: (uid, metadata) => this.#drop(uid, metadata),
       retired: (metadata) => this.#retire(metadata),
@@ -111,6 +105,7 @@ export class WorkerPool implements CallTarget {
     this.proxy = new WorkerProxy(proxy, {
       id: this.id,
       reserved: size,
+      connect: this.#workers.connect,
       descriptorDiscovery: this.#announcements.descriptor,
       describeLoss: (uid) => this.#workers.describeLoss(uid),
       unresponsive: (uid, suspicion) => this.#workers.kill(uid, suspicion),

@@ -1,9 +1,18 @@
-/** The in-memory pair of the tests keeps the carrier contract, so that what is tested over it holds elsewhere. */
+/**
+ * The carrier within a process keeps the carrier contract; and so does the in-memory pair of the tests, so that what is
+ * tested over it holds elsewhere.
+ */
+import { pairCarriers } from "../../src/transport/memory/carrier.ts";
 import { memoryPair } from "../support/memory-pair.ts";
 import { carrierContract } from "./carrier.ts";
 
+carrierContract("pairCarriers()", async () => {
+  const [client, server] = pairCarriers("memory:test");
+  return { client, server, async [Symbol.asyncDispose]() {} };
+});
+
 for (const volatile of [false, true]) {
-  carrierContract(volatile ? "MemoryCarrier (volatile)" : "MemoryCarrier", async () => {
+  carrierContract(volatile ? "MemoryPair (volatile)" : "MemoryPair", async () => {
     const { client, server } = memoryPair({ volatile });
     return {
       client,

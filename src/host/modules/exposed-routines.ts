@@ -6,9 +6,9 @@
 import { portableByPrototype } from "../../codec/portable-registry.ts";
 import { moduleOf } from "../../identity/module-url.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
-import { allRoutines, definitionOf, routinesOf } from "../../identity/registry.ts";
+import { allRoutines, definitionOf } from "../../identity/registry.ts";
 import type { DeclaredRoutine } from "../../identity/routine-definition.ts";
-import { bindMethods } from "../../routine/method-routine.ts";
+import { knownRoutines } from "../../routine/known-routines.ts";
 
 /** Suggestions in one refusal. */
 const MAX_SUGGESTIONS = 3;
@@ -62,12 +62,6 @@ export class ExposedRoutines {
     // By name, not by callable: a module evaluated again has replaced the callable that was exported.
     return this.#exported.has(nameOf(definition)) || this.#modules.has(definition.module ?? "");
   }
-}
-
-/** The routines of an identity that this process has, methods of classes among them. */
-export function knownRoutines(id: string): readonly DeclaredRoutine[] {
-  bindMethods(id);
-  return routinesOf(id);
 }
 
 /** What a routine is called here, where several copies of its package may have one of its identity. */

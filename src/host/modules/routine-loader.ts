@@ -2,17 +2,18 @@
  * Finds the routine of a task in this process, importing its module when the caller may ask for that. A caller
  * that may not is restricted to the exposed routines, and is told at once, by the head of its task.
  */
-import { chooseCopy, isSameVersion, listCopies, type PackageCopy } from "../../identity/copies.ts";
+import { chooseCopy, isSameVersion, listCopies } from "../../identity/copies.ts";
 import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
-import { moduleOf } from "../../identity/module-url.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
 import type { DeclaredRoutine, RoutineDefinition } from "../../identity/routine-definition.ts";
+import { knownRoutines } from "../../routine/known-routines.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { createNack } from "../../wire/messages/nack.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
+import { chooseRoutine, isOfFile, wantedCopy } from "../../worker/choose-routine.ts";
 import type { RoutineRequest, RoutineResolver } from "../../worker/routine-resolver.ts";
-import { ExposedRoutines, knownRoutines } from "./exposed-routines.ts";
+import { ExposedRoutines } from "./exposed-routines.ts";
 import { type IdentityMapping, mappedIdentities } from "./identity-map.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 import { OwnProject } from "./own-project.ts";
@@ -95,7 +96,7 @@ async function load(search: Search): Promise<DeclaredRoutine> {
   const isImported = location !== "" && !find().some((routine) => isMeant(routine, request));
   if (isImported) await importLocation(search);
   const candidates = find();
-  const definition = choose(candidates, request);
+  const definition = chooseRoutine(candidates, request);
   // What the import did not declare is not what another copy has under that name.
   const isWrong =
     definition !== undefined && isImported && !isMeant(definition, request) && !isSame(definition, request);
@@ -106,7 +107,7 @@ async function load(search: Search): Promise<DeclaredRoutine> {
   // Registered is not enough: its module may still be at a top-level await between the declaration and its end.
   await loader.load(module, () => true);
   // Which may have declared it again, and differently.
-  const declared = choose(find(), request) ?? definition;
+  const declared = chooseRoutine(find(), request) ?? definition;
   const fault = faultOf(declared, request);
   if (fault !== undefined) throw new Error(fault);
   return declared;
@@ -126,19 +127,6 @@ async function importLocation({ request, loader, project, find }: Search): Promi
   }
 }
 
-/** The routine that is meant: the one of the caller's own file, or else of a copy that will do. */
-function choose(
-  candidates: readonly DeclaredRoutine[],
-  request: RoutineRequest,
-): DeclaredRoutine | undefined {
-  const ofFile = candidates.find((routine) => isOfFile(routine, request));
-  return ofFile ?? chooseCopy(candidates, wantedCopy(request));
-}
-
-function isOfFile({ declaration }: DeclaredRoutine, { location }: RoutineRequest): boolean {
-  return location !== "" && declaration.site.module === moduleOf(location);
-}
-
 /** Whether it is what the caller has itself; any is, if the caller does not say. */
 function isMeant(routine: DeclaredRoutine, request: RoutineRequest): boolean {
   const { origin } = request;
@@ -149,10 +137,6 @@ function isMeant(routine: DeclaredRoutine, request: RoutineRequest): boolean {
 function isSame(routine: DeclaredRoutine, request: RoutineRequest): boolean {
   const wanted = wantedCopy(request);
   return wanted !== undefined && isSameVersion(routine, wanted);
-}
-
-function wantedCopy({ origin }: RoutineRequest): PackageCopy | undefined {
-  return origin === undefined ? undefined : { copy: origin.copy, version: origin.packageVersion };
 }
 
 /** Why a routine is not what its caller means by that identity, or may not be; `undefined` if nothing speaks against it. */

@@ -2,7 +2,7 @@
  * The imports under way in one worker, as it tells of them: meanwhile it is starting, and no task blocks it. Whether
  * an import has the thread, or something else that holds up the import, cannot be seen from outside.
  */
-import { type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
+import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 
 /** An import that is under way. */
 export interface ImportUnderWay {

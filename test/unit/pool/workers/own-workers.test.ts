@@ -1,12 +1,12 @@
 /** A pool's own workers, which here are no processes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDeferred } from "../../../src/internal/deferred.ts";
-import { OwnWorkers } from "../../../src/pool/own-workers.ts";
-import { programState } from "../../../src/process/launch/program-state.ts";
-import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { workerMetadata } from "../../support/worker-metadata.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { OwnWorkers } from "../../../../src/pool/workers/own-workers.ts";
+import { programState } from "../../../../src/process/launch/program-state.ts";
+import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../../src/process/worker.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { workerMetadata } from "../../../support/worker-metadata.ts";
 
 /** A worker that starts, or does not, and ends when it is told to. */
 class StubWorker implements Worker {

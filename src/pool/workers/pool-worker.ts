@@ -2,11 +2,11 @@
  * One worker of a pool, from its start until its process has gone: since when it serves, what it imports, whether it
  * is to be killed, and what can be said about its end. It is started and ended by its slot (`worker-slot.ts`).
  */
-import type { Suspicion } from "../client/membership/member-supply.ts";
-import type { LostWorker } from "../errors/worker-lost-error.ts";
-import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
-import type { Worker, WorkerExit } from "../process/worker.ts";
-import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import type { Suspicion } from "../../client/membership/member-supply.ts";
+import type { LostWorker } from "../../errors/worker-lost-error.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { Worker, WorkerExit } from "../../process/worker.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { ImportsUnderWay } from "./imports-under-way.ts";
 
 const RUN_IN_WORKERS = "lines above open() run in every worker; see isMain";

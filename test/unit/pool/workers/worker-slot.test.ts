@@ -1,12 +1,12 @@
 /** One place in a pool, whose workers here are no processes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDeferred } from "../../../src/internal/deferred.ts";
-import type { WorkerEvent } from "../../../src/pool/pool-event.ts";
-import { WorkerSlot } from "../../../src/pool/worker-slot.ts";
-import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
-import { eventually } from "../../support/eventually.ts";
-import { workerMetadata } from "../../support/worker-metadata.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
+import type { WorkerEvent } from "../../../../src/pool/pool-event.ts";
+import { WorkerSlot } from "../../../../src/pool/workers/worker-slot.ts";
+import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../../src/process/worker.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { workerMetadata } from "../../../support/worker-metadata.ts";
 
 const ENTRY = "file:///p/main.js";
 const PROGRAM = { execArgv: ["--no-warnings"], argv: ["node", "/p/main.js"], env: { A: "1" }, cwd: "/p" };

@@ -1,5 +1,5 @@
 /** How long a pool waits before it replaces an own worker that has died, and when it calls that a loop. Data only. */
-import type { BackoffPolicy } from "../internal/time/backoff.ts";
+import type { BackoffPolicy } from "../../internal/time/backoff.ts";
 
 /** The first replacement starts after a tenth of a second; a worker that keeps dying is replaced every half minute. */
 export const RESPAWN: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };

@@ -10,8 +10,13 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { runOrThrow } from "./command.mjs";
 
-const ALLOWED = /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+const ALLOWED =
+  /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|docs\/.+\.(?:md|svg)|examples\/.+|proto\/wire\.proto|src\/(?:codec|wire)\/README\.md|package\.json|[A-Z]+\.md|LICENSE)$/;
 const REQUIRED = ["dist/index.js", "dist/index.d.ts", "package.json", "README.md", "LICENSE", "CHANGELOG.md"];
+/** Documents of which every link has to lead somewhere within the package. */
+const LINKED = /^(?:README\.md|docs\/[^/]+\.md)$/;
+/** What documents name as proof, and users have no need of. */
+const UNPACKED = /^test\//;
 
 const folder = await mkdtemp(path.join(tmpdir(), "merino-package-"));
 try {
@@ -27,6 +32,7 @@ try {
   const problems = [
     ...names.filter((name) => !ALLOWED.test(name)).map((name) => `${name} does not belong into the package`),
     ...REQUIRED.filter((name) => !names.includes(name)).map((name) => `${name} is missing from the package`),
+    ...(await brokenLinks(names)),
     ...messages.map((message) => formatMessage(message, pkg, { color: false })),
   ];
   for (const problem of problems) process.stderr.write(`package: ${problem}\n`);
@@ -34,4 +40,24 @@ try {
   process.stdout.write(`${filename}: ${names.length} files, ${size} bytes\n`);
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** @param names Files in the package. */
+async function brokenLinks(names) {
+  const targets = new Set(names.flatMap((name) => [name, ...folders(name)]));
+  const problems = [];
+  for (const name of names.filter((file) => LINKED.test(file))) {
+    const text = await readFile(name, "utf8");
+    for (const [, link] of text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)) {
+      const target = path.posix.normalize(path.posix.join(path.posix.dirname(name), link));
+      if (!targets.has(target.replace(/\/$/, "")) && !UNPACKED.test(target))
+        problems.push(`${name} links to ${target}, which is not in the package`);
+    }
+  }
+  return problems;
+}
+
+function folders(name) {
+  const folder = path.posix.dirname(name);
+  return folder === "." ? [] : [folder, ...folders(folder)];
 }

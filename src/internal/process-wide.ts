@@ -4,6 +4,10 @@
  * Two copies are normal, so a module-level variable would exist twice. Values kept here must work without
  * `instanceof`, since the classes of two copies differ.
  */
+import { assertSupportedRuntime } from "./supported-runtime.ts";
+
+// Here, since what comes first of all makes something process-wide.
+assertSupportedRuntime();
 
 /**
  * Returns the process-wide value of that name, creating it on first use.

@@ -2,14 +2,14 @@
  * The main thread's side of a worker's listener thread: starts it, serves the sessions it hands over, and ends it.
  * The thread itself is in `thread.ts`.
  */
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { installedPackage } from "../../internal/installed-package.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/listener/port-carrier.ts";
@@ -190,8 +190,7 @@ function startThread(init: ListenerInit): Worker {
   if (!THREAD_URL.pathname.endsWith(".ts"))
     return new Worker(THREAD_URL, { ...options, workerData: { init } });
   // Run from source, as in this library's own tests: in a thread, Node 20 gets a loader only by a call inside it.
-  const tsx = dirname(createRequire(import.meta.url).resolve("tsx/package.json"));
-  const loader = pathToFileURL(join(tsx, "dist/esm/api/index.mjs")).href;
+  const loader = pathToFileURL(join(installedPackage("tsx", import.meta.url), "dist/esm/api/index.mjs")).href;
   return new Worker(START_FROM_SOURCE, {
     ...options,
     eval: true,

@@ -5,9 +5,10 @@
  * Node remembers a failed import.
  */
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
+import { installedPackage } from "../../internal/installed-package.ts";
 import { processWide } from "../../internal/process-wide.ts";
 
 /** Loaders that take TypeScript, as they appear in `--import`, `--loader` and `--require`. */
@@ -60,7 +61,7 @@ function canStripTypes(moduleUrl: string): boolean {
 function findTsx(moduleUrl: string): string | undefined {
   for (const base of [() => moduleUrl, () => pathToFileURL(join(process.cwd(), "program.js"))]) {
     try {
-      return dirname(createRequire(base()).resolve("tsx/package.json"));
+      return installedPackage("tsx", base());
     } catch {
       // Not installed there, or the current directory has been removed.
     }

@@ -65,22 +65,20 @@ await build({
   sourcemap: true,
   sourcesContent: true,
 });
-// A pool starts its workers from a file beside the one that names it; see `process/process-worker.ts`. A worker
-// starts its listener thread from one that it looks for from each of these folders; see `host/listener/network-listener.ts`.
-await assertNamed("./host/main.js", ["."]);
-await assertNamed("./host/listener.js", [".", "host", "cli"]);
+// Workers and threads are started from files, which `internal/package-files.ts` looks for from these folders.
+await assertDeclared("packageFile", [".", "host", "cli"]);
 
-/** Fails the build unless the code that names a file ended up in one of the folders from which it is found. */
-async function assertNamed(name, folders) {
-  for (const folder of folders) {
-    for (const file of await readdir(path.join(DIST, folder))) {
-      if (!file.endsWith(".js")) continue;
-      const code = await readFile(path.join(DIST, folder, file), "utf8");
-      if (code.includes(JSON.stringify(name))) return;
-    }
-  }
+/** Fails the build unless a function has ended up in some of these folders, and nowhere else. */
+async function assertDeclared(name, folders) {
+  const files = await readdir(DIST, { recursive: true });
+  const code = files.filter((file) => file.endsWith(".js"));
+  const texts = await Promise.all(code.map((file) => readFile(path.join(DIST, file), "utf8")));
+  const places = code
+    .filter((_, at) => texts[at].includes(`function ${name}(`))
+    .map((file) => path.dirname(file));
+  if (places.length > 0 && places.every((place) => folders.includes(place))) return;
   process.stderr.write(
-    `build: the code that names '${name}' is in none of the folders ${folders.join(", ")}\n`,
+    `build: ${name}() is in '${places.join("', '")}', and has to be in '${folders.join("' or '")}'\n`,
   );
   process.exitCode = 1;
 }

@@ -6,8 +6,9 @@
  *
  * The evaluations are one list per process, whichever copy of the package asks.
  */
-import { createRequire } from "node:module";
+import { ownUrl } from "../internal/package-files.ts";
 import { processWide } from "../internal/process-wide.ts";
+import { requireFrom } from "../internal/require-from.ts";
 import type { ModulePath } from "./module-path.ts";
 
 /** One run of a module's code from its first line. */
@@ -58,7 +59,7 @@ const evaluations = processWide(
 );
 
 /** Modules of CommonJS by path; under Jest, those of the test file's own registry. */
-const { cache } = createRequire(import.meta.url);
+const { cache } = requireFrom(ownUrl);
 
 /**
  * Finds the evaluation that a declaration belongs to.

@@ -11,6 +11,7 @@ import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
+import { type PackageFile, packageFile } from "../internal/package-files.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { workerChannel, workerExitChannel } from "../telemetry/channels.ts";
@@ -18,6 +19,7 @@ import { startDebugLog } from "../telemetry/debug-log.ts";
 import { tellOfPromise } from "../telemetry/tell-of-promise.ts";
 import type { WorkerMessage } from "../telemetry/worker-message.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
+import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { announceEnd, LISTENER_KILLS_AFTER_MS } from "./announce-end.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
@@ -44,11 +46,8 @@ import { WorkerChild } from "./worker-child.ts";
 /** How long a process that reported its own failure may take to end by itself. */
 const FAREWELL_MS = 1_000;
 
-/** The module that the process runs, as it lies in the source or in the build. Named here, never imported. */
-const PROGRAM_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "../host/main.ts" : "./host/main.js",
-  import.meta.url,
-);
+/** The module that the process runs. Named here, never imported. */
+const PROGRAM: PackageFile = { source: "host/main", built: "host/main" };
 
 /** As a pool's, unless `startTimeout` says otherwise. */
 const DEFAULT_START_TIMEOUT_MS = 60_000;
@@ -109,7 +108,7 @@ export class ProcessWorker implements Worker {
     } = {},
   ): WorkerFactory {
     const resolved = resolveProcessWorkerOptions(options);
-    const programUrl = options.programUrl ?? PROGRAM_URL; // after the options have been checked
+    const programUrl = options.programUrl ?? programFile(); // after the options have been checked
     const { service } = options;
     return (context) => {
       const program = context.program ?? programState();
@@ -350,4 +349,10 @@ function rebuilt({ name, message, stack }: ErrorText): Error {
     Object.defineProperty(error, key, { value, writable: true, configurable: true });
   }
   return error;
+}
+
+function programFile(): URL {
+  const file = packageFile(PROGRAM, version);
+  if (typeof file !== "string") return file;
+  throw new WorkerStartError(file);
 }

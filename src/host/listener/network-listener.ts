@@ -9,29 +9,21 @@ import type { TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { installedPackage } from "../../internal/installed-package.ts";
+import { ownUrl, type PackageFile, packageFile } from "../../internal/package-files.ts";
+import { installedPackage } from "../../internal/require-from.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/listener/port-carrier.ts";
 import { encodeWorkerMetadata } from "../../wire/messages/service-messages.ts";
+import { version } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 
 /** How long the thread may take to end, beyond the time granted to its connections. */
 const TERMINATION_GRACE_MS = 1_000;
 
-/**
- * The thread's entry module: beside this one in the source; in the build, where chunks lie in other folders, in
- * `host`.
- */
-const THREAD_URL = new URL(
-  import.meta.url.endsWith(".ts")
-    ? "./thread.ts"
-    : /\/(?:host|cli)\/[^/]+$/.test(import.meta.url)
-      ? "../host/listener.js"
-      : "./host/listener.js",
-  import.meta.url,
-);
+/** The thread's entry module. */
+const THREAD: PackageFile = { source: "host/listener/thread", built: "host/listener" };
 
 /** The worker as its listener sees it. */
 export interface NetworkListenerOptions extends ListenerInit {
@@ -187,14 +179,15 @@ function startThread(init: ListenerInit): Worker {
   const { NODE_OPTIONS: _, ...env } = process.env;
   // This thread runs none of the user's code: loaders and preloaded modules would only cost their time again.
   const options = { name: "merino listener", execArgv: [], env };
-  if (!THREAD_URL.pathname.endsWith(".ts"))
-    return new Worker(THREAD_URL, { ...options, workerData: { init } });
+  const entry = packageFile(THREAD, version);
+  if (typeof entry === "string") throw new Error(`Cannot listen on a network: ${entry}`);
+  if (!entry.pathname.endsWith(".ts")) return new Worker(entry, { ...options, workerData: { init } });
   // Run from source, as in this library's own tests: in a thread, Node 20 gets a loader only by a call inside it.
-  const loader = pathToFileURL(join(installedPackage("tsx", import.meta.url), "dist/esm/api/index.mjs")).href;
+  const loader = pathToFileURL(join(installedPackage("tsx", ownUrl), "dist/esm/api/index.mjs")).href;
   return new Worker(START_FROM_SOURCE, {
     ...options,
     eval: true,
-    workerData: { init, loader, entry: THREAD_URL.href },
+    workerData: { init, loader, entry: entry.href },
   });
 }
 

@@ -13,6 +13,7 @@ import { modulesOnStack } from "../../identity/call-site.ts";
 import { moduleOf } from "../../identity/module-url.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { importModule } from "../../internal/import-module.ts";
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
@@ -116,7 +117,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       record.reached.resolve();
     };
     observer?.begun(module, importTimeoutMs);
-    void importModule(module).then(
+    void importInScope(module).then(
       () => settle("loaded"),
       (error: unknown) => placeSyntaxError(error, module).finally(() => settle("failed", error)),
     );
@@ -178,9 +179,9 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
   return loader;
 }
 
-async function importModule(module: string): Promise<unknown> {
+async function importInScope(module: string): Promise<unknown> {
   await ensureTypeScript(module);
-  return runInImportScope({ module }, () => import(module));
+  return runInImportScope({ module }, () => importModule(module));
 }
 
 function createRecord(state: ModuleState): ImportRecord {

@@ -7,6 +7,7 @@ import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { moduleOf } from "../../identity/module-url.ts";
 import { enclosingPackages, INSTALLED, withSlashes } from "../../identity/package-root.ts";
+import { ownUrl } from "../../internal/package-files.ts";
 
 /** The project of one worker, as far as it is known. It grows with what the worker imports. */
 export class OwnProject {
@@ -66,7 +67,7 @@ export class OwnProject {
  */
 export function ownProject(modules: readonly string[]): OwnProject {
   const project = new OwnProject();
-  for (const module of [...modules, import.meta.url]) project.add(moduleOf(module) ?? module);
+  for (const module of [...modules, ownUrl]) project.add(moduleOf(module) ?? module);
   try {
     project.addDirectory(process.cwd());
   } catch {

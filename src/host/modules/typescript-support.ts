@@ -4,12 +4,13 @@
  * beside the module; it brings none of its own. It acts before the first import of a TypeScript file, since
  * Node remembers a failed import.
  */
-import { createRequire } from "node:module";
+
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
-import { installedPackage } from "../../internal/installed-package.ts";
+import { importModule } from "../../internal/import-module.ts";
 import { processWide } from "../../internal/process-wide.ts";
+import { installedPackage, requireFrom } from "../../internal/require-from.ts";
 
 /** Loaders that take TypeScript, as they appear in `--import`, `--loader` and `--require`. */
 const LOADERS =
@@ -70,7 +71,7 @@ function findTsx(moduleUrl: string): string | undefined {
 }
 
 async function register(directory: string): Promise<void> {
-  const load = (path: string): Promise<unknown> => import(pathToFileURL(join(directory, path)).href);
+  const load = (path: string): Promise<unknown> => importModule(pathToFileURL(join(directory, path)).href);
   if (isMainThread) {
     await load(loaderOf(directory));
     return;
@@ -82,7 +83,7 @@ async function register(directory: string): Promise<void> {
 
 /** The file that `--import tsx` would load. */
 function loaderOf(directory: string): string {
-  const require = createRequire(join(directory, "package.json"));
+  const require = requireFrom(join(directory, "package.json"));
   const { exports } = require("./package.json") as { exports?: Record<string, unknown> };
   const main = exports?.["."];
   return typeof main === "string" ? main : "dist/loader.mjs";

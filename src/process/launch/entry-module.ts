@@ -3,9 +3,9 @@
  * REPL) has none. It reads the process's arguments; it imports nothing.
  */
 import { realpathSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { requireFrom } from "../../internal/require-from.ts";
 import { workerRole } from "../../internal/worker-role.ts";
 import { currentDirectory, launchDirectory } from "./directory.ts";
 import { isEvaluated } from "./inheritance.ts";
@@ -36,7 +36,7 @@ export function entryModule(start: ProgramStart = thisProcess()): string | undef
     const cwd = start.cwd ?? resolve("/");
     // With --entry-url the argument is a URL.
     const path = /^file:/i.test(named) ? fileURLToPath(named) : resolve(cwd, named);
-    return pathToFileURL(realpathSync(createRequire(join(cwd, "entry.js")).resolve(path))).href;
+    return pathToFileURL(realpathSync(requireFrom(join(cwd, "entry.js")).resolve(path))).href;
   } catch {
     // Standard input with arguments, a file removed since: nothing a worker could import.
     return undefined;

@@ -1,6 +1,7 @@
 /** Lets tokens of context variables travel as values. */
 import { decode, encode, portable } from "../../codec/portable.ts";
 import { BranchToken, type TravellingToken } from "../../context/variables/branch-token.ts";
+import { ownUrl } from "../../internal/package-files.ts";
 import { processWide } from "../../internal/process-wide.ts";
 
 // Once for all copies of the package, which share the class.
@@ -9,7 +10,7 @@ processWide("context.portable-token", () => {
     [encode]: { value: (token: BranchToken) => token.toTravel() },
     [decode]: { value: (token: TravellingToken) => BranchToken.received(assertToken(token)) },
   });
-  return portable(BranchToken, { id: "merino#ContextToken", module: import.meta.url });
+  return portable(BranchToken, { id: "merino#ContextToken", module: ownUrl });
 });
 
 /** What another process has sent in place of one may be anything. */

@@ -19,7 +19,7 @@ import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { placeSyntaxError } from "./syntax-error-place.ts";
-import { ensureTypeScript } from "./typescript-support.ts";
+import { ensureTypeScript, requireHookFor } from "./typescript-support.ts";
 
 /** How far the import of a module has come. */
 export type ModuleState =
@@ -181,7 +181,13 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
 
 async function importInScope(module: string): Promise<unknown> {
   await ensureTypeScript(module);
-  return runInImportScope({ module }, () => importModule(module));
+  try {
+    return await runInImportScope({ module }, () => importModule(module));
+  } catch (error) {
+    const load = requireHookFor(module, error);
+    if (load === undefined) throw error;
+    return runInImportScope({ module }, load);
+  }
 }
 
 function createRecord(state: ModuleState): ImportRecord {

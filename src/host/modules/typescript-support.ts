@@ -5,8 +5,8 @@
  * Node remembers a failed import.
  */
 
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { importModule } from "../../internal/import-module.ts";
 import { processWide } from "../../internal/process-wide.ts";
@@ -37,7 +37,7 @@ export async function ensureTypeScript(moduleUrl: string): Promise<void> {
       throw error;
     });
     await support.registered;
-  } else if (!node && support.registered === undefined) {
+  } else if (!node && support.registered === undefined && requireHook(moduleUrl) === undefined) {
     const error = new Error(
       `this worker runs on Node ${process.version}, which does not take this file ` +
         "as it is; install tsx beside it (npm install --save-dev tsx), or build it to JavaScript",
@@ -45,6 +45,28 @@ export async function ensureTypeScript(moduleUrl: string): Promise<void> {
     error.stack = `${error.name}: ${error.message}`; // no line is the user's
     throw error;
   }
+}
+
+/** Why Node's `import` does not take a file that a hook of `require` may take. */
+const NOT_TAKEN = new Set(["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX"]);
+
+/**
+ * Hooks of `require`, which `-r` preloads, do not see what is imported.
+ *
+ * @param moduleUrl `file:` URL of a module whose import has failed.
+ * @param error Why.
+ * @returns A function that loads it as such hooks do; `undefined` if there are none for it, or if they would not help.
+ */
+export function requireHookFor(moduleUrl: string, error: unknown): (() => unknown) | undefined {
+  if (!(error instanceof Error) || !NOT_TAKEN.has(String((error as NodeJS.ErrnoException).code)))
+    return undefined;
+  return requireHook(moduleUrl);
+}
+
+function requireHook(moduleUrl: string): (() => unknown) | undefined {
+  const path = fileURLToPath(moduleUrl);
+  const require = requireFrom(moduleUrl);
+  return require.extensions[extname(path)] === undefined ? undefined : () => require(path);
 }
 
 function hasLoader(): boolean {

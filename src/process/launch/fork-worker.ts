@@ -3,6 +3,7 @@
  * it is told. Owns nothing once the process runs; `worker-child.ts` watches it, and `process-worker.ts` ends it.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import type { ResolvedProcessWorkerOptions } from "../process-worker-options.ts";
 import { launchDirectory } from "./directory.ts";
 import { launchArguments } from "./inheritance.ts";
@@ -48,7 +49,8 @@ export async function prepareWorker(launch: WorkerLaunch): Promise<PreparedWorke
   return {
     guardian: command.guardian,
     fork: () =>
-      fork(programUrl, program.argv.slice(2), {
+      // As a path, which tools that wrap `fork` understand as well.
+      fork(fileURLToPath(programUrl), program.argv.slice(2), {
         execPath: command.execPath,
         execArgv: command.execArgv,
         env: { ...inherited.env, ...options.env, [WORKER_INIT_VARIABLE]: formatWorkerInit(init) },

@@ -299,4 +299,35 @@ export const fail = routine(async function fail(limits?: Limits) {
 
     assertOutput(await project.run(["main.js"]), ["ERR_MERINO_ROUTINE_DECLARATION true"]);
   });
+
+  test("routines run from TypeScript that only a hook of require takes", async () => {
+    await using project = userProject(
+      {
+        "package.json": "{}",
+        "esbuild-register.cjs": `
+const { transformSync } = require("esbuild");
+const { readFileSync } = require("node:fs");
+require.extensions[".ts"] = (module, path) =>
+  module._compile(transformSync(readFileSync(path, "utf8"), { loader: "ts", format: "cjs" }).code, path);
+`,
+        "kind.ts": "export enum Kind { sum = 2 }",
+        "jobs.ts": `import { routine } from "merino";
+import { Kind } from "./kind";
+export const add = routine(async function add(x: number) { return x + Kind.sum; });
+`,
+        "main.ts": `import { WorkerPool } from "merino";
+import { add } from "./jobs";
+async function main(): Promise<void> {
+  const pool = await WorkerPool.open({ size: 1 });
+  console.log(await add(1));
+  await pool.close();
+}
+main();
+`,
+      },
+      { dependencies: ["esbuild"] },
+    );
+
+    assertOutput(await project.run(["-r", "./esbuild-register.cjs", "main.ts"]), ["3"]);
+  });
 });

@@ -1,0 +1,64 @@
+/** Bundles that have taken the library in: workers are started from the files of the package that is installed. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { ROOT } from "../../support/repository.ts";
+import { assertOutput, MODULES, type UserProject, userProject } from "./user-project.ts";
+
+const FILES = {
+  "package.json": MODULES,
+  "jobs.mjs": `import { routine } from "merino";
+export const add = routine(async function add(x, y) { return [x + y, process.pid]; });
+`,
+  "main.mjs": `import { WorkerPool } from "merino";
+import { add } from "./jobs.mjs";
+(async () => {
+  const pool = await WorkerPool.open({ size: 1 });
+  try {
+    const [sum, pid] = await add(1, 2);
+    console.log(sum, pid !== process.pid);
+  } finally {
+    await pool.close();
+  }
+})().catch((error) => {
+  console.log(error.message);
+  process.exitCode = 1;
+});
+`,
+};
+
+/** By the command, which leaves no service behind in this process. */
+function bundle(project: UserProject, outfile: string, ...options: readonly string[]): void {
+  const program = join(ROOT, "node_modules/esbuild/bin/esbuild");
+  const usual = ["main.mjs", `--outfile=${outfile}`, "--bundle", "--platform=node", "--log-level=error"];
+  execFileSync(program, [...usual, ...options], { cwd: project.directory });
+}
+
+describe("bundles with the library inside", () => {
+  test("start their workers, as ES modules, as CommonJS, and minified", async () => {
+    await using project = userProject(FILES);
+    bundle(project, "bundle.mjs", "--format=esm");
+    bundle(project, "bundle.cjs", "--format=cjs");
+    bundle(project, "small.mjs", "--format=esm", "--minify", "--keep-names");
+
+    for (const file of ["bundle.mjs", "bundle.cjs", "small.mjs"]) {
+      assertOutput(await project.run([file]), ["3 true"]);
+    }
+  });
+
+  test("say what to do where the package is not installed", async () => {
+    await using project = userProject(FILES);
+    bundle(project, "bundle.mjs", "--format=esm");
+    rmSync(project.path("node_modules/merino"), { recursive: true });
+
+    const { exitCode, stdout } = await project.run(["bundle.mjs"]);
+
+    assert.equal(exitCode, 1);
+    assert.match(
+      stdout,
+      /part of '.*bundle\.mjs'.*keep "merino" out of the bundle.*install it where the bundle runs/,
+    );
+  });
+});

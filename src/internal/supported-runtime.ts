@@ -3,14 +3,20 @@
 const NEEDED = [20, 19] as const;
 
 /**
- * Why the library cannot run here.
+ * Refuses to go on in a runtime that is not supported.
  *
- * @param versions As in `process.versions`.
- * @returns A message; `undefined` if it can.
+ * @param versions As in `process.versions`; a parameter for tests.
+ * @throws Error that says what to do.
  */
-export function unsupportedRuntime(
-  versions: Readonly<Record<string, string | undefined>>,
-): string | undefined {
+export function assertSupportedRuntime(
+  versions: Readonly<Record<string, string | undefined>> = process.versions,
+): void {
+  const reason = unsupportedRuntime(versions);
+  if (reason !== undefined) throw new Error(reason);
+}
+
+/** Why the library cannot run there; `undefined` if it can. */
+function unsupportedRuntime(versions: Readonly<Record<string, string | undefined>>): string | undefined {
   for (const [key, name] of [
     ["bun", "Bun"],
     ["deno", "Deno"],
@@ -22,14 +28,4 @@ export function unsupportedRuntime(
   const [major = 0, minor = 0] = (versions.node ?? "").split(".").map(Number);
   if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) return undefined;
   return `Merino needs Node.js ${NEEDED.join(".")} or later (this is ${versions.node ?? "something else"})`;
-}
-
-/**
- * Refuses to go on in a runtime that is not supported.
- *
- * @throws Error that says what to do.
- */
-export function assertSupportedRuntime(): void {
-  const reason = unsupportedRuntime(process.versions);
-  if (reason !== undefined) throw new Error(reason);
 }

@@ -24,6 +24,7 @@ import { CHUNK_SIZE } from "./limits.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** Events of the client half, for its owner. */
 export interface ClientSessionEvents {
@@ -61,7 +62,7 @@ export class ClientSession implements SessionHalf {
   readonly serves = false;
   readonly connection: Connection;
   readonly #events: ClientSessionEvents;
-  readonly #streams = new Map<number, ClientStream>();
+  readonly #streams = new StreamTable<ClientStream>();
   readonly #numbers = new StreamNumbers();
   readonly #definitions: OutboundDefinitions;
   readonly #spinner: LoopSpinner;
@@ -283,7 +284,7 @@ export class ClientSession implements SessionHalf {
   closed(error: Error | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    const streams = [...this.#streams];
+    const streams = this.#streams.entries();
     this.#streams.clear();
     this.#events.closed(error);
     for (const [stream, sink] of streams) sink.lost(error, this.#numbers.mayHaveStarted(stream));

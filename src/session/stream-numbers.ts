@@ -23,7 +23,7 @@ export class StreamNumbers {
   }
 
   /** Gives the next number that is not in use. */
-  take(inUse: ReadonlyMap<number, unknown>): number {
+  take(inUse: { has(stream: number): boolean }): number {
     let stream = this.#next;
     while (inUse.has(stream)) stream = stream === LAST_STREAM ? 1 : stream + 1;
     if (stream === LAST_STREAM) this.#wrapped = true;

@@ -3,7 +3,7 @@
  * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
  * can end all. A body that runs has its place until it has come to its end, whatever has become of its caller.
  */
-import { AwaitableSet } from "../internal/awaitable-set.ts";
+import { AwaitableSet, type Listed } from "../internal/awaitable-set.ts";
 import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.ts";
 import type { Activity } from "./activity.ts";
 
@@ -18,7 +18,7 @@ export interface ActiveTask extends ValueHolder {
 }
 
 /** An execution as far as it is counted. */
-export interface ActiveExecution {
+export interface ActiveExecution extends Listed {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
   readonly task: ActiveTask;

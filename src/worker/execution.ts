@@ -5,6 +5,7 @@
  */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
+import type { Listed } from "../internal/awaitable-set.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
@@ -34,6 +35,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   readonly session: ServerSession;
   readonly stream: number;
   permit = false;
+  listed: FifoNode<Listed> | undefined;
   protected readonly host: ExecutionHost;
   #definition: RoutineDefinition | undefined;
   #estimate: BodyTimeEstimate | undefined;

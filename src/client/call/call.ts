@@ -15,6 +15,7 @@ import { PayloadError } from "../../errors/payload-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Listed } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
@@ -92,6 +93,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   lastUid = "";
 
   // Fields that other classes keep here: each is written only by the class that is named.
+  /** Its place among the calls that are not settled: `AwaitableSet`. */
+  listed: FifoNode<Listed> | undefined;
   /** Its place while it waits in a queue: `CallQueue`. */
   queuePlace: FifoNode<Call> | undefined;
   /** Told how workers answer, if a balancer is driven step by step for this call: `Delegation`. */

@@ -1,34 +1,53 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AwaitableSet } from "../../../src/internal/awaitable-set.ts";
+import { AwaitableSet, type Listed } from "../../../src/internal/awaitable-set.ts";
 
 test("AwaitableSet tells everybody who waits when the last item has gone, and not before", async () => {
-  const set = new AwaitableSet(["a", "b"]);
+  const set = new AwaitableSet<Listed>();
+  const [a, b]: [Listed, Listed] = [{}, {}];
+  for (const item of [a, b]) set.add(item);
   const told: string[] = [];
   const first = set.emptied().then(() => told.push("first"));
   const second = set.emptied().then(() => told.push("second"));
 
-  set.delete("a");
+  set.delete(a);
   await Promise.resolve();
   assert.deepEqual(told, []);
-  assert.equal(set.delete("b"), true);
+  assert.equal(set.delete(b), true);
   await Promise.all([first, second]);
 
   assert.deepEqual(told, ["first", "second"]);
 });
 
 test("AwaitableSet is empty at once while nothing is in it, and waits anew for what comes later", async () => {
-  const set = new AwaitableSet<string>();
+  const set = new AwaitableSet<Listed>();
+  const [a, b]: [Listed, Listed] = [{}, {}];
   await set.emptied();
-  set.add("a");
+  set.add(a);
   let empty = false;
   const emptied = set.emptied().then(() => {
     empty = true;
   });
 
-  assert.equal(set.delete("b"), false);
+  assert.equal(set.delete(b), false);
   await Promise.resolve();
   assert.equal(empty, false);
-  set.delete("a");
+  set.delete(a);
   await emptied;
+});
+
+test("AwaitableSet has each item once, in the order in which they came, and lets the current one go", () => {
+  const set = new AwaitableSet<Listed & { readonly name: string }>();
+  const items = ["a", "b", "c"].map((name) => ({ name }));
+  for (const item of [...items, ...items]) set.add(item);
+
+  const seen: string[] = [];
+  for (const item of set) {
+    seen.push(item.name);
+    set.delete(item);
+    assert.equal(set.has(item), false);
+  }
+
+  assert.deepEqual(seen, ["a", "b", "c"]);
+  assert.equal(set.size, 0);
 });

@@ -37,9 +37,19 @@ export const ATTRIBUTES = {
 /** The value of `rpc.system.name`. */
 export const SYSTEM = "merino";
 
-/** Where a call was sent to. */
-export function workerAttributes(worker: CallWorker | undefined): Attributes {
-  if (worker === undefined) return {};
+const endpoints = new WeakMap<CallWorker, Attributes>();
+
+/** Where a call was sent to. What is told of a worker is the same object for many calls. */
+export function workerAttributes(worker: CallWorker): Attributes {
+  let attributes = endpoints.get(worker);
+  if (attributes === undefined) {
+    attributes = attributesOf(worker);
+    endpoints.set(worker, attributes);
+  }
+  return attributes;
+}
+
+function attributesOf(worker: CallWorker): Attributes {
   const endpoint = /^\[?(.+?)\]?:(\d+)$/.exec(worker.address);
   const where: Attributes =
     endpoint === null
@@ -52,15 +62,8 @@ export function workerAttributes(worker: CallWorker | undefined): Attributes {
   return { ...where, [ATTRIBUTES.worker]: worker.uid };
 }
 
-/** Which code the routine is. */
-export function codeAttributes(code: { readonly functionName: string; readonly module: string }): Attributes {
-  return {
-    ...(code.functionName !== "" && { [ATTRIBUTES.functionName]: code.functionName }),
-    ...(code.module !== "" && { [ATTRIBUTES.filePath]: pathOf(code.module) }),
-  };
-}
-
-function pathOf(module: string): string {
+/** The path of a module, as far as it has one. @param module Its URL. */
+export function codePath(module: string): string {
   if (!module.startsWith("file:")) return module;
   try {
     return fileURLToPath(module);

@@ -3,6 +3,7 @@
  * context of the span into what travels with the call.
  */
 import {
+  type Attributes,
   type Context,
   context,
   INVALID_TRACEID,
@@ -14,54 +15,62 @@ import {
 } from "@opentelemetry/api";
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
-import { ATTRIBUTES, codeAttributes, workerAttributes } from "./attributes.ts";
-import { fieldsOf, UnreadContext } from "./carried-context.ts";
+import { ATTRIBUTES, workerAttributes } from "./attributes.ts";
+import { type CarriedContexts, UnreadContext } from "./carried-context.ts";
 import { endSpan } from "./end-span.ts";
 import { ErrorTypes } from "./error-type.ts";
 import type { RecordedErrors } from "./recorded-errors.ts";
 import { AllRoutineTraits } from "./routine-traits.ts";
 import type { Tracers } from "./tracers.ts";
 
+/** A call, with its span while that is recorded. */
+interface TracedCall extends CallMessage {
+  [key: symbol]: Span | undefined;
+}
+
 /** Listens to the channels of calls. */
 export class CallSpans {
   readonly #tracers: Tracers;
   readonly #errors: RecordedErrors;
+  readonly #carried: CarriedContexts;
   readonly #errorTypes = new ErrorTypes();
   readonly #traits = new AllRoutineTraits();
-  /** Of calls under way; those that are recorded only. */
-  readonly #spans = new WeakMap<CallMessage, Span>();
+  /** By which calls under way have their spans: in a map of them they would cost as much as the rest. */
+  readonly #span = Symbol("span");
   /** The context of the last call that was made in a trace that is not sampled: there are often many in one. */
-  #unsampled: { readonly context: Context; readonly fields: TraceContext | undefined } | undefined;
+  #unsampledContext: Context | undefined;
+  #unsampledFields: TraceContext | undefined;
 
-  constructor(tracers: Tracers, errors: RecordedErrors) {
+  constructor(tracers: Tracers, errors: RecordedErrors, carried: CarriedContexts) {
     this.#tracers = tracers;
     this.#errors = errors;
+    this.#carried = carried;
   }
 
   started(message: CallMessage): void {
     const active = context.active();
+    const isUnsampled = isInUnsampledTrace(active);
+    if (isUnsampled && this.#traits.of(message.routine).leavesOutUnsampled()) {
+      message.trace = this.#fieldsOfUnsampled(active, message.trace);
+      return;
+    }
     const tracer = this.#tracers.current();
     if (tracer === undefined) {
       // A process that makes no spans still passes contexts on, as far as it knows them.
-      if (active !== ROOT_CONTEXT) message.trace = fieldsOf(active, message.trace);
+      if (active !== ROOT_CONTEXT) message.trace = this.#carried.fieldsOf(active, message.trace);
       return;
     }
     const traits = this.#traits.of(message.routine);
-    const isUnsampled = isInUnsampledTrace(active);
-    if (isUnsampled && traits.leavesOutUnsampled()) {
-      message.trace = this.#unsampledFields(active, message.trace);
-      return;
-    }
     const options = { kind: SpanKind.CLIENT, attributes: traits.attributes };
     const span = tracer.startSpan(message.routine, options, active);
-    message.trace = fieldsOf(trace.setSpan(active, span), message.trace);
+    message.trace = this.#carried.fieldsOf(trace.setSpan(active, span), message.trace);
     const isRecording = span.isRecording();
     if (isUnsampled) traits.noteUnsampled(isRecording);
-    if (isRecording) this.#spans.set(message, span);
+    if (isRecording) (message as TracedCall)[this.#span] = span;
   }
 
   refused(message: CallMessage, refusal: CallRefusal): void {
-    this.#spans.get(message)?.addEvent("refused", {
+    this.#spanOf(message)?.addEvent("refused", {
       [ATTRIBUTES.worker]: refusal.worker,
       [ATTRIBUTES.refusalCode]: refusal.code,
       [ATTRIBUTES.refusalReason]: refusal.reason,
@@ -69,33 +78,37 @@ export class CallSpans {
   }
 
   stepped(message: CallMessage): void {
-    this.#spans.get(message)?.addEvent("step", { [ATTRIBUTES.step]: message.steps });
+    this.#spanOf(message)?.addEvent("step", { [ATTRIBUTES.step]: message.steps });
   }
 
   ended(message: CallMessage): void {
-    const span = this.#spans.get(message);
+    const span = this.#spanOf(message);
     const isNew = message.outcome === "failed" && this.#errors.add(message.error);
     if (span === undefined) return;
-    this.#spans.delete(message);
+    (message as TracedCall)[this.#span] = undefined;
+    const { worker } = message;
+    const attributes: Attributes = worker === undefined ? {} : { ...workerAttributes(worker) };
+    attributes[ATTRIBUTES.attempts] = message.attempts;
     endSpan(span, message, {
-      attributes: {
-        ...workerAttributes(message.worker),
-        ...codeAttributes(message),
-        ...(message.id !== undefined && { [ATTRIBUTES.task]: message.id }),
-        [ATTRIBUTES.attempts]: message.attempts,
-      },
+      attributes,
+      traits: this.#traits.of(message.routine),
       errorTypes: this.#errorTypes,
       // What a body has thrown stands on the span of its execution.
       recordError: () => isNew && !message.thrownByBody,
     });
   }
 
-  #unsampledFields(active: Context, inherited: TraceContext | undefined): TraceContext | undefined {
+  #spanOf(message: CallMessage): Span | undefined {
+    return (message as TracedCall)[this.#span];
+  }
+
+  #fieldsOfUnsampled(active: Context, inherited: TraceContext | undefined): TraceContext | undefined {
     if (active instanceof UnreadContext) return active.fields;
-    if (this.#unsampled?.context !== active) {
-      this.#unsampled = { context: active, fields: fieldsOf(active, inherited) };
+    if (this.#unsampledContext !== active) {
+      this.#unsampledContext = active;
+      this.#unsampledFields = this.#carried.fieldsOf(active, inherited);
     }
-    return this.#unsampled.fields;
+    return this.#unsampledFields;
   }
 }
 

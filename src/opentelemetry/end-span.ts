@@ -3,9 +3,13 @@ import { type Attributes, type Span, SpanStatusCode } from "@opentelemetry/api";
 import { asError, errorText } from "../internal/error-text.ts";
 import { ATTRIBUTES } from "./attributes.ts";
 import type { ErrorTypes } from "./error-type.ts";
+import type { RoutineTraits } from "./routine-traits.ts";
 
 /** What is over. */
 export interface Ended {
+  readonly functionName: string;
+  readonly module: string;
+  readonly id: string | undefined;
   readonly streaming: boolean;
   readonly steps: number;
   readonly tag: string | undefined;
@@ -19,6 +23,7 @@ export interface Ended {
 /**
  * Ends a span that is recorded.
  *
+ * @param attributes Those of its side; the others are added to them.
  * @param recordError Whether the error, if there is one, is to stand on this span with its stack.
  */
 export function endSpan(
@@ -26,24 +31,28 @@ export function endSpan(
   ended: Ended,
   more: {
     readonly attributes: Attributes;
+    readonly traits: RoutineTraits;
     readonly errorTypes: ErrorTypes;
     readonly recordError: () => boolean;
   },
 ): void {
-  const { streaming, steps, tag, queuedMs, requestBytes, responseBytes, outcome, error } = ended;
-  span.setAttributes({
-    ...more.attributes,
-    ...(tag !== undefined && { [ATTRIBUTES.tag]: tag }),
-    ...(streaming && { [ATTRIBUTES.steps]: steps }),
-    ...(queuedMs !== undefined && { [ATTRIBUTES.queued]: queuedMs / 1_000 }),
-    ...(requestBytes !== undefined && { [ATTRIBUTES.requestSize]: requestBytes }),
-    [ATTRIBUTES.responseSize]: responseBytes,
-    ...(outcome !== undefined && { [ATTRIBUTES.outcome]: outcome }),
-  });
+  const { attributes } = more;
+  const { functionName, id, tag, queuedMs, requestBytes, outcome } = ended;
+  if (functionName !== "") attributes[ATTRIBUTES.functionName] = functionName;
+  const path = more.traits.pathOf(ended.module);
+  if (path !== "") attributes[ATTRIBUTES.filePath] = path;
+  if (id !== undefined) attributes[ATTRIBUTES.task] = id;
+  if (tag !== undefined) attributes[ATTRIBUTES.tag] = tag;
+  if (ended.streaming) attributes[ATTRIBUTES.steps] = ended.steps;
+  if (queuedMs !== undefined) attributes[ATTRIBUTES.queued] = queuedMs / 1_000;
+  if (requestBytes !== undefined) attributes[ATTRIBUTES.requestSize] = requestBytes;
+  attributes[ATTRIBUTES.responseSize] = ended.responseBytes;
+  if (outcome !== undefined) attributes[ATTRIBUTES.outcome] = outcome;
+  if (outcome === "failed") attributes[ATTRIBUTES.errorType] = more.errorTypes.of(ended.error);
+  span.setAttributes(attributes);
   if (outcome === "failed") {
-    span.setAttribute(ATTRIBUTES.errorType, more.errorTypes.of(error));
-    if (more.recordError()) span.recordException(asError(error));
-    span.setStatus({ code: SpanStatusCode.ERROR, message: errorText(error) });
+    if (more.recordError()) span.recordException(asError(ended.error));
+    span.setStatus({ code: SpanStatusCode.ERROR, message: errorText(ended.error) });
   }
   span.end();
 }

@@ -4,71 +4,82 @@
  */
 import { type Context, context, propagation, type Span, SpanKind, trace } from "@opentelemetry/api";
 import type { ExecutionMessage } from "../telemetry/execution-message.ts";
-import { ATTRIBUTES, codeAttributes } from "./attributes.ts";
-import { contextOf, fieldsOf, isUnsampled, UnreadContext } from "./carried-context.ts";
+import { ATTRIBUTES } from "./attributes.ts";
+import { type CarriedContexts, isUnsampled, UnreadContext } from "./carried-context.ts";
 import { endSpan } from "./end-span.ts";
 import { ErrorTypes } from "./error-type.ts";
 import type { RecordedErrors } from "./recorded-errors.ts";
 import { AllRoutineTraits } from "./routine-traits.ts";
 import type { Tracers } from "./tracers.ts";
 
+/** An execution, with its span while that is recorded. */
+interface TracedExecution extends ExecutionMessage {
+  [key: symbol]: Span | undefined;
+}
+
 /** Listens to the channels of executions. */
 export class ExecutionSpans {
   readonly #tracers: Tracers;
   readonly #errors: RecordedErrors;
+  readonly #carried: CarriedContexts;
   readonly #errorTypes = new ErrorTypes();
   readonly #traits = new AllRoutineTraits();
-  /** Of executions under way; those that are recorded only. */
-  readonly #spans = new WeakMap<ExecutionMessage, Span>();
+  /** By which executions under way have their spans: in a map of them they would cost as much as the rest. */
+  readonly #span = Symbol("span");
 
-  constructor(tracers: Tracers, errors: RecordedErrors) {
+  constructor(tracers: Tracers, errors: RecordedErrors, carried: CarriedContexts) {
     this.#tracers = tracers;
     this.#errors = errors;
+    this.#carried = carried;
   }
 
   started(message: ExecutionMessage): void {
-    const { trace: carried } = message;
+    const { trace: fields } = message;
+    const unsampled = fields !== undefined && isUnsampled(fields);
+    if (unsampled && this.#traits.of(message.routine).leavesOutUnsampled()) {
+      runIn(message, new UnreadContext(fields, this.#carried));
+      return;
+    }
     const tracer = this.#tracers.current();
     if (tracer === undefined) {
       // The library itself passes on what came; this is for code of the task that asks for the context.
-      if (carried !== undefined && propagation.fields().length > 0) runIn(message, contextOf(carried));
+      if (fields !== undefined && propagation.fields().length > 0) {
+        runIn(message, this.#carried.contextOf(fields));
+      }
       return;
     }
     const traits = this.#traits.of(message.routine);
-    const unsampled = carried !== undefined && isUnsampled(carried);
-    if (unsampled && traits.leavesOutUnsampled()) {
-      runIn(message, new UnreadContext(carried));
-      return;
-    }
-    const parent = contextOf(carried);
+    const parent = this.#carried.contextOf(fields);
     const options = { kind: SpanKind.SERVER, attributes: traits.attributes };
     const span = tracer.startSpan(message.routine, options, parent);
     const own = trace.setSpan(parent, span);
-    message.trace = fieldsOf(own, carried);
+    message.trace = this.#carried.fieldsOf(own, fields);
     runIn(message, own);
     const isRecording = span.isRecording();
     if (unsampled) traits.noteUnsampled(isRecording);
-    if (isRecording) this.#spans.set(message, span);
+    if (isRecording) (message as TracedExecution)[this.#span] = span;
   }
 
   stepped(message: ExecutionMessage): void {
-    this.#spans.get(message)?.addEvent("step", { [ATTRIBUTES.step]: message.steps });
+    this.#spanOf(message)?.addEvent("step", { [ATTRIBUTES.step]: message.steps });
   }
 
   ended(message: ExecutionMessage): void {
-    const span = this.#spans.get(message);
+    const span = this.#spanOf(message);
     if (span === undefined) return;
-    this.#spans.delete(message);
+    (message as TracedExecution)[this.#span] = undefined;
+    const { caller } = message;
     endSpan(span, message, {
-      attributes: {
-        ...codeAttributes(message),
-        [ATTRIBUTES.task]: message.id,
-        ...(message.caller !== undefined && { [ATTRIBUTES.callingTask]: message.caller }),
-      },
+      attributes: caller === undefined ? {} : { [ATTRIBUTES.callingTask]: caller },
+      traits: this.#traits.of(message.routine),
       errorTypes: this.#errorTypes,
       // One that a nested call was rejected with has its place already.
       recordError: () => this.#errors.add(message.error),
     });
+  }
+
+  #spanOf(message: ExecutionMessage): Span | undefined {
+    return (message as TracedExecution)[this.#span];
   }
 }
 

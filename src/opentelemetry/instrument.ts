@@ -14,6 +14,7 @@ import {
 } from "../telemetry/channels.ts";
 import type { ExecutionMessage } from "../telemetry/execution-message.ts";
 import { CallSpans } from "./call-spans.ts";
+import { CarriedContexts } from "./carried-context.ts";
 import { ExecutionSpans } from "./execution-spans.ts";
 import { Meters } from "./meters.ts";
 import { Metrics } from "./metrics.ts";
@@ -99,8 +100,9 @@ function followTraces(
 ): readonly End[] {
   const tracers = new Tracers(provider);
   const errors = new RecordedErrors();
-  const calls = new CallSpans(tracers, errors);
-  const executions = new ExecutionSpans(tracers, errors);
+  const carried = new CarriedContexts();
+  const calls = new CallSpans(tracers, errors, carried);
+  const executions = new ExecutionSpans(tracers, errors, carried);
   return [
     follow<CallMessage>(callChannel.start, (call) => calls.started(call)),
     follow<CallMessage>(callChannel.asyncEnd, (call) => calls.ended(call)),

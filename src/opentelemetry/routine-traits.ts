@@ -1,6 +1,6 @@
 /** What spans of a routine have in common, on one side of its calls. */
 import type { Attributes } from "@opentelemetry/api";
-import { ATTRIBUTES, SYSTEM } from "./attributes.ts";
+import { ATTRIBUTES, codePath, SYSTEM } from "./attributes.ts";
 
 /**
  * For how many spans in traces that are not sampled it is believed that they come to nothing as the one before, which
@@ -14,9 +14,20 @@ export class RoutineTraits {
   /** Those that samplers see. */
   readonly attributes: Attributes;
   #believed = 0;
+  #module = "";
+  #path = "";
 
   constructor(routine: string) {
     this.attributes = Object.freeze({ [ATTRIBUTES.system]: SYSTEM, [ATTRIBUTES.method]: routine });
+  }
+
+  /** The path of its module, for people; "" if there is none. */
+  pathOf(module: string): string {
+    if (module !== this.#module) {
+      this.#path = codePath(module);
+      this.#module = module;
+    }
+    return this.#path;
   }
 
   /** Whether a span in a trace that is not sampled need not be made at all. Counts that it was asked. */

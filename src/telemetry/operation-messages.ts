@@ -3,37 +3,37 @@
  * synchronous part is over, then once it is over `error` if it failed, `asyncStart`, `asyncEnd`. Each is published once.
  * What a subscriber throws harms no operation: Node reports it as an uncaught exception of its own.
  */
-import type { TracingChannel } from "node:diagnostics_channel";
+import type { Channel, TracingChannel } from "node:diagnostics_channel";
 
 /** One operation. */
-export class OperationMessages {
+export class OperationMessages<M extends object = object> {
   readonly #channel: TracingChannel;
-  readonly #message: object;
+  /** Published to every channel. */
+  protected readonly message: M;
   #hasEnded = false;
   #isOver = false;
   #hasFailed = false;
 
-  /** @param message Published to every channel. */
-  constructor(channel: TracingChannel, message: object) {
+  constructor(channel: TracingChannel, message: M) {
     this.#channel = channel;
-    this.#message = message;
+    this.message = message;
   }
 
   get isOver(): boolean {
     return this.#isOver;
   }
 
+  /** Whether its synchronous part is over. */
+  protected get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Runs the synchronous part, in the stores that are bound to `start`. */
   begin<T>(fn: () => T): T {
-    return this.#channel.start.runStores(this.#message, () => {
-      try {
-        return fn();
-      } finally {
-        this.#hasEnded = true;
-        this.#channel.end.publish(this.#message);
-        if (this.#isOver) this.#publishEnd();
-      }
-    });
+    const { start } = this.#channel;
+    if (hasBoundStores(start)) return start.runStores(this.message, () => this.#runPart(fn));
+    start.publish(this.message);
+    return this.#runPart(fn);
   }
 
   /** It is over. Within the synchronous part, that is told after it. */
@@ -44,10 +44,31 @@ export class OperationMessages {
     if (this.#hasEnded) this.#publishEnd();
   }
 
+  #runPart<T>(fn: () => T): T {
+    try {
+      return fn();
+    } finally {
+      this.#hasEnded = true;
+      this.#channel.end.publish(this.message);
+      if (this.#isOver) this.#publishEnd();
+    }
+  }
+
   #publishEnd(): void {
     const { error, asyncStart, asyncEnd } = this.#channel;
-    if (this.#hasFailed) error.publish(this.#message);
-    asyncStart.publish(this.#message);
-    asyncEnd.publish(this.#message);
+    if (this.#hasFailed) error.publish(this.message);
+    asyncStart.publish(this.message);
+    asyncEnd.publish(this.message);
   }
+}
+
+/**
+ * Whether code that is run for a message has to be run in stores: `runStores` makes two functions and a list for each
+ * message even where there are none. Node keeps them in a map, which is only looked at; of a Node that has no such map
+ * the answer is that there may be some.
+ */
+export function hasBoundStores(channel: Channel): boolean {
+  if (!channel.hasSubscribers) return false; // one with stores says that it has some
+  const { _stores: stores } = channel as { readonly _stores?: { readonly size?: unknown } };
+  return stores?.size !== 0;
 }

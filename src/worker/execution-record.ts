@@ -6,7 +6,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
 import type { ExecutionMessage, ExecutionOutcome } from "../telemetry/execution-message.ts";
-import { OperationMessages } from "../telemetry/operation-messages.ts";
+import { hasBoundStores, OperationMessages } from "../telemetry/operation-messages.ts";
 import { runThrough } from "../telemetry/run-through.ts";
 import { traceToSend } from "../telemetry/trace-bounds.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
@@ -28,52 +28,55 @@ export interface Executed {
   readonly definition: RoutineDefinition;
   /** The arguments, encoded. */
   readonly payload: Payload;
+  /** When its turn came, on the clock of `performance.now()`. */
+  readonly beginMs: number;
 }
 
 /** The record of one execution. */
-export class ExecutionRecord {
-  readonly #message: Message;
-  readonly #messages: OperationMessages;
-  /** Has the stores as they are at the body's beginning. A snapshot of them costs a call on Node 20 twenty times as much. */
+export class ExecutionRecord extends OperationMessages<Message> {
+  /**
+   * Has the stores as they are at the body's beginning; absent unless some are bound. A snapshot of them costs a call on
+   * Node 20 twenty times as much.
+   */
   #stores: AsyncResource | undefined;
 
   constructor(task: RecordedTask, executed: Executed) {
-    this.#message = new Message(task, executed);
-    this.#messages = new OperationMessages(executionChannel, this.#message);
+    super(executionChannel, new Message(task, executed));
     task.record = this;
   }
 
   /** @param body Calls the body. It throws nothing. */
-  begin(body: () => void): void {
-    this.#messages.begin(() => {
-      this.#stores = new AsyncResource("merino:execution");
-      runThrough(this.#message.run, body);
+  start(body: () => void): void {
+    const hasStores = hasBoundStores(executionChannel.start);
+    this.begin(() => {
+      if (hasStores) this.#stores = new AsyncResource("merino:execution");
+      runThrough(this.message.run, body);
     });
   }
 
   /** Runs more code of the task. */
   run<R>(fn: () => R): R {
-    const throughRun = (): R => runThrough(this.#message.run, fn);
-    return this.#stores === undefined ? throughRun() : this.#stores.runInAsyncScope(throughRun);
+    if (this.#stores === undefined) return runThrough(this.message.run, fn);
+    return this.#stores.runInAsyncScope(() => runThrough(this.message.run, fn));
   }
 
   /** Its answer is about to be sent. */
   responded(payload: Payload): void {
-    this.#message.responseBytes += payloadSize(payload);
+    this.message.responseBytes += payloadSize(payload);
   }
 
   /** A value of a generator has been sent. */
   stepped(sizeBytes: number): void {
-    this.#message.responseBytes += sizeBytes;
-    this.#message.steps += 1;
-    executionStepChannel.publish(this.#message);
+    this.message.responseBytes += sizeBytes;
+    this.message.steps += 1;
+    executionStepChannel.publish(this.message);
   }
 
-  over(outcome: ExecutionOutcome, error?: unknown): void {
-    if (this.#messages.isOver) return;
-    this.#message.outcome = outcome;
-    this.#message.error = error;
-    this.#messages.over(outcome !== "completed");
+  ended(outcome: ExecutionOutcome, error?: unknown): void {
+    if (this.isOver) return;
+    this.message.outcome = outcome;
+    this.message.error = error;
+    this.over(outcome !== "completed");
   }
 }
 
@@ -92,13 +95,13 @@ class Message implements ExecutionMessage {
   run: ExecutionMessage["run"];
   readonly #task: RecordedTask;
 
-  constructor(task: RecordedTask, { definition, payload }: Executed) {
+  constructor(task: RecordedTask, { definition, payload, beginMs }: Executed) {
     this.routine = definition.id;
     this.functionName = definition.name;
     this.module = definition.module ?? "";
     this.tag = task.tag;
     this.streaming = definition.kind === "generator";
-    this.queuedMs = performance.now() - task.arrivedMs;
+    this.queuedMs = Math.max(0, beginMs - task.arrivedMs);
     this.requestBytes = payloadSize(payload);
     this.#task = task;
   }

@@ -112,7 +112,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     const reason = abortReason(`The caller is gone: ${why}`);
     this.task.fire(reason);
     this.abandoned();
-    this.task.record?.over("cancelled", reason);
+    this.task.record?.ended("cancelled", reason);
   }
 
   // Decisions of the worker.
@@ -262,7 +262,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.#phase = "running";
     const { task } = this;
     const record = task.isRecorded
-      ? new ExecutionRecord(task, { definition, payload: this.#payload })
+      ? new ExecutionRecord(task, {
+          definition,
+          payload: this.#payload,
+          beginMs: this.host.queue.markedMs,
+        })
       : undefined;
     this.#releasePayload();
     if (deadline !== undefined) {
@@ -271,7 +275,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       this.#deadlineEntry = deadlines.add(deadline, expire);
     }
     if (record === undefined) this.#callBody(definition, receiver, parameters);
-    else record.begin(() => this.#callBody(definition, receiver, parameters));
+    else record.start(() => this.#callBody(definition, receiver, parameters));
   }
 
   #callBody({ body }: RoutineDefinition, receiver: unknown, parameters: readonly unknown[]): void {
@@ -326,7 +330,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.done(this.stream, payload, bodyUs, variables);
-    record?.over("completed");
+    record?.ended("completed");
   }
 
   protected fail(error: unknown): void {
@@ -343,7 +347,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs, variables);
-    record?.over(cancelled ? "cancelled" : "failed", error);
+    record?.ended(cancelled ? "cancelled" : "failed", error);
   }
 
   #receive(payload: Payload): void {

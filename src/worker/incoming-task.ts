@@ -123,7 +123,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.callOptions = head.runtimeContext();
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
-    this.arrivedMs = head.budgetUs > 0 || this.isRecorded ? performance.now() : 0;
+    this.arrivedMs = head.budgetUs > 0 ? performance.now() : this.isRecorded ? host.arrivedMs : 0;
     if (variables !== undefined) this.#variables = new TaskVariables(this, variables);
   }
 
@@ -232,6 +232,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** Runs a function of its body in its scope. */
   run<A, R>(fn: (argument: A) => R, argument: A): R {
+    // The call of its body is the first code that is run, and begins its record.
     if (this.record !== undefined) return this.record.run(() => this.#runInStores(fn, argument));
     return this.#runInStores(fn, argument);
   }

@@ -85,6 +85,11 @@ export class RunQueue {
     return this.#fair === undefined ? this.#local.shift() : this.#fair.shift();
   }
 
+  /** When the last mark was set: about now, for what has just been given its turn. */
+  get markedMs(): number {
+    return this.#markMs;
+  }
+
   /**
    * Microseconds since the last mark, at least 1; sets the mark. An execution calls it when the synchronous
    * part is over, which attributes to it exactly the time it occupied the thread.

@@ -10,6 +10,8 @@ export interface TaskHost {
   readonly origin: string;
   /** Whether it has begun to end. */
   readonly draining: boolean;
+  /** When the batch came that a task is in, on the clock of `performance.now()`. */
+  readonly arrivedMs: number;
   /** For the values that it is given. */
   readonly room: ArgumentRoom;
   /**

@@ -90,6 +90,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: SuspendedExecution[] = [];
   readonly #spinner = new LoopSpinner();
+  /** When the batch that is being read has come; 0 until somebody needs to know. */
+  #arrivedMs = 0;
   #draining = false;
   /** Tasks have been told to end: nothing new is taken, not even what is nested. */
   #stopping = false;
@@ -114,6 +116,11 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  get arrivedMs(): number {
+    if (this.#arrivedMs === 0) this.#arrivedMs = performance.now();
+    return this.#arrivedMs;
   }
 
   /** Serves one client. */
@@ -238,6 +245,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   batchEnd(): void {
+    this.#arrivedMs = 0;
     this.#spinner.arrived();
     this.queue.drain();
     // Answers that are ready leave now, unless bodies have suspended that may settle before the turn is over.
@@ -262,6 +270,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   closed(session: ServerSession): void {
+    this.#arrivedMs = 0; // its batch may not have been read to its end
     this.#sessions.delete(session);
     this.#written.delete(session);
   }

@@ -25,95 +25,101 @@ export interface RecordedCall {
   record: CallRecord | undefined;
 }
 
-/** What a task's id is made of. */
-interface TaskNumbers {
+/** Of the Hello of a connection, what the ids of its tasks are made of. */
+interface HelloOfTasks {
   readonly uid: string;
   readonly session: number;
-  readonly stream: number;
 }
 
 /** The prefix of the ids of this process's tasks: its uid is the same on every connection. */
 let known: { readonly uid: string; readonly prefix: string } | undefined;
 
 /** The record of one call. */
-export class CallRecord {
-  readonly #message: Message;
-  readonly #messages: OperationMessages;
+export class CallRecord extends OperationMessages<Message> {
   #madeMs = 0;
   #call: RecordedCall | undefined;
 
   constructor(request: CallRequest, streaming: boolean) {
-    this.#message = new Message(request, streaming);
-    this.#messages = new OperationMessages(callChannel, this.#message);
+    super(callChannel, new Message(request, streaming));
   }
 
-  /** The call is made, within the function given. */
-  begin<T>(make: () => T): T {
+  /** The call is made, within the function given. What that throws, the call rejects with. */
+  make<T>(fn: () => T): T {
     this.#madeMs = performance.now();
-    return this.#messages.begin(() => {
-      if (this.#call !== undefined) this.#call.head.trace = this.#message.trace;
-      return make();
+    return this.begin(() => {
+      try {
+        return fn();
+      } catch (error) {
+        this.settled("failed", error);
+        throw error;
+      }
+    });
+  }
+
+  /** The call of a stream, which has been made before, asks for its first step within the function given. */
+  start(fn: () => void): void {
+    this.#madeMs = performance.now();
+    this.begin(() => {
+      if (this.#call !== undefined) this.#call.head.trace = this.message.trace;
+      fn();
     });
   }
 
   /** Follows the call, which has been made or is about to be. */
   follow(call: RecordedCall): void {
     this.#call = call;
-    this.#message.requestBytes = payloadSize(call.payload);
+    this.message.requestBytes = payloadSize(call.payload);
     call.record = this;
-    call.head.trace = this.#message.trace;
+    call.head.trace = this.message.trace;
   }
 
   /** It has been written to a worker. */
-  sent({ metadata, peer, session }: Member, stream: number): void {
-    const message = this.#message;
+  sent(member: Member, stream: number): void {
+    const { message } = this;
     message.attempts += 1;
-    message.queuedMs = performance.now() - this.#madeMs;
-    message.worker = {
-      uid: metadata.uid,
-      address: localSocketOf(metadata, hostId()) ?? metadata.address,
-      version: peer?.version ?? metadata.version,
-    };
-    const hello = session?.connection.hello;
-    if (hello !== undefined) message.sentAs({ uid: hello.uid, session: hello.session, stream });
+    // One that is sent while it is made has not waited: to ask the clock again would cost it as much as all else here.
+    message.queuedMs = this.hasEnded ? performance.now() - this.#madeMs : 0;
+    message.worker = workerOf(member);
+    const hello = member.session?.connection.hello;
+    if (hello !== undefined) message.sentAs(hello, stream);
   }
 
   /** @param version As an Ack said; absent or empty if none did. */
   accepted(version: string | undefined): void {
-    const { worker } = this.#message;
-    if (worker !== undefined && version !== undefined && version !== "") {
-      this.#message.worker = { ...worker, version };
+    const { worker } = this.message;
+    if (worker !== undefined && version !== undefined && version !== "" && version !== worker.version) {
+      this.message.worker = { ...worker, version };
     }
   }
 
   refused(worker: string, nack: Nack): void {
     if (!refusedChannel.hasSubscribers) return;
     const refusal: CallRefusal = { worker, code: refusalName(nack.code), reason: shownBriefly(nack.reason) };
-    refusedChannel.publish({ call: this.#message, refusal });
+    refusedChannel.publish({ call: this.message, refusal });
   }
 
   /** A result or an error has come. */
   received(message: ReceivedMessage): void {
-    if (!message.empty) this.#message.responseBytes += payloadSize(message);
+    if (!message.empty) this.message.responseBytes += payloadSize(message);
   }
 
   /** A generator's value has come. */
   stepped(): void {
-    this.#message.steps += 1;
-    callStepChannel.publish(this.#message);
+    this.message.steps += 1;
+    callStepChannel.publish(this.message);
   }
 
   /** What it is about to be rejected with comes from its worker. */
   thrownByBody(): void {
-    this.#message.thrownByBody = true;
+    this.message.thrownByBody = true;
   }
 
   /** The call is settled for its caller. */
-  over(outcome: CallOutcome, error?: unknown): void {
-    if (this.#messages.isOver) return;
-    this.#message.outcome = outcome;
-    this.#message.error = error;
-    this.#messages.over(outcome !== "completed");
+  settled(outcome: CallOutcome, error?: unknown): void {
+    if (this.isOver) return;
+    this.message.outcome = outcome;
+    this.message.error = error;
+    this.over(outcome !== "completed");
   }
 }
 
@@ -133,7 +139,8 @@ class Message implements CallMessage {
   outcome: CallOutcome | undefined;
   error: unknown;
   thrownByBody = false;
-  #numbers: TaskNumbers | undefined;
+  #hello: HelloOfTasks | undefined;
+  #stream = 0;
   #trace: TraceContext | undefined;
 
   constructor({ definition, options, parent }: CallRequest, streaming: boolean) {
@@ -148,10 +155,10 @@ class Message implements CallMessage {
   }
 
   get id(): string | undefined {
-    if (this.#numbers === undefined) return undefined;
-    const { uid, session, stream } = this.#numbers;
+    if (this.#hello === undefined) return undefined;
+    const { uid, session } = this.#hello;
     if (known?.uid !== uid) known = { uid, prefix: taskIdPrefix(uid) };
-    return formatTaskId(known.prefix, session, stream);
+    return formatTaskId(known.prefix, session, this.#stream);
   }
 
   get trace(): TraceContext | undefined {
@@ -162,38 +169,36 @@ class Message implements CallMessage {
     this.#trace = traceToSend(trace);
   }
 
-  sentAs(numbers: TaskNumbers): void {
-    this.#numbers = numbers;
+  sentAs(hello: HelloOfTasks, stream: number): void {
+    this.#hello = hello;
+    this.#stream = stream;
   }
 }
 
-/**
- * Makes the call of a function, and tells of it.
- *
- * @param make Makes the call, which the record follows from then on. What it throws, the call rejects with.
- */
-export function recordCall<T>(request: CallRequest, make: (record: CallRecord) => T): T {
-  const record = new CallRecord(request, false);
-  return record.begin(() => {
-    try {
-      return make(record);
-    } catch (error) {
-      record.over("failed", error);
-      throw error;
-    }
-  });
-}
-
-/** As {@link recordCall}, for a stream: it is told of once it is asked for a step, or cannot be made. */
+/** Makes the call of a stream. It is told of once it is asked for a step, or cannot be made. */
 export function recordStream<C extends RecordedCall>(request: CallRequest, make: () => C): C {
   const record = new CallRecord(request, true);
   let call: C;
   try {
     call = make();
   } catch (error) {
-    record.begin(() => record.over("failed", error));
+    record.begin(() => record.settled("failed", error));
     throw error;
   }
   record.follow(call);
   return call;
+}
+
+/** What is told of a worker: the same object for as long as it is the same. */
+function workerOf(member: Member): CallWorker {
+  const { metadata, peer } = member;
+  const { recorded } = member;
+  if (recorded?.metadata === metadata && recorded.peer === peer) return recorded.worker;
+  const worker: CallWorker = {
+    uid: metadata.uid,
+    address: localSocketOf(metadata, hostId()) ?? metadata.address,
+    version: peer?.version ?? metadata.version,
+  };
+  member.recorded = { metadata, peer, worker };
+  return worker;
 }

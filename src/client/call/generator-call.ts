@@ -248,7 +248,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       if (this.#state === "fresh") {
         this.#state = "open";
         if (this.record === undefined) this.#begin();
-        else this.record.begin(() => this.#begin());
+        else this.record.start(() => this.#begin());
         return;
       }
       this.#resume();

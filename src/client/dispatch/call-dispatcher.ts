@@ -11,7 +11,7 @@ import type { Definable } from "../../session/definitions.ts";
 import { callChannel, callStepChannel, refusedChannel } from "../../telemetry/channels.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { type CallRecord, recordCall, recordStream } from "../call/call-record.ts";
+import { CallRecord, recordStream } from "../call/call-record.ts";
 import { CancelledCalls } from "../call/cancelled-calls.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
@@ -103,7 +103,9 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   call(request: CallRequest): Promise<unknown> {
     const isRecorded = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
-    return isRecorded ? recordCall(request, (record) => this.#call(request, record)) : this.#call(request);
+    if (!isRecorded) return this.#call(request);
+    const record = new CallRecord(request, false);
+    return record.make(() => this.#call(request, record));
   }
 
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown> {
@@ -131,7 +133,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   #call(request: CallRequest, record?: CallRecord): Promise<unknown> {
     if (this.#refuseWith !== undefined) {
       const error = this.#refuseWith();
-      record?.over("failed", error);
+      record?.settled("failed", error);
       return Promise.reject(error);
     }
     const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
@@ -164,7 +166,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   neverStarted(call: Call, reason: unknown): void {
     this.counts.calls += 1;
     this.counts.cancelled += 1;
-    call.record?.over("cancelled", reason);
+    call.record?.settled("cancelled", reason);
   }
 
   cancelled(call: Call, reason: unknown): void {
@@ -173,7 +175,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#listening?.settled(call, "cancelled");
     if (call.phase === "queued") this.#waiting.withdraw(call);
     else if (call.member !== undefined) this.#cancelled.add(call, call.member);
-    call.record?.over("cancelled", reason);
+    call.record?.settled("cancelled", reason);
   }
 
   answered(call: Call, outcome: "completed" | "failed", error?: unknown): void {
@@ -181,7 +183,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     if (this.#spoiled.any && outcome === "completed") this.#spoiled.clear(call.lastUid);
     this.#active.delete(call);
     this.#listening?.settled(call, outcome);
-    call.record?.over(outcome, error);
+    call.record?.settled(outcome, error);
   }
 
   sent(call: Call, member: Member): void {

@@ -7,6 +7,7 @@ import { HandshakeError } from "../../errors/handshake-error.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ClientSession } from "../../session/client-session.ts";
+import type { CallWorker } from "../../telemetry/call-message.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import type { Hello } from "../../wire/frames.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -92,6 +93,15 @@ export class Member implements Candidate, ReadyMember {
   transferCount = 0;
   /** Streams of ours that have ended. */
   completed = 0;
+
+  /** What was last told of it, and of which record and Hello: written by CallRecord only. */
+  recorded:
+    | {
+        readonly metadata: WorkerMetadata;
+        readonly peer: Hello | undefined;
+        readonly worker: CallWorker;
+      }
+    | undefined;
 
   /** It has announced that it takes no new root calls. */
   draining = false;

@@ -4,10 +4,10 @@
  */
 import type { Buffer } from "node:buffer";
 import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES, type TaskFields } from "../frames.ts";
-import { EntryTag } from "../protobuf/entry-tag.ts";
 import { textSize, writeText } from "../protobuf/text.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
+import { traceSize, writeTrace } from "./trace.ts";
 
 /**
  * Measures the fields. From field 16 on a tag takes two bytes.
@@ -25,9 +25,7 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   if (fields.flags > 0) size += 2 + varintSize(fields.flags);
   if (fields.credit > 0) size += 2 + varintSize(fields.credit);
   if (fields.parts > 0) size += 2 + varintSize(fields.parts);
-  if (fields.trace !== undefined) {
-    for (const [name, value] of fields.trace) size += 2 + delimited(traceSize(name, value));
-  }
+  if (fields.trace !== undefined) size += traceSize(fields.trace);
   if (fields.callers !== undefined) {
     for (let at = 0; at < fields.callers.length && at < MAX_CALLERS; at++) {
       size += 2 + delimited(callerSize(fields.callers[at] as Caller));
@@ -74,14 +72,7 @@ export function writeTask(
   if (fields.flags > 0) at = writeNumberField(bytes, at, TaskTag.Flags, fields.flags);
   if (fields.credit > 0) at = writeNumberField(bytes, at, TaskTag.Credit, fields.credit);
   if (fields.parts > 0) at = writeNumberField(bytes, at, TaskTag.Parts, fields.parts);
-  if (fields.trace !== undefined) {
-    for (const [name, value] of fields.trace) {
-      at = writeVarint(bytes, at, TaskTag.Trace);
-      at = writeVarint(bytes, at, traceSize(name, value));
-      at = writeText(bytes, writeTextHead(bytes, at, EntryTag.Key, name), name);
-      at = writeText(bytes, writeTextHead(bytes, at, EntryTag.Value, value), value);
-    }
-  }
+  if (fields.trace !== undefined) at = writeTrace(bytes, at, fields.trace);
   if (fields.callers !== undefined) {
     for (let index = 0; index < fields.callers.length && index < MAX_CALLERS; index++) {
       const caller = fields.callers[index] as Caller;
@@ -132,11 +123,6 @@ export function writeNumberField(bytes: Uint8Array, position: number, tag: numbe
 
 function callerSize(caller: Caller): number {
   return textFieldSize(caller.id) + textFieldSize(caller.routine) + textFieldSize(caller.tag);
-}
-
-/** An entry of a map has both of its fields, also empty ones. */
-function traceSize(name: string, value: string): number {
-  return 2 + delimited(textSize(name)) + delimited(textSize(value));
 }
 
 function delimited(size: number): number {

@@ -1,14 +1,8 @@
 /**
- * The lists of a Task: its callers, its trace context, its caller's features. While a frame is scanned they are only
- * checked and skipped; they are decoded when somebody asks, from the range of the Task.
+ * The lists of a Task: its callers, their identities, its caller's features; its trace context is in `trace.ts`. While a
+ * frame is scanned they are only checked and skipped; they are decoded when somebody asks, from the range of the Task.
  */
 
-import {
-  isTraceField,
-  MAX_TRACE_BYTES,
-  MAX_TRACE_FIELDS,
-  traceFieldBytes,
-} from "../../telemetry/trace-bounds.ts";
 import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
 import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
@@ -38,34 +32,6 @@ export function readCallers(bytes: Uint8Array, start: number, end: number): read
     else callers.push(readCaller(scanner));
   }
   return callers;
-}
-
-/**
- * Decodes the trace context of a Task that has been checked, up to its bounds and without what are no fields of a header.
- * Of two entries of one name the last counts.
- */
-export function readTrace(
-  source: Uint8Array,
-  start: number,
-  end: number,
-): ReadonlyMap<string, string> | undefined {
-  let fields = 0;
-  let bytes = 0;
-  const trace = new Map<string, string>();
-  const scanner = new FieldScanner();
-  scanner.reset(source, start, end);
-  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if (tag !== TaskTag.Trace) {
-      scanner.skip(tag);
-      continue;
-    }
-    const [name, value] = scanner.entry();
-    fields += 1;
-    bytes += traceFieldBytes(name, value);
-    if (fields > MAX_TRACE_FIELDS || bytes > MAX_TRACE_BYTES) break;
-    if (isTraceField(name, value)) trace.set(name, value);
-  }
-  return trace.size === 0 ? undefined : trace;
 }
 
 /** Decodes the first {@link MAX_ORIGIN_IDENTITIES} identities of the first caller of a Task that has been checked. */

@@ -3,13 +3,15 @@
  * decoded when somebody asks. It is reused from task to task; after a broken one it is cleared.
  */
 
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Caller } from "../frames.ts";
 import { type RuntimeContext, scanRuntimeContext } from "../messages/runtime-context.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { readText } from "../protobuf/text.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
-import { readCallers, readFeatures, readOrigin, readTrace, skipStrings } from "./lists.ts";
+import { readCallers, readFeatures, readOrigin, skipStrings } from "./lists.ts";
+import { readTrace, readTraceOfIds, skipTraceOfIds } from "./trace.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 const FIELDS = fieldNumbers(TaskTag);
@@ -54,7 +56,9 @@ export class TaskReader {
   #runtimeContext: RuntimeContext | undefined;
   #hasFeatures = false;
   #hasCallers = false;
-  #hasTrace = false;
+  #traceEntries = 0;
+  /** Where the last entry of the trace context ends that has ids alone; 0: there is none. */
+  #traceIdsEnd = 0;
   #hasOrigin = false;
 
   /** Reads the message at the scanner's position. */
@@ -147,8 +151,9 @@ export class TaskReader {
           break;
         }
         case TaskTag.Trace:
-          this.#hasTrace = true;
-          skipStrings(scanner, EntryTag.Value);
+          this.#traceEntries += 1;
+          if (skipTraceOfIds(scanner)) this.#traceIdsEnd = scanner.position;
+          else skipStrings(scanner, EntryTag.Value);
           break;
         case TaskTag.Callers:
           this.#hasCallers = true;
@@ -193,7 +198,8 @@ export class TaskReader {
     this.hasKeywords = false;
     this.#hasFeatures = false;
     this.#hasCallers = false;
-    this.#hasTrace = false;
+    this.#traceEntries = 0;
+    this.#traceIdsEnd = 0;
     this.#hasOrigin = false;
   }
 
@@ -248,8 +254,11 @@ export class TaskReader {
   }
 
   /** Trace context by header name. */
-  trace(): ReadonlyMap<string, string> | undefined {
-    return this.#hasTrace ? readTrace(this.#bytes, this.#start, this.#end) : undefined;
+  trace(): TraceContext | undefined {
+    if (this.#traceEntries === 0) return undefined;
+    return this.#traceEntries === 1 && this.#traceIdsEnd > 0
+      ? readTraceOfIds(this.#bytes, this.#traceIdsEnd)
+      : readTrace(this.#bytes, this.#start, this.#end);
   }
 
   /** Identities of the first caller. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { TraceOfIds } from "../../../../src/telemetry/trace-of-ids.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
@@ -275,6 +276,64 @@ describe("the trace context of a task that a peer has sent", () => {
     ]);
 
     assert.deepEqual(read(large), new Map([["traceparent", "00"]]));
+  });
+
+  const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+  test("is its ids where it has nothing else, and is passed on as it came", () => {
+    const fields = new Map([["traceparent", parent]]);
+    const bytesOf = (trace: ReadonlyMap<string, string>): Buffer => {
+      const writer = new BatchWriter();
+      writer.task(1, headOf({ callable: "a", trace }), payloadOf([]));
+      return Buffer.from(writer.take().subarray(HEADROOM));
+    };
+
+    const ids = read(fields);
+
+    assert.ok(ids instanceof TraceOfIds);
+    assert.deepEqual(new Map(ids), fields);
+    const [, traceId = "", spanId = ""] = parent.split("-");
+    for (const same of [ids, TraceOfIds.of(traceId, spanId, 1)]) {
+      assert.deepEqual(bytesOf(same ?? new Map()), bytesOf(fields));
+    }
+  });
+
+  test("has every field where it has others as well, in whatever order, and texts that are no ids", () => {
+    for (const fields of [
+      [
+        ["traceparent", parent],
+        ["baggage", "a=b"],
+      ],
+      [
+        ["baggage", "a=b"],
+        ["traceparent", parent],
+      ],
+      [["traceparent", `${parent}-more`]],
+      [["traceparent", parent.replace("00-", "01-")]],
+      [["tracedparen", parent]],
+    ] as const) {
+      assert.deepEqual(read(new Map(fields)), new Map(fields));
+    }
+  });
+
+  test("is not that of the task before", () => {
+    const writer = new BatchWriter();
+    for (const trace of [new Map([["traceparent", parent]]), undefined, new Map([["a", "b"]])]) {
+      writer.task(1, headOf({ callable: "a", trace }), payloadOf([]));
+    }
+    const batch = writer.take();
+    const reader = new BatchReader();
+    reader.reset(batch, HEADROOM, batch.length);
+
+    const traces = Array.from({ length: 3 }, () => {
+      reader.next();
+      return reader.task.trace();
+    });
+
+    assert.deepEqual(
+      traces.map((trace) => trace && [...trace]),
+      [[["traceparent", parent]], undefined, [["a", "b"]]],
+    );
   });
 
   test("has no fields but those of a header", () => {

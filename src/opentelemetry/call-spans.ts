@@ -3,7 +3,6 @@
  * context of the span into what travels with the call.
  */
 import {
-  type Attributes,
   type Context,
   context,
   INVALID_TRACEID,
@@ -86,11 +85,9 @@ export class CallSpans {
     const isNew = message.outcome === "failed" && this.#errors.add(message.error);
     if (span === undefined) return;
     (message as TracedCall)[this.#span] = undefined;
-    const { worker } = message;
-    const attributes: Attributes = worker === undefined ? {} : { ...workerAttributes(worker) };
-    attributes[ATTRIBUTES.attempts] = message.attempts;
+    if (message.worker !== undefined) span.setAttributes(workerAttributes(message.worker));
+    span.setAttribute(ATTRIBUTES.attempts, message.attempts);
     endSpan(span, message, {
-      attributes,
       traits: this.#traits.of(message.routine),
       errorTypes: this.#errorTypes,
       // What a body has thrown stands on the span of its execution.

@@ -68,9 +68,8 @@ export class ExecutionSpans {
     const span = this.#spanOf(message);
     if (span === undefined) return;
     (message as TracedExecution)[this.#span] = undefined;
-    const { caller } = message;
+    if (message.caller !== undefined) span.setAttribute(ATTRIBUTES.callingTask, message.caller);
     endSpan(span, message, {
-      attributes: caller === undefined ? {} : { [ATTRIBUTES.callingTask]: caller },
       traits: this.#traits.of(message.routine),
       errorTypes: this.#errorTypes,
       // One that a nested call was rejected with has its place already.

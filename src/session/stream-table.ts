@@ -11,10 +11,12 @@ import { randomBytes } from "node:crypto";
 
 const SECRET = randomBytes(4).readInt32LE(0) | 1;
 
-/** Places at first, and at least. A power of two, as always. */
-const MIN_PLACES = 16;
-/** It is made smaller when no more than this part of its places is taken. */
+/** Places at first. A power of two, as always. */
+const FIRST_PLACES = 16;
+/** It is made smaller when no more than this part of its places is taken, but not smaller than the number below. */
 const SPARSE = 1 / 8;
+/** Of 16 bytes each: a connection with hundreds of calls under way would otherwise be made a table with each batch. */
+const KEPT_PLACES = 1_024;
 const NONE = -1;
 /** What a table has that nothing has been put in. */
 const NO_HEADS: Int32Array = new Int32Array(2).fill(NONE);
@@ -52,7 +54,7 @@ export class StreamTable<T> {
       this.#values[place] = value;
       return;
     }
-    if (this.#free === NONE) this.#resize(Math.max(MIN_PLACES, this.#values.length * 2));
+    if (this.#free === NONE) this.#resize(Math.max(FIRST_PLACES, this.#values.length * 2));
     this.#insert(stream | 0, value);
   }
 
@@ -74,7 +76,7 @@ export class StreamTable<T> {
     this.#free = place;
     this.#size -= 1;
     const places = this.#values.length;
-    if (places > MIN_PLACES && this.#size <= places * SPARSE) this.#resize(places / 2);
+    if (places > KEPT_PLACES && this.#size <= places * SPARSE) this.#resize(places / 2);
   }
 
   /** All of them, by their numbers from the lowest up. */
@@ -135,7 +137,9 @@ export class StreamTable<T> {
   #allot(places: number): void {
     this.#size = 0;
     this.#heads = new Int32Array(places).fill(NONE);
-    this.#next = Int32Array.from({ length: places }, (_, place) => (place + 1 < places ? place + 1 : NONE));
+    this.#next = new Int32Array(places);
+    for (let place = 0; place < places; place++) this.#next[place] = place + 1;
+    this.#next[places - 1] = NONE;
     this.#numbers = new Int32Array(places);
     this.#values = new Array<T | undefined>(places).fill(undefined);
     this.#free = 0;

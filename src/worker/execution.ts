@@ -217,7 +217,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   // Parts that depend on the kind of routine.
-
   /** As `run`, with the task as the scope: starts the body, or takes the next step of its generator. */
   abstract runInside(): void;
   /** Steps may be taken from now on. */
@@ -262,11 +261,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.#phase = "running";
     const { task } = this;
     const record = task.isRecorded
-      ? new ExecutionRecord(task, {
-          definition,
-          payload: this.#payload,
-          beginMs: this.host.queue.markedMs,
-        })
+      ? new ExecutionRecord(task, { definition, payload: this.#payload, beginMs: this.host.queue.markedMs })
       : undefined;
     this.#releasePayload();
     if (deadline !== undefined) {

@@ -8,15 +8,21 @@ const LIMIT_MS = 2_000;
 /** Set for the processes that this one starts, once it has said what there is to say. */
 const SAID = "MERINO_OPENTELEMETRY_SAID";
 
-/** Has a function called, and waits for what it returns, before the process ends. It is called once. */
-export function endWithProcess(last: () => Promise<void>): void {
-  workerEndingChannel.subscribe((message) => (message as WorkerEnding).waitUntil(last()));
+/**
+ * Has a function called, and waits for what it returns, before the process ends. It is called once.
+ *
+ * @param failed Told if that fails before its time is up: nobody else is.
+ */
+export function endWithProcess(last: () => Promise<void>, failed: (error: unknown) => void): void {
+  const end = (): Promise<void> => last().catch(failed);
+  workerEndingChannel.subscribe((message) => (message as WorkerEnding).waitUntil(end()));
   process.once("beforeExit", () => {
-    const end = (): void => {
+    const exit = (): void => {
       // Connections that nothing comes of keep the process alive; so does what others do at its end, and may finish.
       if (process.listenerCount("beforeExit") === 0) process.exit();
     };
-    waitAtMost(LIMIT_MS, last()).then(end, end);
+    // Warnings are printed in the next tick.
+    void waitAtMost(LIMIT_MS, end()).then(() => process.nextTick(exit));
   });
 }
 

@@ -22,7 +22,9 @@ try {
     );
   } else if (started !== "registered") {
     sdk = started;
-    endWithProcess(shutdown);
+    endWithProcess(shutdown, (error) => {
+      warn("MERINO_OPENTELEMETRY", `Not all that was recorded has been sent: ${errorText(error)}`);
+    });
   }
 } catch (error) {
   const isMissing = errorText(error).includes("'@opentelemetry/api'");

@@ -54,6 +54,23 @@ test("merino worker serves its modules' routines to a pool that finds it, and sa
   assert.equal(record?.secure, false);
 });
 
+test("merino worker prints with NODE_DEBUG=merino what becomes of executions, and nothing that was sent", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const jobs: Jobs = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL], { NODE_DEBUG: "merino" });
+  await worker.serves();
+  await using pool = await openPool();
+  void pool;
+
+  await jobs.add(4_711, 815);
+  const over = /MERINO \d+: execution over routine=\S+#add .*outcome=completed/;
+  await eventually(() => over.test(worker.stderr), { what: "the execution is printed" });
+
+  assert.match(worker.stderr, /MERINO \d+: execution start routine=\S+#add/);
+  assert.doesNotMatch(worker.stderr, /4711|5526/);
+});
+
 test("merino worker runs TypeScript modules", async () => {
   using fixtures = routinePackage({
     "jobs.ts":

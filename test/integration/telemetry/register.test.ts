@@ -13,6 +13,7 @@ import type { Seen } from "./fixtures/traced-routines.ts";
 import { runTraced } from "./run-traced.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fixtures/traced-program.ts", import.meta.url));
+const BROKEN = fileURLToPath(new URL("./fixtures/broken-program.ts", import.meta.url));
 const REFUSED = fileURLToPath(new URL("./fixtures/refused-program.ts", import.meta.url));
 const REGISTER = ["--import", "merino/opentelemetry/register"];
 
@@ -225,6 +226,21 @@ test("merino/opentelemetry/register shows a call that was refused and went elsew
   const refusal = call?.events[0]?.attributes;
   assert.ok(String(refusal?.["merino.refusal.code"]).length > 0);
   assert.notEqual(refusal?.["merino.worker.uid"], call?.attributes["merino.worker.uid"]);
+});
+
+test("merino/opentelemetry/register says once in a process that what was recorded could not be sent", async () => {
+  await using _leaks = leakCheck();
+  const env = {
+    OTEL_TRACES_EXPORTER: "none",
+    OTEL_METRICS_EXPORTER: "none",
+    OTEL_LOGS_EXPORTER: "none",
+  };
+
+  const { stderr, exitCode } = await runTraced([...REGISTER, BROKEN], env);
+
+  assert.equal(exitCode, 0, stderr);
+  assert.equal(stderr.match(/MERINO_OPENTELEMETRY/g)?.length, 1, stderr);
+  assert.match(stderr, /Not all that was recorded has been sent: the disk is full/);
 });
 
 /** Each execution is below its own call. */

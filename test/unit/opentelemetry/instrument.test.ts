@@ -1,7 +1,16 @@
 // own process: OpenTelemetry keeps its globals, and the SDK listens to the process
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  context,
+  createContextKey,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import { tracing } from "@opentelemetry/sdk-node";
 import { TaskRefusedError } from "../../../src/errors/task-refused-error.ts";
 import { instrument } from "../../../src/opentelemetry/instrument.ts";
@@ -16,6 +25,7 @@ import {
   refusedChannel,
 } from "../../../src/telemetry/channels.ts";
 import type { ExecutionMessage } from "../../../src/telemetry/execution-message.ts";
+import { TraceOfIds } from "../../../src/telemetry/trace-of-ids.ts";
 import { callMessage, executionMessage } from "../../support/telemetry-messages.ts";
 import { useOpenTelemetry } from "../../support/use-opentelemetry.ts";
 
@@ -286,6 +296,69 @@ describe("instrument", () => {
     assert.equal(telemetry.spans.length, 3);
   });
 
+  test("asks the propagator for one of a thousand contexts of which ids alone travel, and for each other", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument({ metrics: false });
+    const asked = countInjections(["traceparent", "tracestate", "baggage"]);
+    const request = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: TRACE_ID,
+      spanId: PARENT_ID,
+      traceFlags: 0,
+    });
+    const baggage = propagation.createBaggage({ tenant: { value: "acme" } });
+    const call = (active: Context): CallMessage => {
+      const made = callMessage();
+      context.with(active, () => callChannel.start.publish(made));
+      return made;
+    };
+
+    for (let made = 0; made < 1_001; made++) {
+      const own = trace.setSpanContext(request, { traceId: TRACE_ID, spanId: PARENT_ID, traceFlags: 0 });
+      assert.match(call(own).trace?.get("traceparent") ?? "", new RegExp(`^00-${TRACE_ID}-\\w{16}-00$`));
+    }
+    assert.ok(asked.count <= 2, String(asked.count));
+    asked.count = 0;
+    call(propagation.setBaggage(request, baggage));
+    assert.equal(asked.count, 1);
+    const suppressed = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+    call(request.setValue(suppressed, true));
+    assert.equal(asked.count, 2);
+  });
+
+  test("asks a propagator that has fields of its own every time", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument({ metrics: false });
+    const asked = countInjections(["traceparent", "x-customer"]);
+
+    for (let made = 0; made < 5; made++) {
+      const call = callMessage();
+      callChannel.start.publish(call);
+      assert.equal(call.trace?.get("x-customer"), "17");
+    }
+
+    assert.equal(asked.count, 5);
+  });
+
+  test("has code of a task in the context of the ids that came, whatever the propagator was asked", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument({ metrics: false });
+
+    for (let made = 0; made < 4; made++) {
+      for (const flags of [0, 1]) {
+        const carried = TraceOfIds.of(TRACE_ID, PARENT_ID, flags);
+        const execution = executionMessage({ trace: carried });
+        executionChannel.start.publish(execution);
+        const seen = execution.run?.(() => trace.getActiveSpan()?.spanContext());
+
+        assert.equal(seen?.traceId, TRACE_ID);
+        assert.equal(seen.traceFlags, flags);
+        assert.equal(execution.trace?.get("traceparent"), `00-${TRACE_ID}-${seen.spanId}-0${flags}`);
+        assert.equal(seen.spanId === PARENT_ID, flags === 0 && made > 0);
+        end(execution, { outcome: "completed" });
+      }
+    }
+  });
+
   test("leaves what travels alone while no SDK is registered", () => {
     using _on = instrument();
     const [call, execution] = [callMessage({ trace: sampled }), executionMessage({ trace: sampled })];
@@ -408,6 +481,23 @@ describe("instrument", () => {
     }
   });
 });
+
+/** Registers a propagator that has such fields, and counts how often it is asked for them. */
+function countInjections(fields: string[]): { count: number } {
+  const asked = { count: 0 };
+  propagation.disable();
+  propagation.setGlobalPropagator({
+    inject(active, carrier, setter) {
+      asked.count += 1;
+      const { traceId = "", spanId = "", traceFlags = 0 } = trace.getSpanContext(active) ?? {};
+      setter.set(carrier, "traceparent", `00-${traceId}-${spanId}-0${traceFlags}`);
+      if (fields.includes("x-customer")) setter.set(carrier, "x-customer", "17");
+    },
+    extract: (active) => active,
+    fields: () => fields,
+  });
+  return asked;
+}
 
 /** What the library does when a call or an execution is over. */
 function end<T extends CallMessage | ExecutionMessage>(message: T, changes: Partial<T>): void {

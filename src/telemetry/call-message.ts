@@ -47,7 +47,7 @@ export interface CallMessage {
   readonly worker: CallWorker | undefined;
   /** How often it was sent; more than 1 after refusals. */
   readonly attempts: number;
-  /** From the call until it was last sent, in milliseconds; undefined before. */
+  /** From the call until it was last sent, in milliseconds: 0 for one that was sent at once; undefined before. */
   readonly queuedMs: number | undefined;
   /** Bytes of the encoded arguments; undefined if they could not be encoded. */
   readonly requestBytes: number | undefined;

@@ -163,6 +163,9 @@ describe("the record of a call", () => {
     assert.deepEqual(told.refusals, [{ worker: "a", code: "DRAINING", reason: "it \\u001b[31mends" }]);
     assert.deepEqual(told.parts, [["start", "end", "refused", "asyncStart", "asyncEnd"]]);
     assert.deepEqual([told.calls[0]?.attempts, told.calls[0]?.worker?.uid], [2, "b"]);
+    assert.ok((told.calls[0]?.queuedMs ?? 0) > 0);
+    await t.call("name");
+    assert.equal(told.calls[1]?.queuedMs, 0, "it was sent at once");
   });
 
   test("tells of a stream from its first step on, however it ends", async () => {

@@ -4,6 +4,7 @@
  * the receiver before it makes a single value. Makes no values, and does not judge the form: whatever is
  * malformed ends the audit, as it will end the decoding at the same place.
  */
+import { roomFor } from "../decode/empty-object.ts";
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
 import { AuditCursor } from "./audit-cursor.ts";
 import { isDataView, isRareError } from "./dear-kinds.ts";
@@ -168,7 +169,7 @@ class PayloadAudit extends AuditCursor {
     if (count * 2 > this.end - this.position || ++this.#depth > MAX_DEPTH) return false;
     const small = count < MANY_FIELDS;
     if (!small) this.heldBytes += count * ElementBytes.FIELD;
-    let shape = HASH_SEED;
+    let shape = HASH_SEED ^ roomFor(count);
     for (let rest = count; rest > 0; rest--) {
       const at = this.position;
       if (!this.#key()) return false;

@@ -7,6 +7,8 @@ const SMALL_GAP = 32;
 /** So many elements of an array get their memory at once; when they have come, so many times as many. */
 const FIRST_ROOM = 1024;
 const ROOM_FACTOR = 4;
+/** Arrays of so many elements or fewer are made by a literal. */
+const MOST_LITERAL = 6;
 /** Of an array. */
 export const HIGHEST_INDEX = 0xffff_fffe;
 
@@ -63,13 +65,13 @@ export function readArray(decoding: Decoding, length: number): unknown[] {
     return readElements(decoding, { array, from: 0, length });
   }
   let room = Math.min(length, FIRST_ROOM);
-  const array = new Array<unknown>(room);
+  const array = room <= MOST_LITERAL ? shortArray(room) : new Array<unknown>(room);
   decoding.objects?.push(array);
   if (++decoding.depth > decoding.maxDepth) decoding.enter();
   for (let index = 0; index < length; index++) {
     if (isHoleAt(decoding, decoding.position)) {
       decoding.depth--;
-      if (length > SMALL_GAP) array.length = index;
+      if (length <= MOST_LITERAL || length > SMALL_GAP) array.length = index;
       return readElements(decoding, { array, from: index, length });
     }
     if (index === room) {
@@ -80,6 +82,20 @@ export function readArray(decoding: Decoding, length: number): unknown[] {
   }
   decoding.depth--;
   return array;
+}
+
+/** An array of three to six elements, by a literal, which takes the engine half as long as a call. */
+function shortArray(length: number): unknown[] {
+  switch (length) {
+    case 3:
+      return [undefined, undefined, undefined];
+    case 4:
+      return [undefined, undefined, undefined, undefined];
+    case 5:
+      return [undefined, undefined, undefined, undefined, undefined];
+    default:
+      return [undefined, undefined, undefined, undefined, undefined, undefined];
+  }
 }
 
 /** With room for so many elements. */

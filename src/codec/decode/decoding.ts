@@ -4,6 +4,7 @@ import type { Source } from "../../identity/taint.ts";
 import type { DecodedSize } from "../budget/decoded-size.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSource } from "../references.ts";
+import type { NumberedObjects } from "./numbered-objects.ts";
 import { TokenReader } from "./token-reader.ts";
 
 /** Settings of one call to the decoder. */
@@ -43,7 +44,7 @@ export abstract class Decoding extends TokenReader {
   depth = 0;
   maxDepth: number = MAX_DEPTH;
   /** Objects by index; present when the payload says that it refers back. */
-  objects: unknown[] | undefined;
+  objects: NumberedObjects | undefined;
   #classes: ClassReference[] | undefined;
   #usedParts: Uint8Array | undefined;
 
@@ -74,18 +75,18 @@ export abstract class Decoding extends TokenReader {
 
   /** Reserves the index of an object that can be made only after its content. */
   reserve(): number {
-    return this.objects === undefined ? -1 : this.objects.push(UNFINISHED) - 1;
+    return this.objects === undefined ? -1 : this.objects.push(UNFINISHED);
   }
 
   /** Puts the object in the place reserved for it. */
   settle(index: number, object: unknown): void {
-    if (this.objects !== undefined) this.objects[index] = object;
+    this.objects?.set(index, object);
   }
 
   reference(index: number): unknown {
     const { objects } = this;
-    if (objects === undefined || index >= objects.length) this.fail("a back reference points nowhere");
-    const object = objects[index];
+    if (objects === undefined || index >= objects.count) this.fail("a back reference points nowhere");
+    const object = objects.get(index);
     if (object === UNFINISHED) this.fail("a back reference points at an object that is not finished");
     return object;
   }

@@ -2,6 +2,7 @@
 import { MANY_FIELDS, MANY_KEYS } from "../budget/prices.ts";
 import { HIGHEST_INDEX } from "./array-reader.ts";
 import { type Decoding, defineField } from "./decoding.ts";
+import { emptyObject } from "./empty-object.ts";
 
 /** More keys than this that had not been met make it likely that others come. */
 const MANY_NEW_KEYS = 256;
@@ -12,7 +13,7 @@ const FAR_FACTOR = 2;
 export function readObject(decoding: Decoding, count: number): object {
   if (count * 2 > decoding.end - decoding.position) decoding.fail("it ends too early");
   if (count >= MANY_FIELDS || (count > 0 && isOneOfItsKind(decoding))) return readTable(decoding, count);
-  const object: Record<string, unknown> = {};
+  const object = emptyObject(count);
   decoding.objects?.push(object);
   if (++decoding.depth > decoding.maxDepth) decoding.enter();
   for (let rest = count; rest > 0; rest--) {

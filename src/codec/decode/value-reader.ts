@@ -12,6 +12,7 @@ import { readArray } from "./array-reader.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
 import { Decoding, defineField } from "./decoding.ts";
 import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
+import { NumberedObjects } from "./numbered-objects.ts";
 import { readObject } from "./object-reader.ts";
 import { readSearchParams, readUrl } from "./url-reader.ts";
 
@@ -23,7 +24,7 @@ export class ValueReader extends Decoding {
   decode(): unknown {
     const header = this.readByte();
     if (header !== HEADER_PLAIN && header !== HEADER_REFERENCES) this.fail("it is of another format");
-    if (header === HEADER_REFERENCES) this.objects = [];
+    if (header === HEADER_REFERENCES) this.objects = new NumberedObjects();
     const value = this.readValue();
     if (this.position !== this.end) this.fail("there is more after its end");
     return value;

@@ -13,6 +13,17 @@ export interface Shape {
   readonly holder: "array" | "object" | "Map" | "Set";
   /** Each item, or the item of that number. */
   readonly item: Buffer | ((index: number) => Buffer);
+  /**
+   * Makes the value of the item at a position of the payload: for an object and a Map the key alone, whose value is null.
+   * It does as little as can be done, and looks at the bytes for no more than the characters of a text or a number.
+   */
+  readonly bare: (bytes: Buffer, at: number) => unknown;
+}
+
+/** A payload of a shape, and where in it the items are. */
+export interface DearPayload {
+  readonly bytes: Buffer;
+  readonly at: Int32Array;
 }
 
 /** The items of a shape, one after the other, and where each ends. */
@@ -25,7 +36,7 @@ interface Items {
 const PADDING_HEAD_BYTES = 5;
 
 /** @param numbered Whether the payload says that it refers back, so that the reader numbers its objects. */
-export function dearPayload({ holder, item }: Shape, sizeBytes: number, numbered: boolean): Buffer {
+export function dearPayload({ holder, item }: Shape, sizeBytes: number, numbered: boolean): DearPayload {
   const items = itemsOf(item, sizeBytes - 64);
   const header = Buffer.of(numbered ? HEADER_REFERENCES : HEADER_PLAIN, 0x92);
   const payloadOf = (count: number): Buffer => {
@@ -40,7 +51,32 @@ export function dearPayload({ holder, item }: Shape, sizeBytes: number, numbered
     if (isAffordable(payloadOf(count))) fits = count;
     else tooMany = count;
   }
-  return payloadOf(fits);
+  const bytes = payloadOf(fits);
+  const first = header.length + holderHead(holder, fits, 0).length;
+  return { bytes, at: Int32Array.from({ length: fits }, (_, index) => first + (items.ends[index - 1] ?? 0)) };
+}
+
+/** Makes the values of a payload without reading it, as a loop of the engine alone. */
+export function makeBare({ holder, bare }: Shape, { bytes, at }: DearPayload): unknown {
+  const count = at.length;
+  if (holder === "array") {
+    const array = new Array<unknown>(count);
+    for (let index = 0; index < count; index++) array[index] = bare(bytes, at[index] as number);
+    return array;
+  }
+  if (holder === "Set") {
+    const set = new Set<unknown>();
+    for (let index = 0; index < count; index++) set.add(bare(bytes, at[index] as number));
+    return set;
+  }
+  if (holder === "Map") {
+    const map = new Map<unknown, null>();
+    for (let index = 0; index < count; index++) map.set(bare(bytes, at[index] as number), null);
+    return map;
+  }
+  const object = Object.setPrototypeOf(Object.create(null), Object.prototype) as Record<string, null>;
+  for (let index = 0; index < count; index++) object[bare(bytes, at[index] as number) as string] = null;
+  return object;
 }
 
 function itemsOf(item: Shape["item"], sizeBytes: number): Items {

@@ -178,9 +178,10 @@ class PayloadAudit extends AuditCursor {
       } else if (small) {
         shape = Math.imul(shape ^ this.#keyHash, 0x85eb_ca6b);
         if (this.#shapes.isNew(shape) && !this.#charge(Price.NEW_SHAPE)) return this.#stopAt(this.#keyAt(at));
-      } else if (count > MANY_KEYS || this.#keys.isNew(this.#keyHash)) {
-        if (!this.#charge(newKeyPrice(this.#keyIsDigits, this.#keyBytes)))
-          return this.#stopAt(this.#keyAt(at));
+      } else {
+        const isNew = count > MANY_KEYS || this.#keys.isNew(this.#keyHash);
+        const price = isNew ? newKeyPrice(this.#keyIsDigits, this.#keyBytes) : Price.KNOWN_KEY;
+        if (!this.#charge(price)) return this.#stopAt(this.#keyAt(at));
       }
       if (!this.plain() && !this.#value()) return this.#stopAt(this.#keyAt(at));
     }
@@ -231,7 +232,7 @@ class PayloadAudit extends AuditCursor {
       if (holes < 0) return this.#stopAt(index);
       const dear = holes > MANY_FIELDS;
       if (dear) sparse = true;
-      if (!this.#charge(dear ? Price.SPARSE_ARRAY : holes)) return this.#stopAt(index);
+      if (!this.#charge(dear ? Price.SPARSE_ARRAY : Price.HOLES + holes)) return this.#stopAt(index);
       index += holes - 1;
     }
     this.#depth--;
@@ -323,7 +324,8 @@ class PayloadAudit extends AuditCursor {
   #eachEntry(isMap: boolean, { end, hashes }: { readonly end: number; readonly hashes: number[] }): boolean {
     for (let index = 0; this.position < end; index++) {
       const at = this.position;
-      if (!this.#charge(Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
+      const isText = ((this.bytes[at] as number) & 0xe0) === 0xa0;
+      if (!this.#charge(isText ? Price.TEXT_ENTRY : Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
       const hash = hashOfKey(this.view, at, this.end);
       if (hash === IDENTITY_HASH) {
         if (!this.#charge(Price.IDENTITY)) return this.#stopAt(memberStep(isMap, index));

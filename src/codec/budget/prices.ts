@@ -45,26 +45,31 @@ export const Price = {
   /** A field of such an object whose key is the empty text, which hardly anybody uses but who wants to be dear. */
   EMPTY_KEY: 2,
   /** A field of such an object whose key is a number. */
-  INDEX_FIELD: 12,
+  INDEX_FIELD: 16,
+  /** A key of a larger object that one before it had. */
+  KNOWN_KEY: 4,
   /** A key that no larger object before it had; a short one; one that looks like an index but is above those of arrays. */
   NEW_KEY: 10,
   NEW_SHORT_KEY: 16,
-  NEW_NUMBER_KEY: 20,
+  NEW_NUMBER_KEY: 22,
   /** One that is an index. */
-  NEW_INDEX_KEY: 6,
+  NEW_INDEX_KEY: 7,
   /** The key `__proto__`, in any object. */
   PROTOTYPE_KEY: 32,
   /** An array, without its elements. */
-  ARRAY: 3,
+  ARRAY: 4,
+  /** And if it has up to `MANY_FIELDS` holes in a row, with 1 for each of them. */
+  HOLES: 2,
   /** A field of an array. */
   ARRAY_FIELD: 40,
   /** An array that is a hash table, and each of its elements. */
   SPARSE_ARRAY: 64,
   SPARSE_ELEMENT: 16,
   NULL_OBJECT: 12,
-  /** A Map or Set, and each of its entries. */
+  /** A Map or Set; each of its entries; one whose key is a short text. */
   COLLECTION: 6,
   ENTRY: 4,
+  TEXT_ENTRY: 6,
   /** An object that is a key of a Map or a member of a Set. */
   IDENTITY: 8,
   /** A bigint that is not an int64 token. */

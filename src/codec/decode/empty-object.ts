@@ -87,22 +87,11 @@ export function roomFor(count: number): number {
  * @param count How many fields it is going to have. It may get more, or fewer.
  */
 export function emptyObject(count: number): Record<string, unknown> {
-  switch (roomFor(count)) {
-    case 1:
-      return new room1(false);
-    case 2:
-      return new room2(false);
-    case 4:
-      return {};
-    case 6:
-      return new room6(false);
-    case 8:
-      return new room8(false);
-    case 12:
-      return new room12(false);
-    case 20:
-      return new room20(false);
-    default:
-      return new room31(false);
-  }
+  if (count === 1) return new room1(false);
+  if (count === 2) return new room2(false);
+  if (count <= 4) return {};
+  if (count <= 6) return new room6(false);
+  if (count <= 8) return new room8(false);
+  if (count <= 12) return new room12(false);
+  return count <= 20 ? new room20(false) : new room31(false);
 }

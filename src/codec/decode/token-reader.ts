@@ -232,6 +232,7 @@ export class TokenReader {
 
   /** UTF-8 text of a known length. */
   readText(lengthBytes: number): string {
+    if (lengthBytes === 0) return "";
     if (lengthBytes > this.end - this.position) this.fail("it ends too early");
     const from = this.position;
     this.position = from + lengthBytes;

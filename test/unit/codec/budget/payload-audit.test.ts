@@ -10,6 +10,7 @@ import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
 import { Extension } from "../../../../src/codec/format.ts";
 import { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
+import { HONEST_VALUES } from "../../../support/hostile/honest-values.ts";
 import { references } from "../support.ts";
 
 const COUNT = 40_000;
@@ -92,7 +93,7 @@ function encoded(value: unknown): {
   return { ...encodeValue(value, { root: "args", references }) };
 }
 
-for (const [name, make] of Object.entries(HONEST)) {
+for (const [name, make] of Object.entries({ ...HONEST, ...HONEST_VALUES })) {
   test(`auditPayload lets ${name} pass, which arrive as they were`, () => {
     const value = make();
     const payload = encoded(value);

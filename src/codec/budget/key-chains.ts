@@ -29,16 +29,34 @@ export function hashInt32(value: number): number {
   return hash & 0x3fff_ffff;
 }
 
-/** The hash of 64 bits. */
+/** The hash of 64 bits, by halves: a bigint for each step would cost more than the key does. */
 export function hash64(high: number, low: number): number {
-  let value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-  value = BigInt.asUintN(64, ~value + (value << 18n));
-  value ^= value >> 31n;
-  value = BigInt.asUintN(64, value * 21n);
-  value ^= value >> 11n;
-  value = BigInt.asUintN(64, value + (value << 6n));
-  value ^= value >> 22n;
-  return Number(value & 0x3fff_ffffn);
+  // hash = ~hash + (hash << 18)
+  let lower = (~low >>> 0) + ((low << 18) >>> 0);
+  let upper = (~high + ((high << 18) | (low >>> 14)) + carryOf(lower)) | 0;
+  lower |= 0;
+  // hash ^= hash >>> 31
+  lower ^= (upper << 1) | (lower >>> 31);
+  upper ^= upper >>> 31;
+  // hash *= 21, which is 16 + 4 + 1
+  const product = (lower >>> 0) + ((lower << 2) >>> 0) + ((lower << 4) >>> 0);
+  upper = (upper + ((upper << 2) | (lower >>> 30)) + ((upper << 4) | (lower >>> 28)) + carryOf(product)) | 0;
+  lower = product | 0;
+  // hash ^= hash >>> 11
+  lower ^= (lower >>> 11) | (upper << 21);
+  upper ^= upper >>> 11;
+  // hash += hash << 6
+  const sum = (lower >>> 0) + ((lower << 6) >>> 0);
+  upper = (upper + ((upper << 6) | (lower >>> 26)) + carryOf(sum)) | 0;
+  lower = sum | 0;
+  // hash ^= hash >>> 22
+  lower ^= (lower >>> 22) | (upper << 10);
+  return lower & 0x3fff_ffff;
+}
+
+/** What a sum of lower halves adds to the upper one. */
+function carryOf(sum: number): number {
+  return Math.floor(sum / 0x1_0000_0000);
 }
 
 /** The hash of a number. */

@@ -54,16 +54,15 @@ function hashOfNumber(view: DataView, token: number, at: number): number {
     case 0xcf:
       return hash64(view.getUint32(at), view.getUint32(at + 4));
     case 0xd3:
-      return hashOfInt64(view.getBigInt64(at));
+      return hashOfInt64(view.getInt32(at), view.getUint32(at + 4));
     default:
       return SECRET_HASH;
   }
 }
 
 /** Bigints are hashed without their sign. */
-function hashOfInt64(value: bigint): number {
-  const magnitude = value < 0n ? -value : value;
-  return hash64(Number(magnitude >> 32n), Number(magnitude & 0xffff_ffffn));
+function hashOfInt64(high: number, low: number): number {
+  return high < 0 ? hash64(low === 0 ? -high : ~high, -low >>> 0) : hash64(high, low);
 }
 
 interface ExtensionToken {

@@ -325,7 +325,8 @@ class PayloadAudit extends AuditCursor {
     for (let index = 0; this.position < end; index++) {
       const at = this.position;
       const isText = ((this.bytes[at] as number) & 0xe0) === 0xa0;
-      if (!this.#charge(isText ? Price.TEXT_ENTRY : Price.ENTRY)) return this.#stopAt(memberStep(isMap, index));
+      if (!this.#charge(isText ? Price.TEXT_ENTRY : Price.ENTRY))
+        return this.#stopAt(memberStep(isMap, index));
       const hash = hashOfKey(this.view, at, this.end);
       if (hash === IDENTITY_HASH) {
         if (!this.#charge(Price.IDENTITY)) return this.#stopAt(memberStep(isMap, index));

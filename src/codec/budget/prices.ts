@@ -45,7 +45,7 @@ export const Price = {
   /** A field of such an object whose key is the empty text, which hardly anybody uses but who wants to be dear. */
   EMPTY_KEY: 2,
   /** A field of such an object whose key is a number. */
-  INDEX_FIELD: 16,
+  INDEX_FIELD: 24,
   /** A key of a larger object that one before it had. */
   KNOWN_KEY: 4,
   /** A key that no larger object before it had; a short one; one that looks like an index but is above those of arrays. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAffordable } from "../../../../src/codec/budget/assert-affordable.ts";
 import { hash64, hashInt32, hashNumber } from "../../../../src/codec/budget/key-chains.ts";
+import { hashOfKey } from "../../../../src/codec/budget/key-hash.ts";
 import { auditPayload } from "../../../../src/codec/budget/payload-audit.ts";
 import { EXTENSION_PRICES } from "../../../../src/codec/budget/prices.ts";
 import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
@@ -253,4 +254,41 @@ test("hashNumber gives whole numbers of 32 bits the hash of these", () => {
   assert.equal(hashNumber(-0), hashInt32(0));
   assert.notEqual(hashNumber(2 ** 31), hashInt32(2 ** 31));
   assert.notEqual(hash64(0, 5), hash64(5, 0));
+});
+
+/** As the engine has it. */
+function hashOfBits(bits: bigint): number {
+  let value = BigInt.asUintN(64, ~bits + (bits << 18n));
+  value ^= value >> 31n;
+  value = BigInt.asUintN(64, value * 21n);
+  value ^= value >> 11n;
+  value = BigInt.asUintN(64, value + (value << 6n));
+  value ^= value >> 22n;
+  return Number(value & 0x3fff_ffffn);
+}
+
+test("hash64 hashes 64 bits as the engine does, by halves", () => {
+  const bounds = [0, 1, 0x3fff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff];
+  const random = range(20_000, () => Math.floor(Math.random() * 2 ** 32));
+  const halves = [...bounds.flatMap((high) => bounds.map((low) => [high, low] as const))];
+  for (let index = 1; index < random.length; index++)
+    halves.push([random[index - 1] as number, random[index] as number]);
+
+  for (const [high, low] of halves) {
+    const expected = hashOfBits((BigInt(high) << 32n) | BigInt(low));
+    assert.equal(hash64(high, low), expected, `${high} ${low}`);
+    assert.equal(hash64(high | 0, low | 0), expected, `${high} ${low}`);
+  }
+});
+
+test("hashOfKey gives a bigint and its negative the hash of their magnitude", () => {
+  for (const value of [1n, 0x1_0000_0000n, 0x7fff_ffff_ffff_ffffn, 0xffff_ffffn, 0x8000_0000_0000_0000n]) {
+    const view = new DataView(new ArrayBuffer(9));
+    view.setUint8(0, 0xd3);
+    view.setBigInt64(1, -value);
+    assert.equal(hashOfKey(view, 0, 9), hashOfBits(value));
+    if (value > 0x7fff_ffff_ffff_ffffn) continue;
+    view.setBigInt64(1, value);
+    assert.equal(hashOfKey(view, 0, 9), hashOfBits(value));
+  }
 });

@@ -55,7 +55,7 @@ export const Price = {
   /** One that is an index. */
   NEW_INDEX_KEY: 7,
   /** The key `__proto__`, in any object. */
-  PROTOTYPE_KEY: 32,
+  PROTOTYPE_KEY: 64,
   /** An array, without its elements. */
   ARRAY: 4,
   /** And if it has up to `MANY_FIELDS` holes in a row, with 1 for each of them. */

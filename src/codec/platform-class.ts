@@ -67,8 +67,8 @@ const ADVICE: ReadonlyMap<string, string> = new Map(
     FileHandle: "it is open in this process only: send the path",
     Dir: "it is open in this process only: send dir.path",
     Dirent: "send dirent.parentPath, dirent.name and what it is, such as dirent.isDirectory()",
-    Timeout: "it belongs to this process",
-    Immediate: "it belongs to this process",
+    Timeout: "send how long to wait",
+    Immediate: "make one there",
     Histogram: "send histogram.toJSON()",
     Hash: "send its digest",
     TextDecoder: "make one there",
@@ -98,6 +98,20 @@ const HIDDEN: Readonly<Record<string, () => object>> = {
   BigIntStats: () => process.getBuiltinModule("node:fs").statSync(".", { bigint: true }),
   RecordableHistogram: () => process.getBuiltinModule("node:perf_hooks").createHistogram(),
   ELDHistogram: () => process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay(),
+  Timeout: () => {
+    const { setTimeout, clearTimeout } = process.getBuiltinModule("node:timers");
+    const timer = setTimeout(() => {}, 0);
+    clearTimeout(timer);
+    return timer;
+  },
+  Immediate: () => {
+    const { setImmediate, clearImmediate } = process.getBuiltinModule("node:timers");
+    const timer = setImmediate(() => {});
+    clearImmediate(timer);
+    return timer;
+  },
+  Tracing: () => process.getBuiltinModule("node:trace_events").createTracing({ categories: ["node"] }),
+  TracingChannel: () => process.getBuiltinModule("node:diagnostics_channel").tracingChannel("merino"),
   AsyncHook: () => process.getBuiltinModule("node:async_hooks").createHook({}),
 };
 

@@ -29,7 +29,8 @@ export interface DurationRange {
 
 /**
  * Checks that `options` is an object in which only known names have values: a misspelt option, or one of another
- * library, would otherwise do nothing in silence.
+ * library, would otherwise do nothing in silence. Those that it inherits count, since they are read; symbols name no
+ * option.
  *
  * @param known Every name there is; a table typed by the options' own interface, so that none is forgotten.
  * @throws {@link InvalidOptionError} naming the first unknown option and all known ones.
@@ -41,14 +42,29 @@ export function assertKnownOptions<T extends object>(
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError("options", { value: options, expected: "an object" });
   }
-  for (const name of Object.keys(options)) {
-    const value: unknown = (options as Record<string, unknown>)[name];
-    if (value === undefined || Object.hasOwn(known, name)) continue;
-    throw new InvalidOptionError(name, {
-      value,
-      expected: `one of the options ${Object.keys(known).join(", ")}`,
-    });
-  }
+  let level: object | null = options;
+  do {
+    for (const name of Object.keys(level))
+      if (!Object.hasOwn(known, name)) refuseUnknown(options, name, known);
+    for (const symbol of Object.getOwnPropertySymbols(level)) {
+      if (Object.prototype.propertyIsEnumerable.call(level, symbol)) refuseUnknown(options, symbol, known);
+    }
+    level = Object.getPrototypeOf(level) as object | null;
+  } while (level !== null && !isRoot(level));
+}
+
+/** What is added to the prototype of all objects is nobody's option. There is one for each realm. */
+function isRoot(level: object): boolean {
+  return level === Object.prototype || Object.hasOwn(level, "isPrototypeOf");
+}
+
+function refuseUnknown(options: object, name: string | symbol, known: object): void {
+  const value: unknown = Reflect.get(options, name);
+  if (value === undefined) return;
+  throw new InvalidOptionError(String(name), {
+    value,
+    expected: `one of the options ${Object.keys(known).join(", ")}`,
+  });
 }
 
 /** @throws {@link InvalidOptionError} unless it is `true` or `false`. */

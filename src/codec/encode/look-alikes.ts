@@ -1,7 +1,7 @@
 /**
  * Tells plain objects from other objects that merely have a plain object's prototype, or none: `arguments`,
- * `Math`, the namespace of a module, an error or a Map whose prototype was changed. The content of those others
- * is not in fields and would be lost.
+ * `Math`, the namespace of a module, the prototype of a class, an error or a Map whose prototype was changed. The
+ * content of those others is not in fields and would be lost.
  */
 import { types } from "node:util";
 
@@ -37,21 +37,54 @@ export function explainLookAlike(object: object): string | undefined {
   if (namespace !== undefined && !Object.prototype.propertyIsEnumerable.call(object, Symbol.toStringTag)) {
     return `it is ${namespace}, which would arrive as a plain object; every process has its own`;
   }
-  const kind = kindOf(object);
-  if (kind === undefined) return undefined;
+  const kind = kindShown(object);
+  return kind === undefined ? explainHollow(object) : explainChange(kind);
+}
+
+/**
+ * Why an object that looks plain, and shows no field at all, cannot be sent as one without fields: the part of
+ * {@link explainLookAlike} that is left to ask then.
+ *
+ * @returns `undefined` if the object is plain nevertheless.
+ */
+export function explainHollow(object: object): string | undefined {
+  const kind = kindHidden(object);
+  return kind === undefined ? explainPrototype(object) : explainChange(kind);
+}
+
+function explainChange(kind: string): string {
   return `it is a ${kind} whose prototype was changed, and would arrive without its content; send one as it was made`;
 }
 
-function kindOf(object: object): string | undefined {
+/** What a prototype has is not enumerable. An object that has been given a field by that name is none. */
+function explainPrototype(object: object): string | undefined {
+  const property = Object.getOwnPropertyDescriptor(object, "constructor");
+  const constructor = property?.value as unknown;
+  if (property?.enumerable !== false || typeof constructor !== "function") return undefined;
+  if (constructor.prototype !== object) return undefined;
+  return `it is the prototype of ${shownClass(constructor)}, which would arrive as an empty object; send an object made of it`;
+}
+
+function shownClass({ name }: { readonly name: string }): string {
+  return name === "" ? "a class" : `the class '${name}'`;
+}
+
+/** The kinds that never look plain, whatever their prototype. */
+function kindShown(object: object): string | undefined {
   if (Array.isArray(object)) return "list (Array)";
+  if (types.isDate(object)) return "Date";
+  if (types.isRegExp(object)) return "RegExp";
+  if (types.isBoxedPrimitive(object)) return "boxed primitive";
+  return undefined;
+}
+
+/** The others. */
+function kindHidden(object: object): string | undefined {
   if (types.isMap(object)) return "Map";
   if (types.isSet(object)) return "Set";
   if (types.isAnyArrayBuffer(object)) return "buffer";
   if (ArrayBuffer.isView(object)) return "view of a buffer";
   if (types.isPromise(object)) return "Promise";
-  if (types.isDate(object)) return "Date";
-  if (types.isRegExp(object)) return "RegExp";
-  if (types.isBoxedPrimitive(object)) return "boxed primitive";
   if (types.isWeakMap(object) || types.isWeakSet(object)) return "weak collection";
   if (types.isGeneratorObject(object) || types.isMapIterator(object) || types.isSetIterator(object)) {
     return "iterator";

@@ -15,7 +15,7 @@ import { Encoding } from "./encoding.ts";
 import { writeError } from "./error-writer.ts";
 import { explainObject, explainPrimitive } from "./explain-unsendable.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
-import { explainLookAlike, looksPlain } from "./look-alikes.ts";
+import { explainHollow, explainLookAlike, looksPlain } from "./look-alikes.ts";
 import { refuseNamedField } from "./own-fields.ts";
 import { writeScalarObject } from "./scalar-writer.ts";
 import { isErrorValue, prototypeOf, writeSubstitute } from "./substitute-writer.ts";
@@ -85,8 +85,9 @@ export class ValueWriter extends Encoding {
     if (this.wroteReference(value)) return;
     this.enter(Step.PROPERTY);
     if (hasSymbolFields(value)) refuseSymbolField(this, value);
-    writeFields(this, value);
+    const fields = writeFields(this, value);
     this.leave();
+    if (fields === 0) this.#refuseHollow(value);
   }
 
   #writeNullObject(value: object): void {
@@ -121,6 +122,11 @@ export class ValueWriter extends Encoding {
       prototype: Object.getPrototypeOf(error) as object | null,
       portable: undefined,
     });
+  }
+
+  #refuseHollow(value: object): void {
+    const why = explainHollow(value);
+    if (why !== undefined) this.refuse(why);
   }
 
   #refuseLookAlike(value: object): void {

@@ -1,7 +1,8 @@
 /** Classes of the platform cannot be registered, and the refusal of an instance says what to send instead. */
 import assert from "node:assert/strict";
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { createHash, createSecretKey } from "node:crypto";
+import { tracingChannel } from "node:diagnostics_channel";
 import { Resolver } from "node:dns";
 import { EventEmitter } from "node:events";
 import { createReadStream, readdirSync, statSync } from "node:fs";
@@ -12,6 +13,7 @@ import { createHistogram } from "node:perf_hooks";
 import { PassThrough, Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { test } from "node:test";
+import { createTracing } from "node:trace_events";
 import { runInNewContext, Script } from "node:vm";
 import { createGzip } from "node:zlib";
 import { encodeValue } from "../../../src/codec/encode/encoder.ts";
@@ -169,6 +171,27 @@ test("portable takes a class of the platform that says itself what to send", () 
 
   assert.ok(titles instanceof Titles && more instanceof More);
   assert.deepEqual([[...titles], [...more]], [[["a", "1"]], [["b", "2"]]]);
+});
+
+test("portable refuses classes that no module of Node exports, by an instance", () => {
+  const timer = setTimeout(() => {}, 1);
+  clearTimeout(timer);
+  const immediate = setImmediate(() => {});
+  clearImmediate(immediate);
+  const instances = [
+    timer,
+    immediate,
+    tracingChannel("merino-test"),
+    createTracing({ categories: ["node"] }),
+    createHook({}),
+  ];
+
+  for (const { constructor } of instances) {
+    assert.throws(() => portable(constructor as Class, { id: `unexported#${constructor.name}` }), {
+      code: "ERR_MERINO_ROUTINE_DECLARATION",
+      message: new RegExp(`'${constructor.name}': it belongs to the platform`),
+    });
+  }
 });
 
 test("a class of a program that bears the name of one of the platform is its own", () => {

@@ -1,6 +1,7 @@
 /** Checks of options: what they take, what they say of the rest, and that options that do not exist are refused by name. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import {
   assertBoolean,
   assertDuration,
@@ -10,7 +11,7 @@ import {
   assertMethods,
   assertSignal,
 } from "../../../src/errors/check-options.ts";
-import { ProcessWorker, WorkerPool, WorkerProxy } from "../../../src/index.ts";
+import { ProcessWorker, portable, routine, WorkerPool, WorkerProxy } from "../../../src/index.ts";
 import { assertCallOptions } from "../../../src/routine/call-options.ts";
 
 test("assertKnownOptions names the unknown option, its value and the known ones", () => {
@@ -26,14 +27,45 @@ test("assertKnownOptions takes known options, and unknown ones without a value",
   assert.doesNotThrow(() => assertKnownOptions({ size: 1, other: undefined }, { size: true } as never));
 });
 
+test("assertKnownOptions refuses unknown options that are inherited, and symbols", () => {
+  const take = (options: object): void => assertKnownOptions(options, { size: true } as never);
+  const typo = Symbol("size");
+  const hidden = Object.defineProperty({}, "timeOut", { value: 1 });
+
+  assert.throws(() => take(Object.create({ timeOut: 10 })), { option: "timeOut", value: 10 });
+  assert.throws(() => take(Object.create(Object.assign(Object.create(null), { timeOut: 10 }))), {
+    option: "timeOut",
+  });
+  assert.throws(() => take({ size: 1, [typo]: 2 }), { option: "Symbol(size)", value: 2 });
+  assert.throws(() => take({ size: 1, [Symbol()]: 2 }), { option: "Symbol()" });
+  assert.doesNotThrow(() => take(Object.create({ size: 1, other: undefined })));
+  assert.doesNotThrow(() => take(Object.assign(Object.create(null), { size: 1 })));
+  assert.doesNotThrow(() => take(hidden));
+  assert.doesNotThrow(() => take(runInNewContext("({ size: 1 })")));
+});
+
+test("assertKnownOptions takes nothing for an option that was added to all objects", () => {
+  Object.assign(Object.prototype, { polluted: 1 });
+  try {
+    assert.doesNotThrow(() => assertKnownOptions({ size: 1 }, { size: true } as never));
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "polluted");
+  }
+});
+
 for (const [where, take] of [
   ["WorkerPool", (options: object) => new WorkerPool(options)],
-  ["WorkerProxy", (options: object) => new WorkerProxy({ namespace: "n", ...options })],
+  ["WorkerProxy", (options: object) => new WorkerProxy(Object.assign(options, { namespace: "n" }))],
   ["ProcessWorker.factory", (options: object) => ProcessWorker.factory(options)],
   ["a call", (options: object) => assertCallOptions(options)],
+  ["routine", (options: object) => routine(async function stray() {}, options)],
+  ["portable", (options: object) => portable(class Stray {}, options)],
 ] as const) {
   test(`${where} refuses an option that does not exist`, () => {
-    assert.throws(() => take({ maxThreads: 4 }), { code: "ERR_MERINO_INVALID_OPTION", option: "maxThreads" });
+    const refusal = { code: "ERR_MERINO_INVALID_OPTION", option: "maxThreads" };
+    assert.throws(() => take({ maxThreads: 4 }), refusal);
+    assert.throws(() => take(Object.create({ maxThreads: 4 })), refusal);
+    assert.throws(() => take({ [Symbol("maxThreads")]: 4 }), { ...refusal, option: "Symbol(maxThreads)" });
   });
 }
 

@@ -173,6 +173,17 @@ const LOOK_ALIKES: readonly (readonly [string, () => unknown, RegExp])[] = [
   ],
   ["a number with the prototype of Map", () => Object.setPrototypeOf(new Object(1), Map.prototype), /Map/],
   ["a Map with the prototype of Set", () => Object.setPrototypeOf(new Map(), Set.prototype), /Set/],
+  [
+    "a Map with the prototype of Object",
+    () => Object.setPrototypeOf(new Map([[1, 2]]), Object.prototype),
+    /Map whose prototype was changed/,
+  ],
+  ["the prototype of Map", () => Map.prototype, /the prototype of the class 'Map'.*object made of it/],
+  ["the prototype of Date", () => Date.prototype, /the prototype of the class 'Date'/],
+  ["the prototype of Object", () => Object.prototype, /the prototype of the class 'Object'/],
+  ["the prototype of Set of another realm", () => runInNewContext("Set.prototype"), /the class 'Set'/],
+  ["the prototype of a class of one's own", () => class Point {}.prototype, /the class 'Point'/],
+  ["the prototype of a class without a name", () => (() => class {})().prototype, /prototype of a class,/],
   ["a boxed symbol", () => new Object(Symbol("s")), /boxed symbol/],
   ["a RegExp with an odd lastIndex", () => Object.assign(/a/, { lastIndex: "1" }), /lastIndex/],
 ];
@@ -192,4 +203,6 @@ test("encodeValue sends plain objects whatever they are tagged with out of sight
   assert.deepEqual(roundTrip(tagged), { a: 1 });
   assert.equal(refusal({ [Symbol.toStringTag]: "Mine" }).path, "args[1].value[Symbol(Symbol.toStringTag)]");
   assert.deepEqual(roundTrip({ ...process.versions }), { ...process.versions });
+  assert.deepEqual(roundTrip({ constructor: "Mine" }), { constructor: "Mine" });
+  assert.deepEqual(roundTrip(Object.defineProperty({}, "constructor", { value: Map })), {});
 });

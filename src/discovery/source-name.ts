@@ -2,6 +2,8 @@
  * The name of what a discovery looks at, in the words of the command line: `local:thumbs`, `lan:thumbs`,
  * `dns:jobs.example:7777?server=10.0.0.10`. How often it looks, and how long it waits, is no part of it.
  */
+import { isIP } from "node:net";
+import { canonicalIPv6 } from "../internal/canonical-ipv6.ts";
 import type { DiscoveryDescriptor } from "./discovery.ts";
 
 /** Left out, as it is where a program does not name it. */
@@ -60,8 +62,12 @@ function isAbsentOrTexts(value: unknown): value is readonly string[] | undefined
   return value === undefined || (Array.isArray(value) && value.every((text) => typeof text === "string"));
 }
 
-/** A server of DNS without the port that every one has. */
+/** A server of DNS in one spelling, without the port that every one has. */
 function plainServer(server: string): string {
-  const [, v6, v4] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(server) ?? [];
-  return server.endsWith(`:${DNS_PORT}`) ? (v6 ?? v4 ?? server) : server;
+  const [, v6, v4, digits = DNS_PORT] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(server) ?? [];
+  const host = v6 ?? v4 ?? server;
+  const isV6 = isIP(host) === 6;
+  const plain = isV6 ? canonicalIPv6(host) : host;
+  if (Number(digits) === DNS_PORT) return plain;
+  return `${isV6 ? `[${plain}]` : plain}:${Number(digits)}`;
 }

@@ -6,6 +6,7 @@
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
+import { canonicalIPv6 } from "../../internal/canonical-ipv6.ts";
 
 /** The kinds of identities. */
 export type IdentityKind = "address" | "uri" | "name";
@@ -176,8 +177,7 @@ function unquoted(text: string): string | undefined {
 
 /** `0:0:0:0:0:0:0:1`, as certificates have it, is `::1`. */
 function canonicalAddress(address: string): string {
-  if (!address.includes(":") || address.includes("%")) return address;
-  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  return address.includes(":") ? canonicalIPv6(address) : address;
 }
 
 /** Whether it ends like an IPv4 address, in whichever spelling: what does is no name. */

@@ -1,6 +1,7 @@
 /** Which host a worker is announced under: decided once from the address it listens on and what its publisher was told. Pure. */
 import { isIP, isIPv4 } from "node:net";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
+import { canonicalIPv6 } from "../../internal/canonical-ipv6.ts";
 import { isHostName } from "./service.ts";
 
 /** The host in a worker's announcement. */
@@ -68,7 +69,7 @@ function resolveHost(host: string): AdvertisedHost | undefined {
   const family = isIP(host);
   if (family === 0) return isHostName(host) ? { kind: "name", name: host } : undefined;
   // A zone (`%eth0`) names an interface of this host; it means nothing on other hosts.
-  const address = family === 6 ? canonicalIPv6(host.replace(/%.*$/, "")) : host;
+  const address = family === 6 ? plainAddress(host.replace(/%.*$/, "")) : host;
   // A worker that listens on `::` takes IPv4 as well, unless its host is configured otherwise.
   if (address === "0.0.0.0") return { kind: "interface", ipv4: true, ipv6: false };
   if (address === "::") return { kind: "interface", ipv4: true, ipv6: true };
@@ -76,8 +77,8 @@ function resolveHost(host: string): AdvertisedHost | undefined {
 }
 
 /** One spelling for each address; an IPv4-mapped IPv6 address becomes the plain IPv4 address. */
-function canonicalIPv6(address: string): string {
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+function plainAddress(address: string): string {
+  const canonical = canonicalIPv6(address);
   const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
   if (mapped === null) return canonical;
   const [high, low] = [Number.parseInt(mapped[1] ?? "", 16), Number.parseInt(mapped[2] ?? "", 16)];

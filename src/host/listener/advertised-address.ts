@@ -15,9 +15,9 @@ const LOOPBACK = "127.0.0.1";
 /**
  * Decides which host and port a record names in place of those bound.
  *
- * For a wildcard that is this host's first address that others can reach, IPv4 before IPv6, and on a host that
- * is on no network the loopback address. If this host has only addresses that mean nothing to others, there is
- * nothing to name.
+ * For a wildcard that is this host's first address that others can reach, IPv4 before IPv6, and those that it has made
+ * up for itself (169.254.0.0/16), which reach no further than one network, last. On a host that is on no network it is
+ * the loopback address. If this host has only addresses that mean nothing to others, there is nothing to name.
  *
  * @param network Already checked.
  * @param listing The result of `os.networkInterfaces()`.
@@ -50,14 +50,17 @@ function ownAddress(network: NetworkOptions, listing: NodeJS.Dict<NetworkInterfa
   const outside = Object.entries(listing).flatMap(([name, entries = []]) =>
     entries.filter(({ internal }) => !internal).map(({ family, address }) => ({ name, family, address })),
   );
-  const v4 = outside.find(({ family }) => family === "IPv4");
-  if (v4 !== undefined) return v4.address;
+  const v4 = outside.filter(({ family }) => family === "IPv4");
+  const routed = v4.find(({ address }) => !address.startsWith("169.254."));
+  if (routed !== undefined) return routed.address;
   if (outside.length === 0) return LOOPBACK; // nobody else is there to be misled
   const v6 = outside.filter(({ family }) => family === "IPv6");
   const takesIPv6 = isIP(network.host) === 6;
   // A link-local address means nothing on another host without the name of an interface there.
   const global = v6.find(({ address }) => !/^fe[89ab][0-9a-f]:/i.test(address));
   if (takesIPv6 && global !== undefined) return global.address;
+  const [selfMade] = v4;
+  if (selfMade !== undefined) return selfMade.address;
   const [local] = v6;
   const itself = local === undefined ? "" : `${local.address}%${local.name}`;
   throw new InvalidOptionError("advertise", {

@@ -45,8 +45,12 @@ export function explainBindError(error: unknown, { host, port }: BindAddress, op
         expected: `a port that this user may listen on, as a rule one from 1024 up${anyPort}`,
       });
     case "EADDRNOTAVAIL":
-    case "EINVAL":
-      return new InvalidOptionError(options.host, { value: host, expected: "an address of this host" });
+    case "EINVAL": {
+      // A link-local address is one of each of the host's networks.
+      const zone = /^fe[89ab][0-9a-f]:[^%]*$/i.test(host);
+      const expected = `an address of this host${zone ? `; a link-local one with the interface that has it, as in '${host}%eth0'` : ""}`;
+      return new InvalidOptionError(options.host, { value: host, expected });
+    }
     default:
       return error;
   }

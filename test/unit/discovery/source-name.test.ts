@@ -25,6 +25,12 @@ const NAMES: readonly (readonly [string, DiscoveryDescriptor])[] = [
     "dns:jobs.example:7777?server=10.0.0.2:54&server=10.0.0.3&server=::1",
     dns("jobs.example", 7_777, { servers: ["[::1]:53", "10.0.0.3:53", "10.0.0.3", "10.0.0.2:54"] }),
   ],
+  [
+    "dns:jobs.example:7777?server=10.0.0.2:5353&server=[fd00::10]:5353&server=fd00::53",
+    dns("JOBS.example", 7_777, {
+      servers: ["[FD00:0::10]:05353", "fd00:0:0::53", "[fd00::53]:053", "10.0.0.2:05353", "FD00::53"],
+    }),
+  ],
 ];
 
 for (const [name, descriptor] of NAMES) {

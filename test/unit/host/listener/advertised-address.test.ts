@@ -55,12 +55,21 @@ for (const [host, advertise, address] of CASES) {
 const DUAL = hostWith({ eth0: ["fe80::1", "fd00::1"], eth1: ["10.0.0.1", "fe80::2"] });
 const ONLY_IPV6 = hostWith({ eth0: ["fe80::1", "fd00::1"] });
 const LINK_LOCAL = hostWith({ eth0: ["fe80::1"], eth1: ["febf::2"] });
+const SELF_MADE = hostWith({ usb0: ["169.254.7.7", "fe80::1"] });
+const SELF_MADE_FIRST = hostWith({ usb0: ["169.254.7.7"], eth0: ["10.0.0.1", "fd00::1"] });
+const SELF_MADE_AND_IPV6 = hostWith({ usb0: ["169.254.7.7"], eth0: ["fe80::1", "fd00::1"] });
 const ALONE = hostWith({});
 
 const WILDCARDS: readonly (readonly [host: string, on: string, listing: Listing, address: string])[] = [
   ["0.0.0.0", "a host with both families", DUAL, "10.0.0.1:7"],
   ["::", "a host with both families", DUAL, "10.0.0.1:7"],
   ["::", "a host with IPv6 only", ONLY_IPV6, "[fd00::1]:7"],
+  ["0.0.0.0", "a host with a self-made IPv4 address", SELF_MADE, "169.254.7.7:7"],
+  ["::", "a host with a self-made IPv4 address", SELF_MADE, "169.254.7.7:7"],
+  ["0.0.0.0", "a host with a self-made IPv4 address before its own", SELF_MADE_FIRST, "10.0.0.1:7"],
+  ["::", "a host with a self-made IPv4 address before its own", SELF_MADE_FIRST, "10.0.0.1:7"],
+  ["::", "a host with a self-made IPv4 address and IPv6", SELF_MADE_AND_IPV6, "[fd00::1]:7"],
+  ["0.0.0.0", "a host with a self-made IPv4 address and IPv6", SELF_MADE_AND_IPV6, "169.254.7.7:7"],
   ["0.0.0.0", "a host that is on no network", ALONE, "127.0.0.1:7"],
   ["::", "a host that is on no network", ALONE, "127.0.0.1:7"],
 ];

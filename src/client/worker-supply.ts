@@ -143,9 +143,12 @@ export class WorkerSupply implements MemberSupply {
   }
 
   #judgeSearch(discovery: Discovery): void {
-    const { size, quorum, enough } = this.#membership;
+    const { size, quorum, enough, quorumMet } = this.#membership;
     if (enough || this.#surroundings.workerDue?.() === true) return;
-    warnOfNothingFound(discovery, { size, quorum, refusals: this.#membership.refusals() });
+    const refusals = this.#membership.refusals();
+    // Found, called, and gone again, as at the end of a program: that is no search without success.
+    if (quorumMet && refusals.length === 0) return;
+    warnOfNothingFound(discovery, { size, quorum, refusals });
   }
 
   #endNotice(): void {

@@ -49,6 +49,9 @@ function useSupply(wish: { readonly quorum?: number; readonly surroundings?: Sup
     async announce(uid: string, version = "1.0.0"): Promise<void> {
       await publisher.publish({ type: "worker-added", worker: workerMetadata({ uid, version }) });
     },
+    async retract(uid: string): Promise<void> {
+      await publisher.publish({ type: "worker-dropped", worker: workerMetadata({ uid, version: "1.0.0" }) });
+    },
     async [Symbol.asyncDispose]() {
       supply.close();
       await supply.closed();
@@ -132,6 +135,20 @@ for (const [when, wish] of Object.entries(QUIET)) {
     assert.deepEqual(await t.said(), []);
   });
 }
+
+test("WorkerSupply says nothing where workers were found and have gone again", async () => {
+  await using t = useSupply();
+  t.supply.watch();
+  await t.announce("a");
+  await eventually(() => t.membership.size === 1);
+  t.membership.quorumMet = true; // it was connected to
+  await t.retract("a");
+  await eventually(() => t.membership.size === 0);
+
+  await t.clock.advance(600_000);
+
+  assert.deepEqual(await t.said(), []);
+});
 
 test("WorkerSupply says nothing once it is closed", async () => {
   await using t = useSupply();

@@ -134,6 +134,41 @@ describe("CallDispatcher", () => {
     assert.ok(isMerinoError(error) && error.code === "ERR_MERINO_PROTOCOL");
   });
 
+  test("evicts workers that spoil streams after a good value, each after five, beside a healthy one", async () => {
+    const good = (writer: BatchWriter, stream: number): void => {
+      writer.message(stream, messageHead(FrameKind.Result), payloadOf("value"));
+      writer.message(stream, messageHead(FrameKind.Done), payloadOf(undefined));
+    };
+    const spoilLate = (writer: BatchWriter, stream: number): void => {
+      writer.message(stream, messageHead(FrameKind.Result), payloadOf("value"));
+      writer.reset(stream, 0, "just so");
+    };
+    await using t = useDispatcher({
+      answering: { bad: spoilLate, worse: spoilLate, good },
+      coolDownMs: 60_000,
+    });
+    for (const uid of ["bad", "worse", "good"]) t.add(uid, {});
+    await t.ready(3);
+
+    let spoiled = 0;
+    for (let n = 0; n < 60; n++) {
+      try {
+        for await (const value of t.stream("values")) assert.equal(value, "value");
+      } catch {
+        spoiled += 1;
+      }
+    }
+
+    assert.equal(spoiled, 10);
+    assert.deepEqual(
+      t.membership
+        .refusals()
+        .map(({ uid }) => uid)
+        .sort(),
+      ["bad", "worse"],
+    );
+  });
+
   test("fails no more than five calls, however many there are, for a worker that spoils all beside a healthy one", async () => {
     const reset = (writer: BatchWriter, stream: number): void => writer.reset(stream, 0, "just so");
     await using t = useDispatcher({ answering: { bad: reset }, coolDownMs: 60_000 });

@@ -181,13 +181,12 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
 
 async function importInScope(module: string): Promise<unknown> {
   await ensureTypeScript(module);
-  try {
-    return await runInImportScope({ module }, () => importModule(module));
-  } catch (error) {
+  // Not awaited, so that the stack of a module's error has no line of this.
+  return runInImportScope({ module }, () => importModule(module)).catch((error: unknown) => {
     const load = requireHookFor(module, error);
     if (load === undefined) throw error;
     return runInImportScope({ module }, load);
-  }
+  });
 }
 
 function createRecord(state: ModuleState): ImportRecord {

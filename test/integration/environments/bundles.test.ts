@@ -29,6 +29,9 @@ import { add } from "./jobs.mjs";
 `,
 };
 
+/** Of what the library loads when it is needed: a bundler wants to see it. */
+const INSTALLED = { dependencies: ["multicast-dns"] };
+
 /** By the command, which leaves no service behind in this process. */
 function bundle(project: UserProject, outfile: string, ...options: readonly string[]): void {
   const program = join(ROOT, "node_modules/esbuild/bin/esbuild");
@@ -38,7 +41,7 @@ function bundle(project: UserProject, outfile: string, ...options: readonly stri
 
 describe("bundles with the library inside", () => {
   test("start their workers, as ES modules, as CommonJS, and minified", async () => {
-    await using project = userProject(FILES);
+    await using project = userProject(FILES, INSTALLED);
     bundle(project, "bundle.mjs", "--format=esm");
     bundle(project, "bundle.cjs", "--format=cjs");
     bundle(project, "small.mjs", "--format=esm", "--minify", "--keep-names");
@@ -49,7 +52,7 @@ describe("bundles with the library inside", () => {
   });
 
   test("say what to do where the package is not installed", async () => {
-    await using project = userProject(FILES);
+    await using project = userProject(FILES, INSTALLED);
     bundle(project, "bundle.mjs", "--format=esm");
     rmSync(project.path("node_modules/merino"), { recursive: true });
 

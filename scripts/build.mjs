@@ -53,6 +53,15 @@ await build({
   sourcemap: true,
   sourcesContent: true,
 });
+// For those who `require` it and cannot load an ES module so: Jest, above all. Node itself takes the module.
+await build({
+  ...common,
+  entryPoints: { index: "src/index.ts" },
+  outExtension: { ".js": ".cjs" },
+  format: "cjs",
+  minifyWhitespace: true,
+  logOverride: { "empty-import-meta": "silent" }, // `internal/package-files.ts` does without
+});
 // What programs and workers load besides, and before anything else: it knows the core by its channels only.
 await build({
   ...common,

@@ -11,8 +11,16 @@ import { formatMessage } from "publint/utils";
 import { runOrThrow } from "./command.mjs";
 
 const ALLOWED =
-  /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|docs\/.+\.(?:md|svg)|examples\/.+|proto\/wire\.proto|src\/(?:codec|wire)\/README\.md|package\.json|[A-Z]+\.md|LICENSE)$/;
-const REQUIRED = ["dist/index.js", "dist/index.d.ts", "package.json", "README.md", "LICENSE", "CHANGELOG.md"];
+  /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|dist\/index\.cjs|docs\/.+\.(?:md|svg)|examples\/.+|proto\/wire\.proto|src\/(?:codec|wire)\/README\.md|package\.json|[A-Z]+\.md|LICENSE)$/;
+const REQUIRED = [
+  "dist/index.js",
+  "dist/index.cjs",
+  "dist/index.d.ts",
+  "package.json",
+  "README.md",
+  "LICENSE",
+  "CHANGELOG.md",
+];
 /** Documents of which every link has to lead somewhere within the package. */
 const LINKED = /^(?:README\.md|docs\/[^/]+\.md)$/;
 /** What documents name as proof, and users have no need of. */

@@ -160,7 +160,7 @@ test("a budget", async (t) => {
     await rejection(found);
     await eventually(() => effects.lines("before").filter((line) => line.startsWith("aborted")).length === 4);
 
-    const error = await rejection(routines.descend.with({ timeout: 3_000 })(effects.path("descend"), 3));
+    const error = await rejection(routines.descend.with({ timeout: 10_000 })(effects.path("descend"), 3));
 
     assert.deepEqual(facts(error), expected("running", routines.descend));
     const aborted = (): string[] => effects.lines("descend").filter((line) => line.startsWith("aborted"));

@@ -138,7 +138,7 @@ test("npm test ends a file whose loop does not end, and names it", async () => {
       "unit/loops.test.ts": 'import { test } from "node:test";\ntest("loops", () => { for (;;); });',
     },
     "--timeout=100",
-    "--stall=1000",
+    "--stall=5000",
   );
 
   assert.equal(exitCode, 1);

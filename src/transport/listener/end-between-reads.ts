@@ -15,18 +15,19 @@ const FATAL_CODES = -900;
  * acknowledgement that nobody waits for. Until then the rest of the packet is taken as if nothing had happened, so calls may
  * begin that end at once.
  *
- * A GOAWAY in good order changes nothing until the caller closes the connection, or has been without a call for long:
- * Node would begin to close the session, and refuse what comes behind the GOAWAY from inside nghttp2.
+ * A GOAWAY in good order is only told of: Node would begin to close the session, and refuse what comes behind the GOAWAY
+ * from inside nghttp2.
  *
- * @param session One that was just made. Its `close` is Node's alone from now on, and does nothing.
+ * @param session One that was just made. Its `close` is Node's alone from now on, and closes nothing.
+ * @param goodbye The caller has said that it begins no more calls. Called while the session reads.
  * @returns What its `close` was: takes no more streams, says so, and ends once those under way have. Not to be called while
  *   the session reads.
  * @see docs/decisions/0017-sessions-end-between-reads.md
  */
-export function endBetweenReads(session: ServerHttp2Session): () => void {
+export function endBetweenReads(session: ServerHttp2Session, goodbye: () => void): () => void {
   const close = session.close.bind(session);
   const destroy = session.destroy.bind(session);
-  session.close = () => {};
+  session.close = goodbye;
   session.destroy = (error, code) => {
     if (comesWhileReading(error)) setImmediate(() => destroy(error, code));
     else destroy(error, code);

@@ -70,6 +70,8 @@ export class ServerConnection {
   #ended = false;
   /** It is about to be ended for what its caller does. */
   #ending = false;
+  /** Its caller has said goodbye. */
+  #leaving = false;
 
   /** @param onClosed Called exactly once, when the connection has ended. */
   constructor(
@@ -101,7 +103,7 @@ export class ServerConnection {
       },
     });
     this.#session = session;
-    this.#closeSession = endBetweenReads(session);
+    this.#closeSession = endBetweenReads(session, () => this.#endOnceIdle());
     session.setLocalWindowSize(options.windowBytes);
     session.on("stream", (stream, headers) => this.#serve(stream, headers));
     session.on("error", () => {});
@@ -154,6 +156,7 @@ export class ServerConnection {
           permit.closed();
           this.#calls -= 1;
           if (this.#calls === 0) this.#awaitCalls(this.#options.idleMs);
+          if (this.#leaving) this.#endOnceIdle();
           if (wasted && !session.destroyed && !this.#permit.wasted()) this.#endSoon();
         },
       },
@@ -165,6 +168,14 @@ export class ServerConnection {
     if (this.#ending) return;
     this.#ending = true;
     setImmediate(() => this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM));
+  }
+
+  /** The caller begins no more calls: ends the connection as soon as there are none. */
+  #endOnceIdle(): void {
+    this.#leaving = true;
+    setImmediate(() => {
+      if (this.#calls === 0 && !this.#session.destroyed) this.#session.destroy();
+    });
   }
 
   /** A connection that nobody uses keeps no place from others; whoever wants it again connects again. */

@@ -330,4 +330,18 @@ main();
 
     assertOutput(await project.run(["-r", "./esbuild-register.cjs", "main.ts"]), ["3"]);
   });
+
+  test("routines run from CommonJS that cannot require ES modules", async () => {
+    await using project = userProject({
+      "package.json": "{}",
+      "jobs.js": commonJsJobs,
+      "main.js": `${commonJs("./jobs.js")}
+console.log(require.resolve("merino").endsWith("index.cjs"));
+`,
+    });
+
+    const result = await project.run(["--no-experimental-require-module", "main.js"]);
+
+    assertOutput(result, ["true", ...EXPECTED]);
+  });
 });

@@ -75,6 +75,6 @@ for (const [count, most] of [
     const figures = Array.from({ length: 5 }, () => bytesPerObject(count)).sort((one, other) => one - other);
     const bytes = figures[2] ?? 0;
 
-    assert.ok(bytes >= 24 + 8 * count && bytes <= most, `${figures.join(", ")} bytes`);
+    assert.ok(bytes >= 16 + 8 * count && bytes <= most, `${figures.join(", ")} bytes`);
   });
 }

@@ -19,7 +19,7 @@ import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { placeSyntaxError } from "./syntax-error-place.ts";
-import { ensureTypeScript, requireHookFor } from "./typescript-support.ts";
+import { ensureTypeScript, preferredRequireHook, requireHookFor } from "./typescript-support.ts";
 
 /** How far the import of a module has come. */
 export type ModuleState =
@@ -181,11 +181,13 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
 
 async function importInScope(module: string): Promise<unknown> {
   await ensureTypeScript(module);
+  const load = preferredRequireHook(module);
+  if (load !== undefined) return runInImportScope({ module }, load);
   // Not awaited, so that the stack of a module's error has no line of this.
   return runInImportScope({ module }, () => importModule(module)).catch((error: unknown) => {
-    const load = requireHookFor(module, error);
-    if (load === undefined) throw error;
-    return runInImportScope({ module }, load);
+    const loadInstead = requireHookFor(module, error);
+    if (loadInstead === undefined) throw error;
+    return runInImportScope({ module }, loadInstead);
   });
 }
 

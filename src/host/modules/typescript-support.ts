@@ -5,7 +5,8 @@
  * Node remembers a failed import.
  */
 
-import { extname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { importModule } from "../../internal/import-module.ts";
@@ -61,6 +62,43 @@ export function requireHookFor(moduleUrl: string, error: unknown): (() => unknow
   if (!(error instanceof Error) || !NOT_TAKEN.has(String((error as NodeJS.ErrnoException).code)))
     return undefined;
   return requireHook(moduleUrl);
+}
+
+/**
+ * Whether a hook of `require` is meant to load a file that Node's `import` would take as well, in its own way: one that
+ * `-r` has preloaded, for a file of CommonJS.
+ *
+ * @param moduleUrl `file:` URL.
+ * @returns As {@link requireHookFor}.
+ */
+export function preferredRequireHook(moduleUrl: string): (() => unknown) | undefined {
+  const path = fileURLToPath(moduleUrl);
+  const extension = extname(path);
+  if (!/^\.(?:c?ts|tsx)$/.test(extension) || !isPreloading()) return undefined;
+  // Node has one of that name itself, where it strips types.
+  const hook = requireFrom(moduleUrl).extensions[extension];
+  if (hook === undefined || hook.name === "loadTS" || hook.name === "loadCTS") return undefined;
+  return extension !== ".cts" && isModulePackage(path) ? undefined : requireHook(moduleUrl);
+}
+
+/** Whether something was to be loaded by `require` before the program. */
+function isPreloading(): boolean {
+  return [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(" ")].some((text) =>
+    /^(?:-r|--require)(?:=|$)/.test(text),
+  );
+}
+
+/** Whether the nearest package.json says that its files are ES modules. */
+function isModulePackage(path: string): boolean {
+  for (let directory = dirname(path); ; directory = dirname(directory)) {
+    try {
+      const text = readFileSync(join(directory, "package.json"), "utf8");
+      return (JSON.parse(text) as { readonly type?: unknown }).type === "module";
+    } catch {
+      // There is none here, or none that can be read.
+    }
+    if (directory === dirname(directory)) return false;
+  }
 }
 
 function requireHook(moduleUrl: string): (() => unknown) | undefined {

@@ -3,7 +3,7 @@
  * the code in a few large ES modules with source maps. One file per source file would cost every program and
  * every worker about half a millisecond each to load; see `docs/decisions/0006-bundled-build.md`.
  */
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
@@ -62,6 +62,7 @@ await build({
   minifyWhitespace: true,
   logOverride: { "empty-import-meta": "silent" }, // `internal/package-files.ts` does without
 });
+await writeFile(path.join(DIST, "index.d.cts"), 'export * from "./index.js";\n');
 // What programs and workers load besides, and before anything else: it knows the core by its channels only.
 await build({
   ...common,

@@ -11,7 +11,7 @@ import { formatMessage } from "publint/utils";
 import { runOrThrow } from "./command.mjs";
 
 const ALLOWED =
-  /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|dist\/index\.cjs|docs\/.+\.(?:md|svg)|examples\/.+|proto\/wire\.proto|src\/(?:codec|wire)\/README\.md|package\.json|[A-Z]+\.md|LICENSE)$/;
+  /^(?:dist\/.+\.(?:js|js\.map|d\.ts)|dist\/index\.(?:d\.cts|cjs)|docs\/.+\.(?:md|svg)|examples\/.+|proto\/wire\.proto|src\/(?:codec|wire)\/README\.md|package\.json|[A-Z]+\.md|LICENSE)$/;
 const REQUIRED = [
   "dist/index.js",
   "dist/index.cjs",

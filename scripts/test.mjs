@@ -85,7 +85,8 @@ async function runTests() {
   const stalled = new AbortController();
   const watchdog = setTimeout(() => {
     const running = batches
-      .filter(({ entry }) => started.has(entry))
+      // Not every Node tells under this name that a file has begun.
+      .filter(({ entry, statusFile }) => started.has(entry) || existsSync(statusFile))
       .map(currentFile)
       .filter((file) => report.awaits(file));
     report.fail(`nothing happens any more in ${running.join(", ")}`);

@@ -105,14 +105,14 @@ test("package-lock.json records no download address", async (context) => {
   assert.deepEqual(resolved, []);
 });
 
-test("package.json has at most fifteen scripts, and each runs a file that exists", async (context) => {
+test("package.json has at most sixteen scripts, and each runs a file that exists", async (context) => {
   const { scripts } = JSON.parse(await readFile(path.join(ROOT, "package.json"), "utf8")) as {
     scripts: Record<string, string>;
   };
 
   const files = Object.values(scripts).flatMap((command) => /\S+\.(?:mjs|ts)\b/.exec(command) ?? []);
 
-  assert.ok(Object.keys(scripts).length <= 15, `${Object.keys(scripts).length} scripts`);
+  assert.ok(Object.keys(scripts).length <= 16, `${Object.keys(scripts).length} scripts`);
   context.diagnostic(`looked at ${files.length} files`);
   for (const file of files) await access(path.join(ROOT, file));
 });

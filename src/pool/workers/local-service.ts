@@ -2,6 +2,7 @@
  * A worker within the program: serves tasks as a worker process does, from the connection inwards, with the routines that
  * the program has. Loaded by those pools alone that have one.
  */
+import { AsyncResource } from "node:async_hooks";
 import type { Dispatcher } from "../../context/dispatcher.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import { processReferences } from "../../routine/process-references.ts";
@@ -22,6 +23,8 @@ const FAREWELL_MS = 500;
 export class LocalService {
   readonly #tasks: TaskServer;
   readonly #address: string;
+  /** Of the pool that was opened: bodies run in these, also those that other bodies call. */
+  readonly #surroundings = new AsyncResource("MERINO_LOCAL_WORKER");
 
   /** @param nested Carries the calls that its tasks make. */
   constructor(options: {
@@ -53,7 +56,7 @@ export class LocalService {
 
   /** The caller's end of a new connection to it. */
   connect(): Carrier {
-    const [caller, worker] = pairCarriers(this.#address);
+    const [caller, worker] = pairCarriers(this.#address, this.#surroundings);
     this.#tasks.serve(worker);
     return caller;
   }

@@ -122,9 +122,12 @@ export class LocalWorkers implements PoolWorkers {
     const { uid } = this.#record;
     if (this.#service === undefined) return;
     keepAlive(); // no process and no socket does
-    await this.#service.stop();
-    await this.#nestedProxy().close(); // also if there was none: bodies that go on get no new one
-    letExit();
+    try {
+      await this.#service.stop();
+      await this.#nestedProxy().close(); // also if there was none: bodies that go on get no new one
+    } finally {
+      letExit();
+    }
     this.#options.event({
       type: "worker-exited",
       uid,

@@ -1,7 +1,7 @@
 /**
  * When a session of HTTP/2 ends for what its caller sends: never while it reads. Node ends it from inside nghttp2, with
  * more of the same packet to come. The rest of the packet then meets what has been freed, or was not made any more: that has
- * aborted processes by an assertion of Node's, and has written to memory that was freed.
+ * aborted processes by an assertion of Node's, and has read memory that was freed.
  */
 import type { ServerHttp2Session } from "node:http2";
 

@@ -2,7 +2,7 @@
  * The carrier within a process: two ends that hand each other batches. What one end sends arrives at the other in a later
  * turn of the event loop, in order, and never shares memory with what the sender may still change.
  */
-import { AsyncResource } from "node:async_hooks";
+import type { AsyncResource } from "node:async_hooks";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
 
 /** Bytes on the way from which on bulk should wait. */
@@ -62,7 +62,7 @@ class MemoryCarrier implements Carrier {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // Bodies run in the surroundings of the pool, not in those of whichever call came first in the turn.
+    // Not in those of whichever call came first in the turn.
     setImmediate(() => this.#surroundings.runInAsyncScope(this.#deliver, this));
   }
 
@@ -100,9 +100,9 @@ class MemoryCarrier implements Carrier {
  * Makes two connected ends.
  *
  * @param name What to call the connection in error messages.
+ * @param surroundings In which batches are delivered, whoever has sent them.
  */
-export function pairCarriers(name: string): readonly [Carrier, Carrier] {
-  const surroundings = new AsyncResource("MERINO_MEMORY_CARRIER");
+export function pairCarriers(name: string, surroundings: AsyncResource): readonly [Carrier, Carrier] {
   const one = new MemoryCarrier(name, surroundings);
   const other = new MemoryCarrier(name, surroundings);
   MemoryCarrier.connect(one, other);

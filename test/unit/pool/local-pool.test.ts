@@ -77,6 +77,11 @@ const whoAmI = routine(async function whoAmI() {
   return [user.get(), storage.getStore()];
 });
 
+/** Calls from within a store of its own, the first time and later. */
+const askInStore = routine(async function askInStore(name: string) {
+  return storage.run(name, () => whoAmI());
+});
+
 const callIt = routine(async function callIt(fn: (x: number, y: number) => Promise<number>) {
   return fn(3, 4);
 });
@@ -249,6 +254,11 @@ test("a local pool that closes", async (t) => {
     await pool.close();
     await opened;
   });
+});
+
+test("a body that another one calls has nothing of the other's surroundings, the first or a later one", async () => {
+  await using _pool = await WorkerPool.open(LOCAL);
+  for (const name of ["first", "second"]) assert.deepEqual(await askInStore(name), ["nobody", undefined]);
 });
 
 test("several local pools do not meet", async () => {

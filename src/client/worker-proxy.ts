@@ -107,7 +107,8 @@ export class WorkerProxy implements CallTarget {
         unreachable: (member, error) => {
           // The pool watches the processes of its own workers and learns more from that.
           if (member.own) return;
-          warnUnreachable(member.metadata.address, error.message);
+          // One that said that it ends has done so, and its discovery is about to say the same.
+          if (!member.leaving) warnUnreachable(member.metadata.address, error.message);
           this.#supply.unreachable(member);
         },
       },

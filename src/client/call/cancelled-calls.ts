@@ -1,7 +1,8 @@
 /**
  * Watches cancelled calls that their worker has not given up yet. The worker is asked for a sign of life,
  * once for all cancellations of a turn: silence means that some body blocks its thread, an answer that
- * the body merely ignores its signal. Decides nothing about the worker itself.
+ * the body merely ignores its signal. Until it has answered, no further root calls are sent to it. Decides nothing else
+ * about the worker itself.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Member } from "../members/member.ts";
@@ -71,14 +72,17 @@ export class CancellationProbe {
   readonly #calls = new Set<CancelledCall>();
   readonly #stopAsking: () => void;
   #answered = false;
+  #doubting = true;
   #due: DeadlineEntry | undefined;
   #over = false;
 
   constructor(member: Member, options: CancelledCallsOptions) {
     this.#member = member;
     this.#options = options;
+    member.doubts += 1;
     this.#stopAsking = member.ping(() => {
       this.#answered = true;
+      this.#believe();
     });
     this.#arm();
   }
@@ -113,6 +117,13 @@ export class CancellationProbe {
   #stop(): void {
     this.#over = true;
     this.#stopAsking();
+    this.#believe();
+  }
+
+  #believe(): void {
+    if (!this.#doubting) return;
+    this.#doubting = false;
+    this.#member.believed();
   }
 
   #judge(): void {

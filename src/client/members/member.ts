@@ -93,6 +93,8 @@ export class Member implements Candidate, ReadyMember {
   transferCount = 0;
   /** Streams of ours that have ended. */
   completed = 0;
+  /** Questions for a sign of life, after cancelled calls, that it has not answered: written by CancellationProbe only. */
+  doubts = 0;
 
   /** What was last told of it, and of which record and Hello: written by CallRecord only. */
   recorded:
@@ -193,7 +195,8 @@ export class Member implements Candidate, ReadyMember {
 
   hasRoom(expectedUs: number | undefined, large = false): boolean {
     const { state } = this;
-    if (state.kind !== "ready" || this.draining) return false;
+    // What is sent to a worker that may be blocked is lost with it, and may have run.
+    if (state.kind !== "ready" || this.draining || this.doubts > 0) return false;
     // A transfer keeps the connection full. Small calls go between its chunks; a few at a time, since they queue there.
     if (state.session.connection.congested) {
       if (large || this.transferCount === 0 || this.aheadCount >= MAX_BETWEEN_CHUNKS) return false;
@@ -234,6 +237,12 @@ export class Member implements Candidate, ReadyMember {
     if (!moved) return;
     this.#leave(new HandshakeError(`Worker '${this.uid}' moved to '${metadata.address}'`));
     this.#connect(1);
+  }
+
+  /** It has given a sign of life, or nobody needs one any more. Calls that wait are sent at the end of the batch. */
+  believed(): void {
+    this.doubts -= 1;
+    this.eased();
   }
 
   /** It takes no new root calls from now on. */

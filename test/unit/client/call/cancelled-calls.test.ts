@@ -15,6 +15,10 @@ function fakeMember(): { member: Member; pings: number; answer: () => void; stop
   };
   const member = {
     ready: true,
+    doubts: 0,
+    believed() {
+      member.doubts -= 1;
+    },
     ping(onPong: () => void) {
       fake.pings += 1;
       fake.answer = onPong;
@@ -82,6 +86,23 @@ test("CancelledCalls keeps no deadline and no question once its calls have ended
   assert.equal(deadlines.size, before);
   assert.equal(fake.stopped, 1);
   assert.deepEqual(reports, []);
+});
+
+test("CancelledCalls doubts a member until it has answered, or its calls have ended", () => {
+  const fake = fakeMember();
+  const { watch } = startWatch();
+  const [first, second] = [call(1), call(2)];
+
+  watch.add(first, fake.member);
+  const asked = fake.member.doubts;
+  fake.answer();
+  const answered = fake.member.doubts;
+  first.probe?.ended(first);
+  const ended = fake.member.doubts;
+  watch.add(second, fake.member);
+  second.probe?.ended(second);
+
+  assert.deepEqual([asked, answered, ended, fake.member.doubts], [1, 0, 0, 0]);
 });
 
 test("CancelledCalls counts the calls that go on although the worker answers", async () => {

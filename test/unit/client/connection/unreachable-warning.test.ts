@@ -5,6 +5,8 @@ import { createUnreachableWarning } from "../../../../src/client/connection/unre
 import { WorkerProxy } from "../../../../src/client/worker-proxy.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { MemoryDiscovery } from "../../../support/memory-discovery.ts";
+import { memoryPair } from "../../../support/memory-pair.ts";
+import { helloWith, TestWorker } from "../../../support/protocol-peers.ts";
 import { useFakeClock } from "../../../support/use-fake-clock.ts";
 import { useWarnings } from "../../../support/use-warnings.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
@@ -64,4 +66,49 @@ test("a proxy warns once of an address at which workers with ever new uids are a
     warnings.codes.filter((code) => code === "MERINO_WORKER_UNREACHABLE"),
     ["MERINO_WORKER_UNREACHABLE"],
   );
+});
+
+test("a proxy does not warn of a worker that said it would end, and does of one that did not", async () => {
+  using warnings = useWarnings();
+  const discovery = new MemoryDiscovery();
+  const publisher = discovery.publisher();
+  const workers = new Map<string, TestWorker>();
+  await using proxy = new WorkerProxy(
+    { discovery, lazy: false },
+    {
+      connect: async ({ uid }) => {
+        const worker = workers.get(uid);
+        if (worker === undefined) return await new Promise<never>(() => {}); // tried again, and never reached
+        workers.delete(uid);
+        const { client, server } = memoryPair();
+        worker.tasks.serve(server);
+        return client;
+      },
+    },
+  );
+  await proxy.open();
+  const joined = async (uid: string): Promise<TestWorker> => {
+    const worker = new TestWorker({}, { hello: helloWith({ uid, session: 0 }) });
+    workers.set(uid, worker);
+    await publisher.publish({
+      type: "worker-added",
+      worker: workerMetadata({ uid, address: `unix:/${uid}` }),
+    });
+    await eventually(() =>
+      proxy.explain().members.some((member) => member.uid === uid && member.state === "ready"),
+    );
+    return worker;
+  };
+
+  const orderly = await joined("orderly");
+  orderly.tasks.drain();
+  await orderly.tasks.caughtUp();
+  orderly.tasks.close();
+  const sudden = await joined("sudden");
+  sudden.tasks.close();
+  await eventually(() => warnings.messages.length > 0);
+  await publisher.close();
+
+  assert.equal(warnings.messages.length, 1);
+  assert.match(warnings.messages[0] ?? "", /unix:\/sudden/);
 });

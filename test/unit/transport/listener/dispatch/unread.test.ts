@@ -48,7 +48,8 @@ class UnreadCall {
 test("a worker makes no more answers for one connection's dispatch calls than it has room for, and the rest as they are read", async () => {
   const memory = new MemoryBudget({ limitBytes: 1024 * KIB, objectWeight: 1 });
   const worker = new TestWorker({ "a/b.ts#blob": () => new Uint8Array(ANSWER_BYTES) }, { memory });
-  const calls = Array.from({ length: CALLS }, () => {
+  const calls: UnreadCall[] = [];
+  for (let n = 0; n < CALLS; n += 1) {
     const call = new UnreadCall();
     const { port1, port2 } = new MessageChannel();
     const options = { memory: createPortMemory(), peer: UNKNOWN_PEER, description: "one connection" };
@@ -56,8 +57,10 @@ test("a worker makes no more answers for one connection's dispatch calls than it
     call.events = relayDispatch(call, new PortCarrier(port1, { ...options, side: 0 }));
     const task = taskOf("a/b.ts#blob", [], { flags: TaskFlag.NextImplied });
     call.events.message(task, 0, task.length);
-    return call;
-  });
+    calls.push(call);
+    // One after the other: answers are counted when the turn in which they were made is over.
+    await eventually(() => worker.tasks.inFlight + worker.starts > n, { everyMs: 0 });
+  }
 
   await eventually(() => memory.full);
   await eventually(() => worker.tasks.inFlight === CALLS - worker.starts);

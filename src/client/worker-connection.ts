@@ -21,6 +21,7 @@ import { socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { parseWorkerMetadata } from "../wire/parse-worker-metadata.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { showCallers } from "./call/caller-frames.ts";
 import { connectWorker, makeHello } from "./connection/connect-worker.ts";
 import { DescribedWorker } from "./connection/described-worker.ts";
 import { localSocketOf } from "./connection/local-socket.ts";
@@ -117,12 +118,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    */
   async describe(): Promise<WorkerMetadata> {
     this.#assertOpen("describe the worker");
-    keepAlive();
-    try {
-      return await this.#describe(this.#unaryOptions());
-    } finally {
-      letExit();
-    }
+    return await this.#request(() => this.#describe(this.#unaryOptions()));
   }
 
   /**
@@ -133,7 +129,9 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    */
   async idle(): Promise<number> {
     this.#assertOpen("ask for the idle time");
-    return workerIdleTime(this.#controlAddress("ask for the idle time"), this.#unaryOptions());
+    return await this.#request(() =>
+      workerIdleTime(this.#controlAddress("ask for the idle time"), this.#unaryOptions()),
+    );
   }
 
   /**
@@ -152,12 +150,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
     assertKnownOptions(options, { grace: true });
     const { grace = DEFAULT_GRACE_MS } = options;
     assertDuration("grace", grace);
-    keepAlive();
-    try {
-      await this.#stop(grace);
-    } finally {
-      letExit();
-    }
+    await this.#request(() => this.#stop(grace));
   }
 
   /**
@@ -191,6 +184,19 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Keeps the process alive meanwhile, and shows who waits in the error of a request that fails. */
+  async #request<T>(ask: () => Promise<T>): Promise<T> {
+    keepAlive();
+    try {
+      return await ask();
+    } catch (error) {
+      showCallers(error);
+      throw error;
+    } finally {
+      letExit();
+    }
   }
 
   async #describe(options: UnaryOptions): Promise<WorkerMetadata> {

@@ -269,6 +269,29 @@ test("WorkerConnection rejects calls to nobody within its timeout", async () => 
   }
 });
 
+test("WorkerConnection shows the lines that wait in the error of a request that fails", async () => {
+  await using _leaks = leakCheck({ withinMs: 10_000 });
+  await using connection = new WorkerConnection("127.0.0.1:1", { timeout: 200 });
+
+  for (const ask of ["describe", "idle", "stop"] as const) {
+    let stack: string | undefined;
+    // Not by a helper, for which the promise would have callbacks instead.
+    try {
+      await (async function inProgram() {
+        await connection[ask]();
+      })();
+    } catch (error) {
+      ({ stack } = error as Error);
+    }
+
+    assert.match(
+      stack ?? "",
+      /^HandshakeError: [^\n]+\n {4}at async inProgram .*worker-connection\.test\.ts/,
+      ask,
+    );
+  }
+});
+
 test("WorkerConnection close ends what is under way and refuses what follows", async () => {
   await using _leaks = leakCheck({ withinMs: 10_000 });
   await using served = await networkWorker();

@@ -6,6 +6,7 @@
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { hasUsualFormatter } from "../../internal/error-settings.ts";
 import { changeStack } from "../../internal/lazy-stack.ts";
+import { isOwnLine } from "../../internal/own-lines.ts";
 
 /** Errors that have their lines, or were seen without any: one that several calls fail with has those of the first. */
 const traced = new WeakSet<object>();
@@ -39,6 +40,18 @@ export function passToCallers(error: unknown): Promise<never> {
   return new Promise((resolve) => follow(resolve, error));
 }
 
+/**
+ * Puts the lines of those who wait for an async function under the error that it is about to fail with.
+ *
+ * @param error What the function has caught, after an `await` of its own: before that, nobody waits yet, and the stack
+ *   shows who has called it.
+ */
+export function showCallers(error: unknown): void {
+  if (!(error instanceof Error) || traced.has(error)) return;
+  traced.add(error);
+  addLines(error);
+}
+
 function follow(resolve: (outcome: Promise<never>) => void, error: Error): void {
   let begin!: () => void;
   const begun = new Promise<void>((resolveBegun) => {
@@ -70,12 +83,13 @@ function addLines(error: Error): void {
   }
 }
 
-/** The async lines of a stack that V8 has taken; none if nobody waits, or only by callbacks. */
+/** The program's async lines of a stack that V8 has taken; none if nobody waits, or only by callbacks. */
 function asyncLines(holder: { readonly stack?: unknown }): readonly string[] {
   try {
     // Formatted here, by the program's own `prepareStackTrace` if it has one.
     const { stack } = holder;
-    return typeof stack === "string" ? stack.split("\n").filter((line) => /^\s+at async /.test(line)) : [];
+    if (typeof stack !== "string") return [];
+    return stack.split("\n").filter((line) => /^\s+at async /.test(line) && !isOwnLine(line));
   } catch {
     return [];
   }

@@ -12,7 +12,9 @@ const HEAD = "async function ";
 /** Comments, and strings without parts that are evaluated. */
 const NOT_CODE = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
 /** What stands before a call, in the same statement, when its promise is awaited, returned or kept. */
-const IS_USED = /(?:\b(?:await|return)\b|(?<![=!<>])=(?![=>]))[^;{}]*$/;
+const IS_USED = /(?:\b(?:await|return)\b|\.(?:push|unshift|add|set)\s*\(|(?<![=!<>])=(?![=>]))[^;{}]*$/;
+/** What stands before a name that is handed over to be called, instead of a call. */
+const IS_HANDED_OVER = /\.(?:map|flatMap|then)\s*\(\s*$/;
 /** What stands before a name that is given another meaning inside the body. */
 const IS_BOUND = /\b(?:const|let|var|function|class)\b\s*\*?\s*(?:[{[][^;=]*)?$/;
 /** The same for a later one of several declared together; {@link ENDS_BINDING} has to follow. */
@@ -66,7 +68,7 @@ function awaitsItself(code: string, name: string): boolean {
       /(?<!\.\.)\.\s*$/.test(before)
     )
       continue;
-    const isCall = /^\s*\(/.test(after);
+    const isCall = /^\s*\(/.test(after) || (/^\s*[,)]/.test(after) && IS_HANDED_OVER.test(before));
     if (IS_BOUND.test(before) || (IS_BOUND_LATER.test(before) && ENDS_BINDING.test(after))) return false;
     if (/^\s*=>/.test(after) || isInParameters(code, at)) return false;
     found ||= isCall && IS_USED.test(before);

@@ -34,6 +34,11 @@ for (const text of [
   "async function walk(n) { for await (const m of await walk(n - 1)) { n += m; } }",
   "async function walk(n) { return Promise.all(n.map(async (m) => { return await walk(m); })); }",
   "async function walk(n) { try { return await walk(n - 1); } catch (error) { throw error; } }",
+  "async function walk(n) { const all = []; for (const m of n) all.push(walk(m)); await Promise.all(all); }",
+  "async function walk(n) { const all = new Set(); for (const m of n) { all.add(limit(() => walk(m))); } await Promise.all(all); }",
+  "async function walk(n) { await Promise.all(n.map(walk)); }",
+  "async function walk(n) { const parts = n.children.flatMap ( walk, n ); await Promise.all(parts); }",
+  "async function walk(n) { return parent(n).then(walk); }",
 ]) {
   test(`a body that waits for itself is told of: ${text}`, async () => {
     assert.deepEqual(await codesFor(text), ["MERINO_LOCAL_RECURSION"]);
@@ -73,6 +78,8 @@ for (const text of [
   "async function walk(n) { try { await n; } catch ({ walk }) { return await walk(); } }",
   "async function walk({ walk } = {}) { return await walk(); }",
   "async function walk(n) { return queue.add(walk, n); }",
+  "async function walk(n) { n.forEach(walk); return await n; }",
+  "async function walk(n) { return await tools.map(n, (m) => m, tools.walk); }",
   "async (n) => await walk(n)",
   "async function (n) { return await walk(n); }",
   "({ async walk(n) { return await walk(n); } }).walk",

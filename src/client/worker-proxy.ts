@@ -10,6 +10,7 @@ import type { Trust } from "../credentials/trust.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
+import { processWide } from "../internal/process-wide.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
 import type { Carrier } from "../session/carrier.ts";
@@ -86,7 +87,8 @@ export class WorkerProxy implements CallTarget {
     this.#surroundings = surroundings;
     const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
     const trust = this.#options.trust ?? surroundings?.trust;
-    const warnUnreachable = createUnreachableWarning();
+    // One for all proxies of the process: a program may make one for each of its requests.
+    const warnUnreachable = processWide("client.unreachable-warning", () => createUnreachableWarning());
     this.#membership = new Membership({
       rules: {
         version,

@@ -1,6 +1,6 @@
 /**
  * Says that a worker which was found cannot be reached: once a minute at most for each address, however many workers
- * come and go at it and however the reasons differ.
+ * come and go at it, however many proxies call them, and however the reasons differ.
  */
 import { type Clock, systemClock } from "../../internal/time/clock.ts";
 import { createThrottle } from "../../internal/time/throttle.ts";
@@ -15,7 +15,7 @@ const INTERVAL_MS = 60_000;
 const MAX_ADDRESSES = 16_384;
 
 /**
- * Makes the warning of one proxy.
+ * Makes the warning, with a memory of its own.
  *
  * @param clock Where time comes from; a parameter for tests.
  * @returns A function to call with the address and the text of the warning.

@@ -44,20 +44,22 @@ test("createUnreachableWarning tells of each of thousands of addresses, and of n
   assert.equal(warnings.messages.length, 5_000);
 });
 
-test("a proxy warns once of an address at which workers with ever new uids are announced", async () => {
+test("proxies warn once of an address at which workers with ever new uids are announced", async () => {
   using warnings = useWarnings();
   const discovery = new MemoryDiscovery();
   const publisher = discovery.publisher();
   await using proxy = await WorkerProxy.open({ discovery, lazy: false });
+  await using other = await WorkerProxy.open({ discovery, lazy: false });
   const address = "unix:/nowhere/unreachable-warning";
-  const refused = (): string | undefined => proxy.explain().members[0]?.error;
+  const proxies = [proxy, other];
+  const refused = (): boolean => proxies.every((one) => one.explain().members[0]?.error !== undefined);
 
   for (let n = 0; n < 5; n++) {
     const worker = workerMetadata({ uid: `w${n}`, address });
     await publisher.publish({ type: "worker-added", worker });
-    await eventually(() => refused() !== undefined);
+    await eventually(refused);
     await publisher.publish({ type: "worker-dropped", worker });
-    await eventually(() => proxy.workers.length === 0);
+    await eventually(() => proxies.every(({ workers }) => workers.length === 0));
   }
   await publisher.close();
   await arrival();

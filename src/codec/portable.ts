@@ -127,6 +127,10 @@ function resolvePortableOptions(options: PortableOptions | undefined): PortableO
   return options;
 }
 
+/** Classes of the platform whose instances are values that travel. */
+const TRAVELS =
+  /^(?:Array|Map|Set|Date|RegExp|URL|URLSearchParams|DOMException|ArrayBuffer|DataView|Buffer|\w+\d+(?:Clamped)?Array)$/;
+
 /** Refuses a class whose instances hold what neither a field nor an `[encode]` shows. */
 function assertInstancesTravel(Class: AnyClass): void {
   if (encode in Class) return;
@@ -134,6 +138,11 @@ function assertInstancesTravel(Class: AnyClass): void {
   const hooks =
     "give it static [encode] and [decode] methods, which say what to send and make an instance of it";
   const platform = platformClassOf(Class.prototype as object);
+  if (platform?.exact === true && TRAVELS.test(platform.name)) {
+    throw new RoutineDeclarationError(
+      `${cannot}: it belongs to the platform; its instances travel as they are`,
+    );
+  }
   if (platform?.exact === true) {
     throw new RoutineDeclarationError(
       `${cannot}: it belongs to the platform, and what its instances hold is not in fields; instead of an instance, ${platform.advice}`,

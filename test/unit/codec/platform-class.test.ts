@@ -150,6 +150,31 @@ test("portable refuses every class of Intl, WebAssembly, Temporal and the global
   }
 });
 
+test("portable says of classes of the platform whose instances travel that they need nothing", () => {
+  const platform = [
+    Array,
+    ArrayBuffer,
+    BigInt64Array,
+    Buffer,
+    DataView,
+    Date,
+    DOMException,
+    Map,
+    RegExp,
+    Set,
+  ];
+
+  for (const Class of [...platform, Uint8Array, Uint8ClampedArray, URL, URLSearchParams]) {
+    assert.throws(() => portable(Class), {
+      code: "ERR_MERINO_ROUTINE_DECLARATION",
+      message: /its instances travel as they are$/,
+    });
+  }
+  for (const Class of [SharedArrayBuffer, WeakMap]) {
+    assert.throws(() => portable(Class), { message: /instead of an instance, / });
+  }
+});
+
 test("portable takes a class of the platform that says itself what to send", () => {
   class Titles extends Headers {
     static [encode](titles: Titles): unknown {

@@ -127,7 +127,7 @@ function readElements(decoding: Decoding, { array, from, length }: Rest): unknow
       // An element at the far end makes the array a sparse one, whose memory does not depend on its length. Once: to
       // take it away again takes as long as there are elements.
       array[HIGHEST_INDEX] = undefined;
-      array.length = index + 1;
+      array.length = Math.min(index + 1, HIGHEST_INDEX); // in an array of the greatest length, it would stay
       isSparse = true;
     }
   }

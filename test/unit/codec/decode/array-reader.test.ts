@@ -44,6 +44,21 @@ test("arrays with holes arrive with the same holes, wherever they are", () => {
   }
 });
 
+test("arrays of the greatest lengths arrive with their holes and nothing else", () => {
+  for (const length of [2 ** 32 - 2, 2 ** 32 - 1]) {
+    for (const elements of [[], [5], [length - 1], [length - 2]]) {
+      const array: unknown[] = [];
+      array.length = length;
+      for (const index of elements) array[index] = "here";
+
+      const arrived = roundTrip(array) as unknown[];
+
+      assert.equal(arrived.length, length);
+      assert.deepEqual(Object.keys(arrived), elements.map(String));
+    }
+  }
+});
+
 test("a long array can hold itself", () => {
   const array: unknown[] = Array.from({ length: 3_000 }, (_, index) => index);
   array[2_999] = array;

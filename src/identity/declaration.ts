@@ -10,6 +10,7 @@ import { processWide } from "../internal/process-wide.ts";
 import { warn } from "../internal/warn.ts";
 import type { DeclarationSite } from "./call-site.ts";
 import { modulePlace } from "./package-root.ts";
+import { sourcePlace } from "./source-place.ts";
 
 /** Something declared under an identity, as far as the rule needs it. */
 export interface Declaration {
@@ -168,7 +169,7 @@ function places(known: DeclarationSite, next: DeclarationSite): readonly [string
   const here = next.path.split(" ");
   const differing = here.findIndex((place, index) => place !== there[index]);
   const index = differing === -1 || there[differing] === undefined ? 0 : differing;
-  return [`${known.script}:${there[index]}`, `${next.script}:${here[index]}`];
+  return [sourcePlace(known.script, there[index] as string), sourcePlace(next.script, here[index] as string)];
 }
 
 function textOf(subject: object): string {

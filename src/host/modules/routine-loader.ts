@@ -7,6 +7,7 @@ import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
 import type { DeclaredRoutine, RoutineDefinition } from "../../identity/routine-definition.ts";
+import { sourcePath } from "../../identity/source-place.ts";
 import { knownRoutines } from "../../routine/known-routines.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { createNack } from "../../wire/messages/nack.ts";
@@ -147,7 +148,8 @@ function faultOf({ declaration }: DeclaredRoutine, { origin }: RoutineRequest): 
   // Of different texts nothing is known: a source and its build differ, and mean the same.
   if (origin.scriptHash.length === 0) return undefined;
   if (Buffer.from(origin.scriptHash).toString("hex") !== site.evaluation.scriptHash()) return undefined;
-  return `the caller has declared it at ${origin.path} of its script, and this worker, from the same text, at ${site.path}; a condition differs between the processes: declare both, under different names`;
+  const [there, here] = [origin.path, site.path].map((path) => sourcePath(site.script, path));
+  return `the caller has declared it at ${there}, and this worker, from the same text, at ${here}; a condition differs between the processes: declare both, under different names`;
 }
 
 /** Whether one of two paths goes on where the other ends: what was awaited is not on the stack, and need not be awaited again. */

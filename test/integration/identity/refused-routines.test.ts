@@ -95,7 +95,7 @@ describe("refusal", () => {
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: "" });
     assert.match(
       stdout,
-      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#add .*at 3:\d+ .*at 4:\d+.*condition/,
+      /^ERR_MERINO_ROUTINE_NOT_FOUND program\/jobs\.js#add .*at jobs\.js:3:\d+, .*at jobs\.js:4:\d+;.*condition/,
     );
   });
 

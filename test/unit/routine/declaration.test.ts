@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { after, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import vm from "node:vm";
+import { transformSync } from "esbuild";
 import { encodeValue } from "../../../src/codec/encode/encoder.ts";
 import { portable } from "../../../src/codec/portable.ts";
 import { portableByConstructor, portableById } from "../../../src/codec/portable-registry.ts";
@@ -95,6 +96,27 @@ describe("one evaluation", () => {
       });
     });
   }
+
+  test("a second declaration is refused with both places in the source, where Node knows it", async (context) => {
+    const before = process.sourceMapsEnabled;
+    context.after(() => process.setSourceMapsEnabled(before));
+    process.setSourceMapsEnabled(true);
+    const source = `${TAKE}type Unused = {\n  a: number;\n};\nroutine(async () => 1, { name: "job" });\n\n  routine(async () => 2, { name: "job" });`;
+    const { code } = transformSync(source, {
+      loader: "ts",
+      minifyWhitespace: true,
+      sourcemap: "inline",
+      sourcefile: "jobs.ts",
+    });
+    using fixtures = files({ "jobs.js": code });
+
+    await assert.rejects(load(fixtures.url("jobs.js")), (error: Error) => {
+      for (const place of ["7:3", "5:1"]) {
+        assert.ok(error.message.includes(`'${fixtures.url("jobs.ts")}:${place}'`), error.message);
+      }
+      return true;
+    });
+  });
 
   test("a second declaration is refused for a decorated static method of classes made by a function", async () => {
     using fixtures = files({

@@ -194,7 +194,7 @@ test("a routine is refused if the caller has declared another one of that name i
 
   assert.equal(scriptHash.length, 32);
   await assert.rejects(resolve({ scriptHash, path: "99:9" }), {
-    message: new RegExp(`at 99:9 of its script.*at ${path}.*condition`),
+    message: new RegExp(`at index\\.js:99:9, .*at index\\.js:${path}\\b.*condition`),
   });
   // A path that was taken up after an await is not whole.
   for (const origin of [

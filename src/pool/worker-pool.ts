@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { showCallers } from "../client/call/caller-frames.ts";
 import type { Explanation } from "../client/membership/explanation.ts";
 import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
@@ -318,6 +319,7 @@ export class WorkerPool implements CallTarget {
     // Workers that a close() has stopped did not fail.
     if (errors.length > 0 && this.#end === undefined) {
       await this.close({ grace: 0 });
+      for (const error of errors) showCallers(error);
       throw new AggregateError(
         errors,
         // The first line: the errors themselves are shown below.

@@ -112,17 +112,23 @@ describe("WorkerPool.open", () => {
     }
 
     const stacks: (string | undefined)[] = [];
+    const ofWorkers: (string | undefined)[] = [];
     for (const open of [openOfTheProgram, newOfTheProgram]) {
       // Not by a helper, for which the promise would have callbacks instead.
       try {
         await open();
       } catch (error) {
         stacks.push((error as Error).stack);
+        ofWorkers.push((error as AggregateError).errors[0].stack);
       }
     }
 
     assert.match(stacks[0] ?? "", /at async openOfTheProgram .*pool-start\.test\.ts/);
     assert.match(stacks[1] ?? "", /at async newOfTheProgram .*pool-start\.test\.ts/);
+    // The errors of the workers show nothing of how the library starts them.
+    assert.match(ofWorkers[0] ?? "", /^WorkerStartError: .+?\n {4}at async openOfTheProgram /s);
+    assert.match(ofWorkers[1] ?? "", /^WorkerStartError: .+?\n {4}at async newOfTheProgram /s);
+    for (const stack of ofWorkers) assert.doesNotMatch(stack ?? "", /at .*\/(?:dist|src)\//);
   });
 
   test("fails with the error of a module that cannot be imported, with its place, as the cause", async () => {

@@ -76,7 +76,7 @@ function addLines(error: Error): void {
     changeStack(error, (stack) => {
       const lines = written ?? asyncLines(waiting);
       if (lines.length === 0) return stack;
-      return [isMadeHere(error, stack) ? headOf(stack) : stack, ...lines].join("\n");
+      return [isMadeHere(error, stack) ? headOf(error, stack) : stack, ...lines].join("\n");
     });
   } catch {
     // An error with a `stack` that cannot be read is handed out as it is.
@@ -100,7 +100,10 @@ function isMadeHere(error: Error, stack: string): boolean {
   return isMerinoError(error) && !/\n\s+at \[/.test(stack);
 }
 
-function headOf(stack: string): string {
+/** The text before the frames. A message may have lines that look like frames: what a worker has printed. */
+function headOf({ name, message }: Error, stack: string): string {
+  const head = `${name}: ${message}`;
+  if (stack.startsWith(head)) return head;
   const frames = stack.search(/\n\s+at /);
   return frames === -1 ? stack : stack.slice(0, frames);
 }

@@ -1,8 +1,9 @@
 /** Which lines of the program an error gets, by how the program waits for the call that fails. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rejectWithCallers } from "../../../../src/client/call/caller-frames.ts";
+import { rejectWithCallers, showCallers } from "../../../../src/client/call/caller-frames.ts";
 import { TimeoutError } from "../../../../src/errors/timeout-error.ts";
+import { WorkerStartError } from "../../../../src/errors/worker-start-error.ts";
 
 /** A call that fails in a turn of its own. */
 function failing(error: unknown): Promise<unknown> {
@@ -66,6 +67,23 @@ test("rejectWithCallers shows the lines in place of the library's own, in its ow
   }, error);
 
   assert.match(stack, /^TimeoutError: Cannot complete [^\n]+\n {4}at async inProgram /);
+});
+
+test("showCallers shows who waits for a function that fails, below a message that has lines like frames", async () => {
+  const error = new WorkerStartError("it printed:\n    at main (file:///setup.js:1:1)\nand ended");
+
+  const stack = await stackAt(async function inProgram() {
+    await (async () => {
+      await null;
+      showCallers(error);
+      throw error;
+    })();
+  }, error);
+
+  assert.match(
+    stack,
+    /^WorkerStartError: [^\n]+\n {4}at main [^\n]+\n {4}and ended\n {4}at async inProgram /,
+  );
 });
 
 test("rejectWithCallers leaves an error as it is that only callbacks wait for, and what is no error", async () => {

@@ -43,9 +43,11 @@ await build({
   chunkNames: "shared-[hash]",
   sourcemap: true,
   sourcesContent: true,
-  plugins: [oneCore(findCore(imports, entryPoints["host/main"]), findDoors(imports, entries))],
+  plugins: [
+    oneCore(findCore(imports, [entryPoints.index, entryPoints["host/main"]]), findDoors(imports, entries)),
+  ],
 });
-await partLazyImports(DIST);
+await partLazyImports(DIST, ["host/main.js"]);
 // A thread of its own shares nothing with the others, and should load little.
 await build({
   ...common,
@@ -104,8 +106,15 @@ async function readImports(entries) {
   return new Map(Object.entries(metafile.inputs).map(([file, { imports }]) => [file, imports.filter(own)]));
 }
 
-/** The modules that every worker loads, as absolute paths: whatever its entry imports, except lazily. */
-function findCore(imports, entry) {
+/** The modules that programs and workers load alike, as absolute paths: what each of these imports, except lazily. */
+function findCore(imports, entries) {
+  const [first, ...others] = entries.map((entry) => findLoaded(imports, entry));
+  const common = [...first].filter((file) => others.every((loaded) => loaded.has(file)));
+  return common.map((file) => path.join(ROOT, file));
+}
+
+/** The modules that are loaded with a module, itself among them. */
+function findLoaded(imports, entry) {
   const found = new Set([entry]);
   // A set hands out what is added to it meanwhile.
   for (const file of found) {
@@ -113,8 +122,7 @@ function findCore(imports, entry) {
       if (kind === "import-statement") found.add(imported);
     }
   }
-  found.delete(entry);
-  return [...found].map((file) => path.join(ROOT, file));
+  return found;
 }
 
 /** The entries, and the modules that are imported lazily from somewhere, as absolute paths. */

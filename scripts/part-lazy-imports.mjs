@@ -16,24 +16,25 @@ const MODULE = "lazy-imports.js";
 const NAME = "lazily";
 
 /**
- * Rewrites the modules that are directly in a folder.
+ * Rewrites the modules that are directly in a folder, and some below.
  *
  * @param {string} folder Where there is none yet that has their lazy imports.
+ * @param {readonly string[]} others Modules in folders below, from there.
  * @returns {Promise<number>} How many imports there were.
  * @throws Error if one of them cannot be taken out.
  */
-export async function partLazyImports(folder) {
+export async function partLazyImports(folder, others) {
   /** What the functions of the new module do, by their names. */
   const bodies = new Map([[NAME, "(specifier) => import(specifier)"]]);
   let found = 0;
-  for (const name of await readdir(folder)) {
+  for (const name of [...(await readdir(folder)), ...others]) {
     if (!name.endsWith(".js")) continue;
     const file = path.join(folder, name);
     const code = await readFile(file, "utf8");
     const places = lazyImports(code);
     if (places.length === 0) continue;
     if (code.includes(NAME)) throw new Error(`'${NAME}' has a meaning of its own in ${file}`);
-    await writeFile(file, withoutImports(code, places, bodies));
+    await writeFile(file, withoutImports(code, places, { bodies, directory: path.posix.dirname(name) }));
     found += places.length;
   }
   const functions = [...bodies].map(([name, body]) => `export const ${name} = ${body};\n`);
@@ -56,26 +57,31 @@ function lazyImports(code) {
   return places;
 }
 
-function withoutImports(code, places, bodies) {
+/** @param {string} parts.directory That the module is in, from that of the new module. */
+function withoutImports(code, places, { bodies, directory }) {
   const used = new Set();
   let text = "";
   let end = 0;
   for (const place of places) {
     text += code.slice(end, place.start);
-    const name = place.constant === undefined ? NAME : nameOf(place.constant);
+    const constant = place.constant?.startsWith(".")
+      ? `./${path.posix.join(directory, place.constant)}`
+      : place.constant;
+    const name = constant === undefined ? NAME : nameOf(constant);
     used.add(name);
-    if (place.constant === undefined) {
+    if (constant === undefined) {
       text += name;
       end = place.start + "import".length;
     } else {
-      bodies.set(name, `() => import(${JSON.stringify(place.constant)})`);
+      bodies.set(name, `() => import(${JSON.stringify(constant)})`);
       text += `${name}()`.padEnd(place.end - place.start);
       end = place.end;
     }
-    if (text.length !== end) throw new Error(`'${name}' is longer than the import of '${place.constant}'`);
+    if (text.length !== end) throw new Error(`'${name}' is longer than the import of '${constant}'`);
   }
   text += code.slice(end);
-  const statement = `import { ${[...used].join(", ")} } from "./${MODULE}";\n`;
+  const from = directory === "." ? `./${MODULE}` : path.posix.relative(directory, MODULE);
+  const statement = `import { ${[...used].join(", ")} } from "${from}";\n`;
   const comment = text.lastIndexOf("//# sourceMappingURL=");
   return text.slice(0, comment) + statement + text.slice(comment);
 }

@@ -6,7 +6,6 @@ import { setMaxListeners } from "node:events";
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { deadlines } from "../internal/time/deadline-queue.ts";
-import { describeWorker } from "../transport/grpc/unary.ts";
 import { ownerPrefix } from "../transport/unix/leftovers.ts";
 import { socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
@@ -32,6 +31,7 @@ export async function findControlSocket(
 ): Promise<string | undefined> {
   const directory = socketDirectory();
   const endMs = deadlines.now() + options.timeoutMs;
+  const { describeWorker } = await import("../transport/grpc/unary.ts"); // most programs have no network
   const over = new AbortController();
   const { signal } = over;
   const onAbort = (): void => over.abort(options.signal.reason);

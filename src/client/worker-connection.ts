@@ -15,7 +15,7 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { Routine, RoutineBody, RoutineCall } from "../routine/routine-types.ts";
 import { parseGrpcAddress } from "../transport/grpc/address.ts";
-import { describeWorker, requestStop, type UnaryOptions, workerIdleTime } from "../transport/grpc/unary.ts";
+import type { UnaryOptions } from "../transport/grpc/unary.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { socketDirectory } from "../transport/unix/runtime-directory.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
@@ -129,9 +129,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
    */
   async idle(): Promise<number> {
     this.#assertOpen("ask for the idle time");
-    return await this.#request(() =>
-      workerIdleTime(this.#controlAddress("ask for the idle time"), this.#unaryOptions()),
-    );
+    return await this.#request(async () => {
+      const address = this.#controlAddress("ask for the idle time");
+      const { workerIdleTime } = await unaryCalls();
+      return await workerIdleTime(address, this.#unaryOptions());
+    });
   }
 
   /**
@@ -215,7 +217,9 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
       );
       return known;
     }
-    const worker = await describeWorker(this.#controlAddress("describe the worker"), options);
+    const address = this.#controlAddress("describe the worker");
+    const { describeWorker } = await unaryCalls();
+    const worker = await describeWorker(address, options);
     if (known !== undefined && worker.uid !== known.uid) {
       throw new HandshakeError(
         `Expected worker '${known.uid}' at '${this.#address}', found '${worker.uid}': the record is stale or forged`,
@@ -230,6 +234,7 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
       ...this.#unaryOptions(),
       timeoutMs: Math.max(1, endMs - deadlines.now()),
     });
+    const { describeWorker, requestStop } = await unaryCalls();
     if (this.#worker === undefined && this.#address.startsWith("unix:")) {
       await requestStop(this.#controlAddress("stop the worker"), { ...timeLeft(), graceMs });
       return;
@@ -313,6 +318,11 @@ export class WorkerConnection implements CallTarget, AsyncDisposable {
   #assertOpen(action: string): void {
     if (this.#abort.signal.aborted) throw closedError(action);
   }
+}
+
+/** Loaded on first use: most programs have no network. */
+function unaryCalls(): Promise<typeof import("../transport/grpc/unary.ts")> {
+  return import("../transport/grpc/unary.ts");
 }
 
 /**

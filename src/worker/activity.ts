@@ -2,7 +2,6 @@
  * Whether a worker has anything to do, since when it has not, and whether it still takes calls: kept in shared memory by
  * the thread that runs the tasks, so that another one can tell while that thread is busy.
  */
-import { hrtime } from "node:process";
 
 const BUSY = 0;
 const LEAVING = 1;
@@ -32,7 +31,7 @@ export class Activity {
   /** Nothing is left to do. */
   idle(): void {
     // The clock that all threads of a process share; `performance.now()` is each thread's own.
-    Atomics.store(this.#idleSince, 0, hrtime.bigint());
+    Atomics.store(this.#idleSince, 0, process.hrtime.bigint());
     Atomics.store(this.#flags, BUSY, 0);
   }
 
@@ -51,7 +50,7 @@ export class Activity {
 export function idleMsIn(memory: SharedArrayBuffer): number {
   if (Atomics.load(flagsIn(memory), BUSY) !== 0) return 0;
   const since = Atomics.load(new BigInt64Array(memory, FLAG_BYTES, 1), 0);
-  return Math.max(0, Number(hrtime.bigint() - since) / NANOSECONDS_PER_MS);
+  return Math.max(0, Number(process.hrtime.bigint() - since) / NANOSECONDS_PER_MS);
 }
 
 /**

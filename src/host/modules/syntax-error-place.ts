@@ -3,7 +3,6 @@
  * the error as uncaught, and to nobody else. Node is asked to check the file, which runs nothing of it.
  */
 import { execFile } from "node:child_process";
-import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** A check that takes longer is given up: the error is told without its place. */
@@ -32,7 +31,7 @@ async function check(moduleUrl: string): Promise<string | undefined> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const options = { env, timeout: CHECK_TIMEOUT_MS };
   const output = await new Promise<string>((resolve) => {
-    execFile(execPath, ["--check", fileURLToPath(moduleUrl)], options, (_error, _stdout, stderr) =>
+    execFile(process.execPath, ["--check", fileURLToPath(moduleUrl)], options, (_error, _stdout, stderr) =>
       resolve(stderr),
     );
   });

@@ -11,6 +11,8 @@ import { ROOT, runOrThrow, TSC } from "./command.mjs";
 import { partLazyImports } from "./part-lazy-imports.mjs";
 
 const DIST = path.join(ROOT, "dist");
+/** What a pool without workers loads lazily. */
+const LOCAL_SERVICE = "src/pool/workers/local-service.ts";
 
 await rm(DIST, { recursive: true, force: true });
 await runOrThrow(process.execPath, [TSC, "-p", "tsconfig.build.json"]);
@@ -33,8 +35,7 @@ const entryPoints = {
   "host/main": "src/host/main.ts",
   "cli/merino": "src/cli/merino.ts",
 };
-const entries = Object.values(entryPoints);
-const imports = await readImports(entries);
+const imports = await readImports(Object.values(entryPoints));
 await build({
   ...common,
   entryPoints,
@@ -43,11 +44,10 @@ await build({
   chunkNames: "shared-[hash]",
   sourcemap: true,
   sourcesContent: true,
-  plugins: [
-    oneCore(findCore(imports, [entryPoints.index, entryPoints["host/main"]]), findDoors(imports, entries)),
-  ],
+  plugins: [grouped(findGroups(imports))],
 });
 await partLazyImports(DIST, ["host/main.js"]);
+await narrow(DIST);
 // A thread of its own shares nothing with the others, and should load little.
 await build({
   ...common,
@@ -80,6 +80,20 @@ await build({
 // Workers and threads are started from files, which `internal/package-files.ts` looks for from these folders.
 await assertDeclared("packageFile", [".", "host", "cli"]);
 
+/**
+ * Replaces what is beyond Latin-1 in the comments, with one character each: V8 keeps a text with a single such character
+ * in two bytes for each. Anywhere else the bundler has escaped it.
+ */
+async function narrow(folder) {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(".js")) continue;
+    const file = path.join(folder, name);
+    const code = await readFile(file, "utf8");
+    const narrowed = code.replaceAll("\u2212", "-").replaceAll(/[^\0-\xff]/g, "?");
+    if (narrowed !== code) await writeFile(file, narrowed);
+  }
+}
+
 /** Fails the build unless a function has ended up in some of these folders, and nowhere else. */
 async function assertDeclared(name, folders) {
   const files = await readdir(DIST, { recursive: true });
@@ -106,11 +120,33 @@ async function readImports(entries) {
   return new Map(Object.entries(metafile.inputs).map(([file, { imports }]) => [file, imports.filter(own)]));
 }
 
-/** The modules that programs and workers load alike, as absolute paths: what each of these imports, except lazily. */
-function findCore(imports, entries) {
-  const [first, ...others] = entries.map((entry) => findLoaded(imports, entry));
-  const common = [...first].filter((file) => others.every((loaded) => loaded.has(file)));
-  return common.map((file) => path.join(ROOT, file));
+/**
+ * Decides which modules come in one file, because whoever loads one of them loads nearly all: what programs load, and
+ * the command; and the core, which is that part of what programs or workers load which others load as well. What workers
+ * alone load follows from that.
+ *
+ * @returns {readonly { name: string, modules: readonly string[], doors: readonly string[] }[]} Modules and doors as
+ *   absolute paths; every door leads to all modules of its group.
+ */
+function findGroups(imports) {
+  const { index, "host/main": host } = entryPoints;
+  const lazy = [...imports.values()].flat().filter(({ kind }) => kind === "dynamic-import");
+  const doors = new Set([...Object.values(entryPoints), ...lazy.map(({ path: file }) => file)]);
+  const loadedBy = new Map([...doors].map((door) => [door, findLoaded(imports, door)]));
+  const programs = [...doors].filter((door) => door === index || door.startsWith("src/cli/"));
+  const loaded = (doors) => [...new Set(doors.flatMap((door) => [...loadedBy.get(door)]))];
+  const except = (own) => new Set(loaded([...doors].filter((door) => !own.includes(door))));
+  const [byOthers, beyondWorkers] = [except(programs), except([host, LOCAL_SERVICE])];
+  const core = new Set([
+    ...loaded([index]).filter((file) => byOthers.has(file)),
+    ...loaded([host]).filter((file) => beyondWorkers.has(file)),
+  ]);
+  const rest = loaded([index]).filter((file) => !core.has(file));
+  const group = (name, files, doors) => {
+    const absolute = (files) => files.map((file) => path.join(ROOT, file));
+    return { name, modules: absolute(files.filter((file) => !doors.includes(file))), doors: absolute(doors) };
+  };
+  return [group("core", [...core], [...doors]), group("program", rest, programs)];
 }
 
 /** The modules that are loaded with a module, itself among them. */
@@ -125,32 +161,28 @@ function findLoaded(imports, entry) {
   return found;
 }
 
-/** The entries, and the modules that are imported lazily from somewhere, as absolute paths. */
-function findDoors(imports, entries) {
-  const lazy = [...imports.values()].flat().filter(({ kind }) => kind === "dynamic-import");
-  return [...entries, ...lazy.map(({ path: file }) => file)].map((file) => path.join(ROOT, file));
-}
-
 /**
- * Keeps the core in one file. The bundler puts modules together that the same doors lead to, and everything that
- * is imported lazily is a door; so every door is made to lead to all of the core. Which these are is known
- * beforehand: one may be loaded before the bundler comes upon the place that imports it lazily.
+ * Keeps groups of modules in one file each. The bundler puts modules together that the same doors lead to, and
+ * everything that is imported lazily is a door; so every door of a group is made to lead to all of it. Which these are
+ * is known beforehand: one may be loaded before the bundler comes upon the place that imports it lazily.
  */
-function oneCore(core, doors) {
+function grouped(groups) {
   return {
-    name: "one core",
+    name: "grouped",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^merino:core$/ }, ({ path: specifier }) => ({
-        path: specifier,
-        namespace: "core",
-      }));
-      onLoad({ filter: /^merino:core$/, namespace: "core" }, () => ({
-        contents: core.map((file) => `import ${JSON.stringify(file)};`).join("\n"),
+      onResolve({ filter: /^merino:/ }, ({ path: specifier }) => ({ path: specifier, namespace: "group" }));
+      onLoad({ filter: /^merino:/, namespace: "group" }, ({ path: specifier }) => ({
+        contents: groups
+          .find(({ name }) => specifier === `merino:${name}`)
+          .modules.map((file) => `import ${JSON.stringify(file)};`)
+          .join("\n"),
         resolveDir: ROOT,
       }));
       onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
-        if (!doors.includes(file)) return undefined;
-        return { contents: `${await readFile(file, "utf8")}\nimport "merino:core";\n`, loader: "ts" };
+        const own = groups.filter(({ doors }) => doors.includes(file));
+        if (own.length === 0) return undefined;
+        const statements = own.map(({ name }) => `import "merino:${name}";\n`);
+        return { contents: `${await readFile(file, "utf8")}\n${statements.join("")}`, loader: "ts" };
       });
     },
   };

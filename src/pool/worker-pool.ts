@@ -161,6 +161,7 @@ export class WorkerPool implements CallTarget {
       throw new PoolClosedError(`Cannot open a pool twice: it is ${this.#state}; make a new WorkerPool`);
     }
     this.#state = "making";
+    this.#workers.prepare();
     const end = this.#options.ambient ? noteOpening() : undefined;
     try {
       return await this.#told.opening(() => this.#start(program));

@@ -25,6 +25,7 @@ import { announceEnd, LISTENER_KILLS_AFTER_MS } from "./announce-end.ts";
 import { explainExit, explainSpawnError } from "./exit-explanation.ts";
 import { programEntry } from "./launch/entry-module.ts";
 import { type PreparedWorker, prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
+import { prepareParentDeath } from "./launch/kill-with-parent.ts";
 import { programState } from "./launch/program-state.ts";
 import type { ServiceInit } from "./launch/worker-init.ts";
 import { refusalToOpen } from "./open-permit.ts";
@@ -110,7 +111,7 @@ export class ProcessWorker implements Worker {
     const resolved = resolveProcessWorkerOptions(options);
     const programUrl = options.programUrl ?? programFile(); // after the options have been checked
     const { service } = options;
-    return (context) => {
+    const make = (context: WorkerContext): ProcessWorker => {
       const program = context.program ?? programState();
       const init = {
         uid: context.uid,
@@ -133,6 +134,7 @@ export class ProcessWorker implements Worker {
       };
       return new ProcessWorker({ programUrl, init, options: resolved, program }, context);
     };
+    return Object.assign(make, { prepare: prepareParentDeath });
   }
 
   /**

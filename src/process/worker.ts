@@ -113,4 +113,11 @@ export interface WorkerContext {
 }
 
 /** Makes a worker for a pool. */
-export type WorkerFactory = (context: WorkerContext) => Worker;
+export interface WorkerFactory {
+  (context: WorkerContext): Worker;
+  /**
+   * Begins what the first worker will wait for. A pool that will have workers calls it once, as it opens, and prepares
+   * the rest meanwhile. It starts no worker, and never throws.
+   */
+  readonly prepare?: (() => void) | undefined;
+}

@@ -70,6 +70,10 @@ export class LocalWorkers implements PoolWorkers {
     throw new HandshakeError(`The worker '${uid}' is not in this process, or has ended`);
   };
 
+  prepare(): void {
+    // There is nothing to start.
+  }
+
   async start(): Promise<readonly unknown[]> {
     const { event, ready } = this.#options;
     const { uid } = this.#record;

@@ -35,6 +35,10 @@ export class OwnWorkers implements PoolWorkers {
     this.#options = options;
   }
 
+  prepare(): void {
+    if (this.#options.size > 0) this.#options.factory.prepare?.();
+  }
+
   async start(entry: string | undefined, program: ProgramState): Promise<readonly unknown[]> {
     const { size, connectionTo: _, ...options } = this.#options;
     for (let n = 0; n < size; n += 1) {

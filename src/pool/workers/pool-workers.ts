@@ -14,6 +14,8 @@ export interface PoolWorkers {
   readonly due: boolean;
   /** The last error of the first place in which a start or a worker has failed. */
   readonly lastStartError: Error | undefined;
+  /** Begins what takes time and starts none of them. */
+  prepare(): void;
   /**
    * Starts them. Resolves when each is ready or has failed; never rejects.
    *

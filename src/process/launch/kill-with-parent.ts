@@ -4,8 +4,7 @@
  * the child is started so that it does; if not, a guardian (`guardian.ts`) has to be told of the child.
  */
 import { execFile } from "node:child_process";
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { processWide } from "../../internal/process-wide.ts";
 
@@ -40,11 +39,16 @@ export async function parentDeathCommand(
   execPath: string,
   execArgv: readonly string[],
 ): Promise<ParentDeathCommand> {
-  probe.path ??= findSetpriv();
+  prepareParentDeath();
   const setpriv = await probe.path;
   return setpriv === undefined
     ? { execPath, execArgv: [...execArgv], guardian: true }
     : { execPath: setpriv, execArgv: [...OPTIONS, execPath, ...execArgv], guardian: false };
+}
+
+/** Begins to find out how, which takes a process of its own: within this turn, so that it runs beside what the caller does next. */
+export function prepareParentDeath(): void {
+  probe.path ??= findSetpriv();
 }
 
 async function findSetpriv(): Promise<string | undefined> {
@@ -52,14 +56,14 @@ async function findSetpriv(): Promise<string | undefined> {
   const directories = [...(process.env.PATH ?? "").split(delimiter), ...USUAL_DIRECTORIES].filter(isAbsolute);
   for (const directory of new Set(directories)) {
     const path = join(directory, "setpriv");
-    if ((await isExecutable(path)) && (await works(path))) return path;
+    if (isExecutable(path) && (await works(path))) return path;
   }
   return undefined;
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+function isExecutable(path: string): boolean {
   try {
-    await access(path, constants.X_OK);
+    accessSync(path, constants.X_OK);
     return true;
   } catch {
     return false;

@@ -54,7 +54,7 @@ async function measureStartUp({ quick }: BenchmarkOptions): Promise<BenchmarkRes
     ],
     targets: [
       atMost("start, ratio to two bare forks", startRatio, 2, "×"),
-      atMost("memory of an idle worker above a bare fork", extraMegabytes, 20, "MB"),
+      atMost("memory of an idle worker above a bare fork", extraMegabytes, 10, "MB"),
     ],
   };
 }

@@ -17,7 +17,7 @@ const TESTS = 50;
 
 /** Milliseconds from the start of Node to its end. */
 async function suiteMs(routines: boolean): Promise<number> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  const { NODE_OPTIONS: _, NODE_EXTRA_CA_CERTS: __, ...env } = process.env; // as in `support/probe.ts`
   const fromMs = performance.now();
   const { stdout } = await promisify(execFile)(process.execPath, [SUITE], {
     env: { ...env, ROUTINES: routines ? "1" : "0" },

@@ -36,9 +36,10 @@ const entryPoints = {
   "cli/merino": "src/cli/merino.ts",
 };
 const imports = await readImports(Object.values(entryPoints));
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints,
+  metafile: true,
   // What several doors need is one module, loaded once.
   splitting: true,
   chunkNames: "shared-[hash]",
@@ -46,6 +47,11 @@ await build({
   sourcesContent: true,
   plugins: [grouped(findGroups(imports))],
 });
+assertSpared(metafile, entryPoints.index, ["src/worker/task-server.ts", "src/transport/grpc/channel.ts"]);
+assertSpared(metafile, entryPoints["host/main"], [
+  "src/pool/worker-pool.ts",
+  "src/transport/grpc/channel.ts",
+]);
 await partLazyImports(DIST, ["host/main.js"]);
 await narrow(DIST);
 // A thread of its own shares nothing with the others, and should load little.
@@ -92,6 +98,23 @@ async function narrow(folder) {
     const narrowed = code.replaceAll("\u2212", "-").replaceAll(/[^\0-\xff]/g, "?");
     if (narrowed !== code) await writeFile(file, narrowed);
   }
+}
+
+/** Fails the build if an entry loads modules that it has no use for, in whichever files they have ended up. */
+function assertSpared({ outputs }, entry, modules) {
+  const [first] = Object.entries(outputs).find(([, { entryPoint }]) => entryPoint === entry);
+  const files = new Set([first]);
+  // A set hands out what is added to it meanwhile.
+  for (const file of files) {
+    for (const { path: imported, kind } of outputs[file].imports) {
+      if (kind === "import-statement" && imported in outputs) files.add(imported);
+    }
+  }
+  const loaded = new Set([...files].flatMap((file) => Object.keys(outputs[file].inputs)));
+  const found = modules.filter((module) => loaded.has(module));
+  if (found.length === 0 && loaded.size > 0) return;
+  process.stderr.write(`build: '${entry}' loads '${found.join("', '")}', and is not to\n`);
+  process.exitCode = 1;
 }
 
 /** Fails the build unless a function has ended up in some of these folders, and nowhere else. */

@@ -60,6 +60,23 @@ test("packed package has declarations that compile in a strict project", async (
   assert.equal(stdout, "");
 });
 
+test("packed package runs the quick start with the tsconfig.json of the README, which the compiler accepts", async () => {
+  await using project = await createUserProject();
+  const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
+  const [, config = ""] = /^```json\n\/\/ tsconfig\.json\n(.*?)^```$/ms.exec(readme) ?? [];
+  await writeFile(path.join(project.cwd, "tsconfig.json"), config);
+
+  const compiled = await execute(
+    process.execPath,
+    [path.join(ROOT, "node_modules/typescript/bin/tsc")],
+    project,
+  );
+  const run = await execute(process.execPath, ["--import", "tsx", "main.ts"], project);
+
+  assert.equal(compiled.stdout, "");
+  assert.deepEqual({ ...run }, { stdout: EXPECTED, stderr: "" });
+});
+
 test("packed package finds its listener thread, from a pool's worker and from the command", async () => {
   await using project = await createUserProject();
   await writeFile(path.join(project.cwd, "sums.js"), SUMS);

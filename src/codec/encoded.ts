@@ -8,4 +8,6 @@ export interface Encoded {
   readonly parts: readonly Uint8Array[];
   /** Path of the first routine in it that has come over a network; absent if there is none. See `identity/taint.ts`. */
   readonly tainted?: string | undefined;
+  /** Whether it holds text as code units; see `EncodeOptions.textUnits`. */
+  readonly textUnits?: boolean | undefined;
 }

@@ -18,6 +18,12 @@ export const MAX_DEPTH = 1000;
 /** Binary of at least this many bytes travels beside the message instead of in it. */
 export const PART_THRESHOLD_BYTES = 65_536;
 
+/**
+ * Text of at least this many UTF-16 code units may travel as them, or in Latin-1, instead of as UTF-8. Shorter text never
+ * does, so that a text which the engine takes for an index has one form only.
+ */
+export const UNIT_TEXT_LENGTH = 64;
+
 /** MessagePack extension types of the format. Two-digit names of the table in `README.md`. */
 export const Extension = {
   UNDEFINED: 0x00,
@@ -46,6 +52,7 @@ export const Extension = {
   VIEW_PART: 0x17,
   CLASS_OF_COPY: 0x18,
   TAINTED_ROUTINE: 0x19,
+  LATIN1: 0x1a,
 } as const;
 
 /** Where the class named in an error comes from. */

@@ -107,7 +107,8 @@ export class ClientSession implements SessionHalf {
    *   routine is tainted and the worker would not know; {@link NotSerializableError} when one among the arguments is, or
    *   when over a network they cost more to read than they are long. Nothing is sent.
    */
-  openStream(sink: ClientStream, fields: TaskFields, payload: Payload): number {
+  openStream(sink: ClientStream, fields: TaskFields, encoded: Payload): number {
+    const payload = this.connection.readable(encoded);
     this.#assertSendable(payload, "arguments");
     if (!this.connection.carrier.local) {
       assertAffordable(payload, { root: "args", receiver: (fields.flags & TaskFlag.Receiver) !== 0 });
@@ -301,7 +302,8 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  #message(stream: number, kind: MessageKind, { payload, variables, what }: StepMessage): void {
+  #message(stream: number, kind: MessageKind, { payload: encoded, variables, what }: StepMessage): void {
+    const payload = this.connection.readable(encoded);
     this.#assertSendable(payload, what);
     if (!this.connection.carrier.local) {
       assertAffordable(payload, { root: kind === FrameKind.Throw ? "error" : "value" });

@@ -3,6 +3,7 @@
  * connection's end. Frames that arrive and leave in between are up to `inbound-frames.ts` and
  * `outbound-batch.ts`. Nothing but a Hello or a GoAway is read before the peer has introduced itself and fits.
  */
+import { withUtf8Text } from "../codec/encode/utf8-text.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
 import { ArrayQueue } from "../internal/array-queue.ts";
@@ -50,6 +51,8 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   readonly memory: ConnectionMemory | undefined;
   /** The peer's Hello: what it accepts and who it is; set before `ready`. */
   peer: Hello | undefined;
+  /** Whether the peer reads long text as its code units. A plain field, since every result asks. */
+  takesTextUnits = false;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
   readonly #batch: OutboundBatch;
@@ -118,6 +121,16 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     if (payload.parts.length === 0 && payload.end - payload.start <= limitBytes) return undefined;
     const sizeBytes = payloadSize(payload);
     return sizeBytes > limitBytes ? { sizeBytes, limitBytes } : undefined;
+  }
+
+  /**
+   * A payload as the peer reads it, and accepts it: with its long text in UTF-8 for one that reads no other, and where
+   * only that is small enough, which text in UTF-16 may not be.
+   */
+  readable(payload: Payload): Payload {
+    if (payload.textUnits !== true) return payload;
+    if (this.takesTextUnits && this.excess(payload) === undefined) return payload;
+    return withUtf8Text(payload);
   }
 
   /** Stops sending and receiving parts of a stream that has ended. */
@@ -250,6 +263,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     }
     const peer = { ...hello, limits: completeLimits(hello.limits) };
     this.peer = peer;
+    this.takesTextUnits = peer.features.includes(Feature.TextUnits);
     this.#batch.keepTo(peer.limits);
     this.outbound.keepTo(peer);
     this.#state = "open";

@@ -25,5 +25,10 @@ export const Feature = {
    * change stays there. On `dispatch` nobody has it.
    */
   Context: 4,
+  /**
+   * Long text in payloads as its code units: in Latin-1, or in UTF-16. A peer without it gets UTF-8. On `dispatch` nobody
+   * has it.
+   */
+  TextUnits: 5,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

@@ -8,6 +8,8 @@ export interface Payload {
   readonly parts: readonly Uint8Array[];
   /** Where in it is the first thing that only peers with `Feature.Taint` may get; absent if there is none. */
   readonly tainted?: string | undefined;
+  /** Whether it holds text in a form that only peers with `Feature.TextUnits` may get. */
+  readonly textUnits?: boolean | undefined;
 }
 
 /** Payload without parts. */

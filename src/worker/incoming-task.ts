@@ -7,7 +7,6 @@
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
-import type { Encoded } from "../codec/encoded.ts";
 import type { References, SignalSource } from "../codec/references.ts";
 import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
@@ -332,10 +331,17 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     return { payload: { bytes, start, end, parts }, variables: this.#variables.changed({ lenient: false }) };
   }
 
-  #encodeResult(value: unknown): Encoded {
+  #encodeResult(value: unknown): Payload {
     const { session, references } = this;
-    const options = { root: "result", references, inline: !session.takesParts, fault: "routine" } as const;
-    const payload = encodeValue(value, options);
+    const payload = session.connection.readable(
+      encodeValue(value, {
+        root: "result",
+        references,
+        inline: !session.takesParts,
+        textUnits: session.connection.takesTextUnits,
+        fault: "routine",
+      }),
+    );
     if (payload.tainted !== undefined && !session.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
     }

@@ -32,6 +32,7 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
     origin: task.stackOrigin,
     readStack: bodyStack,
     inline: !session.takesParts,
+    textUnits: session.connection.takesTextUnits,
   };
   let thrown: unknown;
   let payload: Encoded;
@@ -47,6 +48,7 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
   }
   if (!session.connection.carrier.local && auditPayload(payload, "sender") !== undefined)
     return encodeBriefly(error, options);
+  payload = session.connection.readable(payload);
   const excess = session.connection.excess(payload);
   if (excess === undefined) return payload;
   const { name, message } = types.isNativeError(error) ? error : { name: "a value", message: "" };

@@ -50,8 +50,8 @@ export function helloWith(
 }
 
 /** Encodes a value as payload. */
-export function payloadOf(value: unknown): Payload {
-  return { ...encodeValue(value, { root: "value", references: processReferences }) };
+export function payloadOf(value: unknown, options: { readonly textUnits?: boolean } = {}): Payload {
+  return { ...encodeValue(value, { root: "value", references: processReferences, ...options }) };
 }
 
 /** Bytes as a payload. */
@@ -200,7 +200,7 @@ export class TestClient {
 
   /** Calls a routine. */
   call(id: string, parameters: readonly unknown[] = [], fields: CallFields = {}): RecordedCall {
-    return this.#open(id, payloadOf(parameters), fields);
+    return this.#open(id, payloadOf(parameters, { textUnits: true }), fields);
   }
 
   /** Calls a routine with bytes for arguments. */

@@ -131,9 +131,10 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
       references: owner.references,
       signals: this,
       copy: options?.copy ?? false,
+      textUnits: true, // a worker that reads none gets the payload rewritten
     };
-    const { bytes, start, end, parts, tainted } = encodeCall(request, encoding);
-    this.payload = { bytes, start, end, parts, tainted };
+    const { bytes, start, end, parts, tainted, textUnits } = encodeCall(request, encoding);
+    this.payload = { bytes, start, end, parts, tainted, textUnits };
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
     if (parent !== undefined || hasContext()) this.context = CallContext.of(owner.references);
   }

@@ -230,8 +230,9 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   #encode(value: unknown): Payload {
     const { references } = this.owner;
-    const { bytes, start, end, parts, tainted } = encodeValue(value, { root: "value", references });
-    return { bytes, start, end, parts, tainted };
+    const options = { root: "value", references, textUnits: true } as const;
+    const { bytes, start, end, parts, tainted, textUnits } = encodeValue(value, options);
+    return { bytes, start, end, parts, tainted, textUnits };
   }
 
   /** Dispatches on the first step, then asks for one more. */

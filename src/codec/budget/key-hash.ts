@@ -79,7 +79,9 @@ function hashOfExtension(view: DataView, { token, at, end }: ExtensionToken): nu
   else if (sizeBytes === 2) length = view.getUint16(at + 1);
   else if (sizeBytes === 4) length = view.getUint32(at + 1);
   const type = view.getUint8(at + 1 + sizeBytes);
-  if (type === Extension.UTF16 || type === Extension.UNDEFINED) return SECRET_HASH;
+  // A text in these forms is no index.
+  if (type === Extension.UTF16 || type === Extension.LATIN1 || type === Extension.UNDEFINED)
+    return SECRET_HASH;
   if (type !== Extension.BIGINT) return IDENTITY_HASH;
   const from = at + sizeBytes + 2;
   return from + length <= end ? hashOfMagnitude(view, from + 1, from + length) : SECRET_HASH;

@@ -249,6 +249,7 @@ class PayloadAudit extends AuditCursor {
     if (isDataView(type, this.bytes[this.position]) && !this.#charge(Price.DATA_VIEW)) return false;
     if (!HOLDING_VALUES.has(type)) {
       this.heldBytes += length;
+      if (type === Extension.UTF16 || type === Extension.LATIN1) this.heldBytes += ElementBytes.TEXT;
       this.position = end;
       return true;
     }

@@ -111,6 +111,7 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   [Extension.UNDEFINED, 0],
   [Extension.REFERENCE, 0],
   [Extension.UTF16, 0],
+  [Extension.LATIN1, 0],
   [Extension.BIGINT, Price.BIGINT],
   [Extension.DATE, Price.DATE],
   [Extension.REGEXP, Price.REGEXP],

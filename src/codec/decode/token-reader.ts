@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { PayloadError } from "../../errors/payload-error.ts";
-import { Extension } from "../format.ts";
+import { Extension, UNIT_TEXT_LENGTH } from "../format.ts";
 import { cachedKey, cacheKey, LONGEST_CACHED_BYTES, slotOf } from "./key-cache.ts";
 import { shortAscii, shortUtf8, shortUtf16 } from "./short-text.ts";
 import { isSpecialKey, lookForSpecialKeys } from "./special-keys.ts";
@@ -247,14 +247,29 @@ export class TokenReader {
     return text;
   }
 
+  /** Text in UTF-16: long, or with unpaired surrogates. */
   readUtf16(lengthBytes: number): string {
     this.need(lengthBytes);
     if (lengthBytes % 2 !== 0) this.fail("a string has half a character");
     const from = this.position;
     this.position = from + lengthBytes;
-    return lengthBytes <= SHORT_UTF16_BYTES
-      ? shortUtf16(this.bytes, from, lengthBytes)
-      : this.bytes.toString("utf16le", from, this.position);
+    const text =
+      lengthBytes <= SHORT_UTF16_BYTES
+        ? shortUtf16(this.bytes, from, lengthBytes)
+        : this.bytes.toString("utf16le", from, this.position);
+    // A short text has one form only: an index in another one would be none to the audit of the payload.
+    if (lengthBytes < 2 * UNIT_TEXT_LENGTH && text.isWellFormed())
+      this.fail("a short string is not in UTF-8");
+    return text;
+  }
+
+  /** Long text in Latin-1. */
+  readLatin1(lengthBytes: number): string {
+    this.need(lengthBytes);
+    if (lengthBytes < UNIT_TEXT_LENGTH) this.fail("a short string is not in UTF-8");
+    const from = this.position;
+    this.position = from + lengthBytes;
+    return this.bytes.toString("latin1", from, this.position);
   }
 
   /** A bigint of more than 64 bits: sign and magnitude. */

@@ -92,6 +92,8 @@ export class ValueReader extends Decoding {
         return this.reference(this.readNumberOf(length));
       case Extension.UTF16:
         return this.readUtf16(length);
+      case Extension.LATIN1:
+        return this.readLatin1(length);
       case Extension.BIGINT:
         return this.readWideBigInt(length);
       case Extension.DATE:

@@ -14,6 +14,7 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   end: 0,
   parts: [],
   tainted: undefined,
+  textUnits: false,
 };
 
 /** The options of an idle encoder, so that it keeps nothing of its last call in memory. */
@@ -29,6 +30,7 @@ function publish(encoder: ValueWriter): Encoded {
   encoded.end = encoder.position;
   encoded.parts = encoder.takenParts;
   encoded.tainted = encoder.tainted;
+  encoded.textUnits = encoder.wroteUnits;
   return encoded;
 }
 

@@ -28,6 +28,11 @@ export interface EncodeOptions {
   readonly fault?: Fault;
   /** Refuses tainted routines, for a receiver that does not know what these are. */
   readonly refuseTainted?: boolean;
+  /**
+   * Writes long text as its code units: in Latin-1 if that has all its characters, else in UTF-16. The engine makes
+   * strings of these many times as fast as of UTF-8 that is not ASCII. For a receiver that reads them.
+   */
+  readonly textUnits?: boolean;
 }
 
 /** How far an encoding had come. Restoring it forgets everything written since. */
@@ -59,6 +64,8 @@ export abstract class Encoding extends TokenWriter {
   parts: Uint8Array[] | undefined;
   /** Path of the first tainted routine written. */
   tainted: string | undefined;
+  /** Whether text was written as code units. */
+  wroteUnits = false;
   sharing: BinarySharing | undefined;
   #objects: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined);
   #objectCount = 0;
@@ -79,6 +86,7 @@ export abstract class Encoding extends TokenWriter {
     this.#classes = undefined;
     this.parts = undefined;
     this.tainted = undefined;
+    this.wroteUnits = false;
     this.depth = 0;
     this.referenced = false;
     if (this.#hooked.length > 0) this.#hooked = [];

@@ -10,6 +10,8 @@ const SLAB_BYTES = 65_536;
 const LOOP_CHARACTERS = 40;
 const MAX_SHORT_STRING = 31;
 
+const BEYOND_LATIN1 = /[^\0-\xff]/;
+
 const utf8 = new TextEncoder();
 const INT64_BYTES = new DataView(new ArrayBuffer(8));
 const MIN_INT64 = -(2n ** 63n);
@@ -189,6 +191,17 @@ export class TokenWriter {
       this.view.setUint32(head + 1, written);
     }
     this.position = head + headBytes + written;
+  }
+
+  /** A text as its code units: in Latin-1 where that has them all, else in UTF-16. */
+  writeTextUnits(value: string): void {
+    const { length } = value;
+    // Of a string that the engine keeps in Latin-1, as it does most, this looks at nothing.
+    const isWide = BEYOND_LATIN1.test(value);
+    const lengthBytes = isWide ? length * 2 : length;
+    this.writeExtensionHead(isWide ? Extension.UTF16 : Extension.LATIN1, lengthBytes);
+    this.bytes.write(value, this.position, lengthBytes, isWide ? "utf16le" : "latin1");
+    this.position += lengthBytes;
   }
 
   /** UTF-8 has no form for a surrogate without its partner: the string travels as its UTF-16 code units. */

@@ -7,7 +7,7 @@ import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { TAINT_NOT_KNOWN } from "../../identity/taint.ts";
 import { isAbortSignal } from "../../internal/is-abort-signal.ts";
 import { brandOf, inheritsFromError, viewName } from "../brands.ts";
-import { Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH } from "../format.ts";
+import { Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH, UNIT_TEXT_LENGTH } from "../format.ts";
 import type { PortableClass } from "../references.ts";
 import { writeBuffer, writeView } from "./binary-writer.ts";
 import { writeArray, writeMap, writeSet } from "./collection-writer.ts";
@@ -47,7 +47,8 @@ export class ValueWriter extends Encoding {
   writeValue(value: unknown): void {
     switch (typeof value) {
       case "string":
-        this.writeString(value);
+        if (value.length < UNIT_TEXT_LENGTH || this.options.textUnits !== true) this.writeString(value);
+        else this.#writeUnits(value);
         return;
       case "number":
         this.writeNumber(value);
@@ -70,6 +71,11 @@ export class ValueWriter extends Encoding {
         if (this.lenient) this.#writeLeniently(value);
         else this.#writeCallable(value);
     }
+  }
+
+  #writeUnits(value: string): void {
+    this.wroteUnits = true;
+    this.writeTextUnits(value);
   }
 
   #writeObject(value: object): void {

@@ -99,7 +99,8 @@ function error(random: Random, depth: number): Buffer {
 
 const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
   [Extension.REFERENCE, (random) => Buffer.of(random.small(20))],
-  [Extension.UTF16, (random) => random.bytes(2 * random.small(6))],
+  [Extension.UTF16, (random) => random.bytes(2 * random.pick([random.small(6), 60 + random.small(9)]))],
+  [Extension.LATIN1, (random) => random.bytes(60 + random.small(9))],
   [Extension.DATE, (random) => random.bytes(8)],
   [
     Extension.REGEXP,

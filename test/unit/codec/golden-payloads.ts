@@ -9,6 +9,8 @@ export interface GoldenPayload {
   readonly name: string;
   readonly make: () => unknown;
   readonly hex: string;
+  /** Whether its reader takes text as code units. */
+  readonly textUnits?: boolean;
 }
 
 class Pair {
@@ -63,6 +65,23 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
   { name: "wider bigint", make: () => -(2n ** 64n), hex: "08 c7 0a 03 01 01 00 00 00 00 00 00 00 00" },
   { name: "string", make: () => "é", hex: "08 a2 c3 a9" },
   { name: "ill-formed string", make: () => "a\ud800", hex: "08 c7 04 02 61 00 00 d8" },
+  {
+    name: "long text of Latin-1",
+    make: () => `é${"a".repeat(63)}`,
+    hex: `08 c7 40 1a e9${" 61".repeat(63)}`,
+    textUnits: true,
+  },
+  {
+    name: "long text beyond Latin-1",
+    make: () => `${"a".repeat(63)}\u20ac`,
+    hex: `08 c7 80 02${" 61 00".repeat(63)} ac 20`,
+    textUnits: true,
+  },
+  {
+    name: "long text as UTF-8",
+    make: () => `${"a".repeat(62)}\u20ac`,
+    hex: `08 d9 41${" 61".repeat(62)} e2 82 ac`,
+  },
   { name: "object", make: () => ({ a: 1, b: [] }), hex: "08 82 a1 61 01 a1 62 90" },
   { name: "array with holes", make: () => Object.assign(new Array(4), { 0: 1 }), hex: "08 94 01 d4 08 03" },
   {

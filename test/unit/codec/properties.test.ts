@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { encodeValue } from "../../../src/codec/encode/encoder.ts";
+import { withUtf8Text } from "../../../src/codec/encode/utf8-text.ts";
+import { UNIT_TEXT_LENGTH } from "../../../src/codec/format.ts";
 import { assertSame } from "./assert-same.ts";
 import { Point } from "./awkward-classes.ts";
-import { roundTrip, send } from "./support.ts";
+import { messageOf, receive, references, roundTrip, send, sendUnits } from "./support.ts";
 
 const text = fc.oneof(
   fc.string(),
@@ -73,6 +76,36 @@ test("encodeValue and decodeValue deliver every value as itself", () => {
       assertSame(roundTrip(sent), sent);
     }),
     { numRuns: 300 },
+  );
+});
+
+/** Text of either form of code units, some of it too short for them. */
+const longText = fc
+  .tuple(fc.oneof(fc.string(), fc.string({ unit: "binary" }), codeUnits), fc.integer({ min: 1, max: 40 }))
+  .map(([one, count]) => one.repeat(count));
+
+test("encodeValue and decodeValue deliver every text as its code units as itself", () => {
+  fc.assert(
+    fc.property(values(longText), longText, (sent, alone) => {
+      const both = [sent, alone];
+      assertSame(receive(sendUnits(both)), both);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("withUtf8Text rewrites a payload to what it is without code units", () => {
+  fc.assert(
+    fc.property(values(longText), longText, (sent, alone) => {
+      const both = [alone, sent, new Map([[alone, { alone }]])];
+      const encoded = { ...encodeValue(both, { root: "value", references, textUnits: true }) };
+
+      const rewritten = withUtf8Text(encoded);
+
+      assert.ok(encoded.textUnits === true || alone.length < UNIT_TEXT_LENGTH);
+      assert.deepEqual(messageOf(rewritten), send(both));
+    }),
+    { numRuns: 200 },
   );
 });
 

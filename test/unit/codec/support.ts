@@ -40,6 +40,11 @@ export function messageOf({ bytes, start, end, parts }: Encoded): Message {
   return { bytes: Buffer.from(bytes.slice(start, end)), parts: parts.map((part) => new Uint8Array(part)) };
 }
 
+/** Encodes a value for a receiver that reads long text as its code units. */
+export function sendUnits(value: unknown): Message {
+  return messageOf(encodeValue(value, { root: "value", references, textUnits: true }));
+}
+
 /** Encodes an argument or result. */
 export function send(value: unknown, root = "value"): Message {
   return messageOf(encodeValue(value, { root, references }));

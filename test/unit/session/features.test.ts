@@ -6,7 +6,7 @@ import { FEATURES } from "../../../src/session/limits.ts";
 import { Feature } from "../../../src/wire/features.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import { framesOf } from "../../support/memory-pair.ts";
-import { connect, helloWith } from "../../support/protocol-peers.ts";
+import { connect, helloWith, payloadOf } from "../../support/protocol-peers.ts";
 
 const SIZE = 3_000_000;
 const bodies = {
@@ -83,6 +83,51 @@ test("ClientSession sends a worker without Parts large arguments whole, and refu
   assert.equal(size, SIZE);
   assert.equal(client.session.inFlight, 0);
   assert.equal(framesOf(carriers.client.sent).filter(({ kind }) => kind === FrameKind.Chunk).length, 0);
+});
+
+test("a peer without TextUnits gets long text as UTF-8, and one with it as its code units", async () => {
+  const text = `${"long text, ".repeat(20)}with a lone \ud800`;
+  const texts = {
+    echo: (value: unknown) => value,
+    thrown: () => {
+      throw Object.assign(new Error("x"), { text });
+    },
+    async *sent(): AsyncGenerator<unknown, unknown, unknown> {
+      return yield yield "ready";
+    },
+  };
+  const value = { text, wide: `${text.replace("\ud800", "")}\u20ac` };
+  for (const takes of [true, false]) {
+    const features = takes ? FEATURES : without(Feature.TextUnits);
+    const hello = helloWith({ features });
+    await using pair = await connect(texts, { clientHello: hello, hello });
+    const { client, carriers } = pair;
+
+    const back = await client.call("echo", [value]).value();
+    const thrown = await client.call("thrown").outcome;
+    const stream = client.call("sent", [], { generator: true });
+    await stream.yielded(1);
+    client.session.send(stream.stream, payloadOf(value, { textUnits: true }));
+    await stream.yielded(2);
+
+    assert.deepEqual([back, stream.values[1]], [value, value]);
+    assert.equal(thrown.kind === "exception" && (thrown.error as { text: string }).text, text);
+    const sent = Buffer.concat([...carriers.client.sent, ...carriers.server.sent]);
+    assert.equal(sent.includes(Buffer.from("lone \u20ac", "utf16le").subarray(2)), takes);
+    assert.equal(sent.includes("\u20ac"), !takes);
+  }
+});
+
+test("ServerSession and ClientSession send text as UTF-8 that is too large as code units", async () => {
+  const text = `${"x".repeat(60_000)}\u20ac`;
+  const limits = { maxMessage: 100_000 };
+  const hello = helloWith({ limits });
+  const echo = { echo: (value: unknown) => value };
+  await using pair = await connect(echo, { clientHello: hello, hello });
+
+  const back = await pair.client.call("echo", [text]).value();
+
+  assert.equal(back, text);
 });
 
 test("a client that takes no context variables gets none, and a worker that takes none is sent none", async () => {

@@ -114,8 +114,9 @@ function readException(scanner: FieldScanner, nack: { exception?: Uint8Array }):
     }
     const length = scanner.length();
     const { bytes, position } = scanner;
+    // Not `slice`, which on a Buffer shares its memory.
     if (length > 0 && length <= MAX_EXCEPTION_BYTES)
-      nack.exception = bytes.slice(position, position + length);
+      nack.exception = new Uint8Array(bytes.subarray(position, position + length));
     scanner.position += length;
   }
   scanner.leave(outer);

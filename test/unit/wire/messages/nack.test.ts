@@ -1,7 +1,7 @@
 /** The bytes of Nacks, of which a worker that refuses many tasks sends the same few. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createNack, encodeNack } from "../../../../src/wire/messages/nack.ts";
+import { createNack, decodeNack, encodeNack } from "../../../../src/wire/messages/nack.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 
 test("encodeNack encodes refusals that come in turns once each", () => {
@@ -27,4 +27,15 @@ test("encodeNack tells refusals of one reason apart by all else that they say", 
     assert.notDeepEqual(Buffer.from(encodeNack(other)), bytes);
     assert.deepEqual(Buffer.from(encodeNack(nack)), bytes);
   }
+});
+
+test("decodeNack keeps the error of a Nack when the memory of its frame is used again", () => {
+  const frame = Buffer.from(
+    encodeNack({ ...createNack(NackCode.IMPORT_FAILED, "why"), exception: Uint8Array.of(8, 1) }),
+  );
+
+  const { exception } = decodeNack(frame, 0, frame.length);
+  frame.fill(0);
+
+  assert.deepEqual(exception, Uint8Array.of(8, 1));
 });

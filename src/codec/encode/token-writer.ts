@@ -48,7 +48,8 @@ export class TokenWriter {
     const written = this.position - this.start;
     const needed = written + lengthBytes;
     const oversized = needed > SLAB_BYTES;
-    const next = Buffer.allocUnsafeSlow(oversized ? needed + (needed >>> 1) + SLAB_BYTES : SLAB_BYTES);
+    // Half as much again as there was: one large text or buffer makes no others likely.
+    const next = Buffer.allocUnsafeSlow(oversized ? needed + (written >>> 1) + SLAB_BYTES : SLAB_BYTES);
     next.set(this.bytes.subarray(this.start, this.position));
     if (!oversized) {
       this.#slab = next;

@@ -14,6 +14,17 @@ export interface CarrierEvents {
    * kept.
    */
   batch(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * The beginning of a batch whose end has not come. Called by carriers of peers on this host, for large batches.
+   *
+   * @param end Where the bytes end that have come, which are valid only during the call.
+   * @param batchEnd Where the batch would end.
+   * @returns Memory for the rest: the carrier puts it there and then calls `filled`. `undefined`: it hands out the batch
+   *   as a whole.
+   */
+  begun?(bytes: Uint8Array, start: number, end: number, batchEnd: number): Uint8Array | undefined;
+  /** The memory that `begun` has given is filled; the batch is over. */
+  filled?(): void;
   /** `send` had returned false; now the carrier can take more again. */
   drain(): void;
   /** The carrier has ended: by `close`, by the peer, or by an error. Called exactly once. */

@@ -8,6 +8,7 @@ import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
 import { ArrayQueue } from "../internal/array-queue.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
+import { BegunBatch } from "../wire/batch/begun-batch.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { BatchReader } from "../wire/batch/reader.ts";
 import type { BatchWriter } from "../wire/batch/writer.ts";
@@ -55,6 +56,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   takesTextUnits = false;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
+  readonly #begun: BegunBatch = new BegunBatch();
   readonly #batch: OutboundBatch;
   #state: "greeting" | "open" | "closed" = "greeting";
   /** Of a caller on the network: when its batches are read. */
@@ -71,7 +73,11 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.hello = carrier.local ? hello : withinBudget(hello, budget);
     this.#half = half;
     this.memory = carrier.local ? undefined : budget.open(carrier.description, this);
-    this.#batch = new OutboundBatch(carrier, { half, turnSent: () => this.#turnSent() });
+    this.#batch = new OutboundBatch(carrier, {
+      half,
+      sendBulk: () => this.outbound.pump(),
+      turnSent: () => this.#noteBacklog(),
+    });
     this.writer = this.#batch.writer;
     const { memory } = this;
     // A batch in memory that is used again cannot wait.
@@ -149,8 +155,9 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.#batch.scheduleFlush();
   }
 
-  /** Sends what has been written so far, in the midst of a turn. */
+  /** Sends what has been written so far, and parts with it, in the midst of a turn. */
   flush(): void {
+    this.outbound.pump();
     this.#batch.flush();
   }
 
@@ -171,7 +178,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     // Before the greeting nothing can have started; after it, anything may have.
     const lastStream = this.#state === "greeting" ? 0 : LAST_STREAM;
     this.writer.goAway({ lastStream, code, detail: error.message.slice(0, 1000), graceMs: 0 });
-    this.flush();
+    this.#batch.flush();
     this.#end(error);
     this.carrier.close();
   }
@@ -179,7 +186,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   /** Ends the connection, after sending what has been written. */
   close(): void {
     if (this.#state === "closed") return;
-    this.flush();
+    this.#batch.flush();
     this.#end(undefined);
     this.carrier.close();
   }
@@ -201,6 +208,31 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.#waiting.push({ bytes, start, end });
     if (this.#waiting.size > 1 || this.#midBatch) return;
     if (this.#turns.arrived(this)) this.#pace();
+  }
+
+  begun(bytes: Uint8Array, start: number, end: number, batchEnd: number): Uint8Array | undefined {
+    if (this.#state !== "open" || this.memory !== undefined) return undefined;
+    const begun = this.#begun;
+    if (!begun.read(bytes, start, end, batchEnd)) return undefined;
+    if (begun.frameStart > start) this.batch(bytes, start, begun.frameStart);
+    if (this.#isClosed()) return undefined;
+    try {
+      return this.inbound.begin(begun, bytes, end);
+    } catch (error) {
+      this.#failFor(error);
+      return undefined;
+    }
+  }
+
+  filled(): void {
+    if (this.#state === "closed") return;
+    try {
+      this.inbound.filled(this.#begun);
+    } catch (error) {
+      this.#failFor(error);
+      return;
+    }
+    this.#wasRead();
   }
 
   readOn(untilMs: number): boolean {
@@ -290,24 +322,29 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
         }
       }
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(error);
+      this.#failFor(error);
       return false;
     }
+    this.#wasRead();
+    return left;
+  }
+
+  /** For what was thrown while reading. */
+  #failFor(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.fail(error);
+  }
+
+  /** A batch has been read, or as much of it as has come. */
+  #wasRead(): void {
     this.inbound.returnWindow();
     this.#half.batchEnd();
     this.memory?.check();
-    return left;
   }
 
   /** Takes more from the carrier only when what has come is read, and the budget lets it. */
   #pace(): void {
     this.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
-  }
-
-  #turnSent(): void {
-    this.outbound.pump();
-    this.#noteBacklog();
   }
 
   /** Answers that a client does not read count as held for it. */

@@ -5,6 +5,7 @@
  * nothing can be believed is thrown.
  */
 import { ProtocolError } from "../errors/protocol-error.ts";
+import type { BegunBatch } from "../wire/batch/begun-batch.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
@@ -12,6 +13,7 @@ import type { Carrier } from "./carrier.ts";
 import { InboundDefinitions } from "./definitions.ts";
 import type { ConnectionMemory } from "./memory/peer-memory.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
+import type { MessageAssembly } from "./messages/message-assembly.ts";
 import type { OutboundMessages } from "./messages/outbound-messages.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
 import type { OutboundBatch } from "./outbound-batch.ts";
@@ -52,6 +54,8 @@ export class InboundFrames {
   /** Bytes of messages received and not yet returned. */
   #receivedBytes = 0;
   #broken = 0;
+  /** The message whose memory the carrier fills. */
+  #filling: MessageAssembly | undefined;
   #unreadPongs = 0;
 
   /** @param hello The Hello of this side, with the limits that it has announced. */
@@ -178,16 +182,54 @@ export class InboundFrames {
     try {
       complete = this.messages.add(message, frame);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#break(stream, error.message);
+      this.#breakFor(stream, error);
       return;
     }
-    if (!complete) return;
+    if (complete) this.#complete(stream, message);
+  }
+
+  #complete(stream: number, message: MessageAssembly): void {
     this.drop(stream);
     const received = this.#received.atAssembled(message);
     if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
     else this.#half.message(received);
     received.clear(); // the message may be large, and it may be long until another one replaces it here
+  }
+
+  /**
+   * Begins with a chunk of which not all data have come.
+   *
+   * @param bytes Those that have come, up to `end`.
+   * @returns Memory for the rest, of which {@link filled} is to be told.
+   */
+  begin({ stream, chunk, data }: BegunBatch, bytes: Uint8Array, end: number): Uint8Array {
+    const lengthBytes = data.end - data.start;
+    const hereBytes = end - data.start;
+    this.#receivedBytes += lengthBytes;
+    const message = this.messages.begun(stream);
+    if (message !== undefined) {
+      try {
+        const room = message.reserve(chunk, lengthBytes);
+        room.set(bytes.subarray(data.start, end));
+        this.#filling = message;
+        return room.subarray(hereBytes);
+      } catch (error) {
+        this.#breakFor(stream, error);
+      }
+    }
+    return Buffer.allocUnsafeSlow(lengthBytes - hereBytes); // where nobody looks
+  }
+
+  /** All data of that chunk have come. */
+  filled({ stream, chunk, data }: BegunBatch): void {
+    const message = this.#filling;
+    this.#filling = undefined;
+    if (message === undefined || this.messages.begun(stream) !== message) return; // the stream has ended meanwhile
+    try {
+      if (message.filled(chunk, data.end - data.start)) this.#complete(stream, message);
+    } catch (error) {
+      this.#breakFor(stream, error);
+    }
   }
 
   #ping(token: number): void {
@@ -198,6 +240,12 @@ export class InboundFrames {
       );
     this.#batch.writer.pong(token);
     this.#batch.scheduleFlush();
+  }
+
+  /** As `#break`, for what a chunk has thrown. */
+  #breakFor(stream: number, error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#break(stream, error.message);
   }
 
   #break(stream: number, problem: string): void {

@@ -24,6 +24,7 @@ export class OutboundBatch {
   readonly writer: BatchWriter = new BatchWriter();
   readonly #carrier: Carrier;
   readonly #half: SessionHalf;
+  readonly #sendBulk: () => void;
   readonly #turnSent: () => void;
   #earlyFlushBytes = EARLY_FLUSH;
   #scheduled = false;
@@ -53,12 +54,16 @@ export class OutboundBatch {
   };
 
   /**
-   * @param owner `half` decides when a turn is over, and is told before and when frames leave. `turnSent`
-   *   runs after each turn's batch.
+   * @param owner `half` decides when a turn is over, and is told before and when frames leave. `sendBulk` may send
+   *   more together with the turn's frames. `turnSent` runs after each turn's batch.
    */
-  constructor(carrier: Carrier, owner: { readonly half: SessionHalf; readonly turnSent: () => void }) {
+  constructor(
+    carrier: Carrier,
+    owner: { readonly half: SessionHalf; readonly sendBulk: () => void; readonly turnSent: () => void },
+  ) {
     this.#carrier = carrier;
     this.#half = owner.half;
+    this.#sendBulk = owner.sendBulk;
     this.#turnSent = owner.turnSent;
   }
 
@@ -90,17 +95,16 @@ export class OutboundBatch {
     else queueMicrotask(this.#deferEnd);
   }
 
-  /** Sends what has been written so far, in the midst of a turn. */
-  flush(): void {
+  /**
+   * Sends what has been written so far, in the midst of a turn.
+   *
+   * @param tail The end of the last frame, which is not copied; must not change until it has left.
+   */
+  flush(tail?: Uint8Array): void {
     if (this.#ended || this.writer.length === 0) return;
     // Told first: from here on the peer may have it, even if the carrier ends.
     this.#half.flushed();
-    if (!this.#carrier.send(this.writer.take())) this.#congested = true;
-  }
-
-  /** Something that was sent past the batch has found the carrier full. */
-  filled(): void {
-    this.#congested = true;
+    if (!this.#carrier.send(this.writer.take(), tail)) this.#congested = true;
   }
 
   /** The carrier takes more again. */
@@ -118,6 +122,7 @@ export class OutboundBatch {
     this.#scheduled = false;
     if (this.#ended) return;
     this.#half.beforeFlush();
+    this.#sendBulk();
     this.flush();
     this.#turnSent();
   }

@@ -2,17 +2,27 @@
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { FrameKind } from "../../wire/frame-kind.ts";
+import type { ChunkReader } from "../../wire/messages/chunk.ts";
 import type { Payload } from "../../wire/payload.ts";
 
 /**
  * Memory set aside at once for a part, whatever total the peer claims: enough for most on this host, so that what has
- * come need not be copied; little from peers whose claims are counted.
+ * come need not be copied; little from peers whose claims are counted. When a peer on this host, which belongs to the
+ * same user, has sent so much, it gets all: what has come is copied once, however long the part is.
  */
 const FIRST_ALLOCATION = 1024 * 1024;
 const COUNTED_FIRST_ALLOCATION = 64 * 1024;
 
 /** All parts without bytes. */
 const EMPTY_PART = new Uint8Array(0);
+
+/** Which piece of which part some data are. */
+type Chunk = Pick<ChunkReader, "part" | "total" | "last">;
+
+/** Memory that nobody reads before it is filled, and which therefore need not be cleared. */
+function room(lengthBytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(lengthBytes);
+}
 
 /** One message under way. */
 export class MessageAssembly {
@@ -73,6 +83,17 @@ export class MessageAssembly {
    * @throws {@link ProtocolError} for a chunk out of order, of a wrong size, or beyond the limit.
    */
   add({ chunk, bytes, payload: { start, end } }: FrameReader): boolean {
+    this.reserve(chunk, end - start).set(bytes.subarray(start, end));
+    return this.filled(chunk, end - start);
+  }
+
+  /**
+   * Makes room for the data of a chunk, of which {@link filled} is to be told next.
+   *
+   * @returns Memory of exactly that length.
+   * @throws As {@link add}.
+   */
+  reserve(chunk: Chunk, lengthBytes: number): Uint8Array {
     if (chunk.part !== this.#parts.length) {
       throw new ProtocolError(
         `Expected a chunk of part ${this.#parts.length}, got one of part ${chunk.part}`,
@@ -87,28 +108,41 @@ export class MessageAssembly {
         );
       }
       const atOnce = this.#partBytes > 0 ? COUNTED_FIRST_ALLOCATION : FIRST_ALLOCATION;
-      this.#current = chunk.total === 0 ? EMPTY_PART : new Uint8Array(Math.min(chunk.total, atOnce));
+      this.#current = chunk.total === 0 ? EMPTY_PART : room(Math.min(chunk.total, atOnce));
       this.#filled = 0;
       this.heldBytes += this.#current.length + this.#partBytes;
     } else if (chunk.total !== this.#total && chunk.total !== 0) {
       throw new ProtocolError("A part changed its size between two chunks");
     }
-    const needed = this.#filled + (end - start);
+    const needed = this.#filled + lengthBytes;
     if (needed > this.#total) throw new ProtocolError("A part is longer than it was announced to be");
     if (needed > this.#current.length) {
-      const grown = new Uint8Array(Math.min(this.#total, Math.max(needed, this.#current.length * 2)));
+      const next = this.#partBytes > 0 ? Math.max(needed, this.#current.length * 2) : this.#total;
+      const grown = room(Math.min(this.#total, next));
       grown.set(this.#current.subarray(0, this.#filled));
       this.heldBytes += grown.length - this.#current.length;
       this.#current = grown;
     }
-    this.#current.set(bytes.subarray(start, end), this.#filled);
-    this.#filled = needed;
+    return this.#current.subarray(this.#filled, needed);
+  }
+
+  /**
+   * The memory that {@link reserve} has given for a chunk holds its data.
+   *
+   * @returns Whether the message is complete.
+   * @throws As {@link add}.
+   */
+  filled(chunk: Chunk, lengthBytes: number): boolean {
+    const current = this.#current;
+    if (current === undefined) return false;
+    this.#filled += lengthBytes;
     if (!chunk.last) {
-      if (end === start) throw new ProtocolError("An empty chunk that is not the last one");
+      if (lengthBytes === 0) throw new ProtocolError("An empty chunk that is not the last one");
       return false;
     }
-    if (needed !== this.#total) throw new ProtocolError("A part is shorter than it was announced to be");
-    this.#parts.push(this.#current);
+    if (this.#filled !== this.#total)
+      throw new ProtocolError("A part is shorter than it was announced to be");
+    this.#parts.push(current);
     this.#current = undefined;
     return this.#parts.length === this.#expected;
   }

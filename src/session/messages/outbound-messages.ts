@@ -11,7 +11,7 @@ import type { Hello, MessageFields, MessageKind, TaskFields } from "../../wire/f
 import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
-import { CHUNK_SIZE } from "../limits.ts";
+import { CHUNK_SIZE, LOCAL_CHUNK_SIZE } from "../limits.ts";
 import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
@@ -37,8 +37,9 @@ export class OutboundMessages {
   readonly #transfers = new Map<number, OutboundTransfer>();
   /** Bytes of messages that may still be sent before the peer returns some. */
   #windowBytes = 0;
-  /** Payloads up to this size travel inside their frame; chunks are as large. */
+  /** Payloads up to this size travel inside their frame. */
   #inlineBytes = CHUNK_SIZE;
+  #chunkBytes = CHUNK_SIZE;
   #maxOpen = 0;
   #takesParts = false;
   readonly #memory: ConnectionMemory | undefined;
@@ -65,8 +66,9 @@ export class OutboundMessages {
   keepTo({ limits, features }: Hello): void {
     this.#takesParts = features.includes(Feature.Parts);
     this.#windowBytes = limits.connectionWindow;
-    const chunkBytes = Math.max(1, Math.min(CHUNK_SIZE, limits.maxBatch >>> 2));
-    this.#inlineBytes = this.#takesParts ? chunkBytes : Number.MAX_SAFE_INTEGER;
+    const mostBytes = Math.max(1, limits.maxBatch >>> 2);
+    this.#chunkBytes = Math.min(this.#carrier.local ? LOCAL_CHUNK_SIZE : CHUNK_SIZE, mostBytes);
+    this.#inlineBytes = this.#takesParts ? Math.min(CHUNK_SIZE, mostBytes) : Number.MAX_SAFE_INTEGER;
     this.#maxOpen = limits.maxOpenMessages;
   }
 
@@ -170,13 +172,11 @@ export class OutboundMessages {
       let visited = 0;
       for (const [stream, transfer] of this.#transfers) {
         if (visited++ === this.#maxOpen) break;
-        // A chunk must not overtake its head, and small frames go between two chunks.
-        this.#batch.flush();
-        if (this.congested) break;
-        const { sentBytes, more } = transfer.sendChunk(this.#carrier, this.#inlineBytes);
+        // The head of the message, and small frames of others, leave with the chunk.
+        const mostBytes = Math.min(this.#chunkBytes, Math.max(this.#windowBytes, this.#inlineBytes));
+        const sentBytes = transfer.sendChunk(this.#batch, mostBytes);
         this.#windowBytes -= sentBytes;
         this.#hold(transfer, -sentBytes);
-        if (!more) this.#batch.filled();
         if (transfer.done) {
           this.drop(stream);
           for (const write of transfer.after) write(); // one may begin a transfer, for which the others wait in turn

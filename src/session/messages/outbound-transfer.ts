@@ -1,6 +1,5 @@
 /** The parts of one message on their way out, cut into chunks that interleave with other frames. */
-import { encodeChunkHead } from "../../wire/messages/chunk.ts";
-import type { Carrier } from "../carrier.ts";
+import type { OutboundBatch } from "../outbound-batch.ts";
 
 /** One message's parts, sent chunk by chunk without copying them. */
 export class OutboundTransfer {
@@ -24,25 +23,26 @@ export class OutboundTransfer {
   }
 
   /**
-   * Sends the next chunk.
+   * Sends the next chunk, in one batch with the frames that were written before it.
    *
    * @param maxBytes Length of a full chunk.
-   * @returns Bytes of payload sent, and whether the carrier takes more.
+   * @returns Bytes of payload sent.
    */
-  sendChunk(carrier: Carrier, maxBytes: number): { readonly sentBytes: number; readonly more: boolean } {
+  sendChunk(batch: OutboundBatch, maxBytes: number): number {
     const part = this.#parts[this.#part];
-    if (part === undefined) return { sentBytes: 0, more: true };
-    const end = Math.min(part.length, this.#offset + maxBytes);
+    if (part === undefined) return 0;
+    const total = part.length;
+    const end = Math.min(total, this.#offset + maxBytes);
     const data = part.subarray(this.#offset, end);
-    const last = end === part.length;
-    const head = encodeChunkHead(this.stream, this.#part, part.length, last, data.length);
-    const more = carrier.send(head, data);
+    const last = end === total;
+    batch.writer.chunkHead(this.stream, { part: this.#part, total, last, dataLength: data.length });
+    batch.flush(data);
     if (last) {
       this.#part += 1;
       this.#offset = 0;
     } else {
       this.#offset = end;
     }
-    return { sentBytes: data.length, more };
+    return data.length;
   }
 }

@@ -19,22 +19,42 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** How long a closed connection waits for a peer that does not read what was written before. */
 const CLOSE_GRACE_MS = 2_000;
 
-/** As much as Node itself reads at a time. */
-const READ_BUFFER_BYTES = 64 * 1024;
+/** So much that a part of 64 KiB is read at once, with the frames that come with it. */
+const READ_BUFFER_BYTES = 80 * 1024;
+
+/** Batches from this size on may have data that are read to where they belong. */
+const LARGE_BATCH_BYTES = 64 * 1024;
 
 /**
- * How a client's socket reads: into one buffer for all reads. A client decodes what arrives at once, and this spares
- * it a stream's share of the work, and an allocation, for every read.
+ * How a socket reads: into one buffer for all reads, which spares it a stream's share of the work, and an allocation, for
+ * every read; or straight to where the rest of a large part belongs.
  */
 export class CarrierRead implements OnReadOpts {
-  readonly buffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  /** Takes what is read; a carrier sets it when it is made. */
-  take: ((bytes: Buffer) => void) | undefined;
+  readonly #shared: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  #reader: CarrierReader | undefined;
+  /** Where the bytes go that are read next. The socket asks at its beginning, and after every read. */
+  readonly buffer = (): Uint8Array => this.#reader?.memory ?? this.#shared;
   readonly callback = (length: number, buffer: Uint8Array): boolean => {
-    const bytes = buffer as Buffer; // its own
-    this.take?.(length === bytes.length ? bytes : bytes.subarray(0, length));
+    const shared = this.#shared;
+    if (buffer !== shared) this.#reader?.advance(length);
+    else this.#reader?.take(length === shared.length ? shared : shared.subarray(0, length));
     return true;
   };
+
+  /** Says who takes what is read. */
+  readBy(reader: CarrierReader): void {
+    this.#reader = reader;
+  }
+}
+
+/** Takes what is read. */
+interface CarrierReader {
+  /** Where the rest of a large batch is to be read to; absent: nowhere in particular. */
+  readonly memory: Uint8Array | undefined;
+  /** So many bytes have been read there. */
+  advance(lengthBytes: number): void;
+  /** These have been read; valid only during the call. */
+  take(bytes: Buffer): void;
 }
 
 /** What the process at this end prints, if its parent passes it on. */
@@ -58,7 +78,7 @@ export interface PrintingOptions {
 }
 
 /** Batches over one socket. */
-export class UnixCarrier implements Carrier {
+export class UnixCarrier implements Carrier, CarrierReader {
   readonly local = true;
   readonly volatile: boolean;
   readonly description: string;
@@ -74,6 +94,10 @@ export class UnixCarrier implements Carrier {
   /** To be closed once those have been sent. */
   #closing = false;
   readonly #unwritten: UnwrittenBytes;
+  /** Where the rest of a batch belongs whose beginning has been handed out. */
+  memory: Uint8Array | undefined;
+  /** Who has given it. */
+  #filling: CarrierEvents | undefined;
   /** Start of a batch whose end has not come yet. */
   #partial: Buffer | undefined;
   #partialBytes = 0;
@@ -94,12 +118,12 @@ export class UnixCarrier implements Carrier {
     this.#socket = socket;
     this.#unwritten = new UnwrittenBytes(socket);
     this.volatile = read !== undefined;
-    if (read !== undefined) read.take = (bytes) => this.#receive(bytes);
+    read?.readBy(this);
     this.description = options.description;
     this.#maxBatchBytes = options.maxBatchBytes;
     this.#printed = options.printed;
     this.#forwarded = options.forwarded;
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("data", (chunk: Buffer) => this.take(chunk));
     socket.on("drain", () => this.events?.drain());
     socket.on("error", (error) => {
       this.#error ??= error;
@@ -195,10 +219,31 @@ export class UnixCarrier implements Carrier {
     else new HeldBatches(this, forwarded);
   }
 
-  #receive(chunk: Buffer): void {
+  advance(lengthBytes: number): void {
+    const { memory } = this;
+    if (memory === undefined) return;
+    if (lengthBytes < memory.length) {
+      this.memory = memory.subarray(lengthBytes);
+      return;
+    }
+    const filling = this.#filling;
+    this.memory = undefined;
+    this.#filling = undefined;
+    if (!this.#ended) filling?.filled?.();
+  }
+
+  take(chunk: Buffer): void {
+    const { memory } = this;
+    if (memory !== undefined) {
+      const rest = Math.min(chunk.length, memory.length);
+      memory.set(rest === chunk.length ? chunk : chunk.subarray(0, rest));
+      this.advance(rest);
+      if (rest < chunk.length && !this.#isOver) this.#cut(chunk, rest);
+      return;
+    }
     if (this.#partial !== undefined) {
       const rest = this.#fill(chunk);
-      if (rest === chunk.length || this.#ended) return;
+      if (rest === chunk.length || this.#isOver) return;
       this.#cut(chunk, rest);
       return;
     }
@@ -215,12 +260,17 @@ export class UnixCarrier implements Carrier {
       if (end > chunk.length) break;
       if (length === 0 && this.#forwarded !== undefined) this.#awaitOutput(this.#forwarded);
       else this.events?.batch(chunk, offset + LENGTH_BYTES, end);
-      if (this.#ended || this.#socket.destroyed) return;
+      if (this.#isOver) return;
       offset = end;
     }
     if (offset === chunk.length) return;
     const known =
       chunk.length - offset >= LENGTH_BYTES ? chunk.readUInt32LE(offset) + LENGTH_BYTES : LENGTH_BYTES;
+    if (known >= LARGE_BATCH_BYTES) {
+      this.memory = this.events?.begun?.(chunk, offset + LENGTH_BYTES, chunk.length, offset + known);
+      if (this.memory !== undefined) this.#filling = this.events;
+      if (this.memory !== undefined || this.#isOver) return;
+    }
     this.#partial = Buffer.allocUnsafe(known);
     this.#partialBytes = chunk.copy(this.#partial, 0, offset);
   }
@@ -252,6 +302,10 @@ export class UnixCarrier implements Carrier {
     return offset;
   }
 
+  get #isOver(): boolean {
+    return this.#ended || this.#socket.destroyed;
+  }
+
   #admit(length: number): boolean {
     if (length <= this.#maxBatchBytes) return true;
     this.destroy(
@@ -266,6 +320,7 @@ export class UnixCarrier implements Carrier {
     if (this.#ended) return;
     this.#ended = true;
     this.#partial = undefined;
+    this.memory = undefined;
     this.#behindOutput = undefined;
     if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.events?.closed(this.#error);

@@ -1,14 +1,32 @@
 /** Serves Unix sockets that only this user can reach, each connection as a carrier. */
 import { chmodSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import type { Carrier } from "../../session/carrier.ts";
 import { assertSocketPath } from "./assert-socket-path.ts";
-import { type Printed, UnixCarrier } from "./carrier.ts";
+import { CarrierRead, type Printed, UnixCarrier } from "./carrier.ts";
 
 /** A listening socket. */
 export interface UnixListener {
   /** Takes no more connections and removes the socket's file. */
   close(): Promise<void>;
+}
+
+/** What Node's own servers make of the handle of a connection; it has no public name. */
+interface HandleOwner {
+  _handle: unknown;
+}
+
+/**
+ * A socket that reads as it is told to, which a server's sockets cannot be told: over the same handle. The server's
+ * socket stays, without it, until this one has closed, because the server counts those.
+ */
+function readingSocket(accepted: Socket, onread: CarrierRead): Socket {
+  const owner = accepted as Socket & HandleOwner;
+  const handle = owner._handle;
+  owner._handle = null;
+  const socket = new Socket({ handle, onread, allowHalfOpen: true } as SocketConstructorOpts);
+  socket.once("close", () => accepted.destroy());
+  return socket;
 }
 
 /**
@@ -23,8 +41,10 @@ export function listenUnix(
   accept: (carrier: Carrier) => void,
 ): Promise<UnixListener> {
   assertSocketPath(path);
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    accept(new UnixCarrier(socket, { description: `unix:${path}`, ...options }));
+  const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
+    const read = new CarrierRead();
+    const socket = readingSocket(accepted, read);
+    accept(new UnixCarrier(socket, { description: `unix:${path}`, read, ...options }));
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);

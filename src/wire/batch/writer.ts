@@ -7,6 +7,7 @@
 import { FrameKind } from "../frame-kind.ts";
 import type { Define, GoAway, Hello, MessageFields, MessageKind, Nack, TaskFields } from "../frames.ts";
 import { encodeAck } from "../messages/ack.ts";
+import { type ChunkFields, chunkSize, writeChunkHead } from "../messages/chunk.ts";
 import { encodeDefine } from "../messages/define.ts";
 import { encodeGoAway } from "../messages/go-away.ts";
 import { encodeHello } from "../messages/hello.ts";
@@ -189,11 +190,24 @@ export class BatchWriter {
     this.#whole(stream, FrameTag.Reset, encodeReset({ code, detail }));
   }
 
-  /** Writes the frame's head for a body of the given size and returns where the body's content begins. */
-  #frame(stream: number, bodyTag: number, size: number): number {
+  /**
+   * Writes a chunk up to its data, which is not copied: the batch has to be taken at once, and the data sent as the rest
+   * of it.
+   */
+  chunkHead(stream: number, fields: ChunkFields): void {
+    const at = this.#frame(stream, FrameTag.Chunk, chunkSize(fields), fields.dataLength);
+    writeChunkHead(this.#out.bytes, at, fields);
+  }
+
+  /**
+   * Writes the frame's head for a body of the given size and returns where the body's content begins.
+   *
+   * @param tail Bytes at the end of the body that are not going to be written here.
+   */
+  #frame(stream: number, bodyTag: number, size: number, tail = 0): number {
     const head = stream === 0 ? 0 : 1 + varintSize(stream);
     const frame = head + 1 + varintSize(size) + size;
-    let at = this.#out.reserve(1 + varintSize(frame) + frame);
+    let at = this.#out.reserve(1 + varintSize(frame) + frame - tail);
     const out = this.#out.bytes;
     out[at++] = BatchTag.Frames;
     at = writeVarint(out, at, frame);

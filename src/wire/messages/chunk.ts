@@ -1,10 +1,8 @@
 /** Chunks: the pieces in which a large part crosses a connection, interleaved with other streams' frames. */
-import { Buffer } from "node:buffer";
-import { HEADROOM } from "../batch/buffer.ts";
 import type { PayloadReader } from "../batch/payload-reader.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
-import { BatchTag, ChunkTag, FrameTag } from "../tags.ts";
+import { ChunkTag } from "../tags.ts";
 
 const FIELDS = fieldNumbers(ChunkTag);
 
@@ -51,54 +49,46 @@ export class ChunkReader {
   }
 }
 
-/**
- * Encodes everything of a chunk's batch that comes before its data, so that a carrier can send head and
- * data one after the other without copying the data.
- *
- * @param stream The stream whose message the part belongs to.
- * @param part Number of the part, counted from 0.
- * @param total Length of the whole part in bytes; the same in each of its chunks, or 0 after the first.
- * @param last Whether this is the part's last chunk.
- * @param dataLength Bytes of data that the caller sends behind the head.
- * @returns {@link HEADROOM} free bytes, then the head.
- */
-export function encodeChunkHead(
-  stream: number,
-  part: number,
-  total: number,
-  last: boolean,
-  dataLength: number,
-): Uint8Array {
-  const chunk =
+/** A piece of a part, without its data. */
+export interface ChunkFields {
+  /** Number of the part, counted from 0. */
+  readonly part: number;
+  /** Length of the whole part in bytes; the same in each of its chunks, or 0 after the first. */
+  readonly total: number;
+  /** Whether this is the part's last chunk. */
+  readonly last: boolean;
+  readonly dataLength: number;
+}
+
+/** Size of the message, data included. */
+export function chunkSize({ part, total, last, dataLength }: ChunkFields): number {
+  return (
     (part === 0 ? 0 : 1 + varintSize(part)) +
     (total === 0 ? 0 : 1 + varintSize(total)) +
     (last ? 2 : 0) +
-    (1 + varintSize(dataLength) + dataLength);
-  const frame = (stream === 0 ? 0 : 1 + varintSize(stream)) + 1 + varintSize(chunk) + chunk;
-  const head = Buffer.alloc(HEADROOM + 1 + varintSize(frame) + frame - dataLength);
-  let at = HEADROOM;
-  head[at++] = BatchTag.Frames;
-  at = writeVarint(head, at, frame);
-  if (stream !== 0) {
-    head[at++] = FrameTag.Stream;
-    at = writeVarint(head, at, stream);
-  }
-  head[at++] = FrameTag.Chunk;
-  at = writeVarint(head, at, chunk);
+    (1 + varintSize(dataLength) + dataLength)
+  );
+}
+
+/** Writes the message up to its data, which comes last although its number is lower: protobuf allows that. */
+export function writeChunkHead(
+  out: Uint8Array,
+  position: number,
+  { part, total, last, dataLength }: ChunkFields,
+): void {
+  let at = position;
   if (part !== 0) {
-    head[at++] = ChunkTag.Part;
-    at = writeVarint(head, at, part);
+    out[at++] = ChunkTag.Part;
+    at = writeVarint(out, at, part);
   }
   if (total !== 0) {
-    head[at++] = ChunkTag.Total;
-    at = writeVarint(head, at, total);
+    out[at++] = ChunkTag.Total;
+    at = writeVarint(out, at, total);
   }
   if (last) {
-    head[at++] = ChunkTag.Last;
-    head[at++] = 1;
+    out[at++] = ChunkTag.Last;
+    out[at++] = 1;
   }
-  // The data is written last although its number is lower, which protobuf allows.
-  head[at++] = ChunkTag.Data;
-  writeVarint(head, at, dataLength);
-  return head;
+  out[at++] = ChunkTag.Data;
+  writeVarint(out, at, dataLength);
 }

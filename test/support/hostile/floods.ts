@@ -1,6 +1,7 @@
 /** Floods of small frames, as a hostile client sends them: each a batch of its own, or many in one. */
-import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
+
 import { NO_PAYLOAD } from "../../../src/wire/payload.ts";
+import { encodeChunkHead } from "../chunk-head.ts";
 import { batchOf, headOf, payloadOf } from "../protocol-peers.ts";
 
 const HEADROOM = 4;

@@ -2,9 +2,10 @@
  * Peers that send frames written by hand over a carrier in memory, without a session that would keep to the rules:
  * a client against a real worker, and a worker against a real client.
  */
-import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
+
 import { NO_PAYLOAD } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
+import { encodeChunkHead } from "../chunk-head.ts";
 import { eventually } from "../eventually.ts";
 import { framesOf, type MemoryCarrier, type MemoryPairOptions, memoryPair } from "../memory-pair.ts";
 import { batchOf, headOf, helloWith, TestClient, type TestWorker } from "../protocol-peers.ts";

@@ -6,7 +6,7 @@ import { BatchReader } from "../../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
 import { BatchSchema } from "../../../src/wire/gen/wire_pb.ts";
-import { encodeChunkHead } from "../../../src/wire/messages/chunk.ts";
+import { encodeChunkHead } from "../../support/chunk-head.ts";
 import { bindBatch, type FrameModel, readBatch, writeFrame } from "./frame-model.ts";
 import { GOLDEN_FRAMES } from "./golden-bytes.ts";
 

@@ -6,9 +6,9 @@ import { InboundMessages } from "../../../../src/session/messages/inbound-messag
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import type { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
-import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
 import { NO_PAYLOAD } from "../../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../../src/wire/task/flags.ts";
+import { encodeChunkHead } from "../../../support/chunk-head.ts";
 import { batchOf, headOf, messageHead } from "../../../support/protocol-peers.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };

@@ -4,7 +4,7 @@ import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { MessageAssembly } from "../../../../src/session/messages/message-assembly.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
-import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
+import { encodeChunkHead } from "../../../support/chunk-head.ts";
 import { batchOf, messageHead, payloadFrom } from "../../../support/protocol-peers.ts";
 
 const PROTOCOL = { code: "ERR_MERINO_PROTOCOL" };

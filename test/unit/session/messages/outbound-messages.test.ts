@@ -46,7 +46,7 @@ function recorded(
     beforeFlush() {},
     flushed() {},
   } as Partial<SessionHalf> as SessionHalf; // as above
-  const batch = new OutboundBatch(carrier, { half, turnSent() {} });
+  const batch = new OutboundBatch(carrier, { half, sendBulk() {}, turnSent() {} });
   const messages = new OutboundMessages(carrier, batch);
   messages.keepTo(helloWith(peer));
   const state: Recorded = {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { OutboundTransfer } from "../../../../src/session/messages/outbound-transfer.ts";
+import { OutboundBatch } from "../../../../src/session/outbound-batch.ts";
+import type { SessionHalf } from "../../../../src/session/session-half.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 
@@ -13,9 +15,9 @@ interface SeenChunk {
   readonly data: readonly number[];
 }
 
-/** A carrier of which only `send` is used. */
-function recordingCarrier(answer = true): {
-  readonly carrier: Carrier;
+/** A batch that leaves through a carrier of which only `send` is used. */
+function recordingBatch(answer = true): {
+  readonly batch: OutboundBatch;
   readonly chunks: SeenChunk[];
   readonly tails: Uint8Array[];
 } {
@@ -46,15 +48,17 @@ function recordingCarrier(answer = true): {
     close() {},
     destroy() {},
   };
-  return { carrier, chunks, tails };
+  const half = { flushed() {} } as Partial<SessionHalf> as SessionHalf; // nothing else of it is used
+  const batch = new OutboundBatch(carrier, { half, sendBulk() {}, turnSent() {} });
+  return { batch, chunks, tails };
 }
 
 test("OutboundTransfer cuts its parts into chunks of at most the length given, in order", () => {
-  const { carrier, chunks } = recordingCarrier();
+  const { batch, chunks } = recordingBatch();
   const transfer = new OutboundTransfer(7, [Uint8Array.of(1, 2, 3, 4, 5), Uint8Array.of(6, 7)]);
 
   const sent: number[] = [];
-  while (!transfer.done) sent.push(transfer.sendChunk(carrier, 2).sentBytes);
+  while (!transfer.done) sent.push(transfer.sendChunk(batch, 2));
 
   assert.deepEqual(sent, [2, 2, 1, 2]);
   assert.deepEqual(chunks, [
@@ -66,32 +70,32 @@ test("OutboundTransfer cuts its parts into chunks of at most the length given, i
 });
 
 test("OutboundTransfer sends an empty part as one chunk that is the last", () => {
-  const { carrier, chunks } = recordingCarrier();
+  const { batch, chunks } = recordingBatch();
   const transfer = new OutboundTransfer(1, [new Uint8Array(0), Uint8Array.of(9)]);
 
-  transfer.sendChunk(carrier, 10);
+  transfer.sendChunk(batch, 10);
   assert.equal(transfer.done, false);
-  transfer.sendChunk(carrier, 10);
+  transfer.sendChunk(batch, 10);
 
   assert.equal(transfer.done, true);
   assert.deepEqual(chunks[0], { stream: 1, part: 0, total: 0, last: true, data: [] });
 });
 
-test("OutboundTransfer hands the carrier the part's own memory, and says what the carrier answers", () => {
-  const { carrier, tails } = recordingCarrier(false);
+test("OutboundTransfer hands the carrier the part's own memory, and the batch what the carrier answers", () => {
+  const { batch, tails } = recordingBatch(false);
   const part = Uint8Array.of(1, 2, 3);
 
-  const { more } = new OutboundTransfer(1, [part]).sendChunk(carrier, 2);
+  new OutboundTransfer(1, [part]).sendChunk(batch, 2);
 
-  assert.equal(more, false);
+  assert.equal(batch.congested, true);
   assert.equal(tails[0]?.buffer, part.buffer);
 });
 
 test("OutboundTransfer that is done sends nothing more", () => {
-  const { carrier, chunks } = recordingCarrier();
+  const { batch, chunks } = recordingBatch();
   const transfer = new OutboundTransfer(1, [Uint8Array.of(1)]);
-  transfer.sendChunk(carrier, 10);
+  transfer.sendChunk(batch, 10);
 
-  assert.deepEqual(transfer.sendChunk(carrier, 10), { sentBytes: 0, more: true });
+  assert.equal(transfer.sendChunk(batch, 10), 0);
   assert.equal(chunks.length, 1);
 });

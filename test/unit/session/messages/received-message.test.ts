@@ -5,8 +5,8 @@ import { MessageAssembly } from "../../../../src/session/messages/message-assemb
 import { ReceivedMessage } from "../../../../src/session/messages/received-message.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
-import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
 import { NO_PAYLOAD, type Payload } from "../../../../src/wire/payload.ts";
+import { encodeChunkHead } from "../../../support/chunk-head.ts";
 import { batchOf, messageHead, payloadFrom } from "../../../support/protocol-peers.ts";
 
 function readerAt(bytes: Uint8Array): BatchReader {

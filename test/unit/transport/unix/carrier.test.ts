@@ -181,6 +181,74 @@ test("UnixCarrier sends a batch and its tail as one batch", async () => {
   assert.deepEqual([client.ends, server.ends], [[undefined], [undefined]]);
 });
 
+/** The rest of large batches as an end has asked for it: read to memory of its own. */
+interface Filled {
+  readonly beginnings: number[];
+  readonly rests: Uint8Array[];
+}
+
+/** Has the rest of every large batch read apart from its beginning, if `takes` says so. */
+function takeRests(seen: Seen, takes = true): Filled {
+  const filled: Filled = { beginnings: [], rests: [] };
+  let room = new Uint8Array(0);
+  const { events } = seen.carrier;
+  if (events === undefined) return filled;
+  events.begun = (_bytes, start, end, batchEnd) => {
+    filled.beginnings.push(end - start);
+    if (!takes) return undefined;
+    room = new Uint8Array(batchEnd - end);
+    return room;
+  };
+  events.filled = () => filled.rests.push(room);
+  return filled;
+}
+
+test("UnixCarrier reads the rest of a large batch to where it is told, at either end", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  const ends = [client, server].map((seen) => takeRests(seen));
+  const content = Buffer.from(Array.from({ length: MAX_BATCH }, (_, at) => at % 251));
+
+  for (const { carrier } of [client, server]) {
+    carrier.send(batch("before"));
+    for (let count = 0; count < 5; count++)
+      carrier.send(batch(content.subarray(0, 10)), content.subarray(10));
+    carrier.send(batch("behind"));
+  }
+  await eventually(() => client.batches.length >= 2 && server.batches.length >= 2);
+
+  for (const [at, seen] of [client, server].entries()) {
+    const { beginnings, rests } = ends[at] as Filled;
+    // One that has come whole by the time that it is read is handed out whole.
+    const whole = seen.batches.filter((text) => text === digest(content)).length;
+    assert.deepEqual([seen.batches[0], seen.batches.at(-1)], ["before", "behind"]);
+    assert.equal(whole + rests.length, 5);
+    assert.ok(rests.length > 0);
+    rests.forEach((rest, index) => {
+      assert.deepEqual(Buffer.from(rest), content.subarray(beginnings[index]));
+    });
+  }
+  client.carrier.destroy();
+});
+
+test("UnixCarrier hands out a large batch as a whole to who gives no memory for its rest", async () => {
+  await using leaks = leakCheck();
+  await using served = await serve(leaks);
+  const client = watch(await connectUnix(served.path, { maxBatchBytes: MAX_BATCH }));
+  const server = await served.next();
+  const { beginnings } = takeRests(server, false);
+  const content = Buffer.alloc(MAX_BATCH, "large");
+
+  client.carrier.send(batch(content));
+  await eventually(() => server.batches.length === 1);
+
+  assert.ok(beginnings.length > 0);
+  assert.deepEqual(server.batches, [digest(content)]);
+  client.carrier.destroy();
+});
+
 test("UnixCarrier ends a connection whose peer announces a batch beyond the limit", async () => {
   await using leaks = leakCheck();
   await using served = await serve(leaks);

@@ -7,7 +7,7 @@ import { CHUNK_SIZE } from "../../../../src/session/limits.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { BatchWriter } from "../../../../src/wire/batch/writer.ts";
 import { BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
-import { encodeChunkHead } from "../../../../src/wire/messages/chunk.ts";
+import { encodeChunkHead } from "../../../support/chunk-head.ts";
 import { anyFrame, bindBatch, readBatch } from "../frame-model.ts";
 
 const { HEADROOM } = BatchWriter;

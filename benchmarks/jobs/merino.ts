@@ -21,6 +21,14 @@ export const echo = routine(function echo(bytes: Buffer): Buffer {
   return bytes;
 });
 
+export const echoValue = routine(function echoValue(value: unknown): unknown {
+  return value;
+});
+
+export const sizeOf = routine(function sizeOf(bytes: Buffer): number {
+  return bytes.length;
+});
+
 /** One that nobody on the network may call. */
 export const nobodys = routine(
   function nobodys(x: number, y: number) {

@@ -8,3 +8,7 @@ export function busy({ durationMs }) {
   const end = performance.now() + durationMs;
   while (performance.now() < end);
 }
+
+export function echo(value) {
+  return value;
+}

@@ -13,7 +13,7 @@ export const CHUNK_SIZE = 65536;
  * The same between processes of one host, where a batch costs some ten microseconds at both ends: large enough that this
  * does not count beside the copying, and small enough that frames of other streams wait for less than a millisecond.
  */
-export const LOCAL_CHUNK_SIZE = 262_144;
+export const LOCAL_CHUNK_SIZE = 1_048_576;
 
 /** The limits of this implementation. Sizes in bytes. */
 export const DEFAULT_LIMITS: Limits = {

@@ -180,6 +180,10 @@ export class OutboundMessages {
         if (transfer.done) {
           this.drop(stream);
           for (const write of transfer.after) write(); // one may begin a transfer, for which the others wait in turn
+        } else if (this.#transfers.size <= this.#maxOpen) {
+          // Behind the others, also where the carrier is full from here on. Among more than are allowed, the first go on.
+          this.#transfers.delete(stream);
+          this.#transfers.set(stream, transfer);
         }
         if (this.congested) break;
       }

@@ -120,6 +120,22 @@ test("OutboundMessages sends chunks of several streams in turn", () => {
   );
 });
 
+test("OutboundMessages goes on with the next stream each time that it had to wait", () => {
+  const state = recorded({ limits: { maxBatch: 40, connectionWindow: 10 } });
+
+  state.result(1, payload(0, 20));
+  state.result(2, payload(0, 20));
+  for (let turn = 0; turn < 4; turn++) {
+    state.frames();
+    state.messages.windowReturned(10);
+  }
+
+  assert.deepEqual(
+    state.frames().filter((frame) => frame.startsWith("chunk")),
+    ["chunk 1:10", "chunk 2:10", "chunk 1:10", "chunk 2:10"],
+  );
+});
+
 test("OutboundMessages has no more messages under way than the peer allows, while heads go out", () => {
   const state = recorded({ limits: { maxBatch: 40, maxOpenMessages: 1 } });
 

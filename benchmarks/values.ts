@@ -3,7 +3,7 @@
  * processes, beside Piscina's threads and a bare Unix socket, one at a time and in the same run, in slices that take
  * turns. And how long a small call waits while a large argument is on its way on the same connection.
  *
- * Run with `npm run build && node --import tsx benchmarks/values.ts`, options `-- --quick --json --check`.
+ * Run with `npm run build && node --import tsx benchmarks/values.ts`, options `--quick --json --check`.
  */
 import { serialize } from "node:v8";
 import { openBareValues } from "./contenders/bare-values.ts";

@@ -22,26 +22,57 @@ interface PendingMethod {
   bind(identity: string, owner: object): RoutineDefinition;
 }
 
+/** What is known of a method where it is decorated. */
+export type MethodContext = Pick<
+  ClassMethodDecoratorContext,
+  "name" | "static" | "private" | "addInitializer"
+>;
+
 /**
- * Refuses a decorator that stands in front of something else than a method, or that a compiler calls in the
- * older form, with the class or its prototype and a key.
+ * Refuses a decorator that stands in front of something else than a method.
  *
- * @param target The first argument of the decorator.
- * @param context Its second argument.
+ * @param context The second argument of the decorator, in its standard form.
  */
-export function assertMethodDecorator(target: unknown, context: unknown): void {
-  if (typeof context === "object" && context !== null && "kind" in context && "addInitializer" in context) {
-    const { kind, name } = context as ClassMethodDecoratorContext;
-    if (["method", "class"].includes(kind)) return;
-    throw new RoutineDeclarationError(
-      `Cannot make a routine of the ${String(kind)} '${String(name)}': @routine marks methods; a function is given to routine() at the top level of the module`,
-    );
+export function assertMethodDecorator(context: ClassMethodDecoratorContext): void {
+  const { kind, name } = context as { readonly kind: string; readonly name: string | symbol };
+  if (kind !== "method" && kind !== "class") throw notAMethod(kind, name);
+}
+
+/**
+ * Understands a decorator that a compiler calls in its older form, as TypeScript does with `experimentalDecorators`.
+ *
+ * @param target The first argument of the decorator: the class, or its prototype.
+ * @param key The second one.
+ * @param descriptor The third one.
+ * @returns The method and what is known of it; `undefined` if it is no such call.
+ * @throws {@link RoutineDeclarationError} if it marks something else than a method.
+ */
+export function olderMethodDecorator(
+  target: unknown,
+  key: unknown,
+  descriptor: PropertyDescriptor | undefined,
+): { readonly method: RoutineDefinition["body"]; readonly context: MethodContext } | undefined {
+  if (typeof key !== "string" && typeof key !== "symbol") return undefined;
+  const isStatic = descriptor === undefined ? isClass(target) : typeof target === "function";
+  if (!isStatic && (typeof target !== "object" || target === null)) return undefined;
+  const method: unknown = descriptor?.value;
+  if (typeof method !== "function") {
+    const isAccessor = descriptor?.get !== undefined || descriptor?.set !== undefined;
+    throw notAMethod(isAccessor ? "accessor" : "field", key);
   }
-  const isKey = typeof context === "string" || typeof context === "symbol";
-  const isTarget = isClass(target) || (typeof target === "object" && target !== null);
-  if (!isKey || !isTarget) return;
-  throw new RoutineDeclarationError(
-    `Cannot make a routine of the method '${String(context)}': the decorator was called in the older form; remove "experimentalDecorators" from tsconfig.json, so that decorators are compiled in their standard form`,
+  const context: MethodContext = {
+    name: key,
+    static: isStatic,
+    private: false,
+    // The class is complete by now.
+    addInitializer: (initialize) => initialize.call(target),
+  };
+  return { method: method as RoutineDefinition["body"], context };
+}
+
+function notAMethod(kind: string, name: string | symbol): RoutineDeclarationError {
+  return new RoutineDeclarationError(
+    `Cannot make a routine of the ${kind} '${String(name)}': @routine marks methods; a function is given to routine() at the top level of the module`,
   );
 }
 
@@ -54,7 +85,7 @@ export function isClass(value: unknown): boolean {
 export function declareMethod(
   body: RoutineDefinition["body"],
   kind: RoutineKind,
-  context: ClassMethodDecoratorContext,
+  context: MethodContext,
   site: DeclarationSite,
 ): object {
   const name = context.name;

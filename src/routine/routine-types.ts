@@ -6,17 +6,49 @@ import type { AllowedPeers } from "../credentials/peers/allowed-peers.ts";
 /** Any function that can become a routine. */
 export type RoutineBody = (...parameters: never[]) => unknown;
 
+/** What a routine answers with. */
+type Answer = Promise<unknown> | AsyncGenerator<unknown, unknown, never>;
+
+/** A method that a decorator can make a routine of: its type stays what it is. */
+export type MethodBody = (...parameters: never[]) => Answer;
+
 /**
  * The call signature of a routine: exactly the function's own when it is asynchronous (generics and
  * overloads included); otherwise its parameters, with the result in a `Promise` or an `AsyncGenerator`.
  */
-export type RoutineCall<F extends RoutineBody> = [ReturnType<F>] extends [never]
-  ? (this: ThisParameterType<F>, ...parameters: Parameters<F>) => Promise<never>
-  : ReturnType<F> extends Promise<unknown> | AsyncGenerator<unknown, unknown, never>
+export type RoutineCall<F extends RoutineBody> =
+  IsAny<ReturnType<F>> extends true
+    ? CallOfUnknownResult<F>
+    : [ReturnType<F>] extends [never]
+      ? OwnCall<F, Promise<never>>
+      : ReturnType<F> extends Answer
+        ? F
+        : ReturnType<F> extends Generator<infer Y, infer R, infer N>
+          ? OwnCall<F, AsyncGenerator<Awaited<Y>, R, N>>
+          : OwnCall<F, Promise<Awaited<ReturnType<F>>>>;
+
+/** The parameters of a function, and another result. */
+type OwnCall<F extends RoutineBody, Result> = (
+  this: ThisParameterType<F>,
+  ...parameters: Parameters<F>
+) => Result;
+
+/** For `any`, and where the compiler says so for a result that depends on type parameters: `T[K]`, a promise of it. */
+type CallOfUnknownResult<F extends RoutineBody> = F extends (...parameters: never[]) => Nothing
+  ? OwnCall<F, Promise<ReturnType<F>>>
+  : F extends (...parameters: never[]) => Answer
     ? F
-    : ReturnType<F> extends Generator<infer Y, infer R, infer N>
-      ? (this: ThisParameterType<F>, ...parameters: Parameters<F>) => AsyncGenerator<Awaited<Y>, R, N>
-      : (this: ThisParameterType<F>, ...parameters: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+    : F extends (...parameters: never[]) => Generator<infer Y, infer R, infer N>
+      ? OwnCall<F, AsyncGenerator<Awaited<Y>, R, N>>
+      : OwnCall<F, Promise<unknown>>;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+
+/** What only `any` and `never` can be assigned to. */
+interface Nothing {
+  readonly [nothing]: never;
+}
+declare const nothing: unique symbol;
 
 /** What every routine offers beside its call. */
 export interface RoutineMembers<F extends RoutineBody> {

@@ -17,8 +17,8 @@ import type { RoutineDefinition, RoutineKind } from "../identity/routine-definit
 import { TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
 import { warnOfLocalRecursion } from "./local-recursion.ts";
-import { assertMethodDecorator, declareMethod, isClass } from "./method-routine.ts";
-import type { Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
+import { assertMethodDecorator, declareMethod, isClass, olderMethodDecorator } from "./method-routine.ts";
+import type { MethodBody, Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
 
 const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
   name: true,
@@ -34,7 +34,8 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
  * worker of the pool in scope and gives a `Promise`, or an `AsyncGenerator`.
  *
  * Declare routines at the top level of a module: the worker imports that module to find them. Also
- * usable as a method decorator in classes marked with `portable`.
+ * usable as a method decorator in classes marked with `portable`, in the standard form and in that of
+ * TypeScript's `experimentalDecorators`.
  *
  * @param fn The body. It needs a name, here or in `options`.
  * @param options Identity and default budget.
@@ -49,11 +50,23 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
  */
 export function routine<F extends RoutineBody>(fn: F, options?: RoutineOptions): Routine<F>;
 export function routine<F extends RoutineBody>(fn: F, context: ClassMethodDecoratorContext): Routine<F>;
-export function routine<F extends RoutineBody>(
-  fn: F,
-  options: RoutineOptions | ClassMethodDecoratorContext = {},
-): Routine<F> {
-  assertMethodDecorator(fn, options);
+export function routine<F extends MethodBody>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<F>,
+): TypedPropertyDescriptor<F>;
+export function routine(
+  fn: unknown,
+  options: RoutineOptions | ClassMethodDecoratorContext | string | symbol = {},
+  descriptor?: PropertyDescriptor,
+): unknown {
+  const older = olderMethodDecorator(fn, options, descriptor);
+  if (older !== undefined) {
+    const { method, context } = older;
+    const site = declarationSite(routine, undefined);
+    return { ...descriptor, value: declareMethod(method, kindOf(method), context, site) };
+  }
+  if (isDecoratorContext(options)) assertMethodDecorator(options);
   if (typeof fn !== "function") {
     throw new RoutineDeclarationError(
       `Cannot declare a routine: expected a function or generator function, got ${fn === null ? "null" : typeof fn}`,
@@ -72,7 +85,7 @@ export function routine<F extends RoutineBody>(
   const body = fn as unknown as RoutineDefinition["body"];
   const kind = kindOf(body);
   if (isDecoratorContext(options)) {
-    return declareMethod(body, kind, options, declarationSite(routine, undefined)) as Routine<F>;
+    return declareMethod(body, kind, options, declarationSite(routine, undefined));
   }
   const { module, name: shownName, id, timeoutMs, allow } = resolveRoutineOptions(options, body);
   const site = declarationSite(routine, module);
@@ -93,7 +106,7 @@ export function routine<F extends RoutineBody>(
   definition.routine = createCallable(definition, body, kind);
   registerRoutine(definition);
   if (options.localRecursion !== true && isAsync(body)) warnOfLocalRecursion(body, identity, name);
-  return definition.routine as Routine<F>;
+  return definition.routine;
 }
 
 function resolveRoutineOptions(
@@ -136,8 +149,6 @@ function isAsync(body: RoutineDefinition["body"]): boolean {
   return Object.prototype.toString.call(body) === "[object AsyncFunction]";
 }
 
-function isDecoratorContext(
-  options: RoutineOptions | ClassMethodDecoratorContext,
-): options is ClassMethodDecoratorContext {
-  return "kind" in options && "addInitializer" in options;
+function isDecoratorContext(options: unknown): options is ClassMethodDecoratorContext {
+  return typeof options === "object" && options !== null && "kind" in options && "addInitializer" in options;
 }

@@ -125,6 +125,115 @@ void overloaded(true);
 // @ts-expect-error A type parameter keeps its bound.
 void pairs(new Map([[1, 2]]), 1);
 
+// Without annotations, in every form in which parameters come.
+
+const identity = routine(async function identity<T>(x: T) {
+  return x;
+});
+const numbered = routine(async function* numbered<T>(values: Iterable<T>) {
+  let n = 0;
+  for (const value of values) yield [n++, value] as const;
+});
+const keyed = routine(async <T extends object, K extends keyof T = keyof T>(value: T, ...keys: K[]) =>
+  keys.map((key) => value[key]),
+);
+const shaped = routine(async function shaped(this: Date, x: number, y?: string, ...rest: boolean[]) {
+  return [this.getTime(), x, y, rest] as const;
+});
+const defaulted = routine(function defaulted(x = 1, { y = "a", z }: { y?: string; z?: boolean } = {}) {
+  return { x, y, z };
+});
+
+async function generics(): Promise<void> {
+  expectType<number>()(await identity(3), true);
+  expectType<{ a: string }>()(await identity.with({ timeout: 1 })({ a: "b" }), true);
+  expectType<string>()(await identity.local("a"), true);
+  for await (const step of numbered(["a"])) expectType<readonly [number, string]>()(step, true);
+  expectType<string[]>()(await keyed({ a: "b", c: 1 }, "a"), true);
+  // @ts-expect-error A type parameter keeps its bound.
+  await keyed({ a: "b" }, "c");
+}
+expectType<Promise<readonly [number, number, string | undefined, boolean[]]>>()(
+  shaped.call(new Date(), 1, undefined, true),
+  true,
+);
+// @ts-expect-error What is optional keeps its type.
+void shaped.call(new Date(), 1, 2);
+// @ts-expect-error So does what follows.
+void shaped.call(new Date(), 1, "a", "b");
+// @ts-expect-error A receiver that is declared has to be one.
+void shaped.call(1, 1);
+expectType<Promise<{ x: number; y: string; z: boolean | undefined }>>()(defaulted(), true);
+expectType<Promise<{ x: number; y: string; z: boolean | undefined }>>()(defaulted(2, { y: "b" }), true);
+// @ts-expect-error A default keeps its type.
+void defaulted("1");
+
+// A result that depends on type parameters by a key, which the compiler calls `any` while it compares.
+
+const picked = routine(async function picked<T extends object, K extends keyof T>(value: T, key: K) {
+  return value[key];
+});
+const pickedSteps = routine(async function* pickedSteps<T extends object, K extends keyof T>(
+  value: T,
+  ...keys: K[]
+) {
+  for (const key of keys) yield value[key];
+});
+const parse = routine(function parse(text: string) {
+  return JSON.parse(text);
+});
+expectType<Promise<number>>()(picked({ a: "b", c: 1 }, "c"), true);
+expectType<Promise<number>>()(picked.with({})({ a: "b", c: 1 }, "c"), true);
+expectType<AsyncGenerator<string | number, void, unknown>>()(pickedSteps({ a: "b", c: 1 }, "a", "c"), true);
+expectType<Promise<ReturnType<typeof JSON.parse>>>()(parse("1"), true);
+// @ts-expect-error It is known to be a promise at least.
+void parse("1").length;
+
+// Of plain ones the type is made anew, and the compiler cannot make a generic one: type parameters become their bounds.
+
+const plainFirst = routine(function plainFirst<T extends string>(values: readonly T[]): T | undefined {
+  return values[0];
+});
+const plainIdentity = routine(function plainIdentity<T>(x: T): T {
+  return x;
+});
+const plainNumbered = routine(function* plainNumbered<T>(values: readonly T[]): Generator<T, number, void> {
+  yield* values;
+  return values.length;
+});
+expectType<Promise<string | undefined>>()(plainFirst(["a"]), true);
+expectType<Promise<unknown>>()(plainIdentity(3), true);
+expectType<AsyncGenerator<unknown, number, void>>()(plainNumbered([1]), true);
+// The body keeps them.
+expectType<number>()(plainIdentity.local(3), true);
+// @ts-expect-error The bound is kept.
+void plainFirst([1]);
+// @ts-expect-error And nothing is told of the result that is not known: make the body async.
+const lost: Promise<number> = plainIdentity(3);
+
+// Of the overloads of a plain one, the last is kept.
+
+function plainOverloadedBody(value: string): string;
+function plainOverloadedBody(value: number): number;
+function plainOverloadedBody(value: string | number): string | number {
+  return value;
+}
+const plainOverloaded = routine(plainOverloadedBody);
+expectType<Promise<number>>()(plainOverloaded(1), true);
+// @ts-expect-error The first one is not.
+void plainOverloaded("a");
+expectType<string>()(plainOverloaded.local("a"), true);
+
+// Overloads of which not all are asynchronous: the last decides.
+
+function mixedBody(value: string): string;
+function mixedBody(value: number): Promise<number>;
+function mixedBody(value: string | number): string | Promise<number> {
+  return typeof value === "string" ? value : Promise.resolve(value);
+}
+const mixed = routine(mixedBody);
+expectType<Promise<number>>()(mixed(1), true);
+
 // Members.
 
 expectType<Promise<string | number>>()(plainFunction.with({})(1, "a"), true);
@@ -205,6 +314,20 @@ expectType<Promise<Counter>>()(Counter.create(1), true);
 // @ts-expect-error A method's parameters keep their types.
 void new Counter(1).add("2");
 
+// As a compiler calls decorators with `experimentalDecorators`.
+
+declare const asyncMethod: TypedPropertyDescriptor<(by: number) => Promise<number>>;
+declare const streamingMethod: TypedPropertyDescriptor<(to: number) => AsyncGenerator<number, void, void>>;
+declare const plainMethod: TypedPropertyDescriptor<(by: number) => number>;
+expectType<TypedPropertyDescriptor<(by: number) => Promise<number>>>()(
+  routine(Counter.prototype, "add", asyncMethod),
+  true,
+);
+routine(Counter.prototype, "count", streamingMethod);
+routine(Counter, "create", asyncMethod);
+// @ts-expect-error A plain method would give a promise where its type says a value, here as well.
+routine(Counter.prototype, "plain", plainMethod);
+
 const bound = routine(function bound(this: Counter, by: number) {
   return this.start + by;
 });
@@ -246,4 +369,4 @@ expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1], mapOpt
 // @ts-expect-error Items are what the routine takes.
 pool.map(promising, ["a"]);
 
-export const compiled: readonly unknown[] = [generators, inferredGenerator];
+export const compiled: readonly unknown[] = [generators, inferredGenerator, generics, lost];

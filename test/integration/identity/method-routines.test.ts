@@ -75,6 +75,28 @@ export class Counter {
     assertOutput(result, ["true"]);
   });
 
+  test("one that is decorated with experimentalDecorators runs as any other", async () => {
+    const result = await runFiles(
+      {
+        "tsconfig.json": '{ "compilerOptions": { "experimentalDecorators": true } }',
+        "jobs.ts": DECORATED,
+        "main.ts": mainOf(
+          `
+          const counter = new jobs.Counter(40);
+          const [sum, isCounter, pid] = await counter.add(2);
+          console.log(sum, isCounter, pid !== process.pid);
+          for await (const n of counter.count(2)) console.log(n);
+          const [isClass, there] = await jobs.Counter.zero();
+          console.log(isClass, there === pid);`,
+          "./jobs.ts",
+        ),
+      },
+      [...TSX, "main.ts"],
+    );
+
+    assertOutput(result, ["42 true true", "41", "42", "true true"]);
+  });
+
   const ASSIGNED = `import { portable, routine } from "merino";
 export class Counter {
   constructor(start) { this.start = start; }

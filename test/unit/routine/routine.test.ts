@@ -46,24 +46,6 @@ test("with() rejects the call for an option that does not exist", async () => {
   });
 });
 
-test("routine says what to do about a decorator of the older form, for instance and static methods", () => {
-  const decorate = routine as unknown as (...parameters: unknown[]) => unknown;
-  class Document {
-    async count(): Promise<void> {}
-  }
-
-  for (const [target, key] of [
-    [Document.prototype, "count"],
-    [Document, "create"],
-    [Document.prototype, Symbol("count")],
-  ] as const) {
-    assert.throws(() => decorate(target, key, { value() {}, writable: true }), {
-      ...declarationError,
-      message: /older form; remove "experimentalDecorators" from tsconfig\.json/,
-    });
-  }
-});
-
 test("routine refuses to decorate anything but a method", () => {
   const decorate = routine as unknown as (...parameters: unknown[]) => unknown;
   const context = { name: "count", static: false, private: false, addInitializer() {} };

@@ -4,7 +4,6 @@
  */
 import { inspect } from "node:util";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
-import { importModule } from "../../internal/import-module.ts";
 import type { AcceptHook } from "../../worker/accept-hook.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
@@ -17,7 +16,7 @@ import type { ModuleLoader } from "./module-loader.ts";
  */
 export async function loadAcceptHook(loader: ModuleLoader, moduleUrl: string): Promise<AcceptHook> {
   await loader.load(moduleUrl);
-  const namespace = (await importModule(moduleUrl)) as Readonly<Record<string, unknown>>;
+  const namespace = (loader.exportsOf(moduleUrl) ?? {}) as Readonly<Record<string, unknown>>;
   const hook = namespace.accept ?? hookOf(namespace.default);
   if (typeof hook !== "function") {
     throw new InvalidOptionError("accept", {

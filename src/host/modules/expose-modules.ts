@@ -3,7 +3,6 @@
  * something up; a worker that can be called for none at all is refused as a mistake.
  */
 import { RoutineDeclarationError } from "../../errors/routine-declaration-error.ts";
-import { importModule } from "../../internal/import-module.ts";
 import { shownModule } from "../../internal/shown-module.ts";
 import { ExposedRoutines } from "./exposed-routines.ts";
 import type { ModuleLoader } from "./module-loader.ts";
@@ -31,10 +30,7 @@ export async function exposeModules(
   let count = 0;
   for (const module of modules) {
     await loader.load(module);
-    // A program's entry stays suspended at the line that opens its pool: its import never yields its exports.
-    const namespace =
-      loader.state(module) === "loaded" ? ((await importModule(module)) as object) : undefined;
-    count += exposed.add(module, namespace);
+    count += exposed.add(module, loader.exportsOf(module));
   }
   if (count === 0 && !importOnDemand) {
     const names = modules.map((module) => `'${shownModule(module)}'`).join(" and ");

@@ -19,7 +19,12 @@ import type { OpenVerdict } from "../../internal/worker-role.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { placeSyntaxError } from "./syntax-error-place.ts";
-import { ensureTypeScript, preferredRequireHook, requireHookFor } from "./typescript-support.ts";
+import {
+  ensureTypeScript,
+  preferredRequireHook,
+  requireHookFor,
+  typeScriptAdvice,
+} from "./typescript-support.ts";
 
 /** How far the import of a module has come. */
 export type ModuleState =
@@ -53,6 +58,8 @@ export interface ModuleLoader {
   state(moduleUrl: string): ModuleState;
   /** Why a module's import was rejected; `undefined` if it was not. */
   failure(moduleUrl: string): unknown;
+  /** What a module that is loaded exports, whatever has loaded it; `undefined` if it is not. */
+  exportsOf(moduleUrl: string): object | undefined;
 }
 
 /** Told which imports are under way, so that an importing worker is not mistaken for one that a body blocks. */
@@ -83,6 +90,7 @@ export interface ModuleLoaderOptions {
 interface ImportRecord {
   state: ModuleState;
   failure: unknown;
+  exports: object | undefined;
   /** Whether it waits for the suspended entry, and so will never settle. */
   blocked: boolean;
   /** Resolved once routines of the module can run or its import was rejected; rejected when waiting is given up. */
@@ -117,8 +125,12 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       record.reached.resolve();
     };
     observer?.begun(module, importTimeoutMs);
-    void importInScope(module).then(
-      () => settle("loaded"),
+    void importInScope(module, entry).then(
+      (exports) => {
+        // A module of CommonJS may be nothing but a function.
+        record.exports = typeof exports === "function" ? { default: exports } : ((exports ?? {}) as object);
+        settle("loaded");
+      },
       (error: unknown) => placeSyntaxError(error, module).finally(() => settle("failed", error)),
     );
     void record.reached.promise.finally(() => queue.cancel(late)).catch(() => {});
@@ -163,7 +175,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
         // An import that was given up may still end; a blocked one has declared all it ever will.
         if (record.state === "loading" && !(record.blocked && isRegistered())) throw error;
       }
-      if (record.state === "failed") throw importFailed(module, record.failure, module === entry);
+      if (record.state === "failed") throw importFailed(module, record.failure, entry);
     },
     onOpen() {
       const scope = importScope();
@@ -175,12 +187,17 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     },
     state: (moduleUrl) => records.get(moduleOf(moduleUrl) ?? "")?.state ?? "unknown",
     failure: (moduleUrl) => records.get(moduleOf(moduleUrl) ?? "")?.failure,
+    exportsOf(moduleUrl) {
+      const record = records.get(moduleOf(moduleUrl) ?? "");
+      // A program's entry stays suspended at the line that opens its pool.
+      return record?.state === "loaded" ? record.exports : undefined;
+    },
   };
   return loader;
 }
 
-async function importInScope(module: string): Promise<unknown> {
-  await ensureTypeScript(module);
+async function importInScope(module: string, entry: string | undefined): Promise<unknown> {
+  await ensureTypeScript(module, entry);
   const load = preferredRequireHook(module);
   if (load !== undefined) return runInImportScope({ module }, load);
   // Not awaited, so that the stack of a module's error has no line of this.
@@ -195,11 +212,14 @@ function createRecord(state: ModuleState): ImportRecord {
   const reached = createDeferred();
   // Whoever calls load() sees the rejection; there may be nobody at the moment.
   reached.promise.catch(() => {});
-  return { state, failure: undefined, blocked: false, reached };
+  return { state, failure: undefined, exports: undefined, blocked: false, reached };
 }
 
-function importFailed(module: string, cause: unknown, isEntry: boolean): Error {
-  const advice = isEntry ? "; lines above open() run in every worker; see isMain" : "";
+function importFailed(module: string, cause: unknown, entry: string | undefined): Error {
+  const advice =
+    module === entry
+      ? "; lines above open() run in every worker; see isMain"
+      : typeScriptAdvice(module, cause, entry);
   return new ImportFailedError(`Cannot import '${module}': ${errorText(cause)}${advice}`, { cause });
 }
 

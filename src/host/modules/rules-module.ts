@@ -1,7 +1,6 @@
 /** Loads the rules of a worker from a module: those with functions cannot cross into another process. */
 import { inspect } from "node:util";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
-import { importModule } from "../../internal/import-module.ts";
 import type { AccessRule } from "../../worker/access/access-rules.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
@@ -14,7 +13,7 @@ import type { ModuleLoader } from "./module-loader.ts";
  */
 export async function loadRules(loader: ModuleLoader, moduleUrl: string): Promise<readonly AccessRule[]> {
   await loader.load(moduleUrl);
-  const namespace = (await importModule(moduleUrl)) as Readonly<Record<string, unknown>>;
+  const namespace = (loader.exportsOf(moduleUrl) ?? {}) as Readonly<Record<string, unknown>>;
   const rules = namespace.rules ?? rulesOf(namespace.default);
   if (Array.isArray(rules)) return rules as readonly AccessRule[]; // `AccessRules` checks each of them
   const names = Object.keys(namespace);

@@ -1,11 +1,11 @@
 /**
- * Makes this process able to import TypeScript if its parent could by means that a child does not inherit: a
- * test runner's own transform, or a loader that was registered by code. It uses the `tsx` that is installed
- * beside the module; it brings none of its own. It acts before the first import of a TypeScript file, since
- * Node remembers a failed import.
+ * Makes this process able to import TypeScript if its parent could by means that a child does not inherit, a
+ * test runner's own transform or a loader that was registered by code, or has none, as the command. It uses the
+ * `tsx` that is installed beside the module; it brings none of its own. It acts before the first import of a
+ * TypeScript file, since Node remembers a failed import.
  */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isMainThread } from "node:worker_threads";
@@ -17,20 +17,28 @@ import { installedPackage, requireFrom } from "../../internal/require-from.ts";
 const LOADERS =
   /(?:^|[\\/=@\s"])(?:tsx|ts-node|swc-node|esbuild-register|oxc-node|jiti|sucrase|amaro)(?:[\\/@"\s]|$)/;
 
+const TYPESCRIPT = /\.[cm]?tsx?$/;
+
+/** What to do where there is no tsx, or it is not in use. */
+const REMEDY = "install tsx beside it (npm install --save-dev tsx)";
+
 const support = processWide("host.typescript", (): { registered?: Promise<void> } => ({}));
 
 /**
  * Prepares the import of a module, if it is TypeScript that this process cannot load yet. Concurrent callers
  * share one preparation; a failed one is tried again for the next module, which may have tsx at hand.
  *
+ * Node's own stripping of types serves programs that run by it. Others may be used to enums, or to naming x.ts as
+ * './x.js', which it does not take: where tsx is installed, they get that.
+ *
  * @param moduleUrl `file:` URL of the module.
+ * @param entry `file:` URL of the program's entry module, if there is a program.
  * @throws Error saying what to install, if nothing can load the file: the reason why the import fails.
  */
-export async function ensureTypeScript(moduleUrl: string): Promise<void> {
-  if (!/\.[cm]?tsx?$/.test(new URL(moduleUrl).pathname) || hasLoader()) return;
+export async function ensureTypeScript(moduleUrl: string, entry: string | undefined): Promise<void> {
+  if (!isTypeScript(moduleUrl) || hasLoader()) return;
   const node = canStripTypes(moduleUrl);
-  // Vitest and Jest also resolve './x.js' to x.ts and take enums, which Node's own stripping does not.
-  if (node && process.env.VITEST === undefined && process.env.JEST_WORKER_ID === undefined) return;
+  if (node && entry !== undefined && isTypeScript(entry)) return;
   const tsx = findTsx(moduleUrl);
   if (tsx !== undefined) {
     support.registered ??= register(tsx).catch((error: unknown) => {
@@ -41,11 +49,36 @@ export async function ensureTypeScript(moduleUrl: string): Promise<void> {
   } else if (!node && support.registered === undefined && requireHook(moduleUrl) === undefined) {
     const error = new Error(
       `this worker runs on Node ${process.version}, which does not take this file ` +
-        "as it is; install tsx beside it (npm install --save-dev tsx), or build it to JavaScript",
+        `as it is; ${REMEDY}, or build it to JavaScript`,
     );
     error.stack = `${error.name}: ${error.message}`; // no line is the user's
     throw error;
   }
+}
+
+/**
+ * What to do about TypeScript that Node's own stripping of types does not take, as the end of a sentence; `""` for
+ * any other failure.
+ *
+ * @param moduleUrl `file:` URL of the module whose import has failed.
+ * @param error Why.
+ * @param entry `file:` URL of the program's entry module, if there is a program.
+ */
+export function typeScriptAdvice(moduleUrl: string, error: unknown, entry: string | undefined): string {
+  if (!(error instanceof Error) || !isTypeScript(moduleUrl)) return "";
+  if (hasLoader() || support.registered !== undefined) return "";
+  const remedy = entry === undefined ? REMEDY : `${REMEDY}, and start the program with it`;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return `; ${remedy}, or build it to JavaScript`;
+  if (code !== "ERR_MODULE_NOT_FOUND") return "";
+  const [, path, kind = ""] = /'([^']+)\.([cm]?)js'/.exec(error.message) ?? [];
+  const source = `${path}.${kind}ts`;
+  if (path === undefined || !existsSync(source)) return "";
+  return `; there is '${source}', which Node finds by that name only: write it so, or ${remedy}`;
+}
+
+function isTypeScript(moduleUrl: string): boolean {
+  return TYPESCRIPT.test(new URL(moduleUrl).pathname);
 }
 
 /** Why Node's `import` does not take a file that a hook of `require` may take. */

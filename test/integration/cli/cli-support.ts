@@ -80,8 +80,15 @@ export function startCommand(
 /** A package's name is part of every identity in it. */
 let packages = 0;
 
-/** Writes modules that declare routines; each begins with the imports they need. */
-export function routinePackage(files: Readonly<Record<string, string>>): TemporaryPackage {
+/**
+ * Writes modules that declare routines; each begins with the imports they need.
+ *
+ * @param dependencies Packages of this repository to install beside them. Default: none.
+ */
+export function routinePackage(
+  files: Readonly<Record<string, string>>,
+  dependencies: readonly string[] = [],
+): TemporaryPackage {
   packages += 1;
   const imports = `import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -90,7 +97,10 @@ const exists = async (path) => { while (!existsSync(path)) await pause(5); };
 `;
   const sources = Object.fromEntries(Object.entries(files).map(([file, text]) => [file, imports + text]));
   const name = `cli-${process.pid}-${packages}`;
-  return temporaryPackage({ "package.json": JSON.stringify({ name, type: "module" }), ...sources });
+  return temporaryPackage(
+    { "package.json": JSON.stringify({ name, type: "module" }), ...sources },
+    { dependencies },
+  );
 }
 
 /** Routines for any test: `add`, `pidOf`, `waitFor`, which ends once a file exists, and `blockUntil`, which blocks its thread. */

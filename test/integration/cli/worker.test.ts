@@ -5,13 +5,15 @@ import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { LocalDiscovery, TaskRefusedError, WorkerConnection, WorkerPool } from "merino";
+import { LocalDiscovery, routine, TaskRefusedError, WorkerConnection, WorkerPool } from "merino";
 import { seenWorkers } from "../../../src/cli/seen-workers.ts";
 import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { runNode } from "../../support/run-node.ts";
+import { temporaryPackage } from "../../support/temporary-package.ts";
 import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
+import { MODULES, STRIPS_TYPES, userProject } from "../environments/user-project.ts";
 import { JOBS, type Jobs, routinePackage, startCommand } from "./cli-support.ts";
 
 const NAMESPACE = "cli-worker";
@@ -84,6 +86,64 @@ test("merino worker runs TypeScript modules", async () => {
   await using _pool = await openPool();
 
   assert.equal(await twice(21), 42);
+});
+
+test("merino worker runs TypeScript that Node does not take by the tsx beside it", async () => {
+  using fixtures = routinePackage(
+    {
+      "jobs.ts": `import { Factor } from "./factor.js";
+export const twice = routine(async function twice(n: number): Promise<number> { return Factor.two * n; });`,
+      "factor.ts": "export enum Factor { two = 2 }",
+    },
+    ["tsx"],
+  );
+  const { twice } = await import(fixtures.url("jobs.ts"));
+  await using _leaks = leakCheck();
+  await using worker = startCommand(["worker", fixtures.path("jobs.ts"), ...LOCAL]);
+  await worker.serves();
+  await using _pool = await openPool();
+
+  assert.equal(await twice(21), 42);
+});
+
+test("merino worker says what to install for TypeScript that Node does not take", async () => {
+  await using project = userProject(
+    {
+      "package.json": MODULES,
+      "jobs.ts": 'import { Factor } from "./factor.ts"; console.log(Factor.two);',
+      "factor.ts": "export enum Factor { two = 2 }",
+      "other.ts": 'import "./factor.js";',
+    },
+    { dependencies: ["commander"] },
+  );
+  const serve = (module: string) =>
+    project.run(["node_modules/merino/dist/cli/merino.js", "worker", `./${module}`]);
+
+  const results = [await serve("jobs.ts"), await serve("other.ts")];
+
+  const byName = STRIPS_TYPES ? /there is '.*factor\.ts', which Node finds by that name only/ : /./;
+  for (const { exitCode, stdout, stderr } of results) {
+    assert.deepEqual({ exitCode, stdout }, { exitCode: 1, stdout: "" });
+    assert.match(stderr, /^merino: Cannot import .*install tsx beside it \(npm install --save-dev tsx\)/);
+  }
+  assert.match(results[1]?.stderr ?? "", byName);
+});
+
+test("merino worker serves what only a hook of require takes", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = temporaryPackage({
+    "hook.cjs": `const { readFileSync } = require("node:fs");
+require.extensions[".jobs"] = (module, path) => module._compile(readFileSync(path, "utf8"), path);`,
+    "jobs.jobs": `const { routine } = require(${JSON.stringify(fileURLToPath(import.meta.resolve("merino")))});
+exports.twice = routine(async function twice(n) { return 2 * n; }, { id: "cli-hook#twice" });`,
+  });
+  const hook = `--require=${fixtures.path("hook.cjs")}`;
+  await using worker = startCommand(["worker", fixtures.path("jobs.jobs")], { NODE_OPTIONS: hook });
+  const address = await worker.serves();
+  await using network = new WorkerConnection(address, { timeout: 30_000 });
+  const twice = routine(async (n: number) => n, { id: "cli-hook#twice" });
+
+  assert.equal(await network.dispatch(twice, 21), 42);
 });
 
 test("merino worker refuses routines of other modules, to local and to network callers, and imports nothing", async () => {

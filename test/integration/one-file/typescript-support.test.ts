@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { compiledSource } from "../../support/compiled-source.ts";
 import { type RunResult, runNode } from "../../support/run-node.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
+import { STRIPS_TYPES } from "../environments/user-project.ts";
 
 const FILES = {
   "package.json": '{ "name": "program", "type": "module" }',
@@ -20,16 +21,19 @@ describe("a loader without any TypeScript loader around it", () => {
   after(() => compiled[Symbol.dispose]());
 
   /** Loads a module in a plain process, or in a thread of one. */
-  async function load(moduleUrl: string, options: { readonly thread?: boolean } = {}): Promise<RunResult> {
+  async function load(
+    moduleUrl: string,
+    options: { readonly thread?: boolean; readonly entry?: string } = {},
+  ): Promise<RunResult> {
     using program = temporaryPackage({
       "program.mjs": `
         import { Worker, isMainThread } from "node:worker_threads";
         const { createModuleLoader } = await import(${JSON.stringify(compiled.url("host/modules/module-loader.js"))});
-        const loader = createModuleLoader({ entry: undefined });
+        const loader = createModuleLoader({ entry: ${JSON.stringify(options.entry)} });
         if (${options.thread === true} && isMainThread) new Worker(new URL(import.meta.url));
         else await loader.load(${JSON.stringify(moduleUrl)}).catch((error) => console.log(error.message));`,
     });
-    return await runNode([program.path("program.mjs")], { cwd: program.directory, env: { VITEST: "true" } });
+    return await runNode([program.path("program.mjs")], { cwd: program.directory });
   }
 
   test("ensureTypeScript uses the tsx installed beside the module", async () => {
@@ -54,5 +58,15 @@ describe("a loader without any TypeScript loader around it", () => {
     const { stdout } = await load(fixtures.url("jobs.tsx"));
 
     assert.match(stdout, /jobs\.tsx.*npm install --save-dev tsx/);
+  });
+
+  test("ensureTypeScript leaves the file to Node where the program's own entry is TypeScript that Node takes", async () => {
+    using fixtures = temporaryPackage(FILES, { dependencies: ["tsx"] });
+
+    const { stdout } = await load(fixtures.url("jobs.ts"), { entry: fixtures.url("main.ts") });
+
+    const told = /there is '.*other\.ts', .*install tsx beside it .*start the program with it/;
+    if (STRIPS_TYPES) assert.match(stdout, told);
+    else assert.equal(stdout, "imported 7\n");
   });
 });

@@ -141,10 +141,12 @@ function isSame(routine: DeclaredRoutine, request: RoutineRequest): boolean {
 }
 
 /** Why a routine is not what its caller means by that identity, or may not be; `undefined` if nothing speaks against it. */
-function faultOf({ declaration }: DeclaredRoutine, { origin }: RoutineRequest): string | undefined {
+function faultOf({ declaration, owner }: DeclaredRoutine, { origin }: RoutineRequest): string | undefined {
   const { conflict, site } = declaration;
   if (conflict !== undefined) return `in the worker, ${conflict}`;
   if (origin === undefined || origin.path === "" || isBeginning(origin.path, site.path)) return undefined;
+  // What a compiler puts around decorators takes another way where `Reflect.decorate` has been added, as in Nest.
+  if (owner !== undefined && outermost(origin.path) === outermost(site.path)) return undefined;
   // Of different texts nothing is known: a source and its build differ, and mean the same.
   if (origin.scriptHash.length === 0) return undefined;
   if (Buffer.from(origin.scriptHash).toString("hex") !== site.evaluation.scriptHash()) return undefined;
@@ -155,6 +157,10 @@ function faultOf({ declaration }: DeclaredRoutine, { origin }: RoutineRequest): 
 /** Whether one of two paths goes on where the other ends: what was awaited is not on the stack, and need not be awaited again. */
 function isBeginning(one: string, other: string): boolean {
   return `${one} `.startsWith(`${other} `) || `${other} `.startsWith(`${one} `);
+}
+
+function outermost(path: string): string {
+  return path.slice(path.lastIndexOf(" ") + 1);
 }
 
 /** The first results for an identity, or else for one that the mappings equate with it. */

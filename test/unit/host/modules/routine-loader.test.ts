@@ -212,3 +212,23 @@ test("a routine is refused if the caller has declared another one of that name i
     assert.equal(await resolve(origin), "here");
   }
 });
+
+test("a method is the one that its caller means if it was decorated in the same place, by whichever way", async () => {
+  using world = setUp({
+    "index.js": `import { routine } from ${JSON.stringify(MERINO)};
+      export class Basket { static async which() { return "here"; } }
+      const decorate = (target, key) =>
+        Object.defineProperty(target, key, routine(target, key, Object.getOwnPropertyDescriptor(target, key)));
+      decorate(Basket, "which");`,
+  });
+  const { Basket } = (await world.import("index.js")) as { Basket: { which: { readonly id: string } } };
+  const { site } = definitionOf(Basket.which)?.declaration ?? {};
+  const scriptHash = Buffer.from(site?.evaluation.scriptHash() ?? "", "hex");
+  const [helper, place] = site?.path.split(" ") ?? [];
+  const resolve = (path: string): Promise<unknown> =>
+    answer(world.resolve({ id: Basket.which.id, at: "index.js", origin: { scriptHash, path } }));
+
+  assert.match(place ?? "", /^5:\d+$/);
+  assert.equal(await resolve(`99:9 ${place}`), "here");
+  await assert.rejects(resolve(`${helper} 99:9`), { message: /condition/ });
+});

@@ -70,7 +70,8 @@ await build({
   minifyWhitespace: true,
   logOverride: { "empty-import-meta": "silent" }, // `internal/package-files.ts` does without
 });
-await writeFile(path.join(DIST, "index.d.cts"), 'export * from "./index.js";\n');
+// In the syntax of CommonJS: Turbopack, which takes every file here for a part of the program, stops at any other.
+await writeFile(path.join(DIST, "index.d.cts"), 'import merino = require("./index.js");\nexport = merino;\n');
 // What programs and workers load besides, and before anything else: it knows the core by its channels only.
 await build({
   ...common,

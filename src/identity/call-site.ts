@@ -6,7 +6,7 @@
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { type Evaluation, evaluationOf } from "./evaluation.ts";
 import { type ModulePath, modulePath } from "./module-path.ts";
-import { moduleOf } from "./module-url.ts";
+import { isModuleFile, moduleOf } from "./module-url.ts";
 import { type AnyFunction, captureFrames, type StackFrame } from "./stack-frames.ts";
 
 /** Where a declaration stands. */
@@ -36,7 +36,7 @@ const MOST_FRAMES = 40;
  *
  * That is the module whose top level led to the call, so that a helper around `routine()` may live in another
  * file; if no top level is on the stack, as in an async function after an `await`, it is the module of the
- * direct caller. For code without a file the module must be given.
+ * direct caller. For code without a file the module must be given; evaluated code has one if it states it.
  *
  * @param below The function that was called to declare; it calls this one itself.
  * @param given The module as the user names it: a `file:` URL or an absolute path. Wins over the stack.
@@ -91,10 +91,10 @@ function locate(
       `Cannot declare a routine: the call stack cannot be read, because 'Error' was changed; ${REMEDY}`,
     );
   }
-  const { script } = declaringFrame(frames, direct);
+  const script = fileOf(declaringFrame(frames, direct));
   const module = moduleOf(script);
   // Code that eval() runs in a module is no more importable than code without any file.
-  if (script === undefined || module === undefined || moduleOf(direct.script) === undefined) {
+  if (script === undefined || module === undefined || moduleOf(fileOf(direct)) === undefined) {
     const culprit = module === undefined ? script : direct.script;
     throw new RoutineDeclarationError(
       `Cannot declare a routine in '${culprit ?? "evaluated code"}': no worker can import it; ${REMEDY}`,
@@ -105,9 +105,17 @@ function locate(
 
 /** The frame whose script is the declaring module: the top level that led to the call, or the direct caller. */
 function declaringFrame(frames: readonly StackFrame[], direct: StackFrame): StackFrame {
-  if (direct.script === undefined) return direct;
+  if (fileOf(direct) === undefined) return direct;
   // If bodies cannot be recognised, a function without a name counts as one.
   return frames.find(direct.isBody === undefined ? isUnnamed : isBody) ?? direct;
+}
+
+/**
+ * The script of a frame; of evaluated code the file that it says to be, as a development server such as Vite does for
+ * the modules that it evaluates.
+ */
+function fileOf({ script, source }: StackFrame): string | undefined {
+  return script ?? (isModuleFile(source) ? source : undefined);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The URL under which a module is known, whatever a loader calls its script. It finds no packages and imports nothing. */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -24,6 +24,12 @@ export function moduleOf(script: string | undefined): string | undefined {
   const module = pathToFileURL(real ?? path).href;
   if (real !== undefined) known.set(script, module);
   return module;
+}
+
+/** Whether the name of a script is that of a file which exists, and which a worker could import therefore. */
+export function isModuleFile(script: string | undefined): boolean {
+  const module = moduleOf(script);
+  return module !== undefined && statSync(new URL(module), { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function pathOf(script: string): string | undefined {

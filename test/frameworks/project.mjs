@@ -13,6 +13,11 @@
  * @property {Readonly<Record<string, string>>} [env]
  */
 
+import { readFileSync } from "node:fs";
+
+/** For programs that go on until they are ended. */
+export const DRIVE = readFileSync(new URL("drive.mjs", import.meta.url), "utf8");
+
 export const MODULES = '{ "name": "project", "private": true, "type": "module" }';
 export const COMMON_JS = '{ "name": "project", "private": true }';
 

@@ -1,5 +1,5 @@
 /** Servers whose answers come from a worker, and what starts them. */
-import { JOBS, MODULES } from "./project.mjs";
+import { DRIVE, JOBS, MODULES, SUM } from "./project.mjs";
 
 /** Answers one request, made by itself. */
 const served = (listen) => `import { WorkerPool } from "merino";
@@ -74,5 +74,81 @@ if (cluster.isPrimary) {
     },
     commands: [["node", "main.js"]],
     expected: /^sum 3 3$/m,
+  },
+  {
+    name: "tRPC",
+    kind: "serve",
+    packages: ["@trpc/server@11", "@trpc/client@11"],
+    files: {
+      "package.json": MODULES,
+      "jobs.js": JOBS,
+      "main.js": `import { once } from "node:events";
+import { createTRPCClient, httpBatchStreamLink } from "@trpc/client";
+import { initTRPC } from "@trpc/server";
+import { createHTTPServer } from "@trpc/server/adapters/standalone";
+import { WorkerPool } from "merino";
+import { add } from "./jobs.js";
+const pool = await WorkerPool.open({ size: 1 });
+const { router, procedure } = initTRPC.create();
+const app = router({
+  add: procedure.input((pair) => pair).query(({ input, signal }) => add.with({ signal })(...input)),
+});
+const server = createHTTPServer({ router: app });
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+const url = \`http://127.0.0.1:\${server.address().port}\`;
+const client = createTRPCClient({ links: [httpBatchStreamLink({ url })] });
+const [sum, pid] = await client.add.query([1, 2]);
+console.log("sum", sum, pid === process.pid ? "here" : "elsewhere");
+server.closeAllConnections();
+server.close();
+await pool.close();
+`,
+    },
+    commands: [["node", "main.js"]],
+    expected: SUM,
+  },
+  {
+    name: "pm2, forked and as a cluster",
+    kind: "serve",
+    packages: ["pm2@7"],
+    files: {
+      "package.json": MODULES,
+      "drive.mjs": DRIVE,
+      "jobs.js": JOBS,
+      "main.js": `import { WorkerPool } from "merino";
+import { add } from "./jobs.js";
+const pool = await WorkerPool.open({ size: 1 });
+const [sum, pid] = await add(1, 2);
+console.log("sum", sum, pid);
+process.once("SIGINT", async () => {
+  await pool.close();
+  console.log("closed");
+  process.exit();
+});
+setInterval(() => {}, 1_000);
+`,
+      "run.mjs": `import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { isRunning, until } from "./drive.mjs";
+process.env.PM2_HOME = \`\${process.cwd()}/.pm2\`;
+const pm2 = (...parameters) => execFileSync("pm2", parameters);
+try {
+  for (const [name, count, ...options] of [["forked", 1], ["clustered", 2, "-i", "2"]]) {
+    const printed = (pattern) => [...readFileSync(name, "utf8").matchAll(pattern)];
+    pm2("start", "main.js", "--name", name, "--log", name, "--merge-logs", ...options);
+    await until(() => printed(/^.*sum 3 /gm).length === count, "the sums");
+    const pids = printed(/sum 3 (\\d+)$/gm).map(([, pid]) => Number(pid));
+    pm2("stop", name);
+    await until(() => printed(/closed$/gm).length === count && !pids.some(isRunning), "the end");
+    console.log(name, ...pids.map(() => "sum 3"));
+  }
+} finally {
+  pm2("kill");
+}
+`,
+    },
+    commands: [["node", "run.mjs"]],
+    expected: /^forked sum 3\nclustered sum 3 sum 3$/m,
   },
 ];

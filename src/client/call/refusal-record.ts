@@ -104,12 +104,17 @@ export class RefusalRecord {
     }
     if (!this.#onlyUnknown || this.#unknownReason === undefined)
       return new NoWorkersAvailableError(this.#reasons, causedBy(lastStartError));
-    const hint =
-      declaredIn === undefined
-        ? ""
-        : ` (it is declared inside the function '${declaredIn}', which a worker does not call; move it to the top level of its module)`;
-    return new RoutineNotFoundError(id, `${this.#unknownReason}${hint}`);
+    return new RoutineNotFoundError(id, `${this.#unknownReason}${enclosureHint(declaredIn)}`);
   }
+}
+
+/** What the function around a declaration has to do with it, as the end of a sentence. */
+function enclosureHint(declaredIn: string | undefined): string {
+  if (declaredIn === undefined) return "";
+  // That may be what a tool has put around the module.
+  if (declaredIn === "<anonymous>")
+    return " (it is declared inside a function without a name, which a worker does not call)";
+  return ` (it is declared inside the function '${declaredIn}', which a worker does not call; move it to the top level of its module)`;
 }
 
 function causedBy(cause: unknown): ErrorOptions | undefined {

@@ -218,7 +218,7 @@ function explainMiss(loader: ModuleLoader, { id, location }: RoutineRequest): st
     return `it is declared after \`open()\` in '${location}', where workers stop; move it above${hint}`;
   }
   const name = parseIdentity(id)?.name ?? id;
-  return `importing '${location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition${hint}${minifiedHint(id)}`;
+  return `importing '${location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition; where a bundler or a server has made that file and does not run all of it (Next), pass { name: "${name}", module: import.meta.url } to routine()${hint}${minifiedHint(id)}`;
 }
 
 /**

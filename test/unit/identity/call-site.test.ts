@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { after, test } from "node:test";
 import { type DeclarationSite, declarationSite, modulesOnStack } from "../../../src/identity/call-site.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";
@@ -207,6 +208,43 @@ test("declarationSite accepts evaluated code that gives its module", async () =>
 
   assert.equal(site.module, fixtures.url("jobs.cjs"));
 });
+
+test("declarationSite takes evaluated code at its word about the file that it is, through helpers of such code", async () => {
+  using fixtures = temporaryPackage({ "jobs.ts": "", "helper.ts": "" });
+  const AsyncFunction = (async () => {}).constructor as new (
+    ...parameters: string[]
+  ) => (value: unknown) => Promise<unknown>;
+  /** As Vite's module runner evaluates what it has transformed. */
+  const run = (text: string, file: string, value: unknown): Promise<unknown> =>
+    new AsyncFunction("value", `"use strict"; await null; ${text}\n//# sourceURL=${file}`)(value);
+  const helper = await run(
+    "return function helper() { return declareForTest(); };",
+    fixtures.path("helper.ts"),
+    undefined,
+  );
+
+  const own = (await run("return declareForTest();", fixtures.path("jobs.ts"), undefined)) as DeclarationSite;
+  const helped = (await run("return value();", fixtures.path("jobs.ts"), helper)) as DeclarationSite;
+
+  for (const site of [own, helped]) {
+    assert.deepEqual(placeOf(site), {
+      module: fixtures.url("jobs.ts"),
+      declaredIn: undefined,
+      isAtTop: true,
+    });
+  }
+});
+
+for (const name of ["jobs.ts", "/no/such/jobs.ts", "webpack://project/jobs.ts", tmpdir()]) {
+  test(`declarationSite refuses evaluated code that says to be '${name}'`, () => {
+    const evaluated = new Function(`return declareForTest();\n//# sourceURL=${name}`);
+
+    assert.throws(() => evaluated(), {
+      code: "ERR_MERINO_ROUTINE_DECLARATION",
+      message: /import\.meta\.url/,
+    });
+  });
+}
 
 const STRANGE_ERRORS: Readonly<Record<string, PropertyDescriptorMap>> = {
   "stackTraceLimit 0": { stackTraceLimit: { value: 0, writable: true, configurable: true } },

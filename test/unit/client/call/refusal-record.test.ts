@@ -86,3 +86,16 @@ test("refusalError of a failed import has its error as the cause, where there is
   assert.equal(refusalError(DEFINITION.id, nackOf(NackCode.IMPORT_FAILED), cause).cause, cause);
   assert.equal("cause" in refusalError(DEFINITION.id, nackOf(NackCode.IMPORT_FAILED)), false);
 });
+
+test("RefusalRecord tells to move a declaration out of a function that has a name, and of no other", () => {
+  const refusals = new RefusalRecord();
+  refusals.add("w1", nackOf(NackCode.UNKNOWN_ROUTINE));
+  const messageFor = (declaredIn: string | undefined): string =>
+    refusals.toError({ ...DEFINITION, declaredIn }).message;
+
+  assert.match(messageFor("setUp"), /inside the function 'setUp'.*move it to the top level/);
+  // It may be one that a tool has put around the module.
+  assert.match(messageFor("<anonymous>"), /inside a function without a name/);
+  assert.doesNotMatch(messageFor("<anonymous>"), /move it/);
+  assert.doesNotMatch(messageFor(undefined), /inside/);
+});

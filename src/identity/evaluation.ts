@@ -10,6 +10,7 @@ import { ownUrl } from "../internal/package-files.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { requireFrom } from "../internal/require-from.ts";
 import type { ModulePath } from "./module-path.ts";
+import { moduleOf } from "./module-url.ts";
 
 /** One run of a module's code from its first line. */
 export interface Evaluation {
@@ -74,7 +75,7 @@ const { cache } = requireFrom(ownUrl);
  * @param path The calls that led from the module's body to the declaration.
  */
 export function evaluationOf(module: string, path: ModulePath): Evaluation {
-  const evaluation = find(path);
+  const evaluation = find(module, path);
   const key = `${evaluation.kind} ${module}`;
   const before = evaluations.ofModule.get(key);
   if (before === undefined || before.order < evaluation.order) {
@@ -98,7 +99,7 @@ export function onReevaluation(listener: (module: string) => void): () => void {
   };
 }
 
-function find(path: ModulePath): Evaluation {
+function find(module: string, path: ModulePath): Evaluation {
   const { script } = path;
   const { byUrl, byObject, newest } = evaluations;
   if (isImported(path)) {
@@ -113,7 +114,11 @@ function find(path: ModulePath): Evaluation {
   const token = loading ?? (path.end === "body" ? path.outermost() : undefined);
   const before = token === undefined ? newest.get(script) : byObject.get(token);
   if (before !== undefined && (token !== undefined || continues(before, path))) return before;
-  const isGuess = path.end === "callback" && before?.scriptHash() === path.scriptHash();
+  const isGuess =
+    path.end === "callback" &&
+    before?.scriptHash() === path.scriptHash() &&
+    // In a file that holds modules of other files, such a function is one that a tool has put around a module.
+    moduleOf(path.script) === module;
   const evaluation = begin(loading === undefined ? "other" : "require", path, isGuess);
   newest.set(script, evaluation);
   if (token !== undefined) byObject.set(token, evaluation);

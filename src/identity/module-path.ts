@@ -9,7 +9,7 @@ import type { StackFrame } from "./stack-frames.ts";
 export type PathEnd =
   /** In the body of the module's script: it is being evaluated. */
   | "body"
-  /** In the function that webpack has put around the module: it is being evaluated. */
+  /** In the function that webpack or Turbopack has put around the module: it is being evaluated. */
   | "factory"
   /**
    * In a function without a name of its own, called from another script: a callback, or the work of a tool not
@@ -38,6 +38,9 @@ export interface ModulePath {
 /** The function that calls webpack's modules, in every bundle that is not minified. */
 const WEBPACK_REQUIRE = "__webpack_require__";
 
+/** What Turbopack names the functions that it has put around modules. */
+const TURBOPACK_FACTORY = "module evaluation";
+
 /** How the name of a function begins. Tools name the functions that they put around modules after files: `./src/jobs.js`. */
 const FUNCTION_NAME = /^[\p{ID_Start}$_#]/u;
 
@@ -58,7 +61,8 @@ export function modulePath(frames: readonly StackFrame[], script: string): Modul
     own.push(frame);
     caller = next?.source;
     if (isBody(frame, next)) return new Path(own, { script, end: "body", caller });
-    if (next?.functionName === WEBPACK_REQUIRE) return new Path(own, { script, end: "factory", caller });
+    if (next?.functionName === WEBPACK_REQUIRE || frame.functionName === TURBOPACK_FACTORY)
+      return new Path(own, { script, end: "factory", caller });
     if (callback === undefined && caller !== script && !FUNCTION_NAME.test(frame.functionName ?? ""))
       callback = { length: own.length, caller };
   }

@@ -276,14 +276,63 @@ test("a module that a bundler's runtime calls without a name is evaluated again 
     instantiate(factory);
     await turn();
     instantiate(factory);
-    // It might have been a callback: only another text is sure to be a reload.
-    assert.deepEqual(reevaluated, []);
+    // Its text is as it was, but what it imports may not be.
+    assert.deepEqual(reevaluated, [files.url("src/jobs.js")]);
     instantiate(chunk("// changed"));
   });
   end();
 
   assert.deepEqual(found, [0, 1, 2]);
-  assert.deepEqual(reevaluated, [files.url("src/jobs.js")]);
+  assert.deepEqual(reevaluated, [files.url("src/jobs.js"), files.url("src/jobs.js")]);
+});
+
+test("a module that Turbopack evaluates again is another evaluation, at once and behind an await", async () => {
+  using files = temporaryPackage({ "src/jobs.js": "", "chunk.cjs": "" });
+  const url = files.url("src/jobs.js");
+  const declaring = `siteForTest("${url}"); siteForTest("${url}");`;
+  writeFileSync(
+    files.path("chunk.cjs"),
+    `"use strict"; module.exports = [
+      () => { ${declaring} },
+      (context) => context(async () => { await null; ${declaring} }),
+    ];`,
+  );
+  const factories = require(files.path("chunk.cjs")) as ((context: unknown) => unknown)[];
+  for (const factory of factories) Object.defineProperty(factory, "name", { value: "module evaluation" });
+
+  for (const factory of factories) {
+    const reevaluated: string[] = [];
+    const end = onReevaluation((module) => reevaluated.push(module));
+
+    const found = await evaluationsOf(async () => {
+      await factory((body: () => unknown) => body());
+      await turn();
+      await factory((body: () => unknown) => body());
+    });
+    end();
+
+    assert.deepEqual(found, [0, 0, 1, 1]);
+    assert.equal(reevaluated.at(-1), url);
+  }
+});
+
+test("a callback of the module's own that declares again is not told of, since it may not be a reload", async () => {
+  using files = temporaryPackage({
+    "jobs.cjs": '"use strict"; exports.callbacks = { "[0]": () => siteForTest() };',
+  });
+  const { callbacks } = require(files.path("jobs.cjs")) as { callbacks: Record<string, () => void> };
+  const reevaluated: string[] = [];
+  const end = onReevaluation((module) => reevaluated.push(module));
+
+  const found = await evaluationsOf(async () => {
+    callbacks["[0]"]?.();
+    await turn();
+    callbacks["[0]"]?.();
+  });
+  end();
+
+  assert.deepEqual(found, [0, 1]);
+  assert.deepEqual(reevaluated, []);
 });
 
 test("onReevaluation names a module once per evaluation, before it is declared what is in it, until it is ended", async () => {

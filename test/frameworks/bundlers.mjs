@@ -63,7 +63,7 @@ export default {
   };
   return [true, false].map((external) => ({
     name: external ? name : `${name}, with Merino in the bundle`,
-    kind: "bundle",
+    quick: name === "esbuild" || name === "rollup",
     packages,
     files,
     commands: [command(external), ["node", "out/main.mjs"]],

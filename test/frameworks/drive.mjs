@@ -66,7 +66,11 @@ export async function expectAnswers(server, origin, asks) {
       if (typeof step === "function") step();
       else {
         const [path, pattern] = step;
-        const answer = async () => pattern.exec(await (await fetch(`${origin}${path}`)).text());
+        const answer = async () => {
+          const text = await (await fetch(`${origin}${path}`)).text();
+          if (pattern.test(text)) return true;
+          throw new Error(`it is ${text.slice(0, 200)}`);
+        };
         await until(answer, `${pattern} from ${path}`, server);
       }
     }

@@ -11,6 +11,10 @@ export const add = routine(async function add(x: number, y: number) {
 });
 `;
 const NAMED_JOBS = JOBS.replace("});", '}, { name: "add", module: import.meta.url });');
+/** What it may import, and somebody who develops may change. */
+const PLUS = "export const plus = (x: number, y: number): number => x + y;\n";
+const importing = (jobs) =>
+  jobs.replace("x + y", "plus(x, y)").replace("\n", '\nimport { plus } from "./plus";\n');
 
 /** An answer that tells the sum, and where it was computed. */
 const ANSWER = `const [sum, pid] = await add(1, 2);
@@ -19,7 +23,6 @@ const ANSWER = `const [sum, pid] = await add(1, 2);
 /** @type {import("./project.mjs").Project} */
 const nest = {
   name: "Nest",
-  kind: "serve",
   packages: [
     "@nestjs/core@12",
     "@nestjs/common@12",
@@ -125,7 +128,6 @@ await app.close();
 /** @param {"turbopack" | "webpack"} bundler */
 const next = (bundler) => ({
   name: `Next, with ${bundler === "webpack" ? "webpack" : "Turbopack"}`,
-  kind: "serve",
   packages: [
     "next@16",
     "react@19",
@@ -146,7 +148,8 @@ const next = (bundler) => ({
   }
 }
 `,
-    "jobs.ts": NAMED_JOBS,
+    "jobs.ts": importing(NAMED_JOBS),
+    "plus.ts": PLUS,
     "app/layout.tsx": `export default function Layout({ children }: { children: React.ReactNode }) {
   return <html><body>{children}</body></html>;
 }
@@ -172,10 +175,15 @@ const asks = [["/add", /sum 3 elsewhere/], ["/", /sum 3 elsewhere/]];
 if (process.argv[2] === "dev") {
   await expectAnswers(serve(["dev", "--${bundler}"]), \`http://127.0.0.1:\${port}\`, [
     ...asks,
-    edit("jobs.ts", "x + y", "x * y"),
+    edit("plus.ts", "x + y", "x * y"),
     ["/add", /sum 2 elsewhere/],
     ["/", /sum 2 elsewhere/],
-    edit("jobs.ts", "x * y", "x + y"),
+    edit("plus.ts", "x * y", "x + y"),
+    ...asks,
+    edit("jobs.ts", "plus(x, y)", "10 * plus(x, y)"),
+    ["/add", /sum 30 elsewhere/],
+    ["/", /sum 30 elsewhere/],
+    edit("jobs.ts", "10 * plus(x, y)", "plus(x, y)"),
     ...asks,
   ]);
 } else {
@@ -197,13 +205,12 @@ console.log("answered");
 /** @type {import("./project.mjs").Project} */
 const vite = {
   name: "Vite, server-side rendering",
-  kind: "serve",
   packages: [`vite@${MAJOR < 22 ? 7 : 8}`, "tsx@4"],
   files: {
     "package.json": MODULES,
     "drive.mjs": DRIVE,
-    "jobs.ts": JOBS.replace("x + y", "plus(x, y)").replace("\n", '\nimport { plus } from "./plus";\n'),
-    "plus.ts": "export const plus = (x: number, y: number): number => x + y;\n",
+    "jobs.ts": importing(JOBS),
+    "plus.ts": PLUS,
     "entry-server.ts": `import { add } from "./jobs";
 export async function render() {
   ${ANSWER}
@@ -250,7 +257,6 @@ console.log("answered");
 /** @type {import("./project.mjs").Project} */
 const svelteKit = {
   name: "SvelteKit",
-  kind: "serve",
   packages:
     MAJOR < 22
       ? [

@@ -5,7 +5,7 @@ import { COMMON_JS, commonTypeScript, javaScript, main, SUM, TYPESCRIPT, typeScr
 export const LOADERS = [
   {
     name: "Node, ES modules",
-    kind: "run",
+    quick: true,
     packages: [],
     files: javaScript,
     commands: [["node", "main.js"]],
@@ -13,7 +13,7 @@ export const LOADERS = [
   },
   {
     name: "Node, CommonJS",
-    kind: "run",
+    quick: true,
     packages: [],
     files: {
       "package.json": COMMON_JS,
@@ -28,7 +28,7 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "tsx",
-    kind: "run",
+    quick: true,
     packages: ["tsx@4"],
     files: typeScript,
     commands: [["tsx", "main.ts"]],
@@ -36,7 +36,6 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "tsc, `moduleResolution: node`",
-    kind: "run",
     packages: TYPESCRIPT,
     files: commonTypeScript,
     commands: [["tsc"], ["node", "main.js"]],
@@ -44,7 +43,7 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "ts-node, by `-r`",
-    kind: "run",
+    quick: true,
     packages: [...TYPESCRIPT, "ts-node@10"],
     files: commonTypeScript,
     commands: [["node", "-r", "ts-node/register", "main.ts"]],
@@ -52,7 +51,6 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "ts-node, the command",
-    kind: "run",
     packages: [...TYPESCRIPT, "ts-node@10"],
     files: commonTypeScript,
     commands: [["ts-node", "main.ts"]],
@@ -62,7 +60,6 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "ts-node-dev",
-    kind: "run",
     packages: [...TYPESCRIPT, "ts-node-dev@2"],
     files: commonTypeScript,
     commands: [["ts-node-dev", "--respawn=false", "--transpile-only", "main.ts"]],
@@ -70,7 +67,6 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "swc-node",
-    kind: "run",
     packages: [...TYPESCRIPT, "@swc-node/register@1", "@swc/core@1"],
     files: commonTypeScript,
     commands: [["node", "-r", "@swc-node/register", "main.ts"]],
@@ -78,7 +74,6 @@ exports.add = routine(async function add(x, y) { return [x + y, process.pid]; })
   },
   {
     name: "jiti",
-    kind: "run",
     packages: ["jiti@2", "tsx@4"],
     files: commonTypeScript,
     commands: [["jiti", "main.ts"]],

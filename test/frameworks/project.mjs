@@ -4,7 +4,7 @@
  *
  * @typedef {object} Project
  * @property {string} name What the row of the table is called.
- * @property {"run" | "test" | "bundle" | "serve"} kind
+ * @property {boolean} [quick] Whether it is tried for every pull request, since it installs quickly and tells much.
  * @property {readonly string[]} packages To install, with their major versions.
  * @property {Readonly<Record<string, string>>} files By path.
  * @property {readonly (readonly string[])[]} commands `node` is this Node; other names are programs that were installed.

@@ -31,7 +31,7 @@ const asserting = (value, wanted) => `assert.equal(${value}, ${wanted})`;
 export const RUNNERS = [
   {
     name: "node:test",
-    kind: "test",
+    quick: true,
     packages: ["tsx@4"],
     files: {
       "package.json": MODULES,
@@ -46,7 +46,7 @@ export const RUNNERS = [
   },
   {
     name: "vitest",
-    kind: "test",
+    quick: true,
     packages: ["vitest@3", "@vitest/coverage-v8@3", "tsx@4"],
     files: {
       "package.json": MODULES,
@@ -62,15 +62,16 @@ export const RUNNERS = [
     note: "tsx beside it, for TypeScript in workers",
   },
   ...[
-    { name: "Jest, with ts-jest", packages: ["ts-jest@29"], config: { preset: "ts-jest" } },
+    { name: "Jest, with ts-jest", quick: true, packages: ["ts-jest@29"], config: { preset: "ts-jest" } },
     {
       name: "Jest, with babel-jest",
+      quick: false,
       packages: ["babel-jest@30", "@babel/preset-env@7", "@babel/preset-typescript@7"],
       config: {},
     },
-  ].map(({ name, packages, config }) => ({
+  ].map(({ name, quick, packages, config }) => ({
     name,
-    kind: "test",
+    quick,
     packages: [...TYPESCRIPT, "jest@30", "@types/jest@30", "tsx@4", ...packages],
     files: {
       "package.json": COMMON_JS,
@@ -93,7 +94,6 @@ export const RUNNERS = [
   })),
   {
     name: "mocha",
-    kind: "test",
     packages: ["mocha@11"],
     files: {
       "package.json": MODULES,
@@ -110,7 +110,6 @@ export const RUNNERS = [
   },
   {
     name: "ava",
-    kind: "test",
     packages: ["ava@6"],
     files: {
       "package.json": MODULES,

@@ -17,7 +17,7 @@ const SERVED = /^sum 3$/m;
 export const SERVERS = [
   {
     name: "Fastify",
-    kind: "serve",
+    quick: true,
     packages: ["fastify@5"],
     files: {
       "package.json": MODULES,
@@ -34,7 +34,7 @@ const close = () => app.close();`),
   },
   {
     name: "Express",
-    kind: "serve",
+    quick: true,
     packages: ["express@5"],
     files: {
       "package.json": MODULES,
@@ -52,7 +52,7 @@ const close = () => server.close();`),
   },
   {
     name: "cluster",
-    kind: "serve",
+    quick: true,
     packages: [],
     files: {
       "package.json": MODULES,
@@ -77,7 +77,6 @@ if (cluster.isPrimary) {
   },
   {
     name: "tRPC",
-    kind: "serve",
     packages: ["@trpc/server@11", "@trpc/client@11"],
     files: {
       "package.json": MODULES,
@@ -110,7 +109,6 @@ await pool.close();
   },
   {
     name: "pm2, forked and as a cluster",
-    kind: "serve",
     packages: ["pm2@7"],
     files: {
       "package.json": MODULES,

@@ -68,16 +68,17 @@ describe("hot reload", () => {
     assertOutput(await project.run(["main.js"]), ["1", "2"]);
   });
 
-  test("the next call runs the new code, of a module that Vite has evaluated again", async () => {
-    await using project = userProject(
-      {
-        "package.json": MODULES,
-        "factor.js": FACTOR,
-        "jobs.js": jobs("1").replace(
-          "n, process.pid]; })",
-          "n, process.pid]; }, { module: import.meta.url })",
-        ),
-        "main.js": `${RELOAD}
+  for (const [how, options] of [
+    ["as it is", ""],
+    ["with its URL given", ", { module: import.meta.url }"],
+  ] as const) {
+    test(`the next call runs the new code, of a module that Vite has evaluated again, ${how}`, async () => {
+      await using project = userProject(
+        {
+          "package.json": MODULES,
+          "factor.js": FACTOR,
+          "jobs.js": jobs("1").replace("n, process.pid]; })", `n, process.pid]; }${options})`),
+          "main.js": `${RELOAD}
           import { createServer } from "vite";
           import { WorkerPool } from "merino";
           const server = await createServer({ server: { middlewareMode: true, hmr: false, ws: false, watch: null }, appType: "custom", logLevel: "error" });
@@ -92,12 +93,13 @@ describe("hot reload", () => {
           console.log(await ask(await load()), pool.stats().restarts);
           await pool.close();
           await server.close();`,
-      },
-      { dependencies: ["vite"] },
-    );
+        },
+        { dependencies: ["vite"] },
+      );
 
-    assertOutput(await project.run(["main.js"]), ["1 1 0", "2 1", "20 2"]);
-  });
+      assertOutput(await project.run(["main.js"]), ["1 1 0", "2 1", "20 2"]);
+    });
+  }
 
   test("calls under way finish where they run, and their workers end", async () => {
     await using project = userProject({

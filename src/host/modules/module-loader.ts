@@ -23,6 +23,7 @@ import {
   ensureTypeScript,
   preferredRequireHook,
   requireHookFor,
+  tsxFor,
   typeScriptAdvice,
 } from "./typescript-support.ts";
 
@@ -201,8 +202,8 @@ async function importInScope(module: string, entry: string | undefined): Promise
   const load = preferredRequireHook(module);
   if (load !== undefined) return runInImportScope({ module }, load);
   // Not awaited, so that the stack of a module's error has no line of this.
-  return runInImportScope({ module }, () => importModule(module)).catch((error: unknown) => {
-    const loadInstead = requireHookFor(module, error);
+  return runInImportScope({ module }, () => importModule(module)).catch(async (error: unknown) => {
+    const loadInstead = requireHookFor(module, error) ?? (await tsxFor(module, error));
     if (loadInstead === undefined) throw error;
     return runInImportScope({ module }, loadInstead);
   });

@@ -41,11 +41,7 @@ export async function ensureTypeScript(moduleUrl: string, entry: string | undefi
   if (node && entry !== undefined && isTypeScript(entry)) return;
   const tsx = findTsx(moduleUrl);
   if (tsx !== undefined) {
-    support.registered ??= register(tsx).catch((error: unknown) => {
-      delete support.registered;
-      throw error;
-    });
-    await support.registered;
+    await registerOnce(tsx);
   } else if (!node && support.registered === undefined && requireHook(moduleUrl) === undefined) {
     const error = new Error(
       `this worker runs on Node ${process.version}, which does not take this file ` +
@@ -54,6 +50,34 @@ export async function ensureTypeScript(moduleUrl: string, entry: string | undefi
     error.stack = `${error.name}: ${error.message}`; // no line is the user's
     throw error;
   }
+}
+
+function registerOnce(tsx: string): Promise<void> {
+  support.registered ??= register(tsx).catch((error: unknown) => {
+    delete support.registered;
+    throw error;
+  });
+  return support.registered;
+}
+
+/**
+ * Prepares another attempt by tsx, if that is installed, for TypeScript that Node has not taken after all: its program
+ * may be run by a tool that leaves no trace. Nothing of the module has run, unless it is one of CommonJS.
+ *
+ * @param moduleUrl `file:` URL of a module whose import has failed.
+ * @param error Why.
+ * @returns A function that imports it; `undefined` if tsx would not help. Node 22 remembers failures of what it imports.
+ */
+export async function tsxFor(
+  moduleUrl: string,
+  error: unknown,
+): Promise<(() => Promise<unknown>) | undefined> {
+  if (support.registered !== undefined || typeScriptAdvice(moduleUrl, error, undefined) === "")
+    return undefined;
+  const tsx = findTsx(moduleUrl);
+  if (tsx === undefined) return undefined;
+  await registerOnce(tsx);
+  return () => importModule(moduleUrl);
 }
 
 /**
@@ -65,8 +89,7 @@ export async function ensureTypeScript(moduleUrl: string, entry: string | undefi
  * @param entry `file:` URL of the program's entry module, if there is a program.
  */
 export function typeScriptAdvice(moduleUrl: string, error: unknown, entry: string | undefined): string {
-  if (!(error instanceof Error) || !isTypeScript(moduleUrl)) return "";
-  if (hasLoader() || support.registered !== undefined) return "";
+  if (!(error instanceof Error) || !isTypeScript(moduleUrl) || hasLoader()) return "";
   const remedy = entry === undefined ? REMEDY : `${REMEDY}, and start the program with it`;
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return `; ${remedy}, or build it to JavaScript`;
@@ -108,9 +131,6 @@ export function preferredRequireHook(moduleUrl: string): (() => unknown) | undef
   const path = fileURLToPath(moduleUrl);
   const extension = extname(path);
   if (!/^\.(?:c?ts|tsx)$/.test(extension) || !isPreloading()) return undefined;
-  // Node has one of that name itself, where it strips types.
-  const hook = requireFrom(moduleUrl).extensions[extension];
-  if (hook === undefined || hook.name === "loadTS" || hook.name === "loadCTS") return undefined;
   return extension !== ".cts" && isModulePackage(path) ? undefined : requireHook(moduleUrl);
 }
 
@@ -137,7 +157,11 @@ function isModulePackage(path: string): boolean {
 function requireHook(moduleUrl: string): (() => unknown) | undefined {
   const path = fileURLToPath(moduleUrl);
   const require = requireFrom(moduleUrl);
-  return require.extensions[extname(path)] === undefined ? undefined : () => require(path);
+  const hook = require.extensions[extname(path)];
+  // Node has one of its own, where it strips types.
+  return hook === undefined || hook.name === "loadTS" || hook.name === "loadCTS"
+    ? undefined
+    : () => require(path);
 }
 
 function hasLoader(): boolean {

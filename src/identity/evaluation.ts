@@ -18,6 +18,8 @@ export interface Evaluation {
   readonly order: number;
   /** By what means it is known. Evaluations of different kinds live side by side and do not follow one another. */
   readonly kind: "import" | "require" | "other";
+  /** The script as V8 names it. */
+  readonly script: string;
   /** Whether it may be the one before, of which a function without a name has run again. */
   readonly isGuess: boolean;
   /** SHA-256 of the text that the script had, if V8 says it. Computed when it is first asked for. */
@@ -80,7 +82,7 @@ export function evaluationOf(module: string, path: ModulePath): Evaluation {
   const before = evaluations.ofModule.get(key);
   if (before === undefined || before.order < evaluation.order) {
     evaluations.ofModule.set(key, evaluation);
-    if (before !== undefined && !evaluation.isGuess)
+    if (before !== undefined && !evaluation.isGuess && !isCopy(before, evaluation))
       for (const listener of evaluations.listeners) listener(module);
   }
   return evaluation;
@@ -97,6 +99,15 @@ export function onReevaluation(listener: (module: string) => void): () => void {
   return () => {
     evaluations.listeners.delete(listener);
   };
+}
+
+/**
+ * Whether two evaluations are of two copies of a module: bundlers put one into several files, of which each is loaded
+ * when it is first needed. In development another file may as well have what has changed.
+ */
+function isCopy(one: Evaluation, other: Evaluation): boolean {
+  if (process.env.NODE_ENV !== "production" || one.script === other.script) return false;
+  return moduleOf(one.script) !== moduleOf(other.script);
 }
 
 function find(module: string, path: ModulePath): Evaluation {
@@ -132,6 +143,7 @@ function begin(kind: Evaluation["kind"], path: ModulePath, isGuess: boolean): Ev
   return {
     order: ++evaluations.started,
     kind,
+    script: path.script,
     isGuess,
     paths: new Map(),
     scriptHash() {

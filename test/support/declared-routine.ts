@@ -37,6 +37,7 @@ export function declared(subject: object, id: string, as: DeclaredAs = {}): Decl
     order,
     kind: "import",
     isGuess: false,
+    script: "",
     paths: new Map(),
     scriptHash: () => undefined,
   } as const;

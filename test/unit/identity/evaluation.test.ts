@@ -8,6 +8,7 @@ import { register as registerTsx } from "tsx/cjs/api";
 import { type DeclarationSite, declarationSite } from "../../../src/identity/call-site.ts";
 import { type Evaluation, onReevaluation } from "../../../src/identity/evaluation.ts";
 import { type TemporaryPackage, temporaryPackage } from "../../support/temporary-package.ts";
+import { useEnvironment } from "../../support/use-environment.ts";
 
 /** What the code under test has declared, in order. */
 const declared: DeclarationSite[] = [];
@@ -314,6 +315,31 @@ test("a module that Turbopack evaluates again is another evaluation, at once and
     assert.deepEqual(found, [0, 0, 1, 1]);
     assert.equal(reevaluated.at(-1), url);
   }
+});
+
+test("a module that a bundler has put into two files is told of in development only, where one may be an update", async () => {
+  using files = temporaryPackage({ "src/jobs.js": "", "one.cjs": "", "two.cjs": "" });
+  const url = files.url("src/jobs.js");
+  for (const file of ["one.cjs", "two.cjs"]) writeFileSync(files.path(file), `siteForTest("${url}");`);
+  const reevaluated: string[] = [];
+  const end = onReevaluation((module) => reevaluated.push(module));
+  using environment = useEnvironment();
+  environment.set("NODE_ENV", "production");
+
+  const load = (file: string): void => {
+    delete require.cache[files.path(file)];
+    require(files.path(file));
+  };
+  load("one.cjs");
+  load("two.cjs");
+  assert.deepEqual(reevaluated, []);
+  load("two.cjs");
+  assert.deepEqual(reevaluated, [url]);
+  environment.set("NODE_ENV", "development");
+  load("one.cjs");
+  end();
+
+  assert.deepEqual(reevaluated, [url, url]);
 });
 
 test("a callback of the module's own that declares again is not told of, since it may not be a reload", async () => {

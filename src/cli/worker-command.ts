@@ -65,8 +65,8 @@ interface WorkerCommandOptions extends CredentialsOptions {
 const DETAILS = `
 The worker imports the modules, serves the routines that they declare or export, and no others: callers never
 cause it to import anything. A module may have none and only set something up; one of them has to have one.
-TypeScript modules run by the tsx that is installed beside them; without it by Node itself, from 22.18 on, if they
-have no enums or the like and name each other as './x.ts'. Else the command ends, and says what to install.
+TypeScript modules run by the tsx that is installed beside them; without it by Node itself, from 22.18 on, if
+they have no enums or the like and name each other as './x.ts'. Else the command ends, and says what to install.
 
 When it serves, it prints its address on a line of its own on standard output; everything else it says goes to
 standard error. With --discovery it announces itself there, and retracts the announcement before it ends.

@@ -15,6 +15,7 @@ import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts"
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { pause, waitAtMost } from "../internal/time/wait.ts";
 import { explainExit } from "../process/exit-explanation.ts";
+import { ToldWorker } from "../process/told-worker.ts";
 import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -88,11 +89,12 @@ export class SupervisedWorker {
     const uid = randomUUID();
     const path = socketPath();
     removeAtExit(path);
-    const worker = factory({
+    const made = factory({
       ...{ uid, socketPath: path, tags, extra, discoveries },
       startTimeoutMs: Number.POSITIVE_INFINITY,
       entry: undefined,
     });
+    const worker = new ToldWorker(made);
     this.#worker = worker;
     worker.onMessage = (message) => this.#heard(worker, message);
     void worker.exited.then(() => {

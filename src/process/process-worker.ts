@@ -14,10 +14,6 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { type PackageFile, packageFile } from "../internal/package-files.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
-import { workerChannel, workerExitChannel } from "../telemetry/channels.ts";
-import { startDebugLog } from "../telemetry/debug-log.ts";
-import { tellOfPromise } from "../telemetry/tell-of-promise.ts";
-import type { WorkerMessage } from "../telemetry/worker-message.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -33,6 +29,7 @@ import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
 import { RunningWorker } from "./running-worker.ts";
 import { StopLadder } from "./stop-ladder.ts";
+import { ToldWorker } from "./told-worker.ts";
 import type {
   ChildMessage,
   ErrorText,
@@ -86,8 +83,6 @@ export class ProcessWorker implements Worker {
   #startFailure: string | undefined;
   /** The error behind it, as the worker tells. */
   #startCause: ErrorText | undefined;
-  /** This process has ended it, or told it to end. */
-  #toldToEnd = false;
   #starting: Promise<WorkerMetadata> | undefined;
   #stopping: Promise<WorkerExit> | undefined;
 
@@ -173,11 +168,10 @@ export class ProcessWorker implements Worker {
       program: programState(),
       discoveries: announcedIn,
     });
-    return RunningWorker.start(worker, { socketPath: path, discovery });
+    return RunningWorker.start(new ToldWorker(worker), { socketPath: path, discovery });
   }
 
   private constructor(launch: WorkerLaunch, context: WorkerContext) {
-    startDebugLog();
     this.uid = context.uid;
     this.exited = this.#exit.promise;
     this.#launch = launch;
@@ -195,14 +189,11 @@ export class ProcessWorker implements Worker {
   }
 
   start(): Promise<WorkerMetadata> {
-    this.#starting ??= workerChannel.hasSubscribers
-      ? tellOfPromise(workerChannel, startMessage(this), () => this.#start())
-      : this.#start();
+    this.#starting ??= this.#start();
     return this.#starting;
   }
 
   stop(options: { readonly killAfter: number }): Promise<WorkerExit> {
-    this.#toldToEnd = true;
     if (this.#phase === "created") this.#gone(NEVER_STARTED);
     // A worker that is not ready has run nothing yet that could need to finish.
     const killAfter = this.#phase === "starting" ? 0 : options.killAfter;
@@ -221,7 +212,6 @@ export class ProcessWorker implements Worker {
   }
 
   notify(message: ParentMessage): void {
-    if (message.type === "merino:retire" || message.type === "merino:stop") this.#toldToEnd = true;
     this.#child?.send(message);
   }
 
@@ -321,27 +311,11 @@ export class ProcessWorker implements Worker {
   }
 
   #gone(exit: WorkerExit): void {
-    if (workerExitChannel.hasSubscribers && this.#starting !== undefined && this.#phase !== "gone") {
-      const { uid, pid } = this;
-      const { exitCode, signal } = exit;
-      workerExitChannel.publish({ uid, pid, exitCode, signal, expected: this.#toldToEnd });
-    }
     this.#phase = "gone";
     this.#following?.[Symbol.dispose]();
     this.#exit.resolve(exit);
     this.#readiness.resolve(undefined);
   }
-}
-
-/** The process id is that of the moment at which it is read. */
-function startMessage(worker: ProcessWorker): WorkerMessage & { error: unknown } {
-  return {
-    uid: worker.uid,
-    get pid() {
-      return worker.pid;
-    },
-    error: undefined,
-  };
 }
 
 /** Of the class that bears its name, if that is one of the language. */

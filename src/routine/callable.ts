@@ -12,6 +12,7 @@ import type { RoutineDefinition, RoutineKind } from "../identity/routine-definit
 import { inBlock } from "./call-block.ts";
 import { assertCallOptions } from "./call-options.ts";
 import { receiverToSend } from "./receiver.ts";
+import { tellOfUnmadeCall } from "./unmade-call.ts";
 
 /** Where the definition of a method comes from: its class comes after it, and may be one of several. */
 export interface MethodSource {
@@ -23,6 +24,12 @@ export interface MethodSource {
 
 /** What calls need to know of a routine. */
 export type DefinitionSource = RoutineDefinition | MethodSource;
+
+/** A call, and who is to carry it. */
+interface PreparedCall {
+  readonly dispatcher: Dispatcher;
+  readonly request: CallRequest;
+}
 
 /** The property of a routine bound to options that holds the routine itself. The bound one cannot travel. */
 const ROUTINE: unique symbol = Symbol.for("merino.routine.bound") as never;
@@ -93,6 +100,7 @@ export function bindOptions(
   }
   const bound: Bound = function (this: unknown, ...parameters: unknown[]): unknown {
     if (refusal !== undefined) {
+      tellOfUnmade(source, this, options, refusal);
       return kind === "generator" ? rejectedGenerator(refusal) : Promise.reject(refusal);
     }
     return call(source, this, parameters, options);
@@ -108,11 +116,13 @@ function callOnce(
   parameters: readonly unknown[],
   options: CallOptions | undefined,
 ): Promise<unknown> {
+  let prepared: PreparedCall | undefined;
   try {
-    const { dispatcher, request } = prepare(source, receiver, parameters, options);
-    return dispatcher.call(request);
+    prepared = prepare(source, receiver, parameters, options);
+    return prepared.dispatcher.call(prepared.request);
   } catch (error) {
     showCaller(error, callOnce);
+    if (prepared === undefined) tellOfUnmade(source, receiver, options, error);
     return Promise.reject(error);
   }
 }
@@ -124,11 +134,13 @@ function callGenerator(
   parameters: readonly unknown[],
   options: CallOptions | undefined,
 ): AsyncGenerator<unknown, unknown, unknown> {
+  let prepared: PreparedCall | undefined;
   try {
-    const { dispatcher, request } = prepare(source, receiver, parameters, options);
-    return dispatcher.stream(request);
+    prepared = prepare(source, receiver, parameters, options);
+    return prepared.dispatcher.stream(prepared.request);
   } catch (error) {
     showCaller(error, callGenerator);
+    if (prepared === undefined) tellOfUnmade(source, receiver, options, error);
     return rejectedGenerator(error);
   }
 }
@@ -142,6 +154,24 @@ function showCaller(error: unknown, below: (...parameters: never[]) => unknown):
   }
 }
 
+/** Tells of a call that is handed to nobody, if it is known of which routine. */
+function tellOfUnmade(
+  source: DefinitionSource,
+  receiver: unknown,
+  options: CallOptions | undefined,
+  error: unknown,
+): void {
+  try {
+    tellOfUnmadeCall(definitionOf(source, receiver), options, error);
+  } catch {
+    // Its routine or its options may be what is wrong with it: a call never throws.
+  }
+}
+
+function definitionOf(source: DefinitionSource, receiver: unknown): RoutineDefinition {
+  return "definitionFor" in source ? source.definitionFor(receiver) : source;
+}
+
 /** A generator whose first `next()` rejects. */
 async function* rejectedGenerator(error: unknown): AsyncGenerator<never, never, unknown> {
   throw error;
@@ -152,8 +182,8 @@ function prepare(
   receiver: unknown,
   parameters: readonly unknown[],
   options: CallOptions | undefined,
-): { dispatcher: Dispatcher; request: CallRequest } {
-  const definition = "definitionFor" in source ? source.definitionFor(receiver) : source;
+): PreparedCall {
+  const definition = definitionOf(source, receiver);
   const conflict = definition.declaration?.conflict;
   if (conflict !== undefined) {
     throw new RoutineDeclarationError(

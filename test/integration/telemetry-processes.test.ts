@@ -1,6 +1,5 @@
 /** The channels of workers, pools and discoveries, and what `NODE_DEBUG=merino` prints, on real workers. */
 import assert from "node:assert/strict";
-import { channel, tracingChannel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -15,37 +14,11 @@ import {
   WorkerProxy,
 } from "merino";
 import { eventually } from "../support/eventually.ts";
+import { COMPLETED, FAILED, followChannel, followTracing } from "../support/follow-channels.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { runNode } from "../support/run-node.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import * as routines from "./fixtures/traced-routines.ts";
-
-const PARTS = ["start", "end", "asyncStart", "asyncEnd", "error"] as const;
-
-/** What a tracing channel tells, part by part. */
-function followTracing<M extends object>(name: string) {
-  const told: { readonly part: string; readonly message: M }[] = [];
-  const tracing = tracingChannel(name);
-  const handlers = Object.fromEntries(
-    PARTS.map((part) => [part, (message: unknown) => void told.push({ part, message: message as M })]),
-  ) as Record<(typeof PARTS)[number], (message: unknown) => void>;
-  tracing.subscribe(handlers);
-  return {
-    told,
-    parts: (): string[] => told.map(({ part }) => part),
-    [Symbol.dispose]: () => void tracing.unsubscribe(handlers),
-  };
-}
-
-function followChannel<M>(name: string) {
-  const told: M[] = [];
-  const handler = (message: unknown): void => void told.push(message as M);
-  channel(name).subscribe(handler);
-  return { told, [Symbol.dispose]: () => void channel(name).unsubscribe(handler) };
-}
-
-const COMPLETED = ["start", "end", "asyncStart", "asyncEnd"];
-const FAILED = ["start", "end", "error", "asyncStart", "asyncEnd"];
 
 test("a pool, its workers and their connections are told of, from start to end", async () => {
   await using _leaks = leakCheck();

@@ -20,6 +20,7 @@ import { waitAtMost } from "../../internal/time/wait.ts";
 import { warn } from "../../internal/warn.ts";
 import { explainExit } from "../../process/exit-explanation.ts";
 import type { ProgramState } from "../../process/launch/program-state.ts";
+import { ToldWorker } from "../../process/told-worker.ts";
 import type { ChildMessage, WorkerExit, WorkerFactory } from "../../process/worker.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
 import { socketPath } from "../../transport/unix/socket-path.ts";
@@ -187,9 +188,8 @@ export class WorkerSlot {
     try {
       path = socketPath();
       removeAtExit(path);
-      poolWorker = new PoolWorker(
-        factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() }),
-      );
+      const worker = factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() });
+      poolWorker = new PoolWorker(new ToldWorker(worker));
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);

@@ -5,7 +5,9 @@ import { createDeferred } from "../../../../src/internal/deferred.ts";
 import type { WorkerEvent } from "../../../../src/pool/pool-event.ts";
 import { WorkerSlot } from "../../../../src/pool/workers/worker-slot.ts";
 import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../../src/process/worker.ts";
+import type { WorkerExitMessage, WorkerMessage } from "../../../../src/telemetry/worker-message.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { COMPLETED, FAILED, followChannel, followTracing } from "../../../support/follow-channels.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
 const ENTRY = "file:///p/main.js";
@@ -381,4 +383,32 @@ test("WorkerSlot tells what became of a retired worker, and kills it if it is bl
   assert.equal((await slot.describe(old.uid))?.culprit, "jobs.js#spin");
   await makes(2);
   await slot.stop(0);
+});
+
+test("WorkerSlot has the channels tell of every worker, whatever made it: starts, failures, and whether ends were meant", async () => {
+  using workers = followTracing<WorkerMessage>("merino:worker");
+  using exits = followChannel<WorkerExitMessage>("merino:worker:exit");
+  const { slot, worker, started, makes } = useSlot();
+  const first = await started();
+  first.end({ exitCode: 3 });
+  await makes(2);
+  worker(1).become("unable");
+  worker(1).end({ exitCode: 1 });
+  await makes(3);
+  await slot.stop(0);
+  await eventually(() => exits.told.length === 3);
+
+  const partsOf = (uid: string): string[] =>
+    workers.told.filter(({ message }) => message.uid === uid).map(({ part }) => part);
+  assert.deepEqual(partsOf(first.uid), COMPLETED);
+  assert.deepEqual(partsOf(worker(1).uid), FAILED);
+  assert.equal(
+    String(workers.told.find(({ message }) => message.uid === worker(1).uid)?.message.error),
+    "Error: not today",
+  );
+  assert.deepEqual(exits.told, [
+    { uid: first.uid, pid: undefined, exitCode: 3, signal: undefined, expected: false },
+    { uid: worker(1).uid, pid: undefined, exitCode: 1, signal: undefined, expected: false },
+    { uid: worker(2).uid, pid: undefined, exitCode: 0, signal: undefined, expected: true },
+  ]);
 });

@@ -5,7 +5,15 @@
  *
  * Run with `node --import tsx benchmarks/telemetry.ts`, once the package is built; options `--quick --json --check`.
  */
-import { type Context, context, ROOT_CONTEXT, TraceFlags, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  TraceFlags,
+  trace,
+} from "@opentelemetry/api";
 import { WorkerPool } from "merino";
 import { add, cpuTime } from "./jobs/merino.ts";
 import { type Mode, setMode, setWorkerMode } from "./jobs/traced.ts";
@@ -15,7 +23,8 @@ import { median, medianRatio } from "./support/statistics.ts";
 import { atMost } from "./support/target.ts";
 
 const IN_FLIGHT = 100;
-const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+/** Calls of the API that are measured at a time. */
+const API_CALLS = 100_000;
 
 /** A way to call. */
 interface Side {
@@ -30,10 +39,14 @@ interface Side {
 const OFF: Mode = { traces: false, metrics: false, sdk: true };
 const TRACES: Mode = { ...OFF, traces: true };
 
-/** Of a request whose trace is sampled, or is not. */
+const ids = Buffer.alloc(24);
+
+/** Of a request whose trace is sampled, or is not. Its ids are made as an SDK makes them, which costs each side the same. */
 function inTrace(number: number, traceFlags: TraceFlags): Context {
-  const spanId = (number + 1).toString(16).padStart(16, "0");
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId: TRACE_ID, spanId, traceFlags });
+  ids.writeUInt32BE(number + 1, 12);
+  ids.writeUInt32BE(number + 1, 20);
+  const [traceId, spanId] = [ids.toString("hex", 0, 16), ids.toString("hex", 16, 24)];
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags });
 }
 
 const unsampled = (number: number): Context => inTrace(number, TraceFlags.NONE);
@@ -86,7 +99,41 @@ async function measureTelemetry({ quick }: BenchmarkOptions): Promise<BenchmarkR
       for (const [name, value] of Object.entries(measured)) figures[name as keyof Series].push(value);
     }
   }
-  return summarize(series, { rounds, calls });
+  setMode(TRACES); // so that the SDK's context manager has been used
+  const api = await measureApi(rounds);
+  setMode(OFF);
+  return summarize(series, api, { rounds, calls });
+}
+
+/** What the API and the SDK take in one process for what any tracer has to do for a call, in µs of processor time. */
+async function measureApi(rounds: number): Promise<Readonly<Record<string, number>>> {
+  const request = unsampled(0);
+  const tracer = trace.getTracer("benchmark");
+  const body = async (x: number): Promise<number> => x;
+  const parts: Readonly<Record<string, (number: number) => unknown>> = {
+    "to look at the context of a call": () => {
+      const active = context.active();
+      return [trace.getSpanContext(active)?.traceFlags, propagation.getBaggage(active)];
+    },
+    "to run an asynchronous body": body,
+    "to run it in a context": (number) => context.with(request, () => body(number)),
+    "for a span that is not sampled": () => tracer.startSpan("m", { kind: SpanKind.CLIENT }, request),
+  };
+  const figures: Record<string, number> = {};
+  for (const [name, part] of Object.entries(parts)) {
+    const series: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const before = ownCpuMs();
+      await context.with(request, async () => {
+        for (let made = 0; made < API_CALLS; made += IN_FLIGHT) {
+          await Promise.all(Array.from({ length: IN_FLIGHT }, (_, index) => part(made + index)));
+        }
+      });
+      series.push(((ownCpuMs() - before) * 1_000) / API_CALLS);
+    }
+    figures[name] = median(series);
+  }
+  return figures;
 }
 
 async function measure(
@@ -121,6 +168,7 @@ function ownCpuMs(): number {
 
 function summarize(
   series: readonly { readonly side: Side; readonly figures: Series }[],
+  api: Readonly<Record<string, number>>,
   effort: { readonly rounds: number; readonly calls: number },
 ): BenchmarkResult {
   const off = series[0]?.figures as Series;
@@ -130,6 +178,7 @@ function summarize(
       effort,
       inFlight: IN_FLIGHT,
       results: series.map(({ side, figures }) => ({ name: side.name, ...figures })),
+      api,
     },
     tables: [
       {
@@ -142,6 +191,11 @@ function summarize(
           cost(figures).toFixed(3),
           medianRatio(figures.callsPerSecond, off.callsPerSecond).toFixed(3),
         ]),
+      },
+      {
+        title: "OpenTelemetry alone, with the loop and the promise that each takes",
+        head: ["", "µs of CPU"],
+        rows: Object.entries(api).map(([name, us]) => [name, us.toFixed(3)]),
       },
     ],
     targets: series.flatMap(({ side, figures }) =>

@@ -13,9 +13,10 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
+import { RECORDED } from "../telemetry/recorder.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
 import { ATTRIBUTES, workerAttributes } from "./attributes.ts";
-import { type CarriedContexts, UnreadContext } from "./carried-context.ts";
+import { type CarriedContexts, isUnsampled, UnreadContext } from "./carried-context.ts";
 import { endSpan } from "./end-span.ts";
 import { ErrorTypes } from "./error-type.ts";
 import type { RecordedErrors } from "./recorded-errors.ts";
@@ -38,6 +39,7 @@ export class CallSpans {
   readonly #span = Symbol("span");
   /** The context of the last call that was made in a trace that is not sampled: there are often many in one. */
   #unsampledContext: Context | undefined;
+  #unsampledInherited: TraceContext | undefined;
   #unsampledFields: TraceContext | undefined;
 
   constructor(tracers: Tracers, errors: RecordedErrors, carried: CarriedContexts) {
@@ -46,25 +48,34 @@ export class CallSpans {
     this.#carried = carried;
   }
 
-  started(message: CallMessage): void {
+  /** As `Recorder.leaveOutCall`. */
+  leaveOut(routine: string, inherited: TraceContext | undefined): TraceContext | undefined | typeof RECORDED {
     const active = context.active();
-    const isUnsampled = isInUnsampledTrace(active);
-    if (isUnsampled && this.#traits.of(message.routine).leavesOutUnsampled()) {
-      message.trace = this.#fieldsOfUnsampled(active, message.trace);
-      return;
+    if (isInUnsampledTrace(active)) {
+      return this.#traits.of(routine).leavesOutUnsampled()
+        ? this.#fieldsOfUnsampled(active, inherited)
+        : RECORDED;
     }
+    if (this.#tracers.current() !== undefined) return RECORDED;
+    // A process that makes no spans still passes contexts on, as far as it knows them.
+    if (active === ROOT_CONTEXT) return inherited;
+    return active instanceof UnreadContext ? active.fields : this.#carried.fieldsOf(active, inherited);
+  }
+
+  started(message: CallMessage): void {
+    const left = this.leaveOut(message.routine, message.trace);
     const tracer = this.#tracers.current();
-    if (tracer === undefined) {
-      // A process that makes no spans still passes contexts on, as far as it knows them.
-      if (active !== ROOT_CONTEXT) message.trace = this.#carried.fieldsOf(active, message.trace);
+    if (left !== RECORDED || tracer === undefined) {
+      if (left !== RECORDED) message.trace = left; // of a stream, for which it is known only now
       return;
     }
+    const active = context.active();
     const traits = this.#traits.of(message.routine);
     const options = { kind: SpanKind.CLIENT, attributes: traits.attributes };
     const span = tracer.startSpan(message.routine, options, active);
     message.trace = this.#carried.fieldsOf(trace.setSpan(active, span), message.trace);
     const isRecording = span.isRecording();
-    if (isUnsampled) traits.noteUnsampled(isRecording);
+    if (isInUnsampledTrace(active)) traits.noteUnsampled(isRecording);
     if (isRecording) (message as TracedCall)[this.#span] = span;
   }
 
@@ -101,8 +112,9 @@ export class CallSpans {
 
   #fieldsOfUnsampled(active: Context, inherited: TraceContext | undefined): TraceContext | undefined {
     if (active instanceof UnreadContext) return active.fields;
-    if (this.#unsampledContext !== active) {
+    if (this.#unsampledContext !== active || this.#unsampledInherited !== inherited) {
       this.#unsampledContext = active;
+      this.#unsampledInherited = inherited;
       this.#unsampledFields = this.#carried.fieldsOf(active, inherited);
     }
     return this.#unsampledFields;
@@ -111,7 +123,7 @@ export class CallSpans {
 
 function isInUnsampledTrace(active: Context): boolean {
   if (active === ROOT_CONTEXT) return false;
-  if (active instanceof UnreadContext) return true;
+  if (active instanceof UnreadContext) return isUnsampled(active.fields);
   const parent = trace.getSpanContext(active);
   return (
     parent !== undefined &&

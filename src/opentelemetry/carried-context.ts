@@ -4,6 +4,7 @@
  */
 import {
   type Context,
+  context,
   createContextKey,
   propagation,
   ROOT_CONTEXT,
@@ -13,6 +14,7 @@ import {
   TraceFlags,
   trace,
 } from "@opentelemetry/api";
+import type { Surroundings } from "../telemetry/recorder.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
 import { TraceOfIds } from "../telemetry/trace-of-ids.ts";
 
@@ -94,10 +96,10 @@ export function isUnsampled(fields: TraceContext): boolean {
 }
 
 /**
- * The context of a trace that is not sampled, in which code runs that may never ask for it: the fields are read when
- * somebody does.
+ * The context of a task whose execution is left out, in which code runs that may never ask for it: the fields are read
+ * when somebody does.
  */
-export class UnreadContext implements Context {
+export class UnreadContext implements Context, Surroundings {
   /** As they came. */
   readonly fields: TraceContext;
   readonly #carried: CarriedContexts;
@@ -106,6 +108,10 @@ export class UnreadContext implements Context {
   constructor(fields: TraceContext, carried: CarriedContexts) {
     this.fields = fields;
     this.#carried = carried;
+  }
+
+  run<R>(fn: () => R): R {
+    return context.with(this, fn);
   }
 
   getValue(key: symbol): unknown {

@@ -4,6 +4,8 @@
  */
 import { type Context, context, propagation, type Span, SpanKind, trace } from "@opentelemetry/api";
 import type { ExecutionMessage } from "../telemetry/execution-message.ts";
+import { RECORDED, type Surroundings } from "../telemetry/recorder.ts";
+import type { TraceContext } from "../telemetry/trace-context.ts";
 import { ATTRIBUTES } from "./attributes.ts";
 import { type CarriedContexts, isUnsampled, UnreadContext } from "./carried-context.ts";
 import { endSpan } from "./end-span.ts";
@@ -33,21 +35,24 @@ export class ExecutionSpans {
     this.#carried = carried;
   }
 
+  /** As `Recorder.leaveOutExecution`. */
+  leaveOut(routine: string, fields: TraceContext | undefined): Surroundings | undefined | typeof RECORDED {
+    if (fields !== undefined && isUnsampled(fields)) {
+      return this.#traits.of(routine).leavesOutUnsampled()
+        ? new UnreadContext(fields, this.#carried)
+        : RECORDED;
+    }
+    if (this.#tracers.current() !== undefined) return RECORDED;
+    // The library itself passes on what came; this is for code of the task that asks for the context.
+    return fields !== undefined && propagation.fields().length > 0
+      ? new UnreadContext(fields, this.#carried)
+      : undefined;
+  }
+
   started(message: ExecutionMessage): void {
     const { trace: fields } = message;
-    const unsampled = fields !== undefined && isUnsampled(fields);
-    if (unsampled && this.#traits.of(message.routine).leavesOutUnsampled()) {
-      runIn(message, new UnreadContext(fields, this.#carried));
-      return;
-    }
     const tracer = this.#tracers.current();
-    if (tracer === undefined) {
-      // The library itself passes on what came; this is for code of the task that asks for the context.
-      if (fields !== undefined && propagation.fields().length > 0) {
-        runIn(message, this.#carried.contextOf(fields));
-      }
-      return;
-    }
+    if (tracer === undefined) return; // it has gone meanwhile
     const traits = this.#traits.of(message.routine);
     const parent = this.#carried.contextOf(fields);
     const options = { kind: SpanKind.SERVER, attributes: traits.attributes };
@@ -56,7 +61,7 @@ export class ExecutionSpans {
     message.trace = this.#carried.fieldsOf(own, fields);
     runIn(message, own);
     const isRecording = span.isRecording();
-    if (unsampled) traits.noteUnsampled(isRecording);
+    if (fields !== undefined && isUnsampled(fields)) traits.noteUnsampled(isRecording);
     if (isRecording) (message as TracedExecution)[this.#span] = span;
   }
 

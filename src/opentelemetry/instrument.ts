@@ -5,14 +5,18 @@ import { assertBoolean, assertKnownOptions, assertMethods } from "../errors/chec
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
 import {
   callChannel,
-  callStepChannel,
   executionChannel,
-  executionStepChannel,
   poolChannel,
   poolCloseChannel,
+  recordedCallChannel,
+  recordedCallStepChannel,
+  recordedExecutionChannel,
+  recordedExecutionStepChannel,
+  recordedRefusedChannel,
   refusedChannel,
 } from "../telemetry/channels.ts";
 import type { ExecutionMessage } from "../telemetry/execution-message.ts";
+import { addRecorder } from "../telemetry/recorder.ts";
 import { CallSpans } from "./call-spans.ts";
 import { CarriedContexts } from "./carried-context.ts";
 import { ExecutionSpans } from "./execution-spans.ts";
@@ -104,15 +108,19 @@ function followTraces(
   const calls = new CallSpans(tracers, errors, carried);
   const executions = new ExecutionSpans(tracers, errors, carried);
   return [
-    follow<CallMessage>(callChannel.start, (call) => calls.started(call)),
-    follow<CallMessage>(callChannel.asyncEnd, (call) => calls.ended(call)),
-    follow<Refused>(refusedChannel, ({ call, refusal }) => calls.refused(call, refusal)),
-    follow<ExecutionMessage>(executionChannel.start, (execution) => executions.started(execution)),
-    follow<ExecutionMessage>(executionChannel.asyncEnd, (execution) => executions.ended(execution)),
+    addRecorder({
+      leaveOutCall: (routine, inherited) => calls.leaveOut(routine, inherited),
+      leaveOutExecution: (routine, fields) => executions.leaveOut(routine, fields),
+    }),
+    follow<CallMessage>(recordedCallChannel.start, (call) => calls.started(call)),
+    follow<CallMessage>(recordedCallChannel.asyncEnd, (call) => calls.ended(call)),
+    follow<Refused>(recordedRefusedChannel, ({ call, refusal }) => calls.refused(call, refusal)),
+    follow<ExecutionMessage>(recordedExecutionChannel.start, (task) => executions.started(task)),
+    follow<ExecutionMessage>(recordedExecutionChannel.asyncEnd, (task) => executions.ended(task)),
     ...(steps
       ? [
-          follow<CallMessage>(callStepChannel, (call) => calls.stepped(call)),
-          follow<ExecutionMessage>(executionStepChannel, (execution) => executions.stepped(execution)),
+          follow<CallMessage>(recordedCallStepChannel, (call) => calls.stepped(call)),
+          follow<ExecutionMessage>(recordedExecutionStepChannel, (task) => executions.stepped(task)),
         ]
       : []),
   ];

@@ -31,3 +31,14 @@ export const poolCloseChannel: Channel = channel("merino:pool:close");
 export const discoveryChannel: TracingChannel = tracingChannel("merino:discovery");
 /** A discovery has reported something: `DiscoveryEventMessage`. */
 export const discoveryEventChannel: Channel = channel("merino:discovery:event");
+
+/** What is told of those calls and executions alone that the recorder wants: see `recorder.ts`. */
+export const recordedCallChannel: TracingChannel = tracingChannel("merino:recorded:call");
+/** As `refusedChannel`. */
+export const recordedRefusedChannel: Channel = channel("merino:recorded:call:refused");
+/** As `callStepChannel`. */
+export const recordedCallStepChannel: Channel = channel("merino:recorded:call:step");
+/** As `executionChannel`. */
+export const recordedExecutionChannel: TracingChannel = tracingChannel("merino:recorded:execution");
+/** As `executionStepChannel`. */
+export const recordedExecutionStepChannel: Channel = channel("merino:recorded:execution:step");

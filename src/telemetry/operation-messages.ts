@@ -8,14 +8,17 @@ import type { Channel, TracingChannel } from "node:diagnostics_channel";
 /** One operation. */
 export class OperationMessages<M extends object = object> {
   readonly #channel: TracingChannel;
+  /** Told the same, right after it; absent: nobody else is. */
+  readonly #second: TracingChannel | undefined;
   /** Published to every channel. */
   protected readonly message: M;
   #hasEnded = false;
   #isOver = false;
   #hasFailed = false;
 
-  constructor(channel: TracingChannel, message: M) {
+  constructor(channel: TracingChannel, message: M, second?: TracingChannel) {
     this.#channel = channel;
+    this.#second = second;
     this.message = message;
   }
 
@@ -31,9 +34,9 @@ export class OperationMessages<M extends object = object> {
   /** Runs the synchronous part, in the stores that are bound to `start`. */
   begin<T>(fn: () => T): T {
     const { start } = this.#channel;
-    if (hasBoundStores(start)) return start.runStores(this.message, () => this.#runPart(fn));
+    if (hasBoundStores(start)) return start.runStores(this.message, () => this.#beginPart(fn));
     start.publish(this.message);
-    return this.#runPart(fn);
+    return this.#beginPart(fn);
   }
 
   /** It is over. Within the synchronous part, that is told after it. */
@@ -44,18 +47,24 @@ export class OperationMessages<M extends object = object> {
     if (this.#hasEnded) this.#publishEnd();
   }
 
-  #runPart<T>(fn: () => T): T {
+  #beginPart<T>(fn: () => T): T {
+    this.#second?.start.publish(this.message);
     try {
       return fn();
     } finally {
       this.#hasEnded = true;
       this.#channel.end.publish(this.message);
+      this.#second?.end.publish(this.message);
       if (this.#isOver) this.#publishEnd();
     }
   }
 
   #publishEnd(): void {
-    const { error, asyncStart, asyncEnd } = this.#channel;
+    this.#publishEndTo(this.#channel);
+    if (this.#second !== undefined) this.#publishEndTo(this.#second);
+  }
+
+  #publishEndTo({ error, asyncStart, asyncEnd }: TracingChannel): void {
     if (this.#hasFailed) error.publish(this.message);
     asyncStart.publish(this.message);
     asyncEnd.publish(this.message);

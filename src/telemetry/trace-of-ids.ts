@@ -27,6 +27,9 @@ const DIGITS: Uint8Array = new Uint8Array(256).fill(0xff);
 const NO_DIGIT = 0xff;
 for (let value = 0; value < 16; value++) DIGITS[value.toString(16).charCodeAt(0)] = value;
 
+/** The trace id that was looked at last: a request makes several calls, as a rule. */
+let validTraceId = "";
+
 class Ids implements TraceContext {
   /** The eight bits behind the ids. */
   readonly flags: number;
@@ -43,11 +46,11 @@ class Ids implements TraceContext {
 
   /** That of a span. @returns Undefined if these are no ids. */
   static of(traceId: string, spanId: string, flags: number): Ids | undefined {
-    return isId(traceId, TRACE_ID_END - TRACE_ID_START) &&
-      isId(spanId, SPAN_ID_END - SPAN_ID_START) &&
-      Number.isInteger(flags) &&
-      flags >= 0 &&
-      flags <= 0xff
+    if (traceId !== validTraceId) {
+      if (!isId(traceId, TRACE_ID_END - TRACE_ID_START)) return undefined;
+      validTraceId = traceId;
+    }
+    return isId(spanId, SPAN_ID_END - SPAN_ID_START) && Number.isInteger(flags) && flags >= 0 && flags <= 0xff
       ? new Ids(undefined, traceId, spanId, flags)
       : undefined;
   }

@@ -4,9 +4,15 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
-import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
+import {
+  executionChannel,
+  executionStepChannel,
+  recordedExecutionChannel,
+  recordedExecutionStepChannel,
+} from "../telemetry/channels.ts";
 import type { ExecutionMessage, ExecutionOutcome } from "../telemetry/execution-message.ts";
 import { hasBoundStores, OperationMessages } from "../telemetry/operation-messages.ts";
+import { leaveOutExecution, RECORDED, type Surroundings } from "../telemetry/recorder.ts";
 import { runThrough } from "../telemetry/run-through.ts";
 import { traceToSend } from "../telemetry/trace-bounds.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
@@ -20,6 +26,8 @@ export interface RecordedTask {
   /** When it has arrived, in milliseconds on the clock of `performance.now()`. */
   readonly arrivedMs: number;
   traceContext: TraceContext | undefined;
+  /** In what its code is run if the recorder leaves it out. */
+  surroundings: Surroundings | undefined;
   record: ExecutionRecord | undefined;
 }
 
@@ -32,6 +40,26 @@ export interface Executed {
   readonly beginMs: number;
 }
 
+/** Makes a record of an execution that is about to begin, if somebody is to be told of it. */
+export function recordExecution(task: RecordedTask, executed: Executed): void {
+  const left = leaveOutExecution(executed.definition.id, task.traceContext);
+  const isRecorded = left === RECORDED;
+  if (!isRecorded) task.surroundings = left;
+  if (isRecorded || isTold()) task.record = new ExecutionRecord(task, executed, isRecorded);
+}
+
+/** @param body Calls the body. It throws nothing. */
+export function enterBody({ record, surroundings }: RecordedTask, body: () => void): void {
+  if (record !== undefined) record.start(body);
+  else if (surroundings !== undefined) surroundings.run(body);
+  else body();
+}
+
+/** Whether anybody is told of executions that are not recorded. */
+function isTold(): boolean {
+  return executionChannel.hasSubscribers || executionStepChannel.hasSubscribers;
+}
+
 /** The record of one execution. */
 export class ExecutionRecord extends OperationMessages<Message> {
   /**
@@ -39,10 +67,12 @@ export class ExecutionRecord extends OperationMessages<Message> {
    * Node 20 twenty times as much.
    */
   #stores: AsyncResource | undefined;
+  readonly #isRecorded: boolean;
 
-  constructor(task: RecordedTask, executed: Executed) {
-    super(executionChannel, new Message(task, executed));
-    task.record = this;
+  /** @param isRecorded Whether the recorder wants to be told of it; everybody else is in any case. */
+  constructor(task: RecordedTask, executed: Executed, isRecorded: boolean) {
+    super(executionChannel, new Message(task, executed), isRecorded ? recordedExecutionChannel : undefined);
+    this.#isRecorded = isRecorded;
   }
 
   /** @param body Calls the body. It throws nothing. */
@@ -70,6 +100,7 @@ export class ExecutionRecord extends OperationMessages<Message> {
     this.message.responseBytes += sizeBytes;
     this.message.steps += 1;
     executionStepChannel.publish(this.message);
+    if (this.#isRecorded) recordedExecutionStepChannel.publish(this.message);
   }
 
   ended(outcome: ExecutionOutcome, error?: unknown): void {
@@ -104,6 +135,8 @@ class Message implements ExecutionMessage {
     this.queuedMs = Math.max(0, beginMs - task.arrivedMs);
     this.requestBytes = payloadSize(payload);
     this.#task = task;
+    const { surroundings } = task;
+    if (surroundings !== undefined) this.run = (fn) => surroundings.run(fn);
   }
 
   get id(): string {

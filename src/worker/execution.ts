@@ -20,7 +20,7 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
 import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { ExecutionRecord } from "./execution-record.ts";
+import { enterBody, recordExecution } from "./execution-record.ts";
 import type { Answer, IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
@@ -259,18 +259,18 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       return;
     }
     this.#phase = "running";
-    const { task } = this;
-    const record = task.isRecorded
-      ? new ExecutionRecord(task, { definition, payload: this.#payload, beginMs: this.host.queue.markedMs })
-      : undefined;
+    const { task, host } = this;
+    if (task.isFollowed) {
+      recordExecution(task, { definition, payload: this.#payload, beginMs: host.queue.markedMs });
+    }
     this.#releasePayload();
     if (deadline !== undefined) {
       // The caller's Cancel comes at the same moment; this one is for a caller that is busy or gone.
       const expire = (): void => this.abort(abortReason("The call's budget ran out", "TimeoutError"));
       this.#deadlineEntry = deadlines.add(deadline, expire);
     }
-    if (record === undefined) this.#callBody(definition, receiver, parameters);
-    else record.start(() => this.#callBody(definition, receiver, parameters));
+    if (task.isFollowed) enterBody(task, () => this.#callBody(definition, receiver, parameters));
+    else this.#callBody(definition, receiver, parameters);
   }
 
   #callBody({ body }: RoutineDefinition, receiver: unknown, parameters: readonly unknown[]): void {

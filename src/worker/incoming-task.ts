@@ -23,6 +23,7 @@ import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
+import { recording, type Surroundings } from "../telemetry/recorder.ts";
 import type { TraceContext, TraceIds } from "../telemetry/trace-context.ts";
 import { traceIds } from "../telemetry/traceparent.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -68,8 +69,13 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly memory: PeerMemory | undefined;
   /** What has come with it, or what a subscriber of its execution has put in its place. */
   traceContext: TraceContext | undefined;
-  /** Whether somebody subscribes to executions. */
-  readonly isRecorded: boolean = executionChannel.hasSubscribers || executionStepChannel.hasSubscribers;
+  /** Whether somebody follows executions. */
+  readonly isFollowed: boolean =
+    executionChannel.hasSubscribers ||
+    executionStepChannel.hasSubscribers ||
+    recording.recorder !== undefined;
+  /** In what its code is run, if whoever records executions leaves it out; absent: in nothing. */
+  surroundings: Surroundings | undefined;
   /** What is told of its execution; absent before that begins, and unless somebody subscribes: `ExecutionRecord`. */
   record: ExecutionRecord | undefined;
   /** When it has arrived, on the clock of `performance.now()`; 0 if nobody needs to know. */
@@ -122,7 +128,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.callOptions = head.runtimeContext();
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
-    this.arrivedMs = head.budgetUs > 0 ? performance.now() : this.isRecorded ? host.arrivedMs : 0;
+    this.arrivedMs = head.budgetUs > 0 ? performance.now() : this.isFollowed ? host.arrivedMs : 0;
     if (variables !== undefined) this.#variables = new TaskVariables(this, variables);
   }
 
@@ -233,6 +239,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   run<A, R>(fn: (argument: A) => R, argument: A): R {
     // The call of its body is the first code that is run, and begins its record.
     if (this.record !== undefined) return this.record.run(() => this.#runInStores(fn, argument));
+    if (this.surroundings !== undefined) return this.surroundings.run(() => this.#runInStores(fn, argument));
     return this.#runInStores(fn, argument);
   }
 

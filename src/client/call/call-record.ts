@@ -7,7 +7,14 @@ import { shownBriefly } from "../../internal/shown-text.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
 import type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "../../telemetry/call-message.ts";
-import { callChannel, callStepChannel, refusedChannel } from "../../telemetry/channels.ts";
+import {
+  callChannel,
+  callStepChannel,
+  recordedCallChannel,
+  recordedCallStepChannel,
+  recordedRefusedChannel,
+  refusedChannel,
+} from "../../telemetry/channels.ts";
 import { OperationMessages } from "../../telemetry/operation-messages.ts";
 import { traceToSend } from "../../telemetry/trace-bounds.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
@@ -25,6 +32,12 @@ export interface RecordedCall {
   record: CallRecord | undefined;
 }
 
+/** What is told of a call, and to whom. */
+interface RecordOptions {
+  readonly streaming: boolean;
+  readonly isRecorded: boolean;
+}
+
 /** Of the Hello of a connection, what the ids of its tasks are made of. */
 interface HelloOfTasks {
   readonly uid: string;
@@ -36,11 +49,19 @@ let known: { readonly uid: string; readonly prefix: string } | undefined;
 
 /** The record of one call. */
 export class CallRecord extends OperationMessages<Message> {
+  readonly #isRecorded: boolean;
   #madeMs = 0;
   #call: RecordedCall | undefined;
 
-  constructor(request: CallRequest, streaming: boolean) {
-    super(callChannel, new Message(request, streaming));
+  /** @param isRecorded Whether the recorder wants to be told of it; everybody else is in any case. */
+  constructor(request: CallRequest, { streaming, isRecorded }: RecordOptions) {
+    super(callChannel, new Message(request, streaming), isRecorded ? recordedCallChannel : undefined);
+    this.#isRecorded = isRecorded;
+  }
+
+  /** It travels with another trace context than that of the task that makes it. */
+  carry(trace: TraceContext | undefined): void {
+    this.message.trace = trace;
   }
 
   /** The call is made, within the function given. What that throws, the call rejects with. */
@@ -93,9 +114,11 @@ export class CallRecord extends OperationMessages<Message> {
   }
 
   refused(worker: string, nack: Nack): void {
-    if (!refusedChannel.hasSubscribers) return;
+    if (!refusedChannel.hasSubscribers && !this.#isRecorded) return;
     const refusal: CallRefusal = { worker, code: refusalName(nack.code), reason: shownBriefly(nack.reason) };
-    refusedChannel.publish({ call: this.message, refusal });
+    const told = { call: this.message, refusal };
+    refusedChannel.publish(told);
+    if (this.#isRecorded) recordedRefusedChannel.publish(told);
   }
 
   /** A result or an error has come. */
@@ -107,6 +130,7 @@ export class CallRecord extends OperationMessages<Message> {
   stepped(): void {
     this.message.steps += 1;
     callStepChannel.publish(this.message);
+    if (this.#isRecorded) recordedCallStepChannel.publish(this.message);
   }
 
   /** What it is about to be rejected with comes from its worker. */
@@ -176,8 +200,12 @@ class Message implements CallMessage {
 }
 
 /** Makes the call of a stream. It is told of once it is asked for a step, or cannot be made. */
-export function recordStream<C extends RecordedCall>(request: CallRequest, make: () => C): C {
-  const record = new CallRecord(request, true);
+export function recordStream<C extends RecordedCall>(
+  request: CallRequest,
+  isRecorded: boolean,
+  make: () => C,
+): C {
+  const record = new CallRecord(request, { streaming: true, isRecorded });
   let call: C;
   try {
     call = make();

@@ -9,6 +9,9 @@ import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
 import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/definitions.ts";
 import { callChannel, callStepChannel, refusedChannel } from "../../telemetry/channels.ts";
+import { leaveOutCall, RECORDED, recording } from "../../telemetry/recorder.ts";
+import { traceToSend } from "../../telemetry/trace-bounds.ts";
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CallRecord, recordStream } from "../call/call-record.ts";
@@ -102,16 +105,25 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   call(request: CallRequest): Promise<unknown> {
-    const isRecorded = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
-    if (!isRecorded) return this.#call(request);
-    const record = new CallRecord(request, false);
+    const isTold = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
+    if (!isTold && recording.recorder === undefined) return this.#call(request, undefined);
+    const trace = leaveOutCall(request.definition.id, request.parent?.traceContext);
+    const isRecorded = trace === RECORDED;
+    if (!isTold && !isRecorded) return this.#call(request, undefined, traceToSend(trace));
+    const record = new CallRecord(request, { streaming: false, isRecorded });
+    if (!isRecorded) record.carry(trace);
     return record.make(() => this.#call(request, record));
   }
 
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown> {
-    const isRecorded =
+    // Its surroundings are those of its first step: until then nobody can say whether it is left out.
+    const isRecorded = recording.recorder !== undefined;
+    const isTold =
       callChannel.hasSubscribers || callStepChannel.hasSubscribers || refusedChannel.hasSubscribers;
-    const call = isRecorded ? recordStream(request, () => this.#stream(request)) : this.#stream(request);
+    const call =
+      isTold || isRecorded
+        ? recordStream(request, isRecorded, () => this.#stream(request))
+        : this.#stream(request);
     return new RemoteGenerator(call);
   }
 
@@ -130,13 +142,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#active.abortAll(makeReason);
   }
 
-  #call(request: CallRequest, record?: CallRecord): Promise<unknown> {
+  /** @param trace What travels with it; absent, or if there is a record: as that or the task which makes it says. */
+  #call(request: CallRequest, record: CallRecord | undefined, trace?: TraceContext): Promise<unknown> {
     if (this.#refuseWith !== undefined) {
       const error = this.#refuseWith();
       record?.settled("failed", error);
       return Promise.reject(error);
     }
     const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
+    if (trace !== undefined) call.head.trace = trace;
     record?.follow(call);
     if (call.start()) this.submit(call);
     return call.promise;

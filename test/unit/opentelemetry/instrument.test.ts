@@ -22,11 +22,25 @@ import {
   executionStepChannel,
   poolChannel,
   poolCloseChannel,
+  recordedCallChannel,
+  recordedCallStepChannel,
+  recordedExecutionChannel,
+  recordedExecutionStepChannel,
+  recordedRefusedChannel,
   refusedChannel,
 } from "../../../src/telemetry/channels.ts";
 import type { ExecutionMessage } from "../../../src/telemetry/execution-message.ts";
+import { recording } from "../../../src/telemetry/recorder.ts";
 import { TraceOfIds } from "../../../src/telemetry/trace-of-ids.ts";
-import { callMessage, executionMessage } from "../../support/telemetry-messages.ts";
+import {
+  beginCall,
+  beginExecution,
+  callMessage,
+  end,
+  executionMessage,
+  refuse,
+  step,
+} from "../../support/telemetry-messages.ts";
 import { useOpenTelemetry } from "../../support/use-opentelemetry.ts";
 
 const ROUTINE = "shop/jobs#add";
@@ -34,6 +48,7 @@ const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const PARENT_ID = "b7ad6b7169203331";
 const sampled = new Map([["traceparent", `00-${TRACE_ID}-${PARENT_ID}-01`]]);
 const unsampled = new Map([["traceparent", `00-${TRACE_ID}-${PARENT_ID}-00`]]);
+const STEPS = [callStepChannel, executionStepChannel, recordedCallStepChannel, recordedExecutionStepChannel];
 
 describe("instrument", () => {
   test("makes a CLIENT span below the active one, and sends its context along", async () => {
@@ -42,7 +57,7 @@ describe("instrument", () => {
     const call = callMessage();
 
     trace.getTracer("test").startActiveSpan("request", (request) => {
-      callChannel.start.publish(call);
+      beginCall(call);
       request.end();
     });
     end(call, {
@@ -83,7 +98,7 @@ describe("instrument", () => {
     using _on = instrument();
     const call = callMessage({ trace: new Map([...sampled, ["x-customer", "17"]]) });
 
-    callChannel.start.publish(call);
+    beginCall(call);
 
     assert.equal(call.trace?.get("x-customer"), "17");
     assert.doesNotMatch(call.trace?.get("traceparent") ?? "", new RegExp(PARENT_ID));
@@ -94,7 +109,7 @@ describe("instrument", () => {
     using _on = instrument();
     const execution = executionMessage({ trace: new Map([...sampled, ["baggage", "tenant=acme"]]) });
 
-    executionChannel.start.publish(execution);
+    beginExecution(execution);
     const seen = execution.run?.(() => ({
       spanId: trace.getActiveSpan()?.spanContext().spanId,
       tenant: propagation.getActiveBaggage()?.getEntry("tenant")?.value,
@@ -119,7 +134,7 @@ describe("instrument", () => {
     };
     const execution = executionMessage({ run });
 
-    executionChannel.start.publish(execution);
+    beginExecution(execution);
     execution.run?.(() => order.push("body"));
 
     assert.deepEqual(order, ["inside", "body"]);
@@ -131,8 +146,8 @@ describe("instrument", () => {
     const error = new RangeError("no real root");
     const [call, execution] = [callMessage(), executionMessage()];
 
-    callChannel.start.publish(call);
-    executionChannel.start.publish(execution);
+    beginCall(call);
+    beginExecution(execution);
     // What a nested call was rejected with ends the task that made it.
     end(call, { outcome: "failed", error, thrownByBody: true });
     end(execution, { outcome: "failed", error });
@@ -150,7 +165,7 @@ describe("instrument", () => {
     using _on = instrument();
     const execution = executionMessage();
 
-    executionChannel.start.publish(execution);
+    beginExecution(execution);
     end(execution, { outcome: "failed", error: new RangeError("no real root") });
 
     const [event, ...others] = telemetry.span(ROUTINE, SpanKind.SERVER).events;
@@ -166,8 +181,8 @@ describe("instrument", () => {
     const call = callMessage();
     const refusal = { worker: "worker-1", code: "OVERLOADED", reason: "too much" };
 
-    callChannel.start.publish(call);
-    refusedChannel.publish({ call, refusal });
+    beginCall(call);
+    refuse(call, refusal);
     end(call, { outcome: "failed", error: new TaskRefusedError("TOO_LARGE", "refused") });
 
     const span = telemetry.span(ROUTINE, SpanKind.CLIENT);
@@ -188,7 +203,7 @@ describe("instrument", () => {
     using _on = instrument();
     const call = callMessage();
 
-    callChannel.start.publish(call);
+    beginCall(call);
     end(call, { outcome: "cancelled", error: new DOMException("enough", "AbortError") });
 
     const span = telemetry.span(ROUTINE, SpanKind.CLIENT);
@@ -202,11 +217,11 @@ describe("instrument", () => {
     using _on = instrument({ steps: true });
     const [call, execution] = [callMessage({ streaming: true }), executionMessage({ streaming: true })];
 
-    callChannel.start.publish(call);
-    executionChannel.start.publish(execution);
+    beginCall(call);
+    beginExecution(execution);
     for (const steps of [1, 2]) {
-      executionStepChannel.publish(Object.assign(execution, { steps }));
-      callStepChannel.publish(Object.assign(call, { steps }));
+      step(execution, steps);
+      step(call, steps);
     }
     end(execution, { outcome: "completed" });
     end(call, { outcome: "completed" });
@@ -228,8 +243,7 @@ describe("instrument", () => {
     await using _telemetry = useOpenTelemetry();
     using _on = instrument();
 
-    assert.equal(callStepChannel.hasSubscribers, false);
-    assert.equal(executionStepChannel.hasSubscribers, false);
+    for (const channel of STEPS) assert.equal(channel.hasSubscribers, false);
   });
 
   test("exports nothing of a trace that is not sampled, whose ids travel all the same", async () => {
@@ -237,9 +251,9 @@ describe("instrument", () => {
     using _on = instrument();
     const [call, execution] = [callMessage(), executionMessage()];
 
-    callChannel.start.publish(call);
+    beginCall(call);
     execution.trace = call.trace;
-    executionChannel.start.publish(execution);
+    beginExecution(execution);
     end(execution, { outcome: "completed" });
     end(call, { outcome: "completed" });
 
@@ -263,10 +277,10 @@ describe("instrument", () => {
 
     for (let made = 0; made < 3_003; made++) {
       const execution = executionMessage({ trace: new Map([...unsampled, ["baggage", "tenant=acme"]]) });
-      executionChannel.start.publish(execution);
+      beginExecution(execution);
       execution.run?.(() => {
         const call = callMessage({ nested: true, trace: execution.trace });
-        callChannel.start.publish(call);
+        beginCall(call);
         contexts.add(call.trace?.get("traceparent")?.slice(0, 35));
         if (made % 1_000 > 0) {
           assert.equal(propagation.getActiveBaggage()?.getEntry("tenant")?.value, "acme");
@@ -289,7 +303,7 @@ describe("instrument", () => {
 
     for (let made = 0; made < 3; made++) {
       const execution = executionMessage({ trace: unsampled });
-      executionChannel.start.publish(execution);
+      beginExecution(execution);
       end(execution, { outcome: "completed" });
     }
 
@@ -308,7 +322,7 @@ describe("instrument", () => {
     const baggage = propagation.createBaggage({ tenant: { value: "acme" } });
     const call = (active: Context): CallMessage => {
       const made = callMessage();
-      context.with(active, () => callChannel.start.publish(made));
+      context.with(active, () => beginCall(made));
       return made;
     };
 
@@ -332,7 +346,7 @@ describe("instrument", () => {
 
     for (let made = 0; made < 5; made++) {
       const call = callMessage();
-      callChannel.start.publish(call);
+      beginCall(call);
       assert.equal(call.trace?.get("x-customer"), "17");
     }
 
@@ -347,7 +361,7 @@ describe("instrument", () => {
       for (const flags of [0, 1]) {
         const carried = TraceOfIds.of(TRACE_ID, PARENT_ID, flags);
         const execution = executionMessage({ trace: carried });
-        executionChannel.start.publish(execution);
+        beginExecution(execution);
         const seen = execution.run?.(() => trace.getActiveSpan()?.spanContext());
 
         assert.equal(seen?.traceId, TRACE_ID);
@@ -363,21 +377,98 @@ describe("instrument", () => {
     using _on = instrument();
     const [call, execution] = [callMessage({ trace: sampled }), executionMessage({ trace: sampled })];
 
-    callChannel.start.publish(call);
-    executionChannel.start.publish(execution);
+    beginCall(call);
+    beginExecution(execution);
 
     assert.equal(call.trace, sampled);
     assert.equal(execution.trace, sampled);
     assert.equal(execution.run, undefined);
   });
 
+  test("is told of no call or execution that it leaves out, and of streams, which it cannot know before their first step", async () => {
+    await using _telemetry = useOpenTelemetry();
+    using _on = instrument({ metrics: false });
+    const request = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: TRACE_ID,
+      spanId: PARENT_ID,
+      traceFlags: 0,
+    });
+    const told: string[] = [];
+    const listener = (message: unknown): void => void told.push((message as CallMessage).routine);
+    for (const channel of [recordedCallChannel.start, recordedExecutionChannel.start])
+      channel.subscribe(listener);
+
+    for (let made = 0; made < 10; made++) {
+      const call = callMessage({ routine: "call" });
+      const stream = callMessage({ routine: "stream", streaming: true });
+      context.with(request, () => {
+        beginCall(call);
+        beginCall(stream);
+      });
+      const execution = executionMessage({ routine: "execution", trace: call.trace });
+      beginExecution(execution);
+      for (const message of [call, stream]) {
+        assert.match(message.trace?.get("traceparent") ?? "", new RegExp(`^00-${TRACE_ID}-\\w{16}-00$`));
+        end(message, { outcome: "completed" });
+      }
+      end(execution, { outcome: "completed" });
+    }
+    for (const channel of [recordedCallChannel.start, recordedExecutionChannel.start])
+      channel.unsubscribe(listener);
+
+    assert.deepEqual(
+      told.filter((routine) => routine !== "stream"),
+      ["call", "execution"],
+    );
+    assert.equal(told.length, 12);
+  });
+
+  test("has everything recorded where it is in force twice", async () => {
+    await using telemetry = useOpenTelemetry(new tracing.AlwaysOffSampler());
+    using _one = instrument({ metrics: false });
+    using _other = instrument({ metrics: false });
+    const execution = executionMessage({ trace: unsampled });
+    let told = 0;
+    const listener = (): void => {
+      told += 1;
+    };
+    recordedExecutionChannel.start.subscribe(listener);
+
+    for (let made = 0; made < 3; made++) beginExecution(execution);
+    recordedExecutionChannel.start.unsubscribe(listener);
+
+    assert.equal(told, 3);
+    assert.deepEqual(telemetry.spans, []);
+  });
+
+  test("passes on what came with a task without an SDK, whose code is in its context where there is a propagator", async () => {
+    using _on = instrument({ metrics: false });
+    countInjections(["traceparent"]);
+    const execution = executionMessage({ trace: sampled });
+    const calls = [callMessage({ trace: sampled }), callMessage({ trace: sampled, streaming: true })];
+
+    beginExecution(execution);
+    const active = execution.run?.(() => {
+      for (const call of calls) beginCall(call);
+      return context.active();
+    });
+    propagation.disable();
+
+    assert.notEqual(execution.run, undefined);
+    assert.ok(active);
+    assert.deepEqual(
+      calls.map((call) => call.trace),
+      [sampled, sampled],
+    );
+  });
+
   test("uses an SDK that is registered later", async () => {
     using _on = instrument();
-    callChannel.start.publish(callMessage());
+    beginCall(callMessage());
     await using telemetry = useOpenTelemetry();
     const call = callMessage();
 
-    callChannel.start.publish(call);
+    beginCall(call);
     end(call, { outcome: "completed" });
 
     assert.equal(telemetry.spans.length, 1);
@@ -388,15 +479,15 @@ describe("instrument", () => {
     await using telemetry = useOpenTelemetry();
     using _on = instrument({ traces: false });
     const under = callMessage();
-    callChannel.start.publish(under);
+    beginCall(under);
     for (const error of [undefined, new RangeError("no"), new TypeError("no")]) {
       const [call, execution] = [callMessage(), executionMessage()];
-      callChannel.start.publish(call);
-      executionChannel.start.publish(execution);
+      beginCall(call);
+      beginExecution(execution);
       const outcome = error === undefined ? "completed" : "failed";
       end(execution, { outcome, error, responseBytes: 5 });
       end(call, { outcome, error, requestBytes: 10, responseBytes: 5, queuedMs: 1 });
-      refusedChannel.publish({ call, refusal: { worker: "w", code: "FULL", reason: "full" } });
+      refuse(call, { worker: "w", code: "FULL", reason: "full" });
     }
 
     const routine = { "rpc.system.name": "merino", "rpc.method": ROUTINE };
@@ -462,16 +553,21 @@ describe("instrument", () => {
     for (const channel of [
       callChannel.start,
       callChannel.asyncEnd,
-      callStepChannel,
       refusedChannel,
       executionChannel.start,
       executionChannel.asyncEnd,
-      executionStepChannel,
+      recordedCallChannel.start,
+      recordedCallChannel.asyncEnd,
+      recordedRefusedChannel,
+      recordedExecutionChannel.start,
+      recordedExecutionChannel.asyncEnd,
+      ...STEPS,
       poolChannel.asyncEnd,
       poolCloseChannel,
     ]) {
       assert.equal(channel.hasSubscribers, false);
     }
+    assert.equal(recording.recorder, undefined);
     assert.deepEqual(await telemetry.metric("nodejs.eventloop.utilization"), {});
   });
 
@@ -497,10 +593,4 @@ function countInjections(fields: string[]): { count: number } {
     fields: () => fields,
   });
   return asked;
-}
-
-/** What the library does when a call or an execution is over. */
-function end<T extends CallMessage | ExecutionMessage>(message: T, changes: Partial<T>): void {
-  Object.assign(message, changes);
-  ("run" in message ? executionChannel : callChannel).asyncEnd.publish(message);
 }

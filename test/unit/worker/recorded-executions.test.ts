@@ -5,7 +5,10 @@ import { describe, test } from "node:test";
 import { currentTask } from "../../../src/context/scope.ts";
 import { executionChannel } from "../../../src/telemetry/channels.ts";
 import type { ExecutionMessage } from "../../../src/telemetry/execution-message.ts";
+import { addRecorder } from "../../../src/telemetry/recorder.ts";
+import { NO_PAYLOAD } from "../../../src/wire/payload.ts";
 import { eventually } from "../../support/eventually.ts";
+import { followTracing } from "../../support/follow-channels.ts";
 import { connect } from "../../support/protocol-peers.ts";
 
 const FAILED = ["start", "end", "error", "asyncStart", "asyncEnd"];
@@ -111,6 +114,55 @@ describe("the record of an execution", () => {
     assert.equal(message, "around");
     assert.match(stack, /failingBody/);
     assert.doesNotMatch(stack, /run-through|execution-record|operation-messages|src\/worker/);
+  });
+
+  test("is not made for one that the recorder leaves out, whose code runs in its surroundings, beside subscribers as well", async (context) => {
+    const around = new AsyncLocalStorage<string>();
+    const asked: (readonly [string, unknown])[] = [];
+    const surroundings = { run: <R>(fn: () => R): R => around.run("around", fn) };
+    const remove = addRecorder({
+      leaveOutCall: (_, inherited) => inherited,
+      leaveOutExecution(routine, trace) {
+        asked.push([routine, trace]);
+        return surroundings;
+      },
+    });
+    context.after(remove);
+    using recorded = followTracing<ExecutionMessage>("merino:recorded:execution");
+    await using pair = await connect({
+      count: async function* count() {
+        yield around.getStore();
+        yield around.getStore();
+      },
+      signal: () =>
+        new Promise((resolve) => {
+          currentTask()?.signal.addEventListener("abort", () => resolve(around.getStore()));
+        }),
+    });
+    const steps = async (): Promise<readonly unknown[]> => {
+      const call = pair.client.call("count", [], { generator: true });
+      await call.yielded(1);
+      pair.client.session.next(call.stream);
+      await call.yielded(2);
+      return call.values;
+    };
+
+    assert.deepEqual(await steps(), ["around", "around"]);
+    const waiting = pair.client.call("signal");
+    await eventually(() => pair.worker.tasks.active.bodies === 2);
+    pair.client.session.cancel(waiting.stream, NO_PAYLOAD);
+    await waiting.outcome;
+    using told = followExecutions();
+    assert.deepEqual(await steps(), ["around", "around"]);
+
+    assert.equal(told.executions.length, 1);
+    assert.deepEqual(recorded.told, []);
+    assert.deepEqual(
+      asked.map(([routine]) => routine),
+      ["count", "signal", "count"],
+    );
+    remove();
+    assert.deepEqual(await steps(), [undefined, undefined]);
   });
 
   test("runs what follows in the stores that are bound, and where none are in that of the task alone", async () => {

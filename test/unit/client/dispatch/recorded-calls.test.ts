@@ -2,17 +2,19 @@
 import assert from "node:assert/strict";
 import { channel, tracingChannel } from "node:diagnostics_channel";
 import { describe, test } from "node:test";
+import { currentTask } from "../../../../src/context/scope.ts";
 import type { CallMessage, CallRefusal } from "../../../../src/telemetry/call-message.ts";
+import { addRecorder, RECORDED } from "../../../../src/telemetry/recorder.ts";
+import type { TraceContext } from "../../../../src/telemetry/trace-context.ts";
 import { createNack } from "../../../../src/wire/messages/nack.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { COMPLETED, FAILED, followTracing } from "../../../support/follow-channels.ts";
 import { stubParent, useDispatcher } from "../../../support/use-dispatcher.ts";
 
 const TRACE: ReadonlyMap<string, string> = new Map([
   ["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
 ]);
-const COMPLETED = ["start", "end", "asyncStart", "asyncEnd"];
-const FAILED = ["start", "end", "error", "asyncStart", "asyncEnd"];
 
 /** Follows the calls of this process until it is disposed of. */
 function followCalls(onStart: (call: CallMessage) => void = () => {}) {
@@ -233,6 +235,60 @@ describe("the record of a call", () => {
         [other, true],
       ],
     );
+  });
+
+  test("is not made for a call that the recorder leaves out, whose trace context travels all the same", async (context) => {
+    await using t = useDispatcher();
+    t.add("a", { name: () => currentTask()?.trace?.spanId });
+    const made: (readonly [string, unknown])[] = [];
+    let answer: TraceContext | undefined | typeof RECORDED = TRACE;
+    const remove = addRecorder({
+      leaveOutCall(routine, inherited) {
+        made.push([routine, inherited]);
+        return answer;
+      },
+      leaveOutExecution: () => undefined,
+    });
+    context.after(remove);
+    using recorded = followTracing<CallMessage>("merino:recorded:call");
+    const parent = { ...stubParent(), traceContext: new Map([["x-customer", "17"]]) };
+
+    const left = await t.call("name", [], undefined, parent);
+    assert.deepEqual(recorded.told, []);
+    using told = followCalls();
+    const toldToOthers = await t.call("name");
+    assert.deepEqual(recorded.told, []);
+    answer = RECORDED;
+    const wanted = await t.call("name");
+    remove();
+    await t.call("name");
+
+    assert.deepEqual([left, toldToOthers, wanted], ["b7ad6b7169203331", "b7ad6b7169203331", undefined]);
+    assert.deepEqual(made, [
+      ["name", parent.traceContext],
+      ["name", undefined],
+      ["name", undefined],
+    ]);
+    assert.deepEqual(told.parts, [COMPLETED, COMPLETED, COMPLETED]);
+    assert.deepEqual(recorded.parts(), COMPLETED);
+  });
+
+  test("is harmed by no recorder that throws", async (context) => {
+    const uncaught: unknown[] = [];
+    process.setUncaughtExceptionCaptureCallback((error) => uncaught.push(error));
+    context.after(() => process.setUncaughtExceptionCaptureCallback(null));
+    const broken = new Error("of the recorder");
+    const fail = (): never => {
+      throw broken;
+    };
+    context.after(addRecorder({ leaveOutCall: fail, leaveOutExecution: fail }));
+    await using t = useDispatcher();
+    t.add("a", { name: () => "a" });
+
+    assert.equal(await t.call("name"), "a");
+    await eventually(() => uncaught.length === 2);
+
+    assert.deepEqual(uncaught, [broken, broken]);
   });
 
   test("is harmed by no subscriber that throws, or that cancels the call", async (context) => {

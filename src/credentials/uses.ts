@@ -11,6 +11,9 @@ const USAGES = {
   caller: { id: "1.3.6.1.5.5.7.3.2", name: "clientAuth" },
 } as const;
 
+/** Each connection asks, and to parse a certificate takes longer than to sign with it. */
+const usagesOfMaterial = new WeakMap<TrustMaterial, { readonly usages: readonly string[] | undefined }>();
+
 /**
  * Checks what can be known before there is material.
  *
@@ -39,9 +42,7 @@ export function assertUsable(material: TrustMaterial, policy: TrustPolicy, side:
       remedy: "Give its credentials 'cert' and 'key'",
     });
   }
-  const { X509Certificate } = process.getBuiltinModule("node:crypto");
-  // Declared as an array that is always there; a certificate that does not restrict its use has none.
-  const usages = new X509Certificate(material.cert).keyUsage as readonly string[] | undefined;
+  const usages = usagesOf(material, material.cert);
   const { id, name } = USAGES[side];
   if (usages === undefined || usages.includes(id)) return;
   throw new CredentialsError({
@@ -51,6 +52,17 @@ export function assertUsable(material: TrustMaterial, policy: TrustPolicy, side:
     what: `it may not be used by a ${side}`,
     remedy: `Have one issued with the extended key usage ${name}`,
   });
+}
+
+/** Undefined: it does not restrict its use. */
+function usagesOf(material: TrustMaterial, cert: string): readonly string[] | undefined {
+  const known = usagesOfMaterial.get(material);
+  if (known !== undefined) return known.usages;
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
+  // Declared as an array that is always there; a certificate that does not restrict its use has none.
+  const usages = new X509Certificate(cert).keyUsage as readonly string[] | undefined;
+  usagesOfMaterial.set(material, { usages });
+  return usages;
 }
 
 /** Whether a certificate may be used on either side. */

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Trust } from "../../credentials/trust.ts";
+import { loadOnce } from "../../internal/load-once.ts";
 import { processWide } from "../../internal/process-wide.ts";
 import { outputOf } from "../../internal/worker-outputs.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -18,6 +19,9 @@ import { localSocketOf } from "./local-socket.ts";
 
 /** This process, as its workers see it. */
 const client = processWide("client", () => ({ uid: randomUUID(), sessions: 0 }));
+
+/** Most programs, and most workers, call nobody but workers of their own host. */
+const loadGrpc = loadOnce(() => import("../../transport/grpc/connect.ts"));
 
 /**
  * Opens a connection to a worker: over its Unix socket if that is found here, else over the network.
@@ -34,8 +38,7 @@ export async function connectWorker(worker: WorkerMetadata, trust?: Trust): Prom
   if (socket !== undefined && (worker.address.startsWith("unix:") || existsSync(socket))) {
     return connectUnix(socket, { maxBatchBytes: DEFAULT_LIMITS.maxBatch, forwarded: outputOf(socket) });
   }
-  // Loaded on first use: most programs, and most workers, call nobody but workers of their own host.
-  const { connectGrpc } = await import("../../transport/grpc/connect.ts");
+  const { connectGrpc } = await loadGrpc();
   return connectGrpc(worker.address, { settings: worker.options, trust, identity: worker.identity });
 }
 

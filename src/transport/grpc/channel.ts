@@ -9,6 +9,7 @@ import type { Trust } from "../../credentials/trust.ts";
 import { HandshakeError, handshakeReason } from "../../errors/handshake-error.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { errorText } from "../../internal/error-text.ts";
+import { loadOnce } from "../../internal/load-once.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
@@ -116,7 +117,7 @@ export class GrpcChannel implements GrpcCallConnection {
    */
   static async connect(address: GrpcAddress, options: GrpcChannelOptions = {}): Promise<GrpcChannel> {
     // Loaded on first use: a program with local workers only never needs it.
-    const http2 = await import("node:http2");
+    const http2 = process.getBuiltinModule("node:http2");
     const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
     const endMs = deadlines.now() + connectTimeoutMs;
     const socket = await openSocket(address, { ...options, connectTimeoutMs });
@@ -255,6 +256,8 @@ function closedWithoutWord(trust: Trust | undefined): string {
   return `${said}, or it wants a certificate, of which this side presents none; if so, give the credentials 'cert' and 'key'`;
 }
 
+const loadTls = loadOnce(() => import("../tls/connect.ts"));
+
 /** Opens the connection below HTTP/2: in plain text it is not awaited, since the session can do without. */
 async function openSocket(
   { socket: where, local, ...address }: GrpcAddress,
@@ -265,7 +268,7 @@ async function openSocket(
     socket.setNoDelay(true);
     return socket;
   }
-  const { connectTls } = await import("../tls/connect.ts");
+  const { connectTls } = await loadTls();
   try {
     return await connectTls({ ...where, trust, identity, timeoutMs: connectTimeoutMs });
   } catch (error) {

@@ -2,9 +2,9 @@
  * The caller's side of TLS: connects, and makes sure that the other side is the worker that is meant. It goes by the
  * worker's certificate alone, never by what a record or the worker itself says.
  */
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { judgeWorker } from "../../credentials/peers/peer-judgement.ts";
 import type { Trust } from "../../credentials/trust.ts";
 import { assertUsable } from "../../credentials/uses.ts";
@@ -44,10 +44,12 @@ export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket>
     ALPNProtocols: ["h2"],
     // Names of hosts only: an address may not be asked for by name.
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    checkServerIdentity: (_host, certificate) => judge(certificate, options),
   };
   return new Promise((resolve, reject) => {
-    const socket = nodeTls().connect(how);
+    // The certificate of the socket and not the one that is handed over, of which only the bytes could be used: to parse
+    // these again takes a third of the handshake.
+    const check = (): Error | undefined => judge(socket.getPeerX509Certificate(), options);
+    const socket: TLSSocket = nodeTls().connect({ ...how, checkServerIdentity: check });
     socket.unref();
     socket.setNoDelay(true);
     const fail = (error: HandshakeError): void => {
@@ -73,9 +75,13 @@ export async function connectTls(options: ConnectTlsOptions): Promise<TLSSocket>
   });
 }
 
-/** Called once the certificate has been found to lead to a known authority. */
-function judge({ raw }: PeerCertificate, { host, identity, trust }: ConnectTlsOptions): Error | undefined {
-  const strange = judgeWorker(new X509Certificate(raw), { trust, identity, host });
+/** Called once the certificate has been found to lead to a known authority, so that there is one. */
+function judge(
+  certificate: X509Certificate | undefined,
+  { host, identity, trust }: ConnectTlsOptions,
+): Error | undefined {
+  if (certificate === undefined) return new HandshakeError("it presents no certificate");
+  const strange = judgeWorker(certificate, { trust, identity, host });
   if (strange === undefined) return undefined;
   const { expected, presented } = strange;
   const names = presented.length === 0 ? "no name" : shownBriefly(presented.join(", "));

@@ -15,7 +15,14 @@ const SITE: DeclarationSite = {
   script: ownUrl,
   path: "",
   isAtTop: true,
-  evaluation: { order: 0, kind: "other", isGuess: false, paths: new Map(), scriptHash: () => undefined },
+  evaluation: {
+    order: 0,
+    kind: "other",
+    script: ownUrl,
+    isGuess: false,
+    paths: new Map(),
+    scriptHash: () => undefined,
+  },
 };
 
 // Once for all copies of the package, which share the class. What `portable()` would find out from the stack and the

@@ -15,6 +15,9 @@ const collect = runInNewContext("gc") as () => void;
 /** Bytes that the measured values take up at least, so that nothing else matters beside them. */
 const MEASURED_BYTES = 4 * 1024 * 1024;
 
+/** How often it is measured until it is right: what else runs in the process may keep memory meanwhile. */
+const ATTEMPTS = 3;
+
 /** Bytes of memory in use once nothing is left to collect. */
 function usedBytes(): number {
   collect();
@@ -28,15 +31,19 @@ for (const what of Object.keys(KEPT_ARGUMENTS)) {
     const { objectBytes, binaryBytes } = weighPayload(payload);
     const weighed = objectBytes + binaryBytes;
     const count = Math.ceil(MEASURED_BYTES / weighed);
-    const kept: unknown[] = new Array(count).fill(undefined);
+    const limit = weighed * count * 1.05;
 
-    const before = usedBytes();
-    for (let n = 0; n < count; n++)
-      kept[n] = decodeValue(payload, { references: processReferences, source: NETWORK });
-    const taken = usedBytes() - before;
+    let taken = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < ATTEMPTS && taken > limit; attempt++) {
+      const kept: unknown[] = new Array(count).fill(undefined);
+      const before = usedBytes();
+      for (let n = 0; n < count; n++)
+        kept[n] = decodeValue(payload, { references: processReferences, source: NETWORK });
+      taken = usedBytes() - before;
+      assert.equal(kept.length, count);
+    }
 
-    assert.equal(kept.length, count);
-    assert.ok(taken <= weighed * count * 1.05, `${taken} bytes, and ${weighed * count} were counted`);
+    assert.ok(taken <= limit, `${taken} bytes, and ${weighed * count} were counted`);
   });
 }
 

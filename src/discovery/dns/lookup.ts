@@ -30,6 +30,11 @@ export interface DnsFindings {
 
 /** The largest number of SRV records followed; each may lead to several addresses. */
 const MAX_TARGETS = 4_096;
+/**
+ * Addresses of each family that one lookup finds at most, more than are ever followed: a few answers of DNS, with many
+ * ports and many addresses of one name, would come to millions.
+ */
+const MAX_FOUND = 8_192;
 
 /** What a host can be called, with or without the last dot. */
 const HOST_NAME = /^(?=.{1,254}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?$/i;
@@ -92,8 +97,14 @@ async function lookUpTargets(
   resolver: DnsResolver,
 ): Promise<DnsFindings> {
   const byName = new Map<string, number[]>();
-  for (const { name, port } of targets) byName.set(name, [...(byName.get(name) ?? []), port]);
+  for (const { name, port } of targets) {
+    const ports = byName.get(name);
+    if (ports === undefined) byName.set(name, [port]);
+    else ports.push(port);
+  }
   const found = { 4: new Set<string>(), 6: new Set<string>() };
+  /** There are more than are looked for. */
+  let isCut = false;
   const failures = new Map<4 | 6, Error>();
   const names = byName.entries();
   async function lookUpNext(): Promise<void> {
@@ -105,7 +116,11 @@ async function lookUpTargets(
           const { records, failure } = await answersTo(ask);
           if (failure !== undefined) failures.set(family, failure);
           for (const port of ports) {
-            for (const ip of records) found[family].add(family === 4 ? `${ip}:${port}` : `[${ip}]:${port}`);
+            for (const ip of records) {
+              isCut ||= found[family].size >= MAX_FOUND;
+              if (isCut) return;
+              found[family].add(family === 4 ? `${ip}:${port}` : `[${ip}]:${port}`);
+            }
           }
         }),
       );
@@ -115,7 +130,7 @@ async function lookUpTargets(
   return {
     addresses: [...found[4], ...found[6]],
     failure: failures.get(4) ?? failures.get(6),
-    mayRemain: (address) => failures.has(address.startsWith("[") ? 6 : 4),
+    mayRemain: (address) => isCut || failures.has(address.startsWith("[") ? 6 : 4),
   };
 }
 

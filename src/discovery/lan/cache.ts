@@ -12,7 +12,7 @@ import type { DiscoveryEvent } from "../discovery.ts";
 import { LanDepartures } from "./departures.ts";
 import { LanDisputes } from "./disputes.ts";
 import { LanInstance } from "./instance.ts";
-import type { AnyRecord, LanQuestion } from "./multicast/packet.ts";
+import type { HeardRecord, LanQuestion } from "./multicast/packet.ts";
 import { serviceType } from "./service.ts";
 import { type AddressStatement, type LanStatement, readStatements } from "./statement.ts";
 import { LanTargets, type RecordSource } from "./targets.ts";
@@ -33,6 +33,12 @@ export interface LanCacheOptions {
 const MAX_INSTANCES = 4_096;
 const MAX_INSTANCES_PER_HOST = 1_024;
 
+/**
+ * If more workers than this are on a host by its name, a change of its addresses is not told at once, but with the next
+ * look: a short packet could cost much otherwise, again and again.
+ */
+const MANY_OWNERS = 16;
+
 /** The largest number of questions at a time; the next look continues with the rest. */
 const MAX_QUESTIONS = 64;
 
@@ -52,6 +58,8 @@ export class LanCache {
   readonly #disputes: LanDisputes;
   readonly #perHost = new Map<string, number>();
   readonly #targets: LanTargets;
+  /** Whose changes are to be told with the next look. */
+  readonly #due = new Set<LanInstance>();
 
   constructor(options: LanCacheOptions) {
     this.#options = options;
@@ -67,7 +75,7 @@ export class LanCache {
   }
 
   /** Takes in the records of one response. */
-  accept(records: Iterable<AnyRecord>, source: RecordSource): void {
+  accept(records: Iterable<HeardRecord>, source: RecordSource): void {
     const { workers, addresses } = readStatements(records, {
       service: this.#service,
       textOf: (uid) => this.#instances.get(uid)?.text,
@@ -98,8 +106,10 @@ export class LanCache {
     }
     for (const uid of this.#targets.expire()) {
       const instance = this.#instances.get(uid);
-      if (instance !== undefined) this.#evaluate(instance);
+      if (instance !== undefined) this.#due.add(instance);
     }
+    for (const instance of this.#due) this.#evaluate(instance);
+    this.#due.clear();
     for (const instance of [...this.#instances.values()]) {
       if (instance.isOver(now)) {
         this.#forget(instance);
@@ -141,22 +151,24 @@ export class LanCache {
     return present === undefined ? this.#departures.isEcho(uid, revision) : revision < present;
   }
 
-  /** Takes over the addresses that this host may announce, and collects the workers that they concern. */
+  /** Takes over the addresses that this host may announce, and collects the workers for which they change something. */
   #takeAddresses(
     addresses: readonly AddressStatement[],
     source: RecordSource,
     touched: Set<LanInstance>,
   ): void {
-    const believed = new Map<string, boolean>();
+    const ownersOf = new Map<string, readonly LanInstance[]>();
     for (const { name, address, lifetimeMs } of addresses) {
-      let believable = believed.get(name);
-      if (believable === undefined) {
-        const owners = this.#targets.uidsOf(name).flatMap((uid) => this.#instances.get(uid) ?? []);
-        believable = owners.some(({ sources }) => sources.has(source.address));
-        believed.set(name, believable);
-        if (believable) for (const owner of owners) touched.add(owner);
+      const key = name.toLowerCase();
+      let owners = ownersOf.get(key);
+      if (owners === undefined) {
+        const bound = this.#targets.uidsOf(key).flatMap((uid) => this.#instances.get(uid) ?? []);
+        owners = bound.some(({ sources }) => sources.has(source.address)) ? bound : [];
+        ownersOf.set(key, owners);
       }
-      if (believable) this.#targets.set(name, address, { source, lifetimeMs });
+      if (owners.length === 0 || !this.#targets.set(key, address, { source, lifetimeMs })) continue;
+      const concerned = owners.length > MANY_OWNERS ? this.#due : touched;
+      for (const owner of owners) concerned.add(owner);
     }
   }
 
@@ -179,6 +191,7 @@ export class LanCache {
   #forget(instance: LanInstance): void {
     const { uid, founder } = instance;
     this.#instances.delete(uid);
+    this.#due.delete(instance);
     this.#targets.unbind(uid);
     const share = (this.#perHost.get(founder) ?? 1) - 1;
     if (share > 0) this.#perHost.set(founder, share);

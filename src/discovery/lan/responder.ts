@@ -63,7 +63,9 @@ export class LanResponder {
       this.#enumerate(service, packet, endpoint, alone ? source : undefined);
     }
     const known = this.#knownTo(packet);
-    const asked = announced.filter((advertisement) => isAsked(advertisement, packet.questions, known));
+    // Each once, since anybody may ask thousands in one packet.
+    const questions = new Set(packet.questions.map(({ type, name }) => questionKey(type, name)));
+    const asked = announced.filter((advertisement) => isAsked(advertisement, questions, known));
     if (asked.length === 0) return;
     if (alone) this.#answerAlone(packet, endpoint, source, asked);
     else this.#answerLater(endpoint, asked);
@@ -80,7 +82,7 @@ export class LanResponder {
     const halfS = this.#options.lifetimeMs / 2_000;
     const known = new Set<string>();
     for (const answer of packet.answers) {
-      if (answer.type === "PTR" && (answer.ttl ?? 0) >= halfS) known.add(answer.data.toLowerCase());
+      if (answer.type === "PTR" && answer.ttl >= halfS) known.add(answer.data.toLowerCase());
     }
     return known;
   }
@@ -144,30 +146,25 @@ export class LanResponder {
 /** Whether one of the questions asks for the record, and the asker does not know it yet. */
 function isAsked(
   { service, instance, target }: LanAdvertisement,
-  questions: readonly LanQuestion[],
+  questions: ReadonlySet<string>,
   known: ReadonlySet<string>,
 ): boolean {
-  return questions.some(({ name, type }) => {
-    // The library's types leave ANY out.
-    switch (type as string) {
-      case "PTR":
-        return isSameName(name, service) && !known.has(instance.toLowerCase());
-      case "SRV":
-      case "TXT":
-        return isSameName(name, instance);
-      case "A":
-      case "AAAA":
-        return isSameName(name, target);
-      case "ANY":
-        return [service, instance, target].some((own) => isSameName(name, own));
-      default:
-        return false;
-    }
-  });
+  const asks = (name: string, ...types: LanQuestion["type"][]): boolean =>
+    types.some((type) => questions.has(questionKey(type, name)));
+  return (
+    (asks(service, "PTR") && !known.has(instance.toLowerCase())) ||
+    asks(service, "ANY") ||
+    asks(instance, "SRV", "TXT", "ANY") ||
+    asks(target, "A", "AAAA", "ANY")
+  );
+}
+
+function questionKey(type: LanQuestion["type"], name: string): string {
+  return `${type} ${name.toLowerCase()}`;
 }
 
 function isEnumeration({ name, type }: LanQuestion): boolean {
-  return (type as string) === "PTR" && isSameName(name, SERVICE_ENUMERATION);
+  return type === "PTR" && isSameName(name, SERVICE_ENUMERATION);
 }
 
 /**
@@ -178,7 +175,11 @@ function repeated(
   questions: readonly LanQuestion[],
   asked: readonly LanAdvertisement[],
 ): readonly LanQuestion[] {
-  const names = asked.flatMap(({ service, instance, target }) => [service, instance, target]);
-  const answered = questions.find(({ name }) => names.some((own) => isSameName(own, name)));
+  const names = new Set(
+    asked.flatMap(({ service, instance, target }) =>
+      [service, instance, target].map((name) => name.toLowerCase()),
+    ),
+  );
+  const answered = questions.find(({ name }) => names.has(name.toLowerCase()));
   return answered === undefined ? [] : [{ name: answered.name, type: answered.type }];
 }

@@ -2,7 +2,7 @@
  * Reads the statements in one packet: about workers, and about the addresses of hosts. Leaves out records that
  * are no worker's. `cache.ts` decides which statements are believed.
  */
-import type { AnyRecord } from "./multicast/packet.ts";
+import type { HeardRecord } from "./multicast/packet.ts";
 import { lifetimeOf } from "./record-life.ts";
 import { isHostName, uidOfInstance } from "./service.ts";
 import { decodeLanText, type LanText } from "./text.ts";
@@ -44,7 +44,7 @@ const MAX_FOREIGN_TEXT_BYTES = 16_384;
 
 /** Reads the records of one packet. */
 export function readStatements(
-  records: Iterable<AnyRecord>,
+  records: Iterable<HeardRecord>,
   options: StatementOptions,
 ): {
   readonly workers: ReadonlyMap<string, LanStatement>;
@@ -53,11 +53,9 @@ export function readStatements(
   const workers = new Map<string, LanStatement>();
   const addresses: AddressStatement[] = [];
   for (const record of records) {
-    if (!("ttl" in record)) continue;
-    const { ttl = 0 } = record;
+    const { ttl } = record;
     if (record.type === "A" || record.type === "AAAA") {
-      const { name, data } = record;
-      if (typeof data === "string") addresses.push({ name, address: data, lifetimeMs: lifetimeOf(ttl) });
+      addresses.push({ name: record.name, address: record.data, lifetimeMs: lifetimeOf(ttl) });
       continue;
     }
     const uid = subjectOf(record, options);
@@ -68,7 +66,7 @@ export function readStatements(
 }
 
 /** The worker that a record is about; undefined: it is about no worker of this service. */
-function subjectOf(record: AnyRecord, { service, malformed }: StatementOptions): string | undefined {
+function subjectOf(record: HeardRecord, { service, malformed }: StatementOptions): string | undefined {
   const { type } = record;
   if (type === "SRV" || type === "TXT") return uidOfInstance(record.name, service);
   if (type !== "PTR" || record.name.toLowerCase() !== service) return undefined;
@@ -79,7 +77,7 @@ function subjectOf(record: AnyRecord, { service, malformed }: StatementOptions):
 
 function withRecord(
   said: LanStatement | undefined,
-  record: AnyRecord,
+  record: HeardRecord,
   options: StatementOptions & { readonly uid: string; readonly lifetimeMs: number },
 ): LanStatement {
   const { lifetimeMs } = options;
@@ -97,22 +95,18 @@ function withRecord(
 }
 
 function serviceIn(
-  data: unknown,
+  { target, port }: NonNullable<LanStatement["service"]>,
   { uid, malformed }: StatementOptions & { readonly uid: string },
 ): LanStatement["service"] {
-  const { target, port } = (data ?? {}) as { target?: unknown; port?: unknown };
-  if (typeof target === "string" && isHostName(target) && typeof port === "number" && port > 0) {
-    return { target, port };
-  }
+  if (isHostName(target) && port > 0) return { target, port };
   malformed(`the service of '${uid}'`);
   return undefined;
 }
 
 function textIn(
-  data: unknown,
+  entries: readonly Uint8Array[],
   { uid, textOf, malformed }: StatementOptions & { readonly uid: string },
 ): HeardText | undefined {
-  const entries = (Array.isArray(data) ? data : []).filter((entry) => entry instanceof Uint8Array);
   // With the length of each entry, since the same bytes cut at other places are another text. Copied, since the
   // packet may be large.
   const bytes = Buffer.concat(entries.flatMap((entry) => [Buffer.of(entry.length), entry]));

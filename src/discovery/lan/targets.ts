@@ -65,22 +65,26 @@ export class LanTargets {
     return [...(this.#targets.get(name.toLowerCase())?.uids ?? [])];
   }
 
-  /** Notes an address of a name to which somebody is bound. */
-  set(name: string, address: string, { source, lifetimeMs }: AddressClaim): void {
+  /**
+   * Notes an address of a name to which somebody is bound.
+   *
+   * @returns Whether the name has other addresses than before.
+   */
+  set(name: string, address: string, { source, lifetimeMs }: AddressClaim): boolean {
     const target = this.#targets.get(name.toLowerCase());
-    if (target === undefined || isIP(address) === 0) return;
+    if (target === undefined || isIP(address) === 0) return false;
     // A link-local address is valid only on the interface it came in on.
     const zoned = isLinkLocal(address) ? `${address}%${source.interfaceName}` : address;
     const { addresses } = target;
     if (lifetimeMs === 0) {
-      if (addresses.get(zoned)?.source === source.address) addresses.delete(zoned);
-      return;
+      return addresses.get(zoned)?.source === source.address && addresses.delete(zoned);
     }
     const known = addresses.get(zoned);
-    if (known === undefined && !hasRoom(addresses, source.address)) return;
+    if (known === undefined && !hasRoom(addresses, source.address)) return false;
     // Several senders may report the same address. Keep the first as its source, or the source would flip constantly.
     const teller = known?.source ?? source.address;
     addresses.set(zoned, { source: teller, untilMs: this.#now() + lifetimeMs });
+    return known === undefined;
   }
 
   /** Lists the addresses of a name that one of the sources has announced. */

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import type createMulticastDns from "multicast-dns";
 import type { LanInterface } from "./interface.ts";
 import type { LanPacket, LanQuestion, LanRecord, MulticastDns } from "./packet.ts";
+import { readLanPacket } from "./read-packet.ts";
 
 /** A packet to send. */
 export type OutgoingPacket =
@@ -80,11 +81,6 @@ export class LanEndpoint implements Endpoint {
       ipv4 ? { type: "udp4", reuseAddr: true } : { type: "udp6", reuseAddr: true, ipv6Only: true },
     );
     socket.unref();
-    let last: LanSource | undefined;
-    // Runs before the library's own listener, which does not report who sent unreadable bytes.
-    socket.on("message", (_bytes, from) => {
-      last = from;
-    });
     const mdns = create({
       socket,
       port,
@@ -95,6 +91,8 @@ export class LanEndpoint implements Endpoint {
       // Its own membership is for one address in all and keeps the process alive.
       multicast: false,
     });
+    // Its own reader takes a packet of 64 KiB with names that refer to names for a quarter of a second.
+    socket.removeAllListeners("message");
     const endpoint = new LanEndpoint(lanInterface, mdns, listener);
     // From here on no error is without a listener, however late it comes.
     mdns.on("error", (error: Error) => listener.failed(error));
@@ -108,7 +106,10 @@ export class LanEndpoint implements Endpoint {
       await endpoint.close();
       throw error;
     }
-    endpoint.#receive(() => last);
+    socket.on("message", (bytes, from) => endpoint.#receive(bytes, from));
+    mdns.on("warning", (error: Error) => {
+      if (endpoint.#closed === undefined) listener.failed(error);
+    });
     return endpoint;
   }
 
@@ -119,11 +120,11 @@ export class LanEndpoint implements Endpoint {
       // Taken over: the encoder writes into the lists.
       if ("answers" in packet) {
         const { answers, questions = [], id = 0 } = packet;
-        const message = { id, questions: [...questions], answers: answers.map(asAnswer) };
+        const message = { id, questions: asked(questions), answers: answers.map(asAnswer) };
         if (to === undefined) this.#mdns.respond(message, done);
         else this.#mdns.respond(message, { address: to.address, port: to.port }, done);
       } else {
-        this.#mdns.query({ questions: [...packet.questions] }, done);
+        this.#mdns.query({ questions: asked(packet.questions) }, done);
       }
     });
   }
@@ -141,27 +142,17 @@ export class LanEndpoint implements Endpoint {
     return this.#closed;
   }
 
-  #receive(last: () => LanSource | undefined): void {
-    const pass = (packet: LanPacket, from: RemoteInfo): void => {
-      if (this.#closed !== undefined || !this.interface.isOnLink(from.address)) return;
-      this.#listener.packet(packet, from);
-    };
-    this.#mdns.on("query", (message, from) => pass({ ...contentOf(message), type: "query" }, from));
-    this.#mdns.on("response", (message, from) => pass({ ...contentOf(message), type: "response" }, from));
-    this.#mdns.on("warning", (error: NodeJS.ErrnoException) => {
-      if (this.#closed !== undefined) return;
-      const from = last();
-      if (error.syscall !== undefined || from === undefined) this.#listener.failed(error);
-      else if (this.interface.isOnLink(from.address)) this.#listener.garbage(from);
-    });
+  #receive(bytes: Buffer, from: RemoteInfo): void {
+    if (this.#closed !== undefined || !this.interface.isOnLink(from.address)) return;
+    const packet = readLanPacket(bytes);
+    if (packet === undefined) this.#listener.garbage(from);
+    else this.#listener.packet(packet, from);
   }
 }
 
-function contentOf(
-  message: createMulticastDns.QueryPacket | createMulticastDns.ResponsePacket,
-): Omit<LanPacket, "type"> {
-  const { id = 0, questions = [], answers = [], additionals = [] } = message;
-  return { id, questions, answers, additionals };
+/** The library's types leave ANY out, which it knows. */
+function asked(questions: readonly LanQuestion[]): createMulticastDns.QueryOutgoingPacket["questions"] {
+  return [...questions] as createMulticastDns.QueryOutgoingPacket["questions"];
 }
 
 function asAnswer(record: LanRecord): createMulticastDns.ResponseOutgoingPacket["answers"][number] {

@@ -2,9 +2,12 @@
 import type createMulticastDns from "multicast-dns";
 
 export type MulticastDns = createMulticastDns.MulticastDNS;
-/** Any record that a packet may contain. */
-export type AnyRecord = createMulticastDns.ResponseOutgoingPacket["answers"][number];
-export type LanQuestion = createMulticastDns.QueryOutgoingPacket["questions"][number];
+
+/** A question: for the records of a name that are of a kind, or for all of them. */
+export interface LanQuestion {
+  readonly name: string;
+  readonly type: LanRecord["type"] | "ANY";
+}
 
 /** A message as it was received. */
 export interface LanPacket {
@@ -12,16 +15,19 @@ export interface LanPacket {
   readonly id: number;
   readonly questions: readonly LanQuestion[];
   /** Of a query: the answers that the asker already knows. */
-  readonly answers: readonly AnyRecord[];
-  readonly additionals: readonly AnyRecord[];
+  readonly answers: readonly HeardRecord[];
+  readonly additionals: readonly HeardRecord[];
 }
 
-/** A record of the kinds that announcements are made of. */
-export type LanRecord = { readonly name: string; readonly ttl: number; readonly flush: boolean } & (
+/** A record of the kinds that announcements are made of, as it has come. */
+export type HeardRecord = { readonly name: string; readonly ttl: number } & (
   | { readonly type: "PTR" | "A" | "AAAA"; readonly data: string }
   | { readonly type: "SRV"; readonly data: { readonly port: number; readonly target: string } }
   | { readonly type: "TXT"; readonly data: readonly Buffer[] }
 );
+
+/** The same, to be sent. */
+export type LanRecord = HeardRecord & { readonly flush: boolean };
 
 /** Bytes for records in a packet that Ethernet carries in one piece: 1 500 less the headers of IPv6, UDP and DNS. */
 const PACKET_BYTES: number = 1_500 - 40 - 8 - 12;

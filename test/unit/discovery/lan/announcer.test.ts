@@ -178,7 +178,7 @@ test("LanAnnouncer answers nothing about others, and nothing that the asker know
   use.ask([
     { name: "_http._tcp.local", type: "PTR" },
     { name: `b.${SERVICE}`, type: "SRV" },
-    { name: SERVICE, type: "MX" },
+    { name: SERVICE, type: "AAAA" },
   ]);
   use.ask([{ name: SERVICE, type: "PTR" }], ASKER, [
     { type: "PTR", name: SERVICE, ttl: 40, data: `a.${SERVICE}` },
@@ -202,6 +202,26 @@ test("LanAnnouncer answers any number of questions four times a second at most",
 
   const packets = use.taken().length;
   assert.ok(packets >= 2 && packets <= 5, `${packets} packets`);
+  await use.announcer.close();
+});
+
+test("LanAnnouncer answers a question among thousands, in whatever case", async () => {
+  using use = useAnnouncer();
+  await use.announcer.announce(A);
+  await use.clock.advance(5_000);
+  use.taken();
+  const others: readonly LanQuestion[] = Array.from({ length: 3_000 }, (_, n) => ({
+    name: `b${n}.local`,
+    type: "ANY",
+  }));
+
+  use.ask([...others, { name: SERVICE.toUpperCase(), type: "PTR" }]);
+  await use.clock.advance(500);
+  assert.deepEqual(summary(use.taken()), ALL);
+  use.ask([...others, { name: "A.LOCAL", type: "AAAA" }], STRANGER);
+
+  const [answer] = use.taken();
+  assert.deepEqual(answer?.packet.questions, [{ name: "A.LOCAL", type: "AAAA" }]);
   await use.announcer.close();
 });
 

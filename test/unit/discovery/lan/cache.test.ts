@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { DiscoveryEvent } from "../../../../src/discovery/discovery.ts";
 import { LanCache } from "../../../../src/discovery/lan/cache.ts";
-import type { AnyRecord } from "../../../../src/discovery/lan/multicast/packet.ts";
+import type { HeardRecord } from "../../../../src/discovery/lan/multicast/packet.ts";
 import { MAX_LIFETIME_MS } from "../../../../src/discovery/lan/record-life.ts";
 import { serviceType } from "../../../../src/discovery/lan/service.ts";
 import { encodeLanText } from "../../../../src/discovery/lan/text.ts";
@@ -33,7 +33,7 @@ function useCache(namespace = "thumbs", rank: (address: string) => number = () =
     warnings,
     time,
     log: () => events.map(({ type, worker }) => `${type.slice("worker-".length)} ${worker.uid}`),
-    hear: (records: readonly AnyRecord[], address = HOST) =>
+    hear: (records: readonly HeardRecord[], address = HOST) =>
       cache.accept(records, { address, interfaceName: "eth0" }),
   };
 }
@@ -47,15 +47,15 @@ interface Announcement {
   readonly revision?: number;
 }
 
-function pointer(uid: string, ttl = 60): AnyRecord {
+function pointer(uid: string, ttl = 60): HeardRecord {
   return { type: "PTR", name: SERVICE, ttl, data: `${uid}.${SERVICE}` };
 }
 
-function service(uid: string, { ttl = 60, target = `${uid}.local` }: Announcement = {}): AnyRecord {
+function service(uid: string, { ttl = 60, target = `${uid}.local` }: Announcement = {}): HeardRecord {
   return { type: "SRV", name: `${uid}.${SERVICE}`, ttl, data: { port: 50_051, target } };
 }
 
-function text(uid: string, options: Announcement = {}): AnyRecord {
+function text(uid: string, options: Announcement = {}): HeardRecord {
   const { ttl = 60, tags = [], namespace = "thumbs", revision } = options;
   const entries = encodeLanText(workerMetadata({ uid, tags }), { namespace, revision: revision ?? 0 });
   // As other implementations do: without.
@@ -63,11 +63,11 @@ function text(uid: string, options: Announcement = {}): AnyRecord {
   return { type: "TXT", name: `${uid}.${SERVICE}`, ttl, data };
 }
 
-function address(name: string, data: string, ttl = 60): AnyRecord {
+function address(name: string, data: string, ttl = 60): HeardRecord {
   return { type: data.includes(":") ? "AAAA" : "A", name, ttl, data };
 }
 
-function announcement(uid: string, options: Announcement = {}): AnyRecord[] {
+function announcement(uid: string, options: Announcement = {}): HeardRecord[] {
   const { ttl = 60, target = `${uid}.local` } = options;
   const host = address(target, options.address ?? "10.0.0.1", ttl);
   return [pointer(uid, ttl), service(uid, options), text(uid, options), host];
@@ -390,6 +390,42 @@ test("LanCache takes few addresses of a host, and room for them is not taken by 
   hear(announcement("a"));
 
   assert.equal(events.find(({ worker }) => worker.uid === "a")?.worker.address, "10.0.0.1:50051");
+});
+
+test("LanCache looks at the workers of a host's name only when its addresses change, and then at many of them seldom", () => {
+  let ranked = 0;
+  const { cache, hear, events, time } = useCache("thumbs", () => {
+    ranked += 1;
+    return 0;
+  });
+  for (let number = 0; number < 500; number++) {
+    const uid = `w${number}`;
+    hear([pointer(uid), service(uid, { target: "crowd.local" }), text(uid)]);
+  }
+  cache.tick();
+  assert.equal(events.length, 0);
+  const spellings = Array.from({ length: 64 }, (_, n) =>
+    [..."crowd"].map((letter, place) => ((n >> place) & 1 ? letter.toUpperCase() : letter)).join(""),
+  );
+
+  for (let packet = 0; packet < 100; packet++) {
+    hear(
+      spellings.flatMap((name) => [
+        address(`${name}.local`, "10.0.0.1", 0),
+        address(`${name}.local`, "10.0.0.1"),
+      ]),
+    );
+  }
+  assert.equal(ranked, 0);
+  time.ms += 100;
+  cache.tick();
+
+  assert.equal(events.filter(({ type }) => type === "worker-added").length, 500);
+  assert.ok(ranked <= 4 * 500, `it ranks ${ranked} addresses`);
+  ranked = 0;
+  hear(spellings.map((name) => address(`${name}.local`, "10.0.0.1")));
+  cache.tick();
+  assert.ok(ranked <= 2 * 500, `it ranks ${ranked} addresses again`);
 });
 
 test("LanCache keeps its account, whatever is said by whomever in whatever order", () => {

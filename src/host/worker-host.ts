@@ -19,6 +19,7 @@ import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { memoryLimits } from "../session/memory/limits.ts";
 import { processMemory } from "../session/memory/memory-budget.ts";
+import { createShareMemory, ThreadShare } from "../session/memory/thread-share.ts";
 import type { Printed } from "../transport/unix/carrier.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
@@ -152,7 +153,10 @@ export class WorkerHost {
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const access = await accessRules(options, loader);
-    processMemory().configure(memoryLimits(channel.maxMessageSize, options.maxHeldBytes));
+    const memory = processMemory();
+    memory.configure(memoryLimits(channel.maxMessageSize, options.maxHeldBytes));
+    const heldShare = createShareMemory();
+    if (network !== undefined) memory.join(new ThreadShare(heldShare, 0));
     const activity = new Activity();
     const { discoveries, unresponsive, importFailed } = options;
     const nested = new NestedProxies(
@@ -171,6 +175,7 @@ export class WorkerHost {
       trust: trust && { policy: trust.policy, material: await trust.current() },
       channel,
       maxHeldBytes: options.maxHeldBytes,
+      heldShare,
       activity: activity.memory,
       parentPipe: options.parentPipe,
       parentStops: options.parentStops ?? false,

@@ -66,6 +66,11 @@ export interface Carrier {
    * carriers of peers on this host.
    */
   holdInput?(held: boolean): void;
+  /**
+   * Gives the memory of a batch back to which nobody refers any more, or of a message that was put together from
+   * batches. Absent from carriers whose batches lie in memory that is used again, or is not theirs.
+   */
+  readonly release?: ((bytes: Uint8Array) => void) | undefined;
   /** Sends what has been handed over, then ends. */
   close(): void;
   /** Ends at once. */

@@ -25,6 +25,7 @@ import { completeLimits } from "./limits.ts";
 import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
 import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
+import { SMALL_BATCH } from "./messages/received-message.ts";
 import { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
@@ -64,6 +65,8 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   /** Batches that wait for their turn; of the first, the reader may have read the beginning. */
   readonly #waiting = new ArrayQueue<Batch>();
   #midBatch = false;
+  /** The memory of the batch that is being read, as far as it is to be given back. */
+  #batchBytes: Uint8Array | undefined;
   /** The budget wants nothing more to be read. */
   #held = false;
 
@@ -145,6 +148,14 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.inbound.drop(stream);
   }
 
+  /** Nobody refers any more to a payload of this peer's that was kept, nor to its memory. */
+  release({ bytes }: Payload): void {
+    if (bytes.length <= SMALL_BATCH) return; // others may be kept in it
+    // What is left of its batch is still to be read.
+    if (bytes === this.#batchBytes) this.inbound.keepsBatch = false;
+    else this.carrier.release?.(bytes);
+  }
+
   /** The peer's definition under this kind and index. */
   definition(kind: number, index: number): Define | undefined {
     return this.inbound.definition(kind, index);
@@ -199,7 +210,10 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   }
 
   batch(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") {
+      this.carrier.release?.(bytes);
+      return;
+    }
     if (this.#turns === undefined) {
       this.#reader.reset(bytes, start, end);
       this.#read(Number.POSITIVE_INFINITY);
@@ -241,8 +255,11 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
         const batch = this.#waiting.shift();
         if (batch === undefined) break;
         this.#reader.reset(batch.bytes, batch.start, batch.end);
+        this.#batchBytes = batch.bytes;
+        this.inbound.keepsBatch = false;
       }
       this.#midBatch = this.#read(untilMs);
+      if (!this.#midBatch) this.#batchRead();
       if (this.#isClosed()) return false;
     }
     const left = this.#midBatch || this.#waiting.size > 0;
@@ -342,6 +359,13 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.memory?.check();
   }
 
+  /** The batch has been read: its memory is given back, unless somebody keeps a payload in it. */
+  #batchRead(): void {
+    const bytes = this.#batchBytes;
+    this.#batchBytes = undefined;
+    if (bytes !== undefined && !this.inbound.keepsBatch) this.carrier.release?.(bytes);
+  }
+
   /** Takes more from the carrier only when what has come is read, and the budget lets it. */
   #pace(): void {
     this.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
@@ -366,7 +390,9 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.outbound.clear();
     this.memory?.close();
     this.#turns?.forget(this);
-    this.#waiting.clear();
+    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+      this.carrier.release?.(batch.bytes);
+    }
     this.#half.closed(error);
   }
 }

@@ -60,7 +60,9 @@ export class InboundFrames {
 
   /** @param hello The Hello of this side, with the limits that it has announced. */
   constructor(carrier: Carrier, hello: Hello, { half, batch, outbound, memory }: InboundTargets) {
-    this.messages = new InboundMessages(hello.limits, memory);
+    const release =
+      carrier.release === undefined ? undefined : (bytes: Uint8Array) => carrier.release?.(bytes);
+    this.messages = new InboundMessages(hello.limits, memory, release);
     this.#definitions = new InboundDefinitions(hello.limits.maxDefines, memory);
     this.#half = half;
     this.#batch = batch;
@@ -72,6 +74,15 @@ export class InboundFrames {
   /** The peer's definition under this kind and index. */
   definition(kind: number, index: number): Define | undefined {
     return this.#definitions.get(kind, index);
+  }
+
+  /** Whether somebody keeps a payload that lies in the memory of the batch, since this was set to false. */
+  get keepsBatch(): boolean {
+    return this.#received.keptInPlace;
+  }
+
+  set keepsBatch(keeps: boolean) {
+    this.#received.keptInPlace = keeps;
   }
 
   /** Takes one frame. */

@@ -158,9 +158,15 @@ export class ServerSession implements SessionHalf {
     this.connection.memory?.add(payloadSize(payload));
   }
 
-  /** It is kept no longer. */
-  released(payload: Payload): void {
+  /**
+   * It is kept no longer, by nobody.
+   *
+   * @param partsToo Whether its parts have become the memory of no value either.
+   */
+  released(payload: Payload, { partsToo }: { readonly partsToo: boolean }): void {
     this.connection.memory?.drop(payloadSize(payload));
+    this.connection.release(payload);
+    if (partsToo) for (const part of payload.parts) this.connection.carrier.release?.(part);
   }
 
   /** The id of the task on a stream, where its caller has not chosen one; the caller can tell it likewise. */

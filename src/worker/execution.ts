@@ -3,6 +3,7 @@
  * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
  * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
+
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import type { Listed } from "../internal/awaitable-set.ts";
@@ -129,9 +130,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   /** Leaves the task to another execution of it. Neither has begun, and the other's routine is not bound yet. */
   handOver(successor: Execution): void {
-    if (this.#phase === "ready") successor.#receive(this.#payload);
+    if (this.#phase === "ready") successor.#adopt(this.#payload);
     this.#phase = "over";
-    this.#releasePayload();
+    this.#payload = NO_PAYLOAD;
   }
 
   /**
@@ -346,8 +347,12 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   #receive(payload: Payload): void {
-    this.#payload = payload;
     this.session.kept(payload);
+    this.#adopt(payload);
+  }
+
+  #adopt(payload: Payload): void {
+    this.#payload = payload;
     this.#phase = "ready";
     if (this.#definition !== undefined) this.#begin();
   }
@@ -378,7 +383,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   #releasePayload(): void {
-    this.session.released(this.#payload);
+    if (this.#payload === NO_PAYLOAD) return;
+    // Where no room has been taken for the arguments, no value was made of the parts.
+    this.session.released(this.#payload, { partsToo: this.task.argumentBytes === 0 });
     this.#payload = NO_PAYLOAD;
   }
 

@@ -27,8 +27,14 @@ export function keepStep(kind: "send" | "throw" | "return", message: ReceivedMes
  *
  * @throws If it cannot be decoded.
  */
-export function valueOf({ payload, value }: Step, task: IncomingTask): unknown {
-  return payload === undefined ? value : task.decodeSent(payload);
+export function valueOf({ kind, payload, value }: Step, task: IncomingTask): unknown {
+  if (payload === undefined) return value;
+  try {
+    return task.decodeSent(payload);
+  } finally {
+    // A return that cuts a step short may be asked for its value a second time.
+    if (kind !== "return") task.session.connection.release(payload);
+  }
 }
 
 /**

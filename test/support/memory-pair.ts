@@ -30,6 +30,10 @@ export class MemoryCarrier implements Carrier {
   #congested = false;
   #paused = false;
   #peer: MemoryCarrier | undefined;
+  /** Of a carrier of the network: spoils the memory that nobody is to look at again. */
+  readonly release: ((bytes: Uint8Array) => void) | undefined;
+  /** Lengths of what was given back. */
+  readonly released: number[] = [];
   readonly #queue: Uint8Array[] = [];
   #scheduled = false;
   #ending = false;
@@ -39,6 +43,11 @@ export class MemoryCarrier implements Carrier {
     this.description = `memory:${options.name}${name}`;
     this.local = options.local;
     this.volatile = options.volatile;
+    if (options.local || options.volatile) return;
+    this.release = (bytes) => {
+      bytes.fill(0xff);
+      this.released.push(bytes.length);
+    };
   }
 
   /** Joins two ends. */

@@ -15,6 +15,8 @@ export interface ListenerInit {
   readonly maxBatchBytes: number;
   /** What all callers of the network may make the process hold. */
   readonly maxHeldBytes?: number | undefined;
+  /** See `session/memory/thread-share.ts`; this thread is side 1. */
+  readonly heldShare: SharedArrayBuffer;
   /** Absent: callers connect in plain text. */
   readonly trust?: TrustData | undefined;
   /** See `worker/activity.ts`. */

@@ -11,6 +11,7 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { LISTENER_KILLS_AFTER_MS } from "../../process/announce-end.ts";
+import { ThreadShare } from "../../session/memory/thread-share.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
 import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
@@ -81,9 +82,10 @@ function leave(): void {
 }
 
 async function serve(): Promise<GrpcListener> {
-  const { activity, parentPipe: _, parentStops: __, ...options } = init;
+  const { activity, heldShare, parentPipe: _, parentStops: __, ...options } = init;
   return listenGrpc({
     ...options,
+    share: new ThreadShare(heldShare, 1),
     handlers: {
       session: (call) => {
         const relay = relaySession(call, connect(call.peer));

@@ -32,6 +32,8 @@ export interface WorkerListenersOptions {
   readonly channel: ChannelOptions;
   /** What all callers of the network may make it hold, in bytes. */
   readonly maxHeldBytes?: number | undefined;
+  /** The memory in which both threads count what callers make them hold; see `session/memory/thread-share.ts`. */
+  readonly heldShare: SharedArrayBuffer;
   /** The memory of the worker's activity; see `worker/activity.ts`. */
   readonly activity: SharedArrayBuffer;
   /** The pipe to the worker's parent, and whether that acts on requests to stop; see `messages.ts`. */
@@ -134,6 +136,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
     trust,
     channel,
     maxHeldBytes,
+    heldShare,
     activity,
     parentPipe,
     parentStops,
@@ -155,6 +158,7 @@ async function openNetwork(options: WorkerListenersOptions): Promise<OpenNetwork
       channel,
       maxBatchBytes: DEFAULT_LIMITS.maxBatch,
       maxHeldBytes,
+      heldShare,
       trust,
       activity,
       parentPipe,

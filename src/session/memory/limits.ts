@@ -14,12 +14,23 @@ const MEMORY_SHARE = 1 / 4;
 /** So many of the largest messages fit, however little memory there is. */
 export const LEAST_MESSAGES = 3;
 
+/**
+ * Memory that is garbage for a while, and is not counted: what has come is copied from buffers of Node's, and both threads
+ * of a worker collect theirs when tens of megabytes have gathered. It may be a quarter of what is held; where that is less,
+ * less is held.
+ */
+const GARBAGE_BYTES = 80 * 1024 * 1024;
+const GARBAGE_SHARE = 1 / 4;
+/** So much of what is allowed is held all the same, and so many of the largest messages. */
+const LEAST_HELD_SHARE = 1 / 2;
+const LEAST_HELD_MESSAGES = 2;
+
 /** Environment variable with the limit in bytes, for programs and workers alike. */
 const MAX_HELD_BYTES_VARIABLE = "MERINO_MAX_HELD_BYTES";
 
 /** The figures of a budget. */
 export interface MemoryLimits {
-  /** What all peers together may make the process hold, in bytes. */
+  /** What all peers together may make the process hold, as it is counted, in bytes. */
   readonly limitBytes: number;
   /** What a byte of an object counts, at least 1. */
   readonly objectWeight: number;
@@ -48,7 +59,11 @@ export function memoryLimits(
 ): MemoryLimits {
   const usual = Math.min(USUAL_BYTES, figures.availableBytes * MEMORY_SHARE);
   const limit = Math.max(allowedBytes ?? figures.allowedBytes ?? usual, LEAST_MESSAGES * maxMessage);
-  return { limitBytes: limit, objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)) };
+  const held = Math.min(limit, limit * (1 + GARBAGE_SHARE) - GARBAGE_BYTES);
+  return {
+    limitBytes: Math.max(held, limit * LEAST_HELD_SHARE, LEAST_HELD_MESSAGES * maxMessage),
+    objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)),
+  };
 }
 
 function ownMemory(): MemoryFigures {

@@ -9,30 +9,44 @@ import { processWide } from "../../internal/process-wide.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import { type MemoryLimits, memoryLimits } from "./limits.ts";
 import { ConnectionMemory, type MemoryHolder, PeerMemory, type SharedBudget } from "./peer-memory.ts";
+import type { ThreadShare } from "./thread-share.ts";
 
 /** From this part of the limit on, those who hold most are not read from: the rest is for the one whose turn it is. */
 const FULL_SHARE = 1 / 2;
-/** Below this part everybody is read from again. */
-const RELIEVED_SHARE = 3 / 8;
+/** Below this part of that everybody is read from again. */
+const RELIEVED_SHARE = 3 / 4;
 /** Where a turn has used all of the limit, the next one begins below this part, or a second later. */
 const TURN_SHARE = 3 / 4;
 /** Those that go on while it is full hold at most this part of the limit together. */
 const FREE_SHARE = 1 / 8;
 /** The part of the limit that the heads of tasks may take; beyond it tasks are refused. */
 const TASK_SHARE = 1 / 4;
+/** How often what the other thread holds is looked at, while this one waits for it. */
+const LOOK_MS = 50;
 /** The part that the values may take which bodies were given. All else makes do with what they leave. */
 const ARGUMENT_SHARE = 3 / 4;
 
 const TICK_MS = 1_000;
 /** Ticks in which nothing changes in what a peer holds although it is its turn, before it is ended. */
 const IDLE_TICKS = 10;
+/** Ticks in which no turn comes to anything, before the one who holds most is ended. */
+const STUCK_TICKS = 30;
 /** Ticks that one turn may take. */
 const TURN_TICKS = 60;
 
+/** The part of a budget that a thread has beside another, which does not ask it. */
+export interface BudgetShare {
+  /** What both may hold together. */
+  readonly totalBytes: number;
+  /** What this one may hold, whatever the other does. */
+  readonly leastBytes: number;
+  /** From when on those who hold most are not read from, if that is less than half of what there is room for. */
+  readonly fullBytes: number;
+}
+
 /** What peers may make a process hold. */
 export class MemoryBudget implements SharedBudget {
-  /** What they do; only their accounts change it. */
-  heldBytes = 0;
+  #heldBytes = 0;
   /** Whether those who hold most are not read from. */
   full = false;
   /** What the values take up that bodies were given, which are kept for as long as these run. */
@@ -46,11 +60,15 @@ export class MemoryBudget implements SharedBudget {
   #turnBytes = 0;
   #turnTicks = 0;
   #idleTicks = 0;
+  #stuckTicks = 0;
   #fairBytes = 0;
   /** The last turn has used all of the limit. */
   #overflowed = false;
   #reviewing = false;
   #nextTick: DeadlineEntry | undefined;
+  #nextLook: DeadlineEntry | undefined;
+  #thread: ThreadShare | undefined;
+  #share: BudgetShare | undefined;
 
   readonly #review = (): void => {
     this.#reviewing = false;
@@ -61,6 +79,16 @@ export class MemoryBudget implements SharedBudget {
   constructor(limits: MemoryLimits, queue: DeadlineQueue = deadlines) {
     this.#limits = limits;
     this.#deadlines = queue;
+  }
+
+  /** What they do; only their accounts change it. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  set heldBytes(bytes: number) {
+    this.#heldBytes = bytes;
+    this.#report();
   }
 
   get limitBytes(): number {
@@ -83,12 +111,25 @@ export class MemoryBudget implements SharedBudget {
 
   /** What all else may take up. */
   get #roomBytes(): number {
-    return this.limitBytes - this.argumentBytes;
+    const roomBytes = this.limitBytes - this.argumentBytes;
+    if (this.#share === undefined) return roomBytes;
+    const { totalBytes, leastBytes } = this.#share;
+    return Math.max(leastBytes, Math.min(roomBytes, totalBytes - (this.#thread?.otherBytes ?? 0)));
+  }
+
+  /** From when on it is full: so early that there is still room for somebody's turn when the other thread holds all else. */
+  #fullBytes(roomBytes: number): number {
+    return Math.min(roomBytes * FULL_SHARE, this.#share?.fullBytes ?? Number.POSITIVE_INFINITY);
+  }
+
+  #report(): void {
+    this.#thread?.report(this.#heldBytes + this.argumentBytes);
   }
 
   /** Bodies were given values of so many bytes, or have ended. */
   countArguments(bytes: number): void {
     this.argumentBytes += bytes;
+    this.#report();
     if (bytes < 0 && this.full) this.reviewSoon();
   }
 
@@ -100,6 +141,16 @@ export class MemoryBudget implements SharedBudget {
   /** Sets other limits, before it is used. */
   configure(limits: MemoryLimits): void {
     this.#limits = limits;
+  }
+
+  /**
+   * From now on another thread knows what this one holds, before it is used.
+   *
+   * @param share What this one has of the budget, if it makes do with what the other leaves.
+   */
+  join(thread: ThreadShare, share?: BudgetShare): void {
+    this.#thread = thread;
+    this.#share = share;
   }
 
   /** Opens the account of a connection. */
@@ -130,7 +181,7 @@ export class MemoryBudget implements SharedBudget {
   check(peer: PeerMemory): void {
     const roomBytes = this.#roomBytes;
     if (!this.full) {
-      if (this.heldBytes >= roomBytes * FULL_SHARE) this.#fill();
+      if (this.heldBytes >= this.#fullBytes(roomBytes)) this.#fill();
     } else if (peer === this.#turn) {
       if (this.heldBytes >= roomBytes) this.#endTurn();
     } else if (peer.bytes > this.#fairBytes && !peer.waiting) {
@@ -147,11 +198,13 @@ export class MemoryBudget implements SharedBudget {
 
   #fill(): void {
     this.full = true;
+    this.#stuckTicks = 0;
     let holding = 0;
     for (const { bytes } of this.#peers.values()) if (bytes > 0) holding += 1;
     this.#fairBytes = (this.#roomBytes * FREE_SHARE) / Math.max(1, holding);
     for (const peer of this.#peers.values()) if (peer.bytes > this.#fairBytes) this.#wait(peer);
     this.#scheduleTick();
+    if (this.#share !== undefined) this.#scheduleLook();
     this.reviewSoon();
   }
 
@@ -162,7 +215,7 @@ export class MemoryBudget implements SharedBudget {
   }
 
   #reviewWaiting(): void {
-    if (this.heldBytes < this.#roomBytes * RELIEVED_SHARE) {
+    if (this.heldBytes < this.#fullBytes(this.#roomBytes) * RELIEVED_SHARE) {
       this.#relieve();
       return;
     }
@@ -174,10 +227,12 @@ export class MemoryBudget implements SharedBudget {
   #relieve(): void {
     this.full = false;
     if (this.#nextTick !== undefined) this.#deadlines.cancel(this.#nextTick);
+    if (this.#nextLook !== undefined) this.#deadlines.cancel(this.#nextLook);
     for (const peer of this.#waiting) this.#free(peer);
   }
 
   #free(peer: PeerMemory): void {
+    this.#stuckTicks = 0;
     this.#waiting.delete(peer);
     peer.waiting = false;
     if (this.#turn === peer) this.#turn = undefined;
@@ -207,12 +262,25 @@ export class MemoryBudget implements SharedBudget {
     this.#nextTick = this.#deadlines.after(TICK_MS, () => this.#tick());
   }
 
+  #scheduleLook(): void {
+    this.#nextLook = this.#deadlines.after(LOOK_MS, () => {
+      this.#review();
+      if (this.full) this.#scheduleLook();
+    });
+  }
+
   #tick(): void {
     this.#overflowed = false;
     this.#review();
     if (!this.full) return;
     this.#scheduleTick();
     const turn = this.#turn;
+    this.#stuckTicks = turn === undefined || turn.bytes === this.#turnBytes ? this.#stuckTicks + 1 : 0;
+    if (this.#stuckTicks >= STUCK_TICKS) {
+      this.#stuckTicks = 0;
+      this.#end(this.#largest());
+      return;
+    }
     if (turn === undefined) {
       this.#idleTicks = this.heldBytes < this.#turnBytes ? 0 : this.#idleTicks + 1;
       this.#turnBytes = this.heldBytes;

@@ -6,7 +6,7 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import type { Limits } from "../../wire/frames.ts";
 import type { ConnectionMemory } from "../memory/peer-memory.ts";
-import { MessageAssembly } from "./message-assembly.ts";
+import { MessageAssembly, type Release } from "./message-assembly.ts";
 
 /** A message may come in as many parts as have this many bytes on average, if it is of the largest size. */
 const AVERAGE_PART_BYTES = 4096;
@@ -29,14 +29,17 @@ export class InboundMessages {
 
   readonly #memory: ConnectionMemory | undefined;
   readonly #partBytes: number;
+  readonly #release: Release | undefined;
 
   /**
    * @param limits The limits that this side has announced.
    * @param memory Where they are counted; absent: nowhere.
+   * @param release Gives back memory that is not needed any more; absent: that is left to the collector of garbage.
    */
-  constructor(limits: Limits, memory?: ConnectionMemory) {
+  constructor(limits: Limits, memory?: ConnectionMemory, release?: Release) {
     this.#limits = limits;
     this.#memory = memory;
+    this.#release = release;
     this.#partBytes = memory?.weigh(PART_OBJECT_BYTES) ?? 0;
     this.#maxParts = Math.max(LEAST_MAX_PARTS, Math.ceil(limits.maxMessage / AVERAGE_PART_BYTES));
   }
@@ -55,7 +58,7 @@ export class InboundMessages {
   /** Begins the message whose head the frame is. */
   open(frame: FrameReader): void {
     const memory = this.#memory;
-    const message = new MessageAssembly(frame, this.#limits.maxMessage, this.#partBytes);
+    const message = new MessageAssembly(frame, this.#limits.maxMessage, this.#partBytes, this.#release);
     if (memory !== undefined) {
       message.heldBytes += memory.weigh(MESSAGE_OBJECT_BYTES);
       memory.add(message.heldBytes);

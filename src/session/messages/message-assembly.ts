@@ -13,6 +13,9 @@ import type { Payload } from "../../wire/payload.ts";
 const FIRST_ALLOCATION = 1024 * 1024;
 const COUNTED_FIRST_ALLOCATION = 64 * 1024;
 
+/** Gives memory back to which nobody refers any more. */
+export type Release = (bytes: Uint8Array) => void;
+
 /** All parts without bytes. */
 const EMPTY_PART = new Uint8Array(0);
 
@@ -47,13 +50,15 @@ export class MessageAssembly {
   #total = 0;
 
   readonly #partBytes: number;
+  readonly #release: Release | undefined;
 
   /**
    * @param frame The head of the message. Only the needed parts of it are copied.
    * @param maxBytes The largest message allowed.
    * @param partBytes What each part takes up beside its bytes, as it is counted. Default 0: nothing is counted.
+   * @param release Gives back memory that has become too small. Absent: that is left to the collector of garbage.
    */
-  constructor(frame: FrameReader, maxBytes: number, partBytes = 0) {
+  constructor(frame: FrameReader, maxBytes: number, partBytes = 0, release?: Release) {
     const { payload } = frame;
     this.kind = frame.kind;
     this.stream = frame.stream;
@@ -65,6 +70,7 @@ export class MessageAssembly {
     this.#expected = payload.parts;
     this.#maxBytes = maxBytes;
     this.#partBytes = partBytes;
+    this.#release = release;
     this.#sizeBytes = payload.end - payload.start;
     this.heldBytes = this.#sizeBytes + (this.variables?.length ?? 0);
   }
@@ -117,11 +123,12 @@ export class MessageAssembly {
     const needed = this.#filled + lengthBytes;
     if (needed > this.#total) throw new ProtocolError("A part is longer than it was announced to be");
     if (needed > this.#current.length) {
-      const next = this.#partBytes > 0 ? Math.max(needed, this.#current.length * 2) : this.#total;
-      const grown = room(Math.min(this.#total, next));
-      grown.set(this.#current.subarray(0, this.#filled));
-      this.heldBytes += grown.length - this.#current.length;
-      this.#current = grown;
+      const outgrown = this.#current;
+      const next = this.#partBytes > 0 ? Math.max(needed, outgrown.length * 2) : this.#total;
+      this.#current = room(Math.min(this.#total, next));
+      this.#current.set(outgrown.subarray(0, this.#filled));
+      this.heldBytes += this.#current.length - outgrown.length;
+      this.#release?.(outgrown);
     }
     return this.#current.subarray(this.#filled, needed);
   }

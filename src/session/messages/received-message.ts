@@ -11,8 +11,8 @@ import type { MessageAssembly } from "./message-assembly.ts";
 /** Up to so many bytes, a loop copies faster than a call into native code. */
 const SHORT = 48;
 
-/** Whatever payload is kept of a batch of this size, all of it may be. */
-const SMALL_BATCH = 1024;
+/** Whatever payload is kept of a batch of this size, all of it may be; of a larger one, one payload at most keeps it. */
+export const SMALL_BATCH = 1024;
 
 /**
  * A cursor at one message after another.
@@ -32,6 +32,8 @@ export class ReceivedMessage implements Payload {
   #variables: Uint8Array | undefined;
   #variablesStart = 0;
   #variablesEnd = 0;
+  /** A payload that was kept lies in the memory of the batch; set back by whoever reads batches. */
+  keptInPlace = false;
   /** The carrier over which it has come. */
   readonly source: Source;
   readonly #volatile: boolean;
@@ -103,7 +105,10 @@ export class ReceivedMessage implements Payload {
   /** The payload as a value, for a receiver that decodes it later. */
   keep(): Payload {
     const { bytes, start, end, parts } = this;
-    if (!this.#borrowed && keepsItsMemory(bytes, start, end)) return { bytes, start, end, parts };
+    if (!this.#borrowed && keepsItsMemory(bytes, start, end)) {
+      this.keptInPlace = true;
+      return { bytes, start, end, parts };
+    }
     return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts };
   }
 }

@@ -8,8 +8,20 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 /** Length of the prefix of each message. */
 export const GRPC_PREFIX_BYTES = 5;
 
-/** What is set aside at first for a message that has not come whole; longer ones are joined in the end. */
-const FIRST_BLOCK_BYTES = 256 * 1024;
+/**
+ * What is set aside at first for a message that has not come whole: a chunk of a session's, head included. Longer ones are
+ * joined in the end. Where memory is short, as much as comes at once.
+ */
+const FIRST_BLOCK_BYTES = 65 * 1024;
+const SHORT_FIRST_BLOCK_BYTES = 16 * 1024;
+
+/** What a reader may use for the memory of its messages. */
+export interface MessageMemory {
+  /** Whether memory is short. */
+  readonly isShort: () => boolean;
+  /** Gives back the memory of a message's parts once they have been joined. */
+  readonly release: (bytes: Uint8Array) => void;
+}
 
 /** Takes one message; its memory is not used again. */
 export type GrpcMessageSink = (bytes: Uint8Array, start: number, end: number) => void;
@@ -18,6 +30,7 @@ export type GrpcMessageSink = (bytes: Uint8Array, start: number, end: number) =>
 export class GrpcMessageReader {
   readonly #maxBytes: number;
   readonly #sink: GrpcMessageSink;
+  readonly #memory: MessageMemory | undefined;
   readonly #prefix: Buffer = Buffer.alloc(GRPC_PREFIX_BYTES);
   #prefixBytes = 0;
   /** Length of the message whose end has not come yet; 0: there is none. */
@@ -30,10 +43,14 @@ export class GrpcMessageReader {
   #fullBytes = 0;
   #tooLong = false;
 
-  /** @param maxBytes Longest message taken. */
-  constructor(maxBytes: number, sink: GrpcMessageSink) {
+  /**
+   * @param maxBytes Longest message taken.
+   * @param memory Absent: there is enough, and the collector of garbage sees to what is not needed any more.
+   */
+  constructor(maxBytes: number, sink: GrpcMessageSink, memory?: MessageMemory) {
     this.#maxBytes = maxBytes;
     this.#sink = sink;
+    this.#memory = memory;
   }
 
   /** Whether the last message has come to its end. */
@@ -122,7 +139,7 @@ export class GrpcMessageReader {
       this.#fullBytes += block.length;
       return from + copied;
     }
-    const message = this.#full.length === 0 ? block : Buffer.concat([...this.#full, block], this.#length);
+    const message = this.#full.length === 0 ? block : this.#join([...this.#full, block]);
     this.#length = 0;
     this.#full = [];
     this.#fullBytes = 0;
@@ -130,9 +147,16 @@ export class GrpcMessageReader {
     return from + copied;
   }
 
+  #join(parts: readonly Buffer[]): Buffer {
+    const message = Buffer.concat(parts, this.#length);
+    if (this.#memory !== undefined) for (const part of parts) this.#memory.release(part);
+    return message;
+  }
+
   /** As long as all before it together: so a message is joined of few parts, and no claim is believed far ahead. */
   #nextBlock(): Buffer {
-    const wanted = Math.max(FIRST_BLOCK_BYTES, this.#fullBytes);
+    const first = this.#memory?.isShort() === true ? SHORT_FIRST_BLOCK_BYTES : FIRST_BLOCK_BYTES;
+    const wanted = Math.max(first, this.#fullBytes);
     return Buffer.allocUnsafe(Math.min(wanted, this.#length - this.#fullBytes));
   }
 }

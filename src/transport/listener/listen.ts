@@ -12,6 +12,7 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { memoryLimits } from "../../session/memory/limits.ts";
 import { MemoryBudget } from "../../session/memory/memory-budget.ts";
+import type { ThreadShare } from "../../session/memory/thread-share.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../../wire/channel-options.ts";
 import { decodeStopRequest, encodeIdleTime } from "../../wire/messages/service-messages.ts";
 import { GRPC_METHODS } from "../grpc/service.ts";
@@ -62,6 +63,8 @@ export interface GrpcListenOptions {
   readonly channel: ChannelOptions;
   /** What all callers of the network may make the process hold, in bytes. Absent: see `memoryLimits`. */
   readonly maxHeldBytes?: number | undefined;
+  /** Where this thread says what it holds of that, and sees what the one does that serves. Absent: there is none. */
+  readonly share?: ThreadShare | undefined;
   /** Largest batch of frames on a session, in bytes. */
   readonly maxBatchBytes: number;
   /** With which callers of the network and this side prove who they are. Absent: connections are in plain text. */
@@ -106,8 +109,14 @@ const MAX_SESSIONS = 2_048;
 const GREETING_MS = 10_000;
 /** How long a connection may stay without a call; twice as long as our own callers keep one. */
 const IDLE_MS = 120_000;
-/** Bytes that a caller may have under way to this side, for each stream. */
-const WINDOW_BYTES = 256 * 1024;
+/**
+ * Bytes that a caller may have under way to this side, over all streams of a connection. They are not counted where
+ * nobody takes them on, so that connections beyond a few get less: all together take a part of the process's budget.
+ */
+const MOST_WINDOW_BYTES = 256 * 1024;
+/** What HTTP/2 has callers assume before they are told otherwise. */
+const LEAST_WINDOW_BYTES = 65_535;
+const WINDOWS_SHARE = 1 / 32;
 /** The part of the process's budget that this thread may hold. */
 const LISTENER_SHARE = 1 / 4;
 const MAX_CONNECTIONS = 2_048;
@@ -206,7 +215,7 @@ async function listenHealth(
       ...serverOptions(options, { local: false, health }),
       methods: new Map(health.methods({ maxWatches: MAX_WATCHES })),
       maxStreams: HEALTH_STREAMS,
-      windowBytes: HEALTH_WINDOW_BYTES,
+      windowBytes: () => HEALTH_WINDOW_BYTES,
       streams: new StreamGuard({ maxStreams: 2 * MAX_WATCHES, greetingMs: GREETING_MS }),
       memory: new MemoryBudget({ limitBytes: HEALTH_HELD_BYTES, objectWeight: 1 }),
       guard: guardOf(MAX_PER_ADDRESS),
@@ -230,10 +239,14 @@ function serverOptions(
   { local, health }: { readonly local: boolean; readonly health: Health },
 ): Omit<GrpcServerOptions, "streams" | "guard" | "memory"> {
   const channel = { ...DEFAULT_CHANNEL_OPTIONS, ...options.channel };
+  const { limitBytes } = memoryLimits(channel.maxMessageSize, options.maxHeldBytes);
   return {
     methods: methodsOf(options, { local, health }),
     maxStreams: maxStreams(options),
-    windowBytes: WINDOW_BYTES,
+    windowBytes: (connections) => {
+      const share = (limitBytes * WINDOWS_SHARE) / connections;
+      return Math.floor(Math.max(LEAST_WINDOW_BYTES, Math.min(MOST_WINDOW_BYTES, share)));
+    },
     keepaliveTimeMs: channel.keepaliveTime,
     keepaliveTimeoutMs: CALLER_PATIENCE * channel.keepaliveTimeout,
     greetingMs: GREETING_MS,
@@ -242,16 +255,20 @@ function serverOptions(
 }
 
 /**
- * What callers may make this thread hold: unfinished messages, and what the serving thread is too busy to take. It comes
- * on top of what they make that thread hold, and is a part of it.
+ * What callers may make this thread hold: unfinished messages, and what the serving thread is too busy to take. It is a
+ * part of the process's budget, of which it has what that thread does not hold, though always room for one of the largest messages, and half of that for others.
  */
-function listenerMemory({ channel, maxHeldBytes }: GrpcListenOptions): MemoryBudget {
+function listenerMemory({ channel, maxHeldBytes, share }: GrpcListenOptions): MemoryBudget {
   const largest = (channel.maxMessageSize ?? DEFAULT_CHANNEL_OPTIONS.maxMessageSize) + ENVELOPE_BYTES;
   const { limitBytes } = memoryLimits(largest, maxHeldBytes);
-  return new MemoryBudget({
+  const memory = new MemoryBudget({
     limitBytes: Math.max(limitBytes * LISTENER_SHARE, 2 * largest),
     objectWeight: 1,
   });
+  if (share !== undefined) {
+    memory.join(share, { totalBytes: limitBytes, leastBytes: 1.5 * largest, fullBytes: largest / 2 });
+  }
+  return memory;
 }
 
 /** The largest number of streams on one connection. */

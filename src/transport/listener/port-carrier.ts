@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Peer } from "../../credentials/peers/peer.ts";
+import { ownsMemory, releaseMemory } from "../../internal/release-memory.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
 
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
@@ -111,9 +112,24 @@ export class PortCarrier implements Carrier {
     const bytes = Buffer.allocUnsafeSlow(length);
     bytes.set(head === batch.length ? batch : batch.subarray(CARRIER_HEADROOM));
     if (tail !== undefined) bytes.set(tail, head);
-    this.#port.postMessage(bytes, [bytes.buffer]);
+    return this.#post(bytes);
+  }
+
+  /** As `send`, of bytes whose memory the carrier may have: where they are all of it, they are not copied. */
+  give(bytes: Uint8Array): boolean {
+    if (this.#ended) return true;
+    return this.#post(ownsMemory(bytes) ? bytes : copyOf(bytes));
+  }
+
+  #post(bytes: Uint8Array): boolean {
+    const { length } = bytes;
+    this.#port.postMessage(bytes, [bytes.buffer as ArrayBuffer]);
     this.#sent = (this.#sent + counted(length)) | 0;
     return this.#hasRoom();
+  }
+
+  release(bytes: Uint8Array): void {
+    releaseMemory(bytes);
   }
 
   sendBeforeExit(untilMs: number): boolean {
@@ -164,9 +180,10 @@ export class PortCarrier implements Carrier {
   #receive(message: unknown): void {
     if (this.#ended) return;
     if (message instanceof Uint8Array) {
-      this.events?.batch(message, 0, message.length);
-      if (this.#creditPaused) this.#owedBytes += counted(message.length);
-      else this.#take(counted(message.length));
+      const { length } = message; // it may be given back meanwhile, and is of length 0 then
+      this.events?.batch(message, 0, length);
+      if (this.#creditPaused) this.#owedBytes += counted(length);
+      else this.#take(counted(length));
     } else if (message === DRAINED) {
       this.events?.drain();
     } else if (message === LAST) {
@@ -205,6 +222,12 @@ export class PortCarrier implements Carrier {
     this.events = undefined;
     events?.closed(this.#error);
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** Bytes that a batch of this length takes of the window, by the count of both ends. */

@@ -6,6 +6,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Peer } from "../../credentials/peers/peer.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { releaseMemory } from "../../internal/release-memory.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { MemoryBudget } from "../../session/memory/memory-budget.ts";
 import type { ConnectionMemory, MemoryHolder } from "../../session/memory/peer-memory.ts";
@@ -109,11 +110,15 @@ export class ServerCall implements MemoryHolder {
     this.#stream = stream;
     this.#method = method;
     this.#owner = owner;
-    this.#reader = new GrpcMessageReader(method.maxMessageBytes, (bytes, start, end) => {
-      if (this.#ended) return;
-      this.#events ??= this.#open();
-      this.#events.message(bytes, start, end);
-    });
+    this.#reader = new GrpcMessageReader(
+      method.maxMessageBytes,
+      (bytes, start, end) => {
+        if (this.#ended) return;
+        this.#events ??= this.#open();
+        this.#events.message(bytes, start, end);
+      },
+      { isShort: () => owner.memory.full, release: releaseMemory },
+    );
     stream.on("data", (chunk: Buffer) => this.#read(chunk));
     stream.on("drain", () => this.#events?.drain());
     stream.on("end", () => this.#halfClosed());

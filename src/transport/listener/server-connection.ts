@@ -35,8 +35,8 @@ export interface ServerConnectionOptions {
   readonly memory: MemoryBudget;
   /** The largest number of calls at a time on one connection. */
   readonly maxStreams: number;
-  /** Bytes that a peer may have under way to this side, over all streams of a connection. */
-  readonly windowBytes: number;
+  /** Bytes that a peer may have under way to this side, over all streams of a connection; of so many that are open. */
+  readonly windowBytes: (connections: number) => number;
   /** Silence after which the peer is probed, in milliseconds. */
   readonly keepaliveTimeMs: number;
   /** How long a probe may stay unanswered, in milliseconds. */
@@ -80,6 +80,8 @@ export class ServerConnection {
     inside: {
       readonly peer: GrpcPeer;
       readonly permit: ConnectionPermit;
+      /** Connections that are open, this one included. */
+      readonly connections: number;
       /** What every call is answered with. Absent: calls are served. */
       readonly refusal?: CallStatus | undefined;
       readonly onClosed: () => void;
@@ -93,18 +95,19 @@ export class ServerConnection {
     socket.setNoDelay(true);
     // It shows in the end of the session.
     socket.on("error", () => {});
+    const windowBytes = options.windowBytes(inside.connections);
     const session = performServerHandshake(socket, {
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
-        initialWindowSize: options.windowBytes,
+        initialWindowSize: windowBytes,
         maxConcurrentStreams: options.maxStreams,
         maxHeaderListSize: MAX_HEADER_BYTES,
       },
     });
     this.#session = session;
     this.#closeSession = endBetweenReads(session, () => this.#endOnceIdle());
-    session.setLocalWindowSize(options.windowBytes);
+    session.setLocalWindowSize(windowBytes);
     session.on("stream", (stream, headers) => this.#serve(stream, headers));
     session.on("error", () => {});
     session.once("close", () => this.#close(inside.onClosed));

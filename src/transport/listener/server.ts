@@ -137,6 +137,7 @@ export class GrpcServer {
     const connection: ServerConnection = new ServerConnection(socket, options, {
       peer,
       permit,
+      connections: options.guard.open,
       refusal,
       onClosed: () => this.#connections.delete(connection),
     });

@@ -4,7 +4,6 @@
  * away, it says so with a gRPC status as well.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
-import { CARRIER_HEADROOM } from "../../session/carrier.ts";
 import { LAST_STREAM } from "../../session/stream-numbers.ts";
 import { BatchReader } from "../../wire/batch/reader.ts";
 import { BatchWriter } from "../../wire/batch/writer.ts";
@@ -22,8 +21,6 @@ const MAX_FAREWELL_BYTES = 4 * 1024;
  * answers to pings and the refusals of tasks wait for no window and would fill this thread's memory.
  */
 const MAX_UNREAD_BATCHES = 256;
-
-const NO_HEAD = new Uint8Array(CARRIER_HEADROOM);
 
 /** What the call is to tell, and what it can be told. */
 export interface SessionRelay extends ServerCallEvents {
@@ -72,7 +69,7 @@ export function relaySession(
   };
   return {
     message(bytes, start, end) {
-      if (carrier.send(NO_HEAD, bytes.subarray(start, end))) return;
+      if (carrier.give(bytes.subarray(start, end))) return;
       congested = true;
       pace();
       call.setBacklog(carrier.backlogBytes);

@@ -244,13 +244,13 @@ export const http2Connections: FuzzTarget = {
         streams,
         memory,
         maxStreams: 30,
-        windowBytes: 64 * 1024,
+        windowBytes: () => 64 * 1024,
         keepaliveTimeMs: 30_000,
         keepaliveTimeoutMs: 30_000,
         greetingMs: 10_000,
         idleMs: 10_000,
       },
-      { peer: { ...UNKNOWN_PEER, description: "fuzz" }, permit, onClosed },
+      { peer: { ...UNKNOWN_PEER, description: "fuzz" }, permit, connections: 1, onClosed },
     );
     // Some come in two packets, of which the second is read in a turn of its own.
     const cut = bytes.length % 3 === 0 ? bytes.length >> 1 : bytes.length;

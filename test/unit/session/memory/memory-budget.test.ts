@@ -6,6 +6,7 @@ import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import { memoryLimits } from "../../../../src/session/memory/limits.ts";
 import { MemoryBudget } from "../../../../src/session/memory/memory-budget.ts";
 import type { ConnectionMemory } from "../../../../src/session/memory/peer-memory.ts";
+import { createShareMemory, ThreadShare } from "../../../../src/session/memory/thread-share.ts";
 import { useFakeClock } from "../../../support/use-fake-clock.ts";
 
 const MIB = 1024 * 1024;
@@ -152,6 +153,50 @@ test("MemoryBudget counts the connections of a peer together, also one that come
   assert.equal(t.budget.heldBytes, 0);
 });
 
+test("MemoryBudget has what the other thread does not hold, though always something, and sees when there is more again", async () => {
+  using t = useBudget();
+  const memory = createShareMemory();
+  const other = new ThreadShare(memory, 0);
+  const KIB = 1024;
+  const clock = t.clock;
+  const budget = new MemoryBudget({ limitBytes: 256 * KIB, objectWeight: 1 }, new DeadlineQueue(clock));
+  budget.join(new ThreadShare(memory, 1), {
+    totalBytes: 1_024 * KIB,
+    leastBytes: 96 * KIB,
+    fullBytes: 64 * KIB,
+  });
+  let held = false;
+  const peer = budget.open("peer", {
+    holdInput(hold) {
+      held = hold;
+    },
+    overdue() {},
+  });
+  other.report(0);
+
+  peer.add(60 * KIB);
+  peer.check();
+  assert.equal(held, false);
+  assert.equal(new ThreadShare(memory, 0).otherBytes, 60 * KIB);
+  other.report(1_000 * KIB); // which leaves less than the least
+  peer.check();
+  assert.equal(held, true);
+  await setImmediate();
+  // Its turn: there is room for 36 KiB more, and no further.
+  assert.equal(held, false);
+  peer.add(35 * KIB);
+  peer.check();
+  assert.equal(held, false);
+  peer.add(KIB);
+  peer.check();
+  assert.equal(held, true);
+  other.report(0);
+  await clock.advance(100);
+  assert.equal(held, false);
+  peer.close();
+  assert.equal(new ThreadShare(memory, 0).otherBytes, 0);
+});
+
 test("the limits of a process follow its memory, and leave room for three of its largest messages", () => {
   const limits = (availableBytes: number, heapBytes: number, maxMessage?: number, allowedBytes?: number) => {
     const found = memoryLimits(maxMessage, undefined, { availableBytes, heapBytes, allowedBytes });
@@ -161,7 +206,11 @@ test("the limits of a process follow its memory, and leave room for three of its
   assert.deepEqual(limits(16 * GIB, 4 * GIB), [512, 1]);
   assert.deepEqual(limits(16 * GIB, 512 * MIB), [512, 4]);
   assert.deepEqual(limits(2 * GIB, 4 * GIB, MIB), [512, 1]);
-  assert.deepEqual(limits(GIB, GIB, MIB), [256, 1]);
-  assert.deepEqual(limits(GIB, GIB), [300, 300 / 256]);
-  assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 64 * MIB), [64, 1]);
+  assert.deepEqual(limits(4 * GIB, 4 * GIB, MIB, 320 * MIB), [320, 1]);
+  // Below that, less is held, so that with the garbage of both threads it is no more than a quarter beyond.
+  assert.deepEqual(limits(GIB, GIB, MIB), [240, 1]);
+  assert.deepEqual(limits(GIB, GIB), [295, 300 / 256]);
+  assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 128 * MIB), [80, 1]);
+  assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 64 * MIB), [32, 1]);
+  assert.deepEqual(limits(16 * GIB, 4 * GIB, 40 * MIB, 128 * MIB), [80, 1]);
 });

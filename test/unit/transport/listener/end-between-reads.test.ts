@@ -65,7 +65,7 @@ async function serve(): Promise<Fixture> {
       memory: new MemoryBudget({ limitBytes: 1_000_000, objectWeight: 1 }),
       guard,
       maxStreams: 50,
-      windowBytes: 64 * 1024,
+      windowBytes: () => 64 * 1024,
       keepaliveTimeMs: 60_000,
       keepaliveTimeoutMs: 60_000,
       greetingMs: 60_000,

@@ -74,7 +74,7 @@ async function serve(
       memory: new MemoryBudget({ limitBytes: 1_000_000, objectWeight: 1 }),
       guard: new ConnectionGuard({ maxConnections, maxPerAddress: 100, wastedBurst: 20, wastedPerSecond: 1 }),
       maxStreams: 50,
-      windowBytes: 64 * 1024,
+      windowBytes: () => 64 * 1024,
       keepaliveTimeMs: 60_000,
       keepaliveTimeoutMs: 60_000,
       greetingMs: 60_000,

@@ -153,9 +153,10 @@ export class ServerSession implements SessionHalf {
     return memory !== undefined && (congested || memory.peer.readsTooLittle);
   }
 
-  /** Counts a payload that is kept beyond its turn as held for the client. */
-  kept(payload: Payload): void {
+  /** Counts a payload that is kept beyond its turn as held for the client, and returns it. */
+  kept(payload: Payload): Payload {
     this.connection.memory?.add(payloadSize(payload));
+    return payload;
   }
 
   /**

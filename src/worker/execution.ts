@@ -86,7 +86,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   // Frames of the stream.
 
   payload(message: ReceivedMessage): void {
-    if (this.#phase === "receiving") this.#receive(message.keep());
+    if (this.#phase === "receiving") this.#receive(this.session.kept(message.keep()));
   }
 
   abstract next(variables?: Uint8Array): void;
@@ -130,7 +130,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   /** Leaves the task to another execution of it. Neither has begun, and the other's routine is not bound yet. */
   handOver(successor: Execution): void {
-    if (this.#phase === "ready") successor.#adopt(this.#payload);
+    if (this.#phase === "ready") successor.#receive(this.#payload);
     this.#phase = "over";
     this.#payload = NO_PAYLOAD;
   }
@@ -347,11 +347,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   #receive(payload: Payload): void {
-    this.session.kept(payload);
-    this.#adopt(payload);
-  }
-
-  #adopt(payload: Payload): void {
     this.#payload = payload;
     this.#phase = "ready";
     if (this.#definition !== undefined) this.#begin();
@@ -383,7 +378,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   #releasePayload(): void {
-    if (this.#payload === NO_PAYLOAD) return;
     // Where no room has been taken for the arguments, no value was made of the parts.
     this.session.released(this.#payload, { partsToo: this.task.argumentBytes === 0 });
     this.#payload = NO_PAYLOAD;
@@ -401,7 +395,5 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 }
 
-// A function of its own, so that entering the scope allocates nothing.
-function runInside(execution: Execution): void {
-  execution.runInside();
-}
+// So that entering the scope allocates nothing.
+const runInside = (execution: Execution): void => execution.runInside();

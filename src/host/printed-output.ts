@@ -8,7 +8,7 @@
  */
 import { Socket } from "node:net";
 import { deadlines } from "../internal/time/deadline-queue.ts";
-import type { Printed } from "../transport/unix/carrier.ts";
+import type { Printed } from "../transport/output/printed.ts";
 
 /** How long answers wait for output that the parent does not read. */
 const WRITE_MS = 1_000;

@@ -20,7 +20,7 @@ import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { memoryLimits } from "../session/memory/limits.ts";
 import { processMemory } from "../session/memory/memory-budget.ts";
 import { createShareMemory, ThreadShare } from "../session/memory/thread-share.ts";
-import type { Printed } from "../transport/unix/carrier.ts";
+import type { Printed } from "../transport/output/printed.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { decodeAccessRequest, encodeAccessReport } from "../wire/messages/access-messages.ts";

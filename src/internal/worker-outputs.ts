@@ -1,7 +1,7 @@
 /**
  * Whose output this process passes on: for each worker that it has started, by the path of its socket, a way to wait
  * until what has come is written. `process/` keeps it; whoever connects to such a worker has its answers wait for what
- * its bodies printed before (`transport/unix/held-batches.ts`).
+ * its bodies printed before (`transport/output/held-batches.ts`).
  */
 import { processWide } from "./process-wide.ts";
 

@@ -1,7 +1,7 @@
 /** PortCarrier keeps the carrier contract. */
 import { MessageChannel } from "node:worker_threads";
 import { LOCAL_PEER } from "../../src/credentials/peers/peer.ts";
-import { createPortMemory, PortCarrier } from "../../src/transport/listener/port-carrier.ts";
+import { createPortMemory, PortCarrier } from "../../src/transport/thread/port-carrier.ts";
 import { carrierContract } from "./carrier.ts";
 
 carrierContract("PortCarrier", async () => {

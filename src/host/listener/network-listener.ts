@@ -13,7 +13,7 @@ import { ownUrl, type PackageFile, packageFile } from "../../internal/package-fi
 import { installedPackage } from "../../internal/require-from.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
-import { PortCarrier } from "../../transport/listener/port-carrier.ts";
+import { PortCarrier } from "../../transport/thread/port-carrier.ts";
 import { encodeWorkerMetadata } from "../../wire/messages/service-messages.ts";
 import { version } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -69,7 +69,7 @@ export class NetworkListener {
         case "session": {
           const { port, memory, peer, description } = message;
           if (state.closing) port.close();
-          else serve(new PortCarrier(port, { memory, side: 1, peer, description }));
+          else serve(new PortCarrier(port, { memory, side: 1, peer, description, relayed: true }));
           return;
         }
         case "access":

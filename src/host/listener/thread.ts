@@ -14,9 +14,9 @@ import { LISTENER_KILLS_AFTER_MS } from "../../process/announce-end.ts";
 import { ThreadShare } from "../../session/memory/thread-share.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
-import { createPortMemory, PortCarrier } from "../../transport/listener/port-carrier.ts";
 import type { GrpcPeer } from "../../transport/listener/server-call.ts";
 import { relaySession, type SessionRelay } from "../../transport/listener/session-relay.ts";
+import { createPortMemory, PortCarrier } from "../../transport/thread/port-carrier.ts";
 import { idleMsIn, isLeaving } from "../../worker/activity.ts";
 import type { ListenerInit, ListenerMessage, MainMessage } from "./messages.ts";
 import { followParent, tellParent } from "./parent-pipe.ts";
@@ -46,7 +46,14 @@ function send(message: ListenerMessage): void {
 function connect({ description, ...peer }: GrpcPeer): PortCarrier {
   const { port1, port2 } = new MessageChannel();
   const memory = createPortMemory();
-  const carrier = new PortCarrier(port1, { memory, side: 0, peer, description, windowBytes: WINDOW_BYTES });
+  const carrier = new PortCarrier(port1, {
+    memory,
+    side: 0,
+    peer,
+    description,
+    relayed: true,
+    windowBytes: WINDOW_BYTES,
+  });
   send({ type: "session", port: port2, memory, peer, description });
   return carrier;
 }

@@ -7,7 +7,7 @@ import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
 import { type NetworkOptions, parseEndpoint } from "../../process/network-options.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
-import type { Printed } from "../../transport/unix/carrier.ts";
+import type { Printed } from "../../transport/output/printed.ts";
 import { listenUnix, type UnixListener } from "../../transport/unix/listen.ts";
 import { controlSocketPath } from "../../transport/unix/socket-path.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";

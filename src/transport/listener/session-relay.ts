@@ -10,7 +10,7 @@ import { BatchWriter } from "../../wire/batch/writer.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import { GrpcStatus } from "../grpc/status-codes.ts";
-import type { PortCarrier } from "./port-carrier.ts";
+import type { PortCarrier } from "../thread/port-carrier.ts";
 import type { CallStatus, ServerCall, ServerCallEvents } from "./server-call.ts";
 
 /** A GoAway that ends a connection is small; a larger batch cannot be one. */

@@ -11,11 +11,12 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { OutputForwarded } from "../../internal/worker-outputs.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
-import { HeldBatches } from "./held-batches.ts";
+import { BehindOutput } from "../output/behind-output.ts";
+import { holdBatches } from "../output/held-batches.ts";
+import type { Printed, PrintingOptions } from "../output/printed.ts";
 import { UnwrittenBytes } from "./unwritten-bytes.ts";
 
 const LENGTH_BYTES = 4;
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** How long a closed connection waits for a peer that does not read what was written before. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -57,26 +58,6 @@ interface CarrierReader {
   take(bytes: Buffer): void;
 }
 
-/** What the process at this end prints, if its parent passes it on. */
-export interface Printed {
-  /** Whether anything can have been printed. A plain property, which every batch asks. */
-  readonly used: boolean;
-  /** Bytes printed so far. */
-  readonly bytes: number;
-  /** Whether the parent's pipes have taken all of them. */
-  readonly isWritten: boolean;
-  /** Calls back once they have, within a short time in any case, and never at once unless nothing is left. */
-  whenWritten(written: () => void): void;
-}
-
-/** Whose output a carrier announces, or waits for. */
-export interface PrintingOptions {
-  /** At a worker: announced before the batch that follows it. */
-  readonly printed?: Printed | undefined;
-  /** At a caller that passes on the worker's output: what comes after the announcement waits for it. */
-  readonly forwarded?: OutputForwarded | undefined;
-}
-
 /** Batches over one socket. */
 export class UnixCarrier implements Carrier, CarrierReader {
   readonly local = true;
@@ -86,12 +67,9 @@ export class UnixCarrier implements Carrier, CarrierReader {
   readonly #socket: Socket;
   readonly #maxBatchBytes: number;
   readonly #printed: Printed | undefined;
+  readonly #behindOutput: BehindOutput | undefined;
   readonly #forwarded: OutputForwarded | undefined;
-  /** Bytes printed before the last batch. */
-  #announcedBytes = 0;
-  /** Batches that wait until what was printed before them is written; absent while none has to. */
-  #behindOutput: [batch: Uint8Array, tail: Uint8Array | undefined][] | undefined;
-  /** To be closed once those have been sent. */
+  /** To be closed once what waits for output has been sent. */
   #closing = false;
   readonly #unwritten: UnwrittenBytes;
   /** Where the rest of a batch belongs whose beginning has been handed out. */
@@ -122,6 +100,12 @@ export class UnixCarrier implements Carrier, CarrierReader {
     this.description = options.description;
     this.#maxBatchBytes = options.maxBatchBytes;
     this.#printed = options.printed;
+    if (options.printed !== undefined) {
+      this.#behindOutput = new BehindOutput(options.printed, {
+        write: (batch, tail) => void (socket.writable && this.#write(batch, tail)), // as in `send`
+        released: () => (this.#closing ? this.close() : this.events?.drain()),
+      });
+    }
     this.#forwarded = options.forwarded;
     socket.on("data", (chunk: Buffer) => this.take(chunk));
     socket.on("drain", () => this.events?.drain());
@@ -135,7 +119,7 @@ export class UnixCarrier implements Carrier, CarrierReader {
 
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
     if (this.#ended || !this.#socket.writable) return true; // its end is on the way; the session is told there
-    if (this.#printed?.used === true && this.#isBehindOutput(this.#printed, batch, tail)) return false;
+    if (this.#printed?.used === true && this.#behindOutput?.keeps(batch, tail) === true) return false;
     return this.#write(batch, tail);
   }
 
@@ -160,12 +144,12 @@ export class UnixCarrier implements Carrier, CarrierReader {
   }
 
   sendBeforeExit(untilMs: number): boolean {
-    this.#sendBehindOutput();
+    this.#behindOutput?.send();
     return this.#ended || this.#unwritten.write(untilMs);
   }
 
   close(): void {
-    if (this.#behindOutput !== undefined) {
+    if (this.#behindOutput?.holds === true) {
       this.#closing = true;
       return;
     }
@@ -178,45 +162,6 @@ export class UnixCarrier implements Carrier, CarrierReader {
   destroy(error?: Error): void {
     this.#error ??= error;
     this.#socket.destroy();
-  }
-
-  /** Has a batch wait for what was printed before it, or sends the announcement that goes before it. */
-  #isBehindOutput(printed: Printed, batch: Uint8Array, tail: Uint8Array | undefined): boolean {
-    if (this.#behindOutput !== undefined) {
-      this.#behindOutput.push([batch, tail]);
-      return true;
-    }
-    if (printed.bytes === this.#announcedBytes) return false;
-    if (printed.isWritten) {
-      this.#announce(printed);
-      return false;
-    }
-    this.#behindOutput = [[batch, tail]];
-    printed.whenWritten(() => {
-      this.#sendBehindOutput();
-      if (this.#closing) this.close();
-      else this.events?.drain();
-    });
-    return true;
-  }
-
-  #sendBehindOutput(): void {
-    const batches = this.#behindOutput;
-    if (batches === undefined || this.#printed === undefined) return;
-    this.#behindOutput = undefined;
-    if (!this.#socket.writable) return; // as in `send`
-    this.#announce(this.#printed);
-    for (const [batch, tail] of batches) this.#write(batch, tail);
-  }
-
-  #announce({ bytes }: Printed): void {
-    this.#announcedBytes = bytes;
-    this.#write(new Uint8Array(CARRIER_HEADROOM));
-  }
-
-  #awaitOutput(forwarded: OutputForwarded): void {
-    if (this.events instanceof HeldBatches) this.events.batch(NOTHING, 0, 0);
-    else new HeldBatches(this, forwarded);
   }
 
   advance(lengthBytes: number): void {
@@ -258,7 +203,7 @@ export class UnixCarrier implements Carrier, CarrierReader {
       if (!this.#admit(length)) return;
       const end = offset + LENGTH_BYTES + length;
       if (end > chunk.length) break;
-      if (length === 0 && this.#forwarded !== undefined) this.#awaitOutput(this.#forwarded);
+      if (length === 0 && this.#forwarded !== undefined) holdBatches(this, this.#forwarded);
       else this.events?.batch(chunk, offset + LENGTH_BYTES, end);
       if (this.#isOver) return;
       offset = end;
@@ -296,7 +241,7 @@ export class UnixCarrier implements Carrier, CarrierReader {
       this.#partial = undefined;
       this.#partialBytes = 0;
       if (partial.length === LENGTH_BYTES && this.#forwarded !== undefined)
-        this.#awaitOutput(this.#forwarded);
+        holdBatches(this, this.#forwarded);
       else this.events?.batch(partial, LENGTH_BYTES, partial.length);
     }
     return offset;
@@ -321,7 +266,7 @@ export class UnixCarrier implements Carrier, CarrierReader {
     this.#ended = true;
     this.#partial = undefined;
     this.memory = undefined;
-    this.#behindOutput = undefined;
+    this.#behindOutput?.drop();
     if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.events?.closed(this.#error);
   }

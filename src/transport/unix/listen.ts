@@ -2,8 +2,9 @@
 import { chmodSync } from "node:fs";
 import { createServer, type Server, Socket, type SocketConstructorOpts } from "node:net";
 import type { Carrier } from "../../session/carrier.ts";
+import type { Printed } from "../output/printed.ts";
 import { assertSocketPath } from "./assert-socket-path.ts";
-import { CarrierRead, type Printed, UnixCarrier } from "./carrier.ts";
+import { CarrierRead, UnixCarrier } from "./carrier.ts";
 
 /** A listening socket. */
 export interface UnixListener {

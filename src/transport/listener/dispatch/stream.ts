@@ -3,7 +3,7 @@
  * that runs its task. It handles back-pressure and the end of either side; `relay.ts` handles the messages.
  */
 import { CARRIER_HEADROOM } from "../../../session/carrier.ts";
-import type { PortCarrier } from "../port-carrier.ts";
+import type { PortCarrier } from "../../thread/port-carrier.ts";
 import type { ServerCall, ServerCallEvents } from "../server-call.ts";
 import { DispatchRelay } from "./relay.ts";
 

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { MAX_SOCKET_PATH_BYTES } from "../../../../src/internal/socket-path-limit.ts";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
-import type { Printed } from "../../../../src/transport/unix/carrier.ts";
+import type { Printed } from "../../../../src/transport/output/printed.ts";
 import { connectUnix } from "../../../../src/transport/unix/connect.ts";
 import { listenUnix, type UnixListener } from "../../../../src/transport/unix/listen.ts";
 import { eventually } from "../../../support/eventually.ts";

@@ -10,14 +10,23 @@ import type { Carrier, CarrierEvents } from "../../session/carrier.ts";
 /** Stands for an empty batch, which says that more has been printed. */
 const PRINTED: Uint8Array = new Uint8Array(0);
 
+/**
+ * Holds what comes from now on until the output has been forwarded, and tells of another announcement in what is held.
+ *
+ * @param carrier Has just received an empty batch.
+ */
+export function holdBatches(carrier: Carrier, forwarded: OutputForwarded): void {
+  if (carrier.events instanceof HeldBatches) carrier.events.batch(PRINTED, 0, 0);
+  else new HeldBatches(carrier, forwarded);
+}
+
 /** Holds what comes from now on. */
-export class HeldBatches implements CarrierEvents {
+class HeldBatches implements CarrierEvents {
   readonly #session: CarrierEvents | undefined;
   readonly #forwarded: OutputForwarded;
   readonly #batches: Uint8Array[] = [PRINTED];
   #end: { readonly error: Error | undefined } | undefined;
 
-  /** @param carrier Has just received an empty batch. */
   constructor(carrier: Carrier, forwarded: OutputForwarded) {
     this.#session = carrier.events;
     this.#forwarded = forwarded;

@@ -1,11 +1,16 @@
 /**
  * The carrier between two threads of one process: batches over a MessagePort. A port queues without limit, so
- * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch.
+ * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch, but an
+ * empty one says that the worker has printed something before what follows.
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Peer } from "../../credentials/peers/peer.ts";
 import { ownsMemory, releaseMemory } from "../../internal/release-memory.ts";
+import type { OutputForwarded } from "../../internal/worker-outputs.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+import { BehindOutput } from "../output/behind-output.ts";
+import { holdBatches } from "../output/held-batches.ts";
+import type { Printed, PrintingOptions } from "../output/printed.ts";
 
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
 const DEFAULT_WINDOW_BYTES = 1024 * 1024;
@@ -37,13 +42,18 @@ const WORDS = 4;
 export type PortSide = 0 | 1;
 
 /** How a port carrier is made. */
-export interface PortCarrierOptions {
+export interface PortCarrierOptions extends PrintingOptions {
   /** The memory that both ends count in, from {@link createPortMemory}. */
   readonly memory: SharedArrayBuffer;
   /** Which end this is; the other must be given the other number. */
   readonly side: PortSide;
-  /** Who is at the other end of the connection that the port belongs to. */
-  readonly peer: Peer;
+  /** Who is at the other end of the connection that the port belongs to. Absent: a thread of this process. */
+  readonly peer?: Peer | undefined;
+  /**
+   * Whether the other end passes batches on, and its thread ends when this one's does: the process does. Default: what
+   * has been posted arrives, however this thread ends.
+   */
+  readonly relayed?: boolean | undefined;
   /** Name of the peer for messages. */
   readonly description: string;
   /** Bytes that may be under way before `send` returns false; one batch of any size always may. Default 1 MiB. */
@@ -66,7 +76,7 @@ export function createPortMemory(taken = 0): SharedArrayBuffer {
 /** Batches over one end of a message channel, which it owns from here on. */
 export class PortCarrier implements Carrier {
   readonly local: boolean;
-  readonly peer: Peer;
+  readonly peer: Peer | undefined;
   /** Every batch comes in memory of its own. */
   readonly volatile = false;
   readonly description: string;
@@ -76,6 +86,12 @@ export class PortCarrier implements Carrier {
   readonly #own: number;
   readonly #peer: number;
   readonly #windowBytes: number;
+  readonly #relayed: boolean;
+  readonly #printed: Printed | undefined;
+  readonly #behindOutput: BehindOutput | undefined;
+  readonly #forwarded: OutputForwarded | undefined;
+  /** To be closed once what waits for output has been sent. */
+  #closing = false;
   /** Bytes ever sent, modulo 2³² like every count here. */
   #sent: number;
   #creditPaused = false;
@@ -91,13 +107,23 @@ export class PortCarrier implements Carrier {
 
   constructor(port: MessagePort, options: PortCarrierOptions) {
     const { memory, side, peer, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
+    const { printed, forwarded, relayed = false } = options;
     this.#port = port;
     this.#words = new Int32Array(memory);
     this.#own = side * WORDS;
     this.#peer = (1 - side) * WORDS;
     this.#sent = Atomics.load(this.#words, this.#peer + TAKEN);
     this.#windowBytes = windowBytes;
-    this.local = peer.local;
+    this.#relayed = relayed;
+    this.#printed = printed;
+    this.#forwarded = forwarded;
+    if (printed !== undefined) {
+      this.#behindOutput = new BehindOutput(printed, {
+        write: (batch, tail) => void (this.#ended || this.#post(batch, tail)),
+        released: () => (this.#closing ? this.close() : this.events?.drain()),
+      });
+    }
+    this.local = peer?.local ?? true;
     this.peer = peer;
     this.description = description;
     port.on("message", (message: unknown) => this.#receive(message));
@@ -106,6 +132,11 @@ export class PortCarrier implements Carrier {
 
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
     if (this.#ended) return true; // its end is on the way; the session is told there
+    if (this.#printed?.used === true && this.#behindOutput?.keeps(batch, tail) === true) return false;
+    return this.#post(batch, tail);
+  }
+
+  #post(batch: Uint8Array, tail?: Uint8Array): boolean {
     const head = batch.length - CARRIER_HEADROOM;
     const length = head + (tail?.length ?? 0);
     // Memory of exactly this size: it changes hands, and the batch's own is used on here.
@@ -133,7 +164,8 @@ export class PortCarrier implements Carrier {
   }
 
   sendBeforeExit(untilMs: number): boolean {
-    if (this.#ended) return true;
+    this.#behindOutput?.send();
+    if (this.#ended || !this.#relayed) return true;
     this.#port.postMessage(LAST);
     const leftMs = Math.max(0, untilMs - performance.now());
     return Atomics.wait(this.#words, this.#peer + PASSED_ON, 0, leftMs) !== "timed-out";
@@ -166,22 +198,32 @@ export class PortCarrier implements Carrier {
   }
 
   close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    // What was posted before arrives before the other end hears of this.
-    this.#port.close();
+    if (this.#behindOutput?.holds === true) {
+      this.#closing = true;
+      return;
+    }
+    this.#end();
   }
 
   destroy(error?: Error): void {
     this.#error ??= error;
-    this.close();
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#behindOutput?.drop();
+    // What was posted before arrives before the other end hears of this.
+    this.#port.close();
   }
 
   #receive(message: unknown): void {
     if (this.#ended) return;
     if (message instanceof Uint8Array) {
       const { length } = message; // it may be given back meanwhile, and is of length 0 then
-      this.events?.batch(message, 0, length);
+      if (length === 0 && this.#forwarded !== undefined) holdBatches(this, this.#forwarded);
+      else this.events?.batch(message, 0, length);
       if (this.#creditPaused) this.#owedBytes += counted(length);
       else this.#take(counted(length));
     } else if (message === DRAINED) {
@@ -219,6 +261,7 @@ export class PortCarrier implements Carrier {
   #closed(): void {
     this.#ended = true;
     const { events } = this;
+    this.#behindOutput?.drop();
     this.events = undefined;
     events?.closed(this.#error);
   }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { LOCAL_PEER, UNKNOWN_PEER } from "../../../../src/credentials/peers/peer.ts";
 import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
-import { createPortMemory, PortCarrier } from "../../../../src/transport/listener/port-carrier.ts";
+import { createPortMemory, PortCarrier } from "../../../../src/transport/thread/port-carrier.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 const WINDOW = 16_000;
@@ -31,6 +31,7 @@ function connectedEnds(
       side: side === 0 ? 0 : 1,
       peer: local ? LOCAL_PEER : UNKNOWN_PEER,
       description: `end ${side}`,
+      relayed: true,
       windowBytes: WINDOW,
     });
     const end: End = { carrier, batches: [], drains: 0, ended: false };

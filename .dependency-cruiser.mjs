@@ -6,6 +6,7 @@
 export const LAYERS = [
   ["index.ts", "cli", "opentelemetry"],
   ["pool", "host"],
+  ["thread"],
   ["client", "worker", "process"],
   ["discovery", "balancer"],
   ["transport"],
@@ -34,6 +35,7 @@ const ENTRIES = [
   "index.ts",
   "cli/merino.ts",
   "host/main.ts",
+  "host/thread-main.ts",
   "host/listener/thread.ts",
   "opentelemetry/index.ts",
   "opentelemetry/register.ts",

@@ -33,6 +33,7 @@ const common = {
 const entryPoints = {
   index: "src/index.ts",
   "host/main": "src/host/main.ts",
+  "host/thread-main": "src/host/thread-main.ts",
   "cli/merino": "src/cli/merino.ts",
 };
 const imports = await readImports(Object.values(entryPoints));

@@ -56,6 +56,8 @@ export type { OpenWorkerOptions } from "./process/open-worker-options.ts";
 export { ProcessWorker } from "./process/process-worker.ts";
 export type { ProcessWorkerOptions } from "./process/process-worker-options.ts";
 export type { CloseWorkerOptions, RunningWorker } from "./process/running-worker.ts";
+export { ThreadWorker } from "./thread/thread-worker.ts";
+export type { ThreadResourceLimits, ThreadWorkerOptions } from "./thread/thread-worker-options.ts";
 export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-options.ts";
 export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
 export type { WorkerMetadata } from "./wire/worker-metadata.ts";
@@ -157,3 +159,4 @@ export type {
   WorkerExit,
   WorkerFactory,
 } from "./process/worker.ts";
+export type { Carrier, CarrierEvents } from "./session/carrier.ts";

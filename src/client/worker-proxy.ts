@@ -53,7 +53,7 @@ export interface ProxySurroundings extends SupplySurroundings {
   /** Whether it was restored from a descriptor that has come over a network. Default false. */
   readonly tainted?: boolean;
   /** Connects to its workers, if they are not reached as others are. */
-  readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier>) | undefined;
+  readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier> | undefined) | undefined;
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
@@ -101,7 +101,7 @@ export class WorkerProxy implements CallTarget {
       quorum,
       firstAttemptsMs: surroundings?.firstAttemptsMs ?? 0,
       preferred: (worker) => isOfPool(worker, this.id),
-      connect: surroundings?.connect ?? ((worker) => connectWorker(worker, trust)),
+      connect: (worker) => surroundings?.connect?.(worker) ?? connectWorker(worker, trust),
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       events: {

@@ -1,5 +1,6 @@
 /** A worker that was lost while calls were on it. */
 import { defineError, MerinoError } from "./merino-error.ts";
+import type { ReachedLimit } from "./reached-limit.ts";
 
 /** The known facts about the worker that was lost. */
 export interface LostWorker {
@@ -15,6 +16,8 @@ export interface LostWorker {
   readonly signal?: string | undefined;
   /** The last lines the process wrote to standard error. */
   readonly stderr?: string | undefined;
+  /** The limit of its memory that it has reached, if it is a thread. */
+  readonly limit?: ReachedLimit | undefined;
   /** Identity of the routine, or URL of the module, that blocked the worker until it was replaced. */
   readonly culprit?: string | undefined;
   /** `file:` URL of the module whose import was under way. */

@@ -12,8 +12,9 @@ import { WorkerProxy } from "../client/worker-proxy.ts";
 import type { SupplySurroundings } from "../client/worker-supply.ts";
 import type { CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import type { Trust } from "../credentials/trust.ts";
-import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
+import type { Discovery, DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { discoveryFromDescriptor } from "../discovery/discovery-from-descriptor.ts";
+import { JointDiscovery } from "../discovery/joint-discovery.ts";
 import { canonicalText, describeSource, sourceName } from "../discovery/source-name.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -50,6 +51,8 @@ export interface NestedProxiesOptions {
   readonly trust?: Trust | undefined;
   /** The pool that has spawned this worker, which ends with it; absent: none has. */
   readonly ownPool?: string | undefined;
+  /** Where workers of that pool are announced that others do not find. Default: nowhere. */
+  readonly siblings?: DiscoveryDescriptor | undefined;
   /** Where time comes from; a parameter for tests. */
   readonly deadlines?: DeadlineQueue;
 }
@@ -97,6 +100,7 @@ export class NestedProxies {
   /** By the names of their sources. */
   readonly #allowed: ReadonlyMap<string, DiscoveryDescriptor>;
   readonly #ownPool: string | undefined;
+  readonly #siblings: DiscoveryDescriptor | undefined;
   readonly #trust: Trust | undefined;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
@@ -108,6 +112,7 @@ export class NestedProxies {
     this.#reported = reported;
     this.#allowed = new Map(options.discoveries.map((discovery) => [sourceName(discovery), discovery]));
     this.#ownPool = options.ownPool;
+    this.#siblings = options.siblings;
     this.#trust = options.trust;
     this.#deadlines = options.deadlines ?? deadlines;
   }
@@ -193,9 +198,11 @@ export class NestedProxies {
     }
     if (this.#closed) throw new Error("the worker is shutting down");
     this.#makeRoom(local);
+    const own = local && descriptor.id === this.#ownPool;
+    const found = discoveryFromDescriptor(descriptor.discovery, { unix: local });
     const proxy = new WorkerProxy(
       {
-        discovery: discoveryFromDescriptor(descriptor.discovery, { unix: local }),
+        discovery: own ? this.#withSiblings(found) : found,
         lease: descriptor.lease,
         balancer: balancerFromDescriptor(descriptor.balancer),
         quorum: 1,
@@ -214,10 +221,14 @@ export class NestedProxies {
     this.#retainSelf(proxy);
     void proxy.open(); // lazy: it only marks the proxy open, and cannot fail on a fresh one
     const poolConnections = new Set(poolConnection === undefined ? [] : [poolConnection]);
-    const own = local && descriptor.id === this.#ownPool;
     this.#restored.set(key, { proxy, local, own, poolConnections, usedAtMs: nowMs });
     this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
     return proxy.dispatcher;
+  }
+
+  #withSiblings(found: Discovery): Discovery {
+    if (this.#siblings === undefined) return found;
+    return new JointDiscovery([found, discoveryFromDescriptor(this.#siblings, { unix: true })]);
   }
 
   /** The worker of a pool is replaced, perhaps by one with newer code, and found until then. */

@@ -7,6 +7,7 @@ import { type RenewableTrust, receiveTrust } from "../credentials/material/renew
 import { createDeferred } from "../internal/deferred.ts";
 import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
 import type { ChildMessage, ParentMessage } from "../process/worker.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
@@ -23,8 +24,10 @@ export interface ParentRequests {
   drain(except?: ConnectionId): void;
   /** Finish what is in flight, refusing what is new, and end the process. */
   retire(): void;
-  /** End the process. */
+  /** End the process, or the thread. */
   stop(): void;
+  /** Serve a connection of the parent. Only threads are asked to. */
+  serve(carrier: Carrier): void;
 }
 
 /** The worker's line to its parent. */
@@ -103,8 +106,11 @@ function send(message: ChildMessage, sent: () => void = () => {}): void {
   else sent();
 }
 
-/** Output goes through pipes, asynchronously: a plain `process.exit()` would lose what the parent has not read yet. */
-function exitFlushed(code: number): void {
+/**
+ * Output goes through pipes, asynchronously: a plain `process.exit()` would lose what the parent has not read yet. In a
+ * thread it ends that.
+ */
+export function exitFlushed(code: number): void {
   const exit = (): void => process.exit(code);
   // biome-ignore lint/style/noRestrictedGlobals: this file loads nothing, and the process must stay until then
   setTimeout(exit, FLUSH_MS);

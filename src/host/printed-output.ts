@@ -1,22 +1,31 @@
 /**
- * What bodies print in a worker whose parent passes it on: how much, and whether the pipes to the parent have taken all
- * of it. The carriers of callers on this host send no answer before (`transport/unix/carrier.ts`). As long as nothing is
+ * What bodies print in a worker whose parent passes it on: how much, and whether the parent has been given all of it. The
+ * carriers of callers on this host send no answer before (`transport/output/behind-output.ts`). As long as nothing is
  * printed, this costs nothing.
  *
  * What is written past `process.stdout` and `process.stderr`, by `fs.writeSync` or by processes that a body starts, is
  * not counted.
  */
 import { Socket } from "node:net";
+import { Writable } from "node:stream";
+import { isMainThread } from "node:worker_threads";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import type { Printed } from "../transport/output/printed.ts";
 
 /** How long answers wait for output that the parent does not read. */
 const WRITE_MS = 1_000;
 
-/** The streams of this process, as soon as somebody has used them. */
+/** An output of this process, or of this thread. */
+interface PrintedStream {
+  readonly stream: Writable;
+  /** How much has been written to it, whether or not that has left. */
+  readonly written: number;
+}
+
+/** The streams of this process or thread, as soon as somebody has used them. */
 export class PrintedOutput implements Printed {
   used = false;
-  readonly #streams: Socket[] = [];
+  readonly #streams: PrintedStream[] = [];
 
   /** Follows both streams from their first use on. To be made once, before any module of the user is imported. */
   constructor() {
@@ -25,12 +34,12 @@ export class PrintedOutput implements Printed {
 
   get bytes(): number {
     let sum = 0;
-    for (const stream of this.#streams) sum += stream.bytesWritten;
+    for (const { written } of this.#streams) sum += written;
     return sum;
   }
 
   get isWritten(): boolean {
-    return this.#streams.every(({ writableLength }) => writableLength === 0);
+    return this.#streams.every(({ stream }) => stream.writableLength === 0);
   }
 
   whenWritten(written: () => void): void {
@@ -46,7 +55,7 @@ export class PrintedOutput implements Printed {
       left = 0;
       written();
     });
-    for (const stream of this.#streams) {
+    for (const { stream } of this.#streams) {
       left += 1;
       stream.write("", one);
     }
@@ -62,13 +71,50 @@ export class PrintedOutput implements Printed {
       ...property,
       get: (): unknown => {
         const stream: unknown = make.call(process);
-        if (!followed && stream instanceof Socket) {
-          followed = true;
-          this.#streams.push(stream);
-          this.used = true;
+        if (!followed) {
+          const printed = stream instanceof Socket ? ofSocket(stream) : ofThread(stream);
+          if (printed !== undefined) {
+            followed = true;
+            this.#streams.push(printed);
+            this.used = true;
+          }
         }
         return stream;
       },
     });
   }
+}
+
+function ofSocket(stream: Socket): PrintedStream {
+  return {
+    stream,
+    get written() {
+      return stream.bytesWritten;
+    },
+  };
+}
+
+/**
+ * The output of a thread is a message to the parent for each write, which the parent confirms once it has read it. Node
+ * counts none of it.
+ */
+function ofThread(stream: unknown): PrintedStream | undefined {
+  if (isMainThread || !(stream instanceof Writable) || stream._writev === undefined) return undefined;
+  /** Characters and bytes that have been confirmed, or lost. */
+  let done = 0;
+  const send = stream._writev;
+  stream._writev = (chunks, confirmed) => {
+    let length = 0;
+    for (const { chunk } of chunks) length += (chunk as Buffer | string).length;
+    send.call(stream, chunks, (error) => {
+      done += length;
+      confirmed(error);
+    });
+  };
+  return {
+    stream,
+    get written() {
+      return done + stream.writableLength;
+    },
+  };
 }

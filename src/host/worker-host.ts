@@ -15,6 +15,7 @@ import { waitAtMost } from "../internal/time/wait.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
 import { processReferences } from "../routine/process-references.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { memoryLimits } from "../session/memory/limits.ts";
@@ -96,6 +97,11 @@ export interface WorkerHostOptions {
    * are always believed.
    */
   readonly discoveries: readonly DiscoveryDescriptor[];
+  /**
+   * Where workers of its pool are announced that others do not find: calls nested in tasks of that pool reach them as well.
+   * Default: nowhere.
+   */
+  readonly siblings?: DiscoveryDescriptor | undefined;
   /** Descriptor of a pipe on which the parent says that the worker is to end, also while a body blocks the main thread. */
   readonly parentPipe?: number | undefined;
   /** Whether the parent acts on requests to stop, which it reads from the pipe. Default: {@link WorkerHost.stopRequested} resolves. */
@@ -161,7 +167,7 @@ export class WorkerHost {
     const { discoveries, unresponsive, importFailed } = options;
     const nested = new NestedProxies(
       { unresponsive, importFailed },
-      { discoveries, trust, ownPool: poolOf(extra) },
+      { discoveries, trust, ownPool: poolOf(extra), siblings: options.siblings },
     );
     // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
@@ -224,6 +230,11 @@ export class WorkerHost {
     this.metadata = metadata;
     this.#parts = inside.parts;
     this.stopRequested = inside.stopRequested;
+  }
+
+  /** Serves another connection of its parent. */
+  serve(carrier: Carrier): void {
+    this.#parts.tasks.serve(carrier);
   }
 
   /** Milliseconds for which a worker on the network has had no task; 0 while it has one. */

@@ -9,7 +9,7 @@ import { createDeferred } from "../internal/deferred.ts";
 import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { deadlines } from "../internal/time/deadline-queue.ts";
 import { warn } from "../internal/warn.ts";
-import type { Announcements } from "./announcements.ts";
+import type { OwnAnnouncements } from "./own-announcements.ts";
 import type { PoolWorkers } from "./workers/pool-workers.ts";
 
 /** How long to wait for generators that nobody reads before a warning says so. */
@@ -19,7 +19,7 @@ const IDLE_NOTICE_MS = 1_000;
 export interface PoolClosingOptions {
   readonly proxy: WorkerProxy;
   readonly workers: PoolWorkers;
-  readonly announcements: Announcements;
+  readonly announcements: Pick<OwnAnnouncements, "retract">;
   /** How long a worker that is asked to end may take. */
   readonly killGraceMs: number;
 }

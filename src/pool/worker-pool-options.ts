@@ -9,17 +9,12 @@ import { assertPassable } from "../credentials/material/renewable-material.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
-import {
-  assertBoolean,
-  assertDuration,
-  assertFunction,
-  assertInteger,
-  assertKnownOptions,
-} from "../errors/check-options.ts";
+import { assertBoolean, assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import { resolveExtra } from "../process/record-options.ts";
 import type { WorkerFactory } from "../process/worker.ts";
+import { ThreadWorker } from "../thread/thread-worker.ts";
 
 /** How a pool gets its workers and uses them. */
 export interface WorkerPoolOptions {
@@ -63,8 +58,12 @@ export interface WorkerPoolOptions {
    * `discovery`, `worker` or `credentials`. Default false.
    */
   readonly local?: boolean | undefined;
-  /** Makes the spawned workers. Default: `ProcessWorker.factory()`. */
-  readonly worker?: WorkerFactory | undefined;
+  /**
+   * What the spawned workers run in: `"process"`, each in a process of its own; `"thread"`, each in a thread of this one;
+   * or a function that makes each of them, such as `ProcessWorker.factory()` and `ThreadWorker.factory()` with options.
+   * One of your own may choose between two of these by `context.slot`, the number of the place. Default `"process"`.
+   */
+  readonly worker?: "process" | "thread" | WorkerFactory | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | BalancerFactory | undefined;
   /** Members that must be ready, connected that is, before the first call goes out: an integer from 0. Default 1. */
@@ -96,6 +95,8 @@ export interface ResolvedWorkerPoolOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly worker: WorkerFactory;
+  /** Whether it may have workers that only its own workers find. */
+  readonly mayHideWorkers: boolean;
   /** Whether bodies run in this process; the size is 0 then. */
   readonly local: boolean;
   readonly trust: Trust | undefined;
@@ -148,7 +149,6 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   if (local) assertWithoutWorkers(options);
   const size = local ? 0 : resolveSize(options.size, discovery);
   assertInteger("lease", lease, { least: size === 0 ? 1 : 0 });
-  assertFunction("worker", worker, "a worker factory, such as ProcessWorker.factory()");
   assertBoolean("ambient", ambient);
   assertBoolean("respawn", respawn);
   assertDuration("shutdownTimeout", shutdownTimeout);
@@ -190,7 +190,8 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     partsAreMade: makeDiscovery !== undefined || makeBalancer !== undefined,
     announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
-    worker: worker ?? ProcessWorker.factory(),
+    worker: resolveWorker(worker),
+    mayHideWorkers: worker !== undefined && worker !== "process",
     local,
     trust,
     proxy: { ...proxy, tags },
@@ -212,6 +213,16 @@ function assertWithoutWorkers(options: WorkerPoolOptions): void {
     value: options[given],
     expected: "nothing, since a pool with `local: true` has no workers",
     advice: "Leave one of the two out",
+  });
+}
+
+function resolveWorker(worker: unknown): WorkerFactory {
+  if (worker === undefined || worker === "process") return ProcessWorker.factory();
+  if (worker === "thread") return ThreadWorker.factory();
+  if (typeof worker === "function") return worker as WorkerFactory; // checked with each worker that it makes
+  throw new InvalidOptionError("worker", {
+    value: worker,
+    expected: '"process", "thread", or a worker factory, such as ThreadWorker.factory()',
   });
 }
 

@@ -21,7 +21,6 @@ import { programEntry } from "../process/launch/entry-module.ts";
 import { type ProgramState, programState } from "../process/launch/program-state.ts";
 import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { Announcements } from "./announcements.ts";
 import { HotReload } from "./hot-reload.ts";
 import {
   assertMappable,
@@ -32,6 +31,7 @@ import {
   resolveMapOptions,
   settling,
 } from "./map-calls.ts";
+import { OwnAnnouncements } from "./own-announcements.ts";
 import { PoolClosing } from "./pool-closing.ts";
 import type { PoolEvent } from "./pool-event.ts";
 import { PoolEvents } from "./pool-events.ts";
@@ -66,9 +66,7 @@ export class WorkerPool implements CallTarget {
   readonly closed: Promise<void>;
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #workers: PoolWorkers;
-  readonly #announcements: Announcements;
-  /** Uids of the workers that are announced. */
-  readonly #announced = new Set<string>();
+  readonly #announcements: OwnAnnouncements;
   readonly #events = new PoolEvents();
   readonly #closing: PoolClosing;
   readonly #hotReload: HotReload;
@@ -92,16 +90,17 @@ export class WorkerPool implements CallTarget {
       );
     }
     this.closed = this.#closed.promise;
-    const { size, proxy, killGraceMs } = this.#options;
-    this.#announcements = new Announcements(this.#options.announcedIn);
+    const { size, proxy, killGraceMs, announcedIn, mayHideWorkers } = this.#options;
+    this.#announcements = new OwnAnnouncements(announcedIn, mayHideWorkers);
     this.#workers = makeWorkers(this.#options, {
       id: this.id,
-      ready: (metadata) => this.#admit(metadata),
+      ready: (metadata, hidden) => this.#admit(metadata, hidden),
       gone: (uid, metadata) => this.#drop(uid, metadata),
       retired: (metadata) => this.#retire(metadata),
       event: (event) => this.#events.publish(event),
       connectionTo: (uid) => this.proxy.connectionTo(uid),
       discoveries: () => this.#announcements.shared,
+      siblings: () => this.#announcements.siblings,
     });
     this.proxy = new WorkerProxy(proxy, {
       id: this.id,
@@ -368,12 +367,11 @@ export class WorkerPool implements CallTarget {
     return this.#state === "closed" || (this.#state === "closing" && !this.#closing.draining);
   }
 
-  #admit(worker: WorkerMetadata): void {
+  #admit(worker: WorkerMetadata, hidden: boolean): void {
     if (this.#ending) return;
     if (this.#state !== "opening") this.#restarts += 1;
     this.proxy.adopt(worker);
-    this.#announced.add(worker.uid);
-    void this.#announcements.announce("worker-added", worker);
+    this.#announcements.add(worker, hidden);
   }
 
   #retire(worker: WorkerMetadata): void {
@@ -388,8 +386,7 @@ export class WorkerPool implements CallTarget {
 
   /** A worker that was retired before it ended has been retracted already. */
   #retract(worker: WorkerMetadata): void {
-    if (this.#announced.delete(worker.uid) && !this.#ending)
-      void this.#announcements.announce("worker-dropped", worker);
+    if (!this.#ending) this.#announcements.drop(worker);
   }
 }
 

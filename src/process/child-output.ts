@@ -70,6 +70,13 @@ export class ChildOutput {
     return this.#streams.length > 0;
   }
 
+  /** Writes something to standard error in the name of a worker that cannot do so any more. */
+  complain(text: string): void {
+    const chunk = Buffer.from(text);
+    this.#tail.add(chunk);
+    this.#destinations.stderr.write(chunk);
+  }
+
   /**
    * Resolves once everything that is in the pipes now has been read and written; after {@link FORWARD_MS} also if the
    * destination does not take it. Never rejects.

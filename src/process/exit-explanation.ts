@@ -1,14 +1,16 @@
 /**
- * Puts into words how a worker process ended, or why it could not be started. Pure text, for people: what
+ * Puts into words how a worker ended, or why its process could not be started. Pure text, for people: what
  * happened and, if a remedy is known, what to do.
  */
+import { explainLimit, type ReachedLimit } from "../errors/reached-limit.ts";
 
-/** How a process ended. */
-export interface ProcessEnd {
+/** How a worker ended. */
+export interface WorkerEnd {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   /** The last lines it wrote to standard error; some ends can only be told apart by these. */
   readonly stderr?: string;
+  readonly limit?: ReachedLimit | undefined;
 }
 
 /** Exit codes that Node itself uses, and those of a shell or launcher in front of it. */
@@ -63,13 +65,14 @@ const SPAWN_ERRORS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Explains the end of a process as a clause whose subject is the process.
+ * Explains the end of a worker as a clause whose subject is the worker.
  *
  * @example
  * explainExit({ exitCode: undefined, signal: "SIGKILL" });
  * // => "was ended by SIGKILL (it was killed from outside, or by the system because memory ran out)"
  */
-export function explainExit(end: ProcessEnd): string {
+export function explainExit(end: WorkerEnd): string {
+  if (end.limit !== undefined) return explainLimit(end.limit);
   const signal = end.signal ?? signalOfExitCode(end.exitCode);
   if (signal !== undefined) {
     const what =

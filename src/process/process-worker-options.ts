@@ -10,7 +10,8 @@ import { assertDuration, assertInteger, assertKnownOptions } from "../errors/che
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { LEAST_MESSAGES } from "../session/memory/limits.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
-import { moduleUrl } from "./launch/module-url.ts";
+import { assertLaunch } from "./launch/assert-launch.ts";
+import { moduleUrl, moduleUrls } from "./launch/module-url.ts";
 import type { WorkerInit } from "./launch/worker-init.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
 
@@ -173,18 +174,7 @@ export function resolveProcessWorkerOptions(
   assertKnownOptions(options, PROCESS_OPTIONS);
   const { execArgv = [], env = {}, startTimeout, importTimeout = DEFAULT_IMPORT_TIMEOUT_MS } = options;
   const { maxConcurrentCalls, maxMessageSize } = options;
-  if (!Array.isArray(execArgv) || !execArgv.every(isArgument)) {
-    throw new InvalidOptionError("execArgv", {
-      value: execArgv,
-      expected: "an array of strings without NUL",
-    });
-  }
-  if (!isEnvironment(env)) {
-    throw new InvalidOptionError("env", {
-      value: env,
-      expected: "an object of strings (undefined removes a variable)",
-    });
-  }
+  assertLaunch({ execArgv, env });
   assertDuration("startTimeout", startTimeout, { above: 0 });
   assertDuration("importTimeout", importTimeout, { above: 0 });
   for (const [option, value] of Object.entries({ maxConcurrentCalls, maxMessageSize })) {
@@ -208,7 +198,7 @@ export function resolveProcessWorkerOptions(
     maxHeldBytes: options.maxHeldBytes,
     trust,
     network: resolveNetwork(options, trust),
-    modules: resolveModules(options.modules ?? []),
+    modules: moduleUrls("modules", options.modules ?? []),
     accept: options.accept === undefined ? undefined : moduleUrl("accept", options.accept),
     access: resolveAccess(options),
   };
@@ -275,22 +265,4 @@ function resolveAccess({
     ...(rules !== undefined && { rules: moduleUrl("rules", rules) }),
     ...(stopAllow !== undefined && { stopAllow: [...stopAllow] }),
   };
-}
-
-function resolveModules(modules: unknown): readonly string[] {
-  if (!Array.isArray(modules)) {
-    throw new InvalidOptionError("modules", { value: modules, expected: "an array of file URLs or paths" });
-  }
-  return modules.map((module) => moduleUrl("modules", module));
-}
-
-function isArgument(value: unknown): boolean {
-  return typeof value === "string" && !value.includes("\0");
-}
-
-function isEnvironment(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.entries(value).every(
-    ([name, text]) => !name.includes("=") && isArgument(name) && (text === undefined || isArgument(text)),
-  );
 }

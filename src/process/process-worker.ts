@@ -1,26 +1,20 @@
 /**
- * A worker process as its parent sees it: started, ready, gone. Says when the process begins and when it has to
- * end; the process itself, its channel and its output are in `worker-child.ts`. It knows nothing of tasks. An idle
- * worker never keeps this process alive, and a worker whose start failed has gone when `start()` rejects.
+ * A worker process as its parent sees it: which program it runs, and with what. Its life is in `worker-life.ts`; the
+ * process itself, its channel and its output are in `worker-child.ts`. It knows nothing of tasks.
  */
 import { randomUUID } from "node:crypto";
-import type { Trust, TrustMaterial } from "../credentials/trust.ts";
 import { assertUsable } from "../credentials/uses.ts";
-import { CredentialsError } from "../errors/credentials-error.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
-import { createDeferred } from "../internal/deferred.ts";
-import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { type PackageFile, packageFile } from "../internal/package-files.ts";
 import { removeAtExit } from "../internal/remove-at-exit.ts";
-import { deadlines } from "../internal/time/deadline-queue.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { announceEnd, LISTENER_KILLS_AFTER_MS } from "./announce-end.ts";
-import { explainExit, explainSpawnError } from "./exit-explanation.ts";
+import { explainSpawnError } from "./exit-explanation.ts";
 import { programEntry } from "./launch/entry-module.ts";
-import { type PreparedWorker, prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
+import { prepareWorker, type WorkerLaunch } from "./launch/fork-worker.ts";
 import { prepareParentDeath } from "./launch/kill-with-parent.ts";
 import { programState } from "./launch/program-state.ts";
 import type { ServiceInit } from "./launch/worker-init.ts";
@@ -28,11 +22,9 @@ import { refusalToOpen } from "./open-permit.ts";
 import { type OpenWorkerOptions, resolveOpenWorker } from "./open-worker-options.ts";
 import { type ProcessWorkerOptions, resolveProcessWorkerOptions } from "./process-worker-options.ts";
 import { RunningWorker } from "./running-worker.ts";
-import { StopLadder } from "./stop-ladder.ts";
 import { ToldWorker } from "./told-worker.ts";
 import type {
   ChildMessage,
-  ErrorText,
   ParentMessage,
   Worker,
   WorkerContext,
@@ -40,9 +32,7 @@ import type {
   WorkerFactory,
 } from "./worker.ts";
 import { WorkerChild } from "./worker-child.ts";
-
-/** How long a process that reported its own failure may take to end by itself. */
-const FAREWELL_MS = 1_000;
+import { WorkerLife } from "./worker-life.ts";
 
 /** The module that the process runs. Named here, never imported. */
 const PROGRAM: PackageFile = { source: "host/main", built: "host/main" };
@@ -50,41 +40,11 @@ const PROGRAM: PackageFile = { source: "host/main", built: "host/main" };
 /** As a pool's, unless `startTimeout` says otherwise. */
 const DEFAULT_START_TIMEOUT_MS = 60_000;
 
-/** Classes of which the error behind a failed start may be. */
-const CAUSE_CLASSES: readonly ErrorConstructor[] = [
-  TypeError,
-  RangeError,
-  SyntaxError,
-  ReferenceError,
-  URIError,
-  EvalError,
-];
-
-const NEVER_STARTED: WorkerExit = { exitCode: undefined, signal: undefined, stderr: "" };
-
 /** Runs a worker in a process of its own. Pools make them through {@link ProcessWorker.factory}. */
 export class ProcessWorker implements Worker {
   readonly uid: string;
-  readonly exited: Promise<WorkerExit>;
-  onMessage: ((message: ChildMessage) => void) | undefined = undefined;
-
   readonly #launch: WorkerLaunch;
-  readonly #startTimeoutMs: number;
-  readonly #exit = createDeferred<WorkerExit>();
-  /** Undefined if the worker has gone without having become ready. */
-  readonly #readiness = createDeferred<WorkerMetadata | undefined>();
-  readonly #ladder: StopLadder;
-  readonly #trust: Trust | undefined;
-  /** Passes on credentials that take the place of others. */
-  #following: Disposable | undefined;
-  #phase: "created" | "starting" | "ready" | "gone" = "created";
-  #child: WorkerChild | undefined;
-  /** Why the start fails, once that is decided; the end of the process follows. */
-  #startFailure: string | undefined;
-  /** The error behind it, as the worker tells. */
-  #startCause: ErrorText | undefined;
-  #starting: Promise<WorkerMetadata> | undefined;
-  #stopping: Promise<WorkerExit> | undefined;
+  readonly #life: WorkerLife;
 
   /**
    * Makes the factory that a pool takes as its `worker` option.
@@ -125,6 +85,7 @@ export class ProcessWorker implements Worker {
         accept: resolved.accept,
         ...resolved.access,
         discoveries: context.discoveries,
+        siblings: context.siblings,
         service,
       };
       return new ProcessWorker({ programUrl, init, options: resolved, program }, context);
@@ -173,158 +134,61 @@ export class ProcessWorker implements Worker {
 
   private constructor(launch: WorkerLaunch, context: WorkerContext) {
     this.uid = context.uid;
-    this.exited = this.#exit.promise;
     this.#launch = launch;
-    this.#trust = launch.options.trust ?? context.trust;
-    this.#startTimeoutMs = launch.options.startTimeoutMs ?? context.startTimeoutMs;
-    this.#ladder = new StopLadder({
-      ask: () => this.notify({ type: "merino:stop" }),
-      kill: (signal) => this.#child?.kill(signal),
+    const { init, options } = launch;
+    const trust = options.trust ?? context.trust;
+    this.#life = new WorkerLife({
+      uid: context.uid,
+      startTimeoutMs: options.startTimeoutMs ?? context.startTimeoutMs,
+      maker: "ProcessWorker",
+      trust,
+      assertUsable: (material) => {
+        if (trust !== undefined && init.network !== undefined) assertUsable(material, trust.policy, "worker");
+      },
+      async prepare() {
+        const { fork, guardian } = await prepareWorker(launch);
+        return (events) => new WorkerChild(fork(), init, guardian, events);
+      },
+      explainUnstarted: (error) => `its process ${explainSpawnError(error)}`,
     });
   }
 
   /** Process id, also after its end; undefined before the process has been forked, and if that failed. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#life.pid;
+  }
+
+  get exited(): Promise<WorkerExit> {
+    return this.#life.exited;
+  }
+
+  get onMessage(): ((message: ChildMessage) => void) | undefined {
+    return this.#life.onMessage;
+  }
+
+  set onMessage(onMessage: ((message: ChildMessage) => void) | undefined) {
+    this.#life.onMessage = onMessage;
   }
 
   start(): Promise<WorkerMetadata> {
-    this.#starting ??= this.#start();
-    return this.#starting;
+    return this.#life.start();
   }
 
   stop(options: { readonly killAfter: number }): Promise<WorkerExit> {
-    if (this.#phase === "created") this.#gone(NEVER_STARTED);
-    // A worker that is not ready has run nothing yet that could need to finish.
-    const killAfter = this.#phase === "starting" ? 0 : options.killAfter;
-    if (this.#phase === "starting") this.#startFailure ??= "it was stopped before it was ready";
-    if (this.#child !== undefined && this.#phase !== "gone") this.#ladder.climb(killAfter);
-    if (this.#stopping === undefined) this.#announceEnd(killAfter);
-    this.#stopping ??= this.#awaitExit();
-    return this.#stopping;
+    if (this.#life.ready && !this.#life.stopping) this.#announceEnd(options.killAfter);
+    return this.#life.stop(options);
+  }
+
+  notify(message: ParentMessage): void {
+    this.#life.notify(message);
   }
 
   /** Beside the request to stop, which a blocked main thread does not read. */
   #announceEnd(killAfter: number): void {
     const { network, socketPath } = this.#launch.init;
-    if (this.#phase !== "ready" || network === undefined) return;
+    if (network === undefined) return;
     if (killAfter > 0 && killAfter <= LISTENER_KILLS_AFTER_MS) void announceEnd(socketPath);
   }
-
-  notify(message: ParentMessage): void {
-    this.#child?.send(message);
-  }
-
-  async #awaitExit(): Promise<WorkerExit> {
-    keepAlive();
-    try {
-      return await this.exited;
-    } finally {
-      letExit();
-    }
-  }
-
-  async #start(): Promise<WorkerMetadata> {
-    if (this.#phase !== "created") throw new WorkerStartError("it was stopped before it was started");
-    this.#phase = "starting";
-    const timeoutMs = this.#startTimeoutMs;
-    const timeout = deadlines.after(timeoutMs, () => {
-      this.#startFailure ??= `it was not ready within ${timeoutMs} ms; a pool's quorumTimeout bounds the start of its workers too, and ProcessWorker.factory({ startTimeout }) gives them longer`;
-      this.#ladder.climb(0);
-    });
-    keepAlive();
-    try {
-      await this.#launchChild();
-      const metadata = await this.#readiness.promise;
-      if (metadata !== undefined) return metadata;
-      const exit = await this.exited;
-      const why = this.#startFailure ?? `it ${explainExit(exit)} before it was ready`;
-      const cause = this.#startCause === undefined ? undefined : { cause: rebuilt(this.#startCause) };
-      throw new WorkerStartError(why, exit, cause);
-    } finally {
-      deadlines.cancel(timeout);
-      letExit();
-    }
-  }
-
-  async #launchChild(): Promise<void> {
-    try {
-      const [prepared, material] = await Promise.all([prepareWorker(this.#launch), this.#usableMaterial()]);
-      // Stopped, or out of time, meanwhile.
-      if (this.#startFailure !== undefined) return this.#gone(NEVER_STARTED);
-      this.#adopt(prepared);
-      if (material !== undefined) this.#passTrust(material);
-    } catch (error) {
-      this.#unstarted(error);
-    }
-  }
-
-  #adopt({ fork, guardian }: PreparedWorker): void {
-    this.#child = new WorkerChild(fork(), this.#launch.init, guardian, {
-      message: (message) => this.#receive(message),
-      ended: () => this.#ladder.end(),
-      gone: (exit) => this.#gone(exit),
-      unstarted: (error) => this.#unstarted(error),
-    });
-  }
-
-  /** @throws {@link CredentialsError} if the worker could not use its credentials. */
-  async #usableMaterial(): Promise<TrustMaterial | undefined> {
-    const material = await this.#trust?.current();
-    if (material === undefined || this.#trust === undefined) return undefined;
-    if (this.#launch.init.network !== undefined) assertUsable(material, this.#trust.policy, "worker");
-    return material;
-  }
-
-  /** Over the channel alone: what is in an environment or an argument, others of this host can read. */
-  #passTrust(material: TrustMaterial): void {
-    const trust = this.#trust;
-    if (trust === undefined) return;
-    const pass = (newest: TrustMaterial): void =>
-      this.notify({ type: "merino:trust", trust: { policy: trust.policy, material: newest } });
-    pass(material);
-    this.#following = trust.follow(pass);
-  }
-
-  #receive(message: ChildMessage): void {
-    switch (message.type) {
-      case "merino:ready":
-        if (this.#phase !== "starting" || this.#startFailure !== undefined) return;
-        this.#phase = "ready";
-        this.#readiness.resolve(message.metadata);
-        return;
-      case "merino:failed":
-        if (this.#phase !== "starting") return;
-        this.#startFailure ??= message.error;
-        this.#startCause = message.cause;
-        this.#ladder.climb(FAREWELL_MS);
-        return;
-      default:
-        this.onMessage?.(message);
-    }
-  }
-
-  #unstarted(error: unknown): void {
-    this.#startFailure ??=
-      error instanceof CredentialsError ? error.message : `its process ${explainSpawnError(error)}`;
-    this.#gone(NEVER_STARTED);
-  }
-
-  #gone(exit: WorkerExit): void {
-    this.#phase = "gone";
-    this.#following?.[Symbol.dispose]();
-    this.#exit.resolve(exit);
-    this.#readiness.resolve(undefined);
-  }
-}
-
-/** Of the class that bears its name, if that is one of the language. */
-function rebuilt({ name, message, stack }: ErrorText): Error {
-  const error = new (CAUSE_CLASSES.find((known) => known.name === name) ?? Error)(message);
-  for (const [key, value] of Object.entries({ name, stack })) {
-    Object.defineProperty(error, key, { value, writable: true, configurable: true });
-  }
-  return error;
 }
 
 function programFile(): URL {

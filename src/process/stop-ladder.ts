@@ -1,16 +1,15 @@
 /**
  * The order in which a worker is ended: it is asked, and after a fixed time it is killed. No SIGTERM is sent in
- * between: workers ignore it, as they do SIGINT, because ending them is their parent's job. It decides the order, the
- * times and which signal is sent; its maker (`ProcessWorker`) supplies the functions that ask and that send the signal.
- * It never goes back a step.
+ * between: processes ignore it, as they do SIGINT, because ending them is their parent's job. It decides the order and
+ * the times; its maker (`WorkerLife`) supplies the functions that ask and that kill. It never goes back a step.
  */
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 
 /** How to ask and how to kill. Neither throws, even if the worker has gone. */
 export interface StopSteps {
   ask(): void;
-  /** @param signal A signal that the process cannot catch: SIGKILL. */
-  kill(signal: NodeJS.Signals): void;
+  /** In a way that the worker cannot hold up. */
+  kill(): void;
 }
 
 /** Ends one worker by degrees. Single use. */
@@ -57,7 +56,7 @@ export class StopLadder {
 
   #takeLast(): void {
     this.end();
-    this.#steps.kill("SIGKILL");
+    this.#steps.kill();
   }
 
   #arm(): void {

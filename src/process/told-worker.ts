@@ -6,12 +6,14 @@ import { workerChannel, workerExitChannel } from "../telemetry/channels.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
 import { tellOfPromise } from "../telemetry/tell-of-promise.ts";
 import type { WorkerMessage } from "../telemetry/worker-message.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { ChildMessage, ParentMessage, Worker, WorkerExit } from "./worker.ts";
 
 /** Passes everything on to the worker, and tells. */
 export class ToldWorker implements Worker {
   readonly exited: Promise<WorkerExit>;
+  readonly connect: (() => Promise<Carrier>) | undefined;
   readonly #worker: Worker;
   #isStarted = false;
   /** This process has ended it, or told it to end. */
@@ -21,6 +23,7 @@ export class ToldWorker implements Worker {
     startDebugLog();
     this.#worker = worker;
     this.exited = worker.exited;
+    this.connect = worker.connect?.bind(worker);
     const ignore = (): void => {}; // whoever has started it handles that as well
     worker.exited.then((exit) => this.#tellOfEnd(exit), ignore);
   }

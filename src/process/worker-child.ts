@@ -13,18 +13,8 @@ import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { ChildOutput } from "./child-output.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
 import { PARENT_PIPE, type WorkerInit } from "./launch/worker-init.ts";
-import type { ChildMessage, ParentMessage, WorkerExit } from "./worker.ts";
-
-/** Events of the process, for its worker. */
-export interface WorkerChildEvents {
-  message(message: ChildMessage): void;
-  /** The process has ended; what it wrote is still being read. */
-  ended(): void;
-  /** The last event: it has ended, and everything has been read. */
-  gone(exit: WorkerExit): void;
-  /** The last event: it could not be started. */
-  unstarted(error: Error): void;
-}
+import type { ChildMessage, ParentMessage } from "./worker.ts";
+import type { VesselEvents, WorkerVessel } from "./worker-life.ts";
 
 const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
   Object.keys({
@@ -40,11 +30,11 @@ const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
 );
 
 /** One process. It does not keep this one alive. */
-export class WorkerChild {
+export class WorkerChild implements WorkerVessel {
   readonly #child: ChildProcess;
   readonly #init: WorkerInit;
   readonly #output: ChildOutput;
-  readonly #events: WorkerChildEvents;
+  readonly #events: VesselEvents;
   readonly #guardian: Guardian | undefined;
   /** To the listener thread of a worker on the network. */
   readonly #pipe: Socket | undefined;
@@ -54,7 +44,7 @@ export class WorkerChild {
    * @param init With which it was started.
    * @param needsGuardian Whether the kernel does not end it with this process.
    */
-  constructor(child: ChildProcess, init: WorkerInit, needsGuardian: boolean, events: WorkerChildEvents) {
+  constructor(child: ChildProcess, init: WorkerInit, needsGuardian: boolean, events: VesselEvents) {
     this.#child = child;
     this.#init = init;
     this.#events = events;
@@ -90,9 +80,9 @@ export class WorkerChild {
     if (message.type !== "merino:trust") this.#pipe?.write("end\n");
   }
 
-  kill(signal: NodeJS.Signals): void {
+  kill(): void {
     try {
-      this.#child.kill(signal);
+      this.#child.kill("SIGKILL"); // which it cannot catch
     } catch {
       // The process has gone, or belongs to another user by now: its end, if any, is reported by 'exit'.
     }
@@ -133,7 +123,8 @@ export class WorkerChild {
   }
 }
 
-function isChildMessage(message: unknown): message is ChildMessage {
+/** Tells the messages of a worker from others. */
+export function isChildMessage(message: unknown): message is ChildMessage {
   if (typeof message !== "object" || message === null) return false;
   return CHILD_MESSAGES.has((message as { readonly type?: unknown }).type);
 }

@@ -1,43 +1,55 @@
 /** The port between a pool and the workers it spawns, whether these are processes or something else. */
 import type { Trust, TrustData } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
+import type { ReachedLimit } from "../errors/reached-limit.ts";
+import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { ProgramState } from "./launch/program-state.ts";
 
 /** How a worker ended. */
 export interface WorkerExit {
-  /** Undefined when a signal ended it, or it never ran. */
+  /** Undefined when a signal ended it, when it is a thread that was terminated, or when it never ran. */
   readonly exitCode: number | undefined;
-  /** For example `"SIGKILL"`; undefined when it ended by itself. */
+  /** For example `"SIGKILL"`; undefined when it ended by itself, or is a thread. */
   readonly signal: string | undefined;
   /** The last lines it wrote to standard error. */
   readonly stderr: string;
+  /** Of a thread: the limit of its memory that it has reached. */
+  readonly limit?: ReachedLimit | undefined;
 }
 
 /** A worker as its parent sees it. Created stopped; single use. */
 export interface Worker {
   /** As its context gave it. */
   readonly uid: string;
-  /** Undefined while there is no process. */
+  /** Process in which it runs: its own, or this one if it is a thread. Undefined while it has not been started. */
   readonly pid: number | undefined;
   /** Starts it. Resolves with its own description once it serves; rejects with `WorkerStartError`. */
   start(): Promise<WorkerMetadata>;
   /**
-   * Ends it in an orderly way: asks, then SIGKILL. Idempotent; resolves when it has gone.
+   * Ends it in an orderly way: asks, then ends it by force (SIGKILL, or the termination of a thread). Idempotent;
+   * resolves when it has gone.
    *
-   * @param options `killAfter`: milliseconds from asking to SIGKILL, 0 for SIGKILL at once, `Infinity` for none.
+   * @param options `killAfter`: milliseconds from asking to force, 0 for force at once, `Infinity` for none.
    */
   stop(options: { readonly killAfter: number }): Promise<WorkerExit>;
-  /** Resolves once, when the process has gone, for whatever reason. Never rejects. */
+  /** Resolves once, when it has gone, for whatever reason. Never rejects. */
   readonly exited: Promise<WorkerExit>;
-  /** Sends the process a message; a worker that has gone ignores it. */
+  /** Sends it a message; a worker that has gone ignores it. */
   notify(message: ParentMessage): void;
-  /** Called for each message of the process, other than its life-cycle ones. */
+  /** Called for each message of the worker, other than its life-cycle ones. */
   onMessage: ((message: ChildMessage) => void) | undefined;
+  /**
+   * Opens a connection to it on a way that only its parent has. Absent: it is reached by its record, as others reach it.
+   * A worker that has this has no address for others than the workers of its pool, and is announced to these alone.
+   *
+   * @throws {@link HandshakeError} when it does not serve.
+   */
+  readonly connect?: (() => Promise<Carrier>) | undefined;
 }
 
-/** A message of the parent to a worker process. */
+/** A message of the parent to a worker. */
 export type ParentMessage =
   /** Its credentials, before anything else; and again when others have taken their place. */
   | { readonly type: "merino:trust"; readonly trust: TrustData }
@@ -55,7 +67,7 @@ export interface ErrorText {
   readonly stack?: string | undefined;
 }
 
-/** A message of a worker process to its parent. */
+/** A message of a worker to its parent. */
 export type ChildMessage =
   | { readonly type: "merino:ready"; readonly metadata: WorkerMetadata }
   | { readonly type: "merino:failed"; readonly error: string; readonly cause?: ErrorText | undefined }
@@ -110,6 +122,13 @@ export interface WorkerContext {
    * and no others. Default: nowhere.
    */
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
+  /** Which of the pool's places it is for, from 0: a worker that replaces another has its number. Default 0. */
+  readonly slot?: number | undefined;
+  /**
+   * Where workers of the pool are announced that have no address for others, beside those that a call's own descriptor
+   * finds. Default: nowhere.
+   */
+  readonly siblings?: DiscoveryDescriptor | undefined;
 }
 
 /** Makes a worker for a pool. */

@@ -1,4 +1,6 @@
 /** Puts into words what became of a call whose worker has gone, and whether it can have run. Pure. */
+
+import { explainLimit } from "../../errors/reached-limit.ts";
 import type { LossReason, LostWorker } from "../../errors/worker-lost-error.ts";
 import { shownModule } from "../../internal/shown-module.ts";
 import type { Call } from "../call/call.ts";
@@ -37,11 +39,12 @@ export function lossReason(leaving: boolean, { exitCode = 0, signal, culprit }: 
   return leaving && asTold ? "stopped" : "lost";
 }
 
-function whatHappened({ culprit, importing }: LostWorker, notRun: boolean): string | undefined {
+function whatHappened({ culprit, importing, limit }: LostWorker, notRun: boolean): string | undefined {
   if (culprit !== undefined) {
     return culprit === importing
       ? `it was replaced, because the import of ${shownModule(culprit)} blocked it for longer than its importTimeout`
       : `it was replaced, because '${culprit}' went on after it was cancelled and blocked the worker`;
   }
+  if (limit !== undefined) return `it ${explainLimit(limit)}`;
   return notRun && importing !== undefined ? `it died while importing ${shownModule(importing)}` : undefined;
 }

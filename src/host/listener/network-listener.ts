@@ -2,15 +2,13 @@
  * The main thread's side of a worker's listener thread: starts it, serves the sessions it hands over, and ends it.
  * The thread itself is in `thread.ts`.
  */
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { TrustMaterial } from "../../credentials/trust.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { ownUrl, type PackageFile, packageFile } from "../../internal/package-files.ts";
-import { installedPackage } from "../../internal/require-from.ts";
+import { type PackageFile, packageFile } from "../../internal/package-files.ts";
+import { startThread } from "../../internal/start-thread.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import { PortCarrier } from "../../transport/thread/port-carrier.ts";
@@ -53,7 +51,7 @@ export class NetworkListener {
    */
   static async start(options: NetworkListenerOptions): Promise<NetworkListener> {
     const { serve, access, stop, ...init } = options;
-    const thread = startThread(init);
+    const thread = startListener(init);
     const state: ListenerState = { closing: false };
     const listening = createDeferred<{ readonly host: string; readonly port: number }>();
     const closed = createDeferred<void>();
@@ -175,26 +173,14 @@ interface ListenerState {
   closing: boolean;
 }
 
-function startThread(init: ListenerInit): Worker {
+function startListener(init: ListenerInit): Worker {
   const { NODE_OPTIONS: _, ...env } = process.env;
   // This thread runs none of the user's code: loaders and preloaded modules would only cost their time again.
   const options = { name: "merino listener", execArgv: [], env };
   const entry = packageFile(THREAD, version);
   if (typeof entry === "string") throw new Error(`Cannot listen on a network: ${entry}`);
-  if (!entry.pathname.endsWith(".ts")) return new Worker(entry, { ...options, workerData: { init } });
-  // Run from source, as in this library's own tests: in a thread, Node 20 gets a loader only by a call inside it.
-  const loader = pathToFileURL(join(installedPackage("tsx", ownUrl), "dist/esm/api/index.mjs")).href;
-  return new Worker(START_FROM_SOURCE, {
-    ...options,
-    eval: true,
-    workerData: { init, loader, entry: entry.href },
-  });
+  return startThread(entry, { ...options, workerData: { init } });
 }
-
-const START_FROM_SOURCE = `
-const { loader, entry } = require("node:worker_threads").workerData;
-import(loader).then(({ register }) => { register(); return import(entry); });
-`;
 
 function explainFailure(failure: Extract<ListenerMessage, { readonly type: "failed" }>): Error {
   const { option, message } = failure;

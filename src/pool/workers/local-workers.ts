@@ -22,7 +22,7 @@ export interface LocalWorkersOptions {
   readonly pool: string;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
-  readonly ready: (worker: WorkerMetadata) => void;
+  readonly ready: (worker: WorkerMetadata, hidden: boolean) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
   readonly event: (event: WorkerEvent) => void;
   /** The id under which the worker knows the pool's connection; `undefined` while there is none. */
@@ -87,7 +87,7 @@ export class LocalWorkers implements PoolWorkers {
       nested: () => this.#nestedProxy().dispatcher,
     });
     event({ type: "worker-ready", uid, pid: process.pid });
-    ready(this.#record);
+    ready(this.#record, true);
     return [];
   }
 

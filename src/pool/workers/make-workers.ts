@@ -7,7 +7,10 @@ import type { PoolWorkers } from "./pool-workers.ts";
 
 /** The pool as its workers see it. */
 export interface WorkersOwner
-  extends Pick<OwnWorkersOptions, "ready" | "gone" | "retired" | "event" | "connectionTo" | "discoveries"> {
+  extends Pick<
+    OwnWorkersOptions,
+    "ready" | "gone" | "retired" | "event" | "connectionTo" | "discoveries" | "siblings"
+  > {
   /** Its id. */
   readonly id: string;
 }

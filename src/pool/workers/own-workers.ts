@@ -8,14 +8,16 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ProgramState } from "../../process/launch/program-state.ts";
+import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { Retirement } from "./pool-worker.ts";
 import type { PoolWorkers } from "./pool-workers.ts";
 import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */
 export interface OwnWorkersOptions
-  extends Omit<WorkerSlotOptions, "entry" | "program" | "unresponsive" | "importFailed"> {
+  extends Omit<WorkerSlotOptions, "entry" | "program" | "slot" | "unresponsive" | "importFailed"> {
   readonly size: number;
   /** The id under which a worker knows the pool's connection; `undefined` while there is none. */
   readonly connectionTo: (uid: string) => ConnectionId | undefined;
@@ -41,16 +43,24 @@ export class OwnWorkers implements PoolWorkers {
 
   async start(entry: string | undefined, program: ProgramState): Promise<readonly unknown[]> {
     const { size, connectionTo: _, ...options } = this.#options;
-    for (let n = 0; n < size; n += 1) {
+    for (let slot = 0; slot < size; slot += 1) {
       const reports = {
         unresponsive: (uid: string, suspicion: Suspicion) => this.kill(uid, suspicion),
         importFailed: (uid: string) => void this.replace(uid),
       };
-      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry, program }));
+      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry, program, slot }));
     }
     const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
     return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
   }
+
+  readonly connect = ({ uid }: WorkerMetadata): Promise<Carrier> | undefined => {
+    for (const slot of this.#slots) {
+      const connecting = slot.connect(uid);
+      if (connecting !== undefined) return connecting;
+    }
+    return undefined;
+  };
 
   get due(): boolean {
     const { respawn, size } = this.#options;

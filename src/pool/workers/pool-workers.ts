@@ -8,8 +8,8 @@ import type { Retirement } from "./pool-worker.ts";
 
 /** A pool's own workers. */
 export interface PoolWorkers {
-  /** Connects to one of them; absent if they are reached as others are. */
-  readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier>) | undefined;
+  /** Connects to one of them; `undefined` if it is reached as others are. */
+  readonly connect: (worker: WorkerMetadata) => Promise<Carrier> | undefined;
   /** Whether there is a worker, or will be one. A pool without any of its own waits for none. */
   readonly due: boolean;
   /** The last error of the first place in which a start or a worker has failed. */

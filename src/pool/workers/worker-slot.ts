@@ -9,6 +9,7 @@ import { inspect } from "node:util";
 import type { Suspicion } from "../../client/membership/member-supply.ts";
 import type { Trust } from "../../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
+import { assertMethods } from "../../errors/check-options.ts";
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../../errors/worker-start-error.ts";
 import { errorText } from "../../internal/error-text.ts";
@@ -21,7 +22,8 @@ import { warn } from "../../internal/warn.ts";
 import { explainExit } from "../../process/exit-explanation.ts";
 import type { ProgramState } from "../../process/launch/program-state.ts";
 import { ToldWorker } from "../../process/told-worker.ts";
-import type { ChildMessage, WorkerExit, WorkerFactory } from "../../process/worker.ts";
+import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../../process/worker.ts";
+import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
 import { socketPath } from "../../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -47,11 +49,16 @@ export interface WorkerSlotOptions {
   readonly program: ProgramState;
   /** Where the pool announces the worker, for others to find. */
   readonly discoveries?: () => readonly DiscoveryDescriptor[];
+  /** Where those of its workers are announced that others do not find. */
+  readonly siblings?: () => DiscoveryDescriptor | undefined;
+  /** Its number among the places. */
+  readonly slot: number;
   /** Credentials of the pool. */
   readonly trust?: Trust | undefined;
   readonly startTimeoutMs: number;
   readonly respawn: boolean;
-  readonly ready: (worker: WorkerMetadata) => void;
+  /** @param hidden Whether it has no address for others than the workers of its pool. */
+  readonly ready: (worker: WorkerMetadata, hidden: boolean) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
   /** A worker that serves is to get no more calls; those under way on it go on. */
   readonly retired: (metadata: WorkerMetadata) => void;
@@ -92,6 +99,11 @@ export class WorkerSlot {
   /** Of all that have not ended. */
   get uids(): readonly string[] {
     return this.#workers().map(({ uid }) => uid);
+  }
+
+  /** Connects to a worker that only its parent reaches so; `undefined` if it is not here, or is reached as others are. */
+  connect(uid: string): Promise<Carrier> | undefined {
+    return this.#find(uid)?.worker.connect?.();
   }
 
   /** Whether there is a worker, or one is on its way. */
@@ -181,14 +193,22 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, program, trust, startTimeoutMs, discoveries } = this.#options;
-    const context = { tags, extra, entry, program, trust, startTimeoutMs };
+    const { factory, tags, extra, entry, program, trust, slot, startTimeoutMs } = this.#options;
+    const context = { tags, extra, entry, program, trust, slot, startTimeoutMs };
     let path: string;
     let poolWorker: PoolWorker;
     try {
       path = socketPath();
       removeAtExit(path);
-      const worker = factory({ ...context, uid, socketPath: path, discoveries: discoveries?.() });
+      const worker = factory({
+        ...context,
+        uid,
+        socketPath: path,
+        discoveries: this.#options.discoveries?.(),
+        siblings: this.#options.siblings?.(),
+      });
+      // The factory may be user code.
+      assertMethods("worker", (worker as Worker | undefined) ?? null, ["start", "stop", "notify"]);
       poolWorker = new PoolWorker(new ToldWorker(worker));
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
@@ -214,7 +234,7 @@ export class WorkerSlot {
       poolWorker.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
       if (poolWorker.stale !== undefined) return this.#leave(poolWorker, poolWorker.stale);
-      this.#options.ready(metadata);
+      this.#options.ready(metadata, worker.connect !== undefined);
       this.#dismiss();
     } catch (error) {
       this.#failed(uid, error);

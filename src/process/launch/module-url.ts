@@ -17,3 +17,9 @@ export function moduleUrl(option: string, module: unknown): string {
   }
   throw new InvalidOptionError(option, { value: module, expected: "the file: URL or the path of a module" });
 }
+
+/** The same for several, in their order. */
+export function moduleUrls(option: string, modules: unknown): readonly string[] {
+  if (Array.isArray(modules)) return modules.map((module) => moduleUrl(option, module));
+  throw new InvalidOptionError(option, { value: modules, expected: "an array of file URLs or paths" });
+}

@@ -44,6 +44,8 @@ export interface WorkerInit {
   readonly accept?: string | undefined;
   /** Discoveries that callers over the network may name for calls nested in their tasks: those it is announced in. */
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
+  /** Where workers of its pool are announced that others do not find. */
+  readonly siblings?: DiscoveryDescriptor | undefined;
   /** Of a worker that belongs to no program, and whose parent is the command. Absent: a pool's. */
   readonly service?: ServiceInit | undefined;
 }

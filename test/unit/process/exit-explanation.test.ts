@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explainExit, explainSpawnError, type ProcessEnd } from "../../../src/process/exit-explanation.ts";
+import { explainExit, explainSpawnError, type WorkerEnd } from "../../../src/process/exit-explanation.ts";
 
-const ENDS: readonly (readonly [string, ProcessEnd, readonly RegExp[]])[] = [
+const ENDS: readonly (readonly [string, WorkerEnd, readonly RegExp[]])[] = [
   ["code 0", { exitCode: 0, signal: undefined }, [/code 0/, /ended by itself/]],
   ["code 1", { exitCode: 1, signal: undefined }, [/code 1/, /uncaught/]],
   ["code 7", { exitCode: 7, signal: undefined }, [/code 7/, /process\.exit\(7\)/]],

@@ -71,6 +71,7 @@ function useSlot({ respawn = true } = {}) {
     },
     tags: [],
     extra: {},
+    slot: 0,
     entry: ENTRY,
     program: PROGRAM,
     startTimeoutMs: 1_000,

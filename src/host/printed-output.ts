@@ -15,6 +15,9 @@ import type { Printed } from "../transport/output/printed.ts";
 /** How long answers wait for output that the parent does not read. */
 const WRITE_MS = 1_000;
 
+/** How much a thread prints before it waits for its parent to read it: as much as a pipe takes. */
+const THREAD_WINDOW = 64 * 1024;
+
 /** An output of this process, or of this thread. */
 interface PrintedStream {
   readonly stream: Writable;
@@ -95,26 +98,39 @@ function ofSocket(stream: Socket): PrintedStream {
 }
 
 /**
- * The output of a thread is a message to the parent for each write, which the parent confirms once it has read it. Node
- * counts none of it.
+ * The output of a thread: each write is a message to the parent, which confirms it once it has read it. Node has every
+ * write wait for the confirmation of the one before, so that what was printed would be behind the answer that follows,
+ * and lost with a thread that is terminated. Here they wait only while much is on its way.
  */
 function ofThread(stream: unknown): PrintedStream | undefined {
   if (isMainThread || !(stream instanceof Writable) || stream._writev === undefined) return undefined;
-  /** Characters and bytes that have been confirmed, or lost. */
-  let done = 0;
   const send = stream._writev;
-  stream._writev = (chunks, confirmed) => {
+  /** Characters and bytes that have been sent, of those not confirmed, and of those that the stream counts as well. */
+  let sent = 0;
+  let unconfirmed = 0;
+  let waiting = 0;
+  let goOn: (() => void) | undefined;
+  stream._writev = (chunks, taken) => {
     let length = 0;
     for (const { chunk } of chunks) length += (chunk as Buffer | string).length;
-    send.call(stream, chunks, (error) => {
-      done += length;
-      confirmed(error);
+    sent += length;
+    unconfirmed += length;
+    send.call(stream, chunks, () => {
+      unconfirmed -= length;
+      if (unconfirmed < THREAD_WINDOW) goOn?.();
     });
+    if (unconfirmed < THREAD_WINDOW) return taken();
+    waiting = length;
+    goOn = () => {
+      goOn = undefined;
+      waiting = 0;
+      taken();
+    };
   };
   return {
     stream,
     get written() {
-      return done + stream.writableLength;
+      return sent - waiting + stream.writableLength;
     },
   };
 }

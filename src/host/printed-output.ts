@@ -127,10 +127,19 @@ function ofThread(stream: unknown): PrintedStream | undefined {
       taken();
     };
   };
+  // However the thread ends, unless it is terminated: a body may call `process.exit()`.
+  process.once("exit", () => send.call(stream, unsentOf(stream), () => {}));
   return {
     stream,
     get written() {
       return sent - waiting + stream.writableLength;
     },
   };
+}
+
+/** What waits in a stream for being sent. */
+function unsentOf(stream: Writable): { readonly chunk: unknown; readonly encoding: BufferEncoding }[] {
+  // Node's own, on all versions, and not in its types.
+  const state = (stream as { readonly _writableState?: { getBuffer?(): unknown } })._writableState;
+  return (state?.getBuffer?.() ?? []) as ReturnType<typeof unsentOf>;
 }

@@ -148,8 +148,6 @@ function launchThread({ programUrl, init, options, program }: ThreadLaunch): Ret
         name: options.name,
         resourceLimits: options.resourceLimits,
         stdin: false,
-        stdout: true,
-        stderr: true,
         workerData: { merino } satisfies ThreadInit,
       });
     } catch (error) {

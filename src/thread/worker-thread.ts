@@ -35,7 +35,7 @@ export class WorkerThread implements WorkerVessel {
   #limit: ReachedLimit | undefined;
 
   /**
-   * @param thread Started just now, with its output piped.
+   * @param thread Started just now, its output left to Node.
    * @param socketPath Of the worker's Unix socket, for those who reach it there and pass on its output.
    */
   constructor(thread: Worker, socketPath: string, events: VesselEvents) {
@@ -43,7 +43,7 @@ export class WorkerThread implements WorkerVessel {
     this.#threadId = thread.threadId;
     this.#socketPath = socketPath;
     this.#events = events;
-    this.#output = new ChildOutput(thread);
+    this.#output = new ChildOutput(unpiped(thread));
     passesOn(socketPath, () => this.#output.forwarded());
     thread.on("message", (message: unknown) => {
       // Routines use this way as well; other messages are ignored.
@@ -55,8 +55,6 @@ export class WorkerThread implements WorkerVessel {
     thread.on("error", (error: unknown) => this.#failed(error));
     thread.once("exit", (exitCode) => void this.#end(exitCode));
     thread.unref();
-    // Reading its output has referenced it by then.
-    setImmediate().then(() => thread.unref());
   }
 
   send(message: ParentMessage): void {
@@ -119,4 +117,19 @@ export class WorkerThread implements WorkerVessel {
       ...(this.#limit === undefined ? {} : { limit: this.#limit }),
     });
   }
+}
+
+/**
+ * Takes the output from Node, which has piped it to this process's own. Left to its owner from the beginning, it would keep
+ * the process alive for as long as the thread is there, and nothing could change that.
+ */
+function unpiped({ stdout, stderr }: Worker): Pick<Worker, "stdout" | "stderr"> {
+  stdout.unpipe(process.stdout);
+  stderr.unpipe(process.stderr);
+  // They flow once they are listened to, which now has to be said.
+  queueMicrotask(() => {
+    stdout.resume();
+    stderr.resume();
+  });
+  return { stdout, stderr };
 }

@@ -22,6 +22,10 @@ const TYPESCRIPT = /\.[cm]?tsx?$/;
 /** What to do where there is no tsx, or it is not in use. */
 const REMEDY = "install tsx beside it (npm install --save-dev tsx)";
 
+/** tsx among them, which a thread of Node 20 inherits without effect: there it has to be registered by a call. */
+const TSX = /(?:^|[\\/\s"]|^--[a-z-]+=)tsx(?:[\\/"\s]|$)/;
+const TSX_BY_CALL = !isMainThread && /^v20\./.test(process.version);
+
 const support = processWide("host.typescript", (): { registered?: Promise<void> } => ({}));
 
 /**
@@ -165,7 +169,9 @@ function requireHook(moduleUrl: string): (() => unknown) | undefined {
 }
 
 function hasLoader(): boolean {
-  return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some((text) => LOADERS.test(text));
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ""].some(
+    (text) => LOADERS.test(text) && !(TSX_BY_CALL && TSX.test(text)),
+  );
 }
 
 /** Node's own stripping takes neither JSX nor anything in `node_modules`. */

@@ -35,7 +35,8 @@ export function threadArguments(program: ProgramState, directory: string | undef
 export function withoutRefused(args: readonly string[], error: unknown): readonly string[] | undefined {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   if (code !== "ERR_WORKER_INVALID_EXEC_ARGV" || typeof message !== "string") return undefined;
-  const kept = args.filter((arg) => !message.includes(arg));
+  const refused = message.slice(message.indexOf(": ") + 2).split(", ");
+  const kept = args.filter((arg) => !refused.includes(arg));
   return kept.length === args.length ? undefined : kept;
 }
 

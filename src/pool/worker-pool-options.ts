@@ -143,7 +143,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
  */
 export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
   assertKnownOptions(options, POOL_OPTIONS);
-  const { lease, discovery, worker, local = false } = options;
+  const { lease, discovery, worker = "process", local = false } = options;
   const { ambient = true, respawn = true, shutdownTimeout = 60_000 } = options;
   assertBoolean("local", local);
   if (local) assertWithoutWorkers(options);
@@ -191,7 +191,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
     worker: resolveWorker(worker),
-    mayHideWorkers: worker !== undefined && worker !== "process",
+    mayHideWorkers: worker !== "process",
     local,
     trust,
     proxy: { ...proxy, tags },
@@ -217,7 +217,7 @@ function assertWithoutWorkers(options: WorkerPoolOptions): void {
 }
 
 function resolveWorker(worker: unknown): WorkerFactory {
-  if (worker === undefined || worker === "process") return ProcessWorker.factory();
+  if (worker === "process") return ProcessWorker.factory();
   if (worker === "thread") return ThreadWorker.factory();
   if (typeof worker === "function") return worker as WorkerFactory; // checked with each worker that it makes
   throw new InvalidOptionError("worker", {

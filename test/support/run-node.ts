@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What it reads from standard input. Default: nothing. */
   readonly input?: string;
+  /** Milliseconds after which it is killed. Default 30 000. */
+  readonly timeoutMs?: number;
 }
 
 /** A process that takes longer is killed, so that a test fails rather than hangs. */
@@ -31,7 +33,7 @@ export async function runNode(args: readonly string[], options: RunOptions = {})
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...env, ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
-    timeout: TIMEOUT_MS,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
   child.stdin.end(options.input ?? "");

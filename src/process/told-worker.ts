@@ -2,11 +2,12 @@
  * A worker of which the channels of `merino:worker` tell: its start, and its end. Whoever starts a worker starts it
  * through this, whatever made it, so that those of a program's own factory are told of as well.
  */
+
+import type { Carrier } from "../session/carrier.ts";
 import { workerChannel, workerExitChannel } from "../telemetry/channels.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
 import { tellOfPromise } from "../telemetry/tell-of-promise.ts";
 import type { WorkerMessage } from "../telemetry/worker-message.ts";
-import type { Carrier } from "../session/carrier.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { ChildMessage, ParentMessage, Worker, WorkerExit } from "./worker.ts";
 

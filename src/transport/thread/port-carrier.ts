@@ -119,7 +119,7 @@ export class PortCarrier implements Carrier {
     this.#forwarded = forwarded;
     if (printed !== undefined) {
       this.#behindOutput = new BehindOutput(printed, {
-        write: (batch, tail) => void (this.#ended || this.#post(batch, tail)),
+        write: (batch, tail) => void (this.#ended || this.#write(batch, tail)),
         released: () => (this.#closing ? this.close() : this.events?.drain()),
       });
     }
@@ -133,10 +133,10 @@ export class PortCarrier implements Carrier {
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
     if (this.#ended) return true; // its end is on the way; the session is told there
     if (this.#printed?.used === true && this.#behindOutput?.keeps(batch, tail) === true) return false;
-    return this.#post(batch, tail);
+    return this.#write(batch, tail);
   }
 
-  #post(batch: Uint8Array, tail?: Uint8Array): boolean {
+  #write(batch: Uint8Array, tail?: Uint8Array): boolean {
     const head = batch.length - CARRIER_HEADROOM;
     const length = head + (tail?.length ?? 0);
     // Memory of exactly this size: it changes hands, and the batch's own is used on here.

@@ -183,7 +183,7 @@ describe("TypeScript in threads", () => {
   });
 
   test("is loaded by tsx also in a package of CommonJS", async () => {
-    const main = FILES["main.ts"].replace("const pool", "async function main() { const pool") + "\n} main();";
+    const main = `${FILES["main.ts"].replace("const pool", "async function main() { const pool")}\n} main();`;
     using folder = temporaryPackage(
       { ...FILES, "package.json": '{ "name": "program" }', "main.ts": main },
       { dependencies: ["tsx"] },

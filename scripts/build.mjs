@@ -49,11 +49,10 @@ const { metafile } = await build({
   plugins: [grouped(findGroups(imports))],
 });
 assertSpared(metafile, entryPoints.index, ["src/worker/task-server.ts", "src/transport/grpc/channel.ts"]);
-assertSpared(metafile, entryPoints["host/main"], [
-  "src/pool/worker-pool.ts",
-  "src/transport/grpc/channel.ts",
-]);
-await partLazyImports(DIST, ["host/main.js"]);
+for (const host of ["host/main", "host/thread-main"]) {
+  assertSpared(metafile, entryPoints[host], ["src/pool/worker-pool.ts", "src/transport/grpc/channel.ts"]);
+}
+await partLazyImports(DIST, ["host/main.js", "host/thread-main.js"]);
 await narrow(DIST);
 // A thread of its own shares nothing with the others, and should load little.
 await build({
@@ -154,14 +153,14 @@ async function readImports(entries) {
  *   absolute paths; every door leads to all modules of its group.
  */
 function findGroups(imports) {
-  const { index, "host/main": host } = entryPoints;
+  const { index, "host/main": host, "host/thread-main": threadHost } = entryPoints;
   const lazy = [...imports.values()].flat().filter(({ kind }) => kind === "dynamic-import");
   const doors = new Set([...Object.values(entryPoints), ...lazy.map(({ path: file }) => file)]);
   const loadedBy = new Map([...doors].map((door) => [door, findLoaded(imports, door)]));
   const programs = [...doors].filter((door) => door === index || door.startsWith("src/cli/"));
   const loaded = (doors) => [...new Set(doors.flatMap((door) => [...loadedBy.get(door)]))];
   const except = (own) => new Set(loaded([...doors].filter((door) => !own.includes(door))));
-  const [byOthers, beyondWorkers] = [except(programs), except([host, LOCAL_SERVICE])];
+  const [byOthers, beyondWorkers] = [except(programs), except([host, threadHost, LOCAL_SERVICE])];
   const core = new Set([
     ...loaded([index]).filter((file) => byOthers.has(file)),
     ...loaded([host]).filter((file) => beyondWorkers.has(file)),

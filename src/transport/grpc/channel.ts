@@ -120,7 +120,9 @@ export class GrpcChannel implements GrpcCallConnection {
     const http2 = process.getBuiltinModule("node:http2");
     const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
     const endMs = deadlines.now() + connectTimeoutMs;
-    const socket = await openSocket(address, { ...options, connectTimeoutMs });
+    // A socket in plain text is taken at once: it may fail before anything else gets its turn.
+    const opened = openSocket(address, { ...options, connectTimeoutMs });
+    const socket = "then" in opened ? await opened : opened;
     const secure = "encrypted" in socket;
     const session = http2.connect(`${secure ? "https" : "http"}://${address.authority}`, {
       createConnection: () => socket,
@@ -259,22 +261,21 @@ function closedWithoutWord(trust: Trust | undefined): string {
 const loadTls = loadOnce(() => import("../tls/connect.ts"));
 
 /** Opens the connection below HTTP/2: in plain text it is not awaited, since the session can do without. */
-async function openSocket(
-  { socket: where, local, ...address }: GrpcAddress,
+function openSocket(
+  address: GrpcAddress,
   { trust, identity, connectTimeoutMs }: GrpcChannelOptions & { readonly connectTimeoutMs: number },
-): Promise<Socket> {
+): Socket | Promise<Socket> {
+  const where = address.socket;
   if (trust === undefined || "path" in where) {
     const socket = connectSocket(where);
     socket.setNoDelay(true);
     return socket;
   }
-  const { connectTls } = await loadTls();
-  try {
-    return await connectTls({ ...where, trust, identity, timeoutMs: connectTimeoutMs });
-  } catch (error) {
-    if (!(error instanceof HandshakeError)) throw error;
-    throw cannotConnect({ socket: where, local, ...address }, error);
-  }
+  return loadTls()
+    .then(({ connectTls }) => connectTls({ ...where, trust, identity, timeoutMs: connectTimeoutMs }))
+    .catch((error: unknown) => {
+      throw error instanceof HandshakeError ? cannotConnect(address, error) : error;
+    });
 }
 
 function formatAddress({ socket, authority }: GrpcAddress): string {

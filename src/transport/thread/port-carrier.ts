@@ -76,6 +76,7 @@ export function createPortMemory(taken = 0): SharedArrayBuffer {
 /** Batches over one end of a message channel, which it owns from here on. */
 export class PortCarrier implements Carrier {
   readonly local: boolean;
+  readonly release: ((bytes: Uint8Array) => void) | undefined;
   readonly peer: Peer | undefined;
   /** Every batch comes in memory of its own. */
   readonly volatile = false;
@@ -124,6 +125,8 @@ export class PortCarrier implements Carrier {
       });
     }
     this.local = peer?.local ?? true;
+    // What peers on this host send is not counted, nor what values are made of it: the collector of garbage sees to that.
+    this.release = this.local ? undefined : releaseMemory;
     this.peer = peer;
     this.description = description;
     port.on("message", (message: unknown) => this.#receive(message));
@@ -157,10 +160,6 @@ export class PortCarrier implements Carrier {
     this.#port.postMessage(bytes, [bytes.buffer as ArrayBuffer]);
     this.#sent = (this.#sent + counted(length)) | 0;
     return this.#hasRoom();
-  }
-
-  release(bytes: Uint8Array): void {
-    releaseMemory(bytes);
   }
 
   sendBeforeExit(untilMs: number): boolean {

@@ -17,6 +17,7 @@ import {
   changeDirectory,
   exhaustHeap,
   exitWith,
+  keep,
   type Place,
   place,
   setVariable,
@@ -58,6 +59,16 @@ async function placesOf(calls: (count: number) => Promise<Place[]>, wanted: numb
 const many = (count: number): Promise<Place[]> => Promise.all(Array.from({ length: count }, () => place()));
 
 describe("a pool of threads", () => {
+  test("keeps what bodies were given, however large, and gives it back as it was", async () => {
+    await using pool = await WorkerPool.open({ size: 1, worker: "thread" });
+    const sizes = [100, 100_000, 3_000_000];
+    const values = sizes.flatMap((size) => [Buffer.alloc(size, size), "é漢".repeat(size / 2)]);
+
+    const kept = await Promise.all(values.map((value) => keep.with({ pool })(value)));
+
+    assert.deepEqual(kept, values);
+  });
+
   test("runs bodies in threads of this process, on all of them, nested calls too", async () => {
     await using _ = leakCheck();
     await using pool = await WorkerPool.open({ size: 2, worker: "thread" });

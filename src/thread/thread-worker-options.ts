@@ -26,7 +26,8 @@ export interface ThreadResourceLimits {
 export interface ThreadWorkerOptions {
   /**
    * Limits of the thread's memory: one that reaches the limit of its heap ends, and its calls fail with a
-   * `WorkerLostError` whose `worker.limit` says which; the program goes on. Buffers are outside the heap. Node options
+   * `WorkerLostError` whose `worker.limit` says which; the program goes on. Node 24 and 26 do not manage that for a body
+   * that makes large arrays in a loop without end. Buffers are outside the heap. Node options
    * of the program that set sizes of the heap (`--max-old-space-size`) hold for threads, and before these. Default:
    * Node's own.
    */

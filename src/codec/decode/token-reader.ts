@@ -3,7 +3,7 @@
  * bytes that are there can need. Every failure is a {@link PayloadError} that names an offset and never
  * quotes what was read.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { Extension, UNIT_TEXT_LENGTH } from "../format.ts";
 import { cachedKey, cacheKey, LONGEST_CACHED_BYTES, slotOf } from "./key-cache.ts";
@@ -13,6 +13,8 @@ import { isSpecialKey, lookForSpecialKeys } from "./special-keys.ts";
 /** The engine puts texts of more characters together only when they are used, which makes a key of one dear. */
 const SHORT_TEXT_BYTES = 12;
 const SHORT_UTF16_BYTES = 16;
+/** Longer text in Latin-1 is kept by Node outside the heap, in memory that only a full collection gives back. */
+const LONGEST_INSIDE = 1_031_913;
 const MAX_INDEX_DIGITS = 9;
 const REPLACEMENT = "\ufffd";
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -269,7 +271,9 @@ export class TokenReader {
     if (lengthBytes < UNIT_TEXT_LENGTH) this.fail("a short string is not in UTF-8");
     const from = this.position;
     this.position = from + lengthBytes;
-    return this.bytes.toString("latin1", from, this.position);
+    // Most long text is ASCII, which is the same in UTF-8, and inside the heap if it is read so.
+    const inside = lengthBytes > LONGEST_INSIDE && isAscii(this.bytes.subarray(from, this.position));
+    return this.bytes.toString(inside ? "utf8" : "latin1", from, this.position);
   }
 
   /** A bigint of more than 64 bits: sign and magnitude. */

@@ -3,6 +3,7 @@
  * leave something behind, and what it ends with.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { leakCheck } from "../support/leak-check.ts";
@@ -144,4 +145,24 @@ test("npm test ends a file whose loop does not end, and names it", async () => {
   assert.equal(exitCode, 1);
   assert.ok(failed.includes("nothing happens any more in unit/loops.test.ts"), failed.join("\n"));
   assert.ok(failed.includes("unit/loops.test.ts did not run to its end"), failed.join("\n"));
+});
+
+test("npm test ends although a test has left a process that holds its output open", async () => {
+  await using _leaks = leakCheck();
+  using left = temporaryPackage({});
+
+  await runTests({
+    "integration/one.test.ts": `import { spawn } from "node:child_process";
+      import { writeFileSync } from "node:fs";
+      import { test } from "node:test";
+      test("leaves one", () => {
+        const child = spawn("sleep", ["20"], { stdio: ["ignore", "ignore", "inherit"], detached: true });
+        child.unref();
+        writeFileSync(${JSON.stringify(left.path("pid"))}, String(child.pid));
+      });`,
+  });
+
+  const pid = Number(readFileSync(left.path("pid"), "utf8"));
+  assert.ok(pid > 0);
+  process.kill(pid, "SIGKILL"); // throws if it had ended first
 });

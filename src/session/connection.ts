@@ -21,7 +21,7 @@ import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundFrames } from "./inbound-frames.ts";
 import { type InputReader, type InputTurns, inputTurns } from "./input-turns.ts";
-import { completeLimits } from "./limits.ts";
+import { completeLimits, withinBudget } from "./limits.ts";
 import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
 import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
@@ -395,11 +395,4 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     }
     this.#half.closed(error);
   }
-}
-
-/** The same, with no more unfinished messages than have room, since each may be of the largest size. */
-function withinBudget(hello: Hello, budget: MemoryBudget): Hello {
-  const { limits } = hello;
-  const maxOpenMessages = Math.min(limits.maxOpenMessages, budget.openMessages(limits.maxMessage));
-  return { ...hello, limits: { ...limits, maxOpenMessages } };
 }

@@ -4,7 +4,7 @@
  */
 import { DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { Feature } from "../wire/features.ts";
-import type { Limits } from "../wire/frames.ts";
+import type { Hello, Limits } from "../wire/frames.ts";
 
 /** Bytes of a payload that travel inside its frame, and of data in a full chunk, if a batch may be four times as large. */
 export const CHUNK_SIZE = 65536;
@@ -45,4 +45,14 @@ export function completeLimits(stated: Limits): Limits {
     maxOpenMessages: stated.maxOpenMessages || DEFAULT_LIMITS.maxOpenMessages,
     maxDepth: stated.maxDepth || DEFAULT_LIMITS.maxDepth,
   };
+}
+
+/**
+ * What this side announces, with no more unfinished messages than its memory has room for, since each may be of the largest
+ * size.
+ */
+export function withinBudget(hello: Hello, budget: { openMessages(maxMessage: number): number }): Hello {
+  const { limits } = hello;
+  const maxOpenMessages = Math.min(limits.maxOpenMessages, budget.openMessages(limits.maxMessage));
+  return { ...hello, limits: { ...limits, maxOpenMessages } };
 }

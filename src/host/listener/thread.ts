@@ -120,7 +120,8 @@ async function askAccess(request: Uint8Array): Promise<Uint8Array> {
   const { port1, port2 } = new MessageChannel();
   const answered = createDeferred<Uint8Array | string>();
   port1.once("message", answered.resolve);
-  send({ type: "access", request: request.slice(), port: port2 });
+  // A copy of its own: all the memory that a view is of would be cloned.
+  send({ type: "access", request: new Uint8Array(request), port: port2 });
   const answer = await answered.promise;
   port1.close();
   if (typeof answer === "string") throw new Error(answer);

@@ -39,8 +39,8 @@ class HeldBatches implements CarrierEvents {
   }
 
   batch(bytes: Uint8Array, start: number, end: number): void {
-    // A copy: the carrier may read the next ones into the same memory.
-    this.#batches.push(start === end ? PRINTED : bytes.slice(start, end));
+    // A copy, since the carrier may read the next ones into the same memory; not `slice`, which on a Buffer shares it.
+    this.#batches.push(start === end ? PRINTED : new Uint8Array(bytes.subarray(start, end)));
   }
 
   drain(): void {

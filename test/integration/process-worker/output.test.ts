@@ -74,6 +74,11 @@ async function runPrinting(program: string): Promise<{ readonly stdout: string; 
           yield line;
         }
       });
+      export const tell = routine(async function tell(n) {
+        console.log("out " + n);
+        await new Promise((resolve) => setTimeout(resolve, n % 5));
+        return String(n).repeat(50);
+      });
       export const silent = routine(async function silent() {});
       const pool = await WorkerPool.open({ size: 1 });
       ${program}
@@ -131,4 +136,20 @@ test("Calls settle at once where somebody has replaced process.stdout.write, pri
   `);
 
   assert.equal(stdout, "out 0 true\n", stderr);
+});
+
+test("Answers that wait for output which is passed on slowly are what the bodies gave", async () => {
+  const { stdout, stderr } = await runPrinting(`
+    const write = process.stdout.write;
+    process.stdout.write = (chunk, encoding, done) => {
+      setTimeout(typeof encoding === "function" ? encoding : done, 2);
+      return true;
+    };
+    const calls = Array.from({ length: 500 }, (_, n) => n);
+    const answers = await Promise.all(calls.map((n) => tell(n)));
+    process.stdout.write = write;
+    console.log(answers.filter((answer, n) => answer !== String(n).repeat(50)).length, "wrong");
+  `);
+
+  assert.equal(stdout, "0 wrong\n", stderr);
 });

@@ -118,8 +118,8 @@ class ReflectionCall implements ServerCallEvents {
     this.#queue.cancel(this.#idle);
     this.#idle = this.#awaitRequest();
     if (this.#waiting.length >= MAX_WAITING) return this.#call.end(TOO_MANY_REQUESTS);
-    // A copy: what it is a part of may be a thousand times as long.
-    this.#waiting.push(bytes.slice(start, end));
+    // A copy, since what it is a part of may be a thousand times as long; not `slice`, which on a Buffer shares it.
+    this.#waiting.push(new Uint8Array(bytes.subarray(start, end)));
     this.#answer();
   }
 

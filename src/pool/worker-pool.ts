@@ -1,27 +1,21 @@
 /**
- * A pool: spawns workers, publishes them, and carries calls to them and to those it discovers. It owns its
- * workers' processes and one proxy; everything it starts, it ends.
+ * A pool as its users see it: spawns workers, publishes them, and carries calls to them and to those it discovers. It
+ * checks what it is given, and leaves the rest to its `PoolLife`, which owns the workers and the proxy.
  */
 
 import { randomUUID } from "node:crypto";
-import { showCallers } from "../client/call/caller-frames.ts";
 import type { Explanation } from "../client/membership/explanation.ts";
-import { WorkerProxy } from "../client/worker-proxy.ts";
+import type { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { runInInnerScope } from "../context/inner-scope.ts";
-import { noteOpening, pushAmbient } from "../context/scope.ts";
 import { assertDuration, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
-import { createDeferred } from "../internal/deferred.ts";
-import { errorText } from "../internal/error-text.ts";
 import { warnOnce } from "../internal/warn-once.ts";
-import { programEntry } from "../process/launch/entry-module.ts";
 import { type ProgramState, programState } from "../process/launch/program-state.ts";
 import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import { HotReload } from "./hot-reload.ts";
 import {
   assertMappable,
   callThrough,
@@ -31,10 +25,8 @@ import {
   resolveMapOptions,
   settling,
 } from "./map-calls.ts";
-import { OwnAnnouncements } from "./own-announcements.ts";
-import { PoolClosing } from "./pool-closing.ts";
 import type { PoolEvent } from "./pool-event.ts";
-import { PoolEvents } from "./pool-events.ts";
+import { PoolLife } from "./pool-life.ts";
 import { ToldPool } from "./pool-message.ts";
 import type { PoolStats } from "./pool-stats.ts";
 import {
@@ -42,13 +34,8 @@ import {
   resolveWorkerPoolOptions,
   type WorkerPoolOptions,
 } from "./worker-pool-options.ts";
-import { makeWorkers } from "./workers/make-workers.ts";
-import type { PoolWorkers } from "./workers/pool-workers.ts";
 
 const CLOSE_OPTIONS: Readonly<Record<"grace", true>> = { grace: true };
-
-/** `making`: what is needed before there is a worker is on its way, and nothing else has begun. */
-type PoolState = "created" | "making" | "opening" | "open" | "closing" | "closed";
 
 /**
  * Runs routines on workers.
@@ -65,16 +52,7 @@ export class WorkerPool implements CallTarget {
   /** Resolves when the pool has been closed and nothing of it is left. Never rejects. */
   readonly closed: Promise<void>;
   readonly #options: ResolvedWorkerPoolOptions;
-  readonly #workers: PoolWorkers;
-  readonly #announcements: OwnAnnouncements;
-  readonly #events = new PoolEvents();
-  readonly #closing: PoolClosing;
-  readonly #hotReload: HotReload;
-  readonly #closed = createDeferred();
-  #state: PoolState = "created";
-  #end: Promise<void> | undefined;
-  #restarts = 0;
-  readonly #told = new ToldPool(this);
+  readonly #life: PoolLife;
 
   /**
    * Checks the options; nothing is started.
@@ -89,47 +67,9 @@ export class WorkerPool implements CallTarget {
         `A pool has a lease of ${options.lease}, which caps the workers that it finds, and no discovery to find any by: the lease does nothing. Give the pool a discovery, or leave the lease out`,
       );
     }
-    this.closed = this.#closed.promise;
-    const { size, proxy, killGraceMs, announcedIn, mayHideWorkers } = this.#options;
-    this.#announcements = new OwnAnnouncements(announcedIn, mayHideWorkers);
-    this.#workers = makeWorkers(this.#options, {
-      id: this.id,
-      ready: (metadata, hidden) => this.#admit(metadata, hidden),
-      gone: (uid, metadata) => this.#drop(uid, metadata),
-      retired: (metadata) => this.#retire(metadata),
-      event: (event) => this.#events.publish(event),
-      connectionTo: (uid) => this.proxy.connectionTo(uid),
-      discoveries: () => this.#announcements.shared,
-      siblings: () => this.#announcements.siblings,
-    });
-    this.proxy = new WorkerProxy(proxy, {
-      id: this.id,
-      reserved: size,
-      connect: this.#workers.connect,
-      descriptorDiscovery: this.#announcements.descriptor,
-      describeLoss: (uid) => this.#workers.describeLoss(uid),
-      unresponsive: (uid, suspicion) => this.#workers.kill(uid, suspicion),
-      importFailed: ({ uid }) => this.#workers.replace(uid),
-      memberReady: ({ uid }) => {
-        this.#workers.connected(uid);
-        if (this.#closing.draining) this.#workers.drain(uid);
-      },
-      workerDue: () => this.#workers.due,
-      lastStartError: () => this.#workers.lastStartError,
-      taskEvents: this.#events,
-      discoveryMade: (made) => this.#announcements.use(made),
-    });
-    this.#hotReload = new HotReload({
-      workers: this.#workers,
-      proxy: this.proxy,
-      retirement: { graceMs: this.#options.shutdownTimeoutMs, killAfterMs: killGraceMs },
-    });
-    this.#closing = new PoolClosing({
-      proxy: this.proxy,
-      workers: this.#workers,
-      announcements: this.#announcements,
-      killGraceMs,
-    });
+    this.#life = new PoolLife({ id: this.id, options: this.#options, told: new ToldPool(this) });
+    this.proxy = this.#life.proxy;
+    this.closed = this.#life.closed;
   }
 
   /**
@@ -155,20 +95,6 @@ export class WorkerPool implements CallTarget {
     return refusalToOpen("pool") ?? this.#open(programState());
   }
 
-  async #open(program: ProgramState): Promise<this> {
-    if (this.#state !== "created") {
-      throw new PoolClosedError(`Cannot open a pool twice: it is ${this.#state}; make a new WorkerPool`);
-    }
-    this.#state = "making";
-    this.#workers.prepare();
-    const end = this.#options.ambient ? noteOpening() : undefined;
-    try {
-      return await this.#told.opening(() => this.#start(program));
-    } finally {
-      end?.();
-    }
-  }
-
   /** Records of the members, in order of admission. */
   get workers(): readonly WorkerMetadata[] {
     return this.proxy.workers;
@@ -186,12 +112,13 @@ export class WorkerPool implements CallTarget {
 
   /** Whether it takes calls: its `open()` has resolved, and `close()` has not been called. */
   get started(): boolean {
-    return this.#state === "open";
+    return this.#life.state === "open";
   }
 
   /** The dispatcher of its calls; for the library's own use. */
   get dispatcher(): Dispatcher {
-    if (this.#state === "created" || this.#state === "making" || this.#state === "opening") throw notOpened();
+    const { state } = this.#life;
+    if (state === "created" || state === "making" || state === "opening") throw notOpened();
     return this.proxy.dispatcher;
   }
 
@@ -256,7 +183,7 @@ export class WorkerPool implements CallTarget {
       queued: this.proxy.queued,
       unsettled: this.proxy.unsettled,
       ...this.proxy.counts,
-      restarts: this.#restarts,
+      restarts: this.#life.restarts,
       workers: members,
     };
   }
@@ -274,7 +201,7 @@ export class WorkerPool implements CallTarget {
   events(
     options: { readonly signal?: AbortSignal; readonly tasks?: boolean } = {},
   ): AsyncIterable<PoolEvent> {
-    return this.#events.subscribe(options);
+    return this.#life.events.subscribe(options);
   }
 
   /**
@@ -289,9 +216,8 @@ export class WorkerPool implements CallTarget {
     assertKnownOptions(options, CLOSE_OPTIONS);
     const { grace: graceMs = this.#options.shutdownTimeoutMs } = options;
     assertDuration("grace", graceMs);
-    if (this.#end === undefined) this.#end = this.#close(graceMs);
-    else if (options.grace !== undefined) this.#closing.shorten(graceMs);
-    return this.#end;
+    if (this.#life.ended && options.grace !== undefined) this.#life.shorten(graceMs);
+    return this.#life.close(graceMs);
   }
 
   /** As {@link close}, with the default grace: for `await using`. */
@@ -299,94 +225,17 @@ export class WorkerPool implements CallTarget {
     return this.close();
   }
 
-  /** @param program As it is when the pool is opened, whatever happens to it before the last worker is started. */
-  async #start(program: ProgramState): Promise<this> {
-    const { size, partsAreMade } = this.#options;
-    try {
-      // Workers are announced in what is made: that comes first.
-      if (partsAreMade) await this.proxy.open();
-      if (this.#end === undefined) {
-        if (size > 0) this.#announcements.open();
-        this.#state = "opening";
-      }
-    } catch (error) {
-      await this.close({ grace: 0 });
-      throw error;
-    }
-    if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
-    const opened = partsAreMade ? undefined : this.proxy.open();
-    const [errors] = await Promise.all([this.#workers.start(programEntry(), program), opened]);
-    // Workers that a close() has stopped did not fail.
-    if (errors.length > 0 && this.#end === undefined) {
-      await this.close({ grace: 0 });
-      for (const error of errors) showCallers(error);
-      throw new AggregateError(
-        errors,
-        // The first line: the errors themselves are shown below.
-        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
-      );
-    }
-    if (this.#end === undefined) await this.#workers.awaitConnections();
-    if (this.#end !== undefined) return await this.#refuseClosed(this.#end);
-    this.#state = "open";
-    this.#hotReload.watch();
-    if (this.#options.ambient) pushAmbient(this.proxy.dispatcher);
+  async #open(program: ProgramState): Promise<this> {
+    await this.#life.open(program);
     return this;
   }
 
   /** Why it takes no calls now, if it takes none. */
   #refusal(): Error | undefined {
     if (this.started) return undefined;
-    return this.#end === undefined
-      ? notOpened()
-      : new PoolClosedError("Cannot go on with the map: the pool is closing or closed");
-  }
-
-  async #refuseClosed(end: Promise<void>): Promise<never> {
-    await end;
-    throw new PoolClosedError("Cannot open the pool: it was closed while it was opening");
-  }
-
-  async #close(graceMs: number): Promise<void> {
-    const before = this.#state;
-    this.#state = "closing";
-    this.#hotReload.end();
-    try {
-      if (before === "making") await this.proxy.close();
-      else if (before !== "created") await this.#closing.run(graceMs);
-    } finally {
-      this.#state = "closed";
-      this.#events.close();
-      this.#told.closed();
-      this.#closed.resolve();
-    }
-  }
-
-  /** Whether a worker that comes up now would get no calls. */
-  get #ending(): boolean {
-    return this.#state === "closed" || (this.#state === "closing" && !this.#closing.draining);
-  }
-
-  #admit(worker: WorkerMetadata, hidden: boolean): void {
-    if (this.#ending) return;
-    if (this.#state !== "opening") this.#restarts += 1;
-    this.proxy.adopt(worker);
-    this.#announcements.add(worker, hidden);
-  }
-
-  #retire(worker: WorkerMetadata): void {
-    this.proxy.retire(worker.uid);
-    this.#retract(worker);
-  }
-
-  #drop(uid: string, metadata: WorkerMetadata | undefined): void {
-    this.proxy.release(uid);
-    if (metadata !== undefined) this.#retract(metadata);
-  }
-
-  /** A worker that was retired before it ended has been retracted already. */
-  #retract(worker: WorkerMetadata): void {
-    if (!this.#ending) this.#announcements.drop(worker);
+    return this.#life.ended
+      ? new PoolClosedError("Cannot go on with the map: the pool is closing or closed")
+      : notOpened();
   }
 }
 

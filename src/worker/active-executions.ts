@@ -1,11 +1,24 @@
 /**
  * The executions of one worker that are not over, and the bodies that go on after theirs: counts them, gives root
- * tasks their permits, and says whether there is anything to do. It starts and ends none by itself, except that it
- * can end all. A body that runs has its place until it has come to its end, whatever has become of its caller.
+ * tasks their permits, and says whether there is room for another task, and whether there is anything to do. It starts
+ * and ends none by itself, except that it can end all. A body that runs has its place until it has come to its end, whatever has become of its caller.
  */
 import { AwaitableSet, type Listed } from "../internal/awaitable-set.ts";
 import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.ts";
+import type { MemoryBudget } from "../session/memory/memory-budget.ts";
 import type { Activity } from "./activity.ts";
+
+/** From this part on, what is left is for callers that do not have most of it already. */
+const OTHERS_FROM = 3 / 4;
+/** Who takes up more than this part of what there is for the heads of tasks has much of it. */
+const MUCH_OF_HEADS = 1 / 64;
+
+/** What a caller on the network has here. */
+interface CallerAccount {
+  bodies: number;
+  taskBytes: number;
+  argumentBytes: number;
+}
 
 /** A task as far as it is counted. */
 export interface ActiveTask extends ValueHolder {
@@ -13,7 +26,7 @@ export interface ActiveTask extends ValueHolder {
   /** What its head takes up. */
   readonly heldBytes: number;
   /** The caller's account; absent for one on this host. */
-  readonly memory: { bodies: number; taskBytes: number; argumentBytes: number } | undefined;
+  readonly memory: CallerAccount | undefined;
   workerDrains(): void;
 }
 
@@ -28,10 +41,21 @@ export interface ActiveExecution extends Listed {
   decline(code: number, reason: string): void;
 }
 
+/** What there is room for. */
+export interface ActiveExecutionsOptions {
+  /** The largest number of root tasks whose bodies may run at a time. */
+  readonly maxRootTasks: number;
+  /** Of the values of tasks; gets back what they have taken of it. */
+  readonly room: Pick<ArgumentRoom, "isFull" | "release">;
+  /** Of the heads of tasks. */
+  readonly budget: Pick<MemoryBudget, "taskBytes">;
+  /** Told when there is something to do, and when there is not; absent: nobody asks. */
+  readonly activity: Activity | undefined;
+}
+
 /** The executions on one worker. */
 export class ActiveExecutions {
-  readonly #activity: Activity | undefined;
-  readonly #room: Pick<ArgumentRoom, "release"> | undefined;
+  readonly #options: ActiveExecutionsOptions;
   readonly #running = new AwaitableSet<ActiveExecution>();
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<ActiveExecution>();
@@ -39,13 +63,8 @@ export class ActiveExecutions {
   #heldBytes = 0;
   #busy = false;
 
-  /**
-   * @param activity Told when there is something to do, and when there is not; absent: nobody asks.
-   * @param room Gets back what the values of a task have taken of it.
-   */
-  constructor(activity: Activity | undefined, room?: Pick<ArgumentRoom, "release">) {
-    this.#activity = activity;
-    this.#room = room;
+  constructor(options: ActiveExecutionsOptions) {
+    this.#options = options;
   }
 
   /** Tasks accepted and not over. */
@@ -66,6 +85,29 @@ export class ActiveExecutions {
   /** Bytes that the tasks take up whose bodies may run, as far as callers on the network have sent them. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /**
+   * Whether there is no room for another task.
+   *
+   * @param caller Whoever has sent it; absent for one on this host.
+   * @returns How many tasks there are, if there is none.
+   */
+  excess(kind: "root" | "nested", caller: CallerAccount | undefined): number | undefined {
+    const { maxRootTasks, room, budget } = this.#options;
+    if (caller !== undefined) {
+      const { taskBytes } = budget;
+      const hasMuch = caller.taskBytes > taskBytes * MUCH_OF_HEADS;
+      if (isFull(this.#heldBytes, taskBytes, hasMuch) || room.isFull(caller)) return this.bodies;
+    }
+    if (kind === "root") {
+      const hasMuch = caller !== undefined && caller.bodies * 2 > maxRootTasks;
+      return isFull(this.#permits, maxRootTasks, hasMuch) ? this.#permits : undefined;
+    }
+    // Any caller on the network can claim that its call is nested; such calls are bounded like all others, only later.
+    const isTooMuch =
+      caller !== undefined && isFull(this.bodies, 2 * maxRootTasks, caller.bodies > maxRootTasks);
+    return isTooMuch ? this.bodies : undefined;
   }
 
   /** A task has been accepted. */
@@ -157,7 +199,7 @@ export class ActiveExecutions {
   #count(task: ActiveTask, sign: 1 | -1): void {
     const { heldBytes, memory } = task;
     if (memory === undefined) return;
-    if (sign < 0) this.#room?.release(task);
+    if (sign < 0) this.#options.room.release(task);
     this.#heldBytes += sign * heldBytes;
     memory.bodies += sign;
     memory.taskBytes += sign * heldBytes;
@@ -167,7 +209,17 @@ export class ActiveExecutions {
     const busy = this.bodies > 0;
     if (busy === this.#busy) return;
     this.#busy = busy;
-    if (busy) this.#activity?.busy();
-    else this.#activity?.idle();
+    if (busy) this.#options.activity?.busy();
+    else this.#options.activity?.idle();
   }
+}
+
+/**
+ * Whether there is no more room for a caller.
+ *
+ * @param hasMuch Whether much of what is present is the caller's own: it finds no room in the last quarter, which is for
+ *   the others.
+ */
+function isFull(present: number, limit: number, hasMuch: boolean): boolean {
+  return present >= (hasMuch ? Math.ceil(limit * OTHERS_FROM) : limit);
 }

@@ -26,6 +26,7 @@ import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import type { AccessRules } from "./access/access-rules.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
+import { Drain } from "./drain.ts";
 import type { Execution } from "./execution.ts";
 import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
 import { FunctionExecution } from "./function-execution.ts";
@@ -64,12 +65,6 @@ export interface TaskServerOptions {
 /** How long a caller that was refused for the load is told to wait before it asks again. */
 const RETRY_AFTER_MS = 10;
 
-/** From this part on, what is left is for callers that do not have most of it already. */
-const OTHERS_FROM = 3 / 4;
-
-/** Who takes up more than this part of what there is for the heads of tasks has much of it. */
-const MUCH_OF_HEADS = 1 / 64;
-
 /** How long the end of the process may wait for callers that do not read their results. */
 const LEAVE_MS = 1_000;
 
@@ -92,11 +87,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #spinner = new LoopSpinner();
   /** When the batch that is being read has come; 0 until somebody needs to know. */
   #arrivedMs = 0;
-  #draining = false;
+  /** Absent until it drains. */
+  #drain: Drain | undefined;
   /** Tasks have been told to end: nothing new is taken, not even what is nested. */
   #stopping = false;
-  /** The connection to which draining does not apply. */
-  #spared: ConnectionId | undefined;
 
   constructor(options: TaskServerOptions) {
     this.#options = options;
@@ -105,7 +99,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.room = new ArgumentRoom(this.#memory);
-    this.active = new ActiveExecutions(options.activity, this.room);
+    const { activity, maxRootTasks } = options;
+    this.active = new ActiveExecutions({ activity, maxRootTasks, room: this.room, budget: this.#memory });
     this.queue = new RunQueue({ hasUnsent: () => this.#hasUnsentAnswers(), flush: () => this.#flushAll() });
   }
 
@@ -115,7 +110,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#drain !== undefined;
   }
 
   get arrivedMs(): number {
@@ -137,18 +132,16 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
    *   waits for those it has made, of which some may not have been sent yet.
    */
   drain(except?: ConnectionId): void {
-    const announced = this.#draining ? this.#spared : undefined;
-    if (this.#draining && announced === undefined) return;
+    const before = this.#drain;
+    if (before?.isWhole === true) return;
+    const drain = new Drain(except);
+    this.#drain = drain;
     for (const session of this.#sessions) {
       // A client that has not sent its Hello may be the exception; it is told once it has sent it.
-      if (session.connection.peer === undefined) continue;
-      const told = this.#draining && !isConnection(session, announced);
-      if (!told && !isConnection(session, except)) session.drain(SHUTTING_DOWN, 0);
+      if (session.connection.peer === undefined || before?.concerns(session) === true) continue;
+      if (drain.concerns(session)) session.drain(SHUTTING_DOWN, 0);
     }
-    const first = !this.#draining;
-    this.#draining = true;
-    this.#spared = except;
-    if (first) this.active.workerDrains();
+    if (before === undefined) this.active.workerDrains();
   }
 
   /** Resolves when no task is under way. */
@@ -184,9 +177,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
    * not been told to drain before.
    */
   leave(): void {
-    const unasked = !this.#draining;
-    this.#draining = true;
-    this.#spared = undefined;
+    const unasked = this.#drain === undefined;
+    this.#drain = new Drain();
     this.active.declineAll(NackCode.DRAINING, SHUTTING_DOWN);
     const untilMs = performance.now() + LEAVE_MS;
     for (const session of this.#sessions) session.leave(SHUTTING_DOWN, { unasked, untilMs });
@@ -194,13 +186,12 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
 
   /** Closes every connection, once what was written has left. */
   close(): void {
-    this.#draining = true;
-    this.#spared = undefined;
+    this.#drain = new Drain();
     for (const session of [...this.#sessions]) session.connection.close();
   }
 
   opened(session: ServerSession): void {
-    if (this.#draining && !isConnection(session, this.#spared)) session.drain(SHUTTING_DOWN, 0);
+    if (this.#drain?.concerns(session) === true) session.drain(SHUTTING_DOWN, 0);
   }
 
   /** Checks in order of cost: the head, the load, the routine, whether its caller may call it, and last the owner's hook. */
@@ -299,27 +290,13 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Refuses a task for which there is no room. */
   #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
     if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
-    const { maxRootTasks } = this.#options;
-    const { bodies, permits, heldBytes } = this.active;
-    const peer = session.connection.memory?.peer;
-    if (peer !== undefined) {
-      const { taskBytes } = this.#memory;
-      if (isFull(heldBytes, taskBytes, peer.taskBytes > taskBytes * MUCH_OF_HEADS)) return overloaded(bodies);
-      if (this.room.isFull(peer)) return overloaded(bodies);
+    const isNested = (head.flags & TaskFlag.Nested) !== 0;
+    if (!isNested && this.#drain?.concerns(session) === true) {
+      return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     }
-    if ((head.flags & TaskFlag.Nested) === 0) {
-      if (this.#draining && !isConnection(session, this.#spared)) {
-        return createNack(NackCode.DRAINING, SHUTTING_DOWN);
-      }
-      return isFull(permits, maxRootTasks, peer !== undefined && peer.bodies * 2 > maxRootTasks)
-        ? overloaded(permits)
-        : undefined;
-    }
-    // Any caller on the network can claim that its call is nested; such calls are bounded like all others,
-    // only later.
-    return peer !== undefined && isFull(bodies, 2 * maxRootTasks, peer.bodies > maxRootTasks)
-      ? overloaded(bodies)
-      : undefined;
+    const tasks = this.active.excess(isNested ? "nested" : "root", session.connection.memory?.peer);
+    if (tasks === undefined) return undefined;
+    return createNack(NackCode.FULL, `the worker already has ${tasks} calls`, RETRY_AFTER_MS);
   }
 
   /** The routine has been found: goes on with an execution of its kind, if the one made before is of the other. */
@@ -372,23 +349,4 @@ function createExecution(
 /** Whether an execution that was made before its routine was found is of the routine's kind. */
 function isOfKind(execution: Execution, definition: RoutineDefinition): boolean {
   return definition.kind === "generator" || execution instanceof FunctionExecution;
-}
-
-function isConnection(session: ServerSession, id: ConnectionId | undefined): boolean {
-  const { peer } = session.connection;
-  return id !== undefined && peer?.uid === id.client && peer.session === id.session;
-}
-
-/**
- * Whether there is no more room for a caller.
- *
- * @param hasMuch Whether much of what is present is the caller's own: it finds no room in the last quarter, which is for
- *   the others.
- */
-function isFull(present: number, limit: number, hasMuch: boolean): boolean {
-  return present >= (hasMuch ? Math.ceil(limit * OTHERS_FROM) : limit);
-}
-
-function overloaded(tasks: number): Nack {
-  return createNack(NackCode.FULL, `the worker already has ${tasks} calls`, RETRY_AFTER_MS);
 }

@@ -22,8 +22,13 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   };
 }
 
+function activeExecutions(activity?: Activity): ActiveExecutions {
+  const room = { isFull: () => false, release() {} };
+  return new ActiveExecutions({ activity, room, maxRootTasks: 2, budget: { taskBytes: 1_000 } });
+}
+
 function counting(...executions: readonly ActiveExecution[]): ActiveExecutions {
-  const active = new ActiveExecutions(undefined);
+  const active = activeExecutions();
   for (const one of executions) active.add(one);
   return active;
 }
@@ -63,7 +68,7 @@ test("ActiveExecutions passes the permit on to the execution that replaces anoth
 
 test("ActiveExecutions counts a body that goes on after its task until it ends", () => {
   const activity = new Activity();
-  const active = new ActiveExecutions(activity);
+  const active = activeExecutions(activity);
   const one = execution();
   active.add(one);
 
@@ -132,4 +137,17 @@ test("ActiveExecutions declines all that are there, also when they end at once",
     [["3 over"], ["3 over"]],
   );
   assert.equal(active.size, 0);
+});
+
+test("ActiveExecutions has room for as many root tasks as there may be, and for twice as many of the network in all", () => {
+  const caller = { bodies: 0, taskBytes: 0, argumentBytes: 0 };
+  const active = counting(execution(), execution());
+
+  const ofHost = [active.excess("root", undefined), active.excess("nested", undefined)];
+  const ofNetwork = [active.excess("nested", caller)];
+  for (let more = 0; more < 2; more++) active.add(execution({ nested: true }));
+  ofNetwork.push(active.excess("nested", caller));
+
+  assert.deepEqual(ofHost, [2, undefined]);
+  assert.deepEqual(ofNetwork, [undefined, 4]);
 });

@@ -31,7 +31,7 @@ import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
-import { callersOf, originOf } from "./access/task-callers.ts";
+import { TaskCallers } from "./access/task-callers.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 import { TaskSignals } from "./task-signals.ts";
@@ -62,7 +62,6 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
   readonly credit: number;
   readonly tag: string | undefined;
-  readonly origin: readonly string[] | undefined;
   readonly callOptions: CallOptions | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
@@ -88,7 +87,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   module: string | undefined;
   readonly #host: TaskHost;
   readonly #proxyRef: number;
-  readonly #callers: readonly LineageEntry[] | undefined;
+  /** Absent where there are none: of most tasks. */
+  readonly #callers: TaskCallers | undefined;
   readonly #budgetUs: number;
   #id: string | undefined;
   #controller: AbortController | undefined;
@@ -123,8 +123,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.heldBytes =
       this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + traceBytes + variablesBytes;
     this.#proxyRef = head.proxyRef;
-    this.#callers = callersOf(head);
-    this.origin = originOf(head, session.peer);
+    if (head.namesCallers || session.peer.verified) this.#callers = new TaskCallers(head, session.peer);
     this.callOptions = head.runtimeContext();
     this.#id = head.id();
     this.#budgetUs = head.budgetUs;
@@ -176,9 +175,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   }
 
   get caller(): TaskCaller | undefined {
-    let caller: TaskCaller | undefined;
-    for (const entry of [...(this.#callers ?? [])].reverse()) caller = { ...entry, caller };
-    return caller;
+    return this.#callers?.nearest;
+  }
+
+  get origin(): readonly string[] | undefined {
+    return this.#callers?.origin;
   }
 
   get deadline(): number | undefined {
@@ -250,7 +251,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   lineage(): readonly LineageEntry[] {
     const self: LineageEntry = { id: this.id, routine: this.routine, tag: this.tag };
-    return [self, ...(this.#callers ?? [])].slice(0, MAX_CALLERS);
+    return [self, ...(this.#callers?.tasks ?? [])].slice(0, MAX_CALLERS);
   }
 
   /** The worker has begun to end. */

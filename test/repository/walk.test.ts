@@ -16,7 +16,7 @@ const CALLS_BEFORE = 50;
 const CALLS_WATCHED = 3;
 
 test("the walk names every file that a call enters, and no other", async (context) => {
-  const { named, sometimes } = await readWalk();
+  const { named, sometimes, way, stated } = await readWalk();
   const pool = await WorkerPool.open({ size: 1 });
   let entered: ReadonlySet<string> | undefined;
   try {
@@ -38,15 +38,33 @@ test("the walk names every file that a call enters, and no other", async (contex
   const extra = [...named].filter((file) => !entered.has(file));
 
   assert.deepEqual({ missing, extra }, { missing: [], extra: [] });
+  assert.equal(way.size, stated, "as many files as the walk says that it has");
   context.diagnostic(`looked at ${entered.size} files`);
 });
 
-/** The files that the walk and its table of tools name, and those that only some calls enter, as paths from `src/`. */
-async function readWalk(): Promise<{ named: ReadonlySet<string>; sometimes: ReadonlySet<string> }> {
+/** What the walk says. Files are paths from `src/`. */
+interface Walk {
+  /** Those that a call enters, the tools that it uses included. */
+  readonly named: ReadonlySet<string>;
+  /** Those that only some calls enter. */
+  readonly sometimes: ReadonlySet<string>;
+  /** Those that the call passes from one to the next, without the tools. */
+  readonly way: ReadonlySet<string>;
+  /** How many these are to be. */
+  readonly stated: number;
+}
+
+async function readWalk(): Promise<Walk> {
   const text = await readFile(path.join(ROOT, "ARCHITECTURE.md"), "utf8");
   const [, always = "", sometimes = ""] =
     /^## One call\n([\s\S]*?)^(The first call[\s\S]*?)^The way out/m.exec(text) ?? [];
-  return { named: filesIn(always), sometimes: filesIn(sometimes) };
+  const [, rows = "", stated] = /^([\s\S]*?)^That is the way, (\d+) files/m.exec(always) ?? [];
+  return {
+    named: filesIn(always),
+    sometimes: filesIn(sometimes),
+    way: filesIn(rows),
+    stated: Number(stated),
+  };
 }
 
 function filesIn(text: string): ReadonlySet<string> {

@@ -50,6 +50,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly references: References;
   readonly counts: DispatchCounts = noCounts();
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
+  readonly #members: Members;
   readonly #placement: Placement;
   readonly #waiting: WaitingCalls;
   readonly #refused: RefusedCalls;
@@ -66,6 +67,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     const { references, balancer, members, supply, killGraceMs, waitTimeoutMs, events } = options;
     const { counts } = this;
     this.references = references;
+    this.#members = members;
     this.#events = events;
     const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
@@ -169,7 +171,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       return;
     }
     this.#active.add(call);
-    if (this.#waiting.precede(call)) {
+    if (this.#members.ready.waiter !== undefined && this.#waiting.precede(call)) {
       this.#waiting.add(call);
       return;
     }

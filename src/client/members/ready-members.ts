@@ -56,7 +56,7 @@ const NO_CALL: PlacedCall = { nested: false, estimate: { us: undefined } };
 export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   /** In the order in which they became ready. */
   view: readonly M[] = [];
-  /** Told by the members, and by those who admit them, that there may be room again. */
+  /** Told by the members, and by those who admit them, that there may be room again. Absent while nobody waits. */
   waiter: MemberWaiter<M> | undefined;
   #call: PlacedCall = NO_CALL;
   /** The expected time of the call in hand, rounded up to a step, in microseconds; Infinity for unknown. */

@@ -40,22 +40,19 @@ export class WaitingCalls implements MemberWaiter<Member> {
   /** When those that are neither bound nor refused have waited long enough. */
   #expiry: DeadlineEntry | undefined;
   #drainPending = false;
-  /** False only while nobody waits. Every call asks this first. */
-  #anybody = false;
 
   constructor(options: WaitingCallsOptions) {
     this.#options = options;
     this.#refused = new UntriedQueue(options);
-    options.members.ready.waiter = this;
   }
 
   get size(): number {
     return this.#root.size + this.#large.size + this.#nested.size + this.#refused.size + this.#bound.size;
   }
 
-  /** Whether a new call has to wait behind others. */
+  /** Whether a new call has to wait behind others. To be asked only while there is somebody who waits for members. */
   precede(call: Call): boolean {
-    if (!this.#anybody || call.nested) return false;
+    if (call.nested) return false;
     return this.#root.size > 0 || (this.#large.size > 0 && call.large);
   }
 
@@ -68,14 +65,14 @@ export class WaitingCalls implements MemberWaiter<Member> {
     } else if (verdict === "none") this.#giveUp(call);
     else if (verdict instanceof Delegation) this.#keepLater(call, verdict);
     else {
-      this.#anybody = true;
+      this.#watchMembers();
       this.#bound.add(call, verdict);
     }
   }
 
   /** Adds a call behind the others. */
   add(call: Call): void {
-    this.#anybody = true;
+    this.#watchMembers();
     this.#queueOf(call).push(call);
     this.#expectMembers();
   }
@@ -84,7 +81,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   addFirst(call: Call): void {
     if (call.refusals?.stand === true) this.#keepRefused(call);
     else {
-      this.#anybody = true;
+      this.#watchMembers();
       this.#queueOf(call).unshift(call);
       this.#expectMembers();
     }
@@ -111,7 +108,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
    * @param member The only one of which this may be true; absent: any.
    */
   drain(member?: Member): void {
-    if (!this.#anybody) return;
+    const { ready } = this.#options.members;
+    if (ready.waiter === undefined) return;
     if (!this.#bound.empty) {
       if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
@@ -120,7 +118,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#refused.size > 0) this.#drainRefused();
     if (this.#large.size > 0) this.#drainLarge();
     if (this.#root.size > 0) this.#drainInOrder(this.#root);
-    this.#anybody = this.size > 0;
+    if (this.size === 0) ready.waiter = undefined;
   }
 
   /**
@@ -129,13 +127,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
    */
   #keepRefused(call: Call): void {
     if (!this.#refused.mayWait(call)) return this.#refused.giveUp(call);
-    this.#anybody = true;
+    this.#watchMembers();
     this.#refused.add(call);
   }
 
   /** Fails a call for which nobody is named any more, unless it waits for a worker that is on its way. */
   #giveUp(call: Call): void {
-    if (this.#refused.addUnnamed(call)) this.#anybody = true;
+    if (this.#refused.addUnnamed(call)) this.#watchMembers();
     else this.#refused.giveUp(call);
   }
 
@@ -209,6 +207,11 @@ export class WaitingCalls implements MemberWaiter<Member> {
         this.keep(call, verdict);
       } else this.#refused.review(call);
     }
+  }
+
+  /** Somebody waits: has itself told of members that come, or have room again. Until then nobody asks for it. */
+  #watchMembers(): void {
+    this.#options.members.ready.waiter = this;
   }
 
   /** While nobody is there to take calls, they wait, but not for ever. */

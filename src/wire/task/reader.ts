@@ -233,6 +233,11 @@ export class TaskReader {
     return this.#text(this.#codecStart, this.#codecEnd);
   }
 
+  /** Whether it says anything of who has called it. */
+  get namesCallers(): boolean {
+    return this.#hasCallers || this.#hasOrigin || this.#callerEnd > this.#callerStart;
+  }
+
   /** Id of the task it was called from, if `callers` does not say more. */
   caller(): string | undefined {
     return this.#text(this.#callerStart, this.#callerEnd);

@@ -1,5 +1,5 @@
 /**
- * Runs every check that is not a test: format and lint, layers, types, unused code, documentation comments, wire
+ * Runs every check that is not a test: format and lint, layers, sizes, types, unused code, documentation comments, wire
  * compatibility, documents, examples, and the package as it would be published. All of them run even if one fails;
  * each has to show that it looked at something, because a checker that saw nothing is content with everything.
  *
@@ -34,6 +34,7 @@ const CHECKS = {
     ],
     seen: cruisedImports,
   },
+  sizes: { commands: [["node", "scripts/checks/sizes.mjs"]], seen: numberIn(/(\d+) files/) },
   docs: {
     commands: [["node", "--import", "tsx", "scripts/generate-docs.mjs", "--check"]],
     seen: numberIn(/(\d+) errors\n[\s\S]*[1-9]\d* commands/),

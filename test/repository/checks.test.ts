@@ -59,6 +59,14 @@ const BREACHES: readonly {
     },
   },
   {
+    what: "a file of more than 400 lines, and a folder of more than a dozen files",
+    files: {
+      "src/internal/long.ts": "// one\n".repeat(401),
+      ...Object.fromEntries(Array.from({ length: 13 }, (_, n) => [`src/wire/many/file-${n}.ts`, ""])),
+    },
+    found: { sizes: /long\.ts has 401 lines[\s\S]*src\/wire\/many has 13 files/ },
+  },
+  {
     what: "a file that nothing loads, an export that nothing uses, and one that only tests use",
     files: {
       "src/internal/forgotten.ts": "export const forgotten = 1;\n",

@@ -14,9 +14,9 @@ import { Findings, formatReport } from "./report.ts";
 
 const USAGE = `Usage: main.ts [folder] [options]
   folder            what to measure (default: node_modules)
-  --limit <files>   most files to measure (default: 10000)
-  --max-size <B>    leave out files above this size in bytes (default: 4194304)
-  --quality <n>     quality of brotli, 0 to 11: how much work a file is (default: 8)
+  --limit <files>   most files to measure (default: 1000)
+  --max-size <B>    leave out files above this size in bytes (default: 262144)
+  --quality <n>     quality of brotli, 0 to 11: how much work a file is (default: 11)
   --workers <n>     worker processes (default: 0, one per available processor)`;
 
 /** With 2 instead of 8, two workers take two thirds longer for a typical `node_modules`. */
@@ -113,9 +113,9 @@ function parseOptions(args: string[]): Options {
     args,
     allowPositionals: true,
     options: {
-      limit: { type: "string", default: "10000" },
-      "max-size": { type: "string", default: String(4 * 1024 * 1024) },
-      quality: { type: "string", default: "8" },
+      limit: { type: "string", default: "1000" },
+      "max-size": { type: "string", default: String(256 * 1024) },
+      quality: { type: "string", default: "11" },
       workers: { type: "string", default: "0" },
     },
   });

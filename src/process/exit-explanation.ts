@@ -20,7 +20,7 @@ const EXIT_CODES: Readonly<Record<number, string>> = {
   3: "an internal error of Node, or a module or a routine that called process.exit(3)",
   5: "a fatal error in V8, or a module or a routine that called process.exit(5)",
   7: "an error inside an 'uncaughtException' handler, or a module or a routine that called process.exit(7)",
-  9: "Node refused one of its options; look at execArgv, NODE_OPTIONS and the options of this process",
+  9: "Node refused one of its options (look at execArgv, NODE_OPTIONS and those of this process), or a module or a routine called process.exit(9)",
   12: "Node refused an inspector option; look at execArgv and NODE_OPTIONS",
   13: "a top-level await that can never settle",
   126: "the launcher could not execute Node; look at its permissions",

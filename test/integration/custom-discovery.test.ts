@@ -7,7 +7,7 @@ import { eventually } from "../support/eventually.ts";
 import { handWrittenDiscovery } from "../support/hand-written-discovery.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { useWarnings } from "../support/use-warnings.ts";
-import { add, pid } from "./fixtures/pool-routines.ts";
+import { add, home } from "./fixtures/pool-routines.ts";
 
 /** Two workers for others to find. */
 function startFarm(): Promise<WorkerPool> {
@@ -46,13 +46,13 @@ test("a proxy finds workers through a hand-written discovery, and follows what b
   await using proxy = await open(discovery);
 
   assert.equal(await add.with({ pool: proxy })(1, 2), 3);
-  assert.equal(await pid.with({ pool: proxy })(), first.pid);
+  assert.equal(await home.with({ pool: proxy })(), first.uid);
   await publisher.publish({ type: "worker-updated", worker: { ...first, tags: ["gpu"] } });
   await eventually(() => proxy.workers[0]?.tags.includes("gpu"));
   await publisher.publish({ type: "worker-added", worker: second });
   await publisher.publish({ type: "worker-dropped", worker: first });
   await eventually(() => proxy.workers.length === 1 && proxy.workers[0]?.uid === second.uid);
-  assert.equal(await pid.with({ pool: proxy })(), second.pid);
+  assert.equal(await home.with({ pool: proxy })(), second.uid);
   await publisher.close();
   await eventually(() => proxy.workers.length === 0);
 });
@@ -66,7 +66,7 @@ test("a proxy holds to its lease with a hand-written discovery", async () => {
   await using proxy = await open(discovery, { lease: 1 });
   const [first, second] = workersOf(farm);
 
-  assert.equal(await pid.with({ pool: proxy })(), first.pid);
+  assert.equal(await home.with({ pool: proxy })(), first.uid);
   assert.equal(proxy.workers.length, 1);
   await publisher.publish({ type: "worker-dropped", worker: first });
   await eventually(() => proxy.workers[0]?.uid === second.uid);

@@ -6,7 +6,7 @@ import { grpcChannels } from "../../src/transport/grpc/channel-pool.ts";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { DNS_DOMAIN, startDnsServer, useDnsServer } from "../support/start-dns-server.ts";
-import { add, pid, spin } from "./fixtures/pool-routines.ts";
+import { add, home, spin } from "./fixtures/pool-routines.ts";
 
 const NAME = `jobs.${DNS_DOMAIN}`;
 const POLL_MS = 200;
@@ -36,23 +36,23 @@ test("a pool calls the workers that DNS lists, and follows when they come, go an
   await using first = await startFarm("127.0.0.2", 0);
   const port = portOf(first);
   await using second = await startFarm("127.0.0.3", port);
-  const [firstPid, secondPid] = [first.workers[0]?.pid, second.workers[0]?.pid];
+  const [firstUid, secondUid] = [first.workers[0]?.uid, second.workers[0]?.uid];
   await using dns = await startDnsServer(program, { [NAME]: ["127.0.0.2"] });
   const discovery = new DnsDiscovery(NAME, port, { pollInterval: POLL_MS, servers: [dns.address] });
   await using pool = await WorkerPool.open({ discovery, ambient: false });
 
   assert.equal(await add.with({ pool })(1, 2), 3);
-  assert.equal(await pid.with({ pool })(), firstPid);
+  assert.equal(await home.with({ pool })(), firstUid);
   dns.publish({ [NAME]: ["127.0.0.2", "127.0.0.3"] });
   await eventually(() => pool.workers.length === 2, SOON);
   dns.publish({ [NAME]: ["127.0.0.3"] });
   await eventually(() => pool.workers.length === 1, SOON);
-  assert.equal(await pid.with({ pool })(), secondPid);
+  assert.equal(await home.with({ pool })(), secondUid);
 
-  process.kill(Number(secondPid), "SIGKILL");
+  process.kill(second.workers[0]?.pid ?? 0, "SIGKILL");
   await eventually(() => pool.workers.length === 0, SOON);
   dns.publish({ [NAME]: ["127.0.0.2", "127.0.0.3"] });
-  assert.equal(await pid.with({ pool })(), firstPid);
+  assert.equal(await home.with({ pool })(), firstUid);
 });
 
 test("DnsDiscovery keeps a worker whose routine blocks its thread for longer than several polls", async () => {

@@ -17,134 +17,144 @@ import {
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
-import { add, nestedPid, pid, snooze } from "./fixtures/pool-routines.ts";
-import { collectEvents, isAlive, ofType, rejection } from "./fixtures/pool-support.ts";
+import { add, home, nestedHome, snooze } from "./fixtures/pool-routines.ts";
+import {
+  collectEvents,
+  isAlive,
+  loseWorker,
+  ofType,
+  rejection,
+  WORKER_KINDS,
+} from "./fixtures/pool-support.ts";
 
 /** How often each value occurs. */
-function tally(values: readonly number[]): number[] {
-  const counts = new Map<number, number>();
+function tally(values: readonly string[]): number[] {
+  const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts.values()].sort((a, b) => a - b);
 }
 
-describe("the balancer of a pool", () => {
-  test("RoundRobinBalancer gives each worker its turn", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 3, balancer: new RoundRobinBalancer() });
+for (const worker of WORKER_KINDS) {
+  describe(`the balancer of a pool, each worker a ${worker}`, () => {
+    test("RoundRobinBalancer gives each worker its turn", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ worker, size: 3, balancer: new RoundRobinBalancer() });
 
-    const order: number[] = [];
-    for (let n = 0; n < 9; n += 1) order.push(await pid());
+      const order: string[] = [];
+      for (let n = 0; n < 9; n += 1) order.push(await home());
 
-    assert.equal(pool.workers.length, 3);
-    assert.deepEqual(tally(order), [3, 3, 3]);
-    assert.deepEqual(order.slice(0, 3), order.slice(3, 6));
-  });
-
-  test("LeastBusyBalancer prefers a worker with fewer calls in flight", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 2, balancer: new LeastBusyBalancer() });
-    const busy = snooze(2_000);
-    // Its own call is under way until it answers, so that the other one is the less busy each time.
-    await eventually(async () => (await pid()) > 0);
-
-    const homes: number[] = [];
-    for (let n = 0; n < 6; n += 1) homes.push(await pid());
-
-    assert.equal(homes.includes(await busy), false);
-  });
-
-  test("LeastBusyBalancer spreads calls that wait for something evenly, also those of a first burst", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 3 });
-
-    const homes = await Promise.all(Array.from({ length: 60 }, () => snooze(1_000)));
-
-    const shares = tally(homes);
-    assert.equal(shares.length, 3);
-    assert.ok(
-      shares.every((share) => share >= 16 && share <= 24),
-      `${shares}`,
-    );
-  });
-
-  test("an object with delegate alone names workers in its own order", async () => {
-    await using _ = leakCheck();
-    const outcomes: unknown[] = [];
-    const lastFirst: Balancer = {
-      *delegate(task, view) {
-        assert.equal(task.tag, "mine");
-        for (const { uid } of [...view].reverse()) {
-          const outcome = yield uid;
-          outcomes.push(outcome);
-          if (outcome !== undefined) return;
-        }
-      },
-    };
-    await using pool = await WorkerPool.open({ size: 2, balancer: lastFirst });
-    await eventually(() => pool.stats().ready === 2);
-    const last = pool.workers.at(-1);
-
-    const homes = await Promise.all(Array.from({ length: 5 }, () => pid.with({ tag: "mine" })()));
-
-    assert.deepEqual(
-      homes,
-      Array.from({ length: 5 }, () => last?.pid),
-    );
-    assert.deepEqual(
-      outcomes,
-      Array.from({ length: 5 }, () => last?.uid),
-    );
-  });
-
-  test("an asynchronous delegate may name a worker that is gone first", async () => {
-    await using _ = leakCheck();
-    const balancer: Balancer = {
-      async *delegate(_task, view) {
-        assert.equal(yield "nobody", undefined);
-        for (const { uid } of view) if ((yield uid) !== undefined) return;
-      },
-    };
-    await using _pool = await WorkerPool.open({ size: 1, balancer });
-
-    assert.equal(await add(1, 2), 3);
-  });
-
-  test("a delegate that throws, or names nobody, fails the call", async () => {
-    await using _ = leakCheck();
-    const broken = new TypeError("out of order");
-    await using throwing = await WorkerPool.open({
-      size: 1,
-      balancer: {
-        *delegate() {
-          throw broken;
-        },
-      },
+      assert.equal(pool.workers.length, 3);
+      assert.deepEqual(tally(order), [3, 3, 3]);
+      assert.deepEqual(order.slice(0, 3), order.slice(3, 6));
     });
-    await using silent = await WorkerPool.open({ size: 1, balancer: { *delegate() {} } });
 
-    assert.equal(await rejection(add.with({ pool: throwing })(1, 2)), broken);
-    const error = await rejection(add.with({ pool: silent })(1, 2));
-    assert.ok(error instanceof NoWorkersAvailableError);
-    assert.equal(error.reasons.length, 1);
+    test("LeastBusyBalancer prefers a worker with fewer calls in flight", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 2, balancer: new LeastBusyBalancer() });
+      const busy = snooze(2_000);
+      // Its own call is under way until it answers, so that the other one is the less busy each time.
+      await eventually(async () => (await home()) !== "");
+
+      const homes: string[] = [];
+      for (let n = 0; n < 6; n += 1) homes.push(await home());
+
+      assert.equal(homes.includes(await busy), false);
+    });
+
+    test("LeastBusyBalancer spreads calls that wait for something evenly, also those of a first burst", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 3 });
+
+      const homes = await Promise.all(Array.from({ length: 60 }, () => snooze(1_000)));
+
+      const shares = tally(homes);
+      assert.equal(shares.length, 3);
+      assert.ok(
+        shares.every((share) => share >= 16 && share <= 24),
+        `${shares}`,
+      );
+    });
+
+    test("an object with delegate alone names workers in its own order", async () => {
+      await using _ = leakCheck();
+      const outcomes: unknown[] = [];
+      const lastFirst: Balancer = {
+        *delegate(task, view) {
+          assert.equal(task.tag, "mine");
+          for (const { uid } of [...view].reverse()) {
+            const outcome = yield uid;
+            outcomes.push(outcome);
+            if (outcome !== undefined) return;
+          }
+        },
+      };
+      await using pool = await WorkerPool.open({ worker, size: 2, balancer: lastFirst });
+      await eventually(() => pool.stats().ready === 2);
+      const last = pool.workers.at(-1);
+
+      const homes = await Promise.all(Array.from({ length: 5 }, () => home.with({ tag: "mine" })()));
+
+      assert.deepEqual(
+        homes,
+        Array.from({ length: 5 }, () => last?.uid),
+      );
+      assert.deepEqual(
+        outcomes,
+        Array.from({ length: 5 }, () => last?.uid),
+      );
+    });
+
+    test("an asynchronous delegate may name a worker that is gone first", async () => {
+      await using _ = leakCheck();
+      const balancer: Balancer = {
+        async *delegate(_task, view) {
+          assert.equal(yield "nobody", undefined);
+          for (const { uid } of view) if ((yield uid) !== undefined) return;
+        },
+      };
+      await using _pool = await WorkerPool.open({ worker, size: 1, balancer });
+
+      assert.equal(await add(1, 2), 3);
+    });
+
+    test("a delegate that throws, or names nobody, fails the call", async () => {
+      await using _ = leakCheck();
+      const broken = new TypeError("out of order");
+      await using throwing = await WorkerPool.open({
+        worker,
+        size: 1,
+        balancer: {
+          *delegate() {
+            throw broken;
+          },
+        },
+      });
+      await using silent = await WorkerPool.open({ worker, size: 1, balancer: { *delegate() {} } });
+
+      assert.equal(await rejection(add.with({ pool: throwing })(1, 2)), broken);
+      const error = await rejection(add.with({ pool: silent })(1, 2));
+      assert.ok(error instanceof NoWorkersAvailableError);
+      assert.equal(error.reasons.length, 1);
+    });
+
+    test("a delegate without room for a call is asked again when there is", async () => {
+      await using _ = leakCheck();
+      const balancer: Balancer = {
+        *delegate(_task, view) {
+          for (const { uid, room } of view) if (room && (yield uid) !== undefined) return;
+        },
+      };
+      await using _pool = await WorkerPool.open({ worker, size: 1, balancer });
+
+      const sums = await Promise.all(Array.from({ length: 100 }, (_, n) => add(n, 1)));
+
+      assert.deepEqual(
+        sums,
+        Array.from({ length: 100 }, (_, n) => n + 1),
+      );
+    });
   });
-
-  test("a delegate without room for a call is asked again when there is", async () => {
-    await using _ = leakCheck();
-    const balancer: Balancer = {
-      *delegate(_task, view) {
-        for (const { uid, room } of view) if (room && (yield uid) !== undefined) return;
-      },
-    };
-    await using _pool = await WorkerPool.open({ size: 1, balancer });
-
-    const sums = await Promise.all(Array.from({ length: 100 }, (_, n) => add(n, 1)));
-
-    assert.deepEqual(
-      sums,
-      Array.from({ length: 100 }, (_, n) => n + 1),
-    );
-  });
-});
+}
 
 describe("workers published in a LocalDiscovery", () => {
   test("serve a durable pool of another process, until their pool closes", async () => {
@@ -158,15 +168,16 @@ describe("workers published in a LocalDiscovery", () => {
     });
     const exited = once(owner, "exit");
     try {
-      const [theirs] = (await once(owner, "message")) as [number[]];
+      const [theirs] = (await once(owner, "message")) as [{ uid: string; pid: number }[]];
+      const uids = theirs.map(({ uid }) => uid);
       await using pool = await WorkerPool.open({ discovery: new LocalDiscovery(namespace), quorum: 2 });
 
-      const homes = await Promise.all(Array.from({ length: 10 }, () => pid()));
-      const nested = await nestedPid();
+      const homes = await Promise.all(Array.from({ length: 10 }, () => home()));
+      const nested = await nestedHome();
 
       assert.equal(pool.stats().size, 0);
-      assert.ok(homes.every((home) => theirs.includes(home)));
-      assert.ok(theirs.includes(nested.outer) && theirs.includes(nested.inner));
+      assert.ok(homes.every((uid) => uids.includes(uid)));
+      assert.ok(uids.includes(nested.outer) && uids.includes(nested.inner));
       assert.deepEqual(
         pool.explain().members.map(({ own, state }) => ({ own, state })),
         [
@@ -177,7 +188,10 @@ describe("workers published in a LocalDiscovery", () => {
       owner.send("close");
       await exited;
       await eventually(() => pool.workers.length === 0, { withinMs: 10_000 });
-      assert.equal(theirs.some(isAlive), false);
+      assert.equal(
+        theirs.some(({ pid }) => isAlive(pid)),
+        false,
+      );
     } finally {
       owner.kill("SIGKILL");
       await exited;
@@ -230,7 +244,7 @@ describe("workers published in a LocalDiscovery", () => {
     await leaving.close();
 
     await eventually(() => proxy.workers[0]?.uid === next, { withinMs: 10_000 });
-    assert.equal(await pid.with({ pool: proxy })(), staying.workers[0]?.pid);
+    assert.equal(await home.with({ pool: proxy })(), staying.workers[0]?.uid);
   });
 
   test("are told apart by tags", async () => {
@@ -248,7 +262,7 @@ describe("workers published in a LocalDiscovery", () => {
 
     await eventually(() => pool.workers.length === 1 && pool.explain().refused.length === 1);
 
-    assert.equal(pool.workers[0]?.pid, red.workers[0]?.pid);
+    assert.equal(pool.workers[0]?.uid, red.workers[0]?.uid);
     assert.equal(pool.explain().refused[0]?.reason, "filter");
   });
 
@@ -258,15 +272,15 @@ describe("workers published in a LocalDiscovery", () => {
     await using owner = await WorkerPool.open({ size: 1, discovery, ambient: false });
     await using pool = await WorkerPool.open({ discovery, ambient: false });
     const { seen } = collectEvents(owner);
-    const first = await pid.with({ pool })();
+    const first = await home.with({ pool })();
     const held = snooze.with({ pool })(30_000);
     const lost = rejection(held);
     await eventually(() => pool.stats().workers.some((worker) => worker.inFlight > 0));
 
-    process.kill(first, "SIGKILL");
+    await loseWorker(owner, first);
 
     assert.ok((await lost) instanceof WorkerLostError);
     await eventually(() => ofType(seen, "worker-ready").length === 1, { withinMs: 20_000 });
-    assert.equal(await pid.with({ pool })(), owner.workers[0]?.pid);
+    assert.equal(await home.with({ pool })(), owner.workers[0]?.uid);
   });
 });

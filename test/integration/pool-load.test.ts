@@ -8,7 +8,7 @@ import { WorkerPool } from "merino";
 import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { add, snooze, spin } from "./fixtures/pool-routines.ts";
-import { useEffects } from "./fixtures/pool-support.ts";
+import { useEffects, WORKER_KINDS } from "./fixtures/pool-support.ts";
 
 function usedHeap(): number {
   setFlagsFromString("--expose-gc");
@@ -29,92 +29,94 @@ async function warm(pool: WorkerPool): Promise<void> {
   );
 }
 
-describe("a pool of two", () => {
-  test("completes 10 000 tiny calls in flight at once, on both workers", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2 });
-    await warm(pool);
-    const before = pool.stats();
+for (const worker of WORKER_KINDS) {
+  describe(`a pool of two, each a ${worker},`, () => {
+    test("completes 10 000 tiny calls in flight at once, on both workers", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ size: 2, worker });
+      await warm(pool);
+      const before = pool.stats();
 
-    const sums = await Promise.all(Array.from({ length: 10_000 }, (_, n) => add(n, 1)));
+      const sums = await Promise.all(Array.from({ length: 10_000 }, (_, n) => add(n, 1)));
 
-    assert.ok(sums.every((sum, n) => sum === n + 1));
-    const { completed, queued, unsettled, workers } = pool.stats();
-    assert.deepEqual(
-      { completed: completed - before.completed, queued, unsettled },
-      { completed: 10_000, queued: 0, unsettled: 0 },
-    );
-    const shares = workers.map((worker, n) => worker.completed - (before.workers[n]?.completed ?? 0));
-    assert.ok(Math.min(...shares) > 0, `shares ${shares}`);
+      assert.ok(sums.every((sum, n) => sum === n + 1));
+      const { completed, queued, unsettled, workers } = pool.stats();
+      assert.deepEqual(
+        { completed: completed - before.completed, queued, unsettled },
+        { completed: 10_000, queued: 0, unsettled: 0 },
+      );
+      const shares = workers.map((worker, n) => worker.completed - (before.workers[n]?.completed ?? 0));
+      assert.ok(Math.min(...shares) > 0, `shares ${shares}`);
+    });
+
+    test("runs 10 000 sleepers of 50 ms at once", async (t) => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ size: 2, worker });
+      await warm(pool);
+      const startMs = performance.now();
+
+      const homes = await Promise.all(Array.from({ length: 10_000 }, () => snooze(50)));
+
+      const tookMs = performance.now() - startMs;
+      t.diagnostic(`${Math.round(tookMs)} ms`);
+      assert.equal(new Set(homes).size, 2);
+      // One after the other on each worker would be 250 000.
+      assert.ok(tookMs < 25_000, `took ${tookMs} ms`);
+    });
+
+    test("keeps no short call behind a long one while the other worker idles", async (t) => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ size: 2, worker });
+      await warm(pool);
+      using effects = useEffects();
+
+      // It ends when the short ones have; one that waited for it would wait for ever.
+      const long = spin(0, effects.path("go"));
+      const short = await Promise.all(Array.from({ length: 200 }, () => spin(1)));
+      writeFileSync(effects.path("go"), "");
+      const home = await long;
+
+      t.diagnostic(`${short.filter((at) => at === home).length} of 200 ran where the long one did`);
+    });
+
+    test("spreads uneven jobs over both workers", async (t) => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ size: 2, worker });
+      await warm(pool);
+      const lengths = Array.from({ length: 60 }, (_, n) => (n % 7 === 0 ? 120 : 10));
+      const busyMs = new Map(pool.workers.map(({ uid }) => [uid, 0]));
+
+      await Promise.all(
+        lengths.map(async (ms) => {
+          const at = await spin(ms);
+          busyMs.set(at, (busyMs.get(at) ?? 0) + ms);
+        }),
+      );
+
+      const shares = [...busyMs.values()];
+      const total = lengths.reduce((sum, ms) => sum + ms, 0);
+      t.diagnostic(`${shares.join(" + ")} of ${total} ms`);
+      assert.equal(shares.length, 2);
+      assert.ok(Math.min(...shares) > total / 5, "one worker did nearly everything");
+    });
+
+    test("keeps nothing of 100 000 calls that have settled", async (t) => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ size: 2, worker });
+      const batch = async (): Promise<void> => {
+        for (let round = 0; round < 50; round += 1) {
+          await Promise.all(Array.from({ length: 1_000 }, (_, n) => add(n, 1)));
+        }
+      };
+      await batch();
+      const before = usedHeap();
+
+      await batch();
+      await batch();
+
+      const grownMiB = (usedHeap() - before) / 2 ** 20;
+      t.diagnostic(`grown by ${grownMiB.toFixed(2)} MiB`);
+      assert.ok(grownMiB < 8, `grown by ${grownMiB} MiB`);
+    });
   });
-
-  test("runs 10 000 sleepers of 50 ms at once", async (t) => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2 });
-    await warm(pool);
-    const startMs = performance.now();
-
-    const pids = await Promise.all(Array.from({ length: 10_000 }, () => snooze(50)));
-
-    const tookMs = performance.now() - startMs;
-    t.diagnostic(`${Math.round(tookMs)} ms`);
-    assert.equal(new Set(pids).size, 2);
-    // One after the other on each worker would be 250 000.
-    assert.ok(tookMs < 25_000, `took ${tookMs} ms`);
-  });
-
-  test("keeps no short call behind a long one while the other worker idles", async (t) => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2 });
-    await warm(pool);
-    using effects = useEffects();
-
-    // It ends when the short ones have; one that waited for it would wait for ever.
-    const long = spin(0, effects.path("go"));
-    const short = await Promise.all(Array.from({ length: 200 }, () => spin(1)));
-    writeFileSync(effects.path("go"), "");
-    const home = await long;
-
-    t.diagnostic(`${short.filter((at) => at === home).length} of 200 ran where the long one did`);
-  });
-
-  test("spreads uneven jobs over both workers", async (t) => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2 });
-    await warm(pool);
-    const lengths = Array.from({ length: 60 }, (_, n) => (n % 7 === 0 ? 120 : 10));
-    const busyMs = new Map<number, number>(pool.workers.map((worker) => [worker.pid, 0]));
-
-    await Promise.all(
-      lengths.map(async (ms) => {
-        const at = await spin(ms);
-        busyMs.set(at, (busyMs.get(at) ?? 0) + ms);
-      }),
-    );
-
-    const shares = [...busyMs.values()];
-    const total = lengths.reduce((sum, ms) => sum + ms, 0);
-    t.diagnostic(`${shares.join(" + ")} of ${total} ms`);
-    assert.equal(shares.length, 2);
-    assert.ok(Math.min(...shares) > total / 5, "one worker did nearly everything");
-  });
-
-  test("keeps nothing of 100 000 calls that have settled", async (t) => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 2 });
-    const batch = async (): Promise<void> => {
-      for (let round = 0; round < 50; round += 1) {
-        await Promise.all(Array.from({ length: 1_000 }, (_, n) => add(n, 1)));
-      }
-    };
-    await batch();
-    const before = usedHeap();
-
-    await batch();
-    await batch();
-
-    const grownMiB = (usedHeap() - before) / 2 ** 20;
-    t.diagnostic(`grown by ${grownMiB.toFixed(2)} MiB`);
-    assert.ok(grownMiB < 8, `grown by ${grownMiB} MiB`);
-  });
-});
+}

@@ -23,41 +23,24 @@ import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
 import { useWarnings } from "../support/use-warnings.ts";
-import { add, nestedPid, pid, snooze } from "./fixtures/pool-routines.ts";
-import { collectEvents, isAlive, ofType, rejection } from "./fixtures/pool-support.ts";
+import { add, home, nestedHome, snooze } from "./fixtures/pool-routines.ts";
+import {
+  collectEvents,
+  isAlive,
+  loseWorker,
+  ofType,
+  rejection,
+  WORKER_KINDS,
+} from "./fixtures/pool-support.ts";
 
 /** A pool of workers for others to find. */
 function openFarm(namespace: string, size: number): Promise<WorkerPool> {
   return WorkerPool.open({ size, lease: 0, discovery: new LocalDiscovery(namespace), ambient: false });
 }
 
-function pidsOf(workers: readonly WorkerMetadata[]): number[] {
-  return workers.map((worker) => worker.pid).sort();
+function uidsOf(workers: readonly WorkerMetadata[]): string[] {
+  return workers.map(({ uid }) => uid).sort();
 }
-
-describe("a default pool", () => {
-  test("spawns a worker per available CPU, and takes a lease on top", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ lease: 3 });
-
-    assert.equal(pool.stats().size, availableParallelism());
-    assert.equal(pool.proxy.lease, availableParallelism() + 3);
-    assert.equal(await add(1, 2), 3);
-  });
-});
-
-describe("an ephemeral pool", () => {
-  test("has its own workers and no others, whatever its lease", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2, lease: 4, quorum: 2 });
-
-    const homes = await Promise.all(Array.from({ length: 20 }, () => snooze(5)));
-
-    assert.equal(pool.proxy.lease, 6);
-    assert.deepEqual([...new Set(homes)].sort(), pidsOf(pool.workers));
-    assert.ok(pool.explain().members.every(({ own }) => own));
-  });
-});
 
 describe("a durable pool", () => {
   test("calls workers that another pool has spawned, spawns none, and leaves them running", async () => {
@@ -75,13 +58,13 @@ describe("a durable pool", () => {
 
     assert.equal(pool.stats().size, 0);
     assert.equal(pool.proxy.lease, 2);
-    assert.deepEqual([...new Set(homes)].sort(), pidsOf(pool.workers));
+    assert.deepEqual([...new Set(homes)].sort(), uidsOf(pool.workers));
     assert.deepEqual(
       pool.explain().refused.map(({ reason }) => reason),
       ["capacity"],
     );
     await pool.close();
-    assert.ok(pidsOf(farm.workers).every(isAlive));
+    assert.ok(farm.workers.every(({ pid }) => isAlive(pid)));
     assert.equal(await add.with({ pool: farm })(1, 2), 3);
   });
 
@@ -96,12 +79,12 @@ describe("a durable pool", () => {
       const [seen] = (await Promise.race([
         once(caller, "message"),
         exited.then(([code]) => Promise.reject(new Error(`it ended early, code ${code}`))),
-      ])) as [{ homes: number[]; members: number[]; refused: string[]; lease: number }];
+      ])) as [{ homes: string[]; members: string[]; refused: string[]; lease: number }];
 
       assert.equal(seen.lease, 2);
       assert.equal(seen.members.length, 2);
       assert.deepEqual(seen.refused, ["capacity"]);
-      const all = pidsOf(farm.workers);
+      const all = uidsOf(farm.workers);
       assert.ok([...seen.members, ...seen.homes].every((worker) => all.includes(worker)));
       assert.deepEqual(await exited, [0, null]);
     } finally {
@@ -119,7 +102,7 @@ describe("a durable pool", () => {
       ambient: false,
     });
 
-    const calls = await Promise.all(Array.from({ length: 40 }, () => nestedPid.with({ pool })()));
+    const calls = await Promise.all(Array.from({ length: 40 }, () => nestedHome.with({ pool })()));
 
     // One worker is held here, and one, the same or another, by the proxy restored there.
     assert.equal(new Set(calls.map(({ outer }) => outer)).size, 1);
@@ -129,67 +112,14 @@ describe("a durable pool", () => {
   test("takes a worker that comes later, and lets one go that leaves", async () => {
     await using _ = leakCheck();
     await using pool = await WorkerPool.open({ discovery: new LocalDiscovery("coming"), ambient: false });
-    const early = pid.with({ pool })(); // waits until somebody is there
+    const early = home.with({ pool })(); // waits until somebody is there
 
     const farm = await openFarm("coming", 1);
     await using _farm = farm;
-    assert.equal(await early, farm.workers[0]?.pid);
+    assert.equal(await early, farm.workers[0]?.uid);
     await farm.close();
 
     await eventually(() => pool.workers.length === 0, { withinMs: 10_000 });
-  });
-});
-
-describe("a hybrid pool", () => {
-  test("holds its own workers and found ones up to the lease, and keeps a dead worker's place for its successor", async () => {
-    await using _ = leakCheck();
-    await using farm = await openFarm("hybrid-mode", 3);
-    await using pool = await WorkerPool.open({
-      size: 1,
-      lease: 1,
-      quorum: 2,
-      discovery: new LocalDiscovery("hybrid-mode"),
-      lazy: false,
-      ambient: false,
-    });
-    await eventually(() => pool.explain().refused.length === 2);
-    const { seen } = collectEvents(pool);
-    const [own] = pool.explain().members.filter((member) => member.own);
-    assert.ok(own !== undefined);
-
-    process.kill(own.pid, "SIGKILL");
-    await eventually(() => ofType(seen, "worker-ready").length === 1, { withinMs: 30_000 });
-    await eventually(() => pool.stats().ready === 2, { withinMs: 10_000 });
-
-    const { members, refused } = pool.explain();
-    assert.equal(pool.proxy.lease, 2);
-    assert.deepEqual(members.map((member) => member.own).sort(), [false, true]);
-    assert.deepEqual(
-      refused.map(({ reason }) => reason),
-      ["capacity", "capacity"],
-    );
-    assert.ok(members.every((member) => member.pid !== own.pid));
-    assert.equal(farm.workers.length, 3);
-  });
-});
-
-describe("a hybrid pool without a lease for others", () => {
-  test("keeps nested calls on its own workers, however many others are announced beside them", async () => {
-    await using _ = leakCheck();
-    await using _farm = await openFarm("crowded", 3);
-    await using pool = await WorkerPool.open({
-      size: 1,
-      lease: 0,
-      discovery: new LocalDiscovery("crowded"),
-      ambient: false,
-    });
-    const [own] = pool.workers;
-
-    // A worker finds the others before or after itself; once it has found all of them, it calls no other.
-    await eventually(async () => (await nestedPid.with({ pool })()).inner === own?.pid, { withinMs: 20_000 });
-    const calls = await Promise.all(Array.from({ length: 20 }, () => nestedPid.with({ pool })()));
-
-    assert.ok(calls.every(({ outer, inner }) => outer === own?.pid && inner === own?.pid));
   });
 });
 
@@ -205,7 +135,7 @@ describe("a proxy alone", () => {
       { discovery: new StaticDiscovery(workers) },
     ]) {
       await using proxy = await WorkerProxy.open(source);
-      assert.equal(await pid.with({ pool: proxy })(), workers[0]?.pid);
+      assert.equal(await home.with({ pool: proxy })(), workers[0]?.uid);
       assert.equal(proxy.explain().members[0]?.version, workers[0]?.version);
     }
   });
@@ -219,7 +149,7 @@ describe("a proxy alone", () => {
     await eventually(() => eager.workers.length === 1);
 
     assert.equal(lazy.workers.length, 0);
-    assert.equal(await pid.with({ pool: lazy })(), farm.workers[0]?.pid);
+    assert.equal(await home.with({ pool: lazy })(), farm.workers[0]?.uid);
     assert.equal(lazy.workers.length, 1);
   });
 
@@ -340,83 +270,172 @@ describe("the constructors", () => {
   });
 });
 
-describe("a pool whose discovery and balancer are made by functions", () => {
-  test("announces and finds workers in it, nested calls too, and closes it after everything else", async () => {
-    await using _ = leakCheck();
-    const log: string[] = [];
-    const make = async (): Promise<Discovery & AsyncDisposable> => {
-      const local = new LocalDiscovery("made");
-      log.push("made");
-      return {
-        descriptor: local.descriptor,
-        subscribe: (options) => local.subscribe(options),
-        publisher() {
-          const publisher = local.publisher();
-          return {
-            publish: (event) => publisher.publish(event),
-            async close() {
-              await publisher.close();
-              log.push("retracted");
-            },
-          };
-        },
-        async [Symbol.asyncDispose]() {
-          log.push("closed");
-        },
-      };
-    };
-    await using farm = await openFarm("made", 1);
-    const options = { size: 1, discovery: make, balancer: () => new RoundRobinBalancer(), ambient: false };
-    await using pool = await WorkerPool.open({ ...options, extra: { zone: "eu-1" } });
-    const both = pidsOf([...farm.workers, ...pool.workers]);
+for (const worker of WORKER_KINDS) {
+  describe(`a default pool, each worker a ${worker}`, () => {
+    test("spawns a worker per available CPU, and takes a lease on top", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ worker, lease: 3 });
 
-    // Found, and connected: a member that is still being connected to gets no calls.
-    const answered = new Set<number>();
-    await eventually(async () => {
-      answered.add(await pid.with({ pool })());
-      return answered.size === 2 && farm.proxy.workers.length === 1;
+      assert.equal(pool.stats().size, availableParallelism());
+      assert.equal(pool.proxy.lease, availableParallelism() + 3);
+      assert.equal(await add(1, 2), 3);
     });
-    const homes = await Promise.all(Array.from({ length: 8 }, () => pid.with({ pool })()));
-    const nested = await Promise.all(Array.from({ length: 8 }, () => nestedPid.with({ pool })()));
-    const own = pool.workers.find((worker) => worker.extra.zone === "eu-1");
-    await pool.close();
-
-    assert.deepEqual([...new Set(homes)].sort(), both);
-    assert.ok(nested.every(({ inner }) => both.includes(inner)));
-    assert.equal(own?.extra.zone, "eu-1");
-    assert.deepEqual(log, ["made", "retracted", "closed"]);
   });
-});
 
-describe("the events of a pool", () => {
-  test("tell of each call, its worker and that worker's version, to those who want to know", async () => {
-    await using _ = leakCheck();
-    const pool = await WorkerPool.open({ size: 1 });
-    await using _pool = pool;
-    const { seen, ended } = collectEvents(pool);
-    const others: string[] = [];
-    const quiet = (async () => {
-      for await (const event of pool.events({ tasks: false })) others.push(event.type);
-    })();
-    const [worker] = pool.workers;
+  describe(`an ephemeral pool, each worker a ${worker}`, () => {
+    test("has its own workers and no others, whatever its lease", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ worker, size: 2, lease: 4, quorum: 2 });
 
-    await add.with({ tag: "mine" })(1, 2);
-    await pool.close();
-    await Promise.all([ended, quiet]);
+      const homes = await Promise.all(Array.from({ length: 20 }, () => snooze(5)));
 
-    const steps = ofType(seen, "task");
-    assert.deepEqual(
-      steps.map(({ phase }) => phase),
-      ["sent", "accepted", "settled"],
-    );
-    for (const step of steps) {
-      assert.equal(step.routine, add.id);
-      assert.equal(step.tag, "mine");
-      assert.equal(step.worker, worker?.uid);
-      assert.equal(step.workerVersion, version);
-      assert.equal(step.id, steps[0]?.id);
-    }
-    assert.deepEqual(others, ["worker-exited"]);
-    assert.throws(() => pool.events({ tasks: 1 as never }), { option: "tasks" });
+      assert.equal(pool.proxy.lease, 6);
+      assert.deepEqual([...new Set(homes)].sort(), uidsOf(pool.workers));
+      assert.ok(pool.explain().members.every(({ own }) => own));
+    });
   });
-});
+
+  describe(`a hybrid pool, each worker a ${worker}`, () => {
+    test("holds its own workers and found ones up to the lease, and keeps a dead worker's place for its successor", async () => {
+      await using _ = leakCheck();
+      await using farm = await openFarm("hybrid-mode", 3);
+      await using pool = await WorkerPool.open({
+        worker,
+        size: 1,
+        lease: 1,
+        quorum: 2,
+        discovery: new LocalDiscovery("hybrid-mode"),
+        lazy: false,
+        ambient: false,
+      });
+      await eventually(() => pool.explain().refused.length === 2);
+      const { seen } = collectEvents(pool);
+      const [own] = pool.explain().members.filter((member) => member.own);
+      assert.ok(own !== undefined);
+
+      await loseWorker(pool, own.uid);
+      await eventually(() => ofType(seen, "worker-ready").length === 1, { withinMs: 30_000 });
+      await eventually(() => pool.stats().ready === 2, { withinMs: 10_000 });
+
+      const { members, refused } = pool.explain();
+      assert.equal(pool.proxy.lease, 2);
+      assert.deepEqual(members.map((member) => member.own).sort(), [false, true]);
+      assert.deepEqual(
+        refused.map(({ reason }) => reason),
+        ["capacity", "capacity"],
+      );
+      assert.ok(members.every((member) => member.uid !== own.uid));
+      assert.equal(farm.workers.length, 3);
+    });
+  });
+
+  describe(`a hybrid pool without a lease for others, each worker a ${worker}`, () => {
+    test("keeps nested calls on its own workers, however many others are announced beside them", async () => {
+      await using _ = leakCheck();
+      await using _farm = await openFarm("crowded", 3);
+      await using pool = await WorkerPool.open({
+        worker,
+        size: 1,
+        lease: 0,
+        discovery: new LocalDiscovery("crowded"),
+        ambient: false,
+      });
+      const [own] = pool.workers;
+
+      // A worker finds the others before or after itself; once it has found all of them, it calls no other.
+      await eventually(async () => (await nestedHome.with({ pool })()).inner === own?.uid, {
+        withinMs: 20_000,
+      });
+      const calls = await Promise.all(Array.from({ length: 20 }, () => nestedHome.with({ pool })()));
+
+      assert.ok(calls.every(({ outer, inner }) => outer === own?.uid && inner === own?.uid));
+    });
+  });
+
+  describe(`a pool whose discovery and balancer are made by functions, each worker a ${worker}`, () => {
+    test("announces and finds workers in it, nested calls too, and closes it after everything else", async () => {
+      await using _ = leakCheck();
+      const log: string[] = [];
+      const make = async (): Promise<Discovery & AsyncDisposable> => {
+        const local = new LocalDiscovery("made");
+        log.push("made");
+        return {
+          descriptor: local.descriptor,
+          subscribe: (options) => local.subscribe(options),
+          publisher() {
+            const publisher = local.publisher();
+            return {
+              publish: (event) => publisher.publish(event),
+              async close() {
+                await publisher.close();
+                log.push("retracted");
+              },
+            };
+          },
+          async [Symbol.asyncDispose]() {
+            log.push("closed");
+          },
+        };
+      };
+      await using farm = await openFarm("made", 1);
+      const options = {
+        worker,
+        size: 1,
+        discovery: make,
+        balancer: () => new RoundRobinBalancer(),
+        ambient: false,
+      };
+      await using pool = await WorkerPool.open({ ...options, extra: { zone: "eu-1" } });
+      const both = uidsOf([...farm.workers, ...pool.workers]);
+
+      // Found, and connected: a member that is still being connected to gets no calls.
+      const answered = new Set<string>();
+      await eventually(async () => {
+        answered.add(await home.with({ pool })());
+        return answered.size === 2 && farm.proxy.workers.length === 1;
+      });
+      const homes = await Promise.all(Array.from({ length: 8 }, () => home.with({ pool })()));
+      const nested = await Promise.all(Array.from({ length: 8 }, () => nestedHome.with({ pool })()));
+      const own = pool.workers.find((one) => one.extra.zone === "eu-1");
+      await pool.close();
+
+      assert.deepEqual([...new Set(homes)].sort(), both);
+      assert.ok(nested.every(({ inner }) => both.includes(inner)));
+      assert.equal(own?.extra.zone, "eu-1");
+      assert.deepEqual(log, ["made", "retracted", "closed"]);
+    });
+  });
+
+  describe(`the events of a pool, each worker a ${worker}`, () => {
+    test("tell of each call, its worker and that worker's version, to those who want to know", async () => {
+      await using _ = leakCheck();
+      const pool = await WorkerPool.open({ worker, size: 1 });
+      await using _pool = pool;
+      const { seen, ended } = collectEvents(pool);
+      const others: string[] = [];
+      const quiet = (async () => {
+        for await (const event of pool.events({ tasks: false })) others.push(event.type);
+      })();
+      const [own] = pool.workers;
+
+      await add.with({ tag: "mine" })(1, 2);
+      await pool.close();
+      await Promise.all([ended, quiet]);
+
+      const steps = ofType(seen, "task");
+      assert.deepEqual(
+        steps.map(({ phase }) => phase),
+        ["sent", "accepted", "settled"],
+      );
+      for (const step of steps) {
+        assert.equal(step.routine, add.id);
+        assert.equal(step.tag, "mine");
+        assert.equal(step.worker, own?.uid);
+        assert.equal(step.workerVersion, version);
+        assert.equal(step.id, steps[0]?.id);
+      }
+      assert.deepEqual(others, ["worker-exited"]);
+      assert.throws(() => pool.events({ tasks: 1 as never }), { option: "tasks" });
+    });
+  });
+}

@@ -14,8 +14,8 @@ import { eventually } from "../support/eventually.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import {
   add,
-  nestedPid,
-  pids,
+  homes,
+  nestedHome,
   readEnvironment,
   snooze,
   stackTraceLimit,
@@ -127,7 +127,7 @@ describe("routine.with", () => {
 
     const at = await snooze.with({ dispatchTimeout: 2_000 })(2_500);
 
-    assert.equal(at, pool.workers[0]?.pid);
+    assert.equal(at, pool.workers[0]?.uid);
   });
 
   test("hands the tag to the routine, and lets a stream run ahead by its prefetch", async () => {
@@ -135,8 +135,8 @@ describe("routine.with", () => {
     await using pool = await WorkerPool.open({ size: 1 });
 
     assert.equal(await tagOf.with({ tag: "blue" })(), "blue");
-    const stream = pids.with({ prefetch: 8 })();
-    assert.equal((await stream.next()).value, pool.workers[0]?.pid);
+    const stream = homes.with({ prefetch: 8 })();
+    assert.equal((await stream.next()).value, pool.workers[0]?.uid);
     await stream.return();
     assert.equal(pool.stats().unsettled, 0);
   });
@@ -155,15 +155,15 @@ describe("Infinity", () => {
     const options = { timeout: none, dispatchTimeout: none, returnGrace: none };
 
     assert.equal(await add.with(options)(1, 2), 3);
-    assert.equal((await nestedPid.with(options)()).inner, pool.workers[0]?.pid);
-    const stream = pids.with(options)();
-    assert.equal((await stream.next()).value, pool.workers[0]?.pid);
+    assert.equal((await nestedHome.with(options)()).inner, pool.workers[0]?.uid);
+    const stream = homes.with(options)();
+    assert.equal((await stream.next()).value, pool.workers[0]?.uid);
     await stream.return();
     await rejection(snooze.with({ signal: AbortSignal.timeout(1) })(60_000));
     const last = snooze(50);
     await pool.close({ grace: none });
 
-    assert.equal(typeof (await last), "number");
+    assert.equal(typeof (await last), "string");
   });
 });
 

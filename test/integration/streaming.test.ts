@@ -379,13 +379,13 @@ test("a remote generator goes to the pool in scope where it is made, not where i
   await using first = await WorkerPool.open({ size: 1, ambient: false });
   await using second = await WorkerPool.open({ size: 1 });
 
-  const inRun = first.run(() => routines.pids());
-  const outside = routines.pids();
+  const inRun = first.run(() => routines.homes());
+  const outside = routines.homes();
 
-  const pidInRun = (await inRun.next()).value;
-  const pidOutside = (await first.run(() => outside.next())).value;
-  assert.equal(pidInRun, first.workers[0]?.pid);
-  assert.equal(pidOutside, second.workers[0]?.pid);
+  const homeInRun = (await inRun.next()).value;
+  const homeOutside = (await first.run(() => outside.next())).value;
+  assert.equal(homeInRun, first.workers[0]?.uid);
+  assert.equal(homeOutside, second.workers[0]?.uid);
   await inRun.return(undefined as never);
   await outside.return(undefined as never);
 });

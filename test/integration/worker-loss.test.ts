@@ -1,7 +1,14 @@
 /** Workers that die with calls in their hands: every call settles, none runs twice, the pool recovers. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { NoWorkersAvailableError, ProcessWorker, WorkerLostError, WorkerPool, WorkerProxy } from "merino";
+import {
+  NoWorkersAvailableError,
+  ProcessWorker,
+  ThreadWorker,
+  WorkerLostError,
+  WorkerPool,
+  WorkerProxy,
+} from "merino";
 import { eventually } from "../support/eventually.ts";
 import { holdThread } from "../support/hold-thread.ts";
 import { leakCheck } from "../support/leak-check.ts";
@@ -14,19 +21,20 @@ import {
   exhaustMemory,
   exitWith,
   hang,
-  killSelf,
+  home,
+  homes,
   mark,
-  pid,
-  pids,
   throwOutside,
 } from "./fixtures/pool-routines.ts";
 import {
   collectEvents,
   isAlive,
+  loseWorker,
   ofType,
   rejection,
   useEffects,
   useWarnings,
+  WORKER_KINDS,
 } from "./fixtures/pool-support.ts";
 
 /** What a call was lost to. */
@@ -36,98 +44,292 @@ async function lossOf(call: Promise<unknown>): Promise<WorkerLostError> {
   return error;
 }
 
-describe("a pool in a storm of SIGKILLs", () => {
-  test("settles every call and runs no body twice", async (t) => {
-    await using _ = leakCheck({ withinMs: 10_000 });
-    using effects = useEffects();
-    const [calls, kills, window] = [20_000, 20, 200];
-    const log = effects.path("bodies");
-    await using pool = await WorkerPool.open({ size: 3 });
-    const others: unknown[] = [];
-    let [made, values, lost, killed] = [0, 0, 0, 0];
-    const caller = async (): Promise<void> => {
-      while (made < calls || killed < kills) {
-        const id = made++;
-        try {
-          assert.equal(await mark(log, id, 10 + (id % 20)), id);
-          values += 1;
-        } catch (error) {
-          if (error instanceof WorkerLostError) lost += 1;
-          else others.push(error);
+for (const worker of WORKER_KINDS) {
+  describe(`a pool whose workers are lost again and again, each worker a ${worker}`, () => {
+    test("settles every call and runs no body twice", async (t) => {
+      await using _ = leakCheck({ withinMs: 10_000 });
+      using effects = useEffects();
+      const [calls, kills, window] = worker === "process" ? [20_000, 20, 200] : [5_000, 10, 200];
+      const log = effects.path("bodies");
+      await using pool = await WorkerPool.open({ worker, size: 3 });
+      const others: unknown[] = [];
+      let [made, values, lost, killed] = [0, 0, 0, 0];
+      const caller = async (): Promise<void> => {
+        while (made < calls || killed < kills) {
+          const id = made++;
+          try {
+            assert.equal(await mark(log, id, 10 + (id % 20)), id);
+            values += 1;
+          } catch (error) {
+            if (error instanceof WorkerLostError) lost += 1;
+            else others.push(error);
+          }
         }
-      }
-    };
-    const killer = async (): Promise<void> => {
-      const victims = new Set<number>();
-      for (; killed < kills; killed += 1) {
-        const victim = await eventually(
-          () => pool.stats().workers.find((worker) => worker.inFlight >= 20 && !victims.has(worker.pid)),
-          { withinMs: 30_000, what: "a worker with calls in flight" },
-        );
-        victims.add(victim.pid);
-        process.kill(victim.pid, "SIGKILL");
-      }
-    };
+      };
+      const killer = async (): Promise<void> => {
+        const victims = new Set<string>();
+        for (; killed < kills; killed += 1) {
+          const { uid } = await eventually(
+            () => pool.stats().workers.find((one) => one.inFlight >= 20 && !victims.has(one.uid)),
+            { withinMs: 30_000, what: "a worker with calls in flight" },
+          );
+          victims.add(uid);
+          await loseWorker(pool, uid);
+        }
+      };
 
-    await Promise.all([killer(), ...Array.from({ length: window }, caller)]);
+      await Promise.all([killer(), ...Array.from({ length: window }, caller)]);
 
-    const started = effects.lines("bodies");
-    const { redirected, restarts, unsettled } = pool.stats();
-    t.diagnostic(
-      `${made} calls, ${killed} kills, ${values} values, ${lost} lost, ${started.length} bodies, ${redirected} redirected, ${restarts} restarts`,
-    );
-    assert.deepEqual(others, []);
-    assert.equal(values + lost, made);
-    assert.equal(new Set(started).size, started.length, "some body ran twice");
-    assert.ok(started.length >= values && started.length <= made);
-    assert.ok(lost >= kills, "the kills did not hit calls");
-    assert.equal(unsettled, 0);
+      const started = effects.lines("bodies");
+      const { redirected, restarts, unsettled } = pool.stats();
+      t.diagnostic(
+        `${made} calls, ${killed} kills, ${values} values, ${lost} lost, ${started.length} bodies, ${redirected} redirected, ${restarts} restarts`,
+      );
+      assert.deepEqual(others, []);
+      assert.equal(values + lost, made);
+      assert.equal(new Set(started).size, started.length, "some body ran twice");
+      assert.ok(started.length >= values && started.length <= made);
+      assert.ok(lost >= kills, "the kills did not hit calls");
+      assert.equal(unsettled, 0);
+    });
+
+    test("loses none of the calls that wait for a worker meanwhile", async () => {
+      await using _ = leakCheck({ withinMs: 10_000 });
+      using effects = useEffects();
+      await using pool = await WorkerPool.open({ worker, size: 1 });
+      const held = lossOf(hang(effects.path("pid")));
+      await eventually(() => effects.lines("pid").length === 1);
+
+      await loseWorker(pool, pool.workers[0]?.uid);
+      await held;
+      const results = await Promise.all(Array.from({ length: 50 }, (_, n) => add(n, 1)));
+
+      assert.deepEqual(
+        results,
+        Array.from({ length: 50 }, (_, n) => n + 1),
+      );
+      assert.equal(pool.stats().restarts, 1);
+    });
   });
 
-  test("loses none of the calls that wait for a worker meanwhile", async () => {
-    await using _ = leakCheck({ withinMs: 10_000 });
-    using effects = useEffects();
-    await using pool = await WorkerPool.open({ size: 1 });
-    const held = lossOf(hang(effects.path("pid")));
-    const victim = await eventually(() => Number(effects.lines("pid")[0]));
+  describe(`WorkerLostError tells how the worker ended, each worker a ${worker}`, () => {
+    test("when a body calls process.exit()", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 1, respawn: false });
 
-    process.kill(victim, "SIGKILL");
-    await held;
-    const results = await Promise.all(Array.from({ length: 50 }, (_, n) => add(n, 1)));
+      const { worker: lost, code, fault, message, reason } = await lossOf(exitWith(3, "last words"));
 
-    assert.deepEqual(
-      results,
-      Array.from({ length: 50 }, (_, n) => n + 1),
-    );
-    assert.equal(pool.stats().restarts, 1);
+      assert.match(message, /code 3/);
+      assert.equal(reason, "lost");
+      assert.equal(lost.exitCode, 3);
+      assert.equal(lost.signal, undefined);
+      assert.match(lost.stderr ?? "", /last words/);
+      assert.equal(code, "ERR_MERINO_WORKER_LOST");
+      assert.equal(fault, "worker");
+    });
+
+    test("when a body calls process.exit(0), which nobody has asked for", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 1, respawn: false });
+
+      const { worker: lost, reason } = await lossOf(exitWith(0));
+
+      assert.deepEqual([lost.exitCode, reason], [0, "lost"]);
+    });
+
+    test("and nothing is to come, so that later calls fail at once", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 1, respawn: false });
+      await lossOf(exitWith(3));
+      const startMs = performance.now();
+
+      await assert.rejects(add(1, 2), { code: "ERR_MERINO_NO_WORKERS" });
+
+      assert.ok(performance.now() - startMs < 10_000, "it waited for a worker that cannot come");
+    });
+
+    test("when nobody catches an error", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 1, respawn: false });
+
+      const { worker: lost } = await lossOf(throwOutside());
+
+      assert.equal(lost.exitCode, 1);
+      assert.match(lost.stderr ?? "", /nobody catches this/);
+    });
+
+    test("to every call in flight there, streams included, and to no other", async () => {
+      await using _ = leakCheck();
+      using effects = useEffects();
+      await using pool = await WorkerPool.open({ worker, size: 2, respawn: false });
+      const victim = await home();
+      const calls = Array.from({ length: 20 }, (_, id) =>
+        mark(effects.path("bodies"), id, 1_500).then(
+          () => "value",
+          (error: unknown) => error,
+        ),
+      );
+      const streams = Array.from({ length: 8 }, () => homes());
+      const at = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
+      await eventually(() => effects.lines("bodies").length === 20);
+
+      await loseWorker(pool, victim);
+      const outcomes = await Promise.all(calls);
+      const steps = await Promise.all(
+        streams.map((stream) =>
+          stream.next().then(
+            () => "value",
+            (error: unknown) => error,
+          ),
+        ),
+      );
+
+      const lost = outcomes.filter((outcome) => outcome instanceof WorkerLostError);
+      assert.ok(lost.length > 0 && lost.length < 20, `${lost.length} of 20 were lost`);
+      assert.equal(lost.length + outcomes.filter((outcome) => outcome === "value").length, 20);
+      assert.ok(at.includes(victim));
+      assert.deepEqual(
+        steps.map((step) => step instanceof WorkerLostError),
+        at.map((uid) => uid === victim),
+      );
+      assert.equal(pool.workers.length, 1);
+      for (const stream of streams) await stream.return();
+    });
   });
-});
 
-describe("WorkerLostError tells how the worker ended", () => {
-  test("when a body calls process.exit()", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
+  describe(`a body that ends its worker, each worker a ${worker}`, () => {
+    test("takes no other call with it: what is finished arrives, what has not started goes to another worker", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ worker, size: 1 });
+      for (let n = 0; n < 300; n += 1) await addUnless(n, -1); // it is known to be short
 
-    const { worker, code, fault, message, reason } = await lossOf(exitWith(3, "last words"));
+      const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => addUnless(n, 6)));
 
-    assert.match(message, /code 3/);
-    assert.equal(reason, "lost");
-    assert.equal(worker.exitCode, 3);
-    assert.equal(worker.signal, undefined);
-    assert.match(worker.stderr ?? "", /last words/);
-    assert.equal(code, "ERR_MERINO_WORKER_LOST");
-    assert.equal(fault, "worker");
+      assert.deepEqual(
+        outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code)),
+        Array.from({ length: 20 }, (_, n) => (n === 6 ? "ERR_MERINO_WORKER_LOST" : n)),
+      );
+      assert.equal(pool.stats().restarts, 1);
+    });
+
+    test("loses no large result that its caller has not read yet", async () => {
+      await using _ = leakCheck();
+      await using _pool = await WorkerPool.open({ worker, size: 1 });
+      await Promise.all([bytes(1), addUnless(0, -1)]);
+      const calls = Array.from({ length: 6 }, (_, n) => bytes(300_000 + n));
+      const [first] = calls;
+      await first;
+
+      const lost = lossOf(addUnless(6, 6));
+      await new Promise<void>((resolve) => setImmediate(resolve)); // it leaves
+      holdThread(100); // until then nothing is read
+      const results = await Promise.all(calls);
+
+      assert.deepEqual(
+        results.map((result) => result.length),
+        Array.from({ length: 6 }, (_, n) => 300_000 + n),
+      );
+      assert.equal((await lost).worker.exitCode, 9);
+    });
   });
 
-  test("when a body calls process.exit(0), which nobody has asked for", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
+  describe(`a worker that a cancelled body blocks, each worker a ${worker}`, () => {
+    test("is replaced; the other calls on it learn who was to blame", async () => {
+      await using _ = leakCheck();
+      using effects = useEffects();
+      await using pool = await WorkerPool.open({ worker, size: 1, killGrace: 300 });
+      const { seen } = collectEvents(pool);
+      const other = lossOf(mark(effects.path("bodies"), 1, 60_000));
+      await eventually(() => effects.lines("bodies").length === 1);
+      const controller = new AbortController();
+      const culprit = rejection(block.with({ signal: controller.signal })(effects.path("pid")));
+      await eventually(() => effects.lines("pid").length === 1);
 
-    const { worker, reason } = await lossOf(exitWith(0));
+      const reason = new Error("enough");
+      controller.abort(reason);
 
-    assert.deepEqual([worker.exitCode, reason], [0, "lost"]);
+      assert.equal(await culprit, reason);
+      assert.equal((await other).worker.culprit, block.id);
+      assert.deepEqual(
+        ofType(seen, "worker-unresponsive").map((event) => event.culprit),
+        [block.id],
+      );
+      assert.equal(await add(1, 2), 3);
+      assert.equal(pool.stats().restarts, 1);
+    });
   });
 
+  describe(`a pool whose worker dies on every call, each worker a ${worker}`, () => {
+    test("warns of a crash loop, says so in its events, and goes on", async () => {
+      await using _ = leakCheck();
+      using warnings = useWarnings("MERINO_CRASH_LOOP");
+      await using pool = await WorkerPool.open({ worker, size: 1 });
+      const { seen } = collectEvents(pool);
+
+      for (let death = 1; death <= 3; death += 1) await lossOf(exitWith(40 + death));
+      const sum = await add(1, 2);
+
+      assert.equal(sum, 3);
+      assert.deepEqual(
+        ofType(seen, "worker-exited").map(({ exitCode, expected }) => ({ exitCode, expected })),
+        [41, 42, 43].map((exitCode) => ({ exitCode, expected: false })),
+      );
+      assert.deepEqual(
+        ofType(seen, "worker-replacing").map(({ attempt }) => attempt),
+        [1, 2, 3],
+      );
+      assert.equal(warnings.seen.length, 1);
+      assert.equal(pool.stats().restarts, 3);
+    });
+
+    test("never pauses long before the next one: it has come up each time", async () => {
+      await using _ = leakCheck();
+      using _warnings = useWarnings("MERINO_CRASH_LOOP");
+      await using pool = await WorkerPool.open({ worker, size: 1 });
+      const { seen } = collectEvents(pool);
+
+      for (let death = 1; death <= 7; death += 1) await lossOf(exitWith(1));
+
+      const delays = ofType(seen, "worker-replacing").map(({ delay }) => delay);
+      assert.equal(delays.length, 7);
+      assert.ok(Math.max(...delays) <= 2_400, `paused ${delays}`);
+    });
+  });
+
+  describe(`a pool with respawn: false, each worker a ${worker}`, () => {
+    test("keeps to the workers that are left", async () => {
+      await using _ = leakCheck();
+      await using pool = await WorkerPool.open({ worker, size: 2, respawn: false });
+      const { worker: lost } = await lossOf(exitWith(1));
+
+      const left = new Set(await Promise.all(Array.from({ length: 20 }, () => home())));
+
+      assert.equal(left.size, 1);
+      assert.equal(left.has(lost.uid), false);
+      assert.equal(isAlive(lost.pid ?? 0), worker === "thread"); // whose process is this one
+      assert.equal(pool.workers.length, 1);
+    });
+
+    test("fails a call at once, or within the quorumTimeout, when none is left", async () => {
+      await using _ = leakCheck();
+      const maker = worker === "thread" ? ThreadWorker : ProcessWorker;
+      await using _pool = await WorkerPool.open({
+        size: 1,
+        respawn: false,
+        worker: maker.factory({ startTimeout: 20_000 }),
+        quorumTimeout: 500,
+      });
+      await lossOf(exitWith(9, "the end"));
+
+      const error = await rejection(add(1, 2));
+
+      assert.ok(error instanceof NoWorkersAvailableError);
+      assert.equal((error.cause as { exitCode?: number }).exitCode, 9);
+    });
+  });
+}
+
+describe("WorkerLostError tells how a process ended", () => {
   for (const carrier of ["a socket", "TCP"]) {
     test(`as lost, when it was found and its body ends it, over ${carrier}`, async () => {
       await using _ = leakCheck();
@@ -156,27 +358,6 @@ describe("WorkerLostError tells how the worker ended", () => {
     const { worker } = await lossOf(abortProcess());
 
     assert.equal(worker.signal, "SIGABRT");
-  });
-
-  test("and nothing is to come, so that later calls fail at once", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
-    await lossOf(exitWith(3));
-    const startMs = performance.now();
-
-    await assert.rejects(add(1, 2), { code: "ERR_MERINO_NO_WORKERS" });
-
-    assert.ok(performance.now() - startMs < 10_000, "it waited for a worker that cannot come");
-  });
-
-  test("when nobody catches an error", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 1, respawn: false });
-
-    const { worker } = await lossOf(throwOutside());
-
-    assert.equal(worker.exitCode, 1);
-    assert.match(worker.stderr ?? "", /nobody catches this/);
   });
 
   test("when memory runs out", async () => {
@@ -213,145 +394,9 @@ describe("WorkerLostError tells how the worker ended", () => {
     assert.equal(worker.pid, victim);
     assert.equal(worker.uid, member?.uid);
   });
-
-  test("to every call in flight there, streams included, and to no other", async () => {
-    await using _ = leakCheck();
-    using effects = useEffects();
-    await using pool = await WorkerPool.open({ size: 2, respawn: false });
-    const victim = await pid();
-    const calls = Array.from({ length: 20 }, (_, id) =>
-      mark(effects.path("bodies"), id, 1_500).then(
-        () => "value",
-        (error: unknown) => error,
-      ),
-    );
-    const streams = Array.from({ length: 8 }, () => pids());
-    const homes = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
-    await eventually(() => effects.lines("bodies").length === 20);
-
-    process.kill(victim, "SIGKILL");
-    const outcomes = await Promise.all(calls);
-    const steps = await Promise.all(
-      streams.map((stream) =>
-        stream.next().then(
-          () => "value",
-          (error: unknown) => error,
-        ),
-      ),
-    );
-
-    const lost = outcomes.filter((outcome) => outcome instanceof WorkerLostError);
-    assert.ok(lost.length > 0 && lost.length < 20, `${lost.length} of 20 were lost`);
-    assert.equal(lost.length + outcomes.filter((outcome) => outcome === "value").length, 20);
-    assert.ok(homes.includes(victim));
-    assert.deepEqual(
-      steps.map((step) => step instanceof WorkerLostError),
-      homes.map((home) => home === victim),
-    );
-    assert.equal(pool.workers.length, 1);
-    for (const stream of streams) await stream.return();
-  });
 });
 
-describe("a body that ends the process", () => {
-  test("takes no other call with it: what is finished arrives, what has not started goes to another worker", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 1 });
-    for (let n = 0; n < 300; n += 1) await addUnless(n, -1); // it is known to be short
-
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => addUnless(n, 6)));
-
-    assert.deepEqual(
-      outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code)),
-      Array.from({ length: 20 }, (_, n) => (n === 6 ? "ERR_MERINO_WORKER_LOST" : n)),
-    );
-    assert.equal(pool.stats().restarts, 1);
-  });
-
-  test("loses no large result that its caller has not read yet", async () => {
-    await using _ = leakCheck();
-    await using _pool = await WorkerPool.open({ size: 1 });
-    await Promise.all([bytes(1), addUnless(0, -1)]);
-    const calls = Array.from({ length: 6 }, (_, n) => bytes(300_000 + n));
-    const [first] = calls;
-    await first;
-
-    const lost = lossOf(addUnless(6, 6));
-    await new Promise<void>((resolve) => setImmediate(resolve)); // it leaves
-    holdThread(100); // until then nothing is read
-    const results = await Promise.all(calls);
-
-    assert.deepEqual(
-      results.map((result) => result.length),
-      Array.from({ length: 6 }, (_, n) => 300_000 + n),
-    );
-    assert.equal((await lost).worker.exitCode, 9);
-  });
-});
-
-describe("a worker that a cancelled body blocks", () => {
-  test("is replaced; the other calls on it learn who was to blame", async () => {
-    await using _ = leakCheck();
-    using effects = useEffects();
-    await using pool = await WorkerPool.open({ size: 1, killGrace: 300 });
-    const { seen } = collectEvents(pool);
-    const other = lossOf(mark(effects.path("bodies"), 1, 60_000));
-    await eventually(() => effects.lines("bodies").length === 1);
-    const controller = new AbortController();
-    const culprit = rejection(block.with({ signal: controller.signal })(effects.path("pid")));
-    await eventually(() => effects.lines("pid").length === 1);
-
-    const reason = new Error("enough");
-    controller.abort(reason);
-
-    assert.equal(await culprit, reason);
-    const { worker } = await other;
-    assert.equal(worker.culprit, block.id);
-    assert.deepEqual(
-      ofType(seen, "worker-unresponsive").map((event) => event.culprit),
-      [block.id],
-    );
-    assert.equal(await add(1, 2), 3);
-    assert.equal(pool.stats().restarts, 1);
-  });
-});
-
-describe("a pool whose worker dies on every call", () => {
-  test("warns of a crash loop, says so in its events, and goes on", async () => {
-    await using _ = leakCheck();
-    using warnings = useWarnings("MERINO_CRASH_LOOP");
-    await using pool = await WorkerPool.open({ size: 1 });
-    const { seen } = collectEvents(pool);
-
-    for (let death = 1; death <= 3; death += 1) await lossOf(exitWith(40 + death));
-    const sum = await add(1, 2);
-
-    assert.equal(sum, 3);
-    assert.deepEqual(
-      ofType(seen, "worker-exited").map(({ exitCode, expected }) => ({ exitCode, expected })),
-      [41, 42, 43].map((exitCode) => ({ exitCode, expected: false })),
-    );
-    assert.deepEqual(
-      ofType(seen, "worker-replacing").map(({ attempt }) => attempt),
-      [1, 2, 3],
-    );
-    assert.equal(warnings.seen.length, 1);
-    assert.equal(pool.stats().restarts, 3);
-  });
-
-  test("never pauses long before the next one: it has come up each time", async () => {
-    await using _ = leakCheck();
-    using _warnings = useWarnings("MERINO_CRASH_LOOP");
-    await using pool = await WorkerPool.open({ size: 1 });
-    const { seen } = collectEvents(pool);
-
-    for (let death = 1; death <= 7; death += 1) await lossOf(killSelf("SIGKILL"));
-
-    const delays = ofType(seen, "worker-replacing").map(({ delay }) => delay);
-    assert.equal(delays.length, 7);
-    assert.ok(Math.max(...delays) <= 2_400, `paused ${delays}`);
-  });
-
+describe("a pool whose processes do not come up again", () => {
   test("fails calls that wait longer than the quorumTimeout, with the reason", async () => {
     await using _ = leakCheck();
     using effects = useEffects();
@@ -378,32 +423,5 @@ describe("a pool whose worker dies on every call", () => {
     assert.ok(cause instanceof Error && "exitCode" in cause && "stderr" in cause);
     assert.equal(cause.exitCode, 17);
     assert.match(String(cause.stderr), /not a second time/);
-  });
-});
-
-describe("a pool with respawn: false", () => {
-  test("keeps to the workers that are left", async () => {
-    await using _ = leakCheck();
-    await using pool = await WorkerPool.open({ size: 2, respawn: false });
-    const { worker } = await lossOf(exitWith(1));
-
-    const pids = new Set(await Promise.all(Array.from({ length: 20 }, () => pid())));
-
-    assert.equal(pids.size, 1);
-    assert.equal(pids.has(worker.pid ?? 0), false);
-    assert.equal(isAlive(worker.pid ?? 0), false);
-    assert.equal(pool.workers.length, 1);
-  });
-
-  test("fails a call at once, or within the quorumTimeout, when none is left", async () => {
-    await using _ = leakCheck();
-    const worker = ProcessWorker.factory({ startTimeout: 20_000 });
-    await using _pool = await WorkerPool.open({ size: 1, respawn: false, worker, quorumTimeout: 500 });
-    await lossOf(exitWith(9, "the end"));
-
-    const error = await rejection(add(1, 2));
-
-    assert.ok(error instanceof NoWorkersAvailableError);
-    assert.equal((error.cause as { exitCode?: number }).exitCode, 9);
   });
 });

@@ -16,7 +16,7 @@ import { type LeakCheck, leakCheck } from "../../support/leak-check.ts";
 import { MemoryDiscovery } from "../../support/memory-discovery.ts";
 import { runNode } from "../../support/run-node.ts";
 import { useWarnings } from "../../support/use-warnings.ts";
-import { add, nestedPid, pid, snooze } from "../fixtures/pool-routines.ts";
+import { add, home, nestedHome, snooze } from "../fixtures/pool-routines.ts";
 import { held, isAlive } from "./workers.ts";
 
 const ROUTINES = new URL("../fixtures/pool-routines.ts", import.meta.url);
@@ -27,7 +27,7 @@ test("ProcessWorker.open starts a worker that others find by its discovery, with
   await using worker = await ProcessWorker.open({ discovery, tags: ["gpu"], extra: { zone: "eu-1" } });
   await using pool = await WorkerPool.open({ discovery, tags: ["gpu"], ambient: false });
 
-  assert.equal(await pid.with({ pool })(), worker.metadata.pid);
+  assert.equal(await home.with({ pool })(), worker.metadata.uid);
   assert.deepEqual(pool.workers, [worker.metadata]);
   assert.deepEqual([worker.metadata.tags, worker.metadata.extra], [["gpu"], { zone: "eu-1" }]);
   assert.equal(worker.address, `unix:${worker.metadata.socket}`);
@@ -57,7 +57,7 @@ test("RunningWorker.close retracts it, lets calls in flight end, and leaves no p
   const closing = worker.close();
   await worker.close({ grace: 60_000 });
 
-  assert.equal(await call, worker.metadata.pid);
+  assert.equal(await call, worker.metadata.uid);
   await closing;
   assert.equal(isAlive(worker.metadata.pid), false);
   assert.equal((await worker.exited).exitCode, 0);
@@ -175,10 +175,10 @@ test("calls nested in tasks of network callers reach the workers of the discover
     };
     await using pool = await WorkerPool.open({ discovery: named, ambient: false });
 
-    const { outer, inner } = await nestedPid.with({ pool })();
+    const { outer, inner } = await nestedHome.with({ pool })();
 
-    assert.equal(outer, remote.pid);
-    assert.ok([opened.metadata.pid, spawned.pid].includes(inner));
+    assert.equal(outer, remote.uid);
+    assert.ok([opened.metadata.uid, spawned.uid].includes(inner));
   }
 });
 

@@ -1,6 +1,6 @@
 /**
- * What holds for pools of processes holds for pools of threads: tests of pools that are not about processes run again,
- * with threads.
+ * What holds for pools of processes holds for pools of threads: tests of calls run again, with threads. Those of pools
+ * themselves (pool-life-cycle.test.ts and its neighbours) run each case with both.
  */
 // runs early: it waits for other test files
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { TYPESCRIPT_FLAGS } from "../../support/typescript-flags.ts";
 
 const THREADS = ["--import", new URL("../../support/threads-by-default.mjs", import.meta.url).href];
 
-for (const file of ["context", "pool-map", "streaming", "failed-import"]) {
+for (const file of ["context", "pool-map", "streaming"]) {
   test(`the tests of ${file} pass with threads`, async () => {
     const path = fileURLToPath(new URL(`../${file}.test.ts`, import.meta.url));
 

@@ -15,8 +15,8 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { WorkerPool } from "merino";
-import { add, cpuTime } from "./jobs/merino.ts";
-import { type Mode, setMode, setWorkerMode } from "./jobs/traced.ts";
+import { add, cpuTime } from "./functions/merino.ts";
+import { type Mode, setMode, setWorkerMode } from "./functions/traced.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio } from "./support/statistics.ts";

@@ -6,7 +6,7 @@
  */
 import { ProcessWorker, StaticDiscovery, WorkerConnection, WorkerCredentials, WorkerPool } from "merino";
 import { createAuthority } from "../test/support/issue-certificate.ts";
-import { add, cpuTime, echo, nobodys } from "./jobs/merino.ts";
+import { add, cpuTime, echo, nobodys } from "./functions/merino.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { median, medianRatio, percentile } from "./support/statistics.ts";
@@ -54,7 +54,7 @@ async function openSide(name: string, credentials: WorkerCredentials | undefined
   const options = { ...(credentials !== undefined && { credentials }) };
   const worker = await ProcessWorker.open({
     host: "127.0.0.1",
-    modules: [new URL("./jobs/merino.ts", import.meta.url)],
+    modules: [new URL("./functions/merino.ts", import.meta.url)],
     ...options,
   });
   const { socket: _, ...record } = worker.metadata;

@@ -5,19 +5,16 @@
  *
  * Run with `npm run build && node --import tsx benchmarks/values.ts`, options `--quick --json --check`.
  */
-import { serialize } from "node:v8";
 import { openBareValues } from "./contenders/bare-values.ts";
 import { openMerinoValues } from "./contenders/merino-values.ts";
 import { openPiscinaValues } from "./contenders/piscina-values.ts";
 import type { ValueContender } from "./contenders/value-contender.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { KIB, MIB, type SampleValue, sampleValues, sizeName } from "./support/sample-values.ts";
 import { median, medianRatio, percentile } from "./support/statistics.ts";
 import { atLeast, atMost, type Target } from "./support/target.ts";
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const SIZES = [KIB, 64 * KIB, MIB, 16 * MIB] as const;
 const LARGE_BYTES = 64 * MIB;
 
 /** How much is measured. */
@@ -31,48 +28,10 @@ interface Effort {
 const FULL: Effort = { rounds: 15, sliceBytes: 40 * MIB, largeCalls: 12 };
 const QUICK: Effort = { rounds: 3, sliceBytes: 16 * MIB, largeCalls: 3 };
 
-interface Value {
-  readonly kind: "Buffer" | "ASCII" | "Latin-1" | "CJK" | "rows";
-  readonly size: number;
-  readonly name: string;
-  readonly value: unknown;
-  /** What the bare socket sends: for text, its code units. */
-  readonly bytes: Buffer;
-}
-
 /** One value's figures: microseconds for each call, an entry per round, by contender. */
 interface Row {
-  readonly value: Value;
+  readonly value: SampleValue;
   readonly times: ReadonlyMap<ValueContender, number[]>;
-}
-
-function sizeName(size: number): string {
-  return size >= MIB ? `${size / MIB} MiB` : `${size / KIB} KiB`;
-}
-
-function text(kind: Value["kind"], unit: string, size: number, encoding: "latin1" | "utf16le"): Value {
-  const bytes = Buffer.from(unit.repeat(size), encoding).subarray(0, size);
-  return { kind, size, name: `${kind} text, ${sizeName(size)}`, value: bytes.toString(encoding), bytes };
-}
-
-function row(id: number): object {
-  return { id, name: `user${id}`, active: true, score: id * 1.5, city: "Paris", tags: null };
-}
-
-function allValues(): readonly Value[] {
-  const rows = Array.from({ length: 1_000 }, (_, id) => row(id));
-  return [
-    ...SIZES.flatMap((size): readonly Value[] => {
-      const bytes = Buffer.alloc(size, 7);
-      return [
-        { kind: "Buffer", size, name: `Buffer, ${sizeName(size)}`, value: bytes, bytes },
-        text("ASCII", "text ", size, "latin1"),
-        text("Latin-1", "t\u00e9xt ", size, "latin1"),
-        text("CJK", "\u6587\u5b57 ", size, "utf16le"),
-      ];
-    }),
-    { kind: "rows", size: 1_000, name: "1 000 rows of six fields", value: rows, bytes: serialize(rows) },
-  ];
 }
 
 async function measureValues({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
@@ -81,7 +40,7 @@ async function measureValues({ quick }: BenchmarkOptions): Promise<BenchmarkResu
   try {
     for (const open of [openMerinoValues, openPiscinaValues, openBareValues]) contenders.push(await open());
     const rows: Row[] = [];
-    for (const value of allValues()) {
+    for (const value of sampleValues()) {
       note(value.name);
       rows.push(await measureRow(contenders, value, effort));
     }
@@ -95,7 +54,7 @@ async function measureValues({ quick }: BenchmarkOptions): Promise<BenchmarkResu
 
 async function measureRow(
   contenders: readonly ValueContender[],
-  value: Value,
+  value: SampleValue,
   { rounds, sliceBytes }: Effort,
 ): Promise<Row> {
   const times = new Map(contenders.map((contender) => [contender, [] as number[]]));
@@ -143,7 +102,7 @@ function summarize(rows: readonly Row[], delays: Delays, effort: Effort): Benchm
     for (const [contender, times] of row.times) if (contender.id === id) return times;
     throw new Error(`"${id}" was not measured`);
   };
-  const find = (kind: Value["kind"], size: number): Row =>
+  const find = (kind: SampleValue["kind"], size: number): Row =>
     rows.find(({ value }) => value.kind === kind && value.size === size) as Row;
   const against = (row: Row, id: ValueContender["id"]): number =>
     medianRatio(timesOf(row, id), timesOf(row, "merino"));

@@ -173,7 +173,7 @@ function contentOf(file) {
 
 function listTypeScript(folder) {
   return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => name.endsWith(".ts") && !name.split(path.sep).includes("node_modules"))
     .map((name) => path.join(ROOT, folder, name));
 }
 

@@ -6,10 +6,10 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { messageReader, sendMessage } from "../jobs/value-server.ts";
+import { messageReader, sendMessage } from "../functions/value-server.ts";
 import type { ValueContender } from "./value-contender.ts";
 
-const SERVER = fileURLToPath(new URL("../jobs/value-server.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("../functions/value-server.ts", import.meta.url));
 
 export async function openBareValues(): Promise<ValueContender> {
   const directory = await mkdtemp(join(tmpdir(), "merino-bench-"));

@@ -6,10 +6,10 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Client, credentials } from "@grpc/grpc-js";
-import { ACKNOWLEDGED, METHOD } from "../jobs/grpc-method.ts";
+import { ACKNOWLEDGED, METHOD } from "../functions/grpc-method.ts";
 import { type Contender, WORKERS } from "./contender.ts";
 
-const SERVER = fileURLToPath(new URL("../jobs/grpc-server.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("../functions/grpc-server.ts", import.meta.url));
 
 interface Server {
   readonly child: ChildProcess;
@@ -20,9 +20,8 @@ export async function openGrpcDispatch(): Promise<Contender> {
   const servers = await Promise.all(Array.from({ length: WORKERS }, openServer));
   let turn = 0;
   return {
-    id: "grpc-dispatch",
+    id: "grpc",
     name: "grpc-js, one call per dispatch",
-    slow: true,
     add(x, y) {
       const server = servers[turn++ % servers.length] as Server; // the list is never empty
       return callOnce(server.client, x, y);

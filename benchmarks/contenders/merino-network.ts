@@ -1,10 +1,10 @@
 /** Merino over the network protocol, on loopback: the workers' Unix sockets are left out of their records. */
 import { ProcessWorker, StaticDiscovery, WorkerPool } from "merino";
-import { add } from "../jobs/merino.ts";
+import { add, items } from "../functions/merino.ts";
 import { type Contender, WORKERS } from "./contender.ts";
 
 export async function openMerinoNetwork(): Promise<Contender> {
-  const modules = [new URL("../jobs/merino.ts", import.meta.url)];
+  const modules = [new URL("../functions/merino.ts", import.meta.url)];
   const farm = await WorkerPool.open({
     size: WORKERS,
     ambient: false,
@@ -20,6 +20,7 @@ export async function openMerinoNetwork(): Promise<Contender> {
     id: "merino-network",
     name: "merino (gRPC, loopback)",
     add: add.with({ pool }),
+    items: (count, prefetch) => items.with({ pool, prefetch })(count),
     async close() {
       await pool.close();
       await farm.close();

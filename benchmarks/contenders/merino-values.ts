@@ -1,6 +1,6 @@
 /** Merino's processes: one of them, so that a small call has to share its connection with a large one. */
 import { WorkerPool } from "merino";
-import { add, echoValue, sizeOf } from "../jobs/merino.ts";
+import { add, echoValue, sizeOf } from "../functions/merino.ts";
 import type { ValueContender } from "./value-contender.ts";
 
 export async function openMerinoValues(): Promise<ValueContender> {

@@ -5,7 +5,7 @@ import type { ValueContender } from "./value-contender.ts";
 
 export async function openPiscinaValues(): Promise<ValueContender> {
   const pool = new Piscina({
-    filename: fileURLToPath(new URL("../jobs/piscina.mjs", import.meta.url)),
+    filename: fileURLToPath(new URL("../functions/pools.mjs", import.meta.url)),
     minThreads: 1,
     maxThreads: 1,
   });

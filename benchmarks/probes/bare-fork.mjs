@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { residentBytes, settle } from "./resident-bytes.mjs";
+import { residentBytes, settle, totalBytes } from "./resident-bytes.mjs";
 
 const child = fileURLToPath(new URL("./bare-child.mjs", import.meta.url));
 
@@ -12,5 +12,12 @@ await Promise.all(children.map((each) => once(each, "message")));
 const readyMs = performance.now() - start;
 
 await settle();
-console.log(JSON.stringify({ readyMs, residentBytes: await residentBytes(children[0].pid) }));
+const pids = children.map(({ pid }) => pid);
+console.log(
+  JSON.stringify({
+    readyMs,
+    totalBytes: await totalBytes(pids),
+    residentBytes: await residentBytes(children[0].pid),
+  }),
+);
 for (const each of children) each.disconnect();

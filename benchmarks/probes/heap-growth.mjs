@@ -7,9 +7,9 @@ import { add, collectHeap } from "./jobs.mjs";
 
 const IN_FLIGHT = 100;
 const WORKERS = 2;
-const calls = Number(process.argv[2]);
+const [, , calls, worker = "process"] = process.argv;
 
-const pool = await WorkerPool.open({ size: WORKERS });
+const pool = await WorkerPool.open({ size: WORKERS, worker });
 const start = performance.now();
 await callMany(calls / 10);
 const early = await heaps();
@@ -27,16 +27,15 @@ async function callMany(count) {
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
 }
 
-/** Bytes by pid; asks until every worker has answered, the balancer deciding which one gets a call. */
+/** Bytes by worker; asks until every one has answered, the balancer deciding which one gets a call. */
 async function heaps() {
-  const byPid = {};
-  const pids = pool.workers.map(({ pid }) => pid);
-  for (let attempt = 0; pids.some((pid) => byPid[pid] === undefined); attempt++) {
-    if (attempt === 100) throw new Error(`Workers ${pids} were not all reached: ${Object.keys(byPid)}`);
+  const byWorker = {};
+  for (let attempt = 0; Object.keys(byWorker).length < WORKERS; attempt++) {
+    if (attempt === 100) throw new Error(`Not all workers were reached, only ${Object.keys(byWorker)}`);
     const answers = await Promise.all(Array.from({ length: WORKERS * 2 }, () => collectHeap()));
-    for (const { pid, heapBytes } of answers) byPid[pid] = heapBytes;
+    for (const { worker, heapBytes } of answers) byWorker[worker] = heapBytes;
   }
   globalThis.gc();
   globalThis.gc();
-  return { ...byPid, caller: process.memoryUsage().heapUsed };
+  return { ...byWorker, caller: process.memoryUsage().heapUsed };
 }

@@ -1,4 +1,5 @@
 /** The routines of the start-up and memory benchmarks, in plain JavaScript so that no loader is measured. */
+import { threadId } from "node:worker_threads";
 import { routine } from "merino";
 
 export const add = routine(function add(x, y) {
@@ -9,7 +10,7 @@ export const add = routine(function add(x, y) {
 export const collectHeap = routine(function collectHeap() {
   globalThis.gc();
   globalThis.gc(); // Twice: what the first one finalized is only freed by the second.
-  return { pid: process.pid, heapBytes: process.memoryUsage().heapUsed };
+  return { worker: `${process.pid}.${threadId}`, heapBytes: process.memoryUsage().heapUsed };
 });
 
 /** Processor time of the worker so far, in milliseconds. */

@@ -1,10 +1,11 @@
 /** The start of a pool of two: from `open()` to the first result. */
 import { WorkerPool } from "merino";
 import { add } from "./jobs.mjs";
-import { residentBytes, settle } from "./resident-bytes.mjs";
+import { residentBytes, settle, totalBytes } from "./resident-bytes.mjs";
 
+const [, , worker = "process"] = process.argv;
 const start = performance.now();
-const pool = await WorkerPool.open({ size: 2 });
+const pool = await WorkerPool.open({ size: 2, worker });
 const openMs = performance.now() - start;
 await add(1, 2);
 const readyMs = performance.now() - start;
@@ -15,6 +16,7 @@ console.log(
   JSON.stringify({
     openMs,
     readyMs,
+    totalBytes: await totalBytes(pool.workers.map(({ pid }) => pid)),
     // Both have run the call; the larger one, so that a worker the balancer left out cannot flatter the figure.
     residentBytes: Math.max(...(await Promise.all(pool.workers.map(({ pid }) => residentBytes(pid))))),
   }),

@@ -21,3 +21,10 @@ export async function residentBytes(pid) {
   const { stdout } = await promisify(execFile)("ps", ["-o", "rss=", "-p", String(pid)]);
   return Number(stdout) * 1024;
 }
+
+/** What this process and those hold together; one that is this one again counts once. */
+export async function totalBytes(pids) {
+  let bytes = 0;
+  for (const pid of new Set([process.pid, ...pids])) bytes += await residentBytes(pid);
+  return bytes;
+}

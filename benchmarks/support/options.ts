@@ -9,6 +9,12 @@ export interface BenchmarkOptions {
   readonly json: boolean;
   /** Exit with code 1 if a target is missed, or in a comparison if a row is worse. */
   readonly check: boolean;
+  /** Tables as Markdown. */
+  readonly markdown?: boolean;
+  /** Puts these into docs/performance.md, in the place of those that are there. */
+  readonly write?: boolean;
+  /** Names of rows or parts of such names, as they were given; none means all. */
+  readonly rows?: readonly string[];
 }
 
 /** What a comparison with another commit is told beyond that. */
@@ -17,7 +23,6 @@ export interface ComparisonOptions extends BenchmarkOptions {
   readonly ref: string;
   /** How often both are measured. */
   readonly pairs: number;
-  /** Names of rows or parts of such names, as they were given; none means all. */
   readonly rows: readonly string[];
 }
 
@@ -30,18 +35,26 @@ const LEAST_PAIRS = 3;
  * Reads the arguments of a benchmark.
  *
  * @param comparable Whether this benchmark takes `--against`.
+ * @param selectable Whether it takes `--rows`, `--markdown` and `--write` by itself.
  * @throws BenchmarkError naming the argument that is wrong.
  */
 export function parseBenchmarkOptions(
   args: readonly string[],
-  { comparable }: { readonly comparable: boolean },
+  { comparable, selectable = false }: { readonly comparable: boolean; readonly selectable?: boolean },
 ): BenchmarkOptions | ComparisonOptions {
-  const usage = `Options: --quick --json --check${comparable ? "; --against REF [--pairs n] [--rows name,name]" : ""}`;
-  const { against, pairs, rows, ...options } = parse(args, usage);
+  const selection = selectable ? " --rows name,name --markdown --write" : "";
+  const usage = `Options: --quick --json --check${selection}${comparable ? "; --against REF [--pairs n] [--rows name,name]" : ""}`;
+  const { against, pairs, rows, markdown, write, ...options } = parse(args, usage);
+  const names = (rows ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   if (against === undefined) {
-    if (pairs === undefined && rows === undefined) return options;
+    if (pairs === undefined && selectable) return { ...options, markdown, write, rows: names };
+    if (pairs === undefined && rows === undefined && !markdown && !write) return options;
     throw new BenchmarkError(`--pairs and --rows belong to a comparison: add --against REF\n${usage}`);
   }
+  if (markdown || write) throw new BenchmarkError(`--against has neither --markdown nor --write\n${usage}`);
   if (!comparable) {
     throw new BenchmarkError(
       `This benchmark is not compared with another commit; those of calls, start-up and memory are\n${usage}`,
@@ -51,8 +64,7 @@ export function parseBenchmarkOptions(
   if (!Number.isInteger(count) || count < LEAST_PAIRS) {
     throw new BenchmarkError(`--pairs must be a whole number from ${LEAST_PAIRS}, not '${pairs}'\n${usage}`);
   }
-  const names = (rows ?? "").split(",").map((name) => name.trim());
-  return { ...options, ref: against, pairs: count, rows: names.filter((name) => name !== "") };
+  return { ...options, ref: against, pairs: count, rows: names };
 }
 
 function parse(args: readonly string[], usage: string) {
@@ -63,6 +75,8 @@ function parse(args: readonly string[], usage: string) {
         quick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         check: { type: "boolean", default: false },
+        markdown: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
         against: { type: "string" },
         pairs: { type: "string" },
         rows: { type: "string" },

@@ -2,10 +2,11 @@
  * What every benchmark's command line has in common: the note on the machine, the output as tables or as JSON,
  * and the exit code. It measures nothing.
  */
-import { availableParallelism, cpus } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { BenchmarkError } from "./benchmark-error.ts";
 import { type BenchmarkOptions, type ComparisonOptions, parseBenchmarkOptions } from "./options.ts";
-import { formatTable, type Table } from "./table.ts";
+import { formatTable, markdownTable, type Table } from "./table.ts";
 import type { Target } from "./target.ts";
 
 /** What a benchmark found: data for `--json`, tables for people, targets for both. */
@@ -34,7 +35,10 @@ type Compare = (options: ComparisonOptions) => Promise<Outcome>;
  */
 export async function runBenchmark(name: string, measure: Measure, compare?: Compare): Promise<void> {
   try {
-    const options = parseBenchmarkOptions(process.argv.slice(2), { comparable: compare !== undefined });
+    const options = parseBenchmarkOptions(process.argv.slice(2), {
+      comparable: compare !== undefined,
+      selectable: name === "bench",
+    });
     const result =
       compare !== undefined && "ref" in options
         ? await compare(options)
@@ -61,23 +65,77 @@ function withTargets({ data, tables, targets }: BenchmarkResult): Outcome {
   };
 }
 
-function print(name: string, { json, quick }: BenchmarkOptions, { data, tables }: Outcome): void {
+function print(name: string, options: BenchmarkOptions, { data, tables }: Outcome): void {
+  const { json, quick, markdown, write } = options;
   const machine = describeMachine();
+  if (write === true) writeTables(markdownText(machine, tables));
   if (json) {
     console.log(JSON.stringify({ benchmark: name, quick, machine, ...data }, null, 2));
-    return;
+  } else if (markdown === true) {
+    console.log(markdownText(machine, tables));
+  } else {
+    console.log(`${name}: ${machineText(machine)}`);
+    for (const table of tables) console.log(`\n${formatTable(table)}`);
   }
-  console.log(`${name} on Node ${machine.node}, ${machine.cpu}, ${machine.processors} processors`);
-  for (const table of tables) console.log(`\n${formatTable(table)}`);
 }
 
-function describeMachine(): { node: string; cpu: string; processors: number; platform: string } {
+const DOCUMENT = new URL("../../docs/performance.md", import.meta.url);
+const [BEGIN, END] = ["<!-- npm run bench -- --write: begin -->", "<!-- end -->"];
+
+function markdownText(machine: Machine, tables: readonly Table[]): string {
+  return [`Measured on ${machineText(machine)}.`, ...tables.map(markdownTable)].join("\n\n");
+}
+
+function writeTables(text: string): void {
+  const document = readFileSync(DOCUMENT, "utf8");
+  const [before, after] = [document.split(BEGIN)[0] ?? "", document.split(END)[1] ?? ""];
+  writeFileSync(DOCUMENT, `${before}${BEGIN}\n${text}\n${END}${after}`);
+}
+
+interface Machine {
+  readonly date: string;
+  readonly node: string;
+  readonly cpu: string;
+  readonly processors: number;
+  readonly platform: string;
+  /** Of the last minute, at the end: how much else the machine has had to do, and this itself. */
+  readonly load: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Packages whose versions a figure depends on. */
+const PACKAGES = ["merino", "piscina", "tinypool", "workerpool", "moleculer", "@grpc/grpc-js"];
+
+function describeMachine(): Machine {
   return {
+    date: new Date().toISOString().slice(0, 10),
     node: process.versions.node,
     cpu: cpus()[0]?.model.trim() || "unknown processor",
     processors: availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
+    platform: `${process.platform}-${process.arch} ${release()}`,
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
+    versions: Object.fromEntries(
+      PACKAGES.flatMap((name) => versionOf(name).map((version) => [name, version])),
+    ),
   };
+}
+
+function machineText({ date, node, cpu, processors, platform, load, versions }: Machine): string {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `${date}, Node ${node}, ${platform}, ${cpu}, ${processors} processors, load ${load}; ${packages.join(", ")}`;
+}
+
+function versionOf(name: string): readonly string[] {
+  const folders = name === "merino" ? ["../../"] : ["../../node_modules/", "../jobs/node_modules/"];
+  for (const folder of folders) {
+    try {
+      const file = new URL(`${folder}${name === "merino" ? "" : `${name}/`}package.json`, import.meta.url);
+      return [(JSON.parse(readFileSync(file, "utf8")) as { version: string }).version];
+    } catch {
+      // It is in the other folder, or not installed.
+    }
+  }
+  return [];
 }
 
 function targetTable(targets: readonly Target[]): Table {
@@ -87,7 +145,7 @@ function targetTable(targets: readonly Target[]): Table {
     rows: targets.map((target) => [
       target.name,
       `${target.value.toFixed(2)} ${target.unit}`,
-      `${target.rule} ${target.limit} ${target.unit}`,
+      `${target.rule} ${Number(target.limit.toFixed(2))} ${target.unit}`,
       target.met ? "met" : "MISSED",
     ]),
   };

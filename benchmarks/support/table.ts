@@ -1,4 +1,4 @@
-/** Tables as people read them on a terminal. */
+/** Tables as people read them on a terminal, or in a document. */
 
 export interface Table {
   readonly title: string;
@@ -22,4 +22,11 @@ export function formatTable({ title, head, rows }: Table): string {
   return [title, line(head), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(line)].join(
     "\n",
   );
+}
+
+/** As Markdown, with a heading. */
+export function markdownTable({ title, head, rows }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, column) => (column === 0 ? "---" : "--:"));
+  return [`### ${title}`, "", line(head), line(rule), ...rows.map(line)].join("\n");
 }

@@ -31,6 +31,20 @@ test("parseBenchmarkOptions fills in the pairs and rows of a comparison", () => 
   });
 });
 
+test("parseBenchmarkOptions lets rows be chosen, and tables be written, where a benchmark takes that", () => {
+  const parseSelectable = (text: string) =>
+    parseBenchmarkOptions(text.split(" "), { comparable: true, selectable: true });
+
+  assert.deepEqual(parseSelectable("--rows one,echo --markdown"), {
+    ...PLAIN,
+    markdown: true,
+    write: false,
+    rows: ["one", "echo"],
+  });
+  assert.throws(() => parseSelectable("--against main --write"), { name: "BenchmarkError" });
+  assert.throws(() => parse("--write", false), { name: "BenchmarkError" });
+});
+
 test("parseBenchmarkOptions refuses what it does not know, and says what there is", () => {
   for (const text of [
     "--fast",

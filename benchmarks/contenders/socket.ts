@@ -9,17 +9,19 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openBareValues } from "./bare-values.ts";
 import type { Contender } from "./contender.ts";
 
 /** A length in four bytes, then two doubles. */
 const FRAME_BYTES = 20;
-const SERVER = fileURLToPath(new URL("../jobs/echo-server.mjs", import.meta.url));
+const SERVER = fileURLToPath(new URL("../functions/echo-server.mjs", import.meta.url));
 
-export async function openEcho(): Promise<Contender> {
+export async function openSocket(): Promise<Contender> {
   const directory = await mkdtemp(join(tmpdir(), "merino-bench-"));
   const path = join(directory, "s");
   const server = fork(SERVER, [path], { execArgv: [] });
   await once(server, "message");
+  const values = await openBareValues();
   const socket = connect(path);
   await once(socket, "connect");
 
@@ -47,8 +49,10 @@ export async function openEcho(): Promise<Contender> {
   });
 
   return {
-    id: "echo",
-    name: "bare Unix socket echo",
+    id: "socket",
+    name: "bare Unix socket",
+    isStream: true,
+    echo: values.echo,
     add(x, y) {
       const frame = Buffer.allocUnsafe(FRAME_BYTES);
       frame.writeUInt32LE(FRAME_BYTES - 4, 0);
@@ -58,6 +62,7 @@ export async function openEcho(): Promise<Contender> {
       return new Promise((resolve) => waiting.push(resolve));
     },
     async close() {
+      await values.close();
       socket.destroy();
       const exited = once(server, "exit");
       server.disconnect();

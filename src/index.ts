@@ -35,6 +35,7 @@ export { type BlockCallOptions, withCallOptions } from "./routine/call-block.ts"
 // Pools, and what can be seen of them: docs/pools.md
 
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
+export type { BuildOption } from "./client/membership/build-rule.ts";
 export type { ExplainedMember, Explanation } from "./client/membership/explanation.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";

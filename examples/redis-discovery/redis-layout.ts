@@ -60,7 +60,8 @@ export function parseRecord(text: string, uid: string, sameHost: boolean): Worke
 /** Checks every field of what ought to be a worker's record; see {@link parseRecord}. */
 export function checkRecord(value: unknown, sameHost: boolean): WorkerMetadata | undefined {
   if (!isObject(value) || !isUid(value.uid) || !isAddress(value.address, sameHost)) return undefined;
-  const { uid, address, pid, version, tags, extra, secure, options, runtime, codecs, socket, hostId } = value;
+  const { uid, address, pid, version, tags, extra, secure, options } = value;
+  const { runtime, codecs, socket, hostId, build } = value;
   if (
     !isCount(pid) ||
     !isText(version) ||
@@ -73,7 +74,8 @@ export function checkRecord(value: unknown, sameHost: boolean): WorkerMetadata |
     !(runtime === undefined || isText(runtime)) ||
     !(codecs === undefined || isTexts(codecs)) ||
     !(socket === undefined || isText(socket)) ||
-    !(hostId === undefined || isText(hostId))
+    !(hostId === undefined || isText(hostId)) ||
+    !(build === undefined || isText(build))
   ) {
     return undefined;
   }
@@ -91,6 +93,7 @@ export function checkRecord(value: unknown, sameHost: boolean): WorkerMetadata |
     codecs: codecs ?? [],
     ...(socket === undefined || !sameHost ? {} : { socket }),
     ...(hostId === undefined ? {} : { hostId }),
+    ...(build === undefined ? {} : { build }),
   };
 }
 

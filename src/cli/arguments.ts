@@ -7,6 +7,7 @@ import { InvalidArgumentError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { MAX_PORT } from "../process/network-options.ts";
+import { isBuild } from "../wire/build.ts";
 import { KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 
 /** More than any host has use for: a slip of the finger should not start them. */
@@ -53,6 +54,12 @@ export function parseCount(text: string): number {
 export function collectTag(text: string, earlier: readonly string[] = []): readonly string[] {
   if (text === "" || text.length > 256) throw new InvalidArgumentError("Expected 1 to 256 characters.");
   return [...earlier, text];
+}
+
+/** Which build of its program a worker runs. */
+export function parseBuild(text: string): string {
+  if (isBuild(text)) return text;
+  throw new InvalidArgumentError("Expected 1 to 256 characters that are all seen as themselves.");
 }
 
 /** Collects `key=value` pairs; a later one of the same key wins. */

@@ -5,6 +5,7 @@
 import { Command, Option } from "commander";
 import { findControlSocket } from "../client/control-socket.ts";
 import { judgeAdmission } from "../client/membership/admission.ts";
+import { sameBuild } from "../client/membership/build-rule.ts";
 import type { Trust } from "../credentials/trust.ts";
 import { trustOf } from "../credentials/trust-of.ts";
 import { type HandshakeReason, handshakeReason } from "../errors/handshake-error.ts";
@@ -17,6 +18,7 @@ import { socketPath } from "../transport/unix/socket-path.ts";
 import type { RoutineAccess } from "../wire/messages/access-messages.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { parseBuild } from "./arguments.ts";
 import {
   addCredentialsOptions,
   CREDENTIALS_DETAILS,
@@ -34,6 +36,7 @@ interface DoctorCommandOptions extends CredentialsOptions {
   readonly wait?: number;
   readonly json: boolean;
   readonly as: readonly string[];
+  readonly build?: string;
 }
 
 /** One thing that was looked at on this side. */
@@ -49,6 +52,8 @@ interface WorkerDiagnosis {
   readonly uid: string;
   readonly address: string;
   readonly version: string;
+  /** Which build of its program it runs; null if it does not say. */
+  readonly build: string | null;
   /** Whether it answered, as the worker that its record describes. */
   readonly reachable: boolean;
   /** Why a pool on this side would not admit it; null if it would. */
@@ -78,10 +83,11 @@ const DETAILS = `
 It tells the version of this side and whether its directory for sockets is fit for use. With --discovery it also
 takes every worker that is announced there, connects to it, and judges it as a pool with the same credentials or
 none, and without a filter, would: another major version, no common codec, or another security would keep it
-out. Room in the pool (lease) is not part of it.
+out. With --build so would another build, as of a pool with build: "same" in a program of that build. Room in
+the pool (lease) is not part of it.
 
 With --json it prints one object: version, node, codec, hostId, ok, checks [{ name, ok, detail }] and workers
-[{ uid, address, version, reachable, refused: { reason, detail } or null, problem: text or
+[{ uid, address, version, build: text or null, reachable, refused: { reason, detail } or null, problem: text or
 null, handshake: the same in one word, if it is for credentials, or null, access: [{ routine, permitted, rule }]
 with --as, null without it and for workers that do not say }].
 ${DISCOVERY_DETAILS}
@@ -104,6 +110,12 @@ export function doctorCommand(terminal: Terminal): Command {
     .option("--json", "print JSON instead of text", false)
     .addOption(
       new Option(
+        "--build <text>",
+        'judge the workers as a program of this build with build: "same" does',
+      ).argParser(parseBuild),
+    )
+    .addOption(
+      new Option(
         "--as <identity>",
         "also say what a network caller with this identity may call, of workers on this host; repeatable",
       )
@@ -124,14 +136,20 @@ export function doctorCommand(terminal: Terminal): Command {
     });
 }
 
-async function diagnose({ discovery, wait, as, ...options }: DoctorCommandOptions): Promise<Diagnosis> {
+async function diagnose({
+  discovery,
+  wait,
+  as,
+  build,
+  ...options
+}: DoctorCommandOptions): Promise<Diagnosis> {
   const trust = trustOf(credentialsOf(options));
   const checks = checkThisSide();
   let workers: readonly WorkerDiagnosis[] = [];
   if (discovery !== undefined) {
     const { check, seen } = await look(discovery, { waitMs: wait ?? discovery.waitMs, trust });
     checks.push(check);
-    workers = await Promise.all(seen.map((worker) => examine(worker, { trust, as })));
+    workers = await Promise.all(seen.map((worker) => examine(worker, { trust, as, build })));
   }
   const ok =
     checks.every((check) => check.ok) &&
@@ -173,10 +191,24 @@ async function look(
 
 async function examine(
   worker: WorkerMetadata,
-  { trust, as }: { readonly trust: Trust | undefined; readonly as: readonly string[] },
+  {
+    trust,
+    as,
+    build,
+  }: {
+    readonly trust: Trust | undefined;
+    readonly as: readonly string[];
+    readonly build: string | undefined;
+  },
 ): Promise<WorkerDiagnosis> {
   const secure = trust !== undefined;
-  const refusal = judgeAdmission(worker, { version, secure, hostId: hostId(), filter: undefined });
+  const refusal = judgeAdmission(worker, {
+    version,
+    secure,
+    hostId: hostId(),
+    filter: undefined,
+    build: build === undefined ? undefined : sameBuild(build),
+  });
   const failure: unknown = await greetWorker(worker, { trust, timeoutMs: GREETING_MS }).then(
     () => undefined,
     (error: unknown) => error,
@@ -186,6 +218,7 @@ async function examine(
     uid: worker.uid,
     address: worker.address,
     version: worker.version,
+    build: worker.build ?? null,
     reachable: problem === null,
     refused: refusal === undefined ? null : { reason: refusal.reason, detail: refusal.detail },
     problem,
@@ -210,8 +243,10 @@ function describe({ checks, workers, ...side }: Diagnosis, { asked }: { readonly
     `merino ${side.version}, codec ${side.codec}, Node ${side.node}, host ${side.hostId}`,
     ...checks.map(({ name, ok, detail }) => `${mark(ok)} ${name}: ${detail}`),
   ];
-  for (const { uid, address, version: theirs, reachable, refused, problem, access } of workers) {
-    lines.push(`${mark(reachable && refused === null)} worker ${uid} at ${address}, version ${theirs}`);
+  for (const { uid, address, version: theirs, build, reachable, refused, problem, access } of workers) {
+    lines.push(
+      `${mark(reachable && refused === null)} worker ${uid} at ${address}, version ${theirs}${build === null ? "" : `, build ${build}`}`,
+    );
     if (refused !== null) lines.push(`     would be refused (${refused.reason}): ${refused.detail}`);
     if (problem !== null) lines.push(`     cannot be reached: ${problem}`);
     if (asked && access === null)

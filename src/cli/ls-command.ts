@@ -72,7 +72,9 @@ export function lsCommand(terminal: Terminal): Command {
         return;
       }
       const rows = workers.map((worker, index) => describeRow(worker, idle[index]));
-      terminal.out(formatTable([["UID", "ADDRESS", "PID", "VERSION", "TAGS", "SECURE", "IDLE"], ...rows]));
+      terminal.out(
+        formatTable([["UID", "ADDRESS", "PID", "VERSION", "BUILD", "TAGS", "SECURE", "IDLE"], ...rows]),
+      );
       if (workers.length === 0) say(terminal, `no workers in '${discovery.text}'`);
     });
 }
@@ -83,6 +85,7 @@ function describeRow(worker: WorkerMetadata, idleMs: number | undefined): readon
     worker.address,
     String(worker.pid),
     worker.version,
+    worker.build ?? "-",
     worker.tags.join(",") || "-",
     worker.secure ? "yes" : "no",
     idleMs === undefined ? "-" : idleMs === 0 ? "busy" : formatDuration(idleMs),

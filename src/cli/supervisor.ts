@@ -30,6 +30,7 @@ export interface SupervisorOptions {
   readonly discovery: Discovery | undefined;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
+  readonly build: string | undefined;
   readonly channel: ChannelOptions;
   readonly maxHeldBytes: number | undefined;
   /** Absent: they never end for lack of calls. */
@@ -143,6 +144,7 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
     // By the name of the package, as its users write it; each door of it is a file of its own.
     ...(options.otel && { execArgv: ["--import", import.meta.resolve("merino/opentelemetry/register")] }),
     ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
+    ...(options.build !== undefined && { build: options.build }),
     host,
     port: port === 0 ? 0 : port + index,
     modules: options.modules,

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
+import { errorText } from "../internal/error-text.ts";
 import {
   MAX_PORT,
   type NetworkOptions,
@@ -10,6 +11,7 @@ import {
   resolveNetworkOptions,
 } from "../process/network-options.ts";
 import { LEAST_MESSAGES } from "../session/memory/limits.ts";
+import { ownBuild } from "../wire/build.ts";
 import {
   CHANNEL_OPTION_NAMES,
   type ChannelOptions,
@@ -19,6 +21,7 @@ import {
   asArgument,
   collectExtra,
   collectTag,
+  parseBuild,
   parseCount,
   parseKeepalive,
   parseModule,
@@ -46,6 +49,7 @@ interface WorkerCommandOptions extends CredentialsOptions {
   readonly discovery: DiscoveryArgument | "none";
   readonly tag: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
+  readonly build?: string;
   readonly maxConcurrentCalls?: number;
   readonly maxMessageSize?: number;
   readonly maxHeldBytes?: number;
@@ -144,6 +148,12 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
     .addOption(repeatable("--tag <text>", "tag by which callers choose workers; repeatable", collectTag, []))
     .addOption(
       repeatable("--extra <key=value>", "entry in the worker's record; repeatable", collectExtra, {}),
+    )
+    .addOption(
+      new Option(
+        "--build <text>",
+        "which build of its program it runs, for callers that choose by it (default: the environment variable MERINO_BUILD)",
+      ).argParser(parseBuild),
     )
     .addOption(
       new Option(
@@ -249,6 +259,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             discovery: discovery === "none" ? undefined : discovery.discovery,
             tags: options.tag,
             extra: options.extra,
+            build: options.build ?? environmentBuild(),
             channel: channelOptions(options),
             maxHeldBytes: parseHeldBytes(options),
             idleTimeoutMs: options.idleTimeout,
@@ -264,6 +275,15 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
         ),
       );
     });
+}
+
+/** Refuses a variable that the worker could not say, before it is started. */
+function environmentBuild(): string | undefined {
+  try {
+    return ownBuild();
+  } catch (error) {
+    throw usageFailure(errorText(error));
+  }
 }
 
 /** The transport settings among the options; those not given keep their defaults. */

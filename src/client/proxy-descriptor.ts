@@ -4,6 +4,7 @@
  */
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { PayloadError } from "../errors/payload-error.ts";
+import { type BuildDescriptor, isBuildDescriptor } from "./membership/build-rule.ts";
 
 /** A proxy that another process can rebuild. */
 export interface ProxyDescriptor {
@@ -14,6 +15,8 @@ export interface ProxyDescriptor {
   readonly balancer?: { readonly kind: string } | undefined;
   /** Only workers with at least one of these tags. */
   readonly tags?: readonly string[] | undefined;
+  /** Which builds it takes; absent: all. Workers of older versions do not know it, and take all. */
+  readonly build?: BuildDescriptor | undefined;
   readonly killGraceMs: number;
 }
 
@@ -44,7 +47,7 @@ export function decodeProxyDescriptor(bytes: Uint8Array): ProxyDescriptor {
 
 function isDescriptor(value: unknown): value is ProxyDescriptor {
   if (typeof value !== "object" || value === null) return false;
-  const { id, discovery, lease, balancer, tags, killGraceMs } = value as Record<string, unknown>;
+  const { id, discovery, lease, balancer, tags, build, killGraceMs } = value as Record<string, unknown>;
   return (
     typeof id === "string" &&
     id.length <= 128 &&
@@ -52,6 +55,7 @@ function isDescriptor(value: unknown): value is ProxyDescriptor {
     (lease === undefined || (Number.isInteger(lease) && (lease as number) >= 1)) &&
     (balancer === undefined || isKinded(balancer)) &&
     (tags === undefined || (Array.isArray(tags) && tags.every((tag) => typeof tag === "string"))) &&
+    (build === undefined || isBuildDescriptor(build)) &&
     typeof killGraceMs === "number" &&
     killGraceMs >= 0
   );

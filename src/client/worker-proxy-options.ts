@@ -17,6 +17,7 @@ import {
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { assertFactory, partOption } from "./made-parts.ts";
+import { type BuildOption, type BuildRule, resolveBuildRule } from "./membership/build-rule.ts";
 
 /** Where a proxy finds its workers: exactly one of the three. */
 export interface WorkerSource {
@@ -50,6 +51,11 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly credentials?: WorkerCredentials | undefined;
   /** Only workers with at least one of these tags. Default: all. */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * Which builds of the program it takes: only workers of the `"same"` build as this process, `"any"`, or those that a
+   * function accepts. What build a process runs is what the environment variable `MERINO_BUILD` says. Default `"any"`.
+   */
+  readonly build?: BuildOption | undefined;
   /** Whether discovery starts with the first call instead of with `open()`. Default true. */
   readonly lazy?: boolean | undefined;
   /**
@@ -72,6 +78,8 @@ export interface ResolvedWorkerProxyOptions {
   readonly quorum: number;
   readonly quorumTimeoutMs: number;
   readonly tags: readonly string[];
+  /** Undefined: it takes all. */
+  readonly build: BuildRule | undefined;
   readonly lazy: boolean;
   readonly killGraceMs: number;
 }
@@ -86,6 +94,7 @@ const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
   quorum: true,
   quorumTimeout: true,
   tags: true,
+  build: true,
   lazy: true,
   killGrace: true,
 };
@@ -150,6 +159,7 @@ export function resolveWorkerProxyOptions(
     quorum,
     quorumTimeoutMs: quorumTimeout,
     tags: [...tags],
+    build: resolveBuildRule(options.build),
     lazy,
     killGraceMs: killGrace,
   };

@@ -26,6 +26,7 @@ import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
 import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
 import { MadeParts } from "./made-parts.ts";
+import type { BuildRule } from "./membership/build-rule.ts";
 import { type Explanation, explainMember } from "./membership/explanation.ts";
 import { Membership } from "./membership/membership.ts";
 import { isOfPool } from "./membership/pool-label.ts";
@@ -48,6 +49,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly firstAttemptsMs?: number;
   /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
   readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
+  /** Which builds it takes, if it was restored from a descriptor. */
+  readonly build?: BuildRule | undefined;
   /** Credentials, if the options cannot name them. */
   readonly trust?: Trust | undefined;
   /** Whether it was restored from a descriptor that has come over a network. Default false. */
@@ -95,6 +98,7 @@ export class WorkerProxy implements CallTarget {
         secure: trust !== undefined,
         hostId: hostId(),
         filter: tags.length === 0 ? undefined : (worker) => worker.tags.some((tag) => tags.includes(tag)),
+        build: this.#buildRule,
       },
       capacity: lease,
       reserved: surroundings?.reserved ?? 0,
@@ -295,6 +299,10 @@ export class WorkerProxy implements CallTarget {
     return this.close();
   }
 
+  get #buildRule(): BuildRule | undefined {
+    return this.#options.build ?? this.#surroundings?.build;
+  }
+
   /** Has everything made that functions among the options make, and takes it into use. */
   async #makeParts(): Promise<void> {
     const { makeDiscovery, makeBalancer } = this.#options;
@@ -320,6 +328,7 @@ export class WorkerProxy implements CallTarget {
       lease,
       balancer: balancer.descriptor,
       tags: tags.length === 0 ? undefined : tags,
+      build: this.#buildRule?.descriptor,
       // JSON has no word for an infinite number.
       killGraceMs: Math.min(killGraceMs, MAX_TIMER_MS),
     });

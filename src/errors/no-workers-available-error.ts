@@ -10,7 +10,7 @@ export interface Refusal {
   /** The worker's uid, or a placeholder when none is known. */
   readonly uid: string;
   /**
-   * `version`, `codec`, `security`, `filter`: it may not become a member. `capacity`: all places are taken.
+   * `version`, `codec`, `security`, `filter`, `build`: it may not become a member. `capacity`: all places are taken.
    * `unreachable`, `starting`, `draining`: a member that cannot take calls now. `refused`: it would not take
    * this task. `evicted`: it was a member and broke a rule.
    */
@@ -19,6 +19,7 @@ export interface Refusal {
     | "codec"
     | "security"
     | "filter"
+    | "build"
     | "capacity"
     | "evicted"
     | "unreachable"

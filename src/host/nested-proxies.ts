@@ -5,6 +5,7 @@
  * allows, and never gets a proxy that was restored for a caller of this host.
  */
 import { balancerFromDescriptor } from "../balancer/balancer-from-descriptor.ts";
+import { restoreBuildRule } from "../client/membership/build-rule.ts";
 import type { Suspicion } from "../client/membership/member-supply.ts";
 import { isOfPool } from "../client/membership/pool-label.ts";
 import { decodeProxyDescriptor, type ProxyDescriptor } from "../client/proxy-descriptor.ts";
@@ -49,6 +50,8 @@ export interface NestedProxiesOptions {
   readonly discoveries: readonly DiscoveryDescriptor[];
   /** The worker's own credentials, for connections beyond this host. The caller's never come here. Default: none. */
   readonly trust?: Trust | undefined;
+  /** The build that this worker runs, as its record says; absent: it does not. */
+  readonly build?: string | undefined;
   /** The pool that has spawned this worker, which ends with it; absent: none has. */
   readonly ownPool?: string | undefined;
   /** Where workers of that pool are announced that others do not find. Default: nowhere. */
@@ -102,6 +105,7 @@ export class NestedProxies {
   readonly #ownPool: string | undefined;
   readonly #siblings: DiscoveryDescriptor | undefined;
   readonly #trust: Trust | undefined;
+  readonly #build: string | undefined;
   readonly #deadlines: DeadlineQueue;
   #sweep: DeadlineEntry | undefined;
   /** The record of this worker, once it has begun to end. */
@@ -114,6 +118,7 @@ export class NestedProxies {
     this.#ownPool = options.ownPool;
     this.#siblings = options.siblings;
     this.#trust = options.trust;
+    this.#build = options.build;
     this.#deadlines = options.deadlines ?? deadlines;
   }
 
@@ -213,6 +218,8 @@ export class NestedProxies {
       {
         id: descriptor.id,
         firstAttemptsMs: FIRST_ATTEMPTS_MS,
+        build:
+          descriptor.build && restoreBuildRule(descriptor.build, { pool: descriptor.id, own: this.#build }),
         tainted: !local,
         trust: this.#trust,
         ...(local && this.#surroundings(descriptor.id)),

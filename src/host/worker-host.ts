@@ -23,6 +23,7 @@ import { processMemory } from "../session/memory/memory-budget.ts";
 import { createShareMemory, ThreadShare } from "../session/memory/thread-share.ts";
 import type { Printed } from "../transport/output/printed.ts";
 import { hostId } from "../transport/unix/host-id.ts";
+import { ownBuild } from "../wire/build.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../wire/channel-options.ts";
 import { decodeAccessRequest, encodeAccessReport } from "../wire/messages/access-messages.ts";
 import { version, WIRE_CODEC } from "../wire/version.ts";
@@ -145,6 +146,7 @@ export class WorkerHost {
   static async start(options: WorkerHostOptions): Promise<WorkerHost> {
     const { uid, socketPath, tags, extra, trust, channel, entry, importTimeoutMs } = options;
     const identity = trust?.policy.identity;
+    const build = ownBuild();
     const network =
       options.network === undefined
         ? undefined
@@ -167,7 +169,7 @@ export class WorkerHost {
     const { discoveries, unresponsive, importFailed } = options;
     const nested = new NestedProxies(
       { unresponsive, importFailed },
-      { discoveries, trust, ownPool: poolOf(extra), siblings: options.siblings },
+      { discoveries, trust, build, ownPool: poolOf(extra), siblings: options.siblings },
     );
     // Nobody asks a worker without a network how long it has been idle, so its calls need not note it.
     const noted = network === undefined ? undefined : activity;
@@ -210,6 +212,7 @@ export class WorkerHost {
       codecs: [WIRE_CODEC],
       socket: socketPath,
       hostId: hostId(),
+      ...(build !== undefined && { build }),
     };
     listeners.announce(metadata);
     trust?.follow((material) => listeners.renew(material)); // for as long as the process lives

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from "node:os";
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
+import type { BuildOption } from "../client/membership/build-rule.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
 import { assertPassable } from "../credentials/material/renewable-material.ts";
 import type { Trust } from "../credentials/trust.ts";
@@ -75,6 +76,12 @@ export interface WorkerPoolOptions {
   readonly quorumTimeout?: number | undefined;
   /** Milliseconds, from 0, that `close()` lets calls finish; `Infinity` for no limit. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;
+  /**
+   * Which builds of the program the pool takes of those that it finds: only workers of the `"same"` build as this
+   * process, `"any"`, or those that a function accepts. What build a process runs is what the environment variable
+   * `MERINO_BUILD` says. Workers that the pool spawns are used whatever they say. Default `"any"`.
+   */
+  readonly build?: BuildOption | undefined;
   /** Whether discovery starts with the first call. Spawned workers always start with `open()`. Default true. */
   readonly lazy?: boolean | undefined;
   /** Whether calls made outside any pool go to this one while it is the last opened. Default true. */
@@ -123,6 +130,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   discovery: true,
   tags: true,
   extra: true,
+  build: true,
   credentials: true,
   local: true,
   worker: true,
@@ -169,6 +177,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     quorum: options.quorum,
     quorumTimeout: options.quorumTimeout,
     tags: options.tags,
+    build: options.build,
     lazy: options.lazy,
     killGrace: options.killGrace,
   };

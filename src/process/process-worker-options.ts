@@ -14,6 +14,7 @@ import { assertLaunch } from "./launch/assert-launch.ts";
 import { moduleUrl, moduleUrls } from "./launch/module-url.ts";
 import type { WorkerInit } from "./launch/worker-init.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
+import { resolveBuild } from "./record-options.ts";
 
 /** How worker processes are started, and what they advertise. */
 export interface ProcessWorkerOptions {
@@ -28,6 +29,11 @@ export interface ProcessWorkerOptions {
    * Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Which build of the program the worker runs, for pools that choose by it: a text of at most 256 characters. It is
+   * the value of `MERINO_BUILD` in the worker's environment. Default: what that is without it.
+   */
+  readonly build?: string;
   /**
    * Milliseconds in which the worker must be ready, `Infinity` for no limit; after that it is killed and its start has
    * failed. Default: the `quorumTimeout` of its pool.
@@ -139,6 +145,7 @@ export interface ResolvedProcessWorkerOptions {
 const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl" | "service", true>> = {
   execArgv: true,
   env: true,
+  build: true,
   startTimeout: true,
   importTimeout: true,
   maxConcurrentCalls: true,
@@ -186,7 +193,7 @@ export function resolveProcessWorkerOptions(
   if (trust !== undefined) assertPassable(trust);
   return {
     execArgv: [...execArgv],
-    env: { ...env },
+    env: { ...env, ...resolveBuild(options.build) },
     startTimeoutMs: startTimeout,
     importTimeoutMs: importTimeout,
     channel: {

@@ -1,5 +1,6 @@
-/** Checks the tags and further entries that a program gives the workers it starts: a worker's record must be able to hold them. */
+/** Checks the tags, further entries and build that a program gives the workers it starts: a worker's record must be able to hold them. */
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { assertBuild, BUILD_VARIABLE } from "../wire/build.ts";
 
 /** Limits of a record; texts in characters. */
 const MAX_TAGS = 256;
@@ -51,4 +52,15 @@ function isText(value: unknown): boolean {
 
 function isTag(value: unknown): boolean {
   return typeof value === "string" && value !== "" && value.length <= MAX_TEXT;
+}
+
+/**
+ * Checks the build that a worker is said to run, and gives the environment variables that tell the worker.
+ *
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `build`).
+ */
+export function resolveBuild(build: unknown): Readonly<Record<string, string>> {
+  if (build === undefined) return {};
+  assertBuild(build);
+  return { [BUILD_VARIABLE]: build };
 }

@@ -8,6 +8,7 @@ import { assertDuration, assertInteger, assertKnownOptions } from "../errors/che
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { assertLaunch } from "../process/launch/assert-launch.ts";
 import { moduleUrl, moduleUrls } from "../process/launch/module-url.ts";
+import { resolveBuild } from "../process/record-options.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 
 /** Limits of a thread's memory, in MB. What is absent has Node's own default. */
@@ -42,6 +43,8 @@ export interface ThreadWorkerOptions {
    * `NODE_OPTIONS` and `TZ` have no effect there. Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Which build of the program the worker runs, as for processes. Default: `MERINO_BUILD` of its environment. */
+  readonly build?: string | undefined;
   /** Name of the thread for debuggers and tools of the system, which may cut it. Default `"merino worker"`. */
   readonly name?: string | undefined;
   /**
@@ -93,6 +96,7 @@ const THREAD_OPTIONS: Readonly<Record<keyof ThreadWorkerOptions, true>> = {
   resourceLimits: true,
   execArgv: true,
   env: true,
+  build: true,
   name: true,
   startTimeout: true,
   importTimeout: true,
@@ -151,7 +155,7 @@ export function resolveThreadWorkerOptions(options: ThreadWorkerOptions = {}): R
   return {
     resourceLimits: resolveResourceLimits(options.resourceLimits ?? {}),
     execArgv: [...execArgv],
-    env: { ...env },
+    env: { ...env, ...resolveBuild(options.build) },
     name,
     startTimeoutMs: startTimeout,
     importTimeoutMs: importTimeout,

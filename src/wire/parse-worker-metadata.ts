@@ -3,6 +3,7 @@
  * and never lets a socket path through from a source that is not trusted with one.
  */
 import { MAX_SOCKET_PATH_BYTES } from "../internal/socket-path-limit.ts";
+import { isBuild } from "./build.ts";
 import { CHANNEL_OPTION_NAMES, type ChannelOptions } from "./channel-options.ts";
 import type { WorkerMetadata } from "./worker-metadata.ts";
 
@@ -40,7 +41,7 @@ export function parseWorkerMetadata(
   options: ParseWorkerMetadataOptions,
 ): WorkerMetadata | undefined {
   if (!isRecord(value)) return undefined;
-  const { uid, address, pid, version, secure, identity, runtime, socket, hostId } = value;
+  const { uid, address, pid, version, secure, identity, runtime, socket, hostId, build } = value;
   const tags = parseTexts(value.tags);
   const extra = parseExtra(value.extra);
   const channel = parseChannelOptions(value.options);
@@ -58,7 +59,8 @@ export function parseWorkerMetadata(
     !(identity === undefined || isIdentity(identity)) ||
     !(runtime === undefined || isText(runtime)) ||
     !(socket === undefined || isSocketPath(socket)) ||
-    !(hostId === undefined || isText(hostId))
+    !(hostId === undefined || isText(hostId)) ||
+    !(build === undefined || isBuild(build))
   ) {
     return undefined;
   }
@@ -76,6 +78,7 @@ export function parseWorkerMetadata(
     ...(codecs === undefined ? undefined : { codecs }),
     ...(socket === undefined || !options.unix ? undefined : { socket }),
     ...(hostId === undefined ? undefined : { hostId }),
+    ...(build === undefined ? undefined : { build }),
   });
 }
 

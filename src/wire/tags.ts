@@ -214,6 +214,7 @@ export const WorkerMetadataTag = {
   Codecs: 810,
   Socket: 826,
   HostId: 842,
+  Build: 850,
 } as const;
 
 export const ChannelOptionsTag = {

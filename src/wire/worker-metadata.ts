@@ -32,4 +32,9 @@ export interface WorkerMetadata {
   readonly socket?: string;
   /** Identifies the host, so that peers know whether `socket` can be reached. */
   readonly hostId?: string;
+  /**
+   * Which build of its program it runs, in words of whoever deploys it: a text of at most 256 characters. Pools and
+   * proxies with `build` choose by it. Absent: it does not say.
+   */
+  readonly build?: string;
 }

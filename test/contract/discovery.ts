@@ -13,7 +13,7 @@ export interface KnownWorkers extends AsyncDisposable {
   readonly discovery: Discovery;
 }
 
-const A = workerMetadata({ uid: "a", tags: ["gpu"] });
+const A = workerMetadata({ uid: "a", tags: ["gpu"], build: "main@3f2c1d" });
 const B = workerMetadata({ uid: "b", address: "127.0.0.1:50052" });
 
 /**

@@ -7,6 +7,7 @@ import { shownBriefly, shownText } from "../../internal/shown-text.ts";
 import { isVersionCompatible, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { localSocketOf } from "../connection/local-socket.ts";
+import type { BuildRule } from "./build-rule.ts";
 
 /** The rules by which a worker is judged. */
 export interface AdmissionRules {
@@ -18,6 +19,8 @@ export interface AdmissionRules {
   readonly hostId: string;
   /** The pool's own condition. */
   readonly filter: ((worker: WorkerMetadata) => boolean) | undefined;
+  /** Which builds it takes. Default: all. */
+  readonly build?: BuildRule | undefined;
 }
 
 /**
@@ -55,5 +58,6 @@ export function judgeAdmission(worker: WorkerMetadata, rules: AdmissionRules): R
   if (rules.filter !== undefined && !rules.filter(worker)) {
     return { uid, reason: "filter", detail: "the pool's filter does not accept it" };
   }
-  return undefined;
+  const detail = rules.build?.judge(worker);
+  return detail === undefined ? undefined : { uid, reason: "build", detail };
 }

@@ -44,7 +44,8 @@ export function encodeLanText(
   worker: WorkerMetadata,
   { namespace, revision }: { readonly namespace: string; readonly revision: number },
 ): readonly Buffer[] {
-  const { pid, version, tags, extra, secure, options, identity, runtime, codecs = [WIRE_CODEC] } = worker;
+  const { pid, version, tags, extra, secure, options, codecs = [WIRE_CODEC] } = worker;
+  const { identity, runtime, build } = worker;
   const entries = [
     ...entriesOf("pid", String(pid)),
     ...entriesOf("version", version),
@@ -54,6 +55,7 @@ export function encodeLanText(
     ...(Object.keys(options).length === 0 ? [] : entriesOf("options", JSON.stringify(options))),
     ...(identity === undefined ? [] : entriesOf("identity", identity)),
     ...(runtime === undefined ? [] : entriesOf("runtime", runtime)),
+    ...(build === undefined ? [] : entriesOf("build", build)),
     ...entriesOf("codecs", codecs.length === 0 ? undefined : JSON.stringify(codecs)),
     ...entriesOf("namespace", namespace),
     ...entriesOf("revision", String(revision)),
@@ -92,6 +94,7 @@ export function decodeLanText(entries: readonly Uint8Array[]): LanText | undefin
         options: jsonOf(text("options"), {}),
         ...definedText("identity", text("identity")),
         ...definedText("runtime", text("runtime")),
+        ...definedText("build", text("build")),
         // A worker that names no codec speaks none of ours.
         codecs: jsonOf(text("codecs"), []),
       },

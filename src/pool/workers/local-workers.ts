@@ -10,6 +10,7 @@ import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
+import { ownBuild } from "../../wire/build.ts";
 import { version, WIRE_CODEC } from "../../wire/version.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { WorkerEvent } from "../pool-event.ts";
@@ -43,6 +44,7 @@ export class LocalWorkers implements PoolWorkers {
   constructor(options: LocalWorkersOptions) {
     this.#options = options;
     const uid = randomUUID();
+    const build = ownBuild();
     this.#record = {
       uid,
       address: `memory:${uid}`,
@@ -55,6 +57,7 @@ export class LocalWorkers implements PoolWorkers {
       runtime: "node",
       codecs: [WIRE_CODEC],
       hostId: hostId(),
+      ...(build !== undefined && { build }),
     };
   }
 

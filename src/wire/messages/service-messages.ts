@@ -43,6 +43,7 @@ export function encodeWorkerMetadata(worker: WorkerMetadata): Uint8Array {
   return writer
     .text(WorkerMetadataTag.Socket, worker.socket ?? "")
     .text(WorkerMetadataTag.HostId, worker.hostId ?? "")
+    .text(WorkerMetadataTag.Build, worker.build ?? "")
     .finish();
 }
 
@@ -62,7 +63,7 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
   const extra = new Map<string, string>();
   const options: Mutable<ChannelOptions> = {};
   const record = { uid: "", address: "", pid: 0, version: "", secure: false };
-  const optional: { identity?: string; runtime?: string; socket?: string; hostId?: string } = {};
+  const optional: Mutable<Pick<WorkerMetadata, "identity" | "runtime" | "socket" | "hostId" | "build">> = {};
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
       case WorkerMetadataTag.Uid:
@@ -106,6 +107,9 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
         break;
       case WorkerMetadataTag.HostId:
         optional.hostId = scanner.text();
+        break;
+      case WorkerMetadataTag.Build:
+        optional.build = scanner.text();
         break;
       default:
         scanner.skipUnknown(tag, METADATA_FIELDS);

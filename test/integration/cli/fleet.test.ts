@@ -30,7 +30,15 @@ async function ls(): Promise<Record<string, unknown>[]> {
 test("merino ls lists each worker with its record, and since when it has been idle", async () => {
   await using _leaks = leakCheck();
   using fixtures = routinePackage({ "jobs.js": JOBS });
-  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, "--tag", "gpu"]);
+  await using worker = startCommand([
+    "worker",
+    fixtures.path("jobs.js"),
+    ...LOCAL,
+    "--tag",
+    "gpu",
+    "--build",
+    "b 2",
+  ]);
   const address = await worker.serves();
   await using pool = await WorkerPool.open({
     size: 1,
@@ -63,14 +71,15 @@ test("merino ls lists each worker with its record, and since when it has been id
         extra: {},
         secure: false,
         options: {},
+        build: "b 2",
       },
       ...{ runtime: "node", codecs: [], socket: "", hostId: "", idle: "number" },
     },
   );
   assert.equal(list.find(({ uid }) => uid === pooled)?.idle, null);
-  assert.deepEqual(columns, ["UID", "ADDRESS", "PID", "VERSION", "TAGS", "SECURE", "IDLE"]);
-  assert.deepEqual(row?.slice(0, 6), [mine?.uid, address, String(pid), version, "gpu", "no"]);
-  assert.match(row?.[6] ?? "", /^\d+(?:\.\d)?[smh]$/);
+  assert.deepEqual(columns, ["UID", "ADDRESS", "PID", "VERSION", "BUILD", "TAGS", "SECURE", "IDLE"]);
+  assert.deepEqual(row?.slice(0, 7), [mine?.uid, address, String(pid), version, "b 2", "gpu", "no"]);
+  assert.match(row?.[7] ?? "", /^\d+(?:\.\d)?[smh]$/);
 });
 
 test("merino ls succeeds with nothing to list", async () => {
@@ -168,8 +177,48 @@ test("merino doctor finds a fleet in order", async () => {
   assert.equal(diagnosis.checks[0].detail, join(leaks.runtimeRoot, "merino"));
   assert.deepEqual(
     diagnosis.workers.map(({ uid: _, ...rest }: { uid: string }) => rest),
-    [{ address, version, reachable: true, refused: null, problem: null, handshake: null, access: null }],
+    [
+      {
+        address,
+        version,
+        build: null,
+        reachable: true,
+        refused: null,
+        problem: null,
+        handshake: null,
+        access: null,
+      },
+    ],
   );
+});
+
+test("merino doctor --build says which workers a program of that build leaves out", async () => {
+  await using _leaks = leakCheck();
+  await using _announced = await announce(
+    workerMetadata({ uid: "new", build: "b", address: "127.0.0.1:1" }),
+    workerMetadata({ uid: "old", build: "a", address: "127.0.0.1:1" }),
+    workerMetadata({ uid: "silent", address: "127.0.0.1:1" }),
+  );
+
+  const text = await runCommand(["doctor", ...LOCAL, "--build", "b"]);
+  const json = await runCommand(["doctor", ...LOCAL, "--build", "b", "--json"]);
+
+  const { workers } = JSON.parse(json.stdout);
+  assert.deepEqual(
+    workers.map(
+      ({ uid, build, refused }: { uid: string; build: string; refused: { reason: string } | null }) => [
+        uid,
+        build,
+        refused?.reason,
+      ],
+    ),
+    [
+      ["new", "b", undefined],
+      ["old", "a", "build"],
+      ["silent", null, "build"],
+    ],
+  );
+  assert.match(text.stdout, /worker old at .*, build a\n +would be refused \(build\): it is of build 'a'/);
 });
 
 test("merino doctor says which worker would be refused and why, and which cannot be reached", async () => {

@@ -18,6 +18,19 @@ test("resolveProcessWorkerOptions fills in defaults", () => {
   });
 });
 
+test("resolveProcessWorkerOptions has a build travel in the environment, where it wins", () => {
+  const env = { MERINO_BUILD: "a", MODE: "x" };
+
+  assert.deepEqual(resolveProcessWorkerOptions({ env, build: "b" }).env, { MERINO_BUILD: "b", MODE: "x" });
+  assert.deepEqual(resolveProcessWorkerOptions({ env }).env, env);
+  for (const build of ["", "a\nb", "x".repeat(257), 1, null]) {
+    assert.throws(() => resolveProcessWorkerOptions({ build } as { build: string }), {
+      code: "ERR_MERINO_INVALID_OPTION",
+      option: "build",
+    });
+  }
+});
+
 test("resolveProcessWorkerOptions takes everything over into an object of its own", () => {
   const execArgv = ["--expose-gc"];
   const env = { A: "1", B: undefined };

@@ -12,6 +12,7 @@ const COMPLETE = {
   options: { maxMessageSize: 1_024, maxConcurrentCalls: 7 },
   socket: "/run/merino/s/w",
   hostId: "host",
+  build: "2026-03-14.2",
 };
 
 test("parseWorkerMetadata returns a frozen copy of a complete record", () => {
@@ -84,6 +85,7 @@ test("parseWorkerMetadata refuses fields of a wrong type or size", () => {
     codecs: ["merino", [1]],
     socket: ["relative", `/${"x".repeat(103)}`, 1, "/run/\u001b[2J", "/run/a\nb", "/run/\u202ea"],
     hostId: ["", 1],
+    build: ["", 1, null, "x".repeat(257), "a\nb", "\u001b[2J", "a\u202eb", "a\u200bb", "\ud800"],
   };
 
   for (const [field, values] of Object.entries(refused)) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type AdmissionRules, judgeAdmission } from "../../../../src/client/membership/admission.ts";
+import { sameBuild } from "../../../../src/client/membership/build-rule.ts";
 import type { WorkerMetadata } from "../../../../src/wire/worker-metadata.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
 
@@ -55,5 +56,16 @@ describe("judgeAdmission", () => {
     assert.equal(judge({ tags: ["red"] }, { filter }), "filter");
     assert.equal(judge({ tags: ["blue"] }, { filter }), undefined);
     assert.deepEqual(asked, ["1.0.0", "1.0.0"]);
+  });
+
+  test("judges the build after all else", () => {
+    const build = sameBuild("b");
+    const filter = ({ tags }: WorkerMetadata): boolean => tags.includes("blue");
+
+    assert.equal(judge({ version: "2.0.0", build: "a" }, { build }), "version");
+    assert.equal(judge({ tags: ["red"], build: "a" }, { build, filter }), "filter");
+    assert.equal(judge({ build: "a" }, { build }), "build");
+    assert.equal(judge({}, { build }), "build");
+    assert.equal(judge({ build: "b" }, { build }), undefined);
   });
 });

@@ -19,6 +19,7 @@ const records = fc.record(
     options: fc.record({ maxMessageSize: limit, keepaliveTime: limit }, { requiredKeys: [] }),
     identity: fc.stringMatching(/^[!-~]{1,300}$/),
     runtime: text,
+    build: text,
     codecs: fc.array(text, { maxLength: 3 }),
   },
   { requiredKeys: ["pid", "version", "tags", "extra", "secure", "options", "codecs"] },
@@ -36,10 +37,11 @@ function entriesOf(...lines: readonly string[]): readonly Buffer[] {
 test("decodeLanText reads what encodeLanText writes, whatever is in it", () => {
   fc.assert(
     fc.property(records, (fields) => {
-      const { identity, runtime, ...rest } = fields;
+      const { identity, runtime, build, ...rest } = fields;
       const optional = {
         ...(identity === undefined ? {} : { identity }),
         ...(runtime === undefined ? {} : { runtime }),
+        ...(build === undefined ? {} : { build }),
       };
       const original = { ...rest, ...optional, uid: "w", address: "10.0.0.1:1" };
       const worker = parseWorkerMetadata(original, { unix: false });

@@ -43,6 +43,7 @@ const WORKER: WorkerMetadata = {
   codecs: ["merino-1", "other"],
   socket: "/run/user/0/merino/w-1",
   hostId: "host-1",
+  build: "main@3f2c1d",
 };
 
 const texts = fc
@@ -73,6 +74,7 @@ const workers: fc.Arbitrary<WorkerMetadata> = fc.record(
     runtime: texts,
     socket: texts,
     hostId: texts,
+    build: texts,
   },
   {
     requiredKeys: ["uid", "address", "pid", "version", "tags", "extra", "secure", "options", "codecs"],
@@ -109,6 +111,7 @@ function wireForm(worker: WorkerMetadata): WireMetadata {
     codecs: [...(worker.codecs ?? [])],
     socket: worker.socket ?? "",
     hostId: worker.hostId ?? "",
+    build: worker.build ?? "",
   });
 }
 
@@ -116,6 +119,15 @@ test("encodeWorkerMetadata writes what the schema says", () => {
   const plain = { ...WORKER, extra: { zone: "a", empty: "" } };
 
   assert.deepEqual(fromBinary(WorkerMetadataSchema, encodeWorkerMetadata(plain)), wireForm(plain));
+});
+
+test("encodeWorkerMetadata writes the build behind all else, as field 106, and nothing for a record without one", () => {
+  const { build: _, ...silent } = WORKER;
+
+  const hex = Buffer.from(encodeWorkerMetadata({ ...silent, build: "B2" })).toString("hex");
+
+  assert.equal(hex, `${Buffer.from(encodeWorkerMetadata(silent)).toString("hex")}d206024232`);
+  assert.equal("build" in (decodeWorkerMetadata(encodeWorkerMetadata(silent)) as object), false);
 });
 
 test("encodeWorkerMetadata states defaults and our codec where the record is silent", () => {

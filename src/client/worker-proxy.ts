@@ -235,7 +235,9 @@ export class WorkerProxy implements CallTarget {
       quorum: this.#options.quorum,
       lease: this.#options.lease,
       queued: this.#dispatcher.queued,
-      members: this.#membership.members.map(explainMember),
+      members: this.#membership.members.map((member) =>
+        explainMember(member, this.#dispatcher.lackedBy(member)),
+      ),
       refused: this.#membership.refusals(),
     };
   }

@@ -172,13 +172,13 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   /**
-   * Notes that the worker it was last sent to would not take it.
+   * Notes that a worker would not take it.
    *
-   * @param cause The error behind the refusal, if there is one.
+   * @param from `uid`: which; default the one it was last sent to. `cause`: the error behind the refusal, if there is one.
    */
-  noteRefusal(nack: Nack, cause?: unknown): RefusalRecord {
+  noteRefusal(nack: Nack, from: { readonly uid?: string; readonly cause?: unknown } = {}): RefusalRecord {
     this.#refusals ??= new RefusalRecord();
-    this.#refusals.add(this.lastUid, nack, cause);
+    this.#refusals.add(from.uid ?? this.lastUid, nack, from.cause);
     return this.#refusals;
   }
 

@@ -26,6 +26,8 @@ export class RefusalRecord {
   #reasons: readonly Refusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();
+  /** Workers not to be asked again by this call, since they do not have its routine. */
+  readonly #lacking = new Set<string>();
   /** Whether every refusal so far was for want of the routine, and the text of the last such refusal. */
   #onlyUnknown = true;
   #unknownReason: string | undefined;
@@ -50,17 +52,19 @@ export class RefusalRecord {
 
   /** Whether any worker is not to be asked again for now. */
   get stand(): boolean {
-    return this.#standing.size > 0;
+    return this.#standing.size > 0 || this.#lacking.size > 0;
   }
 
   /** Whether this worker is not to be asked again for now. */
   has(uid: string): boolean {
-    return this.#standing.has(uid);
+    return this.#standing.has(uid) || this.#lacking.has(uid);
   }
 
   /** @param cause The error behind the refusal, where there is one. */
   add(uid: string, nack: Nack, cause?: unknown): void {
-    this.#standing.add(uid);
+    const { code } = nack;
+    const isLacking = code === NackCode.UNKNOWN_ROUTINE || code === NackCode.NOT_EXPOSED;
+    (isLacking ? this.#lacking : this.#standing).add(uid);
     const why = shownBriefly(nack.reason);
     if (nack.code === NackCode.DRAINING) this.awaitsReplacement = true;
     const isFirst = this.#reasons.length === 0;
@@ -78,7 +82,7 @@ export class RefusalRecord {
       this.#onlyImports = false;
   }
 
-  /** Lets every worker be asked again. Their refusals so far are still reported at the end. */
+  /** Lets every worker that may have the routine be asked again. Their refusals so far are still reported at the end. */
   forgive(): void {
     this.#standing.clear();
   }

@@ -26,6 +26,7 @@ import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
+import { LackedRoutines } from "./lacked-routines.ts";
 import { RefusedCalls } from "./refused-calls.ts";
 import { SpoiledStreams } from "./spoiled-streams.ts";
 
@@ -55,6 +56,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly #waiting: WaitingCalls;
   readonly #refused: RefusedCalls;
   readonly #spoiled: SpoiledStreams;
+  readonly #lacked: LackedRoutines;
   readonly #active = new ActiveCalls();
   readonly #cancelled: CancelledCalls;
   /** Where events about calls go; absent when nobody can listen. */
@@ -73,12 +75,14 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
     this.#placement = placement;
     this.#waiting = waiting;
+    this.#lacked = new LackedRoutines(members);
     this.#refused = new RefusedCalls({
       members,
       placement,
       waiting,
       supply,
       active: this.#active,
+      lacked: this.#lacked,
       references,
       counts,
     });
@@ -94,6 +98,11 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   /** Calls that wait for a worker. */
   get queued(): number {
     return this.#waiting.size + this.#refused.waiting;
+  }
+
+  /** Identities of the routines that a member is known not to have. */
+  lackedBy(member: Member): readonly string[] {
+    return this.#lacked.of(member);
   }
 
   /** Generators that are suspended and that nobody waits for. */
@@ -171,7 +180,10 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       return;
     }
     this.#active.add(call);
-    if (this.#members.ready.waiter !== undefined && this.#waiting.precede(call)) {
+    if (this.#lacked.any) this.#lacked.recall(call);
+    // One that not everybody takes never waits among those that anybody may take.
+    const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
+    if (waits && call.refusals === undefined) {
       this.#waiting.add(call);
       return;
     }
@@ -196,7 +208,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   answered(call: Call, outcome: "completed" | "failed", error?: unknown): void {
     this.counts[outcome] += 1;
-    if (this.#spoiled.any && outcome === "completed") this.#spoiled.clear(call.lastUid);
+    if (outcome === "completed") this.#sound(call);
     this.#active.delete(call);
     this.#listening?.settled(call, outcome);
     call.record?.settled(outcome, error);
@@ -221,7 +233,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   threw(call: Call): void {
-    if (this.#spoiled.any) this.#spoiled.clear(call.lastUid);
+    this.#sound(call);
   }
 
   refused(call: Call, nack: Nack): void {
@@ -242,6 +254,12 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   resumed(call: Call): void {
     this.#suspendedStreams -= 1;
     call.occupancy?.resumePermit();
+  }
+
+  /** A worker has run the routine, and answered as it should. */
+  #sound(call: Call): void {
+    if (this.#spoiled.any) this.#spoiled.clear(call.lastUid);
+    if (this.#lacked.any) this.#lacked.clear(call);
   }
 
   /** Who reports calls; absent while nobody reads events about them. */

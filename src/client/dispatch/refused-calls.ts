@@ -23,6 +23,7 @@ import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
 import { explainLoss, lossReason } from "./explain-loss.ts";
+import type { LackedRoutines } from "./lacked-routines.ts";
 
 /** The parts with which another worker is found for a call. */
 export interface RefusedCallsOptions {
@@ -31,6 +32,7 @@ export interface RefusedCallsOptions {
   readonly waiting: WaitingCalls;
   readonly supply: Pick<MemberSupply, "describeLoss" | "importFailed">;
   readonly active: Pick<ActiveCalls, "noteFailedImport">;
+  readonly lacked: Pick<LackedRoutines, "add">;
   readonly references: References;
   /** `redirected` is counted here. */
   readonly counts: DispatchCounts;
@@ -60,17 +62,16 @@ export class RefusedCalls {
   refused(call: Call, nack: Nack): void {
     const failure = classifyRefusal(nack.code);
     const measure = FAILURE_POLICY[failure];
-    // A tainted routine is a name that came from elsewhere: workers beside this one may expose it.
-    const goesOn = nack.code === NackCode.NOT_EXPOSED && call.definition.tainted === true;
-    if (measure.call === "surface" && !goesOn) {
+    if (measure.call === "surface") {
       // Of a routine whose body never runs nothing is ever learned, and its calls would go one at a time.
       if (call.estimate.us === undefined) call.estimate.add(REFUSAL_US);
       call.fail(refusalError(call.routine, nack));
       return;
     }
-    const { members } = this.#options;
+    const { members, lacked } = this.#options;
     const member = members.get(call.lastUid);
     if (member !== undefined) {
+      lacked.add(call, member, nack);
       // A worker's GoAway says the same; without this line, a worker that sends none would be asked again and again.
       if (failure === "refused-draining") member.startDraining();
       if (measure.member === "version" || measure.member === "codec") {
@@ -78,7 +79,7 @@ export class RefusedCalls {
       }
     }
     const cause = this.#causeOf(nack);
-    const refusals = call.noteRefusal(nack, cause);
+    const refusals = call.noteRefusal(nack, { cause });
     if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
       if (refusals.endsWithImport) refusals.awaitsReplacement = false;
       else if (!call.nested) refusals.awaitsReplacement = true;

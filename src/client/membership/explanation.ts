@@ -17,6 +17,8 @@ export interface ExplainedMember {
   readonly address: string;
   /** As the worker itself said when it was connected, else as it was announced. */
   readonly version: string;
+  /** Which build of its program it runs, as was announced. Absent: it does not say. */
+  readonly build?: string;
   /** Spawned by this pool. */
   readonly own: boolean;
   /** `ready`: takes calls. `backing-off`: was not reached, and is tried again. */
@@ -27,6 +29,11 @@ export interface ExplainedMember {
   readonly inFlight: number;
   /** Calls of this process that have ended there. */
   readonly completed: number;
+  /**
+   * Identities of routines that it has said it does not have, as a worker of an older build: their calls go to others,
+   * until it is connected anew or has another record. Absent while there are none.
+   */
+  readonly lacks?: readonly string[];
   /** Why it cannot be reached, while it cannot. */
   readonly error?: string;
   /** The same in one word, if that is for the credentials of either side. */
@@ -49,8 +56,12 @@ export interface Explanation {
   readonly refused: readonly Refusal[];
 }
 
-/** The member, explained. */
-export function explainMember(member: Member): ExplainedMember {
+/**
+ * The member, explained.
+ *
+ * @param lacks Identities of the routines that it does not have.
+ */
+export function explainMember(member: Member, lacks: readonly string[]): ExplainedMember {
   const { uid, metadata, state, own, inFlight, draining, completed } = member;
   const failure = failureOf(member);
   return {
@@ -58,11 +69,13 @@ export function explainMember(member: Member): ExplainedMember {
     pid: metadata.pid,
     address: metadata.address,
     version: member.peer?.version ?? metadata.version,
+    ...(metadata.build !== undefined && { build: metadata.build }),
     own,
     state: state.kind === "gone" ? "backing-off" : state.kind,
     draining,
     inFlight,
     completed,
+    ...(lacks.length > 0 && { lacks }),
     ...(failure === undefined ? {} : { error: failure.message, ...handshakeOf(failure) }),
   };
 }

@@ -40,7 +40,6 @@ export function refusalName(code: number): string {
  */
 export function isFinalRefusal(code: number): boolean {
   switch (code) {
-    case NackCode.NOT_EXPOSED:
     case NackCode.FORBIDDEN:
     case NackCode.BAD_PAYLOAD:
     case NackCode.TOO_LARGE:

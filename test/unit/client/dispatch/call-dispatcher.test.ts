@@ -408,7 +408,7 @@ describe("CallDispatcher", () => {
     assert.equal(t.dispatcher.counts.failed, 1);
   });
 
-  test("goes on to the next candidate with a tainted routine that a worker does not expose", async () => {
+  test("goes on to the next candidate with a routine that a worker does not expose, tainted or not", async () => {
     const nack = { code: NackCode.NOT_EXPOSED, reason: "hidden", retryAfterMs: 0, version: "" };
     await using t = useDispatcher({ refusing: { a: nack } });
     t.add("a", {});
@@ -426,14 +426,13 @@ describe("CallDispatcher", () => {
     t.add("b", { add });
     await t.ready(2);
     const sums = await Promise.all(Array.from({ length: 6 }, call));
+    const otherSums = await Promise.all(Array.from({ length: 6 }, () => t.call("add", [1, 2])));
 
+    assert.deepEqual([alone.refusal, other.refusal], ["NOT_EXPOSED", "NOT_EXPOSED"]);
+    assert.deepEqual([sums, otherSums], [new Array(6).fill(3), new Array(6).fill(3)]);
     assert.deepEqual(
-      [alone.refusal, sums, other.refusal],
-      ["NOT_EXPOSED", [3, 3, 3, 3, 3, 3], "NOT_EXPOSED"],
-    );
-    assert.equal(
-      t.worker("b").requests.every(({ tainted }) => tainted),
-      true,
+      t.worker("b").requests.map(({ tainted }) => tainted === true),
+      [...new Array(6).fill(true), ...new Array(6).fill(false)],
     );
   });
 
@@ -773,7 +772,7 @@ describe("CallDispatcher", () => {
     const controller = new AbortController();
 
     await rejection(t.call("add"));
-    const queued = rejection(t.call("add", [], { signal: controller.signal }));
+    const queued = rejection(t.call("sub", [], { signal: controller.signal }));
     controller.abort(new Error("never mind"));
     await queued;
 

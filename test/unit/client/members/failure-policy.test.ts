@@ -41,7 +41,7 @@ describe("FAILURE_POLICY", () => {
       DRAINING: "next",
       FULL: "next",
       UNKNOWN_ROUTINE: "next",
-      NOT_EXPOSED: "surface",
+      NOT_EXPOSED: "next",
       FORBIDDEN: "surface",
       BAD_PAYLOAD: "surface",
       TOO_LARGE: "surface",

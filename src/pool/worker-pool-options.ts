@@ -101,7 +101,8 @@ export interface ResolvedWorkerPoolOptions {
   readonly size: number;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
-  readonly worker: WorkerFactory;
+  /** Makes its workers; absent where it starts none, and needs none of the files that they are started from. */
+  readonly worker: WorkerFactory | undefined;
   /** Whether it may have workers that only its own workers find. */
   readonly mayHideWorkers: boolean;
   /** Whether bodies run in this process; the size is 0 then. */
@@ -199,7 +200,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     partsAreMade: makeDiscovery !== undefined || makeBalancer !== undefined,
     announcedIn: makeDiscovery === undefined ? given : "later",
     leaseHasNoEffect: lease !== undefined && discovery === undefined,
-    worker: resolveWorker(worker),
+    worker: resolveWorker(worker, size),
     mayHideWorkers: worker !== "process",
     local,
     trust,
@@ -225,14 +226,17 @@ function assertWithoutWorkers(options: WorkerPoolOptions): void {
   });
 }
 
-function resolveWorker(worker: unknown): WorkerFactory {
+function resolveWorker(worker: unknown, size: number): WorkerFactory | undefined {
+  if (worker !== "process" && worker !== "thread" && typeof worker !== "function") {
+    throw new InvalidOptionError("worker", {
+      value: worker,
+      expected: '"process", "thread", or a worker factory, such as ThreadWorker.factory()',
+    });
+  }
+  if (size === 0) return undefined;
   if (worker === "process") return ProcessWorker.factory();
   if (worker === "thread") return ThreadWorker.factory();
-  if (typeof worker === "function") return worker as WorkerFactory; // checked with each worker that it makes
-  throw new InvalidOptionError("worker", {
-    value: worker,
-    expected: '"process", "thread", or a worker factory, such as ThreadWorker.factory()',
-  });
+  return worker as WorkerFactory; // checked with each worker that it makes
 }
 
 function resolveSize(size: number | undefined, discovery: WorkerPoolOptions["discovery"]): number {

@@ -8,6 +8,7 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ProgramState } from "../../process/launch/program-state.ts";
+import type { WorkerFactory } from "../../process/worker.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -17,8 +18,13 @@ import { WorkerSlot, type WorkerSlotOptions } from "./worker-slot.ts";
 
 /** How many workers, and the pool as each place sees it. */
 export interface OwnWorkersOptions
-  extends Omit<WorkerSlotOptions, "entry" | "program" | "slot" | "unresponsive" | "importFailed"> {
+  extends Omit<
+    WorkerSlotOptions,
+    "factory" | "entry" | "program" | "slot" | "unresponsive" | "importFailed"
+  > {
   readonly size: number;
+  /** Absent where there are none. */
+  readonly factory: WorkerFactory | undefined;
   /** The id under which a worker knows the pool's connection; `undefined` while there is none. */
   readonly connectionTo: (uid: string) => ConnectionId | undefined;
 }
@@ -38,17 +44,18 @@ export class OwnWorkers implements PoolWorkers {
   }
 
   prepare(): void {
-    if (this.#options.size > 0) this.#options.factory.prepare?.();
+    this.#options.factory?.prepare?.();
   }
 
   async start(entry: string | undefined, program: ProgramState): Promise<readonly unknown[]> {
-    const { size, connectionTo: _, ...options } = this.#options;
+    const { size, factory, connectionTo: _, ...options } = this.#options;
+    if (factory === undefined) return [];
     for (let slot = 0; slot < size; slot += 1) {
       const reports = {
         unresponsive: (uid: string, suspicion: Suspicion) => this.kill(uid, suspicion),
         importFailed: (uid: string) => void this.replace(uid),
       };
-      this.#slots.push(new WorkerSlot({ ...options, ...reports, entry, program, slot }));
+      this.#slots.push(new WorkerSlot({ ...options, ...reports, factory, entry, program, slot }));
     }
     const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
     return started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));

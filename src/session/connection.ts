@@ -6,7 +6,6 @@
 import { withUtf8Text } from "../codec/encode/utf8-text.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { VersionError } from "../errors/version-error.ts";
-import { ArrayQueue } from "../internal/array-queue.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import { BegunBatch } from "../wire/batch/begun-batch.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
@@ -20,7 +19,7 @@ import { type Payload, payloadSize } from "../wire/payload.ts";
 import { isVersionCompatible } from "../wire/version.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { InboundFrames } from "./inbound-frames.ts";
-import { type InputReader, type InputTurns, inputTurns } from "./input-turns.ts";
+import { WaitingBatches } from "./input/waiting-batches.ts";
 import { completeLimits, withinBudget } from "./limits.ts";
 import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
 import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
@@ -33,15 +32,8 @@ import { LAST_STREAM } from "./stream-numbers.ts";
 /** Frames read before the time is looked at again. */
 const FRAMES_BETWEEN_LOOKS = 16;
 
-/** A batch that waits to be read. */
-interface Batch {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** One connection, either half. */
-export class Connection implements CarrierEvents, MemoryHolder, InputReader {
+export class Connection implements CarrierEvents, MemoryHolder {
   readonly carrier: Carrier;
   readonly hello: Hello;
   /** Writes into the turn's batch; `scheduleFlush` sees to it that it leaves. */
@@ -60,15 +52,8 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   readonly #begun: BegunBatch = new BegunBatch();
   readonly #batch: OutboundBatch;
   #state: "greeting" | "open" | "closed" = "greeting";
-  /** Of a caller on the network: when its batches are read. */
-  readonly #turns: InputTurns | undefined;
-  /** Batches that wait for their turn; of the first, the reader may have read the beginning. */
-  readonly #waiting = new ArrayQueue<Batch>();
-  #midBatch = false;
-  /** The memory of the batch that is being read, as far as it is to be given back. */
-  #batchBytes: Uint8Array | undefined;
-  /** The budget wants nothing more to be read. */
-  #held = false;
+  /** Of a caller on the network, whose batches wait for their turn; absent: they are read as they come. */
+  readonly #waiting: WaitingBatches | undefined;
 
   /** @param budget What peers may make this process hold; another than the process's own for tests. */
   constructor(carrier: Carrier, hello: Hello, half: SessionHalf, budget: MemoryBudget = processMemory()) {
@@ -83,8 +68,6 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     });
     this.writer = this.#batch.writer;
     const { memory } = this;
-    // A batch in memory that is used again cannot wait.
-    this.#turns = half.serves && memory !== undefined && !carrier.volatile ? inputTurns : undefined;
     this.outbound = new OutboundMessages(carrier, this.#batch, half.serves ? memory : undefined);
     this.inbound = new InboundFrames(carrier, this.hello, {
       half,
@@ -92,6 +75,16 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
       outbound: this.outbound,
       memory,
     });
+    // A batch in memory that is used again cannot wait.
+    if (half.serves && memory !== undefined && !carrier.volatile) {
+      this.#waiting = new WaitingBatches({
+        carrier,
+        reader: this.#reader,
+        inbound: this.inbound,
+        read: (untilMs) => this.#read(untilMs),
+        ended: () => this.ended,
+      });
+    }
     carrier.events = this;
     this.writer.hello(this.hello);
     this.scheduleFlush();
@@ -152,7 +145,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   release({ bytes }: Payload): void {
     if (bytes.length <= SMALL_BATCH) return; // others may be kept in it
     // What is left of its batch is still to be read.
-    if (bytes === this.#batchBytes) this.inbound.keepsBatch = false;
+    if (this.#waiting?.isBeingRead(bytes) === true) this.inbound.keepsBatch = false;
     else this.carrier.release?.(bytes);
   }
 
@@ -214,14 +207,9 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
       this.carrier.release?.(bytes);
       return;
     }
-    if (this.#turns === undefined) {
-      this.#reader.reset(bytes, start, end);
-      this.#read(Number.POSITIVE_INFINITY);
-      return;
-    }
-    this.#waiting.push({ bytes, start, end });
-    if (this.#waiting.size > 1 || this.#midBatch) return;
-    if (this.#turns.arrived(this)) this.#pace();
+    if (this.#waiting !== undefined) return this.#waiting.add(bytes, start, end);
+    this.#reader.reset(bytes, start, end);
+    this.#read(Number.POSITIVE_INFINITY);
   }
 
   begun(bytes: Uint8Array, start: number, end: number, batchEnd: number): Uint8Array | undefined {
@@ -249,24 +237,6 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.#wasRead();
   }
 
-  readOn(untilMs: number): boolean {
-    while (performance.now() < untilMs) {
-      if (!this.#midBatch) {
-        const batch = this.#waiting.shift();
-        if (batch === undefined) break;
-        this.#reader.reset(batch.bytes, batch.start, batch.end);
-        this.#batchBytes = batch.bytes;
-        this.inbound.keepsBatch = false;
-      }
-      this.#midBatch = this.#read(untilMs);
-      if (!this.#midBatch) this.#batchRead();
-      if (this.#isClosed()) return false;
-    }
-    const left = this.#midBatch || this.#waiting.size > 0;
-    if (!left) this.#pace();
-    return left;
-  }
-
   drain(): void {
     this.#batch.drained();
     this.outbound.pump();
@@ -275,8 +245,8 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
   }
 
   holdInput(held: boolean): void {
-    this.#held = held;
-    this.#pace();
+    if (this.#waiting === undefined) this.carrier.holdInput?.(held);
+    else this.#waiting.hold(held);
     if (!held) this.#half.drained(); // work may have been deferred meanwhile
   }
 
@@ -359,18 +329,6 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.memory?.check();
   }
 
-  /** The batch has been read: its memory is given back, unless somebody keeps a payload in it. */
-  #batchRead(): void {
-    const bytes = this.#batchBytes;
-    this.#batchBytes = undefined;
-    if (bytes !== undefined && !this.inbound.keepsBatch) this.carrier.release?.(bytes);
-  }
-
-  /** Takes more from the carrier only when what has come is read, and the budget lets it. */
-  #pace(): void {
-    this.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
-  }
-
   /** Answers that a client does not read count as held for it. */
   #noteBacklog(): void {
     if (this.memory === undefined || !this.#half.serves) return;
@@ -389,10 +347,7 @@ export class Connection implements CarrierEvents, MemoryHolder, InputReader {
     this.inbound.messages.clear();
     this.outbound.clear();
     this.memory?.close();
-    this.#turns?.forget(this);
-    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
-      this.carrier.release?.(batch.bytes);
-    }
+    this.#waiting?.end();
     this.#half.closed(error);
   }
 }

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type InputReader, InputTurns } from "../../../src/session/input-turns.ts";
-import { FrameKind } from "../../../src/wire/frame-kind.ts";
-import { eventually } from "../../support/eventually.ts";
-import { holdThread } from "../../support/hold-thread.ts";
-import { rawClient } from "../../support/hostile/raw-peers.ts";
-import { batchOf, headOf, payloadOf, TestWorker } from "../../support/protocol-peers.ts";
+import { type InputReader, InputTurns } from "../../../../src/session/input/turns.ts";
+import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { holdThread } from "../../../support/hold-thread.ts";
+import { rawClient } from "../../../support/hostile/raw-peers.ts";
+import { batchOf, headOf, payloadOf, TestWorker } from "../../../support/protocol-peers.ts";
 
 /** A connection that has so many slices to read; if there are many, each takes long. */
 function reader(name: string, slices: number, log: string[]): InputReader {

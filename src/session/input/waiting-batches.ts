@@ -1,0 +1,110 @@
+/**
+ * The batches of one caller on the network that wait to be read, in the order in which they came. They are read when it is
+ * the connection's turn, and the carrier is asked for more when none is left. What is in them is up to whoever reads.
+ */
+import { ArrayQueue } from "../../internal/array-queue.ts";
+import type { BatchReader } from "../../wire/batch/reader.ts";
+import type { Carrier } from "../carrier.ts";
+import { type InputReader, inputTurns } from "./turns.ts";
+
+/** The connection as its batches see it. */
+export interface BatchesOwner {
+  readonly carrier: Carrier;
+  /** At the batch that is being read. */
+  readonly reader: BatchReader;
+  /** Whether the connection has ended. */
+  readonly ended: () => boolean;
+  /**
+   * Reads on in that batch.
+   *
+   * @param untilMs When to stop, as `performance.now()` counts.
+   * @returns Whether something of it is left.
+   */
+  readonly read: (untilMs: number) => boolean;
+  /** Payloads that have come. */
+  readonly inbound: {
+    /** Whether somebody keeps one that lies in the memory of the batch. */
+    keepsBatch: boolean;
+  };
+}
+
+/** A batch that waits to be read. */
+interface Batch {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Batches of one connection. */
+export class WaitingBatches implements InputReader {
+  readonly #owner: BatchesOwner;
+  /** Of the first, the reader may have read the beginning. */
+  readonly #waiting = new ArrayQueue<Batch>();
+  #midBatch = false;
+  /** The memory of the batch that is being read, as far as it is to be given back. */
+  #bytes: Uint8Array | undefined;
+  /** The budget wants nothing more to be read. */
+  #held = false;
+
+  constructor(owner: BatchesOwner) {
+    this.#owner = owner;
+  }
+
+  /** A batch has come: it is read now, if it is the connection's turn. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    this.#waiting.push({ bytes, start, end });
+    if (this.#waiting.size > 1 || this.#midBatch) return;
+    if (inputTurns.arrived(this)) this.#pace();
+  }
+
+  readOn(untilMs: number): boolean {
+    const { reader, inbound, read, ended } = this.#owner;
+    while (performance.now() < untilMs) {
+      if (!this.#midBatch) {
+        const batch = this.#waiting.shift();
+        if (batch === undefined) break;
+        reader.reset(batch.bytes, batch.start, batch.end);
+        this.#bytes = batch.bytes;
+        inbound.keepsBatch = false;
+      }
+      this.#midBatch = read(untilMs);
+      if (!this.#midBatch) this.#wasRead();
+      if (ended()) return false;
+    }
+    const left = this.#midBatch || this.#waiting.size > 0;
+    if (!left) this.#pace();
+    return left;
+  }
+
+  /** Whether this is the memory of the batch that is being read, of which the rest is still to come. */
+  isBeingRead(bytes: Uint8Array): boolean {
+    return bytes === this.#bytes;
+  }
+
+  /** The budget wants nothing more to be read, or does again. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#pace();
+  }
+
+  /** The connection has ended: gives back the memory of what has not been read. */
+  end(): void {
+    inputTurns.forget(this);
+    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+      this.#owner.carrier.release?.(batch.bytes);
+    }
+  }
+
+  /** The batch has been read: its memory is given back, unless somebody keeps a payload in it. */
+  #wasRead(): void {
+    const bytes = this.#bytes;
+    this.#bytes = undefined;
+    const { carrier, inbound } = this.#owner;
+    if (bytes !== undefined && !inbound.keepsBatch) carrier.release?.(bytes);
+  }
+
+  /** Takes more from the carrier only when what has come is read, and the budget lets it. */
+  #pace(): void {
+    this.#owner.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
+  }
+}

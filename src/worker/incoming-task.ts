@@ -1,8 +1,7 @@
 /**
  * A task that has arrived: the fields of its head, and what its body sees: identity, lineage, deadline,
  * signals, the calls made inside it. It decodes the values sent to it, and encodes its results; errors are
- * encoded by `task-failures.ts`. It knows nothing of queues or steps. Once its signal has fired it stays so, and every
- * call attached by then has been ended.
+ * encoded by `task-failures.ts`. It knows nothing of queues or steps.
  */
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
@@ -17,7 +16,6 @@ import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
-import { abortReason } from "../internal/abort-reason.ts";
 import type { ValueHolder, ValueSize } from "../session/memory/argument-room.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
@@ -32,9 +30,10 @@ import { DefineKind } from "../wire/messages/define-kind.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { TaskCallers } from "./access/task-callers.ts";
+import { ArgumentSignals } from "./argument-signals.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
-import { TaskSignals } from "./task-signals.ts";
+import { type Cancellation, TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
 
 /** About what a task and its execution take up beside the texts of its head. */
@@ -47,11 +46,6 @@ export interface Answer {
   readonly payload: Payload;
   /** What it has changed of the context variables, encoded; `undefined`: nothing. */
   readonly variables: Uint8Array | undefined;
-}
-
-/** Why a task's signal has fired. */
-export interface Cancellation {
-  readonly reason: unknown;
 }
 
 /** A task on its worker, and the scope of its body. */
@@ -91,15 +85,10 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly #callers: TaskCallers | undefined;
   readonly #budgetUs: number;
   #id: string | undefined;
-  #controller: AbortController | undefined;
-  #cancellation: Cancellation | undefined;
-  /** The signal has fired, or would have if anybody had asked for it. */
-  #fired: Cancellation | undefined;
-  /** Absent until somebody asks for its signal. */
-  #drainController: AbortController | undefined;
-  #children: Set<Abortable> | undefined;
-  /** Those among the arguments; absent while there are none. */
+  /** Absent until somebody asks for one, or the task is to end. */
   #signals: TaskSignals | undefined;
+  /** Those among the arguments; absent while there are none. */
+  #argumentSignals: ArgumentSignals | undefined;
   /** Absent until there are some, or somebody asks for them. */
   #variables: TaskVariables | undefined;
 
@@ -191,28 +180,23 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#fired !== undefined) this.#controller.abort(this.#fired.reason);
-    }
-    return this.#controller.signal;
+    return this.#ownSignals.signal;
   }
 
   get draining(): AbortSignal {
-    if (this.#drainController === undefined) {
-      this.#drainController = new AbortController();
-      if (this.#host.draining) this.workerDrains();
-    }
-    return this.#drainController.signal;
+    const signals = this.#ownSignals;
+    const { draining } = signals;
+    if (this.#host.draining) signals.workerDrains();
+    return draining;
   }
 
   get cancelled(): boolean {
-    return this.#cancellation !== undefined;
+    return this.cancellation !== undefined;
   }
 
   /** Why the task has been cancelled, if it has. */
   get cancellation(): Cancellation | undefined {
-    return this.#cancellation;
+    return this.#signals?.cancellation;
   }
 
   /** Whether the caller is itself a task. */
@@ -256,39 +240,30 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** The worker has begun to end. */
   workerDrains(): void {
-    const controller = this.#drainController;
-    if (controller === undefined || controller.signal.aborted) return;
-    this.#abortInScope(controller, abortReason("The worker is shutting down"));
+    this.#signals?.workerDrains();
   }
 
   attach(child: Abortable): void {
-    this.#children ??= new Set();
-    this.#children.add(child);
+    this.#ownSignals.attach(child);
   }
 
   detach(child: Abortable): void {
-    this.#children?.delete(child);
+    this.#signals?.detach(child);
   }
 
   /** Fires the task's signal and ends the calls it is waiting for. The first reason stays. */
   fire(reason: unknown): void {
-    this.#fired ??= { reason };
-    if (this.#controller !== undefined) this.#abortInScope(this.#controller, reason);
-    const children = this.#children;
-    if (children === undefined) return;
-    this.#children = undefined;
-    for (const child of children) child.abort(reason);
+    this.#ownSignals.fire(reason);
   }
 
   /** As `fire`, and final: the task is to end with this reason. */
   cancel(reason: unknown): void {
-    this.#cancellation = { reason };
-    this.fire(reason);
+    this.#ownSignals.cancel(reason);
   }
 
   /** Whether an error comes from the task's own signal. */
   isAbort(error: unknown): boolean {
-    return error === this.#fired?.reason || (error instanceof Error && error.name === "AbortError");
+    return this.#signals?.isReason(error) === true || (error instanceof Error && error.name === "AbortError");
   }
 
   /** Decodes a value that has come on the task's stream and is used at once; signals in it are live. */
@@ -366,7 +341,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** The signal that stands at this index in the arguments. */
   get(index: number): AbortSignal {
-    return this.#argumentSignals.get(index);
+    return this.#signalsOfArguments.get(index);
   }
 
   /**
@@ -374,25 +349,28 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
    *
    * @returns False for one more than a task may have.
    */
-  signalFired(index: number, reason: ReceivedMessage): boolean {
-    const controller = this.#argumentSignals.announced(index, payloadSize(reason));
-    if (controller?.signal.aborted === false) this.#abortInScope(controller, this.decodeReason(reason));
+  signalFired(index: number, message: ReceivedMessage): boolean {
+    const controller = this.#signalsOfArguments.announced(index, payloadSize(message));
+    if (controller?.signal.aborted === false) {
+      const reason = this.decodeReason(message);
+      this.run(() => controller.abort(reason), undefined); // its listeners are code of the task
+    }
     return controller !== undefined;
   }
 
   /** The task is over: nobody announces a signal of it any more. */
   over(): void {
-    this.#signals?.over();
-    this.#signals = undefined;
+    this.#argumentSignals?.over();
+    this.#argumentSignals = undefined;
   }
 
-  /** Fires a signal of the task, whose listeners are code of the task. */
-  #abortInScope(controller: AbortController, reason: unknown): void {
-    if (!controller.signal.aborted) this.run(() => controller.abort(reason), undefined);
-  }
-
-  get #argumentSignals(): TaskSignals {
-    this.#signals ??= new TaskSignals(this.session.connection.memory);
+  get #ownSignals(): TaskSignals {
+    this.#signals ??= new TaskSignals(this);
     return this.#signals;
+  }
+
+  get #signalsOfArguments(): ArgumentSignals {
+    this.#argumentSignals ??= new ArgumentSignals(this.session.connection.memory);
+    return this.#argumentSignals;
   }
 }

@@ -1,67 +1,95 @@
 /**
- * The abort signals among the arguments of one task: each has its number, and fires when the caller's does. They count
- * as memory of the caller until the task is over.
+ * The signals of one task: the one that tells its body to end, with the calls that it waits for and that end with it, and
+ * the one that tells that its worker drains. Their listeners are code of the task. Once a signal has fired it stays so, and
+ * every call attached by then has been ended. Those among the arguments are in `argument-signals.ts`.
  */
-import type { SignalSource } from "../codec/references.ts";
+import type { Abortable } from "../context/task.ts";
+import { abortReason } from "../internal/abort-reason.ts";
 
-/** Signals that may be announced to one task; it can hardly have so many among its arguments. */
-const MAX_SIGNALS = 4096;
-/** About what one of them takes up beside its reason. */
-const SIGNAL_BYTES = 1024;
-
-/** What the connection holds for its peer. */
-interface HeldMemory {
-  weigh(bytes: number): number;
-  add(bytes: number): void;
-  drop(bytes: number): void;
+/** Why a task's signal has fired. */
+export interface Cancellation {
+  readonly reason: unknown;
 }
 
-/** Signals by index. */
-export class TaskSignals implements SignalSource {
-  readonly #memory: HeldMemory | undefined;
-  readonly #controllers = new Map<number, AbortController>();
-  /** What those count that were announced. */
-  #bytes = 0;
+/** A task as its signals see it. */
+export interface SignalledTask {
+  /** Runs a function of its body in its scope. */
+  run<A, R>(fn: (argument: A) => R, argument: A): R;
+}
 
-  /** @param memory Absent: the caller is on this host. */
-  constructor(memory: HeldMemory | undefined) {
-    this.#memory = memory;
+/** Made when somebody first asks for one of them, or one is to fire. */
+export class TaskSignals {
+  readonly #task: SignalledTask;
+  /** Present once somebody has asked for the signal. */
+  #controller: AbortController | undefined;
+  #drainController: AbortController | undefined;
+  #cancellation: Cancellation | undefined;
+  /** The signal has fired, or would have if anybody had asked for it. */
+  #fired: Cancellation | undefined;
+  #children: Set<Abortable> | undefined;
+
+  constructor(task: SignalledTask) {
+    this.#task = task;
   }
 
-  /** The signal that stands at this index in the arguments. */
-  get(index: number): AbortSignal {
-    return this.#controller(index).signal;
+  /** Why the task has been cancelled, if it has. */
+  get cancellation(): Cancellation | undefined {
+    return this.#cancellation;
   }
 
-  /**
-   * One has fired on the caller's side.
-   *
-   * @param reasonBytes What its reason takes up.
-   * @returns What fires it here; `undefined` for one more than a task may have.
-   */
-  announced(index: number, reasonBytes: number): AbortController | undefined {
-    if (this.#controllers.size >= MAX_SIGNALS && !this.#controllers.has(index)) return undefined;
-    const controller = this.#controller(index);
-    if (!controller.signal.aborted && this.#memory !== undefined) {
-      const bytes = this.#memory.weigh(SIGNAL_BYTES + reasonBytes);
-      this.#bytes += bytes;
-      this.#memory.add(bytes);
+  /** Tells the body to end. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#fired !== undefined) this.#controller.abort(this.#fired.reason);
     }
-    return controller;
+    return this.#controller.signal;
   }
 
-  /** Nobody announces one any more. */
-  over(): void {
-    this.#memory?.drop(this.#bytes);
-    this.#bytes = 0;
+  /** Tells that the worker has begun to end. */
+  get draining(): AbortSignal {
+    this.#drainController ??= new AbortController();
+    return this.#drainController.signal;
   }
 
-  #controller(index: number): AbortController {
-    let controller = this.#controllers.get(index);
-    if (controller === undefined) {
-      controller = new AbortController();
-      this.#controllers.set(index, controller);
+  /** The worker has begun to end. */
+  workerDrains(): void {
+    if (this.#drainController !== undefined) {
+      this.#abort(this.#drainController, abortReason("The worker is shutting down"));
     }
-    return controller;
+  }
+
+  attach(child: Abortable): void {
+    this.#children ??= new Set();
+    this.#children.add(child);
+  }
+
+  detach(child: Abortable): void {
+    this.#children?.delete(child);
+  }
+
+  /** Fires the signal and ends the calls that the task waits for. The first reason stays. */
+  fire(reason: unknown): void {
+    this.#fired ??= { reason };
+    if (this.#controller !== undefined) this.#abort(this.#controller, reason);
+    const children = this.#children;
+    if (children === undefined) return;
+    this.#children = undefined;
+    for (const child of children) child.abort(reason);
+  }
+
+  /** As `fire`, and final: the task is to end with this reason. */
+  cancel(reason: unknown): void {
+    this.#cancellation = { reason };
+    this.fire(reason);
+  }
+
+  /** Whether this is the reason with which the signal has fired. */
+  isReason(error: unknown): boolean {
+    return this.#fired !== undefined && this.#fired.reason === error;
+  }
+
+  #abort(controller: AbortController, reason: unknown): void {
+    if (!controller.signal.aborted) this.#task.run(() => controller.abort(reason), undefined);
   }
 }

@@ -2,30 +2,41 @@
  * A thread's end of the line between a worker in it and its parent: it receives the worker's settings and connections,
  * and sends its reports. The thread ends with its process, so that nothing has to watch for the parent's end.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type RenewableTrust, receiveTrust } from "../credentials/material/renewable-material.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import type { ChildMessage } from "../process/worker.ts";
 import type { ThreadInit, ThreadMessage } from "../thread/thread-init.ts";
 import type { Printed } from "../transport/output/printed.ts";
-import { PortCarrier } from "../transport/thread/port-carrier.ts";
+import { RingCarrier } from "../transport/thread/ring-carrier.ts";
+import type { RingWaiter } from "../transport/thread/ring-waiter.ts";
 import { exitFlushed, type ParentLink, type ParentRequests } from "./parent-link.ts";
 import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
+
+/**
+ * What this thread was started with.
+ *
+ * @throws Error if it was not started by a Merino parent.
+ */
+export function threadInit(): ThreadInit["merino"] {
+  const { merino } = (workerData ?? {}) as Partial<ThreadInit>;
+  if (parentPort !== null && merino !== undefined) return merino;
+  throw new Error("Workers in threads are started by a pool, never by hand");
+}
 
 /**
  * Connects the worker with its parent. Called once, before any module of the user is imported. The thread's variables
  * and options are those of the program from then on.
  *
- * @param printed What the thread prints, for the parent to pass on.
- * @throws Error if this thread was not started by a Merino parent.
+ * @param own `printed`: what the thread prints, for the parent to pass on; `waiter`: waits for what the parent sends.
+ * @throws As {@link threadInit}.
  */
-export function connectParentThread(requests: ParentRequests, printed: Printed): ParentLink {
-  const parent = parentPort;
-  const { merino } = (workerData ?? {}) as Partial<ThreadInit>;
-  if (parent === null || merino === undefined) {
-    throw new Error("Workers in threads are started by a pool, never by hand");
-  }
-  const { init, env, execArgv } = merino;
+export function connectParentThread(
+  requests: ParentRequests,
+  { printed, waiter }: { readonly printed: Printed; readonly waiter: RingWaiter },
+): ParentLink {
+  const { init, env, execArgv } = threadInit();
+  const parent = parentPort as MessagePort; // threads have one
   takeOver(env, execArgv);
   const trust = createDeferred<RenewableTrust>();
   let passed: RenewableTrust | undefined;
@@ -36,9 +47,11 @@ export function connectParentThread(requests: ParentRequests, printed: Printed):
         passed ??= receiveTrust(message.trust);
         return trust.resolve(passed);
       case "merino:connect": {
-        const { port, memory } = message;
+        const { port, memory, parentSleep: peerSleep } = message;
         const description = `parent of worker ${init.uid}`;
-        return requests.serve(new PortCarrier(port, { memory, side: 1, description, printed }));
+        return requests.serve(
+          new RingCarrier(port, { memory, side: "server", waiter, peerSleep, description, printed }),
+        );
       }
       case "merino:drain":
         return requests.drain(message.except);

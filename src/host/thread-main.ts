@@ -3,12 +3,16 @@
  * as a worker process does; what belongs to the process, its directory above all, it leaves alone.
  */
 import { startDebugLog } from "../telemetry/debug-log.ts";
+import { BlockingWaiter } from "../transport/thread/blocking-waiter.ts";
 import { PrintedOutput } from "./printed-output.ts";
-import { connectParentThread } from "./thread-link.ts";
+import { connectParentThread, threadInit } from "./thread-link.ts";
 import { runWorker } from "./worker-program.ts";
 
 startDebugLog();
 
 const printed = new PrintedOutput();
+const waiter = new BlockingWaiter(threadInit().sleep);
 
-runWorker((requests) => connectParentThread(requests, printed), { settings: () => ({ printed }) });
+runWorker((requests) => connectParentThread(requests, { printed, waiter }), {
+  settings: () => ({ printed, spinner: waiter }),
+});

@@ -11,6 +11,7 @@ import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { chooseCopy } from "../identity/copies.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import type { Spinner } from "../internal/loop-spinner.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { becomeWorker } from "../internal/worker-role.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "../process/network-options.ts";
@@ -109,6 +110,8 @@ export interface WorkerHostOptions {
   readonly parentStops?: boolean | undefined;
   /** What it prints, for callers on this host that pass it on. Default: nobody does. */
   readonly printed?: Printed | undefined;
+  /** How the thread waits awake for the next task. Default: its loop is kept turning. */
+  readonly spinner?: Spinner | undefined;
   /** Told of imports that are under way. Default: nobody is. */
   readonly imports?: ImportObserver | undefined;
   /** Told of a worker that does not answer after a nested call on it was cancelled. Default: nobody is. */
@@ -368,6 +371,7 @@ function createTaskServer(
     access,
     accept,
     activity,
+    spinner: options.spinner,
     origin: `worker ${process.pid} (${uid})`,
     maxRootTasks: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),
     nestedDispatcher: (descriptor, origin) => nested.dispatcher(descriptor, origin),

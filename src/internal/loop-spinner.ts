@@ -6,18 +6,18 @@
  * Putting a thread to sleep and waking it costs 5 µs on a busy machine, and up to 100 µs on a virtual one
  * whose processor has gone idle: more than a short call takes altogether.
  */
-import { availableParallelism } from "node:os";
+import { Patience } from "./patience.ts";
 
 /** How long one wait may spin, for peers on this host. A short call is back within a quarter of it. */
 const WINDOW_MS = 0.08;
-/** Each wait that pays earns two, each that does not costs one. */
-const MAX_CREDIT = 16;
-/**
- * Without credit, this many waits are let pass before the next few are tried: it pays only while both sides are
- * awake.
- */
-const PAUSE_WAITS = 32;
-const TRIAL_CREDIT = 4;
+
+/** How a thread waits for what is likely to come at once. */
+export interface Spinner {
+  /** Something is likely to come at once: the thread may wait for it awake. */
+  expect(): void;
+  /** Something has come. */
+  arrived(): void;
+}
 
 /** The loop that is kept turning, and its time. */
 export interface SpunLoop {
@@ -30,13 +30,10 @@ export interface SpunLoop {
 const THIS_LOOP: SpunLoop = { now: () => performance.now(), setImmediate: (run) => setImmediate(run) };
 
 /** Decides for one thread whether it waits awake. */
-export class LoopSpinner {
-  /** With one processor, the peer cannot run while this thread spins. */
-  readonly #enabled: boolean;
+export class LoopSpinner implements Spinner {
+  readonly #patience: Patience;
   readonly #windowMs: number;
   readonly #loop: SpunLoop;
-  #credit = TRIAL_CREDIT;
-  #skipped = 0;
   #waiting = false;
   #turning = false;
   #untilMs = 0;
@@ -49,7 +46,7 @@ export class LoopSpinner {
     this.#turning = false;
     if (!this.#waiting) return;
     this.#waiting = false;
-    this.#credit -= 1;
+    this.#patience.wasted();
   };
 
   /**
@@ -59,21 +56,15 @@ export class LoopSpinner {
   constructor(
     options: { readonly windowMs?: number; readonly processors?: number; readonly loop?: SpunLoop } = {},
   ) {
-    const { windowMs = WINDOW_MS, processors = availableParallelism(), loop = THIS_LOOP } = options;
+    const { windowMs = WINDOW_MS, processors, loop = THIS_LOOP } = options;
     this.#windowMs = windowMs;
     this.#loop = loop;
-    this.#enabled = processors > 1;
+    this.#patience = new Patience(processors);
   }
 
   /** A message is likely to come at once: the loop is kept turning for that long at most, if that has been paying. */
   expect(): void {
-    if (!this.#enabled) return;
-    if (this.#credit === 0) {
-      this.#skipped += 1;
-      if (this.#skipped < PAUSE_WAITS) return;
-      this.#skipped = 0;
-      this.#credit = TRIAL_CREDIT;
-    }
+    if (!this.#patience.tries()) return;
     this.#waiting = true;
     this.#untilMs = this.#loop.now() + this.#windowMs;
     if (this.#turning) return;
@@ -85,6 +76,6 @@ export class LoopSpinner {
   arrived(): void {
     if (!this.#waiting) return;
     this.#waiting = false;
-    this.#credit = Math.min(MAX_CREDIT, this.#credit + 2);
+    this.#patience.paid();
   }
 }

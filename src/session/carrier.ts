@@ -3,6 +3,7 @@
  * order, delivers whole batches, and knows nothing of their content.
  */
 import type { Peer } from "../credentials/peers/peer.ts";
+import type { Spinner } from "../internal/loop-spinner.ts";
 
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
 export const CARRIER_HEADROOM = 4;
@@ -39,6 +40,11 @@ export interface Carrier {
   readonly local: boolean;
   /** Who is at the other end. Absent from the carriers of callers, and of whoever uses the worker's own socket. */
   readonly peer?: Peer | undefined;
+  /**
+   * How the caller's thread waits awake for answers. Absent where the event loop alone tells that something has come: then
+   * it is kept turning.
+   */
+  readonly spinner?: Spinner | undefined;
   /** What to call this connection in error messages, for example the socket's path. */
   readonly description: string;
   /** Must be set before the first event, in the turn in which the carrier was obtained. */

@@ -8,7 +8,7 @@ import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { TAINT_NOT_KNOWN } from "../identity/taint.ts";
-import { LoopSpinner } from "../internal/loop-spinner.ts";
+import { LoopSpinner, type Spinner } from "../internal/loop-spinner.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
@@ -65,12 +65,12 @@ export class ClientSession implements SessionHalf {
   readonly #streams = new StreamTable<ClientStream>();
   readonly #numbers = new StreamNumbers();
   readonly #definitions: OutboundDefinitions;
-  readonly #spinner: LoopSpinner;
+  readonly #spinner: Spinner;
   #ended = false;
 
   constructor(carrier: Carrier, hello: Hello, events: ClientSessionEvents) {
     this.#events = events;
-    this.#spinner = carrier.local ? localSpinner : networkSpinner;
+    this.#spinner = carrier.spinner ?? (carrier.local ? localSpinner : networkSpinner);
     this.connection = new Connection(carrier, hello, this);
     this.#definitions = new OutboundDefinitions(this.connection.writer);
   }

@@ -5,6 +5,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { WorkerInit } from "../process/launch/worker-init.ts";
 import type { ParentMessage } from "../process/worker.ts";
+import type { RingMemory } from "../transport/thread/ring-carrier.ts";
 
 /** The thread's `workerData`. */
 export interface ThreadInit {
@@ -14,6 +15,8 @@ export interface ThreadInit {
     readonly env: Readonly<Record<string, string>>;
     /** Node's options of the program, which the thread's own may lack some of. */
     readonly execArgv: readonly string[];
+    /** The word by which its waiter is woken. */
+    readonly sleep: SharedArrayBuffer;
   };
 }
 
@@ -24,6 +27,8 @@ export type ThreadMessage =
   | {
       readonly type: "merino:connect";
       readonly port: MessagePort;
-      /** From `createPortMemory`; the parent has side 0. */
-      readonly memory: SharedArrayBuffer;
+      /** The parent is the client. */
+      readonly memory: RingMemory;
+      /** The word by which the parent's waiter is woken. */
+      readonly parentSleep: SharedArrayBuffer;
     };

@@ -19,6 +19,7 @@ import type {
 } from "../process/worker.ts";
 import { WorkerLife } from "../process/worker-life.ts";
 import type { Carrier } from "../session/carrier.ts";
+import { createSleepMemory } from "../transport/thread/sleep-word.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { threadArguments, withoutRefused } from "./thread-arguments.ts";
@@ -89,7 +90,9 @@ export class ThreadWorker implements Worker {
       maker: "ThreadWorker",
       trust: launch.options.trust ?? context.trust,
       prepare: async () => (events) => {
-        this.#thread = new WorkerThread(launchThread(launch), launch.init.socketPath, events);
+        const sleep = createSleepMemory();
+        const { socketPath } = launch.init;
+        this.#thread = new WorkerThread(launchThread(launch, sleep), { socketPath, sleep }, events);
         return this.#thread;
       },
       explainUnstarted,
@@ -132,12 +135,16 @@ export class ThreadWorker implements Worker {
 }
 
 /** @throws Node's error, if the thread cannot be started so. */
-function launchThread({ programUrl, init, options, program }: ThreadLaunch): ReturnType<typeof startThread> {
+function launchThread(
+  { programUrl, init, options, program }: ThreadLaunch,
+  sleep: SharedArrayBuffer,
+): ReturnType<typeof startThread> {
   const inherited = threadArguments(program, launchDirectory());
   const merino: ThreadInit["merino"] = {
     init,
     env: withoutUndefined({ ...inherited.env, ...options.env }),
     execArgv: inherited.execArgv,
+    sleep,
   };
   let args: readonly string[] = inherited.execArgv;
   for (;;) {

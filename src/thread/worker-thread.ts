@@ -14,11 +14,16 @@ import type { ParentMessage } from "../process/worker.ts";
 import { isChildMessage } from "../process/worker-child.ts";
 import type { VesselEvents, WorkerVessel } from "../process/worker-life.ts";
 import type { Carrier } from "../session/carrier.ts";
-import { createPortMemory, PortCarrier } from "../transport/thread/port-carrier.ts";
+import { LoopWaiter } from "../transport/thread/loop-waiter.ts";
+import { createRings, RingCarrier } from "../transport/thread/ring-carrier.ts";
+import { SleepWord } from "../transport/thread/sleep-word.ts";
 import type { ThreadMessage } from "./thread-init.ts";
 
 /** The code with which a thread exits that was terminated, or has reached a limit. */
 const TERMINATED = 1;
+
+/** For all workers of this thread. */
+let waiter: LoopWaiter | undefined;
 
 /** One thread. It does not keep this process alive. */
 export class WorkerThread implements WorkerVessel {
@@ -28,6 +33,8 @@ export class WorkerThread implements WorkerVessel {
   readonly #socketPath: string;
   readonly #output: ChildOutput;
   readonly #events: VesselEvents;
+  readonly #sleep: SharedArrayBuffer;
+  readonly #sleepWord: SleepWord;
   /** As they hold; Node forgets them when the thread has ended. */
   #limits: ResourceLimits = {};
   #terminated = false;
@@ -36,13 +43,20 @@ export class WorkerThread implements WorkerVessel {
 
   /**
    * @param thread Started just now, its output left to Node.
-   * @param socketPath Of the worker's Unix socket, for those who reach it there and pass on its output.
+   * @param options `socketPath`: of the worker's Unix socket, for those who reach it there and pass on its output;
+   *   `sleep`: what it was started with.
    */
-  constructor(thread: Worker, socketPath: string, events: VesselEvents) {
+  constructor(
+    thread: Worker,
+    { socketPath, sleep }: { readonly socketPath: string; readonly sleep: SharedArrayBuffer },
+    events: VesselEvents,
+  ) {
     this.#thread = thread;
     this.#threadId = thread.threadId;
     this.#socketPath = socketPath;
     this.#events = events;
+    this.#sleep = sleep;
+    this.#sleepWord = new SleepWord(sleep);
     this.#output = new ChildOutput(unpiped(thread));
     passesOn(socketPath, () => this.#output.forwarded());
     thread.on("message", (message: unknown) => {
@@ -59,6 +73,7 @@ export class WorkerThread implements WorkerVessel {
 
   send(message: ParentMessage): void {
     this.#thread.postMessage(message satisfies ThreadMessage);
+    this.#sleepWord.wake(); // its loop may not turn before
   }
 
   kill(): void {
@@ -75,16 +90,24 @@ export class WorkerThread implements WorkerVessel {
     const description = `thread ${this.#threadId} of this process`;
     if (this.#over) throw new HandshakeError(`Cannot connect to ${description}: it has ended`);
     const { port1, port2 } = new MessageChannel();
-    const memory = createPortMemory();
-    const carrier = new PortCarrier(port1, {
+    const memory = createRings();
+    waiter ??= new LoopWaiter();
+    const carrier = new RingCarrier(port1, {
       memory,
-      side: 0,
+      side: "client",
+      waiter,
+      peerSleep: this.#sleep,
       description,
       forwarded: () => this.#output.forwarded(),
     });
-    port1.unref(); // calls keep the process alive
-    const message: ThreadMessage = { type: "merino:connect", port: port2, memory };
+    const message: ThreadMessage = {
+      type: "merino:connect",
+      port: port2,
+      memory,
+      parentSleep: waiter.memory,
+    };
     this.#thread.postMessage(message, [port2]);
+    this.#sleepWord.wake();
     return carrier;
   }
 

@@ -9,7 +9,7 @@ import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
-import { LoopSpinner } from "../internal/loop-spinner.ts";
+import { LoopSpinner, type Spinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import { ArgumentRoom } from "../session/memory/argument-room.ts";
@@ -58,6 +58,8 @@ export interface TaskServerOptions {
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
   readonly activity?: Activity | undefined;
+  /** How the thread waits awake for the next task; absent: its loop is kept turning. */
+  readonly spinner?: Spinner | undefined;
   /** What callers on the network may make this process hold; absent: the process's own budget. */
   readonly memory?: MemoryBudget | undefined;
 }
@@ -84,7 +86,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #memory: MemoryBudget;
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: SuspendedExecution[] = [];
-  readonly #spinner = new LoopSpinner();
+  readonly #spinner: Spinner;
   /** When the batch that is being read has come; 0 until somebody needs to know. */
   #arrivedMs = 0;
   /** Absent until it drains. */
@@ -95,6 +97,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   constructor(options: TaskServerOptions) {
     this.#options = options;
     this.#memory = options.memory ?? processMemory();
+    this.#spinner = options.spinner ?? new LoopSpinner();
     this.references = options.references;
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);

@@ -59,7 +59,7 @@ export class LoopSpinner implements Spinner {
     const { windowMs = WINDOW_MS, processors, loop = THIS_LOOP } = options;
     this.#windowMs = windowMs;
     this.#loop = loop;
-    this.#patience = new Patience(processors);
+    this.#patience = new Patience({ processors });
   }
 
   /** A message is likely to come at once: the loop is kept turning for that long at most, if that has been paying. */

@@ -17,12 +17,29 @@ const TRIAL_CREDIT = 4;
 export class Patience {
   /** With one processor, the peer cannot run while this thread waits awake. */
   readonly #enabled: boolean;
+  readonly #firstPause: number;
+  readonly #lastPause: number;
   #credit = TRIAL_CREDIT;
+  #pause: number;
   #skipped = 0;
 
-  /** @param processors Those that this process may use; a parameter for tests. */
-  constructor(processors: number = availableParallelism()) {
+  /**
+   * @param options `firstPause`: waits that are let pass when it has not paid for the first time; then twice as many with
+   *   each trial that does not pay either, up to `lastPause`. Default: 32, always. `processors`: those that this process
+   *   may use; a parameter for tests.
+   */
+  constructor(
+    options: {
+      readonly firstPause?: number;
+      readonly lastPause?: number;
+      readonly processors?: number | undefined;
+    } = {},
+  ) {
+    const { firstPause = PAUSE_WAITS, lastPause = firstPause, processors = availableParallelism() } = options;
     this.#enabled = processors > 1;
+    this.#firstPause = firstPause;
+    this.#lastPause = lastPause;
+    this.#pause = firstPause;
   }
 
   /** Whether the next wait is to be awake. */
@@ -30,15 +47,17 @@ export class Patience {
     if (!this.#enabled) return false;
     if (this.#credit > 0) return true;
     this.#skipped += 1;
-    if (this.#skipped < PAUSE_WAITS) return false;
+    if (this.#skipped < this.#pause) return false;
     this.#skipped = 0;
-    this.#credit = TRIAL_CREDIT;
+    this.#credit = this.#firstPause < this.#lastPause ? 1 : TRIAL_CREDIT;
+    this.#pause = Math.min(this.#lastPause, 2 * this.#pause);
     return true;
   }
 
   /** What was waited for has come in time. */
   paid(): void {
     this.#credit = Math.min(MAX_CREDIT, this.#credit + 2);
+    this.#pause = this.#firstPause;
   }
 
   /** It has not. */

@@ -7,7 +7,7 @@ import { Patience } from "../../internal/patience.ts";
 import { RingWaiter } from "./ring-waiter.ts";
 
 /** How long it waits awake: what the caller of one short call after the other needs to make the next one. */
-const SPIN_MS = 0.02;
+const SPIN_MS = 0.03;
 
 /** How long the thread is held at a time: so late at most is what Node does not show, such as unreferenced timers. */
 const HOLD_MS = 20;
@@ -20,9 +20,14 @@ const OWN_RESOURCES: readonly string[] = ["MessagePort", "PipeWrap"];
 
 /** Holds the thread while it has nothing to do. */
 export class BlockingWaiter extends RingWaiter {
-  readonly #patience = new Patience();
+  readonly #patience = new Patience({ firstPause: 1, lastPause: 4 });
   #idle = false;
   #idleSinceMs = 0;
+  #callerSlept = true;
+
+  sent(peerSlept: boolean): void {
+    this.#callerSlept = peerSlept;
+  }
 
   expect(): void {
     this.#idle = true;
@@ -41,7 +46,8 @@ export class BlockingWaiter extends RingWaiter {
 
   /** Returns whether something has come meanwhile. */
   #spin(): boolean {
-    if (!this.#patience.tries()) return false;
+    // One who sleeps needs longer than that to make another call.
+    if (this.#callerSlept || !this.#patience.tries()) return false;
     const untilMs = performance.now() + SPIN_MS;
     do {
       if (!this.pending) continue;

@@ -151,7 +151,7 @@ export class RingCarrier implements Carrier, Waited {
       return true;
     }
     if (this.#waiting.size > 0 || !this.#pass(batch, tail)) this.#waiting.push({ batch, tail });
-    else this.#peer.wake();
+    else this.#waiter.sent(this.#peer.wake());
     if (this.#full) return false;
     if (this.#waiting.size === 0 && this.#inPortBytes <= PORT_WINDOW_BYTES) return true;
     this.#full = true;

@@ -39,8 +39,6 @@ export abstract class RingWaiter implements Spinner {
     }
   };
 
-  readonly #look = (): void => this.#surroundings.runInAsyncScope(this.#turnAgain, this);
-
   readonly #woken = (): void => {
     this.#promised = false;
     if (!this.#turning) this.#turn();
@@ -51,6 +49,9 @@ export abstract class RingWaiter implements Spinner {
     this.memory = memory;
     this.word = new SleepWord(memory);
   }
+
+  /** Something has been sent, whose receiver slept, or did not. */
+  abstract sent(peerSlept: boolean): void;
 
   abstract expect(): void;
   abstract arrived(): void;
@@ -75,7 +76,7 @@ export abstract class RingWaiter implements Spinner {
 
   /** Looks in the next turn of the loop, and does not sleep before. */
   protected wakeUp(): void {
-    if (!this.#turning) this.#look();
+    if (!this.#turning) this.#surroundings.runInAsyncScope(this.#turnAgain, this);
   }
 
   protected get pending(): boolean {
@@ -96,6 +97,7 @@ export abstract class RingWaiter implements Spinner {
   }
 
   #turnAgain(): void {
+    if (this.#turning) return; // what came has caused it
     this.#turning = true;
     if (!this.#awake) {
       this.#awake = true;

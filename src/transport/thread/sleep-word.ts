@@ -23,11 +23,17 @@ export class SleepWord {
     this.#words = new Int32Array(memory);
   }
 
-  /** Wakes the thread if it sleeps. For other threads. */
-  wake(): void {
-    if (Atomics.load(this.#words, 0) === AWAKE) return;
+  /**
+   * Wakes the thread if it sleeps. For other threads.
+   *
+   * @returns Whether it slept.
+   */
+  wake(): boolean {
+    if (Atomics.load(this.#words, 0) === AWAKE) return false;
+    if (Atomics.exchange(this.#words, 0, AWAKE) === AWAKE) return false;
     // All that wait: beside the thread itself there may be its promise of an earlier sleep.
-    if (Atomics.exchange(this.#words, 0, AWAKE) === ASLEEP) Atomics.notify(this.#words, 0);
+    Atomics.notify(this.#words, 0);
+    return true;
   }
 
   /** Says that this thread is about to sleep. */

@@ -9,7 +9,7 @@ import type { ChildMessage } from "../process/worker.ts";
 import type { ThreadInit, ThreadMessage } from "../thread/thread-init.ts";
 import type { Printed } from "../transport/output/printed.ts";
 import { RingCarrier } from "../transport/thread/ring-carrier.ts";
-import type { RingWaiter } from "../transport/thread/ring-waiter.ts";
+import type { CarrierWaiter } from "../transport/thread/ring-waiter.ts";
 import { exitFlushed, type ParentLink, type ParentRequests } from "./parent-link.ts";
 import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
 
@@ -33,7 +33,7 @@ export function threadInit(): ThreadInit["merino"] {
  */
 export function connectParentThread(
   requests: ParentRequests,
-  { printed, waiter }: { readonly printed: Printed; readonly waiter: RingWaiter },
+  { printed, waiter }: { readonly printed: Printed; readonly waiter: CarrierWaiter },
 ): ParentLink {
   const { init, env, execArgv } = threadInit();
   const parent = parentPort as MessagePort; // threads have one

@@ -13,7 +13,7 @@ import { BehindOutput } from "../output/behind-output.ts";
 import { holdBatches } from "../output/held-batches.ts";
 import type { Printed, PrintingOptions } from "../output/printed.ts";
 import { createRingMemory, MAX_RECORD_BYTES, RingReader, RingWriter } from "./ring.ts";
-import type { RingWaiter, Waited } from "./ring-waiter.ts";
+import type { CarrierWaiter, Waited } from "./ring-waiter.ts";
 import { SleepWord } from "./sleep-word.ts";
 
 /** Bytes that one end may have given the port and the other not yet taken, before `send` says that bulk should wait. */
@@ -33,7 +33,7 @@ export interface RingCarrierOptions extends PrintingOptions {
   readonly memory: RingMemory;
   readonly side: "client" | "server";
   /** Waits for all carriers of this thread. */
-  readonly waiter: RingWaiter;
+  readonly waiter: CarrierWaiter;
   /** By which the thread of the other end is woken: the `memory` of its waiter. */
   readonly peerSleep: SharedArrayBuffer;
   /** Name of the peer for messages. */
@@ -61,7 +61,7 @@ export class RingCarrier implements Carrier, Waited {
   readonly #port: MessagePort;
   readonly #writer: RingWriter;
   readonly #reader: RingReader;
-  readonly #waiter: RingWaiter;
+  readonly #waiter: CarrierWaiter;
   readonly #peer: SleepWord;
   readonly #printed: Printed | undefined;
   readonly #behindOutput: BehindOutput | undefined;
@@ -83,6 +83,7 @@ export class RingCarrier implements Carrier, Waited {
   /** To be closed once what waits for output has been sent. */
   #closing = false;
   #ended = false;
+  #portClosed = false;
   #error: Error | undefined;
 
   constructor(port: MessagePort, options: RingCarrierOptions) {
@@ -248,11 +249,12 @@ export class RingCarrier implements Carrier, Waited {
     }
   }
 
-  /** Takes from the port what came before a record, if its loop has not. */
+  /** Takes from the port what came before a record, if the loop has not. */
   #pull(posted: number): void {
-    while (this.#received !== posted) {
+    // A port that has closed has given all it had; to ask it again would end the process.
+    while (((posted - this.#received) | 0) > 0 && !this.#portClosed) {
       const received = receiveMessageOnPort(this.#port);
-      if (received === undefined) return; // never: it is posted first
+      if (received === undefined) return;
       this.#fromPort(received.message);
     }
   }
@@ -283,6 +285,7 @@ export class RingCarrier implements Carrier, Waited {
   }
 
   #closed(): void {
+    this.#portClosed = true;
     this.#waiter.remove(this);
     // The other end has written nothing since.
     if (!this.#ended) this.#read();

@@ -15,8 +15,18 @@ export interface Waited {
   take(): void;
 }
 
+/** Waits for carriers, and is told by them. */
+export interface CarrierWaiter extends Spinner {
+  /** Waits for one more. */
+  add(waited: Waited): void;
+  /** Waits for it no more. */
+  remove(waited: Waited): void;
+  /** Something has been sent, whose receiver slept, or did not. */
+  sent(peerSlept: boolean): void;
+}
+
 /** Waits, in one thread. */
-export abstract class RingWaiter implements Spinner {
+export abstract class RingWaiter implements CarrierWaiter {
   /** By which this thread is woken. */
   readonly memory: SharedArrayBuffer;
   protected readonly word: SleepWord;
@@ -50,7 +60,6 @@ export abstract class RingWaiter implements Spinner {
     this.word = new SleepWord(memory);
   }
 
-  /** Something has been sent, whose receiver slept, or did not. */
   abstract sent(peerSlept: boolean): void;
 
   abstract expect(): void;
@@ -63,7 +72,6 @@ export abstract class RingWaiter implements Spinner {
    */
   protected abstract pause(): boolean;
 
-  /** Waits for one more. */
   add(waited: Waited): void {
     this.#waited.push(waited);
     this.wakeUp();

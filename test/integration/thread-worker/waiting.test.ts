@@ -61,7 +61,9 @@ describe("calls on a thread that is terminated", () => {
       await answer(size, 0); // its module is imported
 
       const before = Array.from({ length: count }, (_, number) => answer(size, number));
-      const hung = hang.with({ pool, signal: abort.signal })().catch((error: unknown) => error);
+      const hung = hang
+        .with({ pool, signal: abort.signal })()
+        .catch((error: unknown) => error);
       const after = Array.from({ length: count }, (_, number) => answer(size, number + count));
       const outcomes = Promise.allSettled([...before, ...after]);
       await begun;
@@ -69,7 +71,8 @@ describe("calls on a thread that is terminated", () => {
       await hung;
 
       for (const [number, outcome] of (await outcomes).entries()) {
-        if (outcome.status === "fulfilled") assert.ok(outcome.value.equals(Buffer.alloc(size, number & 0xff)));
+        if (outcome.status === "fulfilled")
+          assert.ok(outcome.value.equals(Buffer.alloc(size, number & 0xff)));
         else assert.ok(outcome.reason instanceof WorkerLostError, String(outcome.reason));
       }
       assert.equal((await answer(5, 7)).length, 5);

@@ -38,7 +38,9 @@ function taken(length: number): number {
   return Math.ceil((length + HEAD) / 8) * 8;
 }
 
-function readAll(reader: RingReader): { readonly bytes: string; readonly note: number; readonly marks: boolean }[] {
+function readAll(
+  reader: RingReader,
+): { readonly bytes: string; readonly note: number; readonly marks: boolean }[] {
   const records = [];
   reader.look();
   while (reader.next()) {
@@ -123,7 +125,8 @@ test("a ring behaves as a bounded queue, whatever the writer and the reader do, 
           assert.equal(written, inRing + size <= CAPACITY);
           if (!written) continue;
           inRing += size;
-          const all = rest === undefined ? bytes.subarray(FRONT) : Buffer.concat([bytes.subarray(FRONT), rest]);
+          const all =
+            rest === undefined ? bytes.subarray(FRONT) : Buffer.concat([bytes.subarray(FRONT), rest]);
           unread.push({ bytes: all, note: sequence });
         } else if (next.do === "mark") {
           if (!writer.fits(0)) continue;
@@ -191,7 +194,8 @@ test("a ring carries between two threads what one writes faster than the other r
     while (reader.next()) {
       const length = next % 1_000 === 0 ? 60_000 : next % 257;
       assert.deepEqual([reader.note, reader.length], [next, length]);
-      for (const at of [0, length >> 1, length - 1]) if (length > 0) assert.equal(reader.bytes[at], next & 0xff);
+      for (const at of [0, length >> 1, length - 1])
+        if (length > 0) assert.equal(reader.bytes[at], next & 0xff);
       next += 1;
     }
     reader.release();

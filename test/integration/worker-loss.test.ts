@@ -1,4 +1,5 @@
 /** Workers that die with calls in their hands: every call settles, none runs twice, the pool recovers. */
+// runs early: pauses between workers that die one after the other make it long
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

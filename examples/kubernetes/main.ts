@@ -20,6 +20,8 @@ const pool = await WorkerPool.open({
     // Pods are found by their addresses, which are in no certificate.
     peers: ["merino-workers"],
   }),
+  // While a new image is being rolled out there are pods of both: only those of this program's own are called.
+  build: "same",
   // However many pods there are, this program admits no more than sixteen.
   lease: 16,
   // How long it waits for the first one, for example while the Deployment is scaled up.

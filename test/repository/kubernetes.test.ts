@@ -174,6 +174,12 @@ test("the port that is listened on is the one that is published, let through and
   assert.equal(program.env?.find(({ name }) => name === "WORKERS_PORT")?.value, String(number));
 });
 
+test("both sides say the build that their image is, so that programs and workers of one build find each other", () => {
+  for (const { image, env } of [worker, program]) {
+    assert.equal(env?.find(({ name }) => name === "MERINO_BUILD")?.value, image?.split(":").at(-1));
+  }
+});
+
 test("the port on which health is told is the one that is probed, and no pod is let through to it", () => {
   const port = worker.ports?.find(({ name }) => name === "health");
   const number = Number(valueOf(worker, "--health")?.split(":")[1]);

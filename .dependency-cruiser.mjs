@@ -10,7 +10,7 @@ export const LAYERS = [
   ["client", "worker", "process"],
   ["discovery", "balancer"],
   ["transport"],
-  ["session", "routine"],
+  ["session", "routine", "state"],
   ["codec", "wire", "context"],
   ["identity"],
   ["credentials"],

@@ -39,6 +39,7 @@ export type { BuildOption } from "./client/membership/build-rule.ts";
 export type { ExplainedMember, Explanation } from "./client/membership/explanation.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
+export type { EachResult } from "./pool/each-worker.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";
 export type { PoolEvent } from "./pool/pool-event.ts";
 export type { PoolStats } from "./pool/pool-stats.ts";
@@ -63,6 +64,20 @@ export { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "./wire/channel-opt
 export { isVersionCompatible, type ParsedVersion, parseVersion, version } from "./wire/version.ts";
 export type { WorkerMetadata } from "./wire/worker-metadata.ts";
 export type { AcceptHook, AcceptTask } from "./worker/accept-hook.ts";
+
+// State of workers, and code that only they load: docs/worker-state.md
+
+export {
+  type ModuleGenerators,
+  type ModuleRoutines,
+  type ModuleRoutinesOptions,
+  routines,
+} from "./routine/worker-routines.ts";
+export { type PerWorker, type PerWorkerOptions, perWorker } from "./state/per-worker.ts";
+export { onWorkerStart, onWorkerStop, type WorkerHook } from "./state/worker-hooks.ts";
+export type { WorkerSelf } from "./state/worker-self.ts";
+export type { MakeContext } from "./state/worker-value.ts";
+export type { WarmValue } from "./state/worker-values.ts";
 
 // Credentials: docs/credentials.md
 
@@ -132,6 +147,7 @@ export { type CallPhase, TimeoutError } from "./errors/timeout-error.ts";
 export { VersionError } from "./errors/version-error.ts";
 export { type LossReason, type LostWorker, WorkerLostError } from "./errors/worker-lost-error.ts";
 export { type FailedStart, WorkerStartError } from "./errors/worker-start-error.ts";
+export { WorkerStateError, type WorkerStateReason } from "./errors/worker-state-error.ts";
 
 // Of one's own: interfaces of discoveries, balancers, workers, and what carries calls
 

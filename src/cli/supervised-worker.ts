@@ -17,6 +17,7 @@ import { pause, waitAtMost } from "../internal/time/wait.ts";
 import { explainExit } from "../process/exit-explanation.ts";
 import { ToldWorker } from "../process/told-worker.ts";
 import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
+import type { WarmValue } from "../state/worker-values.ts";
 import { socketPath } from "../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { ExitCode, say, type Terminal } from "./terminal.ts";
@@ -41,6 +42,8 @@ export interface SupervisedWorkerOptions {
   readonly extra: Readonly<Record<string, string>>;
   /** Discoveries that callers over the network may name for nested calls. */
   readonly discoveries: readonly DiscoveryDescriptor[];
+  /** Values that it has before it serves. */
+  readonly warm?: readonly WarmValue[] | undefined;
   /** Absent: it is not announced. */
   readonly publisher: Publisher | undefined;
   /** Whether another takes its place when it ends without having been asked to. */
@@ -85,12 +88,12 @@ export class SupervisedWorker {
    * @throws Why it is not; it has gone then.
    */
   async start(): Promise<void> {
-    const { factory, tags, extra, discoveries } = this.#options;
+    const { factory, tags, extra, discoveries, warm } = this.#options;
     const uid = randomUUID();
     const path = socketPath();
     removeAtExit(path);
     const made = factory({
-      ...{ uid, socketPath: path, tags, extra, discoveries },
+      ...{ uid, socketPath: path, tags, extra, discoveries, warm },
       startTimeoutMs: Number.POSITIVE_INFINITY,
       entry: undefined,
     });

@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   readonly build: string | undefined;
   readonly channel: ChannelOptions;
   readonly maxHeldBytes: number | undefined;
+  /** Names of the values that each of them has before it serves. */
+  readonly warm: readonly string[];
   /** Absent: they never end for lack of calls. */
   readonly idleTimeoutMs: number | undefined;
   /** How long calls under way may take once a worker is to end. */
@@ -71,6 +73,7 @@ export async function superviseWorkers(options: SupervisorOptions, terminal: Ter
         tags: options.tags,
         extra: options.extra,
         discoveries,
+        warm: options.warm.map((id) => ({ id })),
         publisher,
         restart: options.workers !== undefined,
         graceMs: options.graceMs,

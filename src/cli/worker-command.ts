@@ -56,6 +56,7 @@ interface WorkerCommandOptions extends CredentialsOptions {
   readonly keepaliveTime?: number;
   readonly keepaliveTimeout?: number;
   readonly idleTimeout?: number;
+  readonly warm: readonly string[];
   readonly workers?: number;
   readonly grace: number;
   readonly accept?: string;
@@ -192,6 +193,14 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       ).argParser(parseWorkers),
     )
     .addOption(
+      repeatable(
+        "--warm <name>",
+        "value of perWorker() in the modules that it makes before it serves, by its name or identity; repeatable",
+        collectTag,
+        [],
+      ),
+    )
+    .addOption(
       new Option("--idle-timeout <ms>", "end after so long without a call (default: never)").argParser(
         parsePositiveTimeLimit,
       ),
@@ -263,6 +272,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             channel: channelOptions(options),
             maxHeldBytes: parseHeldBytes(options),
             idleTimeoutMs: options.idleTimeout,
+            warm: options.warm,
             graceMs: options.grace,
             accept: options.accept,
             allow: options.allow,

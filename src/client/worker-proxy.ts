@@ -8,6 +8,7 @@ import type { Balancer } from "../balancer/balancer.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import type { Trust } from "../credentials/trust.ts";
 import type { Discovery } from "../discovery/discovery.ts";
+import { NoWorkersAvailableError } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
 import { awaitedFirst } from "../internal/awaited-first.ts";
 import { processWide } from "../internal/process-wide.ts";
@@ -195,6 +196,17 @@ export class WorkerProxy implements CallTarget {
   /** Records of the members, in order of admission. */
   get workers(): readonly WorkerMetadata[] {
     return this.#membership.members.map((member) => member.metadata);
+  }
+
+  /** Records of the members to which root calls can be sent. */
+  get readyWorkers(): readonly WorkerMetadata[] {
+    const able = this.#membership.ready.view.filter(({ draining }) => !draining);
+    return able.map(({ metadata }) => metadata);
+  }
+
+  /** Why there is no worker for a call. */
+  nobodyThere(): NoWorkersAvailableError {
+    return new NoWorkersAvailableError(this.#membership.whyNone());
   }
 
   /** Counters since the start. */

@@ -39,6 +39,8 @@ export interface CallRequest {
   readonly block?: CallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;
+  /** The uid of the only worker that it may go to. Default: any. */
+  readonly only?: string | undefined;
 }
 
 /** Carries calls to workers. */

@@ -1,6 +1,6 @@
 /** A scope inside another one, from which it differs in some respects. */
 import type { CallOptions, Dispatcher } from "./dispatcher.ts";
-import { currentScope, runInScope, type Scope } from "./scope.ts";
+import { currentScope, type Maker, runInScope, type Scope } from "./scope.ts";
 import type { RunningTask } from "./task.ts";
 import type { Branch } from "./variables/branch.ts";
 import { rootBranch } from "./variables/current-branch.ts";
@@ -40,5 +40,9 @@ class InnerScope implements Scope {
 
   get callOptions(): CallOptions | undefined {
     return this.#changes.callOptions ?? this.#around?.callOptions;
+  }
+
+  get maker(): Maker | undefined {
+    return this.#around?.maker;
   }
 }

@@ -8,6 +8,12 @@ import type { CallOptions, Dispatcher } from "./dispatcher.ts";
 import type { RunningTask, Task } from "./task.ts";
 import type { Branch } from "./variables/branch.ts";
 
+/** Something that is being made for the worker, and waits for others meanwhile; see `state/worker-value.ts`. */
+export interface Maker {
+  readonly id: string;
+  readonly waitsFor: Set<Maker>;
+}
+
 /** The surroundings of a piece of running code. */
 export interface Scope {
   readonly task: RunningTask | undefined;
@@ -17,6 +23,8 @@ export interface Scope {
   readonly branch: Branch;
   /** The options of calls made here, of the blocks around them. */
   readonly callOptions: CallOptions | undefined;
+  /** What the code makes; absent if it is not for that. */
+  readonly maker?: Maker | undefined;
 }
 
 interface ScopeState {

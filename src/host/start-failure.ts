@@ -15,6 +15,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only; set XDG_RUNTIME_DIR to a directory that can be written to",
 };
 
+/** A worker cannot serve: the message says why, for people; what is behind that is its `cause`. */
+export class StartFailedError extends Error {}
+
 /**
  * Explains a failure: an error of the system or of this library in one line, with a remedy if one is known; any
  * other error in full, since its stack says more than its message.
@@ -25,7 +28,7 @@ const HINTS: Readonly<Record<string, string>> = {
 export function explainStartFailure(error: unknown): string {
   if (typeof error === "string") return error;
   // Written for people already.
-  if (isMerinoError(error) || error instanceof ImportFailedError) return error.message;
+  if (isMerinoError(error) || isExplained(error)) return error.message;
   const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
   if (!(error instanceof Error) || typeof code !== "string" || typeof syscall !== "string")
     return inspect(error);
@@ -33,11 +36,15 @@ export function explainStartFailure(error: unknown): string {
   return hint === undefined ? error.message : `${error.message} (${hint})`;
 }
 
-/** The error that the import of a module has ended with, if that is the failure; its text is all that can travel. */
+/** The error behind a failure that is explained already; its text is all that can travel. */
 export function causeOfStartFailure(error: unknown): ErrorText | undefined {
-  if (!(error instanceof ImportFailedError) || !(error.cause instanceof Error)) return undefined;
+  if (!isExplained(error) || !(error.cause instanceof Error)) return undefined;
   const { name, message, stack = "" } = error.cause;
   return { name, message, stack };
+}
+
+function isExplained(error: unknown): error is Error {
+  return error instanceof ImportFailedError || error instanceof StartFailedError;
 }
 
 /** The stack of an error without the line that repeats its message: where it arose. */

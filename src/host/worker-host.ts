@@ -22,6 +22,8 @@ import { DEFAULT_LIMITS, FEATURES } from "../session/limits.ts";
 import { memoryLimits } from "../session/memory/limits.ts";
 import { processMemory } from "../session/memory/memory-budget.ts";
 import { createShareMemory, ThreadShare } from "../session/memory/thread-share.ts";
+import { endLife } from "../state/life.ts";
+import type { WarmValue } from "../state/worker-values.ts";
 import type { Printed } from "../transport/output/printed.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { ownBuild } from "../wire/build.ts";
@@ -43,6 +45,7 @@ import { createModuleLoader, type ImportObserver, type ModuleLoader } from "./mo
 import { ownProject } from "./modules/own-project.ts";
 import { createRoutineLoader, explainSuspended } from "./modules/routine-loader.ts";
 import { loadRules } from "./modules/rules-module.ts";
+import { warmValues } from "./modules/warm-values.ts";
 import { NestedProxies, type ReportedWorkers } from "./nested-proxies.ts";
 import { ShutDown } from "./shut-down.ts";
 
@@ -90,6 +93,8 @@ export interface WorkerHostOptions {
   readonly rules?: string | undefined;
   /** Identities of callers of the network that may tell it to stop. Default: none. */
   readonly stopAllow?: readonly string[] | undefined;
+  /** Values that it has before it serves. Default: none. */
+  readonly warm?: readonly WarmValue[] | undefined;
   /** `file:` URL of the module with its backpressure hook; absent: it takes what its limits allow. */
   readonly accept?: string | undefined;
   /** Directories of a package whose modules callers may name for one another. Default: none. */
@@ -160,10 +165,11 @@ export class WorkerHost {
       const found = chooseCopy(exposed.find(id), undefined);
       return found?.owner === undefined ? found?.body : undefined; // a method's is only for instances of its class
     };
-    becomeWorker({ uid, entry, onOpen: () => loader.onOpen(), exposedBody });
+    becomeWorker({ uid, tags, extra, entry, onOpen: () => loader.onOpen(), exposedBody });
     exposed = await exposeModules(loader, options.modules, options);
     const accept = options.accept === undefined ? undefined : await loadAcceptHook(loader, options.accept);
     const access = await accessRules(options, loader);
+    await warmValues(loader, options.warm ?? []);
     const memory = processMemory();
     memory.configure(memoryLimits(channel.maxMessageSize, options.maxHeldBytes));
     const heldShare = createShareMemory();
@@ -311,6 +317,7 @@ export class WorkerHost {
     // Other callers' calls that cross the announcement go to other workers; if the connection ended, they would
     // be lost.
     await waitAtMost(FAREWELL_MS, tasks.caughtUp());
+    await endLife(); // no body needs it any more, but those that have not ended in time
     await nested.close();
     tasks.close();
     await listeners.close();

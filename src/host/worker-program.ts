@@ -70,7 +70,8 @@ export function runWorker(
 
 function hostOptions(link: ParentLink): WorkerHostOptions {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs } = link.init;
-  const { maxHeldBytes, modules, accept, allow, rules, stopAllow, discoveries = [], siblings } = link.init;
+  const { maxHeldBytes, modules, warm, accept, allow, rules } = link.init;
+  const { stopAllow, discoveries = [], siblings } = link.init;
   const ofPool = link.init.service === undefined;
   return {
     uid,
@@ -82,6 +83,7 @@ function hostOptions(link: ParentLink): WorkerHostOptions {
     importTimeoutMs: importTimeoutMs ?? Number.POSITIVE_INFINITY,
     maxHeldBytes,
     modules,
+    warm,
     accept,
     allow,
     rules,

@@ -56,7 +56,7 @@ export function createDeclaration(
 }
 
 /** What is declared, as messages call it. */
-export type DeclarationKind = "routine" | "portable class" | "context variable";
+export type DeclarationKind = "routine" | "portable class" | "context variable" | "value of workers";
 
 /** Identities shared by several modules that have been reported. */
 const reported = processWide("identity.shared-ids", (): Set<string> => new Set());
@@ -158,6 +158,9 @@ function takenHere(
       : `one of that identity is declared at '${there}'`;
   if (kind === "context variable") {
     return `Cannot declare the context variable '${next.id}' at '${here}': ${cause}. Give each a name of its own, or declare one and use it in both places`;
+  }
+  if (kind === "value of workers") {
+    return `Cannot declare the ${kind} '${next.id}' at '${here}': ${cause}. Workers find it by its name: give each a name of its own, or declare one and use it in both places`;
   }
   const minified = next.isIdGiven ? "" : minifiedHint(next.id);
   return `Cannot declare the ${kind} '${next.id}' at '${here}': ${cause}. Workers find it by its identity alone: give each ${option} of its own${minified}`;

@@ -13,6 +13,10 @@ export type OpenVerdict =
 /** The worker that this process is. */
 export interface WorkerRole {
   readonly uid: string;
+  /** Of its record. Absent in older copies. */
+  readonly tags?: readonly string[];
+  /** Of its record. Absent in older copies. */
+  readonly extra?: Readonly<Record<string, string>>;
   /** URL of the entry module of the program that this worker belongs to, if it has one. */
   readonly entry: string | undefined;
   /** Decides about a pool that is being opened now. */

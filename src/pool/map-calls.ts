@@ -39,8 +39,33 @@ interface MappingPool extends CallTarget {
   run<T>(fn: () => T): T;
 }
 
+/**
+ * Maps items through the calls of a pool; see `WorkerPool.map`.
+ *
+ * @param settings As the user has given them; how many workers there are; why the pool takes no calls, if it takes none.
+ */
+export function mapThrough<T, R, S extends boolean>(
+  pool: MappingPool,
+  fn: (item: T) => R | PromiseLike<R>,
+  items: Iterable<T> | AsyncIterable<T>,
+  settings: {
+    readonly options: MapOptions<S>;
+    readonly workers: number;
+    readonly refusal: () => Error | undefined;
+  },
+): AsyncGenerator<MapResult<Awaited<R>, S>, void, void> {
+  assertMappable(fn, items);
+  const resolved = resolveMapOptions(settings.options, settings.workers);
+  const call = callThrough(pool, fn);
+  const results = resolved.settled
+    ? mapCalls(settling(call), items, { ...resolved, refusal: settings.refusal })
+    : mapCalls(call, items, resolved);
+  // The type follows the option, which the compiler cannot see.
+  return results as AsyncGenerator<MapResult<Awaited<R>, S>, void, void>;
+}
+
 /** Calls `fn` through a pool: a routine so that the signal cancels the call, anything else in the scope of the pool. */
-export function callThrough<T, R>(
+function callThrough<T, R>(
   pool: MappingPool,
   fn: (item: T) => R | PromiseLike<R>,
 ): (item: T, signal: AbortSignal) => Promise<Awaited<R>> {
@@ -191,7 +216,11 @@ async function* mapItems<T, R>(
   }
 }
 
-/** The same call, which never fails: it gives its result or its error in the form of `Promise.allSettled`. */
+/**
+ * The same call, which never fails: it gives its result or its error in the form of `Promise.allSettled`.
+ *
+ * @internal for tests as well
+ */
 export function settling<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
 ): (item: T, signal: AbortSignal) => Promise<PromiseSettledResult<R>> {
@@ -209,7 +238,7 @@ export function settling<T, R>(
  *
  * @throws {@link InvalidOptionError} if one is no function, or the other no iterable.
  */
-export function assertMappable(fn: unknown, items: unknown): void {
+function assertMappable(fn: unknown, items: unknown): void {
   if (typeof fn !== "function") {
     throw new InvalidOptionError("fn", { value: fn, expected: "a routine or another function" });
   }
@@ -219,7 +248,11 @@ export function assertMappable(fn: unknown, items: unknown): void {
   }
 }
 
-/** Checks the options of a map and fills in defaults. */
+/**
+ * Checks the options of a map and fills in defaults.
+ *
+ * @internal for tests as well
+ */
 export function resolveMapOptions(options: MapOptions<boolean>, workers: number): ResolvedMapOptions {
   assertKnownOptions(options, { concurrency: true, ordered: true, settled: true, signal: true });
   const { concurrency = 16 * Math.max(1, workers), ordered = true, settled = false, signal } = options;

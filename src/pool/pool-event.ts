@@ -8,6 +8,8 @@ export type PoolEvent = WorkerEvent | TaskEvent;
 export type WorkerEvent =
   | { readonly type: "worker-starting"; readonly uid: string }
   | { readonly type: "worker-ready"; readonly uid: string; readonly pid: number }
+  /** A worker that serves is told to end in order, since the pool closes or another has taken its place. */
+  | { readonly type: "worker-stopping"; readonly uid: string }
   | {
       readonly type: "worker-exited";
       readonly uid: string;

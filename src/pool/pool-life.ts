@@ -12,6 +12,7 @@ import { errorText } from "../internal/error-text.ts";
 import { programEntry } from "../process/launch/entry-module.ts";
 import type { ProgramState } from "../process/launch/program-state.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { EachWorker } from "./each-worker.ts";
 import { HotReload } from "./hot-reload.ts";
 import { OwnAnnouncements } from "./own-announcements.ts";
 import { PoolClosing } from "./pool-closing.ts";
@@ -36,6 +37,16 @@ export interface LivingPool {
 export class PoolLife {
   readonly proxy: WorkerProxy;
   readonly events: PoolEvents = new PoolEvents();
+  readonly each: EachWorker;
+  /** Why the pool takes no calls now, if it takes none. */
+  readonly refusal: () => Error | undefined = () => {
+    if (this.#state === "open") return undefined;
+    return new PoolClosedError(
+      this.ended
+        ? "Cannot make further calls: the pool is closing or closed"
+        : "Cannot call through a pool that has not been opened: await its open() first",
+    );
+  };
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #told: ToldPool;
   readonly #workers: PoolWorkers;
@@ -73,6 +84,7 @@ export class PoolLife {
       importFailed: ({ uid }) => this.#workers.replace(uid),
       memberReady: ({ uid }) => {
         this.#workers.connected(uid);
+        this.each.wake();
         if (this.#closing.draining) this.#workers.drain(uid);
       },
       workerDue: () => this.#workers.due,
@@ -80,6 +92,7 @@ export class PoolLife {
       taskEvents: this.events,
       discoveryMade: (made) => this.#announcements.use(made),
     });
+    this.each = new EachWorker({ proxy: this.proxy, refusal: this.refusal });
     this.#hotReload = new HotReload({
       workers: this.#workers,
       proxy: this.proxy,
@@ -165,7 +178,7 @@ export class PoolLife {
       throw new AggregateError(
         errors,
         // The first line: the errors themselves are shown below.
-        `Cannot open the pool: ${errors.length} of ${size} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
+        `Cannot open the pool: ${errors.length} of ${Math.max(1, size)} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
       );
     }
     if (this.#end === undefined) await this.#workers.awaitConnections();
@@ -184,6 +197,7 @@ export class PoolLife {
     const before = this.#state;
     this.#state = "closing";
     this.#hotReload.end();
+    this.each.wake();
     try {
       if (before === "making") await this.proxy.close();
       else if (before !== "created") await this.#closing.run(graceMs);

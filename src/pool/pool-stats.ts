@@ -1,6 +1,7 @@
-/** The figures of a pool, as `stats()` returns them. Data only. */
+/** The figures of a pool, as `stats()` returns them. */
 import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
 import type { ExplainedMember } from "../client/membership/explanation.ts";
+import type { WorkerProxy } from "../client/worker-proxy.ts";
 
 /** Figures of a pool. Counters run from its opening. */
 export interface PoolStats extends Readonly<DispatchCounts> {
@@ -16,4 +17,18 @@ export interface PoolStats extends Readonly<DispatchCounts> {
   readonly restarts: number;
   /** The members, own and found, in order of admission. */
   readonly workers: readonly ExplainedMember[];
+}
+
+/** Takes the figures as they stand. */
+export function poolStats(proxy: WorkerProxy, own: Pick<PoolStats, "size" | "restarts">): PoolStats {
+  const { members } = proxy.explain();
+  return {
+    size: own.size,
+    ready: members.filter((member) => member.state === "ready").length,
+    queued: proxy.queued,
+    unsettled: proxy.unsettled,
+    ...proxy.counts,
+    restarts: own.restarts,
+    workers: members,
+  };
 }

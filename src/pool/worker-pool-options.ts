@@ -15,6 +15,8 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import { resolveExtra } from "../process/record-options.ts";
 import type { WorkerFactory } from "../process/worker.ts";
+import type { PerWorker } from "../state/per-worker.ts";
+import { declaredValue, type WarmValue, warmValue } from "../state/worker-values.ts";
 import { ThreadWorker } from "../thread/thread-worker.ts";
 
 /** How a pool gets its workers and uses them. */
@@ -65,6 +67,12 @@ export interface WorkerPoolOptions {
    * One of your own may choose between two of these by `context.slot`, the number of the place. Default `"process"`.
    */
   readonly worker?: "process" | "thread" | WorkerFactory | undefined;
+  /**
+   * Values of `perWorker()` that each spawned worker has before it is ready, and so before `open()` resolves; with `local`,
+   * the program. One that cannot be made fails the start of its worker. They are made within the time that a worker has
+   * to start. Default: none; each is made when it is first asked for.
+   */
+  readonly warm?: readonly PerWorker<unknown>[] | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | BalancerFactory | undefined;
   /** Members that must be ready, connected that is, before the first call goes out: an integer from 0. Default 1. */
@@ -108,6 +116,8 @@ export interface ResolvedWorkerPoolOptions {
   /** Whether bodies run in this process; the size is 0 then. */
   readonly local: boolean;
   readonly trust: Trust | undefined;
+  /** Names of the values that its workers have before they serve. */
+  readonly warm: readonly WarmValue[];
   /** There is a lease for workers that the pool finds, and nothing to find any by. */
   readonly leaseHasNoEffect: boolean;
   /** Whether a function is to make the discovery, or the balancer. */
@@ -135,6 +145,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   credentials: true,
   local: true,
   worker: true,
+  warm: true,
   balancer: true,
   quorum: true,
   quorumTimeout: true,
@@ -204,6 +215,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     mayHideWorkers: worker !== "process",
     local,
     trust,
+    warm: resolveWarm(options.warm, local || size > 0),
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
     killGraceMs,
@@ -211,6 +223,29 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     ambient,
     respawn,
   };
+}
+
+function resolveWarm(warm: WorkerPoolOptions["warm"], hasWorkers: boolean): readonly WarmValue[] {
+  if (warm === undefined) return [];
+  if (!Array.isArray(warm)) throw notToBeWarmed("warm", warm);
+  if (warm.length > 0 && !hasWorkers) {
+    throw new InvalidOptionError("warm", {
+      value: warm,
+      expected: "nothing, since this pool spawns no workers",
+      advice: "Start the workers that it finds with `merino worker --warm`",
+    });
+  }
+  return warm.map((handle: unknown, index) => {
+    const value = typeof handle === "object" && handle !== null ? declaredValue(handle) : undefined;
+    if (value === undefined) throw notToBeWarmed(`warm[${index}]`, handle);
+    return warmValue(value);
+  });
+}
+
+function notToBeWarmed(option: string, value: unknown): InvalidOptionError {
+  const expected =
+    option === "warm" ? "an array of what perWorker() has returned" : "what perWorker() has returned";
+  return new InvalidOptionError(option, { value, expected });
 }
 
 /** Options that say which workers there are. */

@@ -16,19 +16,12 @@ import { warnOnce } from "../internal/warn-once.ts";
 import { type ProgramState, programState } from "../process/launch/program-state.ts";
 import { refusalToOpen } from "../process/open-permit.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
-import {
-  assertMappable,
-  callThrough,
-  type MapOptions,
-  type MapResult,
-  mapCalls,
-  resolveMapOptions,
-  settling,
-} from "./map-calls.ts";
+import type { EachResult } from "./each-worker.ts";
+import { type MapOptions, type MapResult, mapThrough } from "./map-calls.ts";
 import type { PoolEvent } from "./pool-event.ts";
 import { PoolLife } from "./pool-life.ts";
 import { ToldPool } from "./pool-message.ts";
-import type { PoolStats } from "./pool-stats.ts";
+import { type PoolStats, poolStats } from "./pool-stats.ts";
 import {
   type ResolvedWorkerPoolOptions,
   resolveWorkerPoolOptions,
@@ -158,15 +151,27 @@ export class WorkerPool implements CallTarget {
     items: Iterable<T> | AsyncIterable<T>,
     options: MapOptions<S> = {},
   ): AsyncGenerator<MapResult<Awaited<R>, S>, void, void> {
-    assertMappable(fn, items);
-    const resolved = resolveMapOptions(options, this.proxy.workers.length);
-    const call = callThrough(this, fn);
-    const refusal = (): Error | undefined => this.#refusal();
-    const results = resolved.settled
-      ? mapCalls(settling(call), items, { ...resolved, refusal })
-      : mapCalls(call, items, resolved);
-    // The type follows the option, which the compiler cannot see.
-    return results as AsyncGenerator<MapResult<Awaited<R>, S>, void, void>;
+    const workers = this.proxy.workers.length;
+    return mapThrough(this, fn, items, { options, workers, refusal: this.#life.refusal });
+  }
+
+  /**
+   * Runs a routine once on every worker that is ready, its own and those that it has found, and gives what became of it on
+   * each, as they answer. Workers that become ready later are not called; without one, the first to come is waited for.
+   *
+   * @param fn A routine of a function, or what its `with()` has returned.
+   * @returns The results. Nothing is called before the first one is asked for; ending it cancels the calls under way.
+   * @throws {@link InvalidOptionError} at once, for anything else, generators included, or a bad option of `with()`.
+   * @throws {@link PoolClosedError} when the pool takes no calls; {@link NoWorkersAvailableError} when no worker comes.
+   * @example
+   * for await (const result of pool.each(add.with({ timeout: 5_000 }), 1, 2)) console.log(result.status);
+   */
+  each<P extends unknown[], R>(
+    fn: (...parameters: P) => Promise<R>,
+    ...parameters: P
+  ): AsyncGenerator<EachResult<R>, void, void> {
+    // The type follows the routine, which the compiler cannot see.
+    return this.#life.each.run(fn, parameters) as AsyncGenerator<EachResult<R>, void, void>;
   }
 
   /** Tells what became of every worker seen, and what is waiting. */
@@ -176,16 +181,7 @@ export class WorkerPool implements CallTarget {
 
   /** Figures as they stand. */
   stats(): PoolStats {
-    const { members } = this.proxy.explain();
-    return {
-      size: this.#options.size,
-      ready: members.filter((member) => member.state === "ready").length,
-      queued: this.proxy.queued,
-      unsettled: this.proxy.unsettled,
-      ...this.proxy.counts,
-      restarts: this.#life.restarts,
-      workers: members,
-    };
+    return poolStats(this.proxy, { size: this.#options.size, restarts: this.#life.restarts });
   }
 
   /**
@@ -228,14 +224,6 @@ export class WorkerPool implements CallTarget {
   async #open(program: ProgramState): Promise<this> {
     await this.#life.open(program);
     return this;
-  }
-
-  /** Why it takes no calls now, if it takes none. */
-  #refusal(): Error | undefined {
-    if (this.started) return undefined;
-    return this.#life.ended
-      ? new PoolClosedError("Cannot go on with the map: the pool is closing or closed")
-      : notOpened();
   }
 }
 

@@ -82,6 +82,7 @@ export class ProcessWorker implements Worker {
         network: resolved.network,
         maxHeldBytes: resolved.maxHeldBytes,
         modules: resolved.modules,
+        warm: context.warm,
         accept: resolved.accept,
         ...resolved.access,
         discoveries: context.discoveries,

@@ -4,6 +4,7 @@ import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { ReachedLimit } from "../errors/reached-limit.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
+import type { WarmValue } from "../state/worker-values.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { ProgramState } from "./launch/program-state.ts";
 
@@ -122,6 +123,8 @@ export interface WorkerContext {
    * and no others. Default: nowhere.
    */
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
+  /** Values of `perWorker()` that it has before it serves, as data for its process or thread. Default: none. */
+  readonly warm?: readonly WarmValue[] | undefined;
   /** Which of the pool's places it is for, from 0: a worker that replaces another has its number. Default 0. */
   readonly slot?: number | undefined;
   /**

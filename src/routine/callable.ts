@@ -33,15 +33,23 @@ interface PreparedCall {
 
 /** The property of a routine bound to options that holds the routine itself. The bound one cannot travel. */
 const ROUTINE: unique symbol = Symbol.for("merino.routine.bound") as never;
+/** The property of it that holds the options. */
+const OPTIONS: unique symbol = Symbol.for("merino.routine.bound-options") as never;
 
 interface Bound {
   (this: unknown, ...parameters: unknown[]): unknown;
   [ROUTINE]?: object;
+  [OPTIONS]?: CallOptions;
 }
 
 /** The routine that `with()` has bound to options, or `undefined` for any other function. */
 export function boundRoutine(candidate: object): { readonly name: string } | undefined {
   return (candidate as Bound)[ROUTINE] as { readonly name: string } | undefined;
+}
+
+/** The options that it is bound to. */
+export function boundOptions(candidate: object): CallOptions | undefined {
+  return (candidate as Bound)[OPTIONS];
 }
 
 /** Builds the callable that users get around a definition. */
@@ -106,6 +114,7 @@ export function bindOptions(
     return call(source, this, parameters, options);
   };
   bound[ROUTINE] = callable;
+  bound[OPTIONS] = options;
   return bound;
 }
 
@@ -184,12 +193,7 @@ function prepare(
   options: CallOptions | undefined,
 ): PreparedCall {
   const definition = definitionOf(source, receiver);
-  const conflict = definition.declaration?.conflict;
-  if (conflict !== undefined) {
-    throw new RoutineDeclarationError(
-      `Cannot call '${definition.id}' on a worker: ${conflict}; .local() runs the body here`,
-    );
-  }
+  assertWithoutConflict(definition);
   const scope = currentScope();
   const block = scope?.callOptions;
   const dispatcher = options?.pool?.dispatcher ?? scope?.dispatcher ?? ambientDispatcher();
@@ -214,4 +218,13 @@ function prepare(
       parent: scope?.task,
     },
   };
+}
+
+/** @throws {@link RoutineDeclarationError} for a routine that no worker finds. */
+export function assertWithoutConflict({ id, declaration }: RoutineDefinition): void {
+  const conflict = declaration?.conflict;
+  if (conflict === undefined) return;
+  throw new RoutineDeclarationError(
+    `Cannot call '${id}' on a worker: ${conflict}; .local() runs the body here`,
+  );
 }

@@ -73,6 +73,7 @@ export class ThreadWorker implements Worker {
         options: resolved.channel,
         ...((resolved.trust ?? context.trust) !== undefined && { trusted: true }),
         modules: resolved.modules,
+        warm: context.warm,
         accept: resolved.accept,
         discoveries: context.discoveries,
         siblings: context.siblings,

@@ -105,7 +105,7 @@ function idOf({ value }: Define): string {
 export function kindMismatch(definition: RoutineDefinition, task: IncomingTask): string | undefined {
   const expected = kindExpected(task);
   if (definition.kind === expected || isOpenToKind(task)) return undefined;
-  return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides`;
+  return `'${definition.id}' is a ${definition.kind} in the worker and a ${expected} for the caller; run the same version of the code on both sides; who has it from routines() names it there if it is a generator`;
 }
 
 /** How the task's caller expects its routine to answer. */

@@ -306,7 +306,7 @@ for (const worker of WORKER_KINDS) {
       assert.ok(own !== undefined);
       assert.deepEqual(
         seen.map((event) => event.type),
-        ["worker-starting", "worker-ready", "worker-exited"],
+        ["worker-starting", "worker-ready", "worker-stopping", "worker-exited"],
       );
       assert.deepEqual(seen[1], { type: "worker-ready", uid: own.uid, pid: own.pid });
       const [exited] = ofType(seen, "worker-exited");

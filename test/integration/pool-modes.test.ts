@@ -434,7 +434,7 @@ for (const worker of WORKER_KINDS) {
         assert.equal(step.workerVersion, version);
         assert.equal(step.id, steps[0]?.id);
       }
-      assert.deepEqual(others, ["worker-exited"]);
+      assert.deepEqual(others, ["worker-stopping", "worker-exited"]);
       assert.throws(() => pool.events({ tasks: 1 as never }), { option: "tasks" });
     });
   });

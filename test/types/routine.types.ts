@@ -4,10 +4,13 @@
  */
 import {
   currentTask,
+  type EachResult,
   type MapOptions,
+  perWorker,
   portable,
   type Routine,
   routine,
+  routines,
   WorkerPool,
 } from "../../src/index.ts";
 
@@ -370,3 +373,43 @@ expectType<AsyncGenerator<number, void, void>>()(pool.map(promising, [1], mapOpt
 pool.map(promising, ["a"]);
 
 export const compiled: readonly unknown[] = [generators, inferredGenerator, generics, lost];
+
+// Values of workers.
+
+const model = perWorker("model", async ({ signal }) => ({ signal, size: 1 }), {
+  dispose: (value) => value.size,
+});
+expectType<Promise<{ signal: AbortSignal; size: number }>>()(model.get(), true);
+export const warmed = (): Promise<WorkerPool> => WorkerPool.open({ warm: [model] });
+// @ts-expect-error a routine is no value of workers
+export const notWarmed = (): Promise<WorkerPool> => WorkerPool.open({ warm: [asyncFunction] });
+
+// The routines of a module that is not loaded: those that it exports, and the names of its generators.
+
+interface HeavyModule {
+  readonly default: typeof plainFunction;
+  readonly asyncFunction: typeof asyncFunction;
+  readonly plainGenerator: typeof plainGenerator;
+  readonly helper: (x: number) => number;
+  readonly constant: 1;
+}
+const heavy = routines<HeavyModule>("file:///heavy.js", { generators: { plainGenerator: true } });
+expectType<"asyncFunction" | "plainGenerator">()(null as unknown as keyof typeof heavy, true);
+expectType<Promise<Answer>>()(heavy.asyncFunction(1), true);
+expectType<AsyncGenerator<string, number, Date>>()(heavy.plainGenerator("a"), true);
+// @ts-expect-error it has a generator, which is to be named
+routines<HeavyModule>("file:///heavy.js");
+// @ts-expect-error not all of them are named
+routines<HeavyModule>("file:///heavy.js", { generators: {} });
+routines<Pick<HeavyModule, "asyncFunction">>("file:///heavy.js");
+
+// A routine on every worker.
+
+export async function onEach(pool: WorkerPool): Promise<void> {
+  expectType<AsyncGenerator<EachResult<string | number>, void, void>>()(pool.each(plainFunction, 1), true);
+  pool.each(plainFunction.with({ timeout: 1 }), 1, "b");
+  // @ts-expect-error its parameters are those of the routine
+  pool.each(plainFunction, "a");
+  // @ts-expect-error a generator answers with a stream
+  pool.each(asyncGenerator, 1);
+}

@@ -33,6 +33,7 @@ test("src/index.ts has chapters by what users do, in that order, and a heading o
       "Context",
       "Pools",
       "Workers",
+      "State",
       "Credentials",
       "Where",
       "How",

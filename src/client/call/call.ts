@@ -76,6 +76,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly parent: RunningTask | undefined;
   readonly head: TaskHead;
   readonly payload: Payload;
+  /** The uid of the only worker that it may go to; absent: any. */
+  readonly only: string | undefined;
   /** Whether its arguments are more than one frame holds. */
   readonly large: boolean;
   readonly estimate: BodyTimeEstimate;
@@ -121,6 +123,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.owner = owner;
     this.definition = definition;
     this.parent = parent;
+    this.only = request.only;
     this.estimate = owner.bodyTimes.of(definition);
     this.head = new TaskHead(request, kind);
     this.#signal = options?.signal;

@@ -180,7 +180,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       return;
     }
     this.#active.add(call);
-    if (this.#lacked.any) this.#lacked.recall(call);
+    if (this.#lacked.any && call.only === undefined) this.#lacked.recall(call);
     // One that not everybody takes never waits among those that anybody may take.
     const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
     if (waits && call.refusals === undefined) {

@@ -79,6 +79,7 @@ export class RefusedCalls {
       }
     }
     const cause = this.#causeOf(nack);
+    if (call.only !== undefined) return this.#refusedByOnly(call, nack, cause);
     const refusals = call.noteRefusal(nack, { cause });
     if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
       if (refusals.endsWithImport) refusals.awaitsReplacement = false;
@@ -141,6 +142,14 @@ export class RefusedCalls {
     } catch {
       return undefined; // the reason says what there is to say
     }
+  }
+
+  /** Nobody else may take it. One that is full is asked again. */
+  #refusedByOnly(call: Call, nack: Nack, cause: unknown): void {
+    if (nack.code === NackCode.FULL) {
+      call.unsent();
+      this.#retries.add(call, nack.retryAfterMs);
+    } else call.fail(refusalError(call.routine, nack, cause));
   }
 
   /** Finds another member for a call that one has refused. */

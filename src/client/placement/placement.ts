@@ -5,6 +5,7 @@
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Definable } from "../../session/definitions.ts";
 import type { Call } from "../call/call.ts";
 import type { Eviction, Member } from "../members/member.ts";
@@ -80,6 +81,7 @@ export class Placement implements Sender {
   place(call: Call): Verdict {
     const { members, balancer } = this.#options;
     const { ready } = members;
+    if (call.only !== undefined) return this.#placeOn(call.only, call);
     if (ready.view.length === 0 || !members.quorumMet) return "wait";
     let { view, index } = ready;
     if (call.refusals?.stand === true) {
@@ -100,6 +102,22 @@ export class Placement implements Sender {
       if (other !== undefined || !call.nested) member = other;
     }
     if (member === undefined) return "wait";
+    if (!member.room) return member;
+    return this.send(call, member) ? "sent" : "wait";
+  }
+
+  /** Sends the call to the only member that it may go to; it fails if that is there no more. */
+  #placeOn(uid: string, call: Call): Verdict {
+    const { members } = this.#options;
+    const member = members.get(uid);
+    if (member?.ready !== true || (member.draining && !call.nested)) {
+      const why = `it takes no calls any more; the call to '${call.routine}' was not sent to it`;
+      call.fail(
+        new WorkerLostError(why, { uid }, { reason: member?.draining === true ? "stopped" : "lost" }),
+      );
+      return "sent";
+    }
+    members.ready.placing(call);
     if (!member.room) return member;
     return this.send(call, member) ? "sent" : "wait";
   }

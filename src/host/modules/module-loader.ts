@@ -16,6 +16,7 @@ import { errorText } from "../../internal/error-text.ts";
 import { importModule } from "../../internal/import-module.ts";
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { OpenVerdict } from "../../internal/worker-role.ts";
+import { startHooksRun } from "../../state/worker-hooks.ts";
 import { ImportFailedError } from "../../worker/import-failed-error.ts";
 import { importScope, runInImportScope } from "./import-scope.ts";
 import { placeSyntaxError } from "./syntax-error-place.ts";
@@ -127,9 +128,10 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     };
     observer?.begun(module, importTimeoutMs);
     void importInScope(module, entry).then(
-      (exports) => {
+      async (exports) => {
         // A module of CommonJS may be nothing but a function.
         record.exports = typeof exports === "function" ? { default: exports } : ((exports ?? {}) as object);
+        await startHooksRun()?.catch((error: unknown) => settle("failed", error));
         settle("loaded");
       },
       (error: unknown) => placeSyntaxError(error, module).finally(() => settle("failed", error)),
@@ -150,10 +152,15 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     record.state = "suspended";
     // What the lines above have begun may end the process in this turn, a port that is taken for instance: no routine
     // is to have started by then.
-    setImmediate(() => {
+    setImmediate(() => void reach());
+    const reach = async (): Promise<void> => {
+      await startHooksRun()?.catch((error: unknown) => {
+        record.state = "failed";
+        record.failure = error;
+      });
       if (imported) observer?.ended(module);
       record.reached.resolve();
-    });
+    };
     // A module that imports the entry waits for ever, if the entry awaits the pool at its top level.
     const outer = records.get(importing);
     if (outer === undefined || outer === record || outer.state !== "loading") return;

@@ -6,6 +6,7 @@ import { chooseCopy, isSameVersion, listCopies } from "../../identity/copies.ts"
 import { minifiedHint } from "../../identity/declaration.ts";
 import { identityFault, parseIdentity } from "../../identity/identity.ts";
 import { nearMisses } from "../../identity/near-misses.ts";
+import { definitionOf } from "../../identity/registry.ts";
 import type { DeclaredRoutine, RoutineDefinition } from "../../identity/routine-definition.ts";
 import { sourcePath } from "../../identity/source-place.ts";
 import { knownRoutines } from "../../routine/known-routines.ts";
@@ -218,6 +219,14 @@ function explainMiss(loader: ModuleLoader, { id, location }: RoutineRequest): st
     return `it is declared after \`open()\` in '${location}', where workers stop; move it above${hint}`;
   }
   const name = parseIdentity(id)?.name ?? id;
+  const exported = (loader.exportsOf(location) as Readonly<Record<string, unknown>> | undefined)?.[name];
+  const other = typeof exported === "function" ? definitionOf(exported) : undefined;
+  if (other !== undefined) {
+    return `'${location}' declares no routine '${name}': what it exports under that name is '${other.id}'; export it under the name that it is declared with`;
+  }
+  if (exported !== undefined) {
+    return `what '${location}' exports as '${name}' is no routine; declare it with routine()`;
+  }
   return `importing '${location}' did not declare '${name}'; declare it at the top level of that module, not inside a function or behind a condition; where a bundler or a server has made that file and does not run all of it (Next), pass { name: "${name}", module: import.meta.url } to routine()${hint}${minifiedHint(id)}`;
 }
 

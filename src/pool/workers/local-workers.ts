@@ -9,6 +9,8 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
+import { beginLocalLife, endLocalLife } from "../../state/worker-hooks.ts";
+import { findValue, type WarmValue } from "../../state/worker-values.ts";
 import { hostId } from "../../transport/unix/host-id.ts";
 import { ownBuild } from "../../wire/build.ts";
 import { version, WIRE_CODEC } from "../../wire/version.ts";
@@ -23,6 +25,8 @@ export interface LocalWorkersOptions {
   readonly pool: string;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
+  /** Values that the program has before the pool is open. */
+  readonly warm: readonly WarmValue[];
   readonly ready: (worker: WorkerMetadata, hidden: boolean) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
   readonly event: (event: WorkerEvent) => void;
@@ -39,6 +43,8 @@ export class LocalWorkers implements PoolWorkers {
   #service: LocalService | undefined;
   /** Carries the calls that bodies make, which are taken while the pool itself takes none any more. */
   #nested: WorkerProxy | undefined;
+  /** Whether the functions and values of workers have begun in the program. */
+  #living = false;
   #stopping = false;
 
   constructor(options: LocalWorkersOptions) {
@@ -84,6 +90,14 @@ export class LocalWorkers implements PoolWorkers {
     // A worker's half of the library, which programs with worker processes never load.
     const { LocalService } = await import("./local-service.ts");
     if (this.#stopping) return [];
+    try {
+      this.#living = true;
+      await beginLocalLife();
+      await Promise.all(this.#options.warm.map((value) => findValue(value)?.get()));
+    } catch (error) {
+      return [error];
+    }
+    if (this.#stopping) return [];
     this.#service = new LocalService({
       uid,
       address: this.#record.address,
@@ -127,14 +141,17 @@ export class LocalWorkers implements PoolWorkers {
     this.#stopping = true;
     this.#connected.resolve();
     const { uid } = this.#record;
-    if (this.#service === undefined) return;
+    if (!this.#living) return;
+    if (this.#service !== undefined) this.#options.event({ type: "worker-stopping", uid });
     keepAlive(); // no process and no socket does
     try {
-      await this.#service.stop();
+      await this.#service?.stop();
       await this.#nestedProxy().close(); // also if there was none: bodies that go on get no new one
+      await endLocalLife();
     } finally {
       letExit();
     }
+    if (this.#service === undefined) return;
     this.#options.event({
       type: "worker-exited",
       uid,

@@ -18,9 +18,9 @@ export interface WorkersOwner
 /** Makes them; none is started. */
 export function makeWorkers(options: ResolvedWorkerPoolOptions, owner: WorkersOwner): PoolWorkers {
   const { id, ...pool } = owner;
-  const { local, size, worker, trust, tags, respawn, startTimeoutMs } = options;
+  const { local, size, worker, trust, tags, warm, respawn, startTimeoutMs } = options;
   const extra = { ...options.extra, ...labelOfPool(id) };
   return local
-    ? new LocalWorkers({ ...pool, tags, extra, pool: id })
-    : new OwnWorkers({ ...pool, size, factory: worker, trust, tags, extra, startTimeoutMs, respawn });
+    ? new LocalWorkers({ ...pool, tags, extra, warm, pool: id })
+    : new OwnWorkers({ ...pool, size, factory: worker, trust, tags, extra, warm, startTimeoutMs, respawn });
 }

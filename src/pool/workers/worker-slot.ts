@@ -25,6 +25,7 @@ import { ToldWorker } from "../../process/told-worker.ts";
 import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../../process/worker.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
+import type { WarmValue } from "../../state/worker-values.ts";
 import { socketPath } from "../../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { WorkerEvent } from "../pool-event.ts";
@@ -51,6 +52,8 @@ export interface WorkerSlotOptions {
   readonly discoveries?: () => readonly DiscoveryDescriptor[];
   /** Where those of its workers are announced that others do not find. */
   readonly siblings?: () => DiscoveryDescriptor | undefined;
+  /** Values that each worker has before it serves. */
+  readonly warm?: readonly WarmValue[] | undefined;
   /** Its number among the places. */
   readonly slot: number;
   /** Credentials of the pool. */
@@ -188,13 +191,15 @@ export class WorkerSlot {
   async stop(killAfterMs: number): Promise<void> {
     this.#stopping = true;
     if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
+    for (const poolWorker of this.#workers())
+      if (!this.#leaving.has(poolWorker)) this.#tellStopping(poolWorker);
     await Promise.all(this.#workers().map(({ worker }) => worker.stop({ killAfter: killAfterMs })));
   }
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, program, trust, slot, startTimeoutMs } = this.#options;
-    const context = { tags, extra, entry, program, trust, slot, startTimeoutMs };
+    const { factory, tags, extra, entry, program, trust, warm, slot, startTimeoutMs } = this.#options;
+    const context = { tags, extra, entry, program, trust, warm, slot, startTimeoutMs };
     let path: string;
     let poolWorker: PoolWorker;
     try {
@@ -262,6 +267,7 @@ export class WorkerSlot {
     if (previous === undefined) return;
     this.#previous = undefined;
     this.#leaving.add(previous);
+    this.#tellStopping(previous);
     previous.retire();
   }
 
@@ -270,11 +276,16 @@ export class WorkerSlot {
     if (this.#previous === poolWorker) this.#previous = undefined;
     this.#leaving.add(poolWorker);
     this.#options.event({ type: "worker-retired", uid: poolWorker.uid });
+    this.#tellStopping(poolWorker);
     poolWorker.retire(retirement);
     if (this.#current !== poolWorker) return;
     this.#current = undefined;
     // A reload evaluates many modules, one after the other: it is over by then, as a rule.
     this.#spawnAfter(RELOAD_MS);
+  }
+
+  #tellStopping({ uid, metadata }: PoolWorker): void {
+    if (metadata !== undefined) this.#options.event({ type: "worker-stopping", uid });
   }
 
   #failed(uid: string, error: unknown): void {

@@ -4,6 +4,7 @@
  * processes that a routine starts do not inherit it.
  */
 import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
+import type { WarmValue } from "../../state/worker-values.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";
 
@@ -34,6 +35,8 @@ export interface WorkerInit {
   readonly network?: NetworkOptions | undefined;
   /** `file:` URLs of modules that it imports before it serves. */
   readonly modules: readonly string[];
+  /** Values that it has before it serves. */
+  readonly warm?: readonly WarmValue[] | undefined;
   /** Who may call which routines over the network; see `AccessRule`. */
   readonly allow?: readonly { readonly routine: string; readonly allow: readonly string[] }[] | undefined;
   /** `file:` URL of a module with further rules. */

@@ -276,7 +276,7 @@ const publisher = {
   async publish({ type }) { log.push(type); process.kill(process.pid, "SIGTERM"); await pause(500); },
   async close() { log.push("closed"); },
 };
-const options = { tags: [], extra: {}, allow: {}, stopAllow: [], channel: {}, graceMs: 1_000, mappings: [], network: { host: "127.0.0.1", port: 0 } };
+const options = { tags: [], extra: {}, allow: {}, stopAllow: [], warm: [], channel: {}, graceMs: 1_000, mappings: [], network: { host: "127.0.0.1", port: 0 } };
 const exitCode = await superviseWorkers(
   { ...options, modules: [new URL("./jobs.js", import.meta.url).href], discovery: { publisher: () => publisher } },
   { out: (text) => log.push(text), err: (text) => log.push(text) },
@@ -477,4 +477,38 @@ test("merino worker says that its port is taken", async () => {
   assert.equal(code, 1, worker.stderr);
   assert.match(worker.stderr, new RegExp(String(port)));
   assert.equal(worker.stdout, "");
+});
+
+/** A routine that says whether the value of its worker was there before, and a value that says when it is closed. */
+const MODEL_JOBS = `
+import { perWorker } from ${JSON.stringify(import.meta.resolve("merino"))};
+let loaded = false;
+const model = perWorker("model", () => { loaded = true; }, { dispose: () => console.log("model closed") });
+export const wasLoaded = routine(async function wasLoaded() { return loaded; });
+`;
+
+test("merino worker makes the values that --warm names before it serves, and disposes of them as it ends", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": MODEL_JOBS });
+  const jobs: { wasLoaded(): Promise<boolean> } = await import(fixtures.url("jobs.js"));
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), ...LOCAL, "--warm", "model"]);
+  await worker.serves();
+  {
+    await using _pool = await openPool();
+    assert.equal(await jobs.wasLoaded(), true);
+  }
+
+  worker.child.kill("SIGTERM");
+
+  assert.equal(await worker.exited, 0);
+  assert.match(worker.stdout, /^model closed$/m);
+});
+
+test("merino worker says which values its modules have, if none is called as --warm says", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": MODEL_JOBS });
+  await using worker = startCommand(["worker", fixtures.path("jobs.js"), "--warm", "modle"]);
+
+  assert.equal(await worker.exited, 1);
+  assert.match(worker.stderr, /Cannot make 'modle' before it serves: .*they have 'cli-.*jobs\.js#model'/);
 });

@@ -231,7 +231,7 @@ test("a local pool that closes", async (t) => {
     const [outcome] = await Promise.allSettled([call, pool.close({ grace: 0 })]);
     assert.ok(outcome?.status === "rejected" && outcome.reason instanceof PoolClosedError);
     assert.deepEqual(seen, [["closing", "AbortError"]]);
-    assert.deepEqual(await events, ["worker-exited"]);
+    assert.deepEqual(await events, ["worker-stopping", "worker-exited"]);
   });
 
   await t.test("does not wait for bodies that heed no signal", async () => {

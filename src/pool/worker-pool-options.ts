@@ -16,7 +16,8 @@ import { ProcessWorker } from "../process/process-worker.ts";
 import { resolveExtra } from "../process/record-options.ts";
 import type { WorkerFactory } from "../process/worker.ts";
 import type { PerWorker } from "../state/per-worker.ts";
-import { declaredValue, type WarmValue, warmValue } from "../state/worker-values.ts";
+import { resolveWarm } from "../state/warm-option.ts";
+import type { WarmValue } from "../state/worker-values.ts";
 import { ThreadWorker } from "../thread/thread-worker.ts";
 
 /** How a pool gets its workers and uses them. */
@@ -204,6 +205,14 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     trust,
   } = resolved;
   if (size > 0 && trust !== undefined) assertPassable(trust);
+  const warm = resolveWarm(options.warm);
+  if (warm.length > 0 && size === 0 && !local) {
+    throw new InvalidOptionError("warm", {
+      value: options.warm,
+      expected: "nothing, since this pool spawns no workers",
+      advice: "Whoever starts those that it finds says what they have: `merino worker --warm`",
+    });
+  }
   return {
     size,
     tags,
@@ -215,7 +224,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     mayHideWorkers: worker !== "process",
     local,
     trust,
-    warm: resolveWarm(options.warm, local || size > 0),
+    warm,
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
     killGraceMs,
@@ -223,29 +232,6 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     ambient,
     respawn,
   };
-}
-
-function resolveWarm(warm: WorkerPoolOptions["warm"], hasWorkers: boolean): readonly WarmValue[] {
-  if (warm === undefined) return [];
-  if (!Array.isArray(warm)) throw notToBeWarmed("warm", warm);
-  if (warm.length > 0 && !hasWorkers) {
-    throw new InvalidOptionError("warm", {
-      value: warm,
-      expected: "nothing, since this pool spawns no workers",
-      advice: "Start the workers that it finds with `merino worker --warm`",
-    });
-  }
-  return warm.map((handle: unknown, index) => {
-    const value = typeof handle === "object" && handle !== null ? declaredValue(handle) : undefined;
-    if (value === undefined) throw notToBeWarmed(`warm[${index}]`, handle);
-    return warmValue(value);
-  });
-}
-
-function notToBeWarmed(option: string, value: unknown): InvalidOptionError {
-  const expected =
-    option === "warm" ? "an array of what perWorker() has returned" : "what perWorker() has returned";
-  return new InvalidOptionError(option, { value, expected });
 }
 
 /** Options that say which workers there are. */

@@ -3,6 +3,9 @@ import type { Discovery, DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { isNameable } from "../discovery/source-name.ts";
 import { assertMethods } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { PerWorker } from "../state/per-worker.ts";
+import { resolveWarm } from "../state/warm-option.ts";
+import type { WarmValue } from "../state/worker-values.ts";
 import type { ProcessWorkerOptions } from "./process-worker-options.ts";
 import { resolveExtra, resolveTags } from "./record-options.ts";
 
@@ -17,6 +20,8 @@ export interface OpenWorkerOptions extends ProcessWorkerOptions {
   readonly tags?: readonly string[] | undefined;
   /** Further entries of its record, as for `WorkerPool`. Default: none. */
   readonly extra?: Readonly<Record<string, string>> | undefined;
+  /** Values of `perWorker()` that it has before it serves. Default: none. */
+  readonly warm?: readonly PerWorker<unknown>[] | undefined;
 }
 
 /** {@link OpenWorkerOptions}, divided. */
@@ -26,6 +31,7 @@ export interface ResolvedOpenWorker {
   readonly announcedIn: readonly DiscoveryDescriptor[];
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
+  readonly warm: readonly WarmValue[];
   /** The rest, not checked yet. */
   readonly factory: ProcessWorkerOptions;
 }
@@ -39,9 +45,10 @@ export function resolveOpenWorker(options: OpenWorkerOptions): ResolvedOpenWorke
   if (typeof options !== "object" || options === null) {
     throw new InvalidOptionError("options", { value: options, expected: "an object" });
   }
-  const { discovery, tags = [], extra = {}, ...factory } = options;
+  const { discovery, tags = [], extra = {}, warm, ...factory } = options;
   assertMethods("discovery", discovery, ["publisher", "subscribe"]);
   const { descriptor } = discovery ?? {};
   const announcedIn = descriptor !== undefined && isNameable(descriptor) ? [descriptor] : [];
-  return { discovery, announcedIn, tags: resolveTags(tags), extra: resolveExtra(extra), factory };
+  const record = { tags: resolveTags(tags), extra: resolveExtra(extra) };
+  return { discovery, announcedIn, ...record, warm: resolveWarm(warm), factory };
 }

@@ -116,7 +116,7 @@ export class ProcessWorker implements Worker {
   static async #open(options: OpenWorkerOptions): Promise<RunningWorker> {
     const refusal = refusalToOpen("worker");
     if (refusal !== undefined) return refusal;
-    const { discovery, announcedIn, tags, extra, factory } = resolveOpenWorker(options);
+    const { discovery, announcedIn, tags, extra, warm, factory } = resolveOpenWorker(options);
     const create = ProcessWorker.factory(factory);
     const path = socketPath();
     removeAtExit(path);
@@ -125,6 +125,7 @@ export class ProcessWorker implements Worker {
       socketPath: path,
       tags,
       extra,
+      warm,
       startTimeoutMs: DEFAULT_START_TIMEOUT_MS,
       entry: programEntry(),
       program: programState(),

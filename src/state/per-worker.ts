@@ -1,7 +1,6 @@
 /** `perWorker()`: declares a value that each worker has once, for all calls on it. */
 import { assertDuration, assertFunction, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
 import { createDeclaration } from "../identity/declaration.ts";
 import { formatIdentity } from "../identity/identity.ts";
@@ -96,9 +95,6 @@ export function perWorker<T>(
     [Symbol.asyncDispose]: () => value.drop(),
   };
   const before = registerValue(handle, { name, declaration, get: handle.get, drop: () => value.drop() });
-  if (declaration.conflict !== undefined) {
-    throw new RoutineDeclarationError(`Cannot declare the value of workers '${id}': ${declaration.conflict}`);
-  }
   if (before !== undefined) value.replace(before);
   return handle;
 }

@@ -2,6 +2,7 @@
  * The values of workers that are declared in this process, by identity: one registry for all copies of the package. Here
  * they are found for a worker that is to have them before it serves.
  */
+import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { chooseCopy, type PackageCopy } from "../identity/copies.ts";
 import { type Declaration, takesPlaceOf } from "../identity/declaration.ts";
 import { moduleOf } from "../identity/module-url.ts";
@@ -38,7 +39,7 @@ const registry = processWide("state.values", (): Registry => ({ byId: new Map(),
  *
  * @param handle What users have of it.
  * @returns What an earlier evaluation of its module has declared in its place.
- * @throws {@link RoutineDeclarationError} if another value has its identity.
+ * @throws {@link RoutineDeclarationError} if another value has its identity, or a function declares it again and again.
  */
 export function registerValue(handle: object, value: DeclaredValue): DeclaredValue | undefined {
   const { declaration } = value;
@@ -48,6 +49,11 @@ export function registerValue(handle: object, value: DeclaredValue): DeclaredVal
   byObject.set(handle, value);
   if (before !== undefined && !takesPlaceOf(before.declaration, declaration, "value of workers"))
     return undefined;
+  if (declaration.conflict !== undefined) {
+    throw new RoutineDeclarationError(
+      `Cannot declare the value of workers '${declaration.id}': ${declaration.conflict}`,
+    );
+  }
   byId.set(declaration.id, [...known.filter((other) => other !== before), value]);
   return before;
 }
@@ -55,12 +61,6 @@ export function registerValue(handle: object, value: DeclaredValue): DeclaredVal
 /** The declaration of what `perWorker()` has returned; `undefined` for anything else. */
 export function declaredValue(candidate: object): DeclaredValue | undefined {
   return registry.byObject.get(candidate);
-}
-
-/** The name under which another process finds a value. */
-export function warmValue({ declaration }: DeclaredValue): WarmValue {
-  const { id, site, copy, version } = declaration;
-  return { id, module: { url: site.module, copy: { copy, version } } };
 }
 
 /** The value that is meant, if this process has it. */

@@ -152,15 +152,21 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     record.state = "suspended";
     // What the lines above have begun may end the process in this turn, a port that is taken for instance: no routine
     // is to have started by then.
-    setImmediate(() => void reach());
-    const reach = async (): Promise<void> => {
-      await startHooksRun()?.catch((error: unknown) => {
-        record.state = "failed";
-        record.failure = error;
-      });
-      if (imported) observer?.ended(module);
-      record.reached.resolve();
-    };
+    setImmediate(() => {
+      const late = queue.after(importTimeoutMs, () =>
+        record.reached.reject(tooLong(module, importTimeoutMs)),
+      );
+      void (startHooksRun() ?? Promise.resolve())
+        .catch((error: unknown) => {
+          record.state = "failed";
+          record.failure = error;
+        })
+        .finally(() => {
+          queue.cancel(late);
+          if (imported) observer?.ended(module);
+          record.reached.resolve();
+        });
+    });
     // A module that imports the entry waits for ever, if the entry awaits the pool at its top level.
     const outer = records.get(importing);
     if (outer === undefined || outer === record || outer.state !== "loading") return;
@@ -182,6 +188,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       } catch (error) {
         // An import that was given up may still end; a blocked one has declared all it ever will.
         if (record.state === "loading" && !(record.blocked && isRegistered())) throw error;
+        if (record.state === "suspended") throw error; // what is to run as the worker starts has not ended
       }
       if (record.state === "failed") throw importFailed(module, record.failure, entry);
     },
@@ -231,10 +238,10 @@ function importFailed(module: string, cause: unknown, entry: string | undefined)
   return new ImportFailedError(`Cannot import '${module}': ${errorText(cause)}${advice}`, { cause });
 }
 
-function tooLong(module: string, timeoutMs: number, entry: string | undefined): Error {
+function tooLong(module: string, timeoutMs: number, entry?: string): Error {
   const hint =
     entry === undefined || entry === module
-      ? "a top-level await in it, or in a module it imports, does not settle"
+      ? "a top-level await in it, or in a module it imports, does not settle, or a function given to onWorkerStart()"
       : `a top-level await does not settle, or it imports '${entry}', which has opened a pool and is suspended here`;
   return new ImportFailedError(
     `Cannot import '${module}': it has not finished within ${timeoutMs} ms; ${hint}`,

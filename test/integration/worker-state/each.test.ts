@@ -1,7 +1,7 @@
 /** A routine that is run once on every worker of a pool. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type EachResult, LocalDiscovery, WorkerPool } from "merino";
+import { type EachResult, LocalDiscovery, ProcessWorker, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { rejection } from "../fixtures/pool-support.ts";
@@ -87,6 +87,26 @@ describe("pool.each", () => {
     assert.ok(lost?.status === "rejected");
     assert.equal((lost.reason as { code: string }).code, "ERR_MERINO_WORKER_LOST");
     assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+  });
+
+  test("tells of a worker that dies before it has room for the call, which nobody else runs", async () => {
+    await using _ = leakCheck();
+    const worker = ProcessWorker.factory({ maxConcurrentCalls: 1 });
+    await using pool = await WorkerPool.open({ size: 1, worker });
+    const [busy] = pool.workers;
+    const held = rejection(untilAborted());
+    await eventually(() => pool.stats().unsettled === 1, { what: "the worker is busy" });
+
+    const collected = collect(pool.each(whoAmI, "hello"));
+    await eventually(() => pool.stats().queued === 1, { what: "the call waits for it" });
+    process.kill(busy?.pid ?? 0, "SIGKILL");
+    const [result, ...others] = await collected;
+    await held;
+
+    assert.deepEqual(others, []);
+    assert.equal(result?.worker.uid, busy?.uid);
+    assert.ok(result?.status === "rejected");
+    assert.equal((result.reason as { code: string }).code, "ERR_MERINO_WORKER_LOST");
   });
 
   test("reaches the workers that the pool has found, within its lease, and waits for the first", async () => {

@@ -2,15 +2,26 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { ProcessWorker, ThreadWorker, type WorkerFactory, WorkerPool, type WorkerPoolOptions } from "merino";
+import {
+  ProcessWorker,
+  ThreadWorker,
+  type WorkerFactory,
+  WorkerPool,
+  type WorkerPoolOptions,
+  WorkerStateError,
+} from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { runNode } from "../../support/run-node.ts";
+import { temporaryPackage } from "../../support/temporary-package.ts";
 import { type Effects, rejection, useEffects } from "../fixtures/pool-support.ts";
+import { neverRuns } from "./fixtures/start-fails-routines.ts";
 import {
   base,
   holdModel,
   model,
   never,
+  readKnot,
   readModel,
   readNever,
   readUnlucky,
@@ -127,6 +138,18 @@ for (const { name, factory } of KINDS) {
       assert.ok(linesOf(effects).includes("never aborted"));
     });
 
+    test("that waits for itself tells the caller so", async () => {
+      await using _ = leakCheck();
+      using effects = useEffects();
+      await using _pool = await open(effects);
+
+      const error = (await rejection(readKnot())) as WorkerStateError;
+
+      assert.ok(error instanceof WorkerStateError);
+      assert.equal(error.reason, "cycle");
+      assert.match(error.value, /#knot$/);
+    });
+
     test("whose disposal fails or hangs keeps no other from being disposed of", async () => {
       await using _ = leakCheck();
       using effects = useEffects();
@@ -148,6 +171,39 @@ for (const { name, factory } of KINDS) {
     });
   });
 }
+
+describe("a module that has a function run as its worker starts", () => {
+  test("has failed as the function has", async () => {
+    await using _ = leakCheck();
+    await using _pool = await WorkerPool.open({ size: 1 });
+
+    const error = (await rejection(neverRuns())) as { readonly code: string; readonly cause: unknown };
+
+    assert.equal(error.code, "ERR_MERINO_ROUTINE_NOT_FOUND");
+    assert.ok(error.cause instanceof TypeError);
+    assert.equal(error.cause.message, "cannot start");
+  });
+});
+
+describe("a value that a program's entry declares", () => {
+  test("can be warm, and is made in the workers alone", async () => {
+    using project = temporaryPackage({
+      "package.json": '{"name":"warm-entry","type":"module"}',
+      "main.js": `
+        import { perWorker, routine, WorkerPool } from "${import.meta.resolve("merino")}";
+        let made = 0;
+        const model = perWorker("model", () => ++made);
+        const seen = routine(async function seen() { return made; });
+        const pool = await WorkerPool.open({ size: 1, warm: [model] });
+        console.log(made, await seen());
+        await pool.close();`,
+    });
+
+    const { stdout } = await runNode([project.path("main.js")]);
+
+    assert.equal(stdout, "0 1\n");
+  });
+});
 
 describe("a value of a program without workers", () => {
   test("is there once, is warm as it opens, and is disposed of as its last pool closes", async () => {

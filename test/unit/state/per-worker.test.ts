@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { endLife } from "../../../src/state/life.ts";
 import { perWorker } from "../../../src/state/per-worker.ts";
-import { allValues, declaredValue, findValue, warmValue } from "../../../src/state/worker-values.ts";
+import { resolveWarm } from "../../../src/state/warm-option.ts";
+import { allValues, declaredValue, findValue } from "../../../src/state/worker-values.ts";
 import { temporaryPackage } from "../../support/temporary-package.ts";
 
 const declared = perWorker("declared", () => 1);
@@ -12,11 +13,12 @@ const SOURCE = new URL("../../../src/state/per-worker.ts", import.meta.url).href
 describe("perWorker", () => {
   test("has the identity of its module and name, and is found by them", () => {
     const value = declaredValue(declared);
-    assert.ok(value !== undefined);
+    const [named] = resolveWarm([declared]);
+    assert.ok(value !== undefined && named !== undefined);
 
     assert.equal(declared.name, "declared");
     assert.equal(declared.id, "merino/test/unit/state/per-worker.test.ts#declared");
-    assert.equal(findValue(warmValue(value)), value);
+    assert.equal(findValue(named), value);
     assert.equal(findValue({ id: "declared" }), value);
     assert.equal(findValue({ id: declared.id }), value);
     assert.equal(findValue({ id: "nothing" }), undefined);
@@ -26,10 +28,12 @@ describe("perWorker", () => {
 
   test("refuses a second one of its name in the same evaluation", () => {
     const twice = (): void => {
-      for (let count = 0; count < 2; count++) perWorker("twice", () => count);
+      for (let count = 0; count < 2; count++) handles.push(perWorker("twice", () => count));
     };
+    const handles: object[] = [];
 
     assert.throws(twice, { code: "ERR_MERINO_ROUTINE_DECLARATION" });
+    assert.throws(() => resolveWarm(handles), { code: "ERR_MERINO_ROUTINE_DECLARATION" });
   });
 
   test("refuses what is no name, no function, no option and no time", () => {
@@ -47,6 +51,13 @@ describe("perWorker", () => {
     ]) {
       assert.throws(() => any(...parameters), { code: "ERR_MERINO_INVALID_OPTION" });
     }
+  });
+
+  test("is the only thing that can be warm", () => {
+    for (const warm of [declared, [{}], [undefined], ["declared"], [() => declared]]) {
+      assert.throws(() => resolveWarm(warm), { code: "ERR_MERINO_INVALID_OPTION" });
+    }
+    assert.deepEqual(resolveWarm(undefined), []);
   });
 
   test("disposes of what an earlier evaluation has made before a later one makes its own", async () => {

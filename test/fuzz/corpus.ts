@@ -1,4 +1,7 @@
-/** Inputs that were findings once: `corpus/‹target›/‹what it was›.hex`, tried before all others. */
+/**
+ * Inputs that were findings once: `corpus/‹target›/‹what it was›.hex`, tried before all others. `81a161*364` are the same
+ * bytes so many times, and a line may be repeated in the same way: `(81a161*364 c0)*60`.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -10,6 +13,15 @@ export interface Finding {
   readonly input: Uint8Array;
 }
 
+function repeat(_whole: string, hex: string, times: string): string {
+  return hex.repeat(Number(times));
+}
+
+function bytesOf(text: string): Buffer {
+  const groups = text.replaceAll(/([\da-f]+)\*(\d+)/g, repeat).replaceAll(/[ \t]/g, "");
+  return Buffer.from(groups.replaceAll(/\(([\da-f]+)\)\*(\d+)/g, repeat).replaceAll(/\s/g, ""), "hex");
+}
+
 /** The folder of a target: its name with hyphens for spaces and slashes. */
 export function corpusOf(target: string): readonly Finding[] {
   const folder = join(FOLDER, target.toLowerCase().replaceAll(/[ /]/g, "-"));
@@ -18,6 +30,6 @@ export function corpusOf(target: string): readonly Finding[] {
     .filter((name) => name.endsWith(".hex"))
     .map((name) => ({
       name,
-      input: Buffer.from(readFileSync(join(folder, name), "utf8").replace(/\s+/g, ""), "hex"),
+      input: bytesOf(readFileSync(join(folder, name), "utf8")),
     }));
 }

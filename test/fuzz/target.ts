@@ -15,6 +15,11 @@ export interface FuzzTarget {
    * finding.
    */
   run(input: Uint8Array): void | Promise<void>;
+  /**
+   * Has the engine make the values of an input by itself, with which the time of this is compared: those that are one
+   * large hash table. `undefined` for others.
+   */
+  byEngine?(input: Uint8Array): (() => void) | undefined;
   /** Removes what it has made outside of memory. Called once, after the last input. */
   end?(): void;
 }

@@ -4,6 +4,7 @@
  */
 // runs early: no other file that shares a process takes as long
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { corpusOf } from "../fuzz/corpus.ts";
 import { fuzz, inputOf } from "../fuzz/fuzz.ts";
@@ -56,6 +57,38 @@ test("fuzz reports what a target throws, with what makes the input again", async
   const index = Number(/--target "broken" --seed 3 --only (\d+): Error: below 128/.exec(finding)?.[1]);
   const { input } = inputOf(target, { seed: 3, place: 0, index });
   assert.ok((input[0] as number) < 128);
+});
+
+test("fuzz judges time by what the engine takes for the same values, where that is more", async () => {
+  const spin = (ms: number): void => {
+    const started = process.cpuUsage();
+    for (let spent = 0; spent < ms * 1000; ) {
+      const { user, system } = process.cpuUsage(started);
+      spent = user + system;
+    }
+  };
+  const [small, large] = [new Uint8Array(1), new Uint8Array(65_536)];
+  const findings = async (byEngine?: () => void): Promise<readonly string[]> => {
+    const target = {
+      name: "slow",
+      share: 100,
+      make: () => small,
+      makeLarge: () => large,
+      run: (input: Uint8Array) => {
+        if (input === large) spin(4);
+      },
+      byEngine: () => byEngine,
+    };
+    const [tally] = await fuzz([target], { seed: 1, inputs: 400, timed: true });
+    return tally?.findings ?? [];
+  };
+
+  assert.equal((await findings(() => spin(4))).length, 0);
+  assert.match(
+    (await findings(() => spin(1)))[0] ?? "",
+    /--only 399: .* for each of 65536 bytes, and .* by the engine/,
+  );
+  assert.match((await findings())[0] ?? "", /--only 399: .* for each of 65536 bytes$/);
 });
 
 test("Random draws every number, and the same again", () => {

@@ -12,9 +12,9 @@ const MOST_LITERAL = 6;
 /** Of an array. */
 export const HIGHEST_INDEX = 0xffff_fffe;
 
-/** Reads an array of one or two values, which takes no more memory than they need; gives up before a hole. */
-function readShortArray(decoding: Decoding, length: 1 | 2): unknown[] | undefined {
-  if (isHoleAt(decoding, decoding.position)) return undefined;
+/** Reads an array of up to two values, which takes no more memory than they need. */
+export function readShortArray(decoding: Decoding, length: number): unknown[] {
+  if (length === 0 || isHoleAt(decoding, decoding.position)) return readLongArray(decoding, length);
   if (++decoding.depth > decoding.maxDepth) decoding.enter();
   let array: unknown[];
   if (decoding.objects === undefined) {
@@ -55,11 +55,11 @@ function isHoleAt(decoding: Decoding, at: number): boolean {
 
 /** Reads so many elements, some of which may be holes, into an array. */
 export function readArray(decoding: Decoding, length: number): unknown[] {
+  return length <= 2 ? readShortArray(decoding, length) : readLongArray(decoding, length);
+}
+
+function readLongArray(decoding: Decoding, length: number): unknown[] {
   if (length === 0) return emptyArray(decoding, 0);
-  if (length === 1 || length === 2) {
-    const short = readShortArray(decoding, length);
-    if (short !== undefined) return short;
-  }
   if (isHoleAt(decoding, decoding.position)) {
     const array = emptyArray(decoding, length <= SMALL_GAP ? length : 0);
     return readElements(decoding, { array, from: 0, length });

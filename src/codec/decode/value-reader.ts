@@ -8,7 +8,7 @@ import { identityFault } from "../../identity/identity.ts";
 import { isTainted, NETWORK } from "../../identity/taint.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES } from "../format.ts";
 import type { PortableClass } from "../references.ts";
-import { readArray } from "./array-reader.ts";
+import { readArray, readShortArray } from "./array-reader.ts";
 import { readBuffer, readBytes, readPart, readView, readViewBytes, readViewPart } from "./binary-reader.ts";
 import { Decoding, defineField } from "./decoding.ts";
 import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
@@ -35,6 +35,7 @@ export class ValueReader extends Decoding {
     const token = this.bytes[this.position++] as number;
     if (token < 0x80) return token;
     if (token < 0x90) return readObject(this, token & 0x0f);
+    if (token < 0x93) return readShortArray(this, token & 0x0f);
     if (token < 0xa0) return readArray(this, token & 0x0f);
     if (token < 0xc0) return this.readText(token & 0x1f);
     if (token >= 0xe0) return token - 0x100;

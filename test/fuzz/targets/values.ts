@@ -1,4 +1,5 @@
 /** The decoder of values, for payloads that have come over a network. */
+import { deserialize, serialize } from "node:v8";
 import type { DecodedSize } from "../../../src/codec/budget/decoded-size.ts";
 import { decodeValue } from "../../../src/codec/decode/decoder.ts";
 import type { References } from "../../../src/codec/references.ts";
@@ -36,6 +37,11 @@ function seedPayloads(): readonly Uint8Array[] {
   return seeds;
 }
 
+function decode(bytes: Uint8Array): unknown {
+  const parts = [Buffer.alloc(8), Buffer.alloc(64)];
+  return decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals, admit });
+}
+
 /** Takes whatever is weighed at a number. */
 function admit({ objectBytes, binaryBytes }: DecodedSize): void {
   if (!(objectBytes >= 0 && binaryBytes >= 0)) throw new Error(`${objectBytes} and ${binaryBytes} bytes`);
@@ -55,13 +61,24 @@ export const values: FuzzTarget = {
     return payload;
   },
   run(bytes) {
-    const parts = [Buffer.alloc(8), Buffer.alloc(64)];
     try {
-      decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals, admit });
+      decode(bytes);
     } catch (error) {
       expectCodes(error, "ERR_MERINO_BAD_PAYLOAD");
     }
     if (believed !== undefined) throw new Error(`A routine was believed: ${JSON.stringify(believed)}`);
     if (Object.keys(Object.prototype).length > 0) throw new Error("Object.prototype has got a field");
+  },
+  byEngine(bytes) {
+    let copy: Buffer;
+    try {
+      const value = decode(bytes);
+      // Of others, reading takes longer than making.
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+      copy = serialize(value);
+    } catch {
+      return undefined; // refused, or with a routine in it
+    }
+    return () => deserialize(copy);
   },
 };

@@ -4,6 +4,7 @@
  * caller; what finds no room is refused before it is made.
  */
 import { TaskRefusedError } from "../../errors/task-refused-error.ts";
+import { HeapGarbage } from "./heap-garbage.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 
 /** From this part on, what is left is for callers that do not have much of it already. */
@@ -31,9 +32,12 @@ export interface ValueSize {
 /** The values of all bodies of one worker. */
 export class ArgumentRoom {
   readonly #budget: MemoryBudget;
+  readonly #garbage: HeapGarbage;
 
-  constructor(budget: MemoryBudget) {
+  /** @param garbage What they leave in the heap; that of this thread unless a test gives another. */
+  constructor(budget: MemoryBudget, garbage: HeapGarbage = new HeapGarbage()) {
     this.#budget = budget;
+    this.#garbage = garbage;
   }
 
   /** Whether whatever this caller sends finds no room. */
@@ -89,7 +93,10 @@ export class ArgumentRoom {
         `its values would take up ${bytes} bytes of memory, and the worker has room for ${largest} of one call; send less at a time, or binary, or raise maxHeldBytes of the worker`,
       );
     }
-    if (argumentBytes + bytes <= this.#limitOf(memory)) return;
+    if (argumentBytes + bytes <= this.#limitOf(memory)) {
+      this.#garbage.limit(this.#budget.limitBytes / this.#budget.objectWeight);
+      return;
+    }
     throw new TaskRefusedError(
       "FULL",
       `the values of calls that run take up ${argumentBytes} bytes of the worker's memory, and there is no room for another ${bytes}`,
@@ -98,6 +105,7 @@ export class ArgumentRoom {
 
   #count({ memory }: ValueHolder, bytes: number): void {
     if (memory === undefined || bytes === 0) return;
+    if (bytes < 0) this.#garbage.add(-bytes);
     memory.argumentBytes += bytes;
     this.#budget.countArguments(bytes);
   }

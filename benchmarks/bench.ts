@@ -72,9 +72,8 @@ const ROWS: readonly Row[] = [
 const BASELINE = "piscina";
 
 /** Warmed up is how long at most: what the engine has not compiled yet would be measured otherwise. */
-const FULL = { sliceMs: 250, rounds: 7, warmUpMs: 3_000 };
-const QUICK = { sliceMs: 20, rounds: 3, warmUpMs: 500 };
-const WARM_UP_CALLS = 20_000;
+const FULL = { sliceMs: 250, rounds: 7, warmUpMs: 3_000, warmUpCalls: 20_000 };
+const QUICK = { sliceMs: 20, rounds: 3, warmUpMs: 1_500, warmUpCalls: 5_000 };
 const WARM_UP_IN_FLIGHT = 100;
 
 /** A contender, and the processes that are its own. */
@@ -84,7 +83,7 @@ interface Entrant {
 }
 
 async function measure({ quick, rows: wanted = [] }: BenchmarkOptions): Promise<BenchmarkResult> {
-  const { sliceMs, rounds, warmUpMs } = quick ? QUICK : FULL;
+  const { sliceMs, rounds, warmUpMs, warmUpCalls } = quick ? QUICK : FULL;
   const rows = ROWS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
   if (rows.length === 0) {
     throw new BenchmarkError(
@@ -107,7 +106,7 @@ async function measure({ quick, rows: wanted = [] }: BenchmarkOptions): Promise<
     note("warming up");
     for (const { contender } of entrants) {
       const { add } = contender;
-      if (add !== undefined) await warmUp(() => add(1, 2), warmUpMs);
+      if (add !== undefined) await warmUp(() => add(1, 2), warmUpCalls, warmUpMs);
     }
     const measured = new Map<string, Series>();
     for (const row of rows) {
@@ -129,9 +128,9 @@ async function measure({ quick, rows: wanted = [] }: BenchmarkOptions): Promise<
   }
 }
 
-async function warmUp(call: () => Promise<unknown>, withinMs: number): Promise<void> {
+async function warmUp(call: () => Promise<unknown>, count: number, withinMs: number): Promise<void> {
   const end = performance.now() + withinMs;
-  let left = WARM_UP_CALLS;
+  let left = count;
   const lane = async (): Promise<void> => {
     while (left-- > 0 && performance.now() < end) await call();
   };

@@ -68,11 +68,11 @@ function withTargets({ data, tables, targets }: BenchmarkResult): Outcome {
 function print(name: string, options: BenchmarkOptions, { data, tables }: Outcome): void {
   const { json, quick, markdown, write } = options;
   const machine = describeMachine();
-  if (write === true) writeTables(markdownText(machine, tables));
+  if (write === true) writeTables(markdownText(machine, quick, tables));
   if (json) {
     console.log(JSON.stringify({ benchmark: name, quick, machine, ...data }, null, 2));
   } else if (markdown === true) {
-    console.log(markdownText(machine, tables));
+    console.log(markdownText(machine, quick, tables));
   } else {
     console.log(`${name}: ${machineText(machine)}`);
     for (const table of tables) console.log(`\n${formatTable(table)}`);
@@ -82,8 +82,9 @@ function print(name: string, options: BenchmarkOptions, { data, tables }: Outcom
 const DOCUMENT = new URL("../../docs/performance.md", import.meta.url);
 const [BEGIN, END] = ["<!-- npm run bench -- --write: begin -->", "<!-- end -->"];
 
-function markdownText(machine: Machine, tables: readonly Table[]): string {
-  return [`Measured on ${machineText(machine)}.`, ...tables.map(markdownTable)].join("\n\n");
+function markdownText(machine: Machine, quick: boolean, tables: readonly Table[]): string {
+  const how = quick ? "Roughly measured, by `--quick`" : "Measured";
+  return [`${how}: ${machineText(machine)}.`, ...tables.map(markdownTable)].join("\n\n");
 }
 
 function writeTables(text: string): void {

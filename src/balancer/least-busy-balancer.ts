@@ -11,7 +11,7 @@ import type { BalancedTask, Balancer, Candidate, CandidateIndex } from "./balanc
  * answered is awake: waking another one for every call costs more than the call, and shows in the median
  * of calls made one at a time. Over any longer stretch the shares are equal.
  */
-const TURN_CALLS = 256;
+const TURN_CALLS = 64;
 
 const NONE: ReadonlySet<string> = new Set();
 

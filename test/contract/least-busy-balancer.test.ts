@@ -2,4 +2,4 @@
 import { LeastBusyBalancer } from "../../src/balancer/least-busy-balancer.ts";
 import { balancerContract } from "./balancer.ts";
 
-balancerContract("LeastBusyBalancer", () => new LeastBusyBalancer(), 256);
+balancerContract("LeastBusyBalancer", () => new LeastBusyBalancer(), 64);

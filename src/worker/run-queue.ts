@@ -1,6 +1,6 @@
 /**
- * The order in which bodies run on the worker's thread: first come, first served, though of callers on the network each
- * in turn. The loop turns between bodies once a millisecond has passed, so that results leave and cancellations arrive
+ * The order in which bodies run on the worker's thread: first come, first served, though of callers on the network
+ * the one that has taken the least time. The loop turns between bodies once a millisecond has passed, so that results leave and cancellations arrive
  * while a batch is being worked off.
  */
 import { Fifo, type FifoNode } from "../internal/fifo.ts";
@@ -121,7 +121,9 @@ export class RunQueue {
           this.#markMs = performance.now();
           this.#sentMs = this.#markMs;
         }
-        job.run();
+        const { source } = job;
+        if (source === undefined) job.run();
+        else this.#runFor(source, job);
         if (this.#empty) return;
         if (this.#markMs - startMs > TURN_MS) {
           this.#turnPending = true;
@@ -135,6 +137,13 @@ export class RunQueue {
     } finally {
       this.#draining = false;
     }
+  }
+
+  /** Runs what somebody on the network has sent, at whose expense it is. */
+  #runFor(source: object, job: Runnable): void {
+    const beganMs = performance.now();
+    job.run();
+    this.#fair?.charge(source, performance.now() - beganMs);
   }
 
   #send(nowMs: number): void {

@@ -1,0 +1,98 @@
+/** Whose turn it is. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fifo } from "../../../src/internal/fifo.ts";
+import { FairQueue } from "../../../src/worker/fair-queue.ts";
+
+/** A queue whose values say for whom they are, and what they take. */
+class Trial {
+  readonly #queue = new FairQueue<{ readonly source: string; readonly tookMs: number }>(new Fifo());
+  readonly #sources = new Map<string, { readonly name: string }>();
+
+  push(source: string, tookMs: number, times = 1): void {
+    for (let n = 0; n < times; n++) this.#queue.push({ source, tookMs }, this.#sourceOf(source));
+  }
+
+  /** Gives the next ones their turn, and says whose they were. */
+  run(turns: number): string {
+    let order = "";
+    for (let n = 0; n < turns; n++) {
+      const value = this.#queue.shift();
+      if (value === undefined) break;
+      order += value.source;
+      this.#queue.charge(this.#sourceOf(value.source), value.tookMs);
+    }
+    return order;
+  }
+
+  get empty(): boolean {
+    return this.#queue.empty;
+  }
+
+  #sourceOf(name: string): object {
+    const source = this.#sources.get(name) ?? { name };
+    this.#sources.set(name, source);
+    return source;
+  }
+}
+
+test("FairQueue gives sources turns that take equally long, one after the other", () => {
+  const trial = new Trial();
+  for (const source of ["a", "b", "c"]) trial.push(source, 1, 3);
+
+  assert.equal(trial.run(9), "abcabcabc");
+  assert.equal(trial.empty, true);
+});
+
+test("FairQueue gives whoever takes little a turn after each long one, however many take long", () => {
+  const trial = new Trial();
+  for (let flood = 0; flood < 9; flood++) trial.push(String(flood), 20, 10);
+  trial.run(30);
+
+  let turns = "";
+  for (let n = 0; n < 20; n++) {
+    trial.push("s", 0.1);
+    turns += trial.run(2);
+  }
+
+  // Never behind more than one of the others.
+  assert.match(turns, /^\d?(s\d?)*$/);
+  assert.equal([...turns].filter((source) => source === "s").length, 20);
+});
+
+test("FairQueue lets nobody save up time by coming late, nor get rid of what it has taken by going", () => {
+  const trial = new Trial();
+  trial.push("a", 10, 20);
+  trial.run(10);
+  trial.push("late", 10, 10);
+  trial.push("a", 10, 10);
+
+  const together = trial.run(10);
+  assert.equal(together.replaceAll("late", "l").length, 10);
+  assert.match(together, /^(late){1,2}(alate|latea)+(a|late)*$/);
+
+  const other = new Trial();
+  other.push("g", 50);
+  other.push("o", 1, 60);
+  assert.equal(other.run(1), "g");
+  other.push("g", 50); // it went, and is back
+  assert.match(other.run(50), /^o{49,50}g?$/);
+});
+
+test("FairQueue forgets a source once all others have taken as much", () => {
+  const queue = new FairQueue<string>(new Fifo());
+  const sources = Array.from({ length: 1_000 }, () => ({}));
+  const steady = {};
+  for (const source of sources) {
+    queue.push("once", source);
+    assert.equal(queue.shift(), "once");
+    queue.charge(source, 0.5);
+  }
+  queue.push("on", steady);
+  assert.equal(queue.shift(), "on");
+  queue.charge(steady, 1);
+  queue.push("on", steady);
+
+  assert.equal(queue.shift(), "on");
+  assert.equal(queue.shift(), undefined);
+});

@@ -125,6 +125,7 @@ describe("resolveWorkerPoolOptions", () => {
         assert.deepEqual(resolved.proxy, {
           discovery: given.discovery,
           credentials: undefined,
+          build: undefined,
           lease: resolved.proxy.lease,
           balancer: given.balancer,
           quorum: given.quorum,

@@ -82,6 +82,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
         reader: this.#reader,
         inbound: this.inbound,
         read: (untilMs) => this.#read(untilMs),
+        turnOver: () => this.ended || half.batchEnd(),
         ended: () => this.ended,
       });
     }
@@ -325,7 +326,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
   /** A batch has been read, or as much of it as has come. */
   #wasRead(): void {
     this.inbound.returnWindow();
-    this.#half.batchEnd();
+    if (this.#waiting === undefined) this.#half.batchEnd();
     this.memory?.check();
   }
 

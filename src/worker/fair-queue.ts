@@ -1,25 +1,13 @@
 /**
- * A queue in which no source of values holds up another: next is the one that will have taken the least time after its
- * turn, as far as its last one tells, and of one source first in, first out. So a source that takes little waits for no
- * more than the turn of another, however many there are. Values without a source are in a queue of their maker, and
- * alternate with the others.
+ * A queue in which no source of values holds up another: which source is next says a `FairClock`, and of one source it is
+ * first in, first out. Values without a source are in a queue of their maker, and alternate with the others.
  */
+import { FairClock, Standing } from "../internal/fair-clock.ts";
 import { Fifo, type FifoNode } from "../internal/fifo.ts";
 
-/** So much every turn counts at least: those that take no time worth mentioning take turns. */
-const LEAST_MS = 0.001;
-
 /** The values of one source. */
-class Lane<T> {
+class Lane<T> extends Standing {
   readonly values = new Fifo<T>();
-  /** Where it stands on the queue's clock: the one that has taken the least time is the farthest behind. */
-  takenMs: number;
-  /** What its last turn took, which the next one probably takes. */
-  turnMs = 0;
-
-  constructor(takenMs: number) {
-    this.takenMs = takenMs;
-  }
 }
 
 /** First in, first out for each source; the sources by the time that they take. */
@@ -30,8 +18,7 @@ export class FairQueue<T> {
    * they have taken counts until the others have as much.
    */
   readonly #lanes = new Map<object, Lane<T>>();
-  /** Where the one stood whose turn was last: who comes now begins there, whatever it has not used before. */
-  #clockMs = 0;
+  readonly #clock = new FairClock();
   /** Whether it is the turn of the lanes. */
   #lanesNext = false;
 
@@ -51,11 +38,10 @@ export class FairQueue<T> {
   push(value: T, source: object): FifoNode<T> {
     let lane = this.#lanes.get(source);
     if (lane === undefined) {
-      lane = new Lane(this.#clockMs);
+      lane = new Lane();
       this.#lanes.set(source, lane);
-    } else if (lane.values.size === 0 && lane.takenMs < this.#clockMs) {
-      lane.takenMs = this.#clockMs;
     }
+    if (lane.values.size === 0) this.#clock.join(lane);
     return lane.values.push(value);
   }
 
@@ -71,28 +57,22 @@ export class FairQueue<T> {
   charge(source: object, tookMs: number): void {
     const lane = this.#lanes.get(source);
     if (lane === undefined) return;
-    lane.turnMs = Math.max(LEAST_MS, tookMs);
-    lane.takenMs += lane.turnMs;
+    this.#clock.charge(lane, tookMs);
     this.#lanes.delete(source);
     this.#lanes.set(source, lane); // behind those that stand where it does now
   }
 
   #shiftLane(): T | undefined {
     let next: Lane<T> | undefined;
-    let leastMs = Number.POSITIVE_INFINITY;
     for (const [source, lane] of this.#lanes) {
       if (lane.values.size > 0) {
-        const afterMs = lane.takenMs + lane.turnMs;
-        if (afterMs < leastMs) {
-          next = lane;
-          leastMs = afterMs;
-        }
-      } else if (lane.takenMs <= this.#clockMs) {
+        if (next === undefined || lane.afterMs < next.afterMs) next = lane;
+      } else if (this.#clock.isEven(lane)) {
         this.#lanes.delete(source);
       }
     }
     if (next === undefined) return undefined;
-    this.#clockMs = next.takenMs;
+    this.#clock.begin(next);
     return next.values.shift();
   }
 }

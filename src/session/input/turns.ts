@@ -1,8 +1,10 @@
 /**
  * When the batches of network callers are read: at once, as long as there are few. Beyond a few milliseconds in one turn
- * of the event loop they wait for the next, and each connection goes on for a moment in turn, so that none of them keeps
- * the thread from the others. It does not read itself.
+ * of the event loop they wait for the next, and each connection goes on for a moment when it is its turn, which a
+ * `FairClock` says: none of them keeps the thread from the others, nor do many that send much from one that sends little.
+ * It does not read itself.
  */
+import { FairClock, type Standing } from "../../internal/fair-clock.ts";
 
 /** Reading for so long in one turn, for all connections. */
 const TURN_MS = 4;
@@ -11,6 +13,8 @@ const SLICE_MS = 0.25;
 
 /** A connection that has batches to read. */
 export interface InputReader {
+  /** Among the others. */
+  readonly standing: Standing;
   /**
    * Reads on.
    *
@@ -18,24 +22,33 @@ export interface InputReader {
    * @returns Whether something is left.
    */
   readOn(untilMs: number): boolean;
+  /**
+   * Everybody has read whose turn it was: bodies may run that have come. Not while anybody reads, who would be charged for
+   * the time of other people's bodies, and whose turn would be the only one before the loop turns.
+   */
+  turnOver(): void;
 }
 
 /** The turns of all connections of one thread. */
 export class InputTurns {
-  /** Those that have something left, the next first. */
+  /** Those that have something left; of those that stand together the one first whose turn is longest ago. */
   readonly #waiting = new Set<InputReader>();
+  readonly #clock = new FairClock();
   #spentMs = 0;
   #scheduled = false;
 
   readonly #nextTurn = (): void => {
     this.#scheduled = false;
     this.#spentMs = 0;
-    for (const reader of this.#waiting) {
-      this.#waiting.delete(reader);
-      if (this.#read(reader)) this.#waiting.add(reader);
+    const read = new Set<InputReader>();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#waiting.delete(next);
+      read.add(next);
+      if (this.#read(next)) this.#waiting.add(next);
       if (this.#spentMs >= TURN_MS) break;
     }
     if (this.#waiting.size > 0) this.#schedule();
+    for (const reader of read) reader.turnOver();
   };
 
   /**
@@ -44,9 +57,12 @@ export class InputTurns {
    * @returns Whether something is left for later.
    */
   arrived(reader: InputReader): boolean {
-    const left = this.#waiting.size > 0 || this.#spentMs >= TURN_MS || this.#read(reader);
+    this.#clock.join(reader.standing);
+    const waits = this.#spentMs >= TURN_MS || this.#isBehind(reader);
+    const left = waits || this.#read(reader);
     if (left) this.#waiting.add(reader);
     if (left || this.#spentMs >= TURN_MS) this.#schedule();
+    if (!waits) reader.turnOver();
     return left;
   }
 
@@ -55,10 +71,29 @@ export class InputTurns {
     this.#waiting.delete(reader);
   }
 
+  /** Whether it is somebody else's turn first. */
+  #isBehind({ standing }: InputReader): boolean {
+    const next = this.#next();
+    return next !== undefined && next.standing.afterMs <= standing.afterMs;
+  }
+
+  /** Whose turn it is. */
+  #next(): InputReader | undefined {
+    let next: InputReader | undefined;
+    for (const reader of this.#waiting) {
+      if (next === undefined || reader.standing.afterMs < next.standing.afterMs) next = reader;
+    }
+    return next;
+  }
+
   #read(reader: InputReader): boolean {
+    const { standing } = reader;
+    this.#clock.begin(standing);
     const startMs = performance.now();
     const left = reader.readOn(startMs + SLICE_MS);
-    this.#spentMs += performance.now() - startMs;
+    const tookMs = performance.now() - startMs;
+    this.#clock.charge(standing, tookMs);
+    this.#spentMs += tookMs;
     return left;
   }
 

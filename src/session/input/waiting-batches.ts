@@ -3,6 +3,7 @@
  * the connection's turn, and the carrier is asked for more when none is left. What is in them is up to whoever reads.
  */
 import { ArrayQueue } from "../../internal/array-queue.ts";
+import { Standing } from "../../internal/fair-clock.ts";
 import type { BatchReader } from "../../wire/batch/reader.ts";
 import type { Carrier } from "../carrier.ts";
 import { type InputReader, inputTurns } from "./turns.ts";
@@ -21,6 +22,8 @@ export interface BatchesOwner {
    * @returns Whether something of it is left.
    */
   readonly read: (untilMs: number) => boolean;
+  /** What has been read may have consequences, which take time. */
+  readonly turnOver: () => void;
   /** Payloads that have come. */
   readonly inbound: {
     /** Whether somebody keeps one that lies in the memory of the batch. */
@@ -37,6 +40,7 @@ interface Batch {
 
 /** Batches of one connection. */
 export class WaitingBatches implements InputReader {
+  readonly standing: Standing = new Standing();
   readonly #owner: BatchesOwner;
   /** Of the first, the reader may have read the beginning. */
   readonly #waiting = new ArrayQueue<Batch>();
@@ -74,6 +78,10 @@ export class WaitingBatches implements InputReader {
     const left = this.#midBatch || this.#waiting.size > 0;
     if (!left) this.#pace();
     return left;
+  }
+
+  turnOver(): void {
+    this.#owner.turnOver();
   }
 
   /** Whether this is the memory of the batch that is being read, of which the rest is still to come. */

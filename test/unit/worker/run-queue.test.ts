@@ -80,3 +80,28 @@ test("RunQueue takes from every caller in turn, and from each in the order of it
   queue.drain();
   assert.equal(log.at(-1), "again");
 });
+
+test("RunQueue runs one long body for callers on the network in a turn of the loop, however often it is asked to", async () => {
+  const log: string[] = [];
+  const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
+  const arrive = (name: string): void => {
+    queue.push({
+      expectedUs: 10,
+      source: { name },
+      announce() {},
+      run() {
+        log.push(name);
+        holdThread(2);
+        queue.mark();
+      },
+    });
+    queue.drain();
+  };
+
+  for (const name of ["a", "b", "c"]) arrive(name);
+  const atOnce = [...log];
+  while (log.length < 3) await new Promise((resolve) => setImmediate(resolve));
+
+  assert.deepEqual(atOnce, ["a"]);
+  assert.deepEqual(log, ["a", "b", "c"]);
+});

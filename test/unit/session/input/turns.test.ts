@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { Standing } from "../../../../src/internal/fair-clock.ts";
 import { type InputReader, InputTurns } from "../../../../src/session/input/turns.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -13,12 +14,14 @@ import { batchOf, headOf, payloadOf, TestWorker } from "../../../support/protoco
 function reader(name: string, slices: number, log: string[]): InputReader {
   let left = slices;
   return {
+    standing: new Standing(),
     readOn() {
       log.push(name);
       if (slices > 1) holdThread(3);
       left -= 1;
       return left > 0;
     },
+    turnOver() {},
   };
 }
 
@@ -28,14 +31,31 @@ test("InputTurns reads at once while there is little, and what takes longer in t
 
   const short = turns.arrived(reader("short", 1, log));
   const long = turns.arrived(reader("long", 30, log));
-  const other = turns.arrived(reader("other", 2, log));
-  const soon = [...log];
+  const other = turns.arrived(reader("other", 3, log));
   while (log.filter((name) => name === "long").length < 30) await setImmediate();
 
   assert.deepEqual([short, long, other], [false, true, true]);
-  assert.deepEqual(soon, ["short", "long"]);
-  assert.deepEqual(log.slice(2, 6), ["long", "other", "long", "other"]);
-  assert.ok(log.slice(6).every((name) => name === "long"));
+  // Who comes has not used anything yet.
+  assert.deepEqual(log.slice(0, 3), ["short", "long", "other"]);
+  assert.equal(log.slice(3, 10).filter((name) => name === "other").length, 2);
+  assert.ok(log.slice(10).every((name) => name === "long"));
+});
+
+test("InputTurns reads what little somebody sends before the next of many that send much", async () => {
+  const turns = new InputTurns();
+  const log: string[] = [];
+  const floods = Array.from({ length: 40 }, (_, n) => reader(`flood ${n}`, 100, log));
+  for (const flood of floods) turns.arrived(flood);
+  while (log.length < 90) await setImmediate();
+
+  for (let call = 0; call < 10; call++) {
+    const before = log.length;
+    if (turns.arrived(reader("call", 1, log))) await setImmediate();
+
+    assert.ok(log.slice(before, before + 2).includes("call"), `${log.slice(before, before + 5)}`);
+  }
+  for (const flood of floods) turns.forget(flood);
+  await setImmediate();
 });
 
 test("InputTurns does not read for a connection that has ended", async () => {
@@ -84,3 +104,53 @@ for (const [what, flood] of Object.entries({
     good.cut();
   });
 }
+
+test("InputTurns lets nothing come of what has been read before all have read whose turn it is", async () => {
+  const turns = new InputTurns();
+  const log: string[] = [];
+  const telling = (name: string, slices: number): InputReader => ({
+    ...reader(name, slices, log),
+    turnOver: () => void log.push(`${name} over`),
+  });
+  turns.arrived(telling("first", 1));
+  const slow = (): boolean => {
+    holdThread(5);
+    return false;
+  };
+  turns.arrived({ ...telling("holds", 1), readOn: slow });
+  for (const name of ["a", "b", "c"]) assert.equal(turns.arrived(telling(name, 1)), true);
+
+  await setImmediate();
+
+  assert.deepEqual(log, ["first", "first over", "holds over", "a", "b", "c", "a over", "b over", "c over"]);
+});
+
+test("a network caller gets its answer after few of the long bodies of forty others", async () => {
+  let bodies = 0;
+  let before = 0;
+  const worker = new TestWorker({
+    long: () => {
+      holdThread(5);
+      return ++bodies;
+    },
+    short: () => {
+      before = bodies;
+    },
+  });
+  const floods = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => rawClient(worker, { local: false, name: `flood ${n}` })),
+  );
+  const good = await rawClient(worker, { local: false, name: "good" });
+  for (const flood of floods) {
+    for (let stream = 1; stream <= 4; stream++)
+      flood.inject(batchOf((writer) => writer.task(stream, headOf({ callable: "long" }), payloadOf([]))));
+  }
+  await eventually(() => bodies > 50, { everyMs: 1 }); // what each of them takes is known
+
+  const since = bodies;
+  good.inject(batchOf((writer) => writer.task(1, headOf({ callable: "short" }), payloadOf([]))));
+  await eventually(() => good.replies().some(({ kind }) => kind === FrameKind.Done), { everyMs: 1 });
+
+  assert.ok(before - since <= 5, `after ${before - since} of 160 bodies`);
+  for (const client of [...floods, good]) client.cut();
+});

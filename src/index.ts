@@ -113,6 +113,7 @@ export { StickyBalancer } from "./balancer/sticky-balancer.ts";
 
 // Values: docs/values.md
 
+export { type Movable, type MovableHandle, move } from "./codec/beside/move.ts";
 export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
 
 // Telemetry, what the library tells of itself: docs/telemetry.md

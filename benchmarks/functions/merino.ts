@@ -1,5 +1,5 @@
 /** The benchmarks' functions for Merino; the files beside it hold the same ones in the peers' forms. */
-import { routine } from "merino";
+import { move, routine } from "merino";
 import { work as hash } from "./work.mjs";
 
 export const add = routine(function add(x: number, y: number): number {
@@ -48,6 +48,11 @@ export const echo = routine(function echo(bytes: Buffer): Buffer {
 
 export const echoValue = routine(function echoValue(value: unknown): unknown {
   return value;
+});
+
+/** Gives the bytes back without keeping them. */
+export const moveBack = routine(function moveBack(bytes: Uint8Array): Uint8Array {
+  return move(bytes);
 });
 
 export const sizeOf = routine(function sizeOf(bytes: Buffer): number {

@@ -58,6 +58,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly tainted?: boolean;
   /** Connects to its workers, if they are not reached as others are. */
   readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier> | undefined) | undefined;
+  /** Whether some of them may be in threads of this process. Default false. */
+  readonly hasThreads?: boolean;
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
@@ -126,6 +128,7 @@ export class WorkerProxy implements CallTarget {
       balancer,
       members: this.#membership,
       supply: this.#supply,
+      hasThreads: surroundings?.hasThreads,
       waitTimeoutMs: quorumTimeoutMs,
       killGraceMs,
       descriptor: this.#describe(discovery, balancer),

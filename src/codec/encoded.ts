@@ -10,4 +10,8 @@ export interface Encoded {
   readonly tainted?: string | undefined;
   /** Whether it holds text as code units; see `EncodeOptions.textUnits`. */
   readonly textUnits?: boolean | undefined;
+  /** What it brings along, and what of it changes hands: an `Attachments`. Absent: nothing. */
+  readonly beside?: object | undefined;
+  /** Of a value that has come: the objects that have come with it. Absent: none. */
+  readonly attachments?: readonly unknown[] | undefined;
 }

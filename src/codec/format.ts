@@ -53,6 +53,8 @@ export const Extension = {
   CLASS_OF_COPY: 0x18,
   TAINTED_ROUTINE: 0x19,
   LATIN1: 0x1a,
+  ATTACHMENT: 0x1b,
+  FILE: 0x1c,
 } as const;
 
 /** Where the class named in an error comes from. */

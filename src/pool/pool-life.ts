@@ -62,7 +62,7 @@ export class PoolLife {
   constructor({ id, options, told }: LivingPool) {
     this.#options = options;
     this.#told = told;
-    const { size, proxy, killGraceMs, announcedIn, mayHideWorkers } = options;
+    const { size, proxy, killGraceMs, announcedIn, mayHideWorkers, local } = options;
     this.#announcements = new OwnAnnouncements(announcedIn, mayHideWorkers);
     this.#workers = makeWorkers(options, {
       id,
@@ -78,6 +78,7 @@ export class PoolLife {
       id,
       reserved: size,
       connect: this.#workers.connect,
+      hasThreads: mayHideWorkers && !local,
       descriptorDiscovery: this.#announcements.descriptor,
       describeLoss: (uid) => this.#workers.describeLoss(uid),
       unresponsive: (uid, suspicion) => this.#workers.kill(uid, suspicion),

@@ -2,11 +2,23 @@
  * What a session needs of a transport: it moves batches of frames between two peers. A carrier keeps
  * order, delivers whole batches, and knows nothing of their content.
  */
+import type { Transferable } from "node:worker_threads";
 import type { Peer } from "../credentials/peers/peer.ts";
 import type { Spinner } from "../internal/loop-spinner.ts";
 
 /** Bytes that a carrier may overwrite in front of every batch handed to `send`, for its own framing. */
 export const CARRIER_HEADROOM = 4;
+
+/**
+ * What passes from thread to thread beside the batches, for one frame. That frame says so, and takes the first enclosure
+ * that none before it has taken.
+ */
+export interface Enclosure {
+  /** The parts of its message: memory of their own, which is the receiver's from here on. */
+  readonly parts: readonly Uint8Array[];
+  /** Objects that its message names by their numbers. */
+  readonly attachments: readonly unknown[];
+}
 
 /** Events of a carrier, for the session that uses it. */
 export interface CarrierEvents {
@@ -26,6 +38,11 @@ export interface CarrierEvents {
   begun?(bytes: Uint8Array, start: number, end: number, batchEnd: number): Uint8Array | undefined;
   /** The memory that `begun` has given is filled; the batch is over. */
   filled?(): void;
+  /**
+   * One enclosure, in the order in which they were sent, and before the batch with the frame that takes it. Called by
+   * carriers between threads that have {@link Carrier.enclose}.
+   */
+  enclosed?(enclosure: Enclosure): void;
   /** `send` had returned false; now the carrier can take more again. */
   drain(): void;
   /** The carrier has ended: by `close`, by the peer, or by an error. Called exactly once. */
@@ -57,6 +74,13 @@ export interface Carrier {
    * @returns False when the caller should let further bulk wait until `drain`.
    */
   send(batch: Uint8Array, tail?: Uint8Array): boolean;
+  /**
+   * Sends an enclosure at once; the batch with its frame follows. Absent from carriers that lead out of the process.
+   *
+   * @param transfer What of it changes hands; the rest is cloned. The sender has none of that from here on.
+   * @throws DOMException (`DataCloneError`) for what cannot pass. Nothing has been sent or has changed hands then.
+   */
+  readonly enclose?: ((enclosure: Enclosure, transfer: readonly Transferable[]) => void) | undefined;
   /**
    * Sends what has been handed over without the event loop, which turns no more: the process is about to end. Absent
    * from carriers that no worker serves by.

@@ -2,6 +2,8 @@
  * The client half of the protocol: opens streams on one connection, hands responses to them, and keeps
  * a stream's number until its one terminal frame has come.
  */
+
+import { discard } from "../codec/beside/attachments.ts";
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { auditPayload } from "../codec/budget/payload-audit.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
@@ -12,15 +14,16 @@ import { LoopSpinner, type Spinner } from "../internal/loop-spinner.ts";
 import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
-import type { GoAway, Hello, MessageKind, TaskFields } from "../wire/frames.ts";
+import type { GoAway, Hello, MessageKind, Nack, TaskFields } from "../wire/frames.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
-import type { Carrier } from "./carrier.ts";
+import type { Carrier, Enclosure } from "./carrier.ts";
 import type { ClientStream } from "./client-stream.ts";
 import { Connection } from "./connection.ts";
 import { type Definable, OutboundDefinitions } from "./definitions.ts";
 import { CHUNK_SIZE } from "./limits.ts";
+import { besideOf } from "./messages/enclosing.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { StreamNumbers } from "./stream-numbers.ts";
@@ -117,8 +120,8 @@ export class ClientSession implements SessionHalf {
       throw new TaskRefusedError("NOT_EXPOSED", `Cannot call '${fields.callable ?? ""}': ${TAINT_NOT_KNOWN}`);
     }
     const stream = this.#numbers.take(this.#streams);
-    this.#streams.set(stream, sink);
     this.connection.outbound.task(stream, fields, payload);
+    this.#streams.set(stream, sink);
     return stream;
   }
 
@@ -202,7 +205,11 @@ export class ClientSession implements SessionHalf {
   control(frame: FrameReader): void {
     const { stream } = frame;
     const sink = this.#streams.get(stream);
-    if (sink === undefined) return this.#numbers.assertOpened(stream); // late
+    if (sink === undefined) {
+      if (frame.kind === FrameKind.Nack && this.connection.carrier.enclose !== undefined)
+        discard(this.#returned(frame.nack())?.attachments ?? []);
+      return this.#numbers.assertOpened(stream); // late
+    }
     switch (frame.kind) {
       case FrameKind.Parked:
         return sink.parked(frame.bodyUs);
@@ -215,8 +222,9 @@ export class ClientSession implements SessionHalf {
       case FrameKind.Nack: {
         const nack = this.#read(stream, () => frame.nack());
         if (nack === undefined) return;
+        const returned = this.#returned(nack);
         this.#finish(stream);
-        return sink.refused(nack);
+        return sink.refused(nack, returned);
       }
       case FrameKind.Reset: {
         const reset = this.#read(stream, () => frame.resetInfo());
@@ -319,6 +327,11 @@ export class ClientSession implements SessionHalf {
     return isLarge || (reason.tainted !== undefined && !this.connection.takesTainted) ? NO_PAYLOAD : reason;
   }
 
+  /** What a refusal gives back. */
+  #returned({ attached }: Nack): Enclosure | undefined {
+    return attached === true ? this.connection.inbound.enclosure() : undefined;
+  }
+
   #finish(stream: number): void {
     this.#streams.delete(stream);
     this.connection.dropTransfers(stream);
@@ -327,6 +340,17 @@ export class ClientSession implements SessionHalf {
   #assertSendable(payload: Payload, what: string): void {
     if (payload.tainted !== undefined && !this.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN);
+    }
+    if (payload.beside !== undefined && this.connection.carrier.enclose === undefined) {
+      const { path, why } = besideOf(payload) ?? {};
+      if (path !== undefined) throw new NotSerializableError(path, why?.() ?? "");
+    }
+    // Parts are large: one without bytes has been moved elsewhere since it was encoded.
+    if (payload.parts.length > 0 && payload.parts.some(({ byteLength }) => byteLength === 0)) {
+      throw new NotSerializableError(
+        what,
+        "memory of it was transferred away (detached) before it could be sent; send a copy, with the option `copy: true`",
+      );
     }
     if (payload.parts.length > 0 && this.open && !this.connection.outbound.takesParts) {
       throw new TaskRefusedError(

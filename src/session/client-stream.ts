@@ -1,5 +1,6 @@
 /** The port between the client half of the protocol and a call: one stream. Types only. */
 import type { Nack } from "../wire/frames.ts";
+import type { Enclosure } from "./carrier.ts";
 import type { ReceivedMessage } from "./messages/received-message.ts";
 
 /**
@@ -23,8 +24,12 @@ export interface ClientStream {
   done(message: ReceivedMessage): void;
   /** Terminal: the value that the body threw. */
   exception(message: ReceivedMessage): void;
-  /** Terminal: the worker did not start the task. */
-  refused(nack: Nack): void;
+  /**
+   * Terminal: the worker did not start the task.
+   *
+   * @param returned What had changed hands with the task; absent: nothing had, or it does not come back.
+   */
+  refused(nack: Nack, returned?: Enclosure): void;
   /** Terminal: the stream ended in a way the protocol reserves for faults. */
   failed(error: Error): void;
   /** Terminal: the connection ended. `started` is false when the task provably never reached the worker. */

@@ -17,7 +17,7 @@ import type { Define, Hello } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { isVersionCompatible } from "../wire/version.ts";
-import type { Carrier, CarrierEvents } from "./carrier.ts";
+import type { Carrier, CarrierEvents, Enclosure } from "./carrier.ts";
 import { InboundFrames } from "./inbound-frames.ts";
 import { WaitingBatches } from "./input/waiting-batches.ts";
 import { completeLimits, withinBudget } from "./limits.ts";
@@ -211,6 +211,10 @@ export class Connection implements CarrierEvents, MemoryHolder {
     if (this.#waiting !== undefined) return this.#waiting.add(bytes, start, end);
     this.#reader.reset(bytes, start, end);
     this.#read(Number.POSITIVE_INFINITY);
+  }
+
+  enclosed(enclosure: Enclosure): void {
+    this.inbound.enclosed(enclosure, this.ended);
   }
 
   begun(bytes: Uint8Array, start: number, end: number, batchEnd: number): Uint8Array | undefined {

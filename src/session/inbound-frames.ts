@@ -4,12 +4,14 @@
  * checked messages; payloads are never interpreted. A fault in one frame ends its stream; one after which
  * nothing can be believed is thrown.
  */
+import { discard } from "../codec/beside/attachments.ts";
 import { ProtocolError } from "../errors/protocol-error.ts";
+import { ArrayQueue } from "../internal/array-queue.ts";
 import type { BegunBatch } from "../wire/batch/begun-batch.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
-import type { Carrier } from "./carrier.ts";
+import type { Carrier, Enclosure } from "./carrier.ts";
 import { InboundDefinitions } from "./definitions.ts";
 import type { ConnectionMemory } from "./memory/peer-memory.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
@@ -57,6 +59,8 @@ export class InboundFrames {
   /** The message whose memory the carrier fills. */
   #filling: MessageAssembly | undefined;
   #unreadPongs = 0;
+  /** Those that no frame has taken yet. None ever come but from a thread of this process. */
+  readonly #enclosures = new ArrayQueue<Enclosure>();
 
   /** @param hello The Hello of this side, with the limits that it has announced. */
   constructor(carrier: Carrier, hello: Hello, { half, batch, outbound, memory }: InboundTargets) {
@@ -85,6 +89,23 @@ export class InboundFrames {
     this.#received.keptInPlace = keeps;
   }
 
+  /** Keeps an enclosure for its frame; not if none is read any more. */
+  enclosed(enclosure: Enclosure, ended: boolean): void {
+    if (ended) discard(enclosure.attachments);
+    else this.#enclosures.push(enclosure);
+  }
+
+  /**
+   * The enclosure of the frame that is being read.
+   *
+   * @throws {@link ProtocolError} if none has come for it.
+   */
+  enclosure(): Enclosure {
+    const enclosure = this.#enclosures.shift();
+    if (enclosure === undefined) throw new ProtocolError("A frame names an enclosure that has not come");
+    return enclosure;
+  }
+
   /** Takes one frame. */
   take(frame: FrameReader): void {
     const { kind, stream } = frame;
@@ -104,7 +125,8 @@ export class InboundFrames {
         this.#chunk(frame);
         return;
       case FrameKind.Malformed:
-        if (stream === 0)
+        // Which enclosures belong to the frames after it is not known.
+        if (stream === 0 || this.#enclosures.size > 0)
           throw new ProtocolError(`A malformed frame on the connection's own stream: ${frame.problem}`);
         this.#break(stream, frame.problem);
         return;
@@ -155,7 +177,11 @@ export class InboundFrames {
     const { stream, payload } = frame;
     this.#receivedBytes += payload.end - payload.start;
     if (stream === 0) throw new ProtocolError("A task on stream 0");
-    if (payload.parts > 0) {
+    if (payload.attached) {
+      const received = this.#received.atEnclosed(frame, this.#openEnclosure());
+      this.#half.task(frame, received);
+      received.clear();
+    } else if (payload.parts > 0) {
       const excess = this.messages.excess(payload.parts);
       if (excess !== undefined) return this.#break(stream, excess);
       this.#half.task(frame, undefined);
@@ -170,9 +196,17 @@ export class InboundFrames {
   #message(frame: FrameReader): void {
     const { stream, payload } = frame;
     this.#receivedBytes += payload.end - payload.start;
-    if (!this.#half.isOpen(stream)) return; // late
+    const enclosure = payload.attached ? this.#openEnclosure() : undefined;
+    if (!this.#half.isOpen(stream)) {
+      if (enclosure !== undefined) discard(enclosure.attachments);
+      return; // late
+    }
     if (this.messages.unfinished > 0 && this.messages.has(stream)) {
       this.#break(stream, "a message began before the parts of the one before it had come");
+    } else if (enclosure !== undefined) {
+      const received = this.#received.atEnclosed(frame, enclosure);
+      this.#half.message(received);
+      received.clear();
     } else if (payload.parts > 0) {
       const excess = this.messages.excess(payload.parts);
       if (excess === undefined) this.messages.open(frame);
@@ -197,6 +231,13 @@ export class InboundFrames {
       return;
     }
     if (complete) this.#complete(stream, message);
+  }
+
+  /** The enclosure of a message, which counts as its bytes do. */
+  #openEnclosure(): Enclosure {
+    const enclosure = this.enclosure();
+    for (const { byteLength } of enclosure.parts) this.#receivedBytes += byteLength;
+    return enclosure;
   }
 
   #complete(stream: number, message: MessageAssembly): void {

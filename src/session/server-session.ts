@@ -11,12 +11,14 @@ import type { GoAway, Hello, Nack } from "../wire/frames.ts";
 import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
+import { TaskFlag } from "../wire/task/flags.ts";
 import type { Carrier } from "./carrier.ts";
 import { Connection } from "./connection.ts";
 import { type ReceivedContext, ReceivedContexts } from "./context/received-contexts.ts";
 import { DeferredWork } from "./deferred-work.ts";
 import type { MemoryBudget } from "./memory/memory-budget.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
+import { ReturnableValues } from "./messages/returnable-values.ts";
 import type { ServerStream } from "./server-stream.ts";
 import type { SessionHalf } from "./session-half.ts";
 import { LAST_STREAM } from "./stream-numbers.ts";
@@ -61,6 +63,8 @@ export class ServerSession implements SessionHalf {
   #taskIdPrefix: string | undefined;
   /** Absent until context variables come. */
   #contexts: ReceivedContexts | undefined;
+  /** What is given back with the refusal of a task; absent until something has been moved. */
+  #returnable: ReturnableValues | undefined;
   readonly #pings = new Map<number, () => void>();
   #nextPing = 1;
 
@@ -188,6 +192,11 @@ export class ServerSession implements SessionHalf {
     this.connection.scheduleFlush();
   }
 
+  /** The arguments of a task are the body's from here on: a refusal would not give back what was moved to it. */
+  argumentsTaken(stream: number): void {
+    this.#returnable?.keep(stream);
+  }
+
   parked(stream: number, bodyUs: number): void {
     this.connection.writer.parked(stream, bodyUs);
     this.connection.scheduleFlush();
@@ -212,7 +221,11 @@ export class ServerSession implements SessionHalf {
     this.#streams.delete(stream);
     this.connection.dropTransfers(stream);
     const { version } = this.connection.hello;
-    this.connection.writer.nack(stream, nack.version === "" ? { ...nack, version } : nack);
+    const attached = this.#returnable?.giveBack(stream, this.connection.carrier) || undefined;
+    this.connection.writer.nack(
+      stream,
+      nack.version === "" || attached ? { ...nack, version, attached } : nack,
+    );
     this.connection.scheduleFlush();
   }
 
@@ -234,6 +247,10 @@ export class ServerSession implements SessionHalf {
     if (this.#streams.has(stream))
       throw new ProtocolError(`A second task on stream ${stream}, which is in use`);
     if (stream > this.#lastStream) this.#lastStream = stream;
+    if (payload !== undefined && (frame.task.flags & TaskFlag.Moved) !== 0) {
+      this.#returnable ??= new ReturnableValues();
+      this.#returnable.add(stream, payload);
+    }
     if (this.#streams.size >= this.connection.hello.limits.maxStreams) {
       this.nack(
         stream,
@@ -294,6 +311,7 @@ export class ServerSession implements SessionHalf {
         return target.cancel(this.#reason.at(frame));
       case FrameKind.Reset:
         this.#streams.delete(stream);
+        this.#returnable?.drop(stream);
         this.connection.dropTransfers(stream);
         return target.lost("the client reset the stream");
       default:
@@ -304,6 +322,7 @@ export class ServerSession implements SessionHalf {
   broken(stream: number, problem: string): void {
     const target = this.#streams.get(stream);
     this.#streams.delete(stream);
+    this.#returnable?.drop(stream);
     if (stream > this.#lastStream) this.#lastStream = stream; // it may have been its task that was malformed
     this.connection.dropTransfers(stream);
     this.connection.writer.reset(stream, NackCode.UNSPECIFIED, problem.slice(0, 200));
@@ -348,6 +367,7 @@ export class ServerSession implements SessionHalf {
   closed(error: Error | undefined): void {
     const streams = this.#streams.values();
     this.#streams.clear();
+    this.#returnable?.clear();
     for (const answered of this.#pings.values()) answered();
     this.#pings.clear();
     for (const stream of streams) stream.lost(error?.message ?? "the client closed the connection");
@@ -363,9 +383,10 @@ export class ServerSession implements SessionHalf {
     bodyUs: number,
     variables: Uint8Array | undefined,
   ): void {
+    this.connection.outbound.message(stream, kind, payload, bodyUs, variables);
     this.#streams.delete(stream);
     this.connection.inbound.drop(stream);
+    this.#returnable?.drop(stream);
     this.#hasUnsentAnswers = true;
-    this.connection.outbound.message(stream, kind, payload, bodyUs, variables);
   }
 }

@@ -45,6 +45,8 @@ export interface TaskFields {
   readonly credit: number;
   /** Chunked parts that follow on the stream. */
   readonly parts: number;
+  /** Whether an enclosure has come for it, beside the batches. Default false. */
+  readonly attached?: boolean | undefined;
   readonly tag: string | undefined;
   /** Nearest first; only the first {@link MAX_CALLERS} are sent. */
   readonly callers: readonly Caller[] | undefined;
@@ -74,6 +76,8 @@ export interface MessageFields {
   readonly parts: number;
   /** Whether the payload itself is part 0, and not in the frame. */
   readonly detached: boolean;
+  /** Whether an enclosure has come for it, beside the batches. Default false. */
+  readonly attached?: boolean | undefined;
   /** Of a response: how long the body occupied the thread, in microseconds; 0: not stated. */
   readonly bodyUs: number;
   /** An encoded `ContextChanges`. Default: none. */
@@ -132,6 +136,8 @@ export interface Nack {
   readonly version: string;
   /** The error behind it, as an encoded value; absent: there is none to tell of. */
   readonly exception?: Uint8Array;
+  /** Whether what had come with the task comes back, beside the batches. Default false. */
+  readonly attached?: boolean | undefined;
 }
 
 /** Gives an index to something that later frames of the same direction name. */

@@ -10,6 +10,10 @@ export interface Payload {
   readonly tainted?: string | undefined;
   /** Whether it holds text in a form that only peers with `Feature.TextUnits` may get. */
   readonly textUnits?: boolean | undefined;
+  /** What it brings along, and what of it changes hands: an `Attachments` of the codec. Absent: nothing. */
+  readonly beside?: object | undefined;
+  /** Of a message that has come: the objects that have come with it. Absent: none. */
+  readonly attachments?: readonly unknown[] | undefined;
 }
 
 /** Payload without parts. */

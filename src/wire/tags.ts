@@ -80,6 +80,7 @@ export const TaskTag = {
   Features: 874,
   Callers: 882,
   Origin: 890,
+  Attached: 912,
 } as const;
 
 export const RuntimeContextTag = {
@@ -98,6 +99,7 @@ export const MessageTag = {
   Dump: 0x0a,
   Parts: 800,
   Detached: 808,
+  Attached: 816,
 } as const;
 
 export const CancelTag = {
@@ -123,6 +125,7 @@ export const NackTag = {
   Code: 808,
   RetryAfterMs: 816,
   Version: 826,
+  Attached: 840,
 } as const;
 
 export const HelloTag = {

@@ -3,13 +3,11 @@
  * body, and answers. What follows the body's first suspension is up to its two kinds, `FunctionExecution` and
  * `GeneratorExecution`; the body itself sees only the `IncomingTask`.
  */
-
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import type { Listed } from "../internal/awaitable-set.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
 import type { FifoNode } from "../internal/fifo.ts";
-import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { receiverToRun } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
@@ -19,6 +17,7 @@ import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import type { ActiveExecution } from "./active-executions.ts";
+import { BodyClock } from "./body-clock.ts";
 import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { enterBody, recordExecution } from "./execution-record.ts";
@@ -26,6 +25,7 @@ import type { Answer, IncomingTask } from "./incoming-task.ts";
 import type { Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { answerFailure, answerRefusal, explainUnmade, explainUnresolved } from "./task-failures.ts";
+import { answerUnsent } from "./unsent-answer.ts";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -53,7 +53,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /** How long the last step occupied the thread, and whether the caller has been told. */
   #bodyUs = 0;
   #reported = false;
-  #deadlineEntry: DeadlineEntry | undefined;
+  /** Absent where nothing limits the body. */
+  #clock: BodyClock | undefined;
 
   constructor(host: ExecutionHost, task: IncomingTask) {
     this.host = host;
@@ -265,11 +266,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       recordExecution(task, { definition, payload: this.#payload, beginMs: host.queue.markedMs });
     }
     this.#releasePayload();
-    if (deadline !== undefined) {
-      // The caller's Cancel comes at the same moment; this one is for a caller that is busy or gone.
-      const expire = (): void => this.abort(abortReason("The call's budget ran out", "TimeoutError"));
-      this.#deadlineEntry = deadlines.add(deadline, expire);
-    }
+    if (deadline !== undefined) this.#clock = new BodyClock(this, deadline);
     if (task.isFollowed) enterBody(task, () => this.#callBody(definition, receiver, parameters));
     else this.#callBody(definition, receiver, parameters);
   }
@@ -325,7 +322,11 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     record?.responded(payload);
     const bodyUs = this.takeBodyUs();
     this.#settle();
-    this.session.done(this.stream, payload, bodyUs, variables);
+    try {
+      this.session.done(this.stream, payload, bodyUs, variables);
+    } catch (error) {
+      return answerUnsent(this.task, error, bodyUs);
+    }
     record?.ended("completed");
   }
 
@@ -374,7 +375,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     this.#releasePayload();
     this.task.over();
     this.released();
-    if (this.#deadlineEntry !== undefined) deadlines.cancel(this.#deadlineEntry);
+    this.#clock?.stop();
   }
 
   #releasePayload(): void {

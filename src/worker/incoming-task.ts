@@ -284,6 +284,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     const admit =
       this.memory === undefined ? undefined : (size: ValueSize) => this.#host.room.holdArguments(this, size);
     const value = this.decode(payload, admit);
+    if ((this.flags & TaskFlag.Moved) !== 0) this.session.argumentsTaken(this.stream);
     if (!Array.isArray(value)) throw new PayloadError("The arguments of a task must be an array");
     return value;
   }
@@ -310,8 +311,11 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   encodeAnswer(value: unknown): Answer {
     const payload = this.#encodeResult(value);
     if (this.#variables === undefined) return { payload, variables: undefined };
-    const { bytes, start, end, parts } = payload; // the object is the encoder's, for its next use
-    return { payload: { bytes, start, end, parts }, variables: this.#variables.changed({ lenient: false }) };
+    const { bytes, start, end, parts, beside } = payload; // the object is the encoder's, for its next use
+    return {
+      payload: { bytes, start, end, parts, beside },
+      variables: this.#variables.changed({ lenient: false }),
+    };
   }
 
   #encodeResult(value: unknown): Payload {
@@ -323,6 +327,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
         inline: !session.takesParts,
         textUnits: session.connection.takesTextUnits,
         fault: "routine",
+        moves: true,
+        attaches: session.connection.carrier.enclose !== undefined,
       }),
     );
     if (payload.tainted !== undefined && !session.connection.takesTainted) {

@@ -2,7 +2,13 @@
  * Two connected carriers in memory, with switches for what a network does: it delays, it fills up, it cuts
  * batches elsewhere than they were made, it breaks. Batches arrive in a later turn of the loop, in order.
  */
-import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../src/session/carrier.ts";
+import type { Transferable } from "node:worker_threads";
+import {
+  CARRIER_HEADROOM,
+  type Carrier,
+  type CarrierEvents,
+  type Enclosure,
+} from "../../src/session/carrier.ts";
 import { BatchReader } from "../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../src/wire/frame-kind.ts";
 
@@ -12,6 +18,8 @@ export interface MemoryPairOptions {
   readonly local?: boolean;
   /** Whether the memory of a batch is spoilt once the batch has been taken. Default false. */
   readonly volatile?: boolean;
+  /** Whether objects pass beside the batches, as between threads. Default false. */
+  readonly encloses?: boolean;
   /** Tells it from other pairs, where several peers are counted apart. Default: none. */
   readonly name?: string;
 }
@@ -21,6 +29,7 @@ export class MemoryCarrier implements Carrier {
   readonly local: boolean;
   readonly volatile: boolean;
   readonly description: string;
+  readonly enclose: Carrier["enclose"];
   events: CarrierEvents | undefined;
   /** Every batch that this end has sent, without the headroom. */
   readonly sent: Uint8Array[] = [];
@@ -43,6 +52,12 @@ export class MemoryCarrier implements Carrier {
     this.description = `memory:${options.name}${name}`;
     this.local = options.local;
     this.volatile = options.volatile;
+    if (options.encloses) {
+      this.enclose = (enclosure, transfer) => {
+        const passed = structuredClone(enclosure, { transfer: transfer as Transferable[] }) as Enclosure;
+        if (!this.#over) this.#peer?.events?.enclosed?.(passed);
+      };
+    }
     if (options.local || options.volatile) return;
     this.release = (bytes) => {
       bytes.fill(0xff);
@@ -183,9 +198,9 @@ export function memoryPair(options: MemoryPairOptions = {}): {
   readonly client: MemoryCarrier;
   readonly server: MemoryCarrier;
 } {
-  const { local = true, volatile = false, name = "" } = options;
-  const client = new MemoryCarrier("client", { local, volatile, name });
-  const server = new MemoryCarrier("server", { local, volatile, name });
+  const { local = true, volatile = false, encloses = false, name = "" } = options;
+  const client = new MemoryCarrier("client", { local, volatile, encloses, name });
+  const server = new MemoryCarrier("server", { local, volatile, encloses, name });
   MemoryCarrier.connect(client, server);
   return { client, server };
 }

@@ -36,6 +36,8 @@ export interface Wish {
   readonly refusing?: Readonly<Record<string, Nack>>;
   /** Workers that answer as the test says, and run nothing. */
   readonly answering?: Readonly<Record<string, Answer>>;
+  /** Workers in threads of the program: objects pass to them beside the batches. Default: none. */
+  readonly threads?: readonly string[];
   /** How long an evicted worker is left alone at first. Default 10. */
   readonly coolDownMs?: number;
 }
@@ -56,7 +58,7 @@ export function useDispatcher(wish: Wish = {}) {
     firstAttemptsMs: wish.firstAttemptsMs ?? 0,
     connect: async ({ uid }) => {
       await wish.late?.[uid];
-      const { client, server } = memoryPair();
+      const { client, server } = memoryPair({ encloses: wish.threads?.includes(uid) ?? false });
       carriers.set(uid, client);
       const nack = wish.refusing?.[uid];
       const answer = wish.answering?.[uid];
@@ -82,6 +84,7 @@ export function useDispatcher(wish: Wish = {}) {
       unresponsive() {},
       importFailed: () => false,
     },
+    hasThreads: wish.threads !== undefined,
     waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
     killGraceMs: 60_000,
     events:

@@ -3,22 +3,20 @@
  * signal, and how far it has come. It settles exactly once; its stream ends separately, when the worker
  * says so.
  */
-import type { BalancedTask } from "../../balancer/balancer.ts";
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { hasContext } from "../../context/scope.ts";
-import type { Abortable, RunningTask } from "../../context/task.ts";
+import type { Abortable } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
-import type { RoutineDefinition } from "../../identity/routine-definition.ts";
-import type { Listed } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
+import type { Enclosure } from "../../session/carrier.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { ClientStream } from "../../session/client-stream.ts";
 import type { Definable } from "../../session/definitions.ts";
@@ -29,13 +27,14 @@ import type { Payload } from "../../wire/payload.ts";
 import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
+import { CallBaggage } from "./call-baggage.ts";
 import { CallClock, type TimedCall } from "./call-clock.ts";
 import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CallRecord } from "./call-record.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import type { Offer } from "./offer.ts";
-import { encodeCall, TaskHead } from "./outgoing-task.ts";
-import { RefusalRecord } from "./refusal-record.ts";
+import { encodeCall, OutgoingTask } from "./outgoing-task.ts";
+import { RefusalRecord, refusalError } from "./refusal-record.ts";
 
 /** How the connection under a call has ended. */
 export interface CallLoss {
@@ -48,6 +47,8 @@ export interface CallLoss {
 export interface CallOwner {
   readonly references: References;
   readonly bodyTimes: BodyTimeEstimates;
+  /** Whether there may be workers that take objects which pass between threads only. */
+  readonly hasThreads: boolean;
   /** The call was cancelled before it was made. */
   neverStarted(call: Call, reason: unknown): void;
   /** The call is settled for its caller by its own signal or clock; its worker may still be running it. */
@@ -70,17 +71,11 @@ export interface CallOwner {
 
 /** A call under way. */
 export abstract class Call<Owner extends CallOwner = CallOwner>
-  implements ClientStream, Abortable, SignalSink, BalancedTask, CancelledCall, TimedCall
+  extends OutgoingTask
+  implements ClientStream, Abortable, SignalSink, CancelledCall, TimedCall
 {
-  readonly definition: RoutineDefinition;
-  readonly parent: RunningTask | undefined;
-  readonly head: TaskHead;
   readonly payload: Payload;
-  /** The uid of the only worker that it may go to; absent: any. */
-  readonly only: string | undefined;
-  /** Whether its arguments are more than one frame holds. */
   readonly large: boolean;
-  readonly estimate: BodyTimeEstimate;
   /** Its context variables; absent where there are none. */
   protected readonly context: CallContext | undefined;
   /** What goes of them with the task. */
@@ -95,8 +90,6 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   lastUid = "";
 
   // Fields that other classes keep here: each is written only by the class that is named.
-  /** Its place among the calls that are not settled: `AwaitableSet`. */
-  listed: FifoNode<Listed> | undefined;
   /** Its place while it waits in a queue: `CallQueue`. */
   queuePlace: FifoNode<Call> | undefined;
   /** Told how workers answer, if a balancer is driven step by step for this call: `Delegation`. */
@@ -117,15 +110,13 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   #clock: CallClock | undefined;
   /** Absent when there are none among the arguments. */
   #argumentSignals: ArgumentSignals | undefined;
+  /** Memory and objects that others may have as well; absent where there are none. */
+  readonly #baggage: CallBaggage | undefined;
 
   constructor(owner: Owner, request: CallRequest, kind: number) {
+    super(owner.bodyTimes, request, kind);
     const { definition, options, parent } = request;
     this.owner = owner;
-    this.definition = definition;
-    this.parent = parent;
-    this.only = request.only;
-    this.estimate = owner.bodyTimes.of(definition);
-    this.head = new TaskHead(request, kind);
     this.#signal = options?.signal;
     this.#timeoutMs = options?.timeout ?? definition.timeoutMs;
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
@@ -135,25 +126,19 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
       signals: this,
       copy: options?.copy ?? false,
       textUnits: true, // a worker that reads none gets the payload rewritten
+      moves: true,
+      attaches: owner.hasThreads,
     };
-    const { bytes, start, end, parts, tainted, textUnits } = encodeCall(request, encoding);
-    this.payload = { bytes, start, end, parts, tainted, textUnits };
+    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeCall(request, encoding);
+    this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
+    if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
     if (parent !== undefined || hasContext()) this.context = CallContext.of(owner.references);
   }
 
-  /** Identity of the routine. */
-  get routine(): string {
-    return this.definition.id;
-  }
-
-  get tag(): string | undefined {
-    return this.head.tag;
-  }
-
-  /** Whether the caller is itself a task. */
-  get nested(): boolean {
-    return this.parent !== undefined;
+  /** Whether it brings objects that only a worker in a thread of this process takes. */
+  get needsThread(): boolean {
+    return this.#baggage?.needsThread === true;
   }
 
   get settled(): boolean {
@@ -205,6 +190,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   start(): boolean {
     if (this.#signal?.aborted === true) {
       this.#settled = true;
+      this.#baggage?.release();
       this.reject(this.#signal.reason, false);
       this.owner.neverStarted(this, this.#signal.reason);
       return false;
@@ -298,9 +284,12 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   abstract done(message: ReceivedMessage): void;
   abstract exception(message: ReceivedMessage): void;
 
-  refused(nack: Nack): void {
+  refused(nack: Nack, returned?: Enclosure): void {
     this.over();
-    if (!this.#settled && !this.late()) this.owner.refused(this, nack);
+    const complete = this.#baggage?.refused(returned, this.#settled) ?? true;
+    if (this.#settled || this.late()) return;
+    if (complete) this.owner.refused(this, nack);
+    else this.fail(refusalError(this.routine, nack));
   }
 
   failed(error: Error): void {
@@ -312,7 +301,9 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   lost(error: Error | undefined, started: boolean): void {
     const { member } = this;
     this.over();
-    if (!this.#settled) this.owner.lost(this, member, { error, started });
+    if (this.#settled) return;
+    const isWhole = this.#baggage?.isAway !== true;
+    this.owner.lost(this, member, { error, started: started || !isWhole });
   }
 
   /**
@@ -334,6 +325,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.occupancy = undefined;
     occupancy?.vacate();
     probe?.ended(this);
+    if (this.#settled) this.#baggage?.release();
   }
 
   /** The value that has come, once what the body has changed of the variables has been taken over. */
@@ -378,6 +370,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
     this.parent?.detach(this);
     this.#argumentSignals?.drop();
+    if (this.occupancy === undefined) this.#baggage?.release(); // else a worker may still be reading it
   }
 
   /** Its arguments are on their way, in chunks if the worker takes them so. */

@@ -230,9 +230,10 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   #encode(value: unknown): Payload {
     const { references } = this.owner;
-    const options = { root: "value", references, textUnits: true } as const;
-    const { bytes, start, end, parts, tainted, textUnits } = encodeValue(value, options);
-    return { bytes, start, end, parts, tainted, textUnits };
+    const { hasThreads: attaches } = this.owner;
+    const options = { root: "value", references, textUnits: true, moves: true, attaches } as const;
+    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeValue(value, options);
+    return { bytes, start, end, parts, tainted, textUnits, beside };
   }
 
   /** Dispatches on the first step, then asks for one more. */

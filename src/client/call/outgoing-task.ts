@@ -5,15 +5,20 @@
  * method call in front of them. A value that cannot travel is refused under the path by which the caller knows
  * it.
  */
+import type { BalancedTask } from "../../balancer/balancer.ts";
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import type { CallOptions, CallRequest } from "../../context/dispatcher.ts";
-import type { LineageEntry } from "../../context/task.ts";
+import type { LineageEntry, RunningTask } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { copyOfModule } from "../../identity/copies.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Listed } from "../../internal/awaitable-set.ts";
+import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
+import type { FifoNode } from "../../internal/fifo.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/definitions.ts";
+import { besideOf } from "../../session/messages/enclosing.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
 import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
@@ -79,6 +84,47 @@ export class TaskHead implements TaskFields {
   }
 }
 
+/**
+ * A task as queues, balancers and members see it: what is called, for whom, and how long it is expected to take. It knows
+ * nothing of how far it has come, or of its answer.
+ */
+export abstract class OutgoingTask implements BalancedTask {
+  readonly definition: RoutineDefinition;
+  readonly parent: RunningTask | undefined;
+  readonly head: TaskHead;
+  readonly estimate: BodyTimeEstimate;
+  /** The uid of the only worker that it may go to; absent: any. */
+  readonly only: string | undefined;
+  /** Whether its arguments are more than one frame holds. */
+  abstract readonly large: boolean;
+
+  /** Its place among the calls that are not settled: written by `AwaitableSet` only. */
+  listed: FifoNode<Listed> | undefined;
+
+  constructor(bodyTimes: BodyTimeEstimates, request: CallRequest, kind: number) {
+    const { definition, parent } = request;
+    this.definition = definition;
+    this.parent = parent;
+    this.estimate = bodyTimes.of(definition);
+    this.head = new TaskHead(request, kind);
+    this.only = request.only;
+  }
+
+  /** Identity of the routine. */
+  get routine(): string {
+    return this.definition.id;
+  }
+
+  get tag(): string | undefined {
+    return this.head.tag;
+  }
+
+  /** Whether the caller is itself a task. */
+  get nested(): boolean {
+    return this.parent !== undefined;
+  }
+}
+
 /** The options of the block, as they travel; a pool does not. */
 function blockOf({ dispatchTimeout, timeout, tag }: CallOptions): Uint8Array | undefined {
   const bytes = encodeRuntimeContext({ dispatchTimeout, timeout, tag });
@@ -131,6 +177,7 @@ function encodeMethodCall(
 ): Payload {
   try {
     const encoded = encodeValue([receiver, ...parameters], options);
+    besideOf(encoded)?.rename((path) => knownPath(path) ?? path);
     return encoded.tainted === undefined ? encoded : { ...encoded, tainted: knownPath(encoded.tainted) };
   } catch (error) {
     const known = error instanceof NotSerializableError ? knownPath(error.path) : undefined;

@@ -36,6 +36,8 @@ export interface CallDispatcherOptions {
   readonly balancer: Balancer;
   readonly members: Members;
   readonly supply: MemberSupply;
+  /** Whether there may be workers in threads of this process. Default false. */
+  readonly hasThreads?: boolean | undefined;
   /** How long calls wait for a member when there is none, in milliseconds. */
   readonly waitTimeoutMs: number;
   /** How long a cancelled call's worker may leave a ping unanswered, in milliseconds. */
@@ -49,6 +51,7 @@ export interface CallDispatcherOptions {
 /** Carries calls to members. */
 export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObserver {
   readonly references: References;
+  readonly hasThreads: boolean;
   readonly counts: DispatchCounts = noCounts();
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
   readonly #members: Members;
@@ -70,6 +73,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     const { counts } = this;
     this.references = references;
     this.#members = members;
+    this.hasThreads = options.hasThreads ?? false;
     this.#events = events;
     const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });

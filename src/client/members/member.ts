@@ -161,6 +161,11 @@ export class Member implements Candidate, ReadyMember {
     return this.#ready.hasRoom(this);
   }
 
+  /** Whether it is in a thread of this process, and takes objects that pass between threads. */
+  get inThread(): boolean {
+    return this.session?.connection.carrier.enclose !== undefined;
+  }
+
   get ready(): boolean {
     return this.#state.kind === "ready";
   }

@@ -89,6 +89,14 @@ export class Placement implements Sender {
       if (view.length === 0) return "wait";
       index = undefined;
     }
+    if (call.needsThread) {
+      // Where no thread is left to take it, the refusal of another worker says why.
+      const threads = view.filter(({ inThread }) => inThread);
+      if (threads.length > 0 && threads.length < view.length) {
+        view = threads;
+        index = undefined;
+      }
+    }
     if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
     ready.placing(call);
     const chosen = balancer.pick(call, view, index);

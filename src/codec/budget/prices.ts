@@ -104,6 +104,7 @@ export const HOLDING_VALUES: ReadonlySet<number> = new Set([
   Extension.BOXED,
   Extension.ERROR,
   Extension.INSTANCE,
+  Extension.FILE,
 ]);
 
 /** What each extension costs, without what is in it. One that is not listed ends the audit. */
@@ -134,6 +135,9 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   [Extension.SIGNAL, Price.SIGNAL],
   [Extension.VIEW_PART, Price.VIEW],
   [Extension.CLASS_OF_COPY, Price.INSTANCE],
+  // No payload from a network holds one that can be read.
+  [Extension.ATTACHMENT, Price.INSTANCE],
+  [Extension.FILE, Price.INSTANCE],
 ]);
 
 function tableOf(rows: readonly (readonly [type: number, value: number])[]): readonly number[] {

@@ -8,7 +8,7 @@ const SHORT_BYTES = 64;
 
 interface ViewClass {
   readonly bytesPerElement: number;
-  create(buffer: ArrayBuffer, byteOffset: number, lengthBytes: number): ArrayBufferView;
+  create(buffer: ArrayBufferLike, byteOffset: number, lengthBytes: number): ArrayBufferView;
   /** Makes a view with memory of its own, of the first bytes of `scratch`. The engine keeps it in one piece. */
   readonly copyShort: ((lengthBytes: number) => ArrayBufferView) | undefined;
 }
@@ -19,7 +19,7 @@ const scratch = new Uint8Array(SHORT_BYTES);
 type TypedArrayConstructor = {
   readonly BYTES_PER_ELEMENT: number;
   new (elements: ArrayBufferView): ArrayBufferView;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
 };
 
 /** View classes by number; one that this version of Node lacks is `undefined`. */
@@ -148,7 +148,8 @@ export function readView(decoding: Decoding): ArrayBufferView {
   decoding.enter();
   const buffer = decoding.readValue();
   decoding.leave();
-  if (!(buffer instanceof ArrayBuffer)) decoding.fail("a view has no buffer");
+  if (!(buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer))
+    decoding.fail("a view has no buffer");
   if (offset + length > buffer.byteLength) decoding.fail("a view is larger than its buffer");
   if (offset % viewClass.bytesPerElement !== 0 || length % viewClass.bytesPerElement !== 0) {
     decoding.fail("a view is not aligned");

@@ -32,6 +32,7 @@ export function decodeValue(encoded: Encoded, options: DecodeOptions): unknown {
   try {
     decoder.open(encoded.bytes, encoded.start, encoded.end);
     decoder.parts = encoded.parts;
+    if (encoded.attachments !== undefined) decoder.attachments = encoded.attachments;
     decoder.options = options;
     decoder.maxDepth = Math.min(options.maxDepth ?? MAX_DEPTH, MAX_DEPTH);
     return decoder.decode();

@@ -1,6 +1,7 @@
 /** The state of one decoding, as the readers of the different kinds of values share it. */
 import { PayloadError } from "../../errors/payload-error.ts";
 import type { Source } from "../../identity/taint.ts";
+import { NO_ATTACHMENTS } from "../beside/attachments.ts";
 import type { DecodedSize } from "../budget/decoded-size.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSource } from "../references.ts";
@@ -41,12 +42,15 @@ const UNFINISHED: unique symbol = Symbol("unfinished");
 export abstract class Decoding extends TokenReader {
   declare options: DecodeOptions;
   parts: readonly Uint8Array[] = [];
+  /** Objects that have come beside the message. */
+  attachments: readonly unknown[] = NO_ATTACHMENTS;
   depth = 0;
   maxDepth: number = MAX_DEPTH;
   /** Objects by index; present when the payload says that it refers back. */
   objects: NumberedObjects | undefined;
   #classes: ClassReference[] | undefined;
   #usedParts: Uint8Array | undefined;
+  #usedAttachments: Uint8Array | undefined;
 
   abstract readValue(): unknown;
 
@@ -54,6 +58,8 @@ export abstract class Decoding extends TokenReader {
   reset(): void {
     this.close();
     this.parts = [];
+    this.attachments = NO_ATTACHMENTS;
+    this.#usedAttachments = undefined;
     this.depth = 0;
     this.objects = undefined;
     this.#classes = undefined;
@@ -140,6 +146,18 @@ export abstract class Decoding extends TokenReader {
     if (this.#usedParts[index] === 1) this.fail("it uses a part twice");
     this.#usedParts[index] = 1;
     return part;
+  }
+
+  /** Hands out an object that has come beside the message, once. Only threads of this process send any. */
+  takeAttachment(index: number): object {
+    const { attachments } = this;
+    const object = attachments[index];
+    if (typeof object !== "object" || object === null)
+      this.fail("it names an object that did not come with it");
+    this.#usedAttachments ??= new Uint8Array(attachments.length);
+    if (this.#usedAttachments[index] === 1) this.fail("it uses an object twice");
+    this.#usedAttachments[index] = 1;
+    return object;
   }
 }
 

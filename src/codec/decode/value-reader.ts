@@ -137,6 +137,10 @@ export class ValueReader extends Decoding {
         return this.#readRoutine(true);
       case Extension.SIGNAL:
         return this.#readSignal(this.readNumberOf(length));
+      case Extension.ATTACHMENT:
+        return this.#made(this.takeAttachment(this.readNumberOf(length)));
+      case Extension.FILE:
+        return this.#readFile();
       default:
         return this.failHere("it holds a kind of value that this version does not know");
     }
@@ -145,6 +149,16 @@ export class ValueReader extends Decoding {
   #made<T>(object: T): T {
     this.register(object);
     return object;
+  }
+
+  #readFile(): File {
+    const index = this.reserve();
+    const blob = this.takeAttachment(this.readCount());
+    if (!(blob instanceof Blob)) this.fail("a file is no blob");
+    const name = this.readString();
+    const file = new File([blob], name, { type: blob.type, lastModified: this.readNumber() });
+    this.settle(index, file);
+    return file;
   }
 
   #readRegExp(): RegExp {

@@ -1,6 +1,8 @@
 /** Writes array buffers and the views on them. Which of them share memory is decided in `binary-sharing.ts`. */
 import { types } from "node:util";
+import { isClaimed } from "../beside/claims.ts";
 import { Extension, PART_THRESHOLD_BYTES, VIEW_KIND_NUMBERS } from "../format.ts";
+import { attached, CLAIMED } from "./attachment-writer.ts";
 import { BinarySharing } from "./binary-sharing.ts";
 import { type Encoding, isResizable } from "./encoding.ts";
 import { refuseFields, refuseFieldsOfView } from "./own-fields.ts";
@@ -30,9 +32,8 @@ export function writeView(encoding: Encoding, view: ArrayBufferView, name: strin
   refuseFieldsOfView(encoding, view, name);
   const buffer = view.buffer;
   if (types.isSharedArrayBuffer(buffer)) {
-    encoding.refuse(
-      "its memory is a SharedArrayBuffer, which workers do not share; send a copy, such as view.slice()",
-    );
+    writeSharedView(encoding, kind, view, buffer);
+    return;
   }
   assertAttached(encoding, buffer as ArrayBuffer);
   const start = view.byteOffset;
@@ -56,6 +57,28 @@ export function writeView(encoding: Encoding, view: ArrayBufferView, name: strin
   if (!encoding.wroteReference(whole ? buffer : span)) {
     writeContent(encoding, new Uint8Array(buffer as ArrayBuffer, span.start, span.end - span.start));
   }
+  encoding.leave();
+  encoding.closeExtension(extension);
+}
+
+/** Writes a view of shared memory, all of which passes: what each thread writes there, the other sees. */
+function writeSharedView(
+  encoding: Encoding,
+  kind: number,
+  view: ArrayBufferView,
+  memory: SharedArrayBuffer,
+): void {
+  if (encoding.options.attaches !== true) {
+    encoding.refuse(
+      "its memory is a SharedArrayBuffer, which workers share only in threads of one process; send a copy, such as view.slice()",
+    );
+  }
+  const extension = encoding.openExtension(Extension.VIEW);
+  encoding.enter(Step.PROPERTY);
+  encoding.writeNumber(kind);
+  encoding.writeNumber(view.byteOffset);
+  encoding.writeNumber(view.byteLength);
+  attached(encoding, memory, SharedArrayBuffer.prototype);
   encoding.leave();
   encoding.closeExtension(extension);
 }
@@ -88,6 +111,7 @@ function writeContent(encoding: Encoding, bytes: Uint8Array): void {
 }
 
 function assertAttached(encoding: Encoding, buffer: ArrayBuffer): void {
+  if (isClaimed(buffer)) encoding.refuse(CLAIMED);
   if (buffer.byteLength > 0) return;
   try {
     new Uint8Array(buffer);

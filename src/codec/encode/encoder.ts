@@ -15,6 +15,7 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   parts: [],
   tainted: undefined,
   textUnits: false,
+  beside: undefined,
 };
 
 /** The options of an idle encoder, so that it keeps nothing of its last call in memory. */
@@ -31,6 +32,7 @@ function publish(encoder: ValueWriter): Encoded {
   encoded.parts = encoder.takenParts;
   encoded.tainted = encoder.tainted;
   encoded.textUnits = encoder.wroteUnits;
+  encoded.beside = encoder.takenBeside;
   return encoded;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Fault } from "../../errors/merino-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import { Attachments } from "../beside/attachments.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
 import type { PortableClass, References, SignalSink } from "../references.ts";
 import type { BinarySharing } from "./binary-sharing.ts";
@@ -33,6 +34,10 @@ export interface EncodeOptions {
    * strings of these many times as fast as of UTF-8 that is not ASCII. For a receiver that reads them.
    */
   readonly textUnits?: boolean;
+  /** Where a value may be given away with it; see `beside/move.ts`. Absent: nowhere. */
+  readonly moves?: boolean;
+  /** Lets objects pass that only threads of this process take; see `beside/passage.ts`. Absent: refuses them. */
+  readonly attaches?: boolean;
 }
 
 /** How far an encoding had come. Restoring it forgets everything written since. */
@@ -44,6 +49,8 @@ export interface Checkpoint {
   readonly depth: number;
   readonly hooked: number;
   readonly tainted: string | undefined;
+  readonly attached: number;
+  readonly moved: number;
 }
 
 const NO_PARTS: readonly Uint8Array[] = Object.freeze([]);
@@ -67,6 +74,8 @@ export abstract class Encoding extends TokenWriter {
   /** Whether text was written as code units. */
   wroteUnits = false;
   sharing: BinarySharing | undefined;
+  /** What goes beside the message, and what changes hands. */
+  beside: Attachments | undefined;
   #objects: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined);
   #objectCount = 0;
   #indexes: Map<object, number> | undefined;
@@ -85,6 +94,7 @@ export abstract class Encoding extends TokenWriter {
     this.#indexes = undefined;
     this.#classes = undefined;
     this.parts = undefined;
+    this.beside = undefined;
     this.tainted = undefined;
     this.wroteUnits = false;
     this.depth = 0;
@@ -101,6 +111,13 @@ export abstract class Encoding extends TokenWriter {
 
   get takenParts(): readonly Uint8Array[] {
     return this.parts ?? NO_PARTS;
+  }
+
+  get takenBeside(): Attachments | undefined {
+    const { beside } = this;
+    if (beside === undefined || beside.empty) return undefined;
+    if (this.parts !== undefined) beside.parts = this.parts;
+    return beside;
   }
 
   /**
@@ -217,6 +234,29 @@ export abstract class Encoding extends TokenWriter {
     return this.parts.push(copied ? new Uint8Array(bytes) : bytes) - 1;
   }
 
+  /**
+   * Puts an object beside the message.
+   *
+   * @param why Says why it cannot leave the process, and what to do.
+   * @returns Its number.
+   */
+  addAttachment(object: object, why: () => string): number {
+    this.beside ??= new Attachments();
+    const { beside } = this;
+    if (beside.objects.length === 0) {
+      beside.path = this.path();
+      beside.why = why;
+      beside.fault = this.options.fault;
+    }
+    return beside.objects.push(object) - 1;
+  }
+
+  /** Notes that an object changes hands. */
+  addMoved(object: object): void {
+    this.beside ??= new Attachments();
+    this.beside.addMoved(object, () => this.path());
+  }
+
   signalIndex(signal: AbortSignal, sink: SignalSink): number {
     this.#signals ??= new Map();
     let index = this.#signals.get(signal);
@@ -236,6 +276,8 @@ export abstract class Encoding extends TokenWriter {
       depth: this.depth,
       hooked: this.#hooked.length,
       tainted: this.tainted,
+      attached: this.beside?.objects.length ?? 0,
+      moved: this.beside?.moved.length ?? 0,
     };
   }
 
@@ -254,6 +296,7 @@ export abstract class Encoding extends TokenWriter {
     if (this.parts !== undefined) this.parts.length = checkpoint.parts;
     if (this.#classes !== undefined) this.#classes.length = checkpoint.classes;
     this.#hooked.length = checkpoint.hooked;
+    this.beside?.forget(checkpoint);
   }
 }
 

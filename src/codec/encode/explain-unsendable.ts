@@ -47,7 +47,7 @@ export function explainObject(value: object, prototype: object): string {
 function explainKnownObject(value: object): string | undefined {
   if (types.isPromise(value)) return "it is a Promise; await it first";
   if (types.isSharedArrayBuffer(value))
-    return "it is a SharedArrayBuffer, which workers do not share; send a copy, such as new Uint8Array(buffer).slice()";
+    return "it is a SharedArrayBuffer, which workers share only in threads of one process; send a copy, such as new Uint8Array(buffer).slice()";
   if (types.isGeneratorObject(value) || types.isMapIterator(value) || types.isSetIterator(value)) {
     return "it is an iterator, which works only where it was made; collect its values into an array";
   }

@@ -6,9 +6,11 @@ import { types } from "node:util";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { TAINT_NOT_KNOWN } from "../../identity/taint.ts";
 import { isAbortSignal } from "../../internal/is-abort-signal.ts";
+import { MARK } from "../beside/move.ts";
 import { brandOf, inheritsFromError, viewName } from "../brands.ts";
 import { Extension, HEADER_PLAIN, HEADER_REFERENCES, MAX_DEPTH, UNIT_TEXT_LENGTH } from "../format.ts";
 import type { PortableClass } from "../references.ts";
+import { attached, writeMarked } from "./attachment-writer.ts";
 import { writeBuffer, writeView } from "./binary-writer.ts";
 import { writeArray, writeMap, writeSet } from "./collection-writer.ts";
 import { Encoding } from "./encoding.ts";
@@ -141,6 +143,7 @@ export class ValueWriter extends Encoding {
   }
 
   #writeBranded(value: object, prototype: object): void {
+    if (prototype === MARK && writeMarked(this, value)) return;
     const portable = this.options.references.portableByPrototype(prototype);
     const brand = brandOf(value, prototype);
     if (brand === "error") {
@@ -225,6 +228,7 @@ export class ValueWriter extends Encoding {
     if (this.options.references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     if (isAbortSignal(value)) return this.#writeSignal(value);
     if (inheritsFromError(prototype)) return this.#writeOddError(value);
+    if (writeMarked(this, value) || attached(this, value, prototype)) return;
     this.refuse(explainObject(value, prototype));
   }
 

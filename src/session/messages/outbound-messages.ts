@@ -14,6 +14,7 @@ import type { Carrier } from "../carrier.ts";
 import { CHUNK_SIZE, LOCAL_CHUNK_SIZE } from "../limits.ts";
 import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
+import { besideOf, enclosePayload } from "./enclosing.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -31,6 +32,7 @@ export class OutboundMessages {
     kind: FrameKind.Done,
     parts: 0,
     detached: false,
+    attached: false,
     bodyUs: 0,
     variables: undefined,
   };
@@ -72,9 +74,21 @@ export class OutboundMessages {
     this.#maxOpen = limits.maxOpenMessages;
   }
 
-  /** Writes the task that opens a stream: in one frame when it is small, else its head now and the rest in chunks. */
+  /**
+   * Writes the task that opens a stream: in one frame when it is small, else its head now and the rest in chunks, or
+   * before it to a thread of this process. What is moved changes hands.
+   *
+   * @throws {@link NotSerializableError} for an object that cannot pass; nothing has happened then.
+   */
   task(stream: number, fields: TaskFields, payload: Payload): void {
     const detached = this.#isDetached(payload);
+    if (this.#enclosed(payload, detached)) {
+      const marks =
+        (detached ? TaskFlag.Detached : 0) | (besideOf(payload)?.away === true ? TaskFlag.Moved : 0);
+      this.#writer.task(stream, { ...fields, flags: fields.flags | marks, attached: true }, payload);
+      this.#batch.scheduleFlush();
+      return;
+    }
     const parts = payload.parts.length + (detached ? 1 : 0);
     if (parts === 0) {
       this.#writer.task(stream, fields, payload);
@@ -88,6 +102,7 @@ export class OutboundMessages {
   /**
    * Writes a message of a stream, likewise. It waits for the parts of the one before it on the same stream.
    *
+   * @throws As {@link task}.
    * @param bodyUs Of a response: how long the body occupied the thread, in microseconds; 0: not stated.
    * @param variables An encoded `ContextChanges`; absent: none.
    */
@@ -98,6 +113,8 @@ export class OutboundMessages {
     bodyUs: number,
     variables?: Uint8Array | undefined,
   ): void {
+    const detached = this.#isDetached(payload);
+    const attached = this.#enclosed(payload, detached);
     const before = this.#transferOf(stream);
     if (before !== undefined) {
       const { bytes, start, end, parts } = payload; // the object may be the encoder's, for its next use
@@ -106,15 +123,16 @@ export class OutboundMessages {
       before.after.push(() => this.message(stream, kind, waiting, bodyUs, variables));
       return;
     }
-    const detached = this.#isDetached(payload);
     const fields = this.#fields;
     fields.kind = kind;
-    fields.parts = payload.parts.length + (detached ? 1 : 0);
+    fields.parts = attached ? 0 : payload.parts.length + (detached ? 1 : 0);
     fields.detached = detached;
+    fields.attached = attached;
     fields.bodyUs = bodyUs;
     fields.variables = variables;
     this.#writer.message(stream, fields, payload);
-    this.#follow(stream, payload, detached);
+    if (attached) this.#batch.scheduleFlush();
+    else this.#follow(stream, payload, detached);
   }
 
   /** Writes a Next, which must not overtake the parts of a value sent before it. */
@@ -143,11 +161,15 @@ export class OutboundMessages {
   /** Drops the parts of a stream that have not been sent, and the messages that were to follow them. */
   drop(stream: number): void {
     if (this.#transfers.size === 0) return;
-    this.#memory?.dropAnswers(this.#transfers.get(stream)?.heldBytes ?? 0);
+    const transfer = this.#transfers.get(stream);
+    if (transfer === undefined) return;
+    transfer.end();
+    this.#memory?.dropAnswers(transfer.heldBytes);
     this.#transfers.delete(stream);
   }
 
   clear(): void {
+    for (const transfer of this.#transfers.values()) transfer.end();
     this.#transfers.clear();
   }
 
@@ -207,6 +229,28 @@ export class OutboundMessages {
   /** Whether the payload itself goes in chunks. */
   #isDetached(payload: Payload): boolean {
     return payload.end - payload.start > this.#inlineBytes;
+  }
+
+  /**
+   * Sends what goes beside the batches, where the peer is a thread of this process. Elsewhere moved memory is taken, to be
+   * copied from there.
+   *
+   * @returns Whether there is something of it.
+   */
+  #enclosed(payload: Payload, detached: boolean): boolean {
+    const { enclose } = this.#carrier;
+    if (payload.beside === undefined) {
+      if (enclose === undefined || (!detached && payload.parts.length === 0)) return false;
+    } else {
+      const hasObjects = besideOf(payload)?.objects.length !== 0;
+      if (enclose === undefined || (!detached && payload.parts.length === 0 && !hasObjects)) {
+        besideOf(payload)?.take();
+        return false;
+      }
+    }
+    const inlineBytes = detached ? 0 : payload.end - payload.start;
+    this.#windowBytes -= inlineBytes + enclosePayload(enclose, payload, detached);
+    return true;
   }
 
   /** The head of a message has been written: begins the transfer of its parts, if it has any. */

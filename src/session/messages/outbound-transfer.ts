@@ -1,4 +1,5 @@
 /** The parts of one message on their way out, cut into chunks that interleave with other frames. */
+import { lend, unlend } from "../../codec/beside/claims.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 
 /** One message's parts, sent chunk by chunk without copying them. */
@@ -7,6 +8,7 @@ export class OutboundTransfer {
   readonly #parts: readonly Uint8Array[];
   /** Bytes that it and what follows it keep waiting. */
   heldBytes: number;
+  #lent: readonly ArrayBufferLike[];
   #part = 0;
   #offset = 0;
   /** What comes after the parts: frames of the same stream that must not overtake them, and whoever waits for their end. */
@@ -16,6 +18,14 @@ export class OutboundTransfer {
     this.stream = stream;
     this.#parts = parts;
     this.heldBytes = parts.reduce((sum, { length }) => sum + length, 0);
+    this.#lent = parts.map(({ buffer }) => buffer);
+    lend(this.#lent);
+  }
+
+  /** Nothing is sent any more: others may take the memory of the parts. */
+  end(): void {
+    unlend(this.#lent);
+    this.#lent = [];
   }
 
   get done(): boolean {

@@ -2,10 +2,13 @@
  * A whole message that has come, as it is handed out: one cursor per connection, which is used again for the
  * next message. It shows the content of one frame, or of a message put together from chunks, and interprets neither.
  */
+
+import { NO_ATTACHMENTS } from "../../codec/beside/attachments.ts";
 import type { Source } from "../../identity/taint.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import { NO_PARTS, NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
+import type { Enclosure } from "../carrier.ts";
 import type { MessageAssembly } from "./message-assembly.ts";
 
 /** Up to so many bytes, a loop copies faster than a call into native code. */
@@ -29,6 +32,8 @@ export class ReceivedMessage implements Payload {
   start = 0;
   end = 0;
   parts: readonly Uint8Array[] = NO_PARTS;
+  /** Objects that have come with it. */
+  attachments: readonly unknown[] = NO_ATTACHMENTS;
   #variables: Uint8Array | undefined;
   #variablesStart = 0;
   #variablesEnd = 0;
@@ -67,10 +72,33 @@ export class ReceivedMessage implements Payload {
     this.start = payload.start;
     this.end = payload.end;
     this.parts = NO_PARTS;
+    this.attachments = NO_ATTACHMENTS;
     this.#variables = undefined;
     this.#variablesStart = frame.variablesStart;
     this.#variablesEnd = frame.variablesEnd;
     this.#borrowed = this.#volatile;
+    return this;
+  }
+
+  /** As {@link at}, with what has come for the frame beside the batches. */
+  atEnclosed(frame: FrameReader, { parts, attachments }: Enclosure): this {
+    this.at(frame);
+    this.attachments = attachments;
+    if (!frame.payload.detached) {
+      this.parts = parts;
+      return this;
+    }
+    const [bytes = NO_PAYLOAD.bytes, ...others] = parts;
+    if (this.#variablesStart < this.#variablesEnd) {
+      this.#variables = new Uint8Array(this.bytes.subarray(this.#variablesStart, this.#variablesEnd));
+      this.#variablesStart = 0;
+      this.#variablesEnd = 0;
+    }
+    this.bytes = bytes;
+    this.start = 0;
+    this.end = bytes.length;
+    this.parts = others;
+    this.#borrowed = false;
     return this;
   }
 
@@ -84,6 +112,7 @@ export class ReceivedMessage implements Payload {
     this.start = start;
     this.end = end;
     this.parts = parts;
+    this.attachments = NO_ATTACHMENTS;
     this.#variables = message.variables;
     this.#variablesStart = 0;
     this.#variablesEnd = 0;
@@ -97,6 +126,7 @@ export class ReceivedMessage implements Payload {
     this.start = 0;
     this.end = 0;
     this.parts = NO_PARTS;
+    this.attachments = NO_ATTACHMENTS;
     this.#variables = undefined;
     this.#variablesStart = 0;
     this.#variablesEnd = 0;
@@ -104,12 +134,12 @@ export class ReceivedMessage implements Payload {
 
   /** The payload as a value, for a receiver that decodes it later. */
   keep(): Payload {
-    const { bytes, start, end, parts } = this;
+    const { bytes, start, end, parts, attachments } = this;
     if (!this.#borrowed && keepsItsMemory(bytes, start, end)) {
       this.keptInPlace = true;
-      return { bytes, start, end, parts };
+      return { bytes, start, end, parts, attachments };
     }
-    return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts };
+    return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts, attachments };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { errorText } from "../../internal/error-text.ts";
 import type { OutputForwarded } from "../../internal/worker-outputs.ts";
-import type { Carrier, CarrierEvents } from "../../session/carrier.ts";
+import type { Carrier, CarrierEvents, Enclosure } from "../../session/carrier.ts";
 
 /** Stands for an empty batch, which says that more has been printed. */
 const PRINTED: Uint8Array = new Uint8Array(0);
@@ -41,6 +41,10 @@ class HeldBatches implements CarrierEvents {
   batch(bytes: Uint8Array, start: number, end: number): void {
     // A copy, since the carrier may read the next ones into the same memory; not `slice`, which on a Buffer shares it.
     this.#batches.push(start === end ? PRINTED : new Uint8Array(bytes.subarray(start, end)));
+  }
+
+  enclosed(enclosure: Enclosure): void {
+    this.#session?.enclosed?.(enclosure); // it waits there for its frame
   }
 
   drain(): void {

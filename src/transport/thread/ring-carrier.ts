@@ -1,14 +1,14 @@
 /**
  * The carrier between a program and a worker in a thread of it: batches in two rings of shared memory, one each way, and
- * beside them a port for what is too large for a ring. Each record says how many messages the port had been given before
- * it, so that its reader keeps the order. What finds no room in the ring waits here until half of it has been read. It
- * does not look into a batch, but an empty one says that the worker has printed something before what follows.
+ * beside them a port for what is too large for a ring, and for enclosures. Each record says how many messages the port had
+ * been given before it, so that its reader keeps the order. What finds no room in the ring waits here until half of it has
+ * been read. It does not look into a batch, but an empty one says that the worker has printed something before what follows.
  */
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort, type Transferable } from "node:worker_threads";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import type { Spinner } from "../../internal/loop-spinner.ts";
 import type { OutputForwarded } from "../../internal/worker-outputs.ts";
-import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
+import { CARRIER_HEADROOM, type Carrier, type CarrierEvents, type Enclosure } from "../../session/carrier.ts";
 import { BehindOutput } from "../output/behind-output.ts";
 import { holdBatches } from "../output/held-batches.ts";
 import type { Printed, PrintingOptions } from "../output/printed.ts";
@@ -85,6 +85,12 @@ export class RingCarrier implements Carrier, Waited {
   #ended = false;
   #portClosed = false;
   #error: Error | undefined;
+
+  readonly enclose = (enclosure: Enclosure, transfer: readonly Transferable[]): void => {
+    if (this.#ended) return;
+    this.#port.postMessage(enclosure, transfer);
+    this.#posted = (this.#posted + 1) | 0; // the next record has it taken first
+  };
 
   constructor(port: MessagePort, options: RingCarrierOptions) {
     const { memory, side, waiter, peerSleep, description, printed, forwarded } = options;
@@ -262,6 +268,7 @@ export class RingCarrier implements Carrier, Waited {
   #fromPort(message: unknown): void {
     this.#received = (this.#received + 1) | 0;
     if (message instanceof Uint8Array) this.#large.push(message);
+    else this.events?.enclosed?.(message as Enclosure);
   }
 
   #deliverLarge(): void {

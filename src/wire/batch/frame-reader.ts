@@ -271,6 +271,7 @@ export class FrameReader {
     payload.end = task.argsEnd;
     payload.parts = task.parts;
     payload.detached = (task.flags & TaskFlag.Detached) !== 0;
+    payload.attached = task.attached;
   }
 
   #readMessage(scanner: FieldScanner, kind: FrameKind): void {

@@ -19,6 +19,8 @@ export class PayloadReader {
   parts = 0;
   /** Whether the payload itself is part 0, and not in the frame. */
   detached = false;
+  /** Whether an enclosure has come for it, beside the batches. */
+  attached = false;
 
   /** Reads the Message at the scanner's position. */
   readMessage(scanner: FieldScanner): void {
@@ -27,6 +29,7 @@ export class PayloadReader {
       if (tag === MessageTag.Dump) this.readBytes(scanner);
       else if (tag === MessageTag.Parts) this.parts = scanner.uint32();
       else if (tag === MessageTag.Detached) this.detached = scanner.flag();
+      else if (tag === MessageTag.Attached) this.attached = scanner.flag();
       else scanner.skipUnknown(tag, MESSAGE_FIELDS);
     }
     scanner.leave(outer);
@@ -71,6 +74,7 @@ export class PayloadReader {
     this.end = 0;
     this.parts = 0;
     this.detached = false;
+    this.attached = false;
   }
 
   /** @param before How many reasons the message has had already. */

@@ -87,11 +87,12 @@ export class BatchWriter {
 
   /** Writes a Send, Throw, Return, Result, Exception or Done. */
   message(stream: number, fields: MessageFields, payload: Payload): void {
-    const { kind, parts, detached, bodyUs, variables } = fields;
+    const { kind, parts, detached, attached = false, bodyUs, variables } = fields;
     const { bytes, start } = payload;
     const end = detached ? start : payload.end;
     const tag = messageTag(kind);
-    const message = bytesSize(end - start) + (parts > 0 ? 2 + varintSize(parts) : 0) + (detached ? 3 : 0);
+    const marks = (detached ? 3 : 0) + (attached ? 3 : 0);
+    const message = bytesSize(end - start) + (parts > 0 ? 2 + varintSize(parts) : 0) + marks;
     let at = this.#frame(
       stream,
       isRequest(kind) ? FrameTag.Request : FrameTag.Response,
@@ -104,6 +105,7 @@ export class BatchWriter {
     at = writeBytesField(out, at, MessageTag.Dump, bytes, start, end);
     if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
     if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
+    if (attached) at = writeNumberField(out, at, MessageTag.Attached, 1);
     if (bodyUs > 0) at = writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
     if (variables !== undefined) writeVariables(out, at, variables);
   }

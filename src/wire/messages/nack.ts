@@ -30,7 +30,7 @@ export function encodeNack(nack: Nack): Uint8Array {
   const known = recent.get(nack.reason);
   if (known !== undefined && isSame(known.nack, nack)) return known.bytes;
   const bytes = encode(nack);
-  if (nack.exception === undefined) {
+  if (nack.exception === undefined && nack.attached !== true) {
     const [oldest] = recent.size >= MAX_RECENT ? recent.keys() : [];
     if (oldest !== undefined) recent.delete(oldest);
     recent.set(nack.reason, { nack, bytes });
@@ -44,6 +44,7 @@ function isSame(one: Nack, other: Nack): boolean {
     one.reason === other.reason &&
     one.retryAfterMs === other.retryAfterMs &&
     one.version === other.version &&
+    other.attached !== true &&
     other.exception === undefined
   );
 }
@@ -60,6 +61,7 @@ function encode(nack: Nack): Uint8Array {
     .uint(NackTag.Code, nack.code)
     .uint(NackTag.RetryAfterMs, nack.retryAfterMs)
     .text(NackTag.Version, nack.version)
+    .uint(NackTag.Attached, nack.attached === true ? 1 : 0)
     .finish();
 }
 
@@ -93,6 +95,9 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
         break;
       case NackTag.Version:
         nack.version = scanner.text(MAX_NAME_BYTES);
+        break;
+      case NackTag.Attached:
+        nack.attached = scanner.flag();
         break;
       default:
         scanner.skipUnknown(tag, FIELDS);

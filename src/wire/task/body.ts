@@ -31,6 +31,7 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
       size += 2 + delimited(callerSize(fields.callers[at] as Caller));
     }
   }
+  if (fields.attached === true) size += 3;
   if (fields.origin !== undefined) {
     for (let at = 0; at < fields.origin.length && at < MAX_ORIGIN_IDENTITIES; at++) {
       size += 2 + delimited(textSize(fields.origin[at] as string));
@@ -91,6 +92,7 @@ export function writeTask(
       at = writeText(bytes, at, identity);
     }
   }
+  if (fields.attached === true) at = writeNumberField(bytes, at, TaskTag.Attached, 1);
   return at;
 }
 

@@ -13,5 +13,7 @@ export const TaskFlag = {
   Receiver: 16,
   /** The routine has come over a network as a value: of what names it only the identity counts. */
   Tainted: 32,
+  /** Some of what has come beside it has changed hands: a Nack brings that back. */
+  Moved: 64,
 } as const;
 export type TaskFlag = (typeof TaskFlag)[keyof typeof TaskFlag];

@@ -30,6 +30,8 @@ export class TaskReader {
   credit = 0;
   /** Chunked parts that follow on the stream. */
   parts = 0;
+  /** Whether an enclosure has come for it. */
+  attached = false;
   /** Where in the frame's bytes the arguments begin. */
   argsStart = 0;
   /** Where they end; equal to the start when they are not in the Task. */
@@ -139,6 +141,9 @@ export class TaskReader {
         case TaskTag.Parts:
           this.parts = scanner.uint32();
           break;
+        case TaskTag.Attached:
+          this.attached = scanner.flag();
+          break;
         case TaskTag.FeaturesUnpacked:
           this.#hasFeatures = true;
           scanner.uint32();
@@ -179,6 +184,7 @@ export class TaskReader {
     this.budgetUs = 0;
     this.credit = 0;
     this.parts = 0;
+    this.attached = false;
     this.argsStart = 0;
     this.argsEnd = 0;
     this.#callableStart = 0;

@@ -36,6 +36,8 @@ export type FrameModel =
       dump: Uint8Array;
       parts: number;
       detached: boolean;
+      /** Absent: not. */
+      attached?: boolean;
       bodyUs: number;
       /** An encoded `ContextChanges`; absent: none. */
       variables?: Uint8Array;
@@ -122,6 +124,7 @@ function bindFrame(frame: FrameModel): Frame {
         flags: fields.flags,
         credit: fields.credit,
         parts: fields.parts,
+        attached: fields.attached ?? false,
         trace: Object.fromEntries(fields.trace ?? []),
         callers: (fields.callers ?? []).map(({ id, routine, tag }) => ({ id, routine, tag: tag ?? "" })),
         origin: [...(fields.origin ?? [])],
@@ -157,6 +160,7 @@ function bindFrame(frame: FrameModel): Frame {
         reason: text,
         retryAfterMs: BigInt(retryAfterMs),
         version,
+        attached: frame.nack.attached ?? false,
         ...(exception === undefined ? {} : { exception: { dump: exception } }),
       };
       return response(stream, 0, { case: "nack", value });
@@ -252,6 +256,7 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
             ),
           }),
           ...variables,
+          ...(task.attached && { attached: true }),
         },
       };
     case FrameKind.Next:
@@ -328,15 +333,22 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
   );
   const variables = fc.option(contextChanges(), { nil: undefined });
   const messages = (["Send", "Throw", "Return", "Result", "Exception", "Done"] as const).map((kind) =>
-    record({ stream, dump: bytes, parts: uint32(), detached: fc.boolean(), bodyUs: uint32(), variables }).map(
-      ({ dump, bodyUs, variables, ...rest }) => ({
-        kind,
-        ...rest,
-        dump: rest.detached ? new Uint8Array(0) : dump,
-        bodyUs: kind === "Result" || kind === "Exception" || kind === "Done" ? bodyUs : 0,
-        ...(variables !== undefined && { variables }),
-      }),
-    ),
+    record({
+      stream,
+      dump: bytes,
+      parts: uint32(),
+      detached: fc.boolean(),
+      attached: fc.boolean(),
+      bodyUs: uint32(),
+      variables,
+    }).map(({ dump, bodyUs, variables, attached, ...rest }) => ({
+      kind,
+      ...rest,
+      dump: rest.detached ? new Uint8Array(0) : dump,
+      bodyUs: kind === "Result" || kind === "Exception" || kind === "Done" ? bodyUs : 0,
+      ...(variables !== undefined && { variables }),
+      ...(attached && { attached: true }),
+    })),
   );
   const task = record({
     stream,
@@ -365,8 +377,9 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     ),
     origin: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
     runtimeContext: fc.option(runtimeContext(), { nil: undefined }),
+    attached: fc.boolean(),
     variables,
-  }).map(({ stream, args, runtimeContext, variables, ...fields }) => ({
+  }).map(({ stream, args, runtimeContext, variables, attached, ...fields }) => ({
     kind: "Task" as const,
     stream,
     args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
@@ -375,6 +388,7 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       callable: fields.routineRef > 0 ? undefined : fields.callable,
       ...(runtimeContext !== undefined && { runtimeContext }),
       ...(variables !== undefined && { variables }),
+      ...(attached && { attached: true }),
     },
   }));
   const origin = record({
@@ -539,8 +553,17 @@ function reason(dump: Uint8Array): { reason?: Message } {
 
 function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): FrameModel {
   const { stream, bodyUs } = reader;
-  const { parts, detached } = reader.payload;
-  return { kind, stream, dump, parts, detached, bodyUs, ...variablesOf(reader) };
+  const { parts, detached, attached } = reader.payload;
+  return {
+    kind,
+    stream,
+    dump,
+    parts,
+    detached,
+    bodyUs,
+    ...variablesOf(reader),
+    ...(attached && { attached: true }),
+  };
 }
 
 function uint32(min: number = 0): fc.Arbitrary<number> {

@@ -311,4 +311,28 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       variables: CHANGES,
     },
   },
+  {
+    name: "a task for which objects have come beside the batches, and have changed hands",
+    hex: "0a12 0801 120e 0a0c 420190 b00603 c00641 900701",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: Uint8Array.of(0x90),
+      fields: { ...PLAIN_TASK, routineRef: 3, flags: 65, attached: true },
+    },
+  },
+  {
+    name: "a done for which objects have come beside the batches",
+    hex: "0a0d 0801 1a09 a206 06 0a0107 b00601",
+    frame: { kind: "Done", stream: 1, ...PLAIN_MESSAGE, dump: Uint8Array.of(7), attached: true },
+  },
+  {
+    name: "a refusal that gives back what had come with the task",
+    hex: "0a0c 0801 1a08 1206 a80604 c80601",
+    frame: {
+      kind: "Nack",
+      stream: 1,
+      nack: { code: 4, reason: "", retryAfterMs: 0, version: "", attached: true },
+    },
+  },
 ];

@@ -39,6 +39,8 @@ interface End {
   readonly carrier: RingCarrier;
   readonly waiter: HandWaiter;
   readonly received: string[];
+  /** The number of each enclosure that has come, and how many batches had come before it. */
+  readonly enclosures: { readonly number: unknown; readonly after: number }[];
   /** It has been told that bulk should wait, and not yet that there is room. */
   full: boolean;
   ends: number;
@@ -58,11 +60,14 @@ function connectedEnds(): readonly [client: End, server: End] {
       peerSleep: peer.memory,
       description: side,
     });
-    const end: End = { carrier, waiter, received: [], full: false, ends: 0 };
+    const end: End = { carrier, waiter, received: [], enclosures: [], full: false, ends: 0 };
     carrier.events = {
       batch(bytes, start, to) {
         assert.equal(end.ends, 0, "a batch after the end");
         end.received.push(nameOf(bytes.subarray(start, to)));
+      },
+      enclosed({ attachments: [number] }) {
+        end.enclosures.push({ number, after: end.received.length });
       },
       drain() {
         assert.equal(end.full, true, "a drain that nobody waits for");
@@ -182,6 +187,49 @@ test("RingCarrier comes to rest with everything delivered and room on both sides
       await closes(ends);
     }),
     { numRuns: 60 },
+  );
+});
+
+test("RingCarrier has what goes beside a batch come before it, by ring and port, and in order", async () => {
+  const sendsBoth = fc.record({ enclose: fc.constantFrom(0 as const, 1 as const) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(action, sendsBoth), { maxLength: 60 }), async (actions) => {
+      const ends = connectedEnds();
+      const sent: [string[], string[]] = [[], []];
+      /** How many batches each end had sent before each of its enclosures. */
+      const before: [number[], number[]] = [[], []];
+      let seed = 0;
+      for (const one of actions) {
+        if (one === "turn") await new Promise(setImmediate);
+        else if ("look" in one) ends[one.look].waiter.look();
+        else {
+          const by = "by" in one ? one.by : one.enclose;
+          if ("enclose" in one) {
+            const part = new Uint8Array(10).fill(before[by].length);
+            ends[by].carrier.enclose({ parts: [part], attachments: [before[by].length] }, [part.buffer]);
+            assert.equal(part.length, 0);
+            before[by].push(sent[by].length);
+          }
+          const { batch, name } = batchOf("by" in one ? one.length : 20, ++seed);
+          if (!ends[by].carrier.send(batch)) ends[by].full = true;
+          sent[by].push(name);
+        }
+      }
+      while ([ends[0].waiter.look(), ends[1].waiter.look()].includes(true));
+
+      for (const by of [0, 1] as const) {
+        const { received, enclosures } = ends[1 - by] as End;
+        assert.deepEqual(received, sent[by]);
+        assert.deepEqual(
+          enclosures.map(({ number }) => number),
+          before[by].map((_, number) => number),
+        );
+        assert.ok(enclosures.every(({ after }, number) => after <= (before[by][number] ?? -1)));
+      }
+      ends[0].carrier.destroy();
+      await closes(ends);
+    }),
+    { numRuns: 100 },
   );
 });
 

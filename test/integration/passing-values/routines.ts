@@ -1,0 +1,16 @@
+import { move, routine } from "merino";
+
+/** Gives back what it has been given, as it is. */
+export const echo = routine(async function echo(value: unknown) {
+  return value;
+});
+
+/** Gives back what it has been given, and keeps nothing of it. */
+export const echoMoved = routine(async function echoMoved(value: unknown) {
+  return move(value as ArrayBuffer);
+});
+
+/** Yields what it has been given, moved. */
+export const yieldMoved = routine(async function* yieldMoved(value: unknown) {
+  yield { value: move(value as ArrayBuffer) };
+});

@@ -36,7 +36,8 @@ export { type BlockCallOptions, withCallOptions } from "./routine/call-block.ts"
 
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
 export type { BuildOption } from "./client/membership/build-rule.ts";
-export type { ExplainedMember, Explanation } from "./client/membership/explanation.ts";
+export type { ExplainedMember, Explanation, LimitedRoutine } from "./client/membership/explanation.ts";
+export type { Overflow, QueueEvent } from "./client/waiting/queue-bound.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 export type { EachResult } from "./pool/each-worker.ts";
@@ -140,6 +141,7 @@ export { PayloadError } from "./errors/payload-error.ts";
 export { PoolClosedError } from "./errors/pool-closed-error.ts";
 export { PoolInWorkerError } from "./errors/pool-in-worker-error.ts";
 export { ProtocolError } from "./errors/protocol-error.ts";
+export { QueueFullError } from "./errors/queue-full-error.ts";
 export { RemoteError } from "./errors/remote-error.ts";
 export { RoutineDeclarationError } from "./errors/routine-declaration-error.ts";
 export { RoutineNotFoundError } from "./errors/routine-not-found-error.ts";

@@ -18,6 +18,7 @@ import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { assertFactory, partOption } from "./made-parts.ts";
 import { type BuildOption, type BuildRule, resolveBuildRule } from "./membership/build-rule.ts";
+import type { Overflow } from "./waiting/queue-bound.ts";
 
 /** Where a proxy finds its workers: exactly one of the three. */
 export interface WorkerSource {
@@ -43,6 +44,16 @@ export interface WorkerProxyOptions extends WorkerSource {
   readonly quorum?: number | undefined;
   /** Milliseconds, from 0, that calls wait for a worker when there is none; `Infinity` for no limit. Default 60 000. */
   readonly quorumTimeout?: number | undefined;
+  /**
+   * How many calls may wait for a worker, an integer from 0; from 1 with `overflow: "wait"`. Calls made inside tasks do
+   * not count out. Default: any number; a warning (`MERINO_LONG_QUEUE`) tells of 100 000.
+   */
+  readonly maxQueue?: number | undefined;
+  /**
+   * What becomes of a call when as many wait: `"reject"`, it rejects at once with `QueueFullError`; `"wait"`, its promise
+   * waits, and its arguments are encoded once there is a place. Default `"reject"`.
+   */
+  readonly overflow?: Overflow | undefined;
   /**
    * Proves who this side is to workers on networks, and by what it knows them. With it only workers that have
    * credentials are used, without it only such as have none; workers of this host are reached over their sockets
@@ -82,6 +93,8 @@ export interface ResolvedWorkerProxyOptions {
   readonly build: BuildRule | undefined;
   readonly lazy: boolean;
   readonly killGraceMs: number;
+  readonly maxQueue: number | undefined;
+  readonly overflow: Overflow;
 }
 
 const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
@@ -97,6 +110,8 @@ const PROXY_OPTIONS: Readonly<Record<keyof WorkerProxyOptions, true>> = {
   build: true,
   lazy: true,
   killGrace: true,
+  maxQueue: true,
+  overflow: true,
 };
 
 /** How long connecting to a worker may take, up to the worker's Hello, in milliseconds. */
@@ -142,6 +157,8 @@ export function resolveWorkerProxyOptions(
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === "string" && tag !== "")) {
     throw new InvalidOptionError("tags", { value: tags, expected: "an array of non-empty strings" });
   }
+  const { maxQueue, overflow = "reject" } = options;
+  assertOverflow(maxQueue, overflow);
   const trust = trustOf(options.credentials);
   assertBoolean("lazy", lazy);
   assertDuration("quorumTimeout", quorumTimeout);
@@ -162,7 +179,22 @@ export function resolveWorkerProxyOptions(
     build: resolveBuildRule(options.build),
     lazy,
     killGraceMs: killGrace,
+    maxQueue,
+    overflow,
   };
+}
+
+function assertOverflow(maxQueue: unknown, overflow: unknown): void {
+  if (overflow !== "reject" && overflow !== "wait") {
+    throw new InvalidOptionError("overflow", { value: overflow, expected: '"reject" or "wait"' });
+  }
+  if (overflow === "wait" && maxQueue === undefined) {
+    throw new InvalidOptionError("overflow", {
+      value: overflow,
+      expected: "a 'maxQueue' beside it, since nothing overflows without one",
+    });
+  }
+  assertInteger("maxQueue", maxQueue, { least: overflow === "wait" ? 1 : 0 });
 }
 
 function localDiscovery(namespace: string | undefined): Discovery | undefined {

@@ -92,6 +92,7 @@ export class WorkerProxy implements CallTarget {
     this.id = surroundings?.id ?? randomUUID();
     this.#surroundings = surroundings;
     const { lease, quorum, quorumTimeoutMs, tags, killGraceMs, balancer, discovery } = this.#options;
+    const { maxQueue, overflow } = this.#options;
     const trust = this.#options.trust ?? surroundings?.trust;
     // One for all proxies of the process: a program may make one for each of its requests.
     const warnUnreachable = processWide("client.unreachable-warning", () => createUnreachableWarning());
@@ -131,6 +132,8 @@ export class WorkerProxy implements CallTarget {
       hasThreads: surroundings?.hasThreads,
       waitTimeoutMs: quorumTimeoutMs,
       killGraceMs,
+      maxQueue,
+      overflow,
       descriptor: this.#describe(discovery, balancer),
       events: surroundings?.taskEvents,
     });
@@ -222,6 +225,21 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher.queued;
   }
 
+  /** Calls held back until fewer wait; see `overflow`. */
+  get held(): number {
+    return this.#dispatcher.held;
+  }
+
+  /** For how long the call has waited that has waited longest, in milliseconds; 0 if none waits. */
+  get oldestWait(): number {
+    return this.#dispatcher.oldestWaitMs;
+  }
+
+  /** Resolves when no call waits for a worker, at once if none does. */
+  drained(): Promise<void> {
+    return this.#dispatcher.drained();
+  }
+
   /** Generators that are suspended and that nobody waits for. */
   get suspendedStreams(): number {
     return this.#dispatcher.suspendedStreams;
@@ -250,6 +268,10 @@ export class WorkerProxy implements CallTarget {
       quorum: this.#options.quorum,
       lease: this.#options.lease,
       queued: this.#dispatcher.queued,
+      held: this.#dispatcher.held,
+      maxQueue: this.#options.maxQueue,
+      oldestWait: this.#dispatcher.oldestWaitMs,
+      limited: this.#dispatcher.limited,
       members: this.#membership.members.map((member) =>
         explainMember(member, this.#dispatcher.lackedBy(member)),
       ),

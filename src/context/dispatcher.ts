@@ -8,8 +8,20 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Budget of the whole call in milliseconds (for a generator: of the whole stream); > 0, `Infinity` for none, also where the routine has one. Shrinks over nested calls. Default: the routine's. */
   readonly timeout?: number | undefined;
+  /**
+   * Budget of the body alone, in milliseconds from when it begins, for a generator with the time between its steps; > 0,
+   * `Infinity` for none, also where the routine has one. With `dispatchTimeout`, that one runs until the body begins.
+   * Default: the routine's.
+   */
+  readonly runTimeout?: number | undefined;
   /** Bounds only the search for a worker that accepts, in milliseconds; > 0, `Infinity` for none. Costs a second round trip. Default: none. */
   readonly dispatchTimeout?: number | undefined;
+  /**
+   * Which of the calls that wait starts next, in the pool and at the worker: the one with the highest; an integer of 32
+   * bits, that may be below 0. Within one priority, first come, first served. After 7 calls in a row that went past the
+   * one that has waited longest, that one is next. Default 0.
+   */
+  readonly priority?: number | undefined;
   /** Free text that the routine, its events and the balancer see. */
   readonly tag?: string | undefined;
   /** The pool (or proxy) that carries the call. Default: see `WorkerPool.run` and the ambient pool. */
@@ -41,6 +53,8 @@ export interface CallRequest {
   readonly parent: RunningTask | undefined;
   /** The uid of the only worker that it may go to. Default: any. */
   readonly only?: string | undefined;
+  /** When it was made, on the clock of `performance.now()`, if the dispatcher has put it off. Default: now. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** Carries calls to workers. */

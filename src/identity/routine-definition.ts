@@ -20,6 +20,10 @@ export interface RoutineDefinition {
   readonly declaredIn: string | undefined;
   /** Default budget of a call, in milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** Default budget of its body alone, in milliseconds. */
+  readonly runTimeoutMs?: number | undefined;
+  /** How many of its bodies one worker runs at a time; absent: any number. */
+  readonly limit?: number | undefined;
   /** Which callers of the network may call it; absent: it says nothing. */
   readonly allow?: Allowance | undefined;
   /** For a method: the prototype of its class, or for a static one the class. */

@@ -1,8 +1,9 @@
 /** What happens in a pool, as `events()` reports it. Data only. */
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
+import type { QueueEvent } from "../client/waiting/queue-bound.ts";
 
 /** One event. */
-export type PoolEvent = WorkerEvent | TaskEvent;
+export type PoolEvent = WorkerEvent | QueueEvent | TaskEvent;
 
 /** What happens to the workers that a pool spawns. */
 export type WorkerEvent =

@@ -3,6 +3,7 @@
  * nobody reads them, however many read about workers.
  */
 import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
+import type { QueueEvent } from "../client/waiting/queue-bound.ts";
 import { assertBoolean, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { EventStream } from "../internal/event-stream.ts";
 import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
@@ -24,11 +25,15 @@ export class PoolEvents implements TaskEventSink {
       this.wanted = count > 0;
     },
   });
-  readonly #withoutTasks = new EventStream<WorkerEvent>();
+  readonly #withoutTasks = new EventStream<WorkerEvent | QueueEvent>();
 
   publish(event: PoolEvent): void {
     this.#all.publish(event);
     if (event.type !== "task") this.#withoutTasks.publish(event);
+  }
+
+  queueChanged(event: QueueEvent): void {
+    this.publish(event);
   }
 
   /** @throws {@link InvalidOptionError} at once, for a bad option. */

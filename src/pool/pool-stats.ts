@@ -11,6 +11,10 @@ export interface PoolStats extends Readonly<DispatchCounts> {
   readonly ready: number;
   /** Calls waiting for a worker. */
   readonly queued: number;
+  /** Calls held back until fewer wait; see the option `overflow`. */
+  readonly held: number;
+  /** For how long the call has waited that has waited longest, in milliseconds; 0 if none waits. */
+  readonly oldestWait: number;
   /** Calls not settled, waiting and suspended ones included. */
   readonly unsettled: number;
   /** Workers replaced. */
@@ -19,13 +23,15 @@ export interface PoolStats extends Readonly<DispatchCounts> {
   readonly workers: readonly ExplainedMember[];
 }
 
-/** Takes the figures as they stand. */
+/** @param own What the pool knows itself. */
 export function poolStats(proxy: WorkerProxy, own: Pick<PoolStats, "size" | "restarts">): PoolStats {
-  const { members } = proxy.explain();
+  const { members, queued, held, oldestWait } = proxy.explain();
   return {
     size: own.size,
     ready: members.filter((member) => member.state === "ready").length,
-    queued: proxy.queued,
+    queued,
+    held,
+    oldestWait,
     unsettled: proxy.unsettled,
     ...proxy.counts,
     restarts: own.restarts,

@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import type { BuildOption } from "../client/membership/build-rule.ts";
+import type { Overflow } from "../client/waiting/queue-bound.ts";
 import { resolveWorkerProxyOptions, type WorkerProxyOptions } from "../client/worker-proxy-options.ts";
 import { assertPassable } from "../credentials/material/renewable-material.ts";
 import type { Trust } from "../credentials/trust.ts";
@@ -83,6 +84,16 @@ export interface WorkerPoolOptions {
    * spawned worker may take to start, unless its factory says otherwise (`startTimeout` of a process). Default 60 000.
    */
   readonly quorumTimeout?: number | undefined;
+  /**
+   * How many calls may wait for a worker, an integer from 0; from 1 with `overflow: "wait"`. Calls made inside tasks do
+   * not count out. Default: any number; a warning (`MERINO_LONG_QUEUE`) tells of 100 000.
+   */
+  readonly maxQueue?: number | undefined;
+  /**
+   * What becomes of a call when as many wait: `"reject"`, it rejects at once with `QueueFullError`; `"wait"`, its promise
+   * waits, and its arguments are encoded once there is a place. Default `"reject"`.
+   */
+  readonly overflow?: Overflow | undefined;
   /** Milliseconds, from 0, that `close()` lets calls finish; `Infinity` for no limit. Default 60 000. */
   readonly shutdownTimeout?: number | undefined;
   /**
@@ -150,6 +161,8 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   balancer: true,
   quorum: true,
   quorumTimeout: true,
+  maxQueue: true,
+  overflow: true,
   shutdownTimeout: true,
   lazy: true,
   ambient: true,
@@ -193,6 +206,8 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     build: options.build,
     lazy: options.lazy,
     killGrace: options.killGrace,
+    maxQueue: options.maxQueue,
+    overflow: options.overflow,
   };
   const resolved = resolveWorkerProxyOptions(proxy, { sourceRequired: false });
   const {

@@ -179,6 +179,11 @@ export class WorkerPool implements CallTarget {
     return this.proxy.explain();
   }
 
+  /** Resolves when no call waits for a worker, at once if none does. */
+  drained(): Promise<void> {
+    return this.proxy.drained();
+  }
+
   /** Figures as they stand. */
   stats(): PoolStats {
     return poolStats(this.proxy, { size: this.#options.size, restarts: this.#life.restarts });

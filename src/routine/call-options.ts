@@ -14,6 +14,9 @@ import { isThenable } from "../internal/is-thenable.ts";
 
 const PREFETCH: IntegerRange = { least: 0, most: 1_000_000 };
 
+/** As the wire has it. */
+const PRIORITY: IntegerRange = { least: -(2 ** 31), most: 2 ** 31 - 1 };
+
 /** The range of a call's time limits. */
 export const TIME_LIMIT: DurationRange = { above: 0, absent: "no limit" };
 
@@ -21,6 +24,8 @@ const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
   signal: true,
   timeout: true,
   dispatchTimeout: true,
+  runTimeout: true,
+  priority: true,
   tag: true,
   pool: true,
   prefetch: true,
@@ -37,6 +42,7 @@ export function assertCallOptions(options: CallOptions): void {
   assertKnownOptions(options, CALL_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
   assertDuration("dispatchTimeout", options.dispatchTimeout, TIME_LIMIT);
+  assertDuration("runTimeout", options.runTimeout, TIME_LIMIT);
   assertDuration("returnGrace", options.returnGrace, TIME_LIMIT);
   const { signal, tag, pool, prefetch, copy } = options;
   assertSignal("signal", signal);
@@ -52,5 +58,6 @@ export function assertCallOptions(options: CallOptions): void {
     });
   }
   assertInteger("prefetch", prefetch, PREFETCH);
+  assertInteger("priority", options.priority, PRIORITY);
   assertBoolean("copy", copy);
 }

@@ -79,6 +79,14 @@ export interface RoutineOptions {
   readonly id?: string | undefined;
   /** Default budget of each call, in milliseconds; > 0. A call's own `timeout` takes its place. */
   readonly timeout?: number | undefined;
+  /** Default budget of its body alone, in milliseconds from when it begins; > 0. A call's own `runTimeout` takes its place. */
+  readonly runTimeout?: number | undefined;
+  /**
+   * How many of its bodies one worker runs at a time; an integer from 1. A worker that runs so many refuses further
+   * calls, which wait in the pool, or go to another worker. A nested call does not wait: it fails if all refuse it.
+   * Default: any number.
+   */
+  readonly limit?: number | undefined;
   /**
    * Which callers of the network may call it, in a worker that serves it there: identities of their certificates, with
    * patterns, or a function that decides. It does not concern callers of the worker's own user on its host. Default:

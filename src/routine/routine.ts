@@ -4,7 +4,7 @@
  */
 
 import { type Allowance, resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
-import { assertBoolean, assertDuration, assertKnownOptions } from "../errors/check-options.ts";
+import { assertBoolean, assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
@@ -25,6 +25,8 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
   module: true,
   id: true,
   timeout: true,
+  runTimeout: true,
+  limit: true,
   allow: true,
   localRecursion: true,
 };
@@ -87,7 +89,15 @@ export function routine(
   if (isDecoratorContext(options)) {
     return declareMethod(body, kind, options, declarationSite(routine, undefined));
   }
-  const { module, name: shownName, id, timeoutMs, allow } = resolveRoutineOptions(options, body);
+  const {
+    module,
+    name: shownName,
+    id,
+    timeoutMs,
+    runTimeoutMs,
+    limit,
+    allow,
+  } = resolveRoutineOptions(options, body);
   const site = declarationSite(routine, module);
   const name = options.name ?? declaredName(shownName, site.module);
   const identity = id ?? formatIdentity(moduleIdentity(site.module), name);
@@ -99,6 +109,8 @@ export function routine(
     body,
     declaredIn: site.declaredIn,
     timeoutMs,
+    runTimeoutMs,
+    limit,
     allow,
     routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
     declaration: createDeclaration(body, site, { id: identity, isIdGiven: id !== undefined }),
@@ -117,10 +129,14 @@ function resolveRoutineOptions(
   name: string;
   id: string | undefined;
   timeoutMs: number | undefined;
+  runTimeoutMs: number | undefined;
+  limit: number | undefined;
   allow: Allowance | undefined;
 } {
   assertKnownOptions(options, ROUTINE_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
+  assertDuration("runTimeout", options.runTimeout, TIME_LIMIT);
+  assertInteger("limit", options.limit, { least: 1, most: 0xffff_ffff });
   assertBoolean("localRecursion", options.localRecursion);
   const { id } = options;
   if (id !== undefined) {
@@ -135,7 +151,8 @@ function resolveRoutineOptions(
     );
   }
   const allow = options.allow === undefined ? undefined : resolveAllowedPeers("allow", options.allow);
-  return { module: options.module, name, id, timeoutMs: options.timeout, allow };
+  const { module, timeout: timeoutMs, runTimeout: runTimeoutMs, limit } = options;
+  return { module, name, id, timeoutMs, runTimeoutMs, limit, allow };
 }
 
 function kindOf(body: RoutineDefinition["body"]): RoutineKind {

@@ -103,6 +103,14 @@ class StandIn implements RoutineDefinition {
     return routinesOf(this.id).at(-1)?.timeoutMs;
   }
 
+  get runTimeoutMs(): number | undefined {
+    return routinesOf(this.id).at(-1)?.runTimeoutMs;
+  }
+
+  get limit(): number | undefined {
+    return routinesOf(this.id).at(-1)?.limit;
+  }
+
   get body(): RoutineDefinition["body"] {
     const { id, tainted: isTainted } = this;
     const exposed = isTainted ? workerRole()?.exposedBody?.(id) : undefined;

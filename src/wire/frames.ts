@@ -56,6 +56,10 @@ export interface TaskFields {
   readonly origin?: readonly string[] | undefined;
   /** Options of the calls that the task makes: an encoded `RuntimeContext`. Default: none. */
   readonly runtimeContext?: Uint8Array | undefined;
+  /** Among the calls of its caller that wait: the highest starts first. An integer of 32 bits. Default 0. */
+  readonly priority?: number | undefined;
+  /** Time for the body alone, in microseconds; 0: no limit. Default 0. */
+  readonly runTimeoutUs?: number | undefined;
   /** An encoded `ContextChanges`, which goes beside the Task. Default: none. */
   readonly variables?: Uint8Array | undefined;
 }
@@ -134,6 +138,8 @@ export interface Nack {
   readonly retryAfterMs: number;
   /** The worker's version. */
   readonly version: string;
+  /** How many bodies of its routine the worker runs at a time, if that is why it is full. Default: it is not. */
+  readonly limit?: number;
   /** The error behind it, as an encoded value; absent: there is none to tell of. */
   readonly exception?: Uint8Array;
   /** Whether what had come with the task comes back, beside the batches. Default false. */

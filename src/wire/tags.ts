@@ -80,6 +80,8 @@ export const TaskTag = {
   Features: 874,
   Callers: 882,
   Origin: 890,
+  Priority: 896,
+  RunTimeoutUs: 904,
   Attached: 912,
 } as const;
 
@@ -125,6 +127,7 @@ export const NackTag = {
   Code: 808,
   RetryAfterMs: 816,
   Version: 826,
+  Limit: 832,
   Attached: 840,
 } as const;
 

@@ -7,6 +7,7 @@ import { AwaitableSet, type Listed } from "../internal/awaitable-set.ts";
 import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.ts";
 import type { MemoryBudget } from "../session/memory/memory-budget.ts";
 import type { Activity } from "./activity.ts";
+import { type LimitedExecution, RoutineBodies } from "./routine-bodies.ts";
 
 /** From this part on, what is left is for callers that do not have most of it already. */
 const OTHERS_FROM = 3 / 4;
@@ -31,7 +32,7 @@ export interface ActiveTask extends ValueHolder {
 }
 
 /** An execution as far as it is counted. */
-export interface ActiveExecution extends Listed {
+export interface ActiveExecution extends Listed, LimitedExecution {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
   readonly task: ActiveTask;
@@ -55,6 +56,8 @@ export interface ActiveExecutionsOptions {
 
 /** The executions on one worker. */
 export class ActiveExecutions {
+  /** The bodies of routines that have a limit. */
+  readonly routines: RoutineBodies = new RoutineBodies();
   readonly #options: ActiveExecutionsOptions;
   readonly #running = new AwaitableSet<ActiveExecution>();
   /** Over, since their callers are gone; their bodies still run. */
@@ -152,6 +155,7 @@ export class ActiveExecutions {
     this.#count(execution.task, -1);
     this.#noteActivity();
     this.releasePermit(execution);
+    if (execution.limited !== undefined) this.routines.release(execution);
   }
 
   /** The caller is gone, so that the task is over; the body goes on, and with it its place. */
@@ -168,6 +172,7 @@ export class ActiveExecutions {
     if (!this.#orphans.delete(execution)) return;
     this.#count(execution.task, -1);
     this.releasePermit(execution);
+    if (execution.limited !== undefined) this.routines.release(execution);
     this.#noteActivity();
   }
 

@@ -5,14 +5,13 @@
  */
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
-import type { Listed } from "../internal/awaitable-set.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
-import type { FifoNode } from "../internal/fifo.ts";
+import { leaveQueue } from "../internal/priority-queue.ts";
 import { receiverToRun } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
-import type { ServerSession } from "../session/server-session.ts";
 import type { ServerStream } from "../session/server-stream.ts";
+import type { Nack } from "../wire/frames.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
@@ -22,7 +21,7 @@ import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { enterBody, recordExecution } from "./execution-record.ts";
 import type { Answer, IncomingTask } from "./incoming-task.ts";
-import type { Runnable } from "./run-queue.ts";
+import { QueuedExecution, type Runnable } from "./run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { answerFailure, answerRefusal, explainUnmade, explainUnresolved } from "./task-failures.ts";
 import { answerUnsent } from "./unsent-answer.ts";
@@ -31,20 +30,16 @@ import { answerUnsent } from "./unsent-answer.ts";
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
 
 /** A task that this worker has accepted. */
-export abstract class Execution implements ServerStream, Runnable, Deferrable, ActiveExecution {
-  readonly task: IncomingTask;
-  readonly session: ServerSession;
-  readonly stream: number;
-  permit = false;
-  listed: FifoNode<Listed> | undefined;
+export abstract class Execution
+  extends QueuedExecution
+  implements ServerStream, Runnable, Deferrable, ActiveExecution
+{
   protected readonly host: ExecutionHost;
   #definition: RoutineDefinition | undefined;
   #estimate: BodyTimeEstimate | undefined;
   #phase: ExecutionPhase = "receiving";
   /** The arguments, until the body starts. */
   #payload: Payload = NO_PAYLOAD;
-  /** Its place in the queue while it waits for its turn. */
-  #node: FifoNode<Runnable> | undefined;
   /** Its turn has come, and its client takes no more answers for now. */
   #deferred = false;
   #begun = false;
@@ -57,10 +52,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   #clock: BodyClock | undefined;
 
   constructor(host: ExecutionHost, task: IncomingTask) {
+    super(task);
     this.host = host;
-    this.task = task;
-    this.session = task.session;
-    this.stream = task.stream;
   }
 
   get phase(): ExecutionPhase {
@@ -71,17 +64,13 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     return this.#estimate?.us;
   }
 
-  get source(): object | undefined {
-    return this.session.connection.memory?.peer;
-  }
-
   /** Queued for the first time, or acknowledged; steps that come before wait for it. */
   protected get begun(): boolean {
     return this.#begun;
   }
 
   protected get queued(): boolean {
-    return this.#node !== undefined || this.#deferred;
+    return this.queuePlace !== undefined || this.#deferred;
   }
 
   // Frames of the stream.
@@ -139,12 +128,12 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /**
    * Refuses the task before its body has started.
    *
-   * @param exception The error behind it, encoded.
+   * @param more What else there is to say: the error behind it, encoded, or the limit of its routine.
    */
-  refuse(code: number, reason: string, exception?: Uint8Array): void {
+  refuse(code: number, reason: string, more: Pick<Nack, "exception" | "limit"> = {}): void {
     if (this.#phase === "over") return;
     this.#settle();
-    answerRefusal(this.task, { code, reason, exception }, { isAcked: this.#acked });
+    answerRefusal(this.task, { ...more, code, reason }, { isAcked: this.#acked });
   }
 
   decline(code: number, reason: string): void {
@@ -154,8 +143,8 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   /** Refuses the task because its routine could not be found. */
   refuseUnresolved(error: unknown): void {
-    const { code, reason, exception } = explainUnresolved(this.task, error);
-    this.refuse(code, reason, exception);
+    const why = explainUnresolved(this.task, error);
+    this.refuse(why.code, why.reason, why);
   }
 
   /** Ends the task with a reason: a queued one never starts, a running one sees its signal fire. */
@@ -193,7 +182,6 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   }
 
   run(): void {
-    this.#node = undefined;
     if (this.#phase === "over") return;
     // The end of a cancelled task is one small frame, and is not deferred.
     if (this.session.defersWork && !this.task.cancelled) {
@@ -236,7 +224,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
 
   protected enqueue(): void {
     if (this.#phase === "over" || this.queued) return;
-    this.#node = this.host.queue.push(this);
+    this.host.queue.push(this);
     this.host.queue.kick();
   }
 
@@ -266,7 +254,9 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
       recordExecution(task, { definition, payload: this.#payload, beginMs: host.queue.markedMs });
     }
     this.#releasePayload();
-    if (deadline !== undefined) this.#clock = new BodyClock(this, deadline);
+    if (deadline !== undefined || task.runTimeoutUs > 0) {
+      this.#clock = new BodyClock(task, (reason) => this.abort(reason));
+    }
     if (task.isFollowed) enterBody(task, () => this.#callBody(definition, receiver, parameters));
     else this.#callBody(definition, receiver, parameters);
   }
@@ -337,7 +327,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
     const { payload, variables } = answerFailure(task, error, (thrown) =>
       this.#stopped
         ? host.stoppedError(task.routine, task.isAbort(thrown) ? undefined : thrown)
-        : host.explainError(definition, thrown),
+        : (this.#clock?.ranOut ?? host.explainError(definition, thrown)),
     );
     const { record, cancelled } = task;
     record?.responded(payload);
@@ -369,8 +359,7 @@ export abstract class Execution implements ServerStream, Runnable, Deferrable, A
   /** Lets go of all that it holds but its place among the bodies. */
   #close(): void {
     this.#phase = "over";
-    this.#node?.remove();
-    this.#node = undefined;
+    leaveQueue(this);
     this.#stopWaiting();
     this.#releasePayload();
     this.task.over();

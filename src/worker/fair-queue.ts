@@ -1,18 +1,18 @@
 /**
- * A queue in which no source of values holds up another: which source is next says a `FairClock`, and of one source it is
- * first in, first out. Values without a source are in a queue of their maker, and alternate with the others.
+ * A queue in which no source of values holds up another: which source is next says a `FairClock`, and of one source the
+ * next one by its priority. Values without a source are in a queue of their maker, and alternate with the others.
  */
 import { FairClock, Standing } from "../internal/fair-clock.ts";
-import { Fifo, type FifoNode } from "../internal/fifo.ts";
+import { PriorityQueue, type Queued } from "../internal/priority-queue.ts";
 
 /** The values of one source. */
-class Lane<T> extends Standing {
-  readonly values = new Fifo<T>();
+class Lane<T extends Queued> extends Standing {
+  readonly values = new PriorityQueue<T>();
 }
 
-/** First in, first out for each source; the sources by the time that they take. */
-export class FairQueue<T> {
-  readonly #sourceless: Fifo<T>;
+/** A queue for each source; the sources by the time that they take. */
+export class FairQueue<T extends Queued> {
+  readonly #sourceless: PriorityQueue<T>;
   /**
    * The others, by source, and of those that stand together the one first whose turn is longest ago. Some are empty: what
    * they have taken counts until the others have as much.
@@ -21,9 +21,11 @@ export class FairQueue<T> {
   readonly #clock = new FairClock();
   /** Whether it is the turn of the lanes. */
   #lanesNext = false;
+  /** Whether the value taken last went past another one of its source that had waited longer. */
+  overtook = false;
 
   /** @param sourceless Values without a source, which others put there and this one takes out. */
-  constructor(sourceless: Fifo<T>) {
+  constructor(sourceless: PriorityQueue<T>) {
     this.#sourceless = sourceless;
   }
 
@@ -34,23 +36,23 @@ export class FairQueue<T> {
     return true;
   }
 
-  /** Puts a value behind those of its source. The node serves to remove it later. */
-  push(value: T, source: object): FifoNode<T> {
+  /** Puts a value behind those of its source. */
+  push(value: T, source: object): void {
     let lane = this.#lanes.get(source);
     if (lane === undefined) {
       lane = new Lane();
       this.#lanes.set(source, lane);
     }
     if (lane.values.size === 0) this.#clock.join(lane);
-    return lane.values.push(value);
+    lane.values.push(value);
   }
 
   /** Takes out the value whose turn it is; undefined when there is none. */
   shift(): T | undefined {
-    if (this.#lanes.size === 0) return this.#sourceless.shift();
-    const own = this.#lanesNext ? undefined : this.#sourceless.shift();
+    if (this.#lanes.size === 0) return this.#shiftOf(this.#sourceless);
+    const own = this.#lanesNext ? undefined : this.#shiftOf(this.#sourceless);
     this.#lanesNext = !this.#lanesNext;
-    return own ?? this.#shiftLane() ?? this.#sourceless.shift();
+    return own ?? this.#shiftLane() ?? this.#shiftOf(this.#sourceless);
   }
 
   /** What the value of a source that has had its turn took of everybody's time. */
@@ -60,6 +62,12 @@ export class FairQueue<T> {
     this.#clock.charge(lane, tookMs);
     this.#lanes.delete(source);
     this.#lanes.set(source, lane); // behind those that stand where it does now
+  }
+
+  #shiftOf(queue: PriorityQueue<T>): T | undefined {
+    const value = queue.shift();
+    this.overtook = queue.overtook;
+    return value;
   }
 
   #shiftLane(): T | undefined {
@@ -73,6 +81,6 @@ export class FairQueue<T> {
     }
     if (next === undefined) return undefined;
     this.#clock.begin(next);
-    return next.values.shift();
+    return this.#shiftOf(next.values);
   }
 }

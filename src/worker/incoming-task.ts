@@ -56,6 +56,9 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   /** Values that the worker may send ahead of the consumer; 0 without prefetch. */
   readonly credit: number;
   readonly tag: string | undefined;
+  readonly priority: number;
+  /** Time for its body alone, in microseconds; 0: no limit. */
+  readonly runTimeoutUs: number;
   readonly callOptions: CallOptions | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
@@ -105,6 +108,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.flags = head.flags;
     this.credit = head.credit;
     this.tag = head.tag();
+    this.priority = head.priority;
+    this.runTimeoutUs = head.runTimeoutUs;
     this.memory = session.connection.memory?.peer;
     this.traceContext = head.trace();
     const traceBytes = (this.traceContext?.size ?? 0) * TRACE_FIELD_BYTES;

@@ -1,26 +1,80 @@
 /**
- * The order in which bodies run on the worker's thread: first come, first served, though of callers on the network
- * the one that has taken the least time. The loop turns between bodies once a millisecond has passed, so that results leave and cancellations arrive
+ * The order in which bodies run on the worker's thread: by priority and then first come, first served, though of callers
+ * on the network the one that has taken the least time: what one asks for orders its own calls only. The loop turns
+ * between bodies once a millisecond has passed, so that results leave and cancellations arrive
  * while a batch is being worked off.
  */
-import { Fifo, type FifoNode } from "../internal/fifo.ts";
+import type { Listed } from "../internal/awaitable-set.ts";
+import type { FifoNode } from "../internal/fifo.ts";
+import type { QueuePlace } from "../internal/priority-order.ts";
+import { PriorityQueue, type Queued } from "../internal/priority-queue.ts";
+import type { ServerSession } from "../session/server-session.ts";
 import { FairQueue } from "./fair-queue.ts";
+import type { IncomingTask } from "./incoming-task.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
 const LONG_BODY_US = 250;
 /** How long bodies run before the loop turns. */
 const TURN_MS = 1;
 
+/** More than any two priorities differ by. */
+const NESTED_ABOVE = 2 ** 32;
+
 /** Something that occupies the thread for a while: the start of a body, or one step of a generator. */
-export interface Runnable {
+export interface Runnable extends Queued {
   /** How long it is expected to occupy the thread, in microseconds; `undefined` when nothing is known. */
   readonly expectedUs: number | undefined;
   /** For whom it runs, if others must not wait for all that this one has sent. */
   readonly source: object | undefined;
-  /** Tells the caller that the body is about to run, unless the caller knows; called only before long bodies. */
+  /** Whether its caller is told before it runs, however short it is. */
+  readonly tellsStart: boolean;
+  /** Tells the caller that the body is about to run, unless the caller knows; called only before long bodies, those that
+   * went past others, and where the caller wants to know. */
   announce(): void;
   /** Runs until it first suspends. */
   run(): void;
+}
+
+/** An execution as the queue and the counts of its worker see it: whose it is, before which others it goes, its places. */
+export abstract class QueuedExecution implements Queued {
+  readonly task: IncomingTask;
+  readonly session: ServerSession;
+  readonly stream: number;
+
+  // Fields that other classes keep here: each is written only by the class that is named.
+  /** Whether it has one of the places of root tasks: `ActiveExecutions`. */
+  permit = false;
+  /** Its place among those that are not over: `AwaitableSet`. */
+  listed: FifoNode<Listed> | undefined;
+  /** Identity of the routine among whose bodies it has a place: `RoutineBodies`. */
+  limited: string | undefined;
+  /** Its place while it waits for its turn: `PriorityQueue`. */
+  queuePlace: QueuePlace | undefined;
+
+  constructor(task: IncomingTask) {
+    this.task = task;
+    this.session = task.session;
+    this.stream = task.stream;
+  }
+
+  get priority(): number {
+    return this.task.priority;
+  }
+
+  /** Nested ones go before all others. */
+  get rank(): number {
+    return this.task.nested ? this.task.priority + NESTED_ABOVE : this.task.priority;
+  }
+
+  /** Whether its caller counts the time from its beginning, and is told of that. */
+  get tellsStart(): boolean {
+    return this.task.runTimeoutUs > 0;
+  }
+
+  /** The caller on the network of which the others must not wait for all that it has sent. */
+  get source(): object | undefined {
+    return this.session.connection.memory?.peer;
+  }
 }
 
 /** Where the answers of bodies go. */
@@ -34,7 +88,7 @@ export interface RunOutput {
 /** Runs what is queued, in order. */
 export class RunQueue {
   /** What has no source: everything, in a worker without callers on the network. */
-  readonly #local = new Fifo<Runnable>();
+  readonly #local = new PriorityQueue<Runnable>();
   /** All of them, once something with a source has come. */
   #fair: FairQueue<Runnable> | undefined;
   readonly #output: RunOutput;
@@ -70,11 +124,15 @@ export class RunQueue {
     this.#output = output;
   }
 
-  push(job: Runnable): FifoNode<Runnable> {
+  /** Queues it. Whoever ends it before its turn takes it out with `leaveQueue`. */
+  push(job: Runnable): void {
     const { source } = job;
-    if (source === undefined) return this.#local.push(job);
+    if (source === undefined) {
+      this.#local.push(job);
+      return;
+    }
     this.#fair ??= new FairQueue(this.#local);
-    return this.#fair.push(job, source);
+    this.#fair.push(job, source);
   }
 
   get #empty(): boolean {
@@ -83,6 +141,14 @@ export class RunQueue {
 
   #shift(): Runnable | undefined {
     return this.#fair === undefined ? this.#local.shift() : this.#fair.shift();
+  }
+
+  /**
+   * Whether the one taken last went past another one of its caller, which therefore has to be told: it takes those that
+   * it has not heard of to begin in the order in which it has sent them.
+   */
+  get #overtook(): boolean {
+    return this.#fair === undefined ? this.#local.overtook : this.#fair.overtook;
   }
 
   /** When the last mark was set: about now, for what has just been given its turn. */
@@ -115,7 +181,7 @@ export class RunQueue {
     try {
       for (let job = this.#shift(); job !== undefined; job = this.#shift()) {
         const expected = job.expectedUs;
-        if (expected === undefined || expected > LONG_BODY_US) {
+        if (expected === undefined || expected > LONG_BODY_US || job.tellsStart || this.#overtook) {
           job.announce();
           this.#output.flush();
           this.#markMs = performance.now();

@@ -62,8 +62,8 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
 /** How long a caller waits before it asks again whose arguments have come, and found no room. */
 const RETRY_AFTER_MS = 100;
 
-/** A refusal; `exception` is the error behind it, encoded. */
-type Why = Pick<Nack, "code" | "reason"> & { readonly exception: Nack["exception"] | undefined };
+/** A refusal. */
+type Why = Pick<Nack, "code" | "reason" | "exception" | "limit">;
 
 /**
  * Refuses a task whose body has not started.
@@ -73,13 +73,19 @@ type Why = Pick<Nack, "code" | "reason"> & { readonly exception: Nack["exception
  */
 export function answerRefusal(
   task: IncomingTask,
-  { code, reason, exception }: Why,
+  { code, reason, exception, limit }: Why,
   { isAcked }: { readonly isAcked: boolean },
 ): void {
   const { session, stream } = task;
   const nack = createNack(code, reason, code === NackCode.FULL ? RETRY_AFTER_MS : 0);
   if (isAcked && !session.knowsGrammar) session.exception(stream, encodeRefusal(task, code, reason), 0);
-  else session.nack(stream, exception === undefined ? nack : { ...nack, exception });
+  else if (exception === undefined && limit === undefined) session.nack(stream, nack);
+  else
+    session.nack(stream, {
+      ...nack,
+      ...(exception !== undefined && { exception }),
+      ...(limit !== undefined && { limit }),
+    });
 }
 
 /** As {@link encodeFailure}, with what the body has changed of the variables. */

@@ -197,7 +197,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#drain?.concerns(session) === true) session.drain(SHUTTING_DOWN, 0);
   }
 
-  /** Checks in order of cost: the head, the load, the routine, whether its caller may call it, and last the owner's hook. */
+  /** Checks in order of cost: the head, the load, the routine and its limit, whether its caller may call it, and last the owner's hook. */
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
     const head = frame.task;
     const refused = judgeHead(head, this.#options.hello) ?? this.#judgeLoad(session, head);
@@ -219,13 +219,15 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if ("code" in task) return task;
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
     if (mismatch !== undefined) return createNack(NackCode.BAD_PAYLOAD, mismatch);
+    const limited = definition?.limit === undefined ? undefined : this.active.routines.judge(definition);
+    if (limited !== undefined) return limited;
     const declined = this.#gate?.judge(task, definition?.id ?? request.id, this.active.bodies);
     if (declined !== undefined) return declined;
 
     const execution = createExecution(this, task, definition);
     this.active.add(execution);
     if (definition === undefined) this.#resolve(execution, request);
-    else execution.bind(definition);
+    else this.#bind(execution, definition);
     return execution;
   }
 
@@ -313,12 +315,20 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     return fitting;
   }
 
+  #bind(execution: Execution, definition: RoutineDefinition): void {
+    if (definition.limit !== undefined && execution.phase !== "over")
+      this.active.routines.take(execution, definition);
+    execution.bind(definition);
+  }
+
   #resolve(execution: Execution, request: RoutineRequest): void {
     this.#options.resolver.resolve(request).then(
       (definition) => {
         const mismatch = kindMismatch(definition, execution.task);
-        if (mismatch === undefined) this.#fit(execution, definition).bind(definition);
-        else execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
+        if (mismatch !== undefined) return execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
+        const full = this.active.routines.judge(definition);
+        if (full !== undefined) return execution.refuse(full.code, full.reason, full);
+        this.#bind(this.#fit(execution, definition), definition);
       },
       (error: unknown) => execution.refuseUnresolved(error),
     );

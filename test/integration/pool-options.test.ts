@@ -32,6 +32,11 @@ const notDuration = fc.oneof(
 const CALL_OPTIONS: Readonly<Record<keyof CallOptions, fc.Arbitrary<unknown>>> = {
   timeout: notDuration,
   dispatchTimeout: notDuration,
+  runTimeout: notDuration,
+  priority: fc.oneof(
+    fc.integer({ min: 2 ** 31, max: 2 ** 40 }),
+    fc.constantFrom<unknown>(0.5, -(2 ** 31) - 1, null, "1", Number.NaN),
+  ),
   signal: fc.constantFrom<unknown>(null, {}, new AbortController(), { aborted: false }),
   tag: fc.constantFrom<unknown>(null, 1, {}),
   pool: fc.constantFrom<unknown>(null, 1, {}, "pool"),

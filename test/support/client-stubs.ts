@@ -6,6 +6,7 @@ import type { RefusalRecord } from "../../src/client/call/refusal-record.ts";
 import type { Member } from "../../src/client/members/member.ts";
 import { Occupancy } from "../../src/client/members/occupancy.ts";
 import { ReadyMembers } from "../../src/client/members/ready-members.ts";
+import type { RoutineLimit } from "../../src/client/members/routine-limits.ts";
 
 /** What a test may say about a call. */
 export interface CallWish {
@@ -13,6 +14,7 @@ export interface CallWish {
   readonly tag?: string;
   readonly us?: number | undefined;
   readonly large?: boolean;
+  readonly priority?: number;
 }
 
 /** A call of which nothing is real but what is asked for here. */
@@ -27,6 +29,13 @@ export function stubCall(name: string, wish: CallWish = {}) {
     definition: { id: name, module: undefined },
     estimate: { us: wish.us },
     large: wish.large ?? false,
+    limit: undefined as RoutineLimit | undefined,
+    waitsSinceMs: 0,
+    waits() {
+      call.waitsSinceMs ||= 1;
+    },
+    priority: wish.priority ?? 0,
+    rank: wish.priority ?? 0,
     settled: false,
     phase: "queued",
     stream: 0,

@@ -1,12 +1,15 @@
 /**
  * The deadlines of one call: its budget, which may come from its own timeout or from the task that makes the
- * call, and the time within which a worker has to accept. Says that a limit has been exceeded; ending the
- * call is left to the call.
+ * call, the time within which a worker has to accept, and the time for its body alone, which runs once the worker has
+ * said that it begins. Says that a limit has been exceeded; ending the call is left to the call.
  */
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 
 /** By how much a timer of the platform may fire early, in milliseconds. */
 const CLOCK_GRAIN_MS = 1;
+
+/** Which limit of a call has been exceeded. */
+export type TimeLimit = "timeout" | "dispatchTimeout" | "runTimeout";
 
 /** The limits of a call. */
 export interface CallLimits {
@@ -16,12 +19,16 @@ export interface CallLimits {
   readonly inheritedMs: number | undefined;
   /** Time within which a worker has to accept, in milliseconds from now. */
   readonly dispatchTimeoutMs: number | undefined;
+  /** Time for its body, in milliseconds. Default: no limit. */
+  readonly runTimeoutMs?: number | undefined;
+  /** When it came, on the clock of {@link deadlines}. Default: now. */
+  readonly sinceMs?: number | undefined;
 }
 
 /** Told when a limit has been exceeded. */
 export interface TimedCall {
   /** @param limitMs The limit as the call knows it, in milliseconds. */
-  expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void;
+  expired(limitMs: number, option: TimeLimit): void;
 }
 
 /** Runs from its creation until it is stopped. */
@@ -31,11 +38,14 @@ export class CallClock {
   readonly #budgetMs: number = 0;
   #budget: DeadlineEntry | undefined;
   #dispatch: DeadlineEntry | undefined;
+  readonly #runTimeoutMs: number | undefined;
+  #run: DeadlineEntry | undefined;
 
   constructor(call: TimedCall, limits: CallLimits) {
-    const { timeoutMs, inheritedMs, dispatchTimeoutMs } = limits;
+    const { timeoutMs, inheritedMs, dispatchTimeoutMs, runTimeoutMs, sinceMs } = limits;
     this.#call = call;
-    const now = deadlines.now();
+    this.#runTimeoutMs = runTimeoutMs;
+    const now = sinceMs ?? deadlines.now();
     const own = timeoutMs === undefined ? Number.POSITIVE_INFINITY : now + timeoutMs;
     this.#deadlineMs = Math.min(own, inheritedMs ?? Number.POSITIVE_INFINITY);
     if (this.#deadlineMs !== Number.POSITIVE_INFINITY) {
@@ -68,15 +78,29 @@ export class CallClock {
     return true;
   }
 
-  /** A worker has accepted. */
+  /** A worker has accepted and, where the time of the body is limited, that begins. */
   accepted(): void {
-    if (this.#dispatch !== undefined) deadlines.cancel(this.#dispatch);
-    this.#dispatch = undefined;
+    this.#stopDispatch();
+    const limitMs = this.#runTimeoutMs;
+    if (limitMs === undefined || this.#run !== undefined) return;
+    this.#run = deadlines.after(limitMs, () => this.#call.expired(limitMs, "runTimeout"));
+  }
+
+  /** The body has not begun after all. */
+  returned(): void {
+    if (this.#run !== undefined) deadlines.cancel(this.#run);
+    this.#run = undefined;
   }
 
   stop(): void {
     if (this.#budget !== undefined) deadlines.cancel(this.#budget);
     this.#budget = undefined;
-    this.accepted();
+    this.#stopDispatch();
+    this.returned();
+  }
+
+  #stopDispatch(): void {
+    if (this.#dispatch !== undefined) deadlines.cancel(this.#dispatch);
+    this.#dispatch = undefined;
   }
 }

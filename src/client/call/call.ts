@@ -13,8 +13,7 @@ import { isMerinoError } from "../../errors/merino-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { type CallPhase, TimeoutError } from "../../errors/timeout-error.ts";
-import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
-import type { FifoNode } from "../../internal/fifo.ts";
+import type { BodyTimeEstimate } from "../../internal/body-time-estimate.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { Enclosure } from "../../session/carrier.ts";
 import type { ClientSession } from "../../session/client-session.ts";
@@ -28,12 +27,12 @@ import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { CallBaggage } from "./call-baggage.ts";
-import { CallClock, type TimedCall } from "./call-clock.ts";
+import { CallClock, type TimedCall, type TimeLimit } from "./call-clock.ts";
 import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CallRecord } from "./call-record.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import type { Offer } from "./offer.ts";
-import { encodeCall, OutgoingTask } from "./outgoing-task.ts";
+import { encodeCall, OutgoingTask, type RoutineFigures } from "./outgoing-task.ts";
 import { RefusalRecord, refusalError } from "./refusal-record.ts";
 
 /** How the connection under a call has ended. */
@@ -44,9 +43,8 @@ export interface CallLoss {
 }
 
 /** The dispatcher that carries a call, as the call sees it. */
-export interface CallOwner {
+export interface CallOwner extends RoutineFigures {
   readonly references: References;
-  readonly bodyTimes: BodyTimeEstimates;
   /** Whether there may be workers that take objects which pass between threads only. */
   readonly hasThreads: boolean;
   /** The call was cancelled before it was made. */
@@ -90,8 +88,6 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   lastUid = "";
 
   // Fields that other classes keep here: each is written only by the class that is named.
-  /** Its place while it waits in a queue: `CallQueue`. */
-  queuePlace: FifoNode<Call> | undefined;
   /** Told how workers answer, if a balancer is driven step by step for this call: `Delegation`. */
   offer: Offer | undefined;
   /** From its cancellation until it has ended on its worker: `CancellationProbe`. */
@@ -106,6 +102,9 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: number | undefined;
   readonly #dispatchTimeoutMs: number | undefined;
+  readonly #runTimeoutMs: number | undefined;
+  /** When it came, if it was made later than that. */
+  readonly #sinceMs: number | undefined;
   /** Absent when nothing limits the call. */
   #clock: CallClock | undefined;
   /** Absent when there are none among the arguments. */
@@ -114,12 +113,14 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly #baggage: CallBaggage | undefined;
 
   constructor(owner: Owner, request: CallRequest, kind: number) {
-    super(owner.bodyTimes, request, kind);
+    super(owner, request, kind);
     const { definition, options, parent } = request;
     this.owner = owner;
     this.#signal = options?.signal;
     this.#timeoutMs = options?.timeout ?? definition.timeoutMs;
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
+    this.#runTimeoutMs = this.head.runTimeoutUs > 0 ? this.head.runTimeoutUs / 1_000 : undefined;
+    this.#sinceMs = request.sinceMs;
     const encoding = {
       root: "args",
       references: owner.references,
@@ -198,8 +199,11 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     const timeoutMs = this.#timeoutMs;
     const inheritedMs = this.parent?.deadline;
     const dispatchTimeoutMs = this.#dispatchTimeoutMs;
-    if (timeoutMs !== undefined || inheritedMs !== undefined || dispatchTimeoutMs !== undefined) {
-      this.#clock = new CallClock(this, { timeoutMs, inheritedMs, dispatchTimeoutMs });
+    const runTimeoutMs = this.#runTimeoutMs;
+    const isUnlimited = timeoutMs === undefined && inheritedMs === undefined;
+    if (!isUnlimited || dispatchTimeoutMs !== undefined || runTimeoutMs !== undefined) {
+      const sinceMs = this.#sinceMs;
+      this.#clock = new CallClock(this, { timeoutMs, inheritedMs, dispatchTimeoutMs, runTimeoutMs, sinceMs });
     }
     if (this.#signal !== undefined) watchSignal(this.#signal, this);
     this.parent?.attach(this);
@@ -232,6 +236,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** The call goes back to be sent to another worker: it provably did not start. */
   unsent(): void {
     this.#argumentSignals?.drop();
+    this.#clock?.returned();
     this.stream = 0;
     this.phase = "queued";
   }
@@ -249,7 +254,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.owner.cancelled(this, reason);
   }
 
-  expired(limitMs: number, option: "timeout" | "dispatchTimeout"): void {
+  expired(limitMs: number, option: TimeLimit): void {
     this.abort(new TimeoutError(this.definition.id, { phase: this.phase, timeout: limitMs, option }));
   }
 
@@ -387,6 +392,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.phase = "running";
     this.owner.accepted(this, version);
     this.#clock?.accepted();
+    const { member } = this;
+    if (this.limit !== undefined && member !== undefined) this.limit.accepted(member);
     this.offer?.accepted();
   }
 }

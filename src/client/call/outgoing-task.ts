@@ -16,6 +16,8 @@ import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
+import type { QueuePlace } from "../../internal/priority-order.ts";
+import type { Queued } from "../../internal/priority-queue.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/definitions.ts";
 import { besideOf } from "../../session/messages/enclosing.ts";
@@ -24,6 +26,7 @@ import type { RoutineOrigin, TaskFields } from "../../wire/frames.ts";
 import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
+import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
 
 const NO_HASH = new Uint8Array(0);
 
@@ -38,6 +41,9 @@ export class TaskHead implements TaskFields {
   readonly credit: number;
   readonly parts = 0;
   readonly tag: string | undefined;
+  readonly priority: number;
+  /** 0: no limit. */
+  readonly runTimeoutUs: number;
   readonly callers: readonly LineageEntry[] | undefined;
   /** Written again by the record of the call, if a subscriber has put another one there. */
   trace: TraceContext | undefined;
@@ -50,13 +56,18 @@ export class TaskHead implements TaskFields {
   constructor(request: CallRequest, kind: number) {
     const { options, parent, receiver } = request;
     let flags = kind;
-    if (options?.dispatchTimeout === undefined) flags |= TaskFlag.NextImplied;
+    const runTimeoutMs = options?.runTimeout ?? request.definition.runTimeoutMs;
+    const isRunLimited = runTimeoutMs !== undefined && runTimeoutMs !== Number.POSITIVE_INFINITY;
+    // Where the beginning of the body is told, that is the sign that the worker has accepted.
+    if (options?.dispatchTimeout === undefined || isRunLimited) flags |= TaskFlag.NextImplied;
     if (parent !== undefined) flags |= TaskFlag.Nested;
     if (receiver !== undefined) flags |= TaskFlag.Receiver;
     if (request.definition.tainted === true) flags |= TaskFlag.Tainted;
     this.flags = flags;
     this.credit = options?.prefetch ?? 0;
     this.tag = options?.tag;
+    this.priority = options?.priority ?? 0;
+    this.runTimeoutUs = isRunLimited ? Math.max(1, Math.round(runTimeoutMs * 1_000)) : 0;
     this.callers = parent?.lineage();
     this.trace = parent?.traceContext;
     this.origin = parent?.origin;
@@ -84,11 +95,17 @@ export class TaskHead implements TaskFields {
   }
 }
 
+/** What a dispatcher knows of routines. */
+export interface RoutineFigures {
+  readonly bodyTimes: BodyTimeEstimates;
+  readonly limits: RoutineLimits;
+}
+
 /**
- * A task as queues, balancers and members see it: what is called, for whom, and how long it is expected to take. It knows
- * nothing of how far it has come, or of its answer.
+ * A task as queues, balancers and members see it: what is called, for whom, with which priority, and how long it is
+ * expected to take. It knows nothing of how far it has come, or of its answer.
  */
-export abstract class OutgoingTask implements BalancedTask {
+export abstract class OutgoingTask implements BalancedTask, Queued {
   readonly definition: RoutineDefinition;
   readonly parent: RunningTask | undefined;
   readonly head: TaskHead;
@@ -100,12 +117,18 @@ export abstract class OutgoingTask implements BalancedTask {
 
   /** Its place among the calls that are not settled: written by `AwaitableSet` only. */
   listed: FifoNode<Listed> | undefined;
+  /** Its place while it waits: written by `PriorityQueue` only. */
+  queuePlace: QueuePlace | undefined;
+  /** The limit of its routine; absent where none is known. */
+  limit: RoutineLimit | undefined;
+  #waitsSinceMs = 0;
 
-  constructor(bodyTimes: BodyTimeEstimates, request: CallRequest, kind: number) {
+  constructor(owner: RoutineFigures, request: CallRequest, kind: number) {
     const { definition, parent } = request;
     this.definition = definition;
     this.parent = parent;
-    this.estimate = bodyTimes.of(definition);
+    this.estimate = owner.bodyTimes.of(definition);
+    if (owner.limits.any || definition.limit !== undefined) this.limit = owner.limits.of(definition);
     this.head = new TaskHead(request, kind);
     this.only = request.only;
   }
@@ -122,6 +145,25 @@ export abstract class OutgoingTask implements BalancedTask {
   /** Whether the caller is itself a task. */
   get nested(): boolean {
     return this.parent !== undefined;
+  }
+
+  get priority(): number {
+    return this.head.priority;
+  }
+
+  /** Nested calls wait apart from all others. */
+  get rank(): number {
+    return this.head.priority;
+  }
+
+  /** Since when it has waited for a worker, in whole milliseconds on the clock of `performance.now()`; 0: it never has. */
+  get waitsSinceMs(): number {
+    return this.#waitsSinceMs;
+  }
+
+  /** It has to wait. */
+  waits(): void {
+    if (this.#waitsSinceMs === 0) this.#waitsSinceMs = Math.max(1, Math.trunc(performance.now()));
   }
 }
 

@@ -20,8 +20,11 @@ import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
 import type { Member } from "../members/member.ts";
+import { RoutineLimits } from "../members/routine-limits.ts";
+import type { LimitedRoutine } from "../membership/explanation.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
+import { type Overflow, QueueBound } from "../waiting/queue-bound.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
@@ -44,6 +47,10 @@ export interface CallDispatcherOptions {
   readonly killGraceMs: number;
   /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
   readonly descriptor?: Definable | undefined;
+  /** How many calls may wait. Default: any number. */
+  readonly maxQueue?: number | undefined;
+  /** What becomes of further ones. Default: they fail. */
+  readonly overflow?: Overflow | undefined;
   /** Told of each call. Absent: nobody is. */
   readonly events?: TaskEventSink | undefined;
 }
@@ -54,10 +61,12 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly hasThreads: boolean;
   readonly counts: DispatchCounts = noCounts();
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
+  readonly limits: RoutineLimits = new RoutineLimits();
   readonly #members: Members;
   readonly #placement: Placement;
   readonly #waiting: WaitingCalls;
   readonly #refused: RefusedCalls;
+  readonly #bound: QueueBound;
   readonly #spoiled: SpoiledStreams;
   readonly #lacked: LackedRoutines;
   readonly #active = new ActiveCalls();
@@ -76,7 +85,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.hasThreads = options.hasThreads ?? false;
     this.#events = events;
     const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
-    const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs });
+    const bound = new QueueBound({
+      maxQueue: options.maxQueue,
+      overflow: options.overflow ?? "reject",
+      queued: () => this.queued,
+      enqueue: (call) => this.#submit(call),
+      events,
+    });
+    const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs, bound });
+    this.#bound = bound;
     this.#placement = placement;
     this.#waiting = waiting;
     this.#lacked = new LackedRoutines(members);
@@ -88,6 +105,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       active: this.#active,
       lacked: this.#lacked,
       references,
+      limits: this.limits,
       counts,
     });
     this.#spoiled = new SpoiledStreams(members);
@@ -109,6 +127,29 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     return this.#lacked.of(member);
   }
 
+  /** Calls that wait until fewer do; see `maxQueue`. */
+  get held(): number {
+    return this.#bound.held;
+  }
+
+  /** For how long the call has waited that has waited longest, in milliseconds; 0 if none waits. */
+  get oldestWaitMs(): number {
+    const calls = [this.#waiting.oldest, this.#refused.oldest];
+    const sinceMs = Math.min(...calls.map((call) => call?.waitsSinceMs ?? Number.POSITIVE_INFINITY));
+    const waitedMs = Number.isFinite(sinceMs) ? performance.now() - sinceMs : 0;
+    return Math.max(0, waitedMs, this.#bound.heldMs);
+  }
+
+  /** The routines of which calls wait until fewer of their bodies run. */
+  get limited(): readonly LimitedRoutine[] {
+    return this.#waiting.limited;
+  }
+
+  /** Resolves when no call waits for a worker. */
+  drained(): Promise<void> {
+    return this.#bound.drained();
+  }
+
   /** Generators that are suspended and that nobody waits for. */
   get suspendedStreams(): number {
     return this.#suspendedStreams;
@@ -116,7 +157,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   /** Calls not settled, suspended generators included. */
   get unsettled(): number {
-    return this.#active.size;
+    return this.#active.size + this.#bound.unmade;
   }
 
   call(request: CallRequest): Promise<unknown> {
@@ -148,12 +189,16 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   }
 
   /** Resolves when no call is under way. Suspended generators count: somebody still has them. */
-  settled(): Promise<void> {
-    return this.#active.emptied();
+  async settled(): Promise<void> {
+    do {
+      await this.#bound.allMade();
+      await this.#active.emptied();
+    } while (this.unsettled > 0);
   }
 
   /** Ends every call under way. */
   abortAll(makeReason: () => unknown): void {
+    this.#bound.abortAll(makeReason);
     this.#active.abortAll(makeReason);
   }
 
@@ -164,10 +209,45 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       record?.settled("failed", error);
       return Promise.reject(error);
     }
+    if (this.#bound.mayHold && this.#bound.holds(request, this.#waiting.inLine)) {
+      return this.#callLater(request, record, trace);
+    }
+    return this.#make(request, record, trace);
+  }
+
+  /** Waits for a place before anything is made of the call. It goes on in the surroundings of its caller. */
+  async #callLater(
+    request: CallRequest,
+    record: CallRecord | undefined,
+    trace: TraceContext | undefined,
+  ): Promise<unknown> {
+    const held = this.#bound.hold(request);
+    try {
+      await held.admitted;
+    } catch (error) {
+      this.counts.calls += 1;
+      this.counts[held.isCancelled ? "cancelled" : "failed"] += 1;
+      record?.settled(held.isCancelled ? "cancelled" : "failed", error);
+      throw error;
+    } finally {
+      this.#bound.release(held);
+    }
+    return await this.#make({ ...request, sinceMs: held.sinceMs }, record, trace);
+  }
+
+  #make(
+    request: CallRequest,
+    record: CallRecord | undefined,
+    trace: TraceContext | undefined,
+  ): Promise<unknown> {
     const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
     if (trace !== undefined) call.head.trace = trace;
     record?.follow(call);
-    if (call.start()) this.submit(call);
+    if (call.start()) {
+      this.counts.calls += 1;
+      this.#active.add(call);
+      this.#submit(call);
+    }
     return call.promise;
   }
 
@@ -184,6 +264,10 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       return;
     }
     this.#active.add(call);
+    this.#submit(call);
+  }
+
+  #submit(call: Call): void {
     if (this.#lacked.any && call.only === undefined) this.#lacked.recall(call);
     // One that not everybody takes never waits among those that anybody may take.
     const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
@@ -207,6 +291,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#listening?.settled(call, "cancelled");
     if (call.phase === "queued") this.#waiting.withdraw(call);
     else if (call.member !== undefined) this.#cancelled.add(call, call.member);
+    if (this.#bound.watched) this.#bound.check();
     call.record?.settled("cancelled", reason);
   }
 
@@ -215,10 +300,12 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     if (outcome === "completed") this.#sound(call);
     this.#active.delete(call);
     this.#listening?.settled(call, outcome);
+    if (this.#bound.watched) this.#bound.check();
     call.record?.settled(outcome, error);
   }
 
   sent(call: Call, member: Member): void {
+    if (this.#bound.watched) this.#bound.check();
     this.#listening?.sent(call, member);
     call.record?.sent(member, call.stream);
   }

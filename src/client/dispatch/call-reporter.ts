@@ -5,10 +5,11 @@
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
+import type { QueueEventSink } from "../waiting/queue-bound.ts";
 import type { TaskEvent } from "./task-event.ts";
 
 /** Where events about calls go. */
-export interface TaskEventSink {
+export interface TaskEventSink extends QueueEventSink {
   /** Whether anybody listens. A plain field, since every call asks several times. */
   readonly wanted: boolean;
   publish(event: TaskEvent): void;

@@ -16,6 +16,7 @@ import type { Call, CallLoss } from "../call/call.ts";
 import { refusalError } from "../call/refusal-record.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
+import type { RoutineLimits } from "../members/routine-limits.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
@@ -34,6 +35,8 @@ export interface RefusedCallsOptions {
   readonly active: Pick<ActiveCalls, "noteFailedImport">;
   readonly lacked: Pick<LackedRoutines, "add">;
   readonly references: References;
+  /** What is learned of the limits of routines. */
+  readonly limits: RoutineLimits;
   /** `redirected` is counted here. */
   readonly counts: DispatchCounts;
 }
@@ -58,6 +61,11 @@ export class RefusedCalls {
     return this.#retries.size;
   }
 
+  /** The one of them that has waited longest. */
+  get oldest(): Call | undefined {
+    return this.#retries.oldest;
+  }
+
   /** The worker that the call was last sent to has refused it. */
   refused(call: Call, nack: Nack): void {
     const failure = classifyRefusal(nack.code);
@@ -78,6 +86,10 @@ export class RefusedCalls {
         members.evict(member, measure.member, shownBriefly(nack.reason));
       }
     }
+    if (nack.limit !== undefined && nack.code === NackCode.FULL && member !== undefined && !call.nested) {
+      this.#limited(call, member, nack);
+      return;
+    }
     const cause = this.#causeOf(nack);
     if (call.only !== undefined) return this.#refusedByOnly(call, nack, cause);
     const refusals = call.noteRefusal(nack, { cause });
@@ -86,6 +98,20 @@ export class RefusedCalls {
       else if (!call.nested) refusals.awaitsReplacement = true;
     }
     this.#redirect(call, nack, cause);
+  }
+
+  /**
+   * As many bodies of the call's routine run on the member as may. That says nothing about others, or later: it is not
+   * noted as a refusal, and a root call waits until it may be sent again.
+   */
+  #limited(call: Call, member: Member, nack: Nack): void {
+    const { counts, waiting, limits } = this.#options;
+    call.limit = limits.learn(call.definition);
+    call.limit.refused(member, nack.limit ?? 1, nack.retryAfterMs, () => waiting.drain());
+    counts.redirected += 1;
+    call.unsent();
+    if (call.offer?.refused(refusalError(call.routine, nack)) === true) return; // the balancer names the next
+    waiting.offer(call);
   }
 
   /** The connection to the member has ended under the call. */

@@ -1,6 +1,6 @@
 /**
  * What a call occupies on the member it was sent to: a place among the calls in flight, a share of the work
- * sent ahead and, for root calls, a permit. The share is given back when the body first suspends or
+ * sent ahead, for root calls a permit, and where its routine has a limit one of its places. The share is given back when the body first suspends or
  * ends, the place when the stream ends. The permit is given back while a generator is suspended, is taken again when
  * it goes on, and is given back for good at the end. Only this file changes these counters of a member.
  * While arguments are still on their way in chunks, the share delays other such calls only, since no body can run
@@ -8,12 +8,14 @@
  */
 import type { Member } from "./member.ts";
 import type { PlacedCall } from "./ready-members.ts";
+import type { RoutineLimit } from "./routine-limits.ts";
 import { UNKNOWN_BODY_US } from "./work-ahead.ts";
 
 /** One call on one member. */
 export class Occupancy {
   readonly member: Member;
   readonly #nested: boolean;
+  readonly #limit: RoutineLimit | undefined;
   #shareUs: number;
   #share = true;
   #transferring: boolean;
@@ -25,8 +27,10 @@ export class Occupancy {
    * @param transferring Whether its arguments go in chunks; {@link transferred} tells their end.
    */
   constructor(call: PlacedCall, member: Member, transferring = false) {
-    const { nested, estimate } = call;
+    const { nested, estimate, limit } = call;
     this.member = member;
+    this.#limit = limit;
+    if (limit !== undefined) limit.took(member);
     this.#nested = nested;
     this.#permit = !nested;
     this.#shareUs = estimate.us ?? UNKNOWN_BODY_US;
@@ -101,6 +105,7 @@ export class Occupancy {
   vacate(): void {
     this.releaseShare();
     this.yieldPermit();
+    if (this.#limit !== undefined) this.#limit.left(this.member);
     this.member.inFlight -= 1;
     this.member.moved();
     this.member.completed += 1;

@@ -5,6 +5,7 @@
  * replaced, never changed, so whoever has one may go through it in several turns; the index is of the newest.
  */
 import type { CandidateIndex } from "../../balancer/balancer.ts";
+import type { RoutineLimit } from "./routine-limits.ts";
 import { AHEAD_US } from "./work-ahead.ts";
 
 /** With up to this many members, a walk through the list is quicker than keeping an index. */
@@ -21,6 +22,8 @@ export interface PlacedCall {
   readonly estimate: { readonly us: number | undefined };
   /** Whether its arguments go in chunks: it then needs room for these as well. Absent: they do not. */
   readonly large?: boolean;
+  /** The limit of its routine, which whoever places it heeds. Absent: it has none. */
+  readonly limit?: RoutineLimit | undefined;
 }
 
 /** The part of a member that this list uses. Only the list writes `place` and `level`. */

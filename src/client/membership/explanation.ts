@@ -40,6 +40,16 @@ export interface ExplainedMember {
   readonly handshake?: HandshakeReason;
 }
 
+/** A routine of which calls wait for its limit, as `explain()` tells of it. */
+export interface LimitedRoutine {
+  /** Identity of the routine. */
+  readonly routine: string;
+  /** How many of its bodies one worker runs at a time; absent if only the workers know. */
+  readonly limit: number | undefined;
+  /** How many calls wait. */
+  readonly waiting: number;
+}
+
 /** A proxy or pool, explained. */
 export interface Explanation {
   /** This side's version. */
@@ -50,6 +60,14 @@ export interface Explanation {
   readonly lease: number | undefined;
   /** Calls waiting for a worker. */
   readonly queued: number;
+  /** Calls held back until fewer wait; see `overflow`. */
+  readonly held: number;
+  /** How many calls may wait; absent for any number. */
+  readonly maxQueue: number | undefined;
+  /** For how long the call has waited that has waited longest, in milliseconds; 0 if none waits. */
+  readonly oldestWait: number;
+  /** The routines of which calls wait since as many of their bodies run as may. */
+  readonly limited: readonly LimitedRoutine[];
   /** In order of admission. */
   readonly members: readonly ExplainedMember[];
   /** Workers seen that are not members, and why. */

@@ -153,7 +153,9 @@ class DelegatedCandidate implements Candidate {
   }
 
   get room(): boolean {
-    const { nested, estimate, large } = this.#call;
-    return this.#member.ready && (nested || this.#member.hasRoom(estimate.us, large));
+    const { nested, estimate, large, limit } = this.#call;
+    const member = this.#member;
+    if (!member.ready) return false;
+    return nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false);
   }
 }

@@ -97,6 +97,14 @@ export class Placement implements Sender {
         index = undefined;
       }
     }
+    const { limit } = call;
+    if (limit !== undefined) {
+      const open = view.filter((member) => limit.hasRoom(member));
+      // A nested call is offered where it may be refused, and fails if all refuse it: it waits for nobody.
+      if (open.length > 0) view = open;
+      else if (!call.nested) return "wait";
+      index = undefined;
+    }
     if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
     ready.placing(call);
     const chosen = balancer.pick(call, view, index);

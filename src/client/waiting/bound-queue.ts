@@ -2,13 +2,13 @@
  * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
  * each such member, in which the others do not wait. `waiting-calls.ts` decides when a call goes on, and where to.
  */
+import { PriorityQueue } from "../../internal/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
-import { CallQueue } from "./call-queue.ts";
 
 /** Calls by the uid of the member that each waits for. */
 export class BoundQueue {
-  readonly #queues = new Map<string, CallQueue>();
+  readonly #queues = new Map<string, PriorityQueue<Call>>();
 
   get size(): number {
     let size = 0;
@@ -18,6 +18,11 @@ export class BoundQueue {
 
   get empty(): boolean {
     return this.#queues.size === 0;
+  }
+
+  /** For each member the call that has waited longest. */
+  oldest(): ReadonlyArray<Call | undefined> {
+    return [...this.#queues.values()].map((queue) => queue.oldest());
   }
 
   /** The uids of the members that are waited for. */
@@ -33,7 +38,7 @@ export class BoundQueue {
   add(call: Call, member: Member): void {
     let queue = this.#queues.get(member.uid);
     if (queue === undefined) {
-      queue = new CallQueue();
+      queue = new PriorityQueue<Call>();
       this.#queues.set(member.uid, queue);
     }
     queue.push(call);

@@ -3,10 +3,10 @@
  * few at a time, so that however many wait, asking costs little. Whether a call is taken is decided in
  * `placement/placement.ts`.
  */
+import { PriorityQueue } from "../../internal/priority-queue.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Members } from "../placement/placement.ts";
-import { CallQueue } from "./call-queue.ts";
 import type { WaitingCalls } from "./waiting-calls.ts";
 
 /** Longest pause that a worker can ask for: meanwhile others may have come, or may have room. */
@@ -25,7 +25,7 @@ export interface RetryQueueOptions {
 export class RetryQueue {
   readonly #options: RetryQueueOptions;
   readonly #queue: DeadlineQueue;
-  readonly #calls = new CallQueue();
+  readonly #calls = new PriorityQueue<Call>();
   #pauseMs = 1;
   #next: { readonly atMs: number; readonly entry: DeadlineEntry } | undefined;
 
@@ -39,12 +39,18 @@ export class RetryQueue {
     return this.#calls.size;
   }
 
+  /** The one that has waited longest. */
+  get oldest(): Call | undefined {
+    return this.#calls.oldest();
+  }
+
   /**
    * Adds a call behind the others. Whoever settles it takes it out with `leaveQueue`.
    *
    * @param pauseMs How long, in milliseconds, as the worker asks.
    */
   add(call: Call, pauseMs: number): void {
+    call.waits();
     this.#calls.push(call);
     this.#pauseMs = Math.min(Math.max(1, pauseMs), MAX_PAUSE_MS);
     this.#arm();

@@ -44,6 +44,7 @@ function isSame(one: Nack, other: Nack): boolean {
     one.reason === other.reason &&
     one.retryAfterMs === other.retryAfterMs &&
     one.version === other.version &&
+    one.limit === other.limit &&
     other.attached !== true &&
     other.exception === undefined
   );
@@ -61,6 +62,7 @@ function encode(nack: Nack): Uint8Array {
     .uint(NackTag.Code, nack.code)
     .uint(NackTag.RetryAfterMs, nack.retryAfterMs)
     .text(NackTag.Version, nack.version)
+    .uint(NackTag.Limit, nack.limit ?? 0)
     .uint(NackTag.Attached, nack.attached === true ? 1 : 0)
     .finish();
 }
@@ -96,6 +98,11 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
       case NackTag.Version:
         nack.version = scanner.text(MAX_NAME_BYTES);
         break;
+      case NackTag.Limit: {
+        const limit = scanner.uint32();
+        if (limit > 0) nack.limit = limit;
+        break;
+      }
       case NackTag.Attached:
         nack.attached = scanner.flag();
         break;

@@ -37,6 +37,9 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
       size += 2 + delimited(textSize(fields.origin[at] as string));
     }
   }
+  if (fields.priority !== undefined && fields.priority !== 0) size += 2 + varintSize(zigzag(fields.priority));
+  if (fields.runTimeoutUs !== undefined && fields.runTimeoutUs > 0)
+    size += 2 + varintSize(fields.runTimeoutUs);
   return size;
 }
 
@@ -92,8 +95,19 @@ export function writeTask(
       at = writeText(bytes, at, identity);
     }
   }
+  if (fields.priority !== undefined && fields.priority !== 0) {
+    at = writeNumberField(bytes, at, TaskTag.Priority, zigzag(fields.priority));
+  }
+  if (fields.runTimeoutUs !== undefined && fields.runTimeoutUs > 0) {
+    at = writeNumberField(bytes, at, TaskTag.RunTimeoutUs, fields.runTimeoutUs);
+  }
   if (fields.attached === true) at = writeNumberField(bytes, at, TaskTag.Attached, 1);
   return at;
+}
+
+/** An integer of 32 bits as protobuf has it in a `sint32`. */
+function zigzag(value: number): number {
+  return ((value << 1) ^ (value >> 31)) >>> 0;
 }
 
 /**

@@ -30,6 +30,10 @@ export class TaskReader {
   credit = 0;
   /** Chunked parts that follow on the stream. */
   parts = 0;
+  /** An integer of 32 bits, whatever the caller has sent. */
+  priority = 0;
+  /** Time for the body alone, in microseconds; 0: no limit. */
+  runTimeoutUs = 0;
   /** Whether an enclosure has come for it. */
   attached = false;
   /** Where in the frame's bytes the arguments begin. */
@@ -141,6 +145,14 @@ export class TaskReader {
         case TaskTag.Parts:
           this.parts = scanner.uint32();
           break;
+        case TaskTag.Priority: {
+          const coded = scanner.int32();
+          this.priority = (coded >>> 1) ^ -(coded & 1);
+          break;
+        }
+        case TaskTag.RunTimeoutUs:
+          this.runTimeoutUs = scanner.uint53();
+          break;
         case TaskTag.Attached:
           this.attached = scanner.flag();
           break;
@@ -184,6 +196,8 @@ export class TaskReader {
     this.budgetUs = 0;
     this.credit = 0;
     this.parts = 0;
+    this.priority = 0;
+    this.runTimeoutUs = 0;
     this.attached = false;
     this.argsStart = 0;
     this.argsEnd = 0;

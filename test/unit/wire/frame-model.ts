@@ -128,6 +128,8 @@ function bindFrame(frame: FrameModel): Frame {
         trace: Object.fromEntries(fields.trace ?? []),
         callers: (fields.callers ?? []).map(({ id, routine, tag }) => ({ id, routine, tag: tag ?? "" })),
         origin: [...(fields.origin ?? [])],
+        priority: fields.priority ?? 0,
+        runTimeoutUs: BigInt(fields.runTimeoutUs ?? 0),
         ...(fields.runtimeContext !== undefined && {
           runtimeContext: fromBinary(RuntimeContextSchema, fields.runtimeContext),
         }),
@@ -154,12 +156,13 @@ function bindFrame(frame: FrameModel): Frame {
     case "Ack":
       return response(stream, 0, { case: "ack", value: { version: frame.version, uid: frame.uid } });
     case "Nack": {
-      const { code, reason: text, retryAfterMs, version, exception } = frame.nack;
+      const { code, reason: text, retryAfterMs, version, exception, limit = 0 } = frame.nack;
       const value = {
         code: code as 0,
         reason: text,
         retryAfterMs: BigInt(retryAfterMs),
         version,
+        limit,
         attached: frame.nack.attached ?? false,
         ...(exception === undefined ? {} : { exception: { dump: exception } }),
       };
@@ -250,6 +253,8 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           callers: task.callers(),
           trace: task.trace(),
           origin: task.origin(),
+          ...(task.priority !== 0 && { priority: task.priority }),
+          ...(task.runTimeoutUs !== 0 && { runTimeoutUs: task.runTimeoutUs }),
           ...(task.runtimeContext() !== undefined && {
             runtimeContext: Uint8Array.from(
               encodeRuntimeContext(task.runtimeContext() as Parameters<typeof encodeRuntimeContext>[0]),
@@ -376,16 +381,20 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       { nil: undefined },
     ),
     origin: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
+    priority: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+    runTimeoutUs: uint53(),
     runtimeContext: fc.option(runtimeContext(), { nil: undefined }),
     attached: fc.boolean(),
     variables,
-  }).map(({ stream, args, runtimeContext, variables, attached, ...fields }) => ({
+  }).map(({ stream, args, priority, runTimeoutUs, runtimeContext, variables, attached, ...fields }) => ({
     kind: "Task" as const,
     stream,
     args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
     fields: {
       ...fields,
       callable: fields.routineRef > 0 ? undefined : fields.callable,
+      ...(priority !== 0 && { priority }),
+      ...(runTimeoutUs !== 0 && { runTimeoutUs }),
       ...(runtimeContext !== undefined && { runtimeContext }),
       ...(variables !== undefined && { variables }),
       ...(attached && { attached: true }),
@@ -437,6 +446,7 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
           retryAfterMs: uint53(),
           version: text(),
           exception: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+          limit: fc.integer({ min: 1, max: 0xffff_ffff }),
         },
         { requiredKeys: ["code", "reason", "retryAfterMs", "version"], noNullPrototype: true },
       ),

@@ -81,6 +81,26 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       fields: { ...PLAIN_TASK, routineRef: 3, flags: 3, origin: ["spiffe://a/b", "c"] },
     },
   },
+  {
+    name: "an urgent task with a limit for its body",
+    hex: "0a10 0801 120c 0a0a b00603 80070e 8807f403",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, priority: 7, runTimeoutUs: 500 },
+    },
+  },
+  {
+    name: "a task of the lowest priority",
+    hex: "0a10 0801 120c 0a0a b00603 8007ffffffff0f",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, priority: -(2 ** 31) },
+    },
+  },
   { name: "a step", hex: "0a06 0805 1202 1200", frame: { kind: "Next", stream: 5 } },
   {
     name: "a sent value",

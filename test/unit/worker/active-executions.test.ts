@@ -12,6 +12,7 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   const reasons: unknown[] = [];
   const refusals: string[] = [];
   return {
+    limited: undefined,
     permit: false,
     task: { nested, heldBytes: 0, argumentBytes: 0, sentBytes: 0, memory: undefined, workerDrains() {} },
     reasons,

@@ -1,26 +1,35 @@
 /** Whose turn it is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Fifo } from "../../../src/internal/fifo.ts";
+import { PriorityQueue, type Queued } from "../../../src/internal/priority-queue.ts";
 import { FairQueue } from "../../../src/worker/fair-queue.ts";
+
+interface Value extends Queued {
+  readonly source: string;
+  readonly tookMs: number;
+}
+
+function value(source: string, tookMs: number, priority = 0): Value {
+  return { source, tookMs, priority, rank: priority, queuePlace: undefined };
+}
 
 /** A queue whose values say for whom they are, and what they take. */
 class Trial {
-  readonly #queue = new FairQueue<{ readonly source: string; readonly tookMs: number }>(new Fifo());
+  readonly #queue = new FairQueue<Value>(new PriorityQueue());
   readonly #sources = new Map<string, { readonly name: string }>();
 
   push(source: string, tookMs: number, times = 1): void {
-    for (let n = 0; n < times; n++) this.#queue.push({ source, tookMs }, this.#sourceOf(source));
+    for (let n = 0; n < times; n++) this.#queue.push(value(source, tookMs), this.#sourceOf(source));
   }
 
   /** Gives the next ones their turn, and says whose they were. */
   run(turns: number): string {
     let order = "";
     for (let n = 0; n < turns; n++) {
-      const value = this.#queue.shift();
-      if (value === undefined) break;
-      order += value.source;
-      this.#queue.charge(this.#sourceOf(value.source), value.tookMs);
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      order += next.source;
+      this.#queue.charge(this.#sourceOf(next.source), next.tookMs);
     }
     return order;
   }
@@ -80,19 +89,40 @@ test("FairQueue lets nobody save up time by coming late, nor get rid of what it 
 });
 
 test("FairQueue forgets a source once all others have taken as much", () => {
-  const queue = new FairQueue<string>(new Fifo());
+  const queue = new FairQueue<Value>(new PriorityQueue());
   const sources = Array.from({ length: 1_000 }, () => ({}));
   const steady = {};
   for (const source of sources) {
-    queue.push("once", source);
-    assert.equal(queue.shift(), "once");
+    queue.push(value("once", 0.5), source);
+    assert.equal(queue.shift()?.source, "once");
     queue.charge(source, 0.5);
   }
-  queue.push("on", steady);
-  assert.equal(queue.shift(), "on");
+  queue.push(value("on", 1), steady);
+  assert.equal(queue.shift()?.source, "on");
   queue.charge(steady, 1);
-  queue.push("on", steady);
+  queue.push(value("on", 1), steady);
 
-  assert.equal(queue.shift(), "on");
+  assert.equal(queue.shift()?.source, "on");
   assert.equal(queue.shift(), undefined);
+});
+
+test("FairQueue goes by priority among the values of one source only, and tells which of them went past others", () => {
+  const queue = new FairQueue<Value>(new PriorityQueue());
+  const one = {};
+  const other = {};
+  queue.push(value("a", 1), one);
+  queue.push(value("b", 1, 5), one);
+  queue.push(value("c", 1), other);
+
+  const order: Array<readonly [string | undefined, boolean]> = [];
+  for (const source of [one, other, one]) {
+    order.push([queue.shift()?.source, queue.overtook]);
+    queue.charge(source, 1);
+  }
+
+  assert.deepEqual(order, [
+    ["b", true],
+    ["c", false],
+    ["a", false],
+  ]);
 });

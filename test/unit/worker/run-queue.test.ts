@@ -1,8 +1,14 @@
 /** When answers leave between the bodies of one worker. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { leaveQueue } from "../../../src/internal/priority-queue.ts";
 import { RunQueue } from "../../../src/worker/run-queue.ts";
 import { holdThread } from "../../support/hold-thread.ts";
+
+/** What the queue keeps and looks at of what nobody has given a priority. */
+function unprioritised() {
+  return { priority: 0, rank: 0, queuePlace: undefined, tellsStart: false };
+}
 
 /** A queue of bodies known to be short, and what happens in order. */
 function recordedQueue(): {
@@ -24,6 +30,7 @@ function recordedQueue(): {
     send,
     run(name) {
       queue.push({
+        ...unprioritised(),
         expectedUs: 10,
         source: undefined,
         announce() {},
@@ -65,14 +72,23 @@ test("RunQueue takes from every caller in turn, and from each in the order of it
   const log: string[] = [];
   const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
   const [flood, other] = [{}, {}];
-  const push = (name: string, source: object | undefined) =>
-    queue.push({ expectedUs: 10, source, announce() {}, run: () => void log.push(name) });
+  const push = (name: string, source: object | undefined) => {
+    const job = {
+      ...unprioritised(),
+      expectedUs: 10,
+      source,
+      announce() {},
+      run: () => void log.push(name),
+    };
+    queue.push(job);
+    return job;
+  };
   for (const name of ["a1", "a2", "a3"]) push(name, flood);
   const removed = push("b1", other);
   push("b2", other);
   for (const name of ["local1", "local2"]) push(name, undefined);
 
-  removed.remove();
+  leaveQueue(removed);
   queue.drain();
 
   assert.deepEqual(log, ["local1", "a1", "local2", "b2", "a2", "a3"]);
@@ -86,6 +102,10 @@ test("RunQueue runs one long body for callers on the network in a turn of the lo
   const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
   const arrive = (name: string): void => {
     queue.push({
+      priority: 0,
+      rank: 0,
+      queuePlace: undefined,
+      tellsStart: false,
       expectedUs: 10,
       source: { name },
       announce() {},
@@ -104,4 +124,42 @@ test("RunQueue runs one long body for callers on the network in a turn of the lo
 
   assert.deepEqual(atOnce, ["a"]);
   assert.deepEqual(log, ["a", "b", "c"]);
+});
+
+test("RunQueue orders the calls of one caller by priority, and takes none of them before its turn among callers", () => {
+  const log: string[] = [];
+  const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
+  const [greedy, other] = [{}, {}];
+  const push = (name: string, priority: number, source: object | undefined): void =>
+    queue.push({
+      priority,
+      rank: priority,
+      queuePlace: undefined,
+      tellsStart: false,
+      expectedUs: 10,
+      source,
+      announce: () => void log.push(`told of ${name}`),
+      run: () => void log.push(name),
+    });
+  push("a1", 0, greedy);
+  push("a2", 2 ** 31 - 1, greedy);
+  push("a3", 2 ** 31 - 1, greedy);
+  push("b1", 0, other);
+  push("local1", -1, undefined);
+  push("local2", 0, undefined);
+
+  queue.drain();
+
+  // Whoever goes past another one of its caller is told of before it begins.
+  assert.deepEqual(log, [
+    "told of local2",
+    "local2",
+    "told of a2",
+    "a2",
+    "local1",
+    "b1",
+    "told of a3",
+    "a3",
+    "a1",
+  ]);
 });

@@ -168,6 +168,8 @@ export interface CallFields {
   readonly hasReceiver?: boolean;
   /** The routine has come over a network as a value. */
   readonly tainted?: boolean;
+  readonly priority?: number;
+  readonly runTimeoutUs?: number;
   /** The descriptor for calls nested in the task. */
   readonly proxy?: Definable;
 }
@@ -211,7 +213,7 @@ export class TestClient {
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
-    const { hasReceiver = false, tainted = false, proxy } = fields;
+    const { hasReceiver = false, tainted = false, proxy, priority, runTimeoutUs } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -231,6 +233,8 @@ export class TestClient {
       tag,
       callers: undefined,
       trace: undefined,
+      priority,
+      runTimeoutUs,
     };
     recorded.stream = this.session.openStream(recorded, head, payload);
     return recorded;
@@ -253,6 +257,8 @@ export interface TestWorkerOptions {
   readonly memory?: MemoryBudget;
   /** Of routines that are methods: the prototype of the class, or for a static one the class. */
   readonly owners?: Readonly<Record<string, object>>;
+  /** Of routines, by their identities, how many of their bodies may run. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** Default: no task has one. */
   readonly nestedDispatcher?: TaskHost["nestedDispatcher"];
 }
@@ -267,7 +273,10 @@ export class TestWorker {
 
   constructor(bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
     for (const [id, body] of Object.entries(bodies))
-      this.#definitions.set(id, this.#define(id, body, options.owners?.[id]));
+      this.#definitions.set(id, {
+        ...this.#define(id, body, options.owners?.[id]),
+        limit: options.limits?.[id],
+      });
     const find = (id: string): RoutineDefinition | undefined => this.#definitions.get(id);
     const resolver: RoutineResolver = {
       lookup: (request) => {

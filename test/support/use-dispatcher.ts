@@ -130,6 +130,16 @@ export function useDispatcher(wish: Wish = {}) {
         options,
         parent,
       }),
+    /** Calls a routine on this worker and on no other. */
+    callOnly: (only: string, id: string) =>
+      dispatcher.call({
+        definition: define(id),
+        receiver: undefined,
+        parameters: [],
+        options: undefined,
+        parent: undefined,
+        only,
+      }),
     stream: (id: string, options: CallOptions = {}) =>
       dispatcher.stream({
         definition: define(id, "generator"),

@@ -40,6 +40,8 @@ export class CallClock {
   #dispatch: DeadlineEntry | undefined;
   readonly #runTimeoutMs: number | undefined;
   #run: DeadlineEntry | undefined;
+  /** The call is settled, though its worker may still say that it begins. */
+  #stopped = false;
 
   constructor(call: TimedCall, limits: CallLimits) {
     const { timeoutMs, inheritedMs, dispatchTimeoutMs, runTimeoutMs, sinceMs } = limits;
@@ -82,7 +84,7 @@ export class CallClock {
   accepted(): void {
     this.#stopDispatch();
     const limitMs = this.#runTimeoutMs;
-    if (limitMs === undefined || this.#run !== undefined) return;
+    if (limitMs === undefined || this.#run !== undefined || this.#stopped) return;
     this.#run = deadlines.after(limitMs, () => this.#call.expired(limitMs, "runTimeout"));
   }
 
@@ -93,6 +95,7 @@ export class CallClock {
   }
 
   stop(): void {
+    this.#stopped = true;
     if (this.#budget !== undefined) deadlines.cancel(this.#budget);
     this.#budget = undefined;
     this.#stopDispatch();

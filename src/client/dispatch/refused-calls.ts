@@ -86,12 +86,11 @@ export class RefusedCalls {
         members.evict(member, measure.member, shownBriefly(nack.reason));
       }
     }
-    if (nack.limit !== undefined && nack.code === NackCode.FULL && member !== undefined && !call.nested) {
-      this.#limited(call, member, nack);
-      return;
-    }
     const cause = this.#causeOf(nack);
     if (call.only !== undefined) return this.#refusedByOnly(call, nack, cause);
+    if (nack.limit !== undefined && nack.code === NackCode.FULL && member !== undefined && !call.nested) {
+      return this.#limited(call, member, nack);
+    }
     const refusals = call.noteRefusal(nack, { cause });
     if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
       if (refusals.endsWithImport) refusals.awaitsReplacement = false;
@@ -170,9 +169,12 @@ export class RefusedCalls {
     }
   }
 
-  /** Nobody else may take it. One that is full is asked again. */
+  /**
+   * Nobody else may take it. One that is full is asked again, unless that may be for what the call's own task has
+   * there.
+   */
   #refusedByOnly(call: Call, nack: Nack, cause: unknown): void {
-    if (nack.code === NackCode.FULL) {
+    if (nack.code === NackCode.FULL && (nack.limit === undefined || !call.nested)) {
       call.unsent();
       this.#retries.add(call, nack.retryAfterMs);
     } else call.fail(refusalError(call.routine, nack, cause));

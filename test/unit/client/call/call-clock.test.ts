@@ -77,4 +77,36 @@ describe("CallClock", () => {
 
     assert.equal(t.pending(), 0);
   });
+
+  test("counts the time of a body from when that begins, and anew if it has begun elsewhere instead", async () => {
+    using t = useClock({ runTimeoutMs: 5, dispatchTimeoutMs: 60_000 });
+    assert.equal(t.pending(), 1);
+
+    t.clock.accepted();
+    t.clock.returned();
+    assert.equal(t.pending(), 0);
+    t.clock.accepted();
+    t.clock.accepted();
+    assert.equal(t.pending(), 1);
+    await eventually(() => t.expired.length > 0);
+
+    assert.deepEqual(t.expired, ["runTimeout 5"]);
+  });
+
+  test("counts nothing for a body that begins after its call was settled", () => {
+    using t = useClock({ runTimeoutMs: 60_000 });
+
+    t.clock.stop();
+    t.clock.accepted();
+
+    assert.equal(t.pending(), 0);
+  });
+
+  test("counts from when the call came, if it was made later", async () => {
+    using t = useClock({ timeoutMs: 60_000, sinceMs: deadlines.now() - 60_000 });
+
+    await eventually(() => t.expired.length > 0);
+
+    assert.deepEqual(t.expired, ["timeout 60000"]);
+  });
 });

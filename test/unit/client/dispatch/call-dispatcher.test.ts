@@ -828,6 +828,27 @@ describe("CallDispatcher", () => {
     assert.deepEqual(await Promise.all([first, second]), [3, 7]);
     assert.deepEqual(rooms, [[true], [false], [true]]);
   });
+
+  test("asks the only worker that may take a call again after a pause while it runs as many as its limit", async () => {
+    await using t = useDispatcher();
+    const gate = useGate();
+    t.add("a", { wait: gate.body }, { limits: { wait: 1 } });
+    t.add("b", { wait: gate.body });
+    await t.ready(2);
+    const first = t.callOnly("a", "wait");
+    await eventually(() => gate.count() === 1);
+
+    const second = t.callOnly("a", "wait");
+    await eventually(() => t.worker("a").requests.length > 2);
+    gate.open();
+    await first;
+    await eventually(() => gate.count() === 1);
+    gate.open();
+
+    assert.equal(await second, "through");
+    assert.deepEqual([t.worker("a").starts, t.worker("b").starts], [2, 0]);
+    assert.equal(t.dispatcher.counts.redirected, 0);
+  });
 });
 
 function wholeOf(bytes: Uint8Array): [Uint8Array, number, number] {

@@ -3,7 +3,7 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { ActiveExecutions } from "./active-executions.ts";
-import type { RunQueue } from "./run-queue.ts";
+import type { RunQueue } from "./queue/run-queue.ts";
 import type { TaskHost } from "./task-host.ts";
 
 /** An execution whose body was started and has not settled at once. */

@@ -6,7 +6,7 @@
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import type { BodyTimeEstimate } from "../internal/body-time-estimate.ts";
-import { leaveQueue } from "../internal/priority-queue.ts";
+import { leaveQueue } from "../internal/queue/priority-queue.ts";
 import { receiverToRun } from "../routine/receiver.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
@@ -21,7 +21,7 @@ import { startBody } from "./body-stack.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { enterBody, recordExecution } from "./execution-record.ts";
 import type { Answer, IncomingTask } from "./incoming-task.ts";
-import { QueuedExecution, type Runnable } from "./run-queue.ts";
+import { QueuedExecution, type Runnable } from "./queue/run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { answerFailure, answerRefusal, explainUnmade, explainUnresolved } from "./task-failures.ts";
 import { answerUnsent } from "./unsent-answer.ts";

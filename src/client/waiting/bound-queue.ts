@@ -2,7 +2,7 @@
  * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
  * each such member, in which the others do not wait. `waiting-calls.ts` decides when a call goes on, and where to.
  */
-import { PriorityQueue } from "../../internal/priority-queue.ts";
+import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 

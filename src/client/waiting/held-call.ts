@@ -5,8 +5,8 @@
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
-import type { QueuePlace } from "../../internal/priority-order.ts";
-import { leaveQueue, type Queued } from "../../internal/priority-queue.ts";
+import type { QueuePlace } from "../../internal/queue/priority-order.ts";
+import { leaveQueue, type Queued } from "../../internal/queue/priority-queue.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { CallClock, type TimedCall, type TimeLimit } from "../call/call-clock.ts";

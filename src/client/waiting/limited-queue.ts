@@ -2,7 +2,7 @@
  * The calls that wait until fewer bodies of their routine run, on any worker: a queue for each routine, in which no
  * others wait. `waiting-calls.ts` decides when one goes on, and where to.
  */
-import { PriorityQueue } from "../../internal/priority-queue.ts";
+import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { RoutineLimit } from "../members/routine-limits.ts";
 import type { LimitedRoutine } from "../membership/explanation.ts";

@@ -5,7 +5,7 @@
  */
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { QueueFullError } from "../../errors/queue-full-error.ts";
-import { PriorityQueue } from "../../internal/priority-queue.ts";
+import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import { HeldCall } from "./held-call.ts";
 

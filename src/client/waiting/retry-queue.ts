@@ -3,7 +3,7 @@
  * few at a time, so that however many wait, asking costs little. Whether a call is taken is decided in
  * `placement/placement.ts`.
  */
-import { PriorityQueue } from "../../internal/priority-queue.ts";
+import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Members } from "../placement/placement.ts";

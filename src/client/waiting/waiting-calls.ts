@@ -7,7 +7,7 @@
  * answer, and keeps, or fails, the calls that are not sent.
  */
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
-import { leaveQueue, PriorityQueue } from "../../internal/priority-queue.ts";
+import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { warnOnce } from "../../internal/warn-once.ts";
 import type { Call } from "../call/call.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BoundQueue } from "../../../../src/client/waiting/bound-queue.ts";
-import { leaveQueue } from "../../../../src/internal/priority-queue.ts";
+import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 
 describe("BoundQueue", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { RetryQueue } from "../../../../src/client/waiting/retry-queue.ts";
-import { leaveQueue } from "../../../../src/internal/priority-queue.ts";
+import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
 import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 import { eventually } from "../../../support/eventually.ts";

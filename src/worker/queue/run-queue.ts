@@ -4,13 +4,13 @@
  * between bodies once a millisecond has passed, so that results leave and cancellations arrive
  * while a batch is being worked off.
  */
-import type { Listed } from "../internal/awaitable-set.ts";
-import type { FifoNode } from "../internal/fifo.ts";
-import type { QueuePlace } from "../internal/priority-order.ts";
-import { PriorityQueue, type Queued } from "../internal/priority-queue.ts";
-import type { ServerSession } from "../session/server-session.ts";
+import type { Listed } from "../../internal/awaitable-set.ts";
+import type { FifoNode } from "../../internal/fifo.ts";
+import type { QueuePlace } from "../../internal/queue/priority-order.ts";
+import { PriorityQueue, type Queued } from "../../internal/queue/priority-queue.ts";
+import type { ServerSession } from "../../session/server-session.ts";
+import type { IncomingTask } from "../incoming-task.ts";
 import { FairQueue } from "./fair-queue.ts";
-import type { IncomingTask } from "./incoming-task.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
 const LONG_BODY_US = 250;

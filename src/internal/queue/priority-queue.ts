@@ -3,7 +3,7 @@
  * queue; each is in one queue at most. It is first come, first served until one with a priority comes: only from then
  * on, and until it is empty, there is an order by rank (`priority-order.ts`).
  */
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../fifo.ts";
 import { PriorityOrder, type QueuePlace } from "./priority-order.ts";
 
 /** Something that can be in a {@link PriorityQueue}. */

@@ -2,8 +2,8 @@
  * A queue in which no source of values holds up another: which source is next says a `FairClock`, and of one source the
  * next one by its priority. Values without a source are in a queue of their maker, and alternate with the others.
  */
-import { FairClock, Standing } from "../internal/fair-clock.ts";
-import { PriorityQueue, type Queued } from "../internal/priority-queue.ts";
+import { FairClock, Standing } from "../../internal/fair-clock.ts";
+import { PriorityQueue, type Queued } from "../../internal/queue/priority-queue.ts";
 
 /** The values of one source. */
 class Lane<T extends Queued> extends Standing {

@@ -1,8 +1,8 @@
 /** Whose turn it is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PriorityQueue, type Queued } from "../../../src/internal/priority-queue.ts";
-import { FairQueue } from "../../../src/worker/fair-queue.ts";
+import { PriorityQueue, type Queued } from "../../../../src/internal/queue/priority-queue.ts";
+import { FairQueue } from "../../../../src/worker/queue/fair-queue.ts";
 
 interface Value extends Queued {
   readonly source: string;

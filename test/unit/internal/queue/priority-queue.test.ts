@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { QueuePlace } from "../../../src/internal/priority-order.ts";
-import { leaveQueue, PriorityQueue, type Queued } from "../../../src/internal/priority-queue.ts";
+import type { QueuePlace } from "../../../../src/internal/queue/priority-order.ts";
+import { leaveQueue, PriorityQueue, type Queued } from "../../../../src/internal/queue/priority-queue.ts";
 
 /** As documented: of eight in a row one is the one that has waited longest. */
 const MOST_OVERTAKINGS = 7;

@@ -3,7 +3,7 @@
  * starves: after {@link MOST_OVERTAKINGS} values in a row that went past the one that has waited longest, that one is
  * next. A value before which n others came has thus been taken by the time that 8 (n + 1) have been.
  */
-import { Fifo, type FifoNode } from "./fifo.ts";
+import { Fifo, type FifoNode } from "../fifo.ts";
 
 /** The place of a value in a queue. Opaque to its holder, who may remove it. */
 export interface QueuePlace {

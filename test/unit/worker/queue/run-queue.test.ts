@@ -1,9 +1,9 @@
 /** When answers leave between the bodies of one worker. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leaveQueue } from "../../../src/internal/priority-queue.ts";
-import { RunQueue } from "../../../src/worker/run-queue.ts";
-import { holdThread } from "../../support/hold-thread.ts";
+import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
+import { RunQueue } from "../../../../src/worker/queue/run-queue.ts";
+import { holdThread } from "../../../support/hold-thread.ts";
 
 /** What the queue keeps and looks at of what nobody has given a priority. */
 function unprioritised() {

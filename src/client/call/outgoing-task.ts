@@ -18,6 +18,7 @@ import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-ti
 import type { FifoNode } from "../../internal/fifo.ts";
 import type { QueuePlace } from "../../internal/queue/priority-order.ts";
 import type { Queued } from "../../internal/queue/priority-queue.ts";
+import { turnTimeMs } from "../../internal/time/turn-time.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { Definable } from "../../session/definitions.ts";
 import { besideOf } from "../../session/messages/enclosing.ts";
@@ -163,7 +164,7 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
 
   /** It has to wait. */
   waits(): void {
-    if (this.#waitsSinceMs === 0) this.#waitsSinceMs = Math.max(1, Math.trunc(performance.now()));
+    if (this.#waitsSinceMs === 0) this.#waitsSinceMs = turnTimeMs();
   }
 }
 

@@ -110,13 +110,16 @@ const GREETING_MS = 10_000;
 /** How long a connection may stay without a call; twice as long as our own callers keep one. */
 const IDLE_MS = 120_000;
 /**
- * Bytes that a caller may have under way to this side, over all streams of a connection. They are not counted where
- * nobody takes them on, so that connections beyond a few get less: all together take a part of the process's budget.
+ * Bytes that a caller may have under way to this side on each stream of a connection: Node returns the connection's own
+ * window for what nobody has read as well. They are not counted where nobody takes them on, so that connections beyond a
+ * few get less, and have few streams that are not read: all together take a part of the process's budget.
  */
 const MOST_WINDOW_BYTES = 256 * 1024;
 /** What HTTP/2 has callers assume before they are told otherwise. */
 const LEAST_WINDOW_BYTES = 65_535;
 const WINDOWS_SHARE = 1 / 32;
+/** The most streams of a connection that may be left unread at a time, whatever the budget: beyond what anybody needs. */
+const MOST_UNREAD_CALLS = 32;
 /** The part of the process's budget that this thread may hold. */
 const LISTENER_SHARE = 1 / 4;
 const MAX_CONNECTIONS = 2_048;
@@ -216,6 +219,7 @@ async function listenHealth(
       methods: new Map(health.methods({ maxWatches: MAX_WATCHES })),
       maxStreams: HEALTH_STREAMS,
       windowBytes: () => HEALTH_WINDOW_BYTES,
+      unreadCalls: () => 1,
       streams: new StreamGuard({ maxStreams: 2 * MAX_WATCHES, greetingMs: GREETING_MS }),
       memory: new MemoryBudget({ limitBytes: HEALTH_HELD_BYTES, objectWeight: 1 }),
       guard: guardOf(MAX_PER_ADDRESS),
@@ -240,12 +244,17 @@ function serverOptions(
 ): Omit<GrpcServerOptions, "streams" | "guard" | "memory"> {
   const channel = { ...DEFAULT_CHANNEL_OPTIONS, ...options.channel };
   const { limitBytes } = memoryLimits(channel.maxMessageSize, options.maxHeldBytes);
+  const windowBytes = (connections: number): number => {
+    const share = (limitBytes * WINDOWS_SHARE) / connections;
+    return Math.floor(Math.max(LEAST_WINDOW_BYTES, Math.min(MOST_WINDOW_BYTES, share)));
+  };
   return {
     methods: methodsOf(options, { local, health }),
     maxStreams: maxStreams(options),
-    windowBytes: (connections) => {
-      const share = (limitBytes * WINDOWS_SHARE) / connections;
-      return Math.floor(Math.max(LEAST_WINDOW_BYTES, Math.min(MOST_WINDOW_BYTES, share)));
+    windowBytes,
+    unreadCalls: (connections) => {
+      const most = (limitBytes * WINDOWS_SHARE) / (connections * windowBytes(connections));
+      return Math.floor(Math.max(1, Math.min(MOST_UNREAD_CALLS, most)));
     },
     keepaliveTimeMs: channel.keepaliveTime,
     keepaliveTimeoutMs: CALLER_PATIENCE * channel.keepaliveTimeout,

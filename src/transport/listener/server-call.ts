@@ -56,6 +56,14 @@ export interface CallOwner {
   readonly memory: MemoryBudget;
   /** The caller has sent its first message. */
   greeted(): void;
+  /**
+   * A call is to be read no more for a while, and what its window lets the caller send stays where nobody counts it.
+   *
+   * @returns False if there are too many of these already: the call has to end.
+   */
+  pausing(): boolean;
+  /** It is read again, or over. */
+  resumed(): void;
   /** Called exactly once. `wasted`: it had no message, or its caller has taken it back before it was answered at all. */
   closed(wasted: boolean): void;
 }
@@ -95,6 +103,8 @@ export class ServerCall implements MemoryHolder {
   #paused = false;
   /** The budget of memory has the caller wait. */
   #held = false;
+  /** The stream is not read, for one of these reasons. */
+  #unread = false;
   #memory: ConnectionMemory | undefined;
   /** Bytes of an unfinished message that its account has. */
   #countedBytes = 0;
@@ -151,18 +161,17 @@ export class ServerCall implements MemoryHolder {
   /** Reads nothing more, until {@link resume}. What has arrived by then may still be told. */
   pause(): void {
     this.#paused = true;
-    this.#stream.pause();
+    this.#pace();
   }
 
   resume(): void {
     this.#paused = false;
-    if (!this.#held) this.#stream.resume();
+    this.#pace();
   }
 
   holdInput(held: boolean): void {
     this.#held = held;
-    if (held && !this.#ended) this.#stream.pause();
-    else if (!this.#paused) this.#stream.resume();
+    this.#pace();
   }
 
   overdue(problem: string): void {
@@ -184,11 +193,29 @@ export class ServerCall implements MemoryHolder {
     setImmediate(() => this.#sendStatus());
   }
 
+  /** Reads the stream, or does not. */
+  #pace(): void {
+    const unread = (this.#paused || this.#held) && !this.#ended;
+    if (unread === this.#unread) return;
+    if (unread && !this.#owner.pausing()) {
+      const details = "Too many calls of this connection wait to be read; make fewer large ones at a time";
+      this.end({ code: GrpcStatus.RESOURCE_EXHAUSTED, details });
+      return;
+    }
+    this.#unread = unread;
+    if (unread) {
+      this.#stream.pause();
+    } else {
+      this.#owner.resumed();
+      this.#stream.resume();
+    }
+  }
+
   /** Not in the turn in which something was read: see {@link refuseStream}. */
   #sendStatus(): void {
     const stream = this.#stream;
     // What the caller still sends is let go, so that it takes no room of the connection.
-    this.#paused = false;
+    this.#pace();
     stream.resume();
     if (stream.destroyed || stream.closed) return;
     if (stream.headersSent) {
@@ -254,6 +281,8 @@ export class ServerCall implements MemoryHolder {
     if (this.#over) return;
     this.#over = true;
     this.#ended = true;
+    if (this.#unread) this.#owner.resumed();
+    this.#unread = false;
     if (this.#deadline !== undefined) deadlines.cancel(this.#deadline);
     this.#memory?.close();
     const events = this.#events;

@@ -37,6 +37,8 @@ export interface ServerConnectionOptions {
   readonly maxStreams: number;
   /** Bytes that a peer may have under way to this side, over all streams of a connection; of so many that are open. */
   readonly windowBytes: (connections: number) => number;
+  /** How many calls of a connection may be left unread at a time, if there are so many connections. */
+  readonly unreadCalls: (connections: number) => number;
   /** Silence after which the peer is probed, in milliseconds. */
   readonly keepaliveTimeMs: number;
   /** How long a probe may stay unanswered, in milliseconds. */
@@ -63,6 +65,8 @@ export class ServerConnection {
   readonly #options: ServerConnectionOptions;
   readonly #refusal: CallStatus | undefined;
   #calls = 0;
+  readonly #mostUnread: number;
+  #unread = 0;
   /** When it ends for want of calls. */
   #idle: DeadlineEntry | undefined;
   /** The next probe, or the end of the wait for the answer to one. */
@@ -96,6 +100,7 @@ export class ServerConnection {
     // It shows in the end of the session.
     socket.on("error", () => {});
     const windowBytes = options.windowBytes(inside.connections);
+    this.#mostUnread = options.unreadCalls(inside.connections);
     const session = performServerHandshake(socket, {
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
       maxHeaderListPairs: MAX_HEADER_PAIRS,
@@ -155,6 +160,14 @@ export class ServerConnection {
       owner: {
         memory: this.#options.memory,
         greeted: permit.greeted,
+        pausing: () => {
+          if (this.#unread >= this.#mostUnread) return false;
+          this.#unread += 1;
+          return true;
+        },
+        resumed: () => {
+          this.#unread -= 1;
+        },
         closed: (wasted) => {
           permit.closed();
           this.#calls -= 1;

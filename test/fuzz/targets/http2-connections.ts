@@ -245,6 +245,7 @@ export const http2Connections: FuzzTarget = {
         memory,
         maxStreams: 30,
         windowBytes: () => 64 * 1024,
+        unreadCalls: () => 8,
         keepaliveTimeMs: 30_000,
         keepaliveTimeoutMs: 30_000,
         greetingMs: 10_000,

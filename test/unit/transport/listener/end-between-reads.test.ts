@@ -66,6 +66,7 @@ async function serve(): Promise<Fixture> {
       guard,
       maxStreams: 50,
       windowBytes: () => 64 * 1024,
+      unreadCalls: () => 8,
       keepaliveTimeMs: 60_000,
       keepaliveTimeoutMs: 60_000,
       greetingMs: 60_000,

@@ -75,6 +75,7 @@ async function serve(
       guard: new ConnectionGuard({ maxConnections, maxPerAddress: 100, wastedBurst: 20, wastedPerSecond: 1 }),
       maxStreams: 50,
       windowBytes: () => 64 * 1024,
+      unreadCalls: () => 8,
       keepaliveTimeMs: 60_000,
       keepaliveTimeoutMs: 60_000,
       greetingMs: 60_000,
@@ -274,6 +275,43 @@ test("GrpcServer holds unfinished messages within its budget, and takes those th
   // What is set aside for one message may go beyond.
   assert.ok(most <= 1_000_000 + whole.length, `${most} bytes were held`);
   await eventually(() => memory.heldBytes === 0);
+});
+
+test("GrpcServer leaves so many calls of a connection unread and no more, since each may have a window of its own", async () => {
+  await using _leaks = leakCheck();
+  await using fixture = await serve({ unreadCalls: () => 2 });
+  await using client = await rawSession(fixture.address);
+  await using other = await rawSession(fixture.address);
+  const begin = async ({
+    request,
+  }: RawSession): Promise<{ readonly call: ServerCall; readonly answer: Answer }> => {
+    const before = fixture.calls.length;
+    const answer = request();
+    answer.stream.write(message(Buffer.alloc(3)));
+    await eventually(() => fixture.calls.length > before);
+    return { call: (fixture.calls[before] as Served).call, answer };
+  };
+
+  const [first, second, third] = [await begin(client), await begin(client), await begin(client)];
+  for (const { call } of [first, second, third]) call.pause();
+  const refused = await third.answer.over;
+  first.call.resume();
+  const fourth = await begin(client);
+  fourth.call.pause();
+  const elsewhere = await begin(other);
+  elsewhere.call.pause();
+  for (const { call, answer } of [first, second, fourth, elsewhere]) {
+    call.resume();
+    answer.stream.end();
+  }
+  const answers = await Promise.all([first, second, fourth, elsewhere].map(({ answer }) => answer.over));
+
+  assert.equal(refused["grpc-status"], "8");
+  assert.match(String(refused["grpc-message"]), /wait to be read/);
+  assert.deepEqual(
+    answers.map((answer) => answer["grpc-status"]),
+    ["0", "0", "0", "0"],
+  );
 });
 
 test("GrpcServer tells nobody of a stream before its first message, and ends one that stays silent", async () => {

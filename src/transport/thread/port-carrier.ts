@@ -1,16 +1,11 @@
 /**
- * The carrier between two threads of one process: batches over a MessagePort. A port queues without limit, so
- * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch, but an
- * empty one says that the worker has printed something before what follows.
+ * The carrier between a worker's thread and its listener's: batches over a MessagePort. A port queues without limit, so
+ * each direction has a window of bytes that both ends count in shared memory. It does not look into a batch.
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Peer } from "../../credentials/peers/peer.ts";
 import { ownsMemory, releaseMemory } from "../../internal/release-memory.ts";
-import type { OutputForwarded } from "../../internal/worker-outputs.ts";
 import { CARRIER_HEADROOM, type Carrier, type CarrierEvents } from "../../session/carrier.ts";
-import { BehindOutput } from "../output/behind-output.ts";
-import { holdBatches } from "../output/held-batches.ts";
-import type { Printed, PrintingOptions } from "../output/printed.ts";
 
 /** Bytes that one end may have sent and the other not yet taken, unless its creator says otherwise. */
 const DEFAULT_WINDOW_BYTES = 1024 * 1024;
@@ -42,7 +37,7 @@ const WORDS = 4;
 export type PortSide = 0 | 1;
 
 /** How a port carrier is made. */
-export interface PortCarrierOptions extends PrintingOptions {
+export interface PortCarrierOptions {
   /** The memory that both ends count in, from {@link createPortMemory}. */
   readonly memory: SharedArrayBuffer;
   /** Which end this is; the other must be given the other number. */
@@ -88,11 +83,6 @@ export class PortCarrier implements Carrier {
   readonly #peer: number;
   readonly #windowBytes: number;
   readonly #relayed: boolean;
-  readonly #printed: Printed | undefined;
-  readonly #behindOutput: BehindOutput | undefined;
-  readonly #forwarded: OutputForwarded | undefined;
-  /** To be closed once what waits for output has been sent. */
-  #closing = false;
   /** Bytes ever sent, modulo 2³² like every count here. */
   #sent: number;
   #creditPaused = false;
@@ -108,7 +98,7 @@ export class PortCarrier implements Carrier {
 
   constructor(port: MessagePort, options: PortCarrierOptions) {
     const { memory, side, peer, description, windowBytes = DEFAULT_WINDOW_BYTES } = options;
-    const { printed, forwarded, relayed = false } = options;
+    const { relayed = false } = options;
     this.#port = port;
     this.#words = new Int32Array(memory);
     this.#own = side * WORDS;
@@ -116,14 +106,6 @@ export class PortCarrier implements Carrier {
     this.#sent = Atomics.load(this.#words, this.#peer + TAKEN);
     this.#windowBytes = windowBytes;
     this.#relayed = relayed;
-    this.#printed = printed;
-    this.#forwarded = forwarded;
-    if (printed !== undefined) {
-      this.#behindOutput = new BehindOutput(printed, {
-        write: (batch, tail) => void (this.#ended || this.#write(batch, tail)),
-        released: () => (this.#closing ? this.close() : this.events?.drain()),
-      });
-    }
     this.local = peer?.local ?? true;
     // What peers on this host send is not counted, nor what values are made of it: the collector of garbage sees to that.
     this.release = this.local ? undefined : releaseMemory;
@@ -135,11 +117,6 @@ export class PortCarrier implements Carrier {
 
   send(batch: Uint8Array, tail?: Uint8Array): boolean {
     if (this.#ended) return true; // its end is on the way; the session is told there
-    if (this.#printed?.used === true && this.#behindOutput?.keeps(batch, tail) === true) return false;
-    return this.#write(batch, tail);
-  }
-
-  #write(batch: Uint8Array, tail?: Uint8Array): boolean {
     const head = batch.length - CARRIER_HEADROOM;
     const length = head + (tail?.length ?? 0);
     // Memory of exactly this size: it changes hands, and the batch's own is used on here.
@@ -163,7 +140,6 @@ export class PortCarrier implements Carrier {
   }
 
   sendBeforeExit(untilMs: number): boolean {
-    this.#behindOutput?.send();
     if (this.#ended || !this.#relayed) return true;
     this.#port.postMessage(LAST);
     const leftMs = Math.max(0, untilMs - performance.now());
@@ -197,10 +173,6 @@ export class PortCarrier implements Carrier {
   }
 
   close(): void {
-    if (this.#behindOutput?.holds === true) {
-      this.#closing = true;
-      return;
-    }
     this.#end();
   }
 
@@ -212,7 +184,6 @@ export class PortCarrier implements Carrier {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#behindOutput?.drop();
     // What was posted before arrives before the other end hears of this.
     this.#port.close();
   }
@@ -221,8 +192,7 @@ export class PortCarrier implements Carrier {
     if (this.#ended) return;
     if (message instanceof Uint8Array) {
       const { length } = message; // it may be given back meanwhile, and is of length 0 then
-      if (length === 0 && this.#forwarded !== undefined) holdBatches(this, this.#forwarded);
-      else this.events?.batch(message, 0, length);
+      this.events?.batch(message, 0, length);
       if (this.#creditPaused) this.#owedBytes += counted(length);
       else this.#take(counted(length));
     } else if (message === DRAINED) {
@@ -260,7 +230,6 @@ export class PortCarrier implements Carrier {
   #closed(): void {
     this.#ended = true;
     const { events } = this;
-    this.#behindOutput?.drop();
     this.events = undefined;
     events?.closed(this.#error);
   }

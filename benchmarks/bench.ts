@@ -84,10 +84,12 @@ interface Entrant {
 
 async function measure({ quick, rows: wanted = [] }: BenchmarkOptions): Promise<BenchmarkResult> {
   const { sliceMs, rounds, warmUpMs, warmUpCalls } = quick ? QUICK : FULL;
-  const rows = ROWS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+  const rows = ROWS.filter(
+    ({ name }) => wanted.length === 0 || wanted.some((part) => name === part || name.startsWith(`${part}-`)),
+  );
   if (rows.length === 0) {
     throw new BenchmarkError(
-      `No row has '${wanted}' in its name; there are ${ROWS.map(({ name }) => name).join(", ")}`,
+      `No row is called '${wanted}', nor begins with that; there are ${ROWS.map(({ name }) => name).join(", ")}`,
     );
   }
   const entrants: Entrant[] = [];

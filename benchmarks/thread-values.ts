@@ -11,11 +11,9 @@ import { Piscina } from "piscina";
 import { echoValue, moveBack } from "./functions/merino.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { KIB, MIB, row } from "./support/sample-values.ts";
 import { median, medianRatio } from "./support/statistics.ts";
 import { atLeast } from "./support/target.ts";
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
 
 /** One kind of value through both pools. Each function makes one call, and gives what the next one sends. */
 interface Case {
@@ -26,10 +24,6 @@ interface Case {
   readonly piscina: (value: unknown) => Promise<unknown>;
   /** How many times as fast as piscina it is to be. */
   readonly least: number;
-}
-
-function row(id: number): object {
-  return { id, name: `user${id}`, active: true, score: id * 1.5, city: "Paris", tags: null };
 }
 
 function casesOf(threads: Piscina): readonly Case[] {

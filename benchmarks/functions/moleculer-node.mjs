@@ -8,6 +8,7 @@ const [, , nodeID, port, urls] = process.argv;
 const broker = new ServiceBroker({
   nodeID,
   logger: false,
+  registry: { preferLocal: false }, // or a call of one node would never leave it
   transporter: { type: "TCP", options: { udpDiscovery: false, port: Number(port), urls } },
 });
 broker.createService({

@@ -1,8 +1,8 @@
 /**
  * Do real jobs show what the benchmark of calls shows? Thumbnails (sharp), pages (React), a log in chunks, highlighting
  * (highlight.js) and Babel, on two workers: Merino's threads and processes beside Piscina, in rounds that take turns. Each
- * side is a program of its own, so that its processor time is all that the system has counted for it and its children,
- * start and end included; the wall time is that of the calls alone.
+ * side is a program of its own, so that its processor time is all that the system has counted for it and its children;
+ * it and the wall time are those of the calls alone, after a warm-up.
  *
  * Run with `npm install --prefix benchmarks/jobs && npm run build && node benchmarks/jobs/main.mjs`, options
  * `--jobs page,aggregate --calls 20 --rounds 3 --json --check`. A job whose package is not installed is left out.

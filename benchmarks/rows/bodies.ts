@@ -15,19 +15,17 @@ export const BODIES: readonly Row[] = [0.1, 0.3, 1, 3, 10, 30].map((bodyMs) => (
     { key: "nestedMs", head: "nested, ms" },
     { key: "cpuMs", head: "CPU ms" },
   ],
-  measure({ work, workNested, workDivided }, { ms, cpuUs }) {
+  async measure({ work, workNested, workDivided }, { ms, cpuUs }) {
     if (work === undefined && workDivided === undefined) return undefined;
     const units = Math.max(1, Math.round(bodyMs * perMs()));
     const count = Math.max(LANES, Math.round((2 * ms) / bodyMs));
-    return (async () => {
-      const before = cpuUs();
-      const wallMs = await timed(() =>
-        workDivided === undefined ? callAll(() => work?.(units), count) : workDivided(units, count),
-      );
-      const cpuMs = (cpuUs() - before) / 1_000;
-      if (workNested === undefined) return { wallMs, cpuMs };
-      return { wallMs, cpuMs, nestedMs: await timed(() => workNested(units, count, LANES)) };
-    })();
+    const before = cpuUs();
+    const wallMs = await timed(() =>
+      workDivided === undefined ? callAll(() => work?.(units), count) : workDivided(units, count),
+    );
+    const cpuMs = (cpuUs() - before) / 1_000;
+    if (workNested === undefined) return { wallMs, cpuMs };
+    return { wallMs, cpuMs, nestedMs: await timed(() => workNested(units, count, LANES)) };
   },
 }));
 

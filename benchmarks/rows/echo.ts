@@ -8,18 +8,15 @@ export const ECHO: readonly Row[] = sampleValues().map(({ kind, size, name, valu
   title: `${name}, there and back`,
   ...(size > MIB && { rounds: [7, 1] as const }),
   figures: [{ key: "us", head: "µs" }],
-  measure(contender, { ms }) {
-    const { echo } = contender;
+  async measure({ echo }, { ms }) {
     if (echo === undefined) return undefined;
-    return (async () => {
-      const timesUs: number[] = [];
-      const end = performance.now() + ms;
-      do {
-        const start = performance.now();
-        await echo(value, bytes);
-        timesUs.push((performance.now() - start) * 1_000);
-      } while (performance.now() < end);
-      return { us: percentile(timesUs, 0.5) };
-    })();
+    const timesUs: number[] = [];
+    const end = performance.now() + ms;
+    do {
+      const start = performance.now();
+      await echo(value, bytes);
+      timesUs.push((performance.now() - start) * 1_000);
+    } while (performance.now() < end);
+    return { us: percentile(timesUs, 0.5) };
   },
 }));

@@ -12,7 +12,7 @@ export const HEAP_GROWTH: Row = {
   title: "Heaps from a tenth of many calls to their end: the one that grows most",
   figures: [{ key: "megabytes", head: "MB", digits: 2 }],
   rounds: [1, 1],
-  measure({ heapProbe }, { ms }) {
+  async measure({ heapProbe }, { ms }) {
     if (heapProbe === undefined) return undefined;
     const [file, ...args] = heapProbe;
     const calls = String(Math.round(ms * CALLS_PER_MS));

@@ -8,7 +8,7 @@ export const IN_FLIGHT: readonly Row[] = [1, 10, 100, 1_000].map((inFlight) => (
     { key: "perSecond", head: "calls/s" },
     { key: "cpuUs", head: "CPU µs a call", digits: 1 },
   ],
-  measure: ({ add }, { ms, cpuUs }) =>
+  measure: async ({ add }, { ms, cpuUs }) =>
     add &&
     keepInFlight(() => add(1, 2), inFlight, ms, cpuUs).then(({ calls, seconds, usedUs }) => ({
       perSecond: calls / seconds,

@@ -10,7 +10,7 @@ export const ONE_AT_A_TIME: Row = {
     { key: "p99Us", head: "p99 µs" },
     { key: "cpuUs", head: "CPU µs a call" },
   ],
-  measure: ({ add }, { ms, cpuUs }) => add && timeCalls(() => add(1, 2), ms, cpuUs),
+  measure: async ({ add }, { ms, cpuUs }) => add && timeCalls(() => add(1, 2), ms, cpuUs),
 };
 
 async function timeCalls(call: () => Promise<unknown>, ms: number, cpuUs: () => number) {

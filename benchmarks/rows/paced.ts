@@ -15,7 +15,7 @@ export const PACED: readonly Row[] = [100, 1_000, 10_000].map((perSecond) => ({
     { key: "p99Us", head: "p99 µs" },
     { key: "cpuUs", head: "CPU µs a call" },
   ],
-  measure: ({ add }, { ms, cpuUs }) =>
+  measure: async ({ add }, { ms, cpuUs }) =>
     add &&
     pace(
       () => add(1, 2),

@@ -25,5 +25,5 @@ export interface Row {
   /** How often it is measured, full and quick, where that is not as often as others. */
   readonly rounds?: readonly [full: number, quick: number];
   /** @returns Its figures, or `undefined` if the contender has no such thing. */
-  measure(contender: Contender, slice: Slice): Promise<Readonly<Record<string, number>>> | undefined;
+  measure(contender: Contender, slice: Slice): Promise<Readonly<Record<string, number>> | undefined>;
 }

@@ -10,7 +10,7 @@ export const START_UP: Row = {
     { key: "megabytes", head: "MB of all", digits: 1 },
   ],
   rounds: [7, 1],
-  measure({ startProbe }) {
+  async measure({ startProbe }) {
     if (startProbe === undefined) return undefined;
     const [file, ...args] = startProbe;
     return runProbe<{ readyMs: number; totalBytes: number }>(file, { args }).then(

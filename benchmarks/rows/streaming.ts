@@ -11,7 +11,7 @@ export const STREAMING: readonly Row[] = [0, PREFETCH].map((prefetch) => ({
       ? "A stream whose values are asked for one by one"
       : `A stream with ${PREFETCH} values ahead, or as many messages in flight`,
   figures: [{ key: "perSecond", head: "values/s" }],
-  measure({ items, isStream, add }, { ms, cpuUs }) {
+  async measure({ items, isStream, add }, { ms, cpuUs }) {
     if (items !== undefined) return readFor(items(Number.MAX_SAFE_INTEGER, prefetch), ms);
     if (isStream !== true || add === undefined) return undefined;
     return keepInFlight(() => add(1, 2), Math.max(1, prefetch), ms, cpuUs).then(({ calls, seconds }) => ({

@@ -13,7 +13,7 @@ export const UNEVEN: Row = {
   title: `CPU-bound calls of 1 to ${LONGEST_MS} ms at once on two workers; 1 is ideal`,
   figures: [{ key: "excess", head: "of ideal", digits: 2 }],
   rounds: [3, 1],
-  measure({ busy }, { ms }) {
+  async measure({ busy }, { ms }) {
     if (busy === undefined) return undefined;
     const random = seededRandom(SEED);
     const durations: number[] = [];
@@ -23,10 +23,8 @@ export const UNEVEN: Row = {
       durations.push(durationMs);
       sum += durationMs;
     }
-    return (async () => {
-      const start = performance.now();
-      await Promise.all(durations.map((durationMs) => busy(durationMs)));
-      return { excess: ((performance.now() - start) * WORKERS) / sum };
-    })();
+    const start = performance.now();
+    await Promise.all(durations.map((durationMs) => busy(durationMs)));
+    return { excess: ((performance.now() - start) * WORKERS) / sum };
   },
 };

@@ -28,7 +28,8 @@ function text(
   return { kind, size, name: `${kind} text, ${sizeName(size)}`, value: bytes.toString(encoding), bytes };
 }
 
-function row(id: number): object {
+/** A row as tables have them. */
+export function row(id: number): object {
   return { id, name: `user${id}`, active: true, score: id * 1.5, city: "Paris", tags: null };
 }
 

@@ -5,7 +5,7 @@ import { type EachResult, LocalDiscovery, ProcessWorker, WorkerPool } from "meri
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { rejection } from "../fixtures/pool-support.ts";
-import { failsOn, numbers, tenant, untilAborted, whoAmI } from "./fixtures/each-routines.ts";
+import { answersOn, failsOn, numbers, tenant, untilAborted, whoAmI } from "./fixtures/each-routines.ts";
 
 async function collect<R>(results: AsyncIterable<EachResult<R>>): Promise<EachResult<R>[]> {
   const all: EachResult<R>[] = [];
@@ -139,10 +139,12 @@ describe("pool.each", () => {
     await using pool = await WorkerPool.open({ size: 2 });
     const first = pool.workers[0]?.pid ?? 0;
 
-    const results = pool.each(failsOn, first, "throw");
+    const results = pool.each(answersOn, first);
     for await (const _first of results) break;
 
     await eventually(() => pool.stats().unsettled === 0, { what: "no call is under way" });
+    const { completed, cancelled } = pool.stats();
+    assert.deepEqual([completed, cancelled], [1, 1]);
   });
 
   test("refuses what it cannot run on each worker, at once", async () => {

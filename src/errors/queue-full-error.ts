@@ -1,7 +1,15 @@
 /** A call that found no worker free, and no place among those that wait. */
 import { defineError, MerinoError } from "./merino-error.ts";
 
-/** As many calls wait in the pool as its `maxQueue` allows. The call was not sent to any worker. */
+/**
+ * As many calls wait in the pool as its `maxQueue` allows. The call was not sent to any worker.
+ *
+ * @example
+ * await add(1, 2).catch((error: unknown) => {
+ *   if (error instanceof QueueFullError) console.log(`${error.maxQueue} calls wait already`);
+ *   else throw error;
+ * });
+ */
 export class QueueFullError extends MerinoError {
   static {
     defineError(this, { name: "QueueFullError", code: "ERR_MERINO_QUEUE_FULL", fault: "caller" });

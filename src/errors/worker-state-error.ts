@@ -10,6 +10,12 @@ export type WorkerStateReason = "timeout" | "cycle" | "ended";
 /**
  * A value that a worker has for all its calls cannot be had. What the function that makes it has thrown arrives as it is,
  * and not as this error.
+ *
+ * @example
+ * const slow = perWorker("slow", () => new Promise(() => {}), { timeout: 100 });
+ * await slow.get().catch((error: unknown) => {
+ *   if (error instanceof WorkerStateError) console.log(error.reason); // "timeout"
+ * });
  */
 export class WorkerStateError extends MerinoError {
   static {

@@ -1,5 +1,6 @@
 /**
- * Shares time among several that want it: next is the one that will have taken the least after its turn, as far as its
+ * Shares time among several that want it, by virtual time as fair queuing of packets does (start-time fair queuing, Goyal
+ * and others 1996): next is the one that will have taken the least after its turn, as far as its
  * last one tells. So whoever takes little waits for no more than the turn of another, however many there are; and nobody
  * saves up time by coming late, nor gets rid of what it has taken by going and coming back.
  */
@@ -31,7 +32,7 @@ export class FairClock {
 
   /** Gets its turn. */
   begin(standing: Standing): void {
-    this.#nowMs = standing.takenMs;
+    this.#nowMs = Math.max(this.#nowMs, standing.takenMs); // time does not run backwards
   }
 
   /** Its turn has taken so long. */

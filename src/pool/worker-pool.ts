@@ -179,7 +179,13 @@ export class WorkerPool implements CallTarget {
     return this.proxy.explain();
   }
 
-  /** Resolves when no call waits for a worker, at once if none does. */
+  /**
+   * Resolves when no call waits for a worker, at once if none does. Never rejects.
+   *
+   * @example
+   * await pool.drained();
+   * console.log(pool.stats().queued); // 0
+   */
   drained(): Promise<void> {
     return this.proxy.drained();
   }

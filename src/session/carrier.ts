@@ -78,9 +78,10 @@ export interface Carrier {
    * Sends an enclosure at once; the batch with its frame follows. Absent from carriers that lead out of the process.
    *
    * @param transfer What of it changes hands; the rest is cloned. The sender has none of that from here on.
+   * @returns Whether it has been sent: not by a carrier that has ended, whose end is on the way.
    * @throws DOMException (`DataCloneError`) for what cannot pass. Nothing has been sent or has changed hands then.
    */
-  readonly enclose?: ((enclosure: Enclosure, transfer: readonly Transferable[]) => void) | undefined;
+  readonly enclose?: ((enclosure: Enclosure, transfer: readonly Transferable[]) => boolean) | undefined;
   /**
    * Sends what has been handed over without the event loop, which turns no more: the process is about to end. Absent
    * from carriers that no worker serves by.
@@ -89,6 +90,11 @@ export interface Carrier {
    * @returns Whether all of it has left.
    */
   sendBeforeExit?(untilMs: number): boolean;
+  /**
+   * Has a function called once everything that was handed over has left, or never will: at once, if that is so. Absent from
+   * carriers that copy what they are given.
+   */
+  whenWritten?(done: () => void): void;
   /** Bytes that have been handed over and not left, as far as the carrier counts them. */
   readonly backlogBytes?: number;
   /**

@@ -349,7 +349,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#batch.end();
-    this.inbound.messages.clear();
+    this.inbound.clear();
     this.outbound.clear();
     this.memory?.close();
     this.#waiting?.end();

@@ -95,6 +95,14 @@ export class InboundFrames {
     else this.#enclosures.push(enclosure);
   }
 
+  /** No frame is read any more: what has come for one is nobody's. */
+  clear(): void {
+    this.messages.clear();
+    for (let next = this.#enclosures.shift(); next !== undefined; next = this.#enclosures.shift()) {
+      discard(next.attachments);
+    }
+  }
+
   /**
    * The enclosure of the frame that is being read.
    *
@@ -202,6 +210,7 @@ export class InboundFrames {
       return; // late
     }
     if (this.messages.unfinished > 0 && this.messages.has(stream)) {
+      if (enclosure !== undefined) discard(enclosure.attachments);
       this.#break(stream, "a message began before the parts of the one before it had come");
     } else if (enclosure !== undefined) {
       const received = this.#received.atEnclosed(frame, enclosure);

@@ -58,6 +58,9 @@ const DEFAULT_TIMEOUT_MS = 60_000;
  *
  * @param name Its name, unique within its module.
  * @param make Makes the value, synchronously or not. Its `signal` fires when the value is not wanted any more.
+ * @param options `dispose`: what is done with it at the worker's end. `timeout`: milliseconds for making it, default
+ *   60 000. `module`: the declaring module, where it cannot be found from the stack.
+ * @returns What gives the value: `get()`.
  * @throws {@link RoutineDeclarationError} (ERR_MERINO_ROUTINE_DECLARATION, fault: caller) when another one has its name.
  * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, fault: caller) for a bad option.
  * @example

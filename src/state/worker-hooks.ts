@@ -26,9 +26,14 @@ interface Hooks {
   declared: Hook[];
   /** Those of the start that have not ended, or have failed. */
   readonly unfinished: Set<Promise<void>>;
+  /** A pool without workers is closing. */
+  ending: Promise<void> | undefined;
 }
 
-const hooks = processWide("state.hooks", (): Hooks => ({ declared: [], unfinished: new Set() }));
+const hooks = processWide(
+  "state.hooks",
+  (): Hooks => ({ declared: [], unfinished: new Set(), ending: undefined }),
+);
 
 /**
  * Runs a function in each worker that imports the calling module, once, before routines of the module run there. If it
@@ -64,17 +69,22 @@ export function startHooksRun(): Promise<unknown> | undefined {
 
 /** A pool without workers is opened. @throws What a function for the start has thrown. */
 export async function beginLocalLife(): Promise<void> {
+  while (hooks.ending !== undefined) await hooks.ending; // one after the other
   enterLocalPool();
   for (const hook of hooks.declared) if (!hook.begun) begin(hook);
   await startHooksRun();
 }
 
 /** It is closed. Never rejects. */
-export async function endLocalLife(): Promise<void> {
-  await leaveLocalPool();
-  if (isAlive()) return;
-  hooks.unfinished.clear();
-  for (const hook of hooks.declared) hook.begun = false;
+export function endLocalLife(): Promise<void> {
+  const ending = leaveLocalPool().then(() => {
+    if (hooks.ending === ending) hooks.ending = undefined;
+    if (isAlive()) return;
+    hooks.unfinished.clear();
+    for (const hook of hooks.declared) hook.begun = false;
+  });
+  hooks.ending = ending;
+  return ending;
 }
 
 function declare(event: Hook["event"], fn: WorkerHook, below: (fn: WorkerHook) => void): void {

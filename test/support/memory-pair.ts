@@ -56,6 +56,7 @@ export class MemoryCarrier implements Carrier {
       this.enclose = (enclosure, transfer) => {
         const passed = structuredClone(enclosure, { transfer: transfer as Transferable[] }) as Enclosure;
         if (!this.#over) this.#peer?.events?.enclosed?.(passed);
+        return !this.#over;
       };
     }
     if (options.local || options.volatile) return;

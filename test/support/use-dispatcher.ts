@@ -131,20 +131,20 @@ export function useDispatcher(wish: Wish = {}) {
         parent,
       }),
     /** Calls a routine on this worker and on no other. */
-    callOnly: (only: string, id: string) =>
+    callOnly: (only: string, id: string, parameters: readonly unknown[] = []) =>
       dispatcher.call({
         definition: define(id),
         receiver: undefined,
-        parameters: [],
+        parameters,
         options: undefined,
         parent: undefined,
         only,
       }),
-    stream: (id: string, options: CallOptions = {}) =>
+    stream: (id: string, options: CallOptions = {}, parameters: readonly unknown[] = []) =>
       dispatcher.stream({
         definition: define(id, "generator"),
         receiver: undefined,
-        parameters: [],
+        parameters,
         options,
         parent: undefined,
       }),

@@ -38,6 +38,9 @@ export class CallClock {
   readonly #budgetMs: number = 0;
   #budget: DeadlineEntry | undefined;
   #dispatch: DeadlineEntry | undefined;
+  /** When a worker has to have accepted, and for how long that is. */
+  readonly #dispatchMs: number | undefined;
+  readonly #dispatchTimeoutMs: number = 0;
   readonly #runTimeoutMs: number | undefined;
   #run: DeadlineEntry | undefined;
   /** The call is settled, though its worker may still say that it begins. */
@@ -56,9 +59,9 @@ export class CallClock {
       this.#budget = deadlines.add(this.#deadlineMs, () => call.expired(this.#budgetMs, "timeout"));
     }
     if (dispatchTimeoutMs !== undefined) {
-      this.#dispatch = deadlines.add(now + dispatchTimeoutMs, () =>
-        call.expired(dispatchTimeoutMs, "dispatchTimeout"),
-      );
+      this.#dispatchMs = now + dispatchTimeoutMs;
+      this.#dispatchTimeoutMs = dispatchTimeoutMs;
+      this.#startDispatch();
     }
   }
 
@@ -88,10 +91,10 @@ export class CallClock {
     this.#run = deadlines.after(limitMs, () => this.#call.expired(limitMs, "runTimeout"));
   }
 
-  /** The body has not begun after all. */
+  /** The body has not begun after all: another worker has to accept, in what is left of the time for that. */
   returned(): void {
-    if (this.#run !== undefined) deadlines.cancel(this.#run);
-    this.#run = undefined;
+    this.#stopRun();
+    if (this.#dispatch === undefined && !this.#stopped) this.#startDispatch();
   }
 
   stop(): void {
@@ -99,7 +102,19 @@ export class CallClock {
     if (this.#budget !== undefined) deadlines.cancel(this.#budget);
     this.#budget = undefined;
     this.#stopDispatch();
-    this.returned();
+    this.#stopRun();
+  }
+
+  #stopRun(): void {
+    if (this.#run !== undefined) deadlines.cancel(this.#run);
+    this.#run = undefined;
+  }
+
+  #startDispatch(): void {
+    if (this.#dispatchMs === undefined) return;
+    this.#dispatch = deadlines.add(this.#dispatchMs, () =>
+      this.#call.expired(this.#dispatchTimeoutMs, "dispatchTimeout"),
+    );
   }
 
   #stopDispatch(): void {

@@ -32,7 +32,7 @@ import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CallRecord } from "./call-record.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import type { Offer } from "./offer.ts";
-import { encodeCall, OutgoingTask, type RoutineFigures } from "./outgoing-task.ts";
+import { encodeCall, encodingOf, OutgoingTask, type RoutineFigures } from "./outgoing-task.ts";
 import { RefusalRecord, refusalError } from "./refusal-record.ts";
 
 /** How the connection under a call has ended. */
@@ -121,20 +121,19 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
     this.#runTimeoutMs = this.head.runTimeoutUs > 0 ? this.head.runTimeoutUs / 1_000 : undefined;
     this.#sinceMs = request.sinceMs;
-    const encoding = {
-      root: "args",
-      references: owner.references,
-      signals: this,
-      copy: options?.copy ?? false,
-      textUnits: true, // a worker that reads none gets the payload rewritten
-      moves: true,
-      attaches: owner.hasThreads,
-    };
-    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeCall(request, encoding);
+    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeCall(
+      request,
+      encodingOf(request, owner, this),
+    );
     this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
     if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
     if (parent !== undefined || hasContext()) this.context = CallContext.of(owner.references);
+  }
+
+  /** It is never going to be started: it lets go of what it has laid hands on. */
+  protected dismiss(): void {
+    this.#baggage?.release();
   }
 
   /** Whether it brings objects that only a worker in a thread of this process takes. */

@@ -1,4 +1,5 @@
 /** The call of a routine that answers once: a promise. */
+import { discard } from "../../codec/beside/attachments.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { errorText } from "../../internal/error-text.ts";
@@ -15,7 +16,12 @@ export class FunctionCall extends Call {
 
   constructor(owner: CallOwner, request: CallRequest) {
     super(owner, request, 0);
-    this.variables = this.context?.first();
+    try {
+      this.variables = this.context?.first();
+    } catch (error) {
+      this.dismiss();
+      throw error;
+    }
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -31,7 +37,7 @@ export class FunctionCall extends Call {
   done(message: ReceivedMessage): void {
     this.responded(message.bodyUs);
     this.over();
-    if (this.settled) return;
+    if (this.settled) return discard(message.attachments);
     let value: unknown;
     try {
       value = this.decode(message);

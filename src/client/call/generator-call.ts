@@ -3,6 +3,7 @@
  * The generator that the consumer has is no more than a handle on it, so that one that is dropped without having
  * been ended can be noticed, and its call ended.
  */
+import { discard } from "../../codec/beside/attachments.ts";
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
@@ -91,8 +92,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   throw(error: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state === "over") return Promise.reject(error);
     if (this.#state === "fresh" || this.#end !== undefined) {
-      this.#state = "over";
-      this.#prefetched?.clear();
+      this.#close();
       return Promise.reject(error);
     }
     const { references } = this.owner;
@@ -104,8 +104,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
   return(value: unknown): Promise<IteratorResult<unknown>> {
     if (this.#state !== "open" || this.#end !== undefined) {
-      this.#state = "over";
-      this.#prefetched?.clear();
+      this.#close();
       return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
     }
     let payload: Payload;
@@ -128,8 +127,16 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#dropped = true; // somebody has the promise of a step, though not the generator
       return;
     }
-    if (this.#state === "open")
+    if (this.#state === "fresh") this.#close();
+    else if (this.#state === "open")
       this.abort(new DOMException("The generator was dropped without being returned", "AbortError"));
+  }
+
+  /** It is over for its consumer, though no call may have been made. */
+  #close(): void {
+    if (this.#state === "fresh") this.dismiss();
+    this.#state = "over";
+    this.#prefetched?.clear();
   }
 
   override sent(member: Member, stream: number): void {
@@ -156,7 +163,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     // With its first value the body has suspended.
     if (this.occupiesThread) this.parked(message.bodyUs);
     else this.responded(message.bodyUs);
-    if (this.settled) return;
+    if (this.settled) return discard(message.attachments);
     if (this.#prefetched?.barred === true && this.#requests.first?.behindBarrier !== false) return;
     if (this.#requests.size === 0 && this.#prefetched?.hasRoom !== true) {
       this.member?.session?.broken(this.stream, "a value that was not asked for");
@@ -198,7 +205,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.responded(message.bodyUs);
     this.#resume();
     this.over();
-    if (this.settled) return;
+    if (this.settled) return discard(message.attachments);
     try {
       this.#complete({ value: this.decode(message) });
       this.owner.answered(this, "completed");

@@ -8,6 +8,7 @@
 import type { BalancedTask } from "../../balancer/balancer.ts";
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
+import type { References } from "../../codec/references.ts";
 import type { CallOptions, CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry, RunningTask } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
@@ -194,6 +195,27 @@ function originOf({ declaration, module }: RoutineDefinition): RoutineOrigin | u
 
 function describeProxy(descriptor: Definable): Definable {
   return descriptor;
+}
+
+/** Why what is called on each worker gives nothing away. */
+const TO_EACH =
+  "it is marked with move(), and a call that goes to each worker cannot give it away; send it without the mark";
+
+/** How the arguments of a call are encoded. @param signals Takes up those among them. */
+export function encodingOf(
+  { options, only }: CallRequest,
+  { references, hasThreads }: { readonly references: References; readonly hasThreads: boolean },
+  signals: EncodeOptions["signals"],
+): EncodeOptions {
+  return {
+    root: "args",
+    references,
+    ...(signals !== undefined && { signals }),
+    copy: options?.copy ?? false,
+    textUnits: true, // a worker that reads none gets the payload rewritten
+    moves: only === undefined || TO_EACH,
+    attaches: hasThreads,
+  };
 }
 
 /**

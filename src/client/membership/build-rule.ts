@@ -14,6 +14,9 @@ import { isOfPool } from "./pool-label.ts";
 /**
  * Which builds a pool or proxy takes. `"same"`: that of its own process. `"any"`: all. A function is asked about each
  * worker that the other rules admit, again when its record changes; a worker without a build has `undefined`.
+ *
+ * @example
+ * await using pool = await WorkerPool.open({ discovery, build: (build) => build !== "broken" });
  */
 export type BuildOption = "same" | "any" | ((build: string | undefined, worker: WorkerMetadata) => boolean);
 

@@ -37,6 +37,12 @@ export class Attachments {
   forget({ attached, moved }: { readonly attached: number; readonly moved: number }): void {
     this.objects.length = attached;
     this.moved.length = moved;
+    if (attached === 0) {
+      this.path = undefined;
+      this.why = undefined;
+      this.fault = undefined;
+    }
+    if (moved === 0) this.movedPath = undefined;
   }
 
   /** Whether there is nothing after all. */

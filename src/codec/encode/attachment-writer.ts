@@ -7,6 +7,7 @@ import { isClaimed, isLent } from "../beside/claims.ts";
 import { markedValue } from "../beside/move.ts";
 import { passageOf } from "../beside/passage.ts";
 import { Extension } from "../format.ts";
+import { isPooled } from "./binary-sharing.ts";
 import type { Encoding } from "./encoding.ts";
 import { explainObject } from "./explain-unsendable.ts";
 import { refuseNamedField } from "./own-fields.ts";
@@ -23,13 +24,16 @@ export const CLAIMED =
 export function writeMarked(encoding: Encoding, mark: object): boolean {
   const value = markedValue(mark);
   if (value === undefined) return false;
-  if (encoding.options.moves !== true) {
+  const { moves } = encoding.options;
+  if (moves !== true) {
     encoding.refuse(
-      "it is marked with move(), which arguments, results and yielded values can be; send it without the mark",
+      moves ??
+        "it is marked with move(), which arguments, results and yielded values can be; send it without the mark",
     );
   }
-  if (ArrayBuffer.isView(value)) noteMoved(encoding, value.buffer);
-  else if (types.isArrayBuffer(value)) noteMoved(encoding, value);
+  if (ArrayBuffer.isView(value)) {
+    if (!isPooled(value)) noteMoved(encoding, value.buffer); // what many views share is copied, and stays
+  } else if (types.isArrayBuffer(value)) noteMoved(encoding, value);
   else {
     writeOwned(encoding, value);
     return true;

@@ -94,3 +94,9 @@ function spansOf(buffer: ArrayBuffer, { views, whole, pooled }: BufferUse): Span
     .filter((span) => span.count > 1)
     .map(({ start, end, align }) => ({ start: start - (start % align), end }));
 }
+
+/** Whether a view is probably of memory that Node hands out in pieces: others have the rest of it. */
+export function isPooled(view: ArrayBufferView): boolean {
+  const { byteLength } = view.buffer;
+  return view.byteLength < byteLength && (Buffer.isBuffer(view) || byteLength === Buffer.poolSize);
+}

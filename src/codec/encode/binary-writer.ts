@@ -3,12 +3,11 @@ import { types } from "node:util";
 import { isClaimed } from "../beside/claims.ts";
 import { Extension, PART_THRESHOLD_BYTES, VIEW_KIND_NUMBERS } from "../format.ts";
 import { attached, CLAIMED } from "./attachment-writer.ts";
-import { BinarySharing } from "./binary-sharing.ts";
+import { BinarySharing, isPooled } from "./binary-sharing.ts";
 import { type Encoding, isResizable } from "./encoding.ts";
 import { refuseFields, refuseFieldsOfView } from "./own-fields.ts";
 import { Step } from "./trail.ts";
 
-const BUFFER_KIND = VIEW_KIND_NUMBERS.get("Buffer") as number;
 const UINT8_KIND = VIEW_KIND_NUMBERS.get("Uint8Array") as number;
 
 /** Writes an `ArrayBuffer`. */
@@ -38,8 +37,7 @@ export function writeView(encoding: Encoding, view: ArrayBufferView, name: strin
   assertAttached(encoding, buffer as ArrayBuffer);
   const start = view.byteOffset;
   const end = start + view.byteLength;
-  const partial = view.byteLength < buffer.byteLength;
-  const pooled = partial && (kind === BUFFER_KIND || buffer.byteLength === Buffer.poolSize);
+  const pooled = isPooled(view);
   const align = (view as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
   encoding.sharing ??= new BinarySharing();
   encoding.sharing.noteView(buffer as ArrayBuffer, { start, end, align, pooled });

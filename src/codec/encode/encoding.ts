@@ -34,8 +34,8 @@ export interface EncodeOptions {
    * strings of these many times as fast as of UTF-8 that is not ASCII. For a receiver that reads them.
    */
   readonly textUnits?: boolean;
-  /** Where a value may be given away with it; see `beside/move.ts`. Absent: nowhere. */
-  readonly moves?: boolean;
+  /** Whether a value may be given away with it, see `beside/move.ts`; or why not, as a clause. Absent: it may not. */
+  readonly moves?: true | string | undefined;
   /** Lets objects pass that only threads of this process take; see `beside/passage.ts`. Absent: refuses them. */
   readonly attaches?: boolean;
 }

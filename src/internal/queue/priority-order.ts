@@ -18,7 +18,8 @@ const MOST_OVERTAKINGS = 7;
 const FEW = 64;
 
 class Entry<T> implements QueuePlace {
-  readonly value: T;
+  /** Absent once it has been taken out: the heap may keep the entry for longer. */
+  value: T | undefined;
   readonly rank: number;
   /** Among those of its rank the lowest goes first. */
   readonly order: number;
@@ -36,6 +37,7 @@ class Entry<T> implements QueuePlace {
   }
 
   remove(): boolean {
+    this.value = undefined;
     return this.node?.remove() === true;
   }
 }
@@ -93,15 +95,16 @@ export class PriorityOrder<T> {
   shift(): T | undefined {
     const entry = this.#next();
     if (entry === undefined) return undefined;
+    const { value } = entry;
     this.take(entry);
-    return entry.value;
+    return value;
   }
 
   /** Takes everything out, by rank, into an array. */
   drain(): T[] {
     const entries = this.#arrivals.drain();
     this.#heap = [];
-    return entries.sort((one, other) => (isBefore(one, other) ? -1 : 1)).map(({ value }) => value);
+    return entries.sort((one, other) => (isBefore(one, other) ? -1 : 1)).map(({ value }) => value as T);
   }
 
   #next(): Entry<T> | undefined {

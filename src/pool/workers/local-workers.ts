@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { WorkerProxy } from "../../client/worker-proxy.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
+import { WorkerStartError } from "../../errors/worker-start-error.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -93,7 +94,7 @@ export class LocalWorkers implements PoolWorkers {
     try {
       this.#living = true;
       await beginLocalLife();
-      await Promise.all(this.#options.warm.map((value) => findValue(value)?.get()));
+      await Promise.all(this.#options.warm.map((value) => get(value)));
     } catch (error) {
       return [error];
     }
@@ -173,4 +174,11 @@ export class LocalWorkers implements PoolWorkers {
     this.#nested = proxy;
     return proxy;
   }
+}
+
+function get(wanted: WarmValue): Promise<unknown> {
+  const value = findValue(wanted);
+  if (value === undefined)
+    throw new WorkerStartError(`it has no value '${wanted.id}' of perWorker() any more`);
+  return value.get();
 }

@@ -98,6 +98,8 @@ export class WaitingBatches implements InputReader {
   /** The connection has ended: gives back the memory of what has not been read. */
   end(): void {
     inputTurns.forget(this);
+    if (this.#midBatch) this.#wasRead();
+    this.#midBatch = false;
     for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
       this.#owner.carrier.release?.(batch.bytes);
     }

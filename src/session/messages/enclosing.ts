@@ -33,10 +33,11 @@ export function enclosePayload(enclose: Enclose, payload: Payload, detached: boo
   const owned = (beside?.moved ?? []).filter((object) => !(object instanceof ArrayBuffer)) as Transferable[];
   // Node takes buffers before it finds out about objects: beside those they are copied first, and taken afterwards.
   if (owned.length > 0) outgoing.copyAll();
+  let isSent = false;
   const send = (): unknown => {
     try {
       assertFree(owned);
-      enclose({ parts: outgoing.parts, attachments }, [...outgoing.memory, ...owned]);
+      isSent = enclose({ parts: outgoing.parts, attachments }, [...outgoing.memory, ...owned]);
       return undefined;
     } catch (error) {
       return error;
@@ -54,7 +55,7 @@ export function enclosePayload(enclose: Enclose, payload: Payload, detached: boo
       { cause: problem, ...(beside?.fault !== undefined && { fault: beside.fault }) },
     );
   }
-  if (beside !== undefined) given(beside);
+  if (beside !== undefined && isSent) given(beside);
   return outgoing.sizeBytes;
 }
 

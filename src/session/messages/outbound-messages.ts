@@ -120,6 +120,7 @@ export class OutboundMessages {
       const { bytes, start, end, parts } = payload; // the object may be the encoder's, for its next use
       const waiting = { bytes, start, end, parts };
       this.#hold(before, payloadSize(waiting));
+      before.lendMore(parts);
       before.after.push(() => this.message(stream, kind, waiting, bodyUs, variables));
       return;
     }
@@ -163,13 +164,13 @@ export class OutboundMessages {
     if (this.#transfers.size === 0) return;
     const transfer = this.#transfers.get(stream);
     if (transfer === undefined) return;
-    transfer.end();
+    this.#end(transfer);
     this.#memory?.dropAnswers(transfer.heldBytes);
     this.#transfers.delete(stream);
   }
 
   clear(): void {
-    for (const transfer of this.#transfers.values()) transfer.end();
+    for (const transfer of this.#transfers.values()) this.#end(transfer);
     this.#transfers.clear();
   }
 
@@ -269,6 +270,12 @@ export class OutboundMessages {
     const transfer = new OutboundTransfer(stream, parts);
     this.#transfers.set(stream, transfer);
     this.#memory?.addAnswers(transfer.heldBytes);
+  }
+
+  /** The carrier may still have what it was given, which must not change before that has left. */
+  #end(transfer: OutboundTransfer): void {
+    if (this.#carrier.whenWritten === undefined) transfer.end();
+    else this.#carrier.whenWritten(() => transfer.end());
   }
 
   /** A transfer keeps more waiting, or less. */

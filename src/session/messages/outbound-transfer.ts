@@ -22,7 +22,14 @@ export class OutboundTransfer {
     lend(this.#lent);
   }
 
-  /** Nothing is sent any more: others may take the memory of the parts. */
+  /** What follows is sent from these as well. */
+  lendMore(parts: readonly Uint8Array[]): void {
+    const buffers = parts.map(({ buffer }) => buffer);
+    lend(buffers);
+    this.#lent = [...this.#lent, ...buffers];
+  }
+
+  /** Nothing is sent any more, and nothing waits to leave: others may take the memory of the parts. */
   end(): void {
     unlend(this.#lent);
     this.#lent = [];

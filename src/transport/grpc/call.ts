@@ -10,6 +10,8 @@ import { GrpcMessageReader } from "./message-reader.ts";
 import { writeGrpcMessage } from "./message-writer.ts";
 import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
 
+const NOTHING = new Uint8Array(0);
+
 /** What a call tells its owner. */
 export interface GrpcCallEvents {
   /** One whole message; its memory is not used again. */
@@ -85,6 +87,14 @@ export class GrpcCall {
     const stream = this.#stream;
     if (!stream.writable) return true; // its end is on the way; the owner is told there
     return writeGrpcMessage(stream, first, second);
+  }
+
+  /** Has a function called once all that was sent has left, or never will. */
+  whenWritten(done: () => void): void {
+    const stream = this.#stream;
+    if (stream.closed || stream.destroyed || stream.writableLength === 0) done();
+    else if (stream.writable) stream.write(NOTHING, () => done());
+    else stream.once("close", done);
   }
 
   /** Reads nothing more, or goes on; HTTP/2's own flow control then stops the peer. */

@@ -49,6 +49,10 @@ export class GrpcCarrier implements Carrier, GrpcCallEvents {
     return this.#call.send(batch.subarray(CARRIER_HEADROOM), tail);
   }
 
+  whenWritten(done: () => void): void {
+    this.#call.whenWritten(done);
+  }
+
   holdInput(held: boolean): void {
     this.#call.holdInput(held);
   }

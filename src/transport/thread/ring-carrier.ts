@@ -86,10 +86,11 @@ export class RingCarrier implements Carrier, Waited {
   #portClosed = false;
   #error: Error | undefined;
 
-  readonly enclose = (enclosure: Enclosure, transfer: readonly Transferable[]): void => {
-    if (this.#ended) return;
+  readonly enclose = (enclosure: Enclosure, transfer: readonly Transferable[]): boolean => {
+    if (this.#ended) return false;
     this.#port.postMessage(enclosure, transfer);
     this.#posted = (this.#posted + 1) | 0; // the next record has it taken first
+    return true;
   };
 
   constructor(port: MessagePort, options: RingCarrierOptions) {

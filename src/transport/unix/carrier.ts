@@ -17,6 +17,7 @@ import type { Printed, PrintingOptions } from "../output/printed.ts";
 import { UnwrittenBytes } from "./unwritten-bytes.ts";
 
 const LENGTH_BYTES = 4;
+const NOTHING = new Uint8Array(0);
 /** How long a closed connection waits for a peer that does not read what was written before. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -71,6 +72,8 @@ export class UnixCarrier implements Carrier, CarrierReader {
   readonly #forwarded: OutputForwarded | undefined;
   /** To be closed once what waits for output has been sent. */
   #closing = false;
+  /** Who wants to know when what waits for output has left. */
+  readonly #behind: (() => void)[] = [];
   readonly #unwritten: UnwrittenBytes;
   /** Where the rest of a batch belongs whose beginning has been handed out. */
   memory: Uint8Array | undefined;
@@ -103,7 +106,11 @@ export class UnixCarrier implements Carrier, CarrierReader {
     if (options.printed !== undefined) {
       this.#behindOutput = new BehindOutput(options.printed, {
         write: (batch, tail) => void (socket.writable && this.#write(batch, tail)), // as in `send`
-        released: () => (this.#closing ? this.close() : this.events?.drain()),
+        released: () => {
+          for (const done of this.#behind.splice(0)) this.whenWritten(done);
+          if (this.#closing) this.close();
+          else this.events?.drain();
+        },
       });
     }
     this.#forwarded = options.forwarded;
@@ -141,6 +148,15 @@ export class UnixCarrier implements Carrier, CarrierReader {
     this.#socket.uncork();
     if (this.#socket.writableLength > 0) this.#unwritten.add(batch, tail);
     return more;
+  }
+
+  whenWritten(done: () => void): void {
+    const socket = this.#socket;
+    if (this.#ended) done();
+    else if (this.#behindOutput?.holds === true) this.#behind.push(done);
+    else if (socket.writableLength === 0) done();
+    else if (socket.writable) socket.write(NOTHING, done);
+    else socket.once("close", done);
   }
 
   sendBeforeExit(untilMs: number): boolean {
@@ -267,6 +283,7 @@ export class UnixCarrier implements Carrier, CarrierReader {
     this.#partial = undefined;
     this.memory = undefined;
     this.#behindOutput?.drop();
+    for (const done of this.#behind.splice(0)) done();
     if (this.#closeDeadline !== undefined) deadlines.cancel(this.#closeDeadline);
     this.events?.closed(this.#error);
   }

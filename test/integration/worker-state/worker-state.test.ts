@@ -234,6 +234,25 @@ describe("a value of a program without workers", () => {
     await base[Symbol.asyncDispose]();
   });
 
+  test("is there anew for a pool that opens while the last one closes", async () => {
+    await using _ = leakCheck();
+    using effects = useEffects();
+    process.env.MERINO_TEST_STATE = effects.path("state");
+    const first = await WorkerPool.open({ local: true, warm: [model] });
+
+    const closing = first.close();
+    const second = await WorkerPool.open({ local: true, warm: [model] });
+    await closing;
+    await second.close();
+    delete process.env.MERINO_TEST_STATE;
+
+    const life = ["start program", "make model", "dispose model", "stop"];
+    assert.deepEqual(
+      linesOf(effects).filter((line) => life.includes(line)),
+      [...life, ...life],
+    );
+  });
+
   test("that never comes rejects with the reason of the running task", async () => {
     await using _ = leakCheck();
     await using _pool = await WorkerPool.open({ local: true });

@@ -46,6 +46,19 @@ test("FairClock has whoever comes begin where the others are, unless it has take
   assert.deepEqual([clock.isEven(late), clock.isEven(greedy)], [true, false]);
 });
 
+test("FairClock gives whoever comes during a long turn no time that has gone by", () => {
+  const clock = new FairClock();
+  const [long, short, late] = [new Standing(), new Standing(), new Standing()];
+  clock.charge(long, 10);
+  clock.charge(short, 12);
+  clock.begin(short);
+  clock.begin(long); // it stands farther behind, though the other one had its turn first
+
+  clock.join(late);
+
+  assert.equal(late.takenMs, 12);
+});
+
 test("FairClock counts turns that take no time, so that those who take none alternate", () => {
   const clock = new FairClock();
   const standing = new Standing();

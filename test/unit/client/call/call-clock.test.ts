@@ -84,7 +84,7 @@ describe("CallClock", () => {
 
     t.clock.accepted();
     t.clock.returned();
-    assert.equal(t.pending(), 0);
+    assert.equal(t.pending(), 1); // for the next worker to accept
     t.clock.accepted();
     t.clock.accepted();
     assert.equal(t.pending(), 1);
@@ -108,5 +108,19 @@ describe("CallClock", () => {
     await eventually(() => t.expired.length > 0);
 
     assert.deepEqual(t.expired, ["timeout 60000"]);
+  });
+
+  test("goes on with the time for a worker to accept where one has accepted and then refused", async () => {
+    using t = useClock({ dispatchTimeoutMs: 20 });
+
+    t.clock.accepted();
+    assert.equal(t.pending(), 0);
+    t.clock.returned();
+    await eventually(() => t.expired.length > 0);
+
+    assert.deepEqual(t.expired, ["dispatchTimeout 20"]);
+    t.clock.stop();
+    t.clock.returned();
+    assert.equal(t.pending(), 0);
   });
 });

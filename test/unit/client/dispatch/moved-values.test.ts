@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { move } from "../../../../src/codec/beside/move.ts";
+import { ContextVar } from "../../../../src/index.ts";
 import { createNack } from "../../../../src/wire/messages/nack.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { useDispatcher } from "../../../support/use-dispatcher.ts";
@@ -169,4 +170,55 @@ test("an object fails a call that only workers in other processes could take, by
     path: "args[0].key",
     message: /send a copy/,
   });
+});
+
+test("a moved piece of memory that Node hands out in pieces keeps no other call from its own piece", async () => {
+  await using use = useDispatcher();
+  const [one, two, three] = ["hello", "there", "again"].map((text) => Buffer.from(text));
+
+  const calls = Promise.all([
+    use.call("look", [move(one as Buffer)]),
+    use.call("look", [move(two as Buffer)]),
+    use.call("look", [three]),
+  ]);
+  use.add("a", bodies);
+
+  assert.deepEqual(await calls, [
+    [5, 101],
+    [5, 104],
+    [5, 103],
+  ]);
+  assert.equal(one?.length, 5); // others have the rest of its memory: it was copied
+});
+
+test("a call that goes to one worker in particular, as to each one, gives nothing away", async () => {
+  await using use = useDispatcher();
+  const bytes = new Uint8Array(LARGE);
+
+  await assert.rejects(async () => use.callOnly("a", "look", [{ deep: move(bytes) }]), {
+    path: "args[0].deep",
+    message: /goes to each worker/,
+  });
+
+  assert.equal(bytes.length, LARGE);
+});
+
+test("a call that cannot be made, and a generator that is never begun, lay hands on nothing", async () => {
+  await using use = useDispatcher();
+  use.add("a", bodies);
+  const bytes = new Uint8Array(LARGE);
+  const variable = new ContextVar<unknown>("moved-values-test");
+
+  await variable.run(
+    () => {},
+    async () => {
+      await assert.rejects(async () => use.call("look", [move(bytes)]), {
+        code: "ERR_MERINO_NOT_SERIALIZABLE",
+      });
+    },
+  );
+  await use.stream("count", {}, [move(bytes)]).return(undefined);
+  await assert.rejects(use.stream("count", {}, [move(bytes)]).throw(new RangeError("no")), RangeError);
+
+  assert.deepEqual(await use.call("look", [move(bytes)]), [LARGE, 0]);
 });

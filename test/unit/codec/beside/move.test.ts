@@ -12,7 +12,10 @@ import { processReferences as references } from "../../../../src/routine/process
 
 const LOCAL = { local: true };
 
-function encode(value: unknown, options: { readonly attaches?: boolean; readonly moves?: boolean } = {}) {
+function encode(
+  value: unknown,
+  options: { readonly attaches?: boolean; readonly moves?: true | string } = {},
+) {
   const { attaches = true, moves = true } = options;
   return { ...encodeValue(value, { root: "args", references, attaches, moves }) };
 }
@@ -84,7 +87,7 @@ test("a refusal beside a mark leaves the buffer where it is", () => {
 });
 
 test("a mark is refused where nothing can be moved", () => {
-  refuses(() => encode([move(new Uint8Array(1))], { moves: false }), "args[0]", /move\(\)/);
+  refuses(() => encode([move(new Uint8Array(1))], { moves: "it stays" }), "args[0]", /it stays/);
 });
 
 test("what is thrown carries no objects: a text takes their place", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isLent } from "../../../../src/codec/beside/claims.ts";
 import { CARRIER_HEADROOM, type Carrier } from "../../../../src/session/carrier.ts";
 import { CHUNK_SIZE } from "../../../../src/session/limits.ts";
 import { OutboundMessages } from "../../../../src/session/messages/outbound-messages.ts";
@@ -13,6 +14,8 @@ import { TaskFlag } from "../../../../src/wire/task/flags.ts";
 import { headOf, helloWith } from "../../../support/protocol-peers.ts";
 
 interface Recorded {
+  /** Who waits until everything has left. */
+  readonly written: (() => void)[];
   readonly messages: OutboundMessages;
   readonly batch: OutboundBatch;
   /** What `send` answers. */
@@ -34,11 +37,13 @@ function recorded(
   peer: { readonly limits?: Partial<Limits>; readonly features?: readonly number[] } = {},
 ): Recorded {
   const sent: Uint8Array[] = [];
+  const written: (() => void)[] = [];
   const carrier = {
     send(batch: Uint8Array, tail: Uint8Array = new Uint8Array(0)) {
       sent.push(Buffer.concat([batch.subarray(CARRIER_HEADROOM), tail]));
       return state.takesMore;
     },
+    whenWritten: (done: () => void) => void written.push(done),
   } as Partial<Carrier> as Carrier; // nothing else of it is used
   const half = {
     flushAfter: "tick",
@@ -50,6 +55,7 @@ function recorded(
   const messages = new OutboundMessages(carrier, batch);
   messages.keepTo(helloWith(peer));
   const state: Recorded = {
+    written,
     messages,
     batch,
     takesMore: true,
@@ -259,4 +265,24 @@ test("OutboundMessages tells when the last part of a message has been handed ove
   assert.deepEqual(waits, [true, true, false]);
   assert.deepEqual(before, []);
   assert.deepEqual(told, [1]);
+});
+
+test("OutboundMessages lends the memory that it sends from until that has left, and that of what waits behind it", () => {
+  const t = recorded();
+  const [first, behind] = [new Uint8Array(2 * CHUNK_SIZE), new Uint8Array(2 * CHUNK_SIZE)];
+  const of = (part: Uint8Array): Payload => ({ bytes: new Uint8Array(0), start: 0, end: 0, parts: [part] });
+  t.takesMore = false; // after the first chunk nothing more is taken
+  t.result(1, of(first));
+  t.messages.pump();
+  t.result(1, of(behind));
+
+  const whileSent = [isLent(first.buffer), isLent(behind.buffer)];
+  t.takesMore = true;
+  t.messages.resume();
+  const handedOver = [isLent(first.buffer), isLent(behind.buffer)];
+  for (const done of t.written.splice(0)) done();
+
+  assert.deepEqual(whileSent, [true, true]);
+  assert.deepEqual(handedOver, [true, true]);
+  assert.deepEqual([isLent(first.buffer), isLent(behind.buffer)], [false, false]);
 });

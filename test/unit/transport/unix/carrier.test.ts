@@ -660,3 +660,35 @@ test("UnixCarrier announces printed output to callers that do not pass it on as 
   assert.deepEqual(caller.batches, ["one", "", "two"]);
   caller.carrier.destroy();
 });
+
+test("UnixCarrier says when what it was given has left, also behind output, and at its end", async () => {
+  await using leaks = leakCheck();
+  const printed = new FakePrinted();
+  await using served = await serve(leaks, "s", printed);
+  const reader = createConnection(served.path);
+  reader.pause();
+  const { carrier } = await served.next();
+  const told: string[] = [];
+
+  carrier.whenWritten?.(() => told.push("nothing"));
+  printed.print(10, false);
+  carrier.send(batch("behind"));
+  carrier.whenWritten?.(() => told.push("output"));
+  const before = [...told];
+  printed.take();
+  await eventually(() => told.length === 2);
+  while (carrier.send(batch(Buffer.alloc(90_000))));
+  carrier.whenWritten?.(() => told.push("much"));
+  const unread = [...told];
+  reader.resume();
+  await eventually(() => told.length === 3);
+  reader.pause();
+  while (carrier.send(batch(Buffer.alloc(90_000))));
+  carrier.whenWritten?.(() => told.push("end"));
+  reader.destroy();
+  await eventually(() => told.length === 4);
+
+  assert.deepEqual(before, ["nothing"]);
+  assert.deepEqual(unread, ["nothing", "output"]);
+  assert.deepEqual(told, ["nothing", "output", "much", "end"]);
+});

@@ -16,6 +16,7 @@ import { isOfPool } from "./pool-label.ts";
  * worker that the other rules admit, again when its record changes; a worker without a build has `undefined`.
  *
  * @example
+ * const discovery = new LocalDiscovery("thumbs");
  * await using pool = await WorkerPool.open({ discovery, build: (build) => build !== "broken" });
  */
 export type BuildOption = "same" | "any" | ((build: string | undefined, worker: WorkerMetadata) => boolean);

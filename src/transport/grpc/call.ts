@@ -4,13 +4,12 @@
  */
 import type { ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from "node:http2";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { Fifo } from "../../internal/fifo.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import type { GrpcEnd } from "./error-from-status.ts";
 import { GrpcMessageReader } from "./message-reader.ts";
 import { writeGrpcMessage } from "./message-writer.ts";
 import { GrpcStatus, toGrpcStatus } from "./status-codes.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /** What a call tells its owner. */
 export interface GrpcCallEvents {
@@ -45,6 +44,15 @@ export class GrpcCall {
   #trailers: IncomingHttpHeaders | undefined;
   /** Why this side ended it. */
   #verdict: GrpcEnd | undefined;
+  /** Messages that were handed to the stream, and that have left it. */
+  #sent = 0;
+  #left = 0;
+  /** Who wants to know when as many have left. */
+  readonly #unwritten = new Fifo<{ readonly messages: number; readonly done: () => void }>();
+  readonly #written = () => {
+    this.#left += 1;
+    this.#tellWritten();
+  };
 
   constructor(
     stream: ClientHttp2Stream,
@@ -75,7 +83,11 @@ export class GrpcCall {
     });
     // The stream's code and the connection show what went wrong.
     stream.on("error", () => {});
-    stream.on("close", () => this.#events.ended(this.#end()));
+    stream.on("close", () => {
+      this.#events.ended(this.#end());
+      this.#left = this.#sent;
+      this.#tellWritten();
+    });
   }
 
   /**
@@ -86,15 +98,15 @@ export class GrpcCall {
   send(first: Uint8Array, second?: Uint8Array): boolean {
     const stream = this.#stream;
     if (!stream.writable) return true; // its end is on the way; the owner is told there
-    return writeGrpcMessage(stream, first, second);
+    this.#sent += 1;
+    return writeGrpcMessage(stream, first, second, this.#written);
   }
 
   /** Has a function called once all that was sent has left, or never will. */
   whenWritten(done: () => void): void {
-    const stream = this.#stream;
-    if (stream.closed || stream.destroyed || stream.writableLength === 0) done();
-    else if (stream.writable) stream.write(NOTHING, () => done());
-    else stream.once("close", done);
+    // Not by an empty write behind the rest: HTTP/2 reports a group of writes as written once its last one is empty.
+    if (this.#left >= this.#sent) done();
+    else this.#unwritten.push({ messages: this.#sent, done });
   }
 
   /** Reads nothing more, or goes on; HTTP/2's own flow control then stops the peer. */
@@ -111,6 +123,14 @@ export class GrpcCall {
   /** Ends the call at once. */
   cancel(error?: Error): void {
     this.#give({ kind: "cancelled", error });
+  }
+
+  #tellWritten(): void {
+    for (let next = this.#unwritten.peek(); next !== undefined; next = this.#unwritten.peek()) {
+      if (next.messages > this.#left) return;
+      this.#unwritten.shift();
+      next.done();
+    }
   }
 
   #give(verdict: GrpcEnd): void {

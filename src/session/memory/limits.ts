@@ -19,7 +19,7 @@ export const LEAST_MESSAGES = 3;
  * of a worker collect theirs when tens of megabytes have gathered. It may be a quarter of what is held; where that is less,
  * less is held.
  */
-const GARBAGE_BYTES = 80 * 1024 * 1024;
+const GARBAGE_BYTES = 96 * 1024 * 1024;
 const GARBAGE_SHARE = 1 / 4;
 /** So much of what is allowed is held all the same, and so many of the largest messages. */
 const LEAST_HELD_SHARE = 1 / 2;

@@ -206,11 +206,11 @@ test("the limits of a process follow its memory, and leave room for three of its
   assert.deepEqual(limits(16 * GIB, 4 * GIB), [512, 1]);
   assert.deepEqual(limits(16 * GIB, 512 * MIB), [512, 4]);
   assert.deepEqual(limits(2 * GIB, 4 * GIB, MIB), [512, 1]);
-  assert.deepEqual(limits(4 * GIB, 4 * GIB, MIB, 320 * MIB), [320, 1]);
+  assert.deepEqual(limits(4 * GIB, 4 * GIB, MIB, 384 * MIB), [384, 1]);
   // Below that, less is held, so that with the garbage of both threads it is no more than a quarter beyond.
-  assert.deepEqual(limits(GIB, GIB, MIB), [240, 1]);
-  assert.deepEqual(limits(GIB, GIB), [295, 300 / 256]);
-  assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 128 * MIB), [80, 1]);
+  assert.deepEqual(limits(GIB, GIB, MIB), [224, 1]);
+  assert.deepEqual(limits(GIB, GIB), [279, 300 / 256]);
+  assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 128 * MIB), [64, 1]);
   assert.deepEqual(limits(16 * GIB, 4 * GIB, MIB, 64 * MIB), [32, 1]);
   assert.deepEqual(limits(16 * GIB, 4 * GIB, 40 * MIB, 128 * MIB), [80, 1]);
 });

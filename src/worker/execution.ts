@@ -64,6 +64,10 @@ export abstract class Execution
     return this.#estimate?.us;
   }
 
+  get unreadBytes(): number {
+    return this.#payload.end - this.#payload.start;
+  }
+
   /** Queued for the first time, or acknowledged; steps that come before wait for it. */
   protected get begun(): boolean {
     return this.#begun;

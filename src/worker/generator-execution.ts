@@ -36,6 +36,10 @@ export class GeneratorExecution extends Execution {
     this.#window = task.credit > 0 ? new PrefetchWindow(task.credit) : undefined;
   }
 
+  override get unreadBytes(): number {
+    return this.#generator === undefined ? super.unreadBytes : this.#steps.unreadBytes;
+  }
+
   next(variables?: Uint8Array): void {
     this.#ask(variables === undefined ? NEXT : { kind: "next", variables });
   }

@@ -30,6 +30,12 @@ export class StepQueue {
     return this.#steps.size >= MAX_STEPS;
   }
 
+  /** Of what the next one brings, parts not counted. */
+  get unreadBytes(): number {
+    const payload = this.#steps.peek()?.payload;
+    return payload === undefined ? 0 : payload.end - payload.start;
+  }
+
   push(step: Step): void {
     this.#steps.push(step);
     this.#count(step, 1);

@@ -5,13 +5,41 @@
 import { FairClock, Standing } from "../../internal/fair-clock.ts";
 import { PriorityQueue, type Queued } from "../../internal/queue/priority-queue.ts";
 
+/** A value of a source. */
+export interface Readable extends Queued {
+  /** Bytes that are read first when its turn comes. */
+  readonly unreadBytes: number;
+}
+
+/** From here on reading may take longer than whatever follows. */
+const MANY_BYTES = 16 * 1024;
+/** What reading a byte takes of a source that is not known yet: as long as that of the dearest values. */
+const DEAREST_MS_PER_BYTE = 0.000_05;
+
 /** The values of one source. */
-class Lane<T extends Queued> extends Standing {
+class Lane<T extends Readable> extends Standing {
   readonly values = new PriorityQueue<T>();
+  /** What a byte has taken of those of its values that had many; a cheap one takes back half of it. */
+  #msPerByte = DEAREST_MS_PER_BYTE;
+
+  /**
+   * Where it will stand after its next turn. What that takes is known of its last one; but one that has brought little so
+   * far, or nothing, may bring much now, and so may a hundred others beside it, behind all of whom others would wait.
+   */
+  get standsNext(): number {
+    const unreadBytes = this.values.peek()?.unreadBytes ?? 0;
+    if (unreadBytes < MANY_BYTES) return this.afterMs;
+    return this.takenMs + Math.max(this.turnMs, unreadBytes * this.#msPerByte);
+  }
+
+  /** Its turn has taken so long, and has read so much. */
+  note(tookMs: number, readBytes: number): void {
+    if (readBytes >= MANY_BYTES) this.#msPerByte = Math.max(tookMs / readBytes, this.#msPerByte / 2);
+  }
 }
 
 /** A queue for each source; the sources by the time that they take. */
-export class FairQueue<T extends Queued> {
+export class FairQueue<T extends Readable> {
   readonly #sourceless: PriorityQueue<T>;
   /**
    * The others, by source, and of those that stand together the one first whose turn is longest ago. Some are empty: what
@@ -55,10 +83,16 @@ export class FairQueue<T extends Queued> {
     return own ?? this.#shiftLane() ?? this.#shiftOf(this.#sourceless);
   }
 
-  /** What the value of a source that has had its turn took of everybody's time. */
-  charge(source: object, tookMs: number): void {
+  /**
+   * The value of a source has had its turn.
+   *
+   * @param tookMs What it took of everybody's time.
+   * @param readBytes What there was to read of it.
+   */
+  charge(source: object, tookMs: number, readBytes: number): void {
     const lane = this.#lanes.get(source);
     if (lane === undefined) return;
+    lane.note(tookMs, readBytes);
     this.#clock.charge(lane, tookMs);
     this.#lanes.delete(source);
     this.#lanes.set(source, lane); // behind those that stand where it does now
@@ -72,9 +106,13 @@ export class FairQueue<T extends Queued> {
 
   #shiftLane(): T | undefined {
     let next: Lane<T> | undefined;
+    let least = Number.POSITIVE_INFINITY;
     for (const [source, lane] of this.#lanes) {
       if (lane.values.size > 0) {
-        if (next === undefined || lane.afterMs < next.afterMs) next = lane;
+        const { standsNext } = lane;
+        if (next !== undefined && standsNext >= least) continue;
+        next = lane;
+        least = standsNext;
       } else if (this.#clock.isEven(lane)) {
         this.#lanes.delete(source);
       }

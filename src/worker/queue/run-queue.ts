@@ -10,7 +10,7 @@ import type { QueuePlace } from "../../internal/queue/priority-order.ts";
 import { PriorityQueue, type Queued } from "../../internal/queue/priority-queue.ts";
 import type { ServerSession } from "../../session/server-session.ts";
 import type { IncomingTask } from "../incoming-task.ts";
-import { FairQueue } from "./fair-queue.ts";
+import { FairQueue, type Readable } from "./fair-queue.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
 const LONG_BODY_US = 250;
@@ -21,7 +21,7 @@ const TURN_MS = 1;
 const NESTED_ABOVE = 2 ** 32;
 
 /** Something that occupies the thread for a while: the start of a body, or one step of a generator. */
-export interface Runnable extends Queued {
+export interface Runnable extends Readable {
   /** How long it is expected to occupy the thread, in microseconds; `undefined` when nothing is known. */
   readonly expectedUs: number | undefined;
   /** For whom it runs, if others must not wait for all that this one has sent. */
@@ -209,10 +209,11 @@ export class RunQueue {
 
   /** Runs what somebody on the network has sent, at whose expense it is. */
   #runFor(source: object, job: Runnable): void {
+    const { unreadBytes } = job;
     const beganMs = performance.now();
     job.run();
     const endedMs = performance.now();
-    this.#fair?.charge(source, endedMs - beganMs);
+    this.#fair?.charge(source, endedMs - beganMs, unreadBytes);
     if (this.#markMs <= beganMs) this.#markMs = endedMs; // it was refused: its time is nobody's body
   }
 

@@ -1,16 +1,18 @@
 /** Whose turn it is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PriorityQueue, type Queued } from "../../../../src/internal/queue/priority-queue.ts";
-import { FairQueue } from "../../../../src/worker/queue/fair-queue.ts";
+import { PriorityQueue } from "../../../../src/internal/queue/priority-queue.ts";
+import { FairQueue, type Readable } from "../../../../src/worker/queue/fair-queue.ts";
 
-interface Value extends Queued {
+const MIB = 1024 * 1024;
+
+interface Value extends Readable {
   readonly source: string;
   readonly tookMs: number;
 }
 
-function value(source: string, tookMs: number, priority = 0): Value {
-  return { source, tookMs, priority, rank: priority, queuePlace: undefined };
+function value(source: string, tookMs: number, { priority = 0, unreadBytes = 100 } = {}): Value {
+  return { source, tookMs, unreadBytes, priority, rank: priority, queuePlace: undefined };
 }
 
 /** A queue whose values say for whom they are, and what they take. */
@@ -18,8 +20,9 @@ class Trial {
   readonly #queue = new FairQueue<Value>(new PriorityQueue());
   readonly #sources = new Map<string, { readonly name: string }>();
 
-  push(source: string, tookMs: number, times = 1): void {
-    for (let n = 0; n < times; n++) this.#queue.push(value(source, tookMs), this.#sourceOf(source));
+  push(source: string, tookMs: number, times = 1, unreadBytes?: number): void {
+    for (let n = 0; n < times; n++)
+      this.#queue.push(value(source, tookMs, { unreadBytes }), this.#sourceOf(source));
   }
 
   /** Gives the next ones their turn, and says whose they were. */
@@ -29,7 +32,7 @@ class Trial {
       const next = this.#queue.shift();
       if (next === undefined) break;
       order += next.source;
-      this.#queue.charge(this.#sourceOf(next.source), next.tookMs);
+      this.#queue.charge(this.#sourceOf(next.source), next.tookMs, next.unreadBytes);
     }
     return order;
   }
@@ -88,6 +91,34 @@ test("FairQueue lets nobody save up time by coming late, nor get rid of what it 
   assert.match(other.run(50), /^o{49,50}g?$/);
 });
 
+test("FairQueue lets whoever takes little go before all who bring much to read for the first time, or after little", () => {
+  const trial = new Trial();
+  const others = Array.from({ length: 9 }, (_, n) => String(n));
+  trial.push("s", 0.1);
+  trial.run(1);
+  for (const other of others) trial.push(other, 150, 1, MIB);
+  trial.push("s", 0.1);
+  assert.match(trial.run(10), /^s\d{9}$/);
+
+  for (const other of others) trial.push(other, 0.1);
+  trial.run(9);
+  for (const other of others) trial.push(other, 150, 1, MIB);
+  trial.push("s", 0.1);
+
+  assert.match(trial.run(10), /^s\d{9}$/);
+});
+
+test("FairQueue learns of a source that what it has to read is read quickly", () => {
+  const trial = new Trial();
+  trial.push("m", 1, 12, MIB);
+  trial.push("s", 1, 500);
+
+  const order = trial.run(512);
+
+  // Once it is known they take turns, though what many bytes may take at worst is fifty times as long.
+  assert.ok(order.lastIndexOf("m") < 150, order);
+});
+
 test("FairQueue forgets a source once all others have taken as much", () => {
   const queue = new FairQueue<Value>(new PriorityQueue());
   const sources = Array.from({ length: 1_000 }, () => ({}));
@@ -95,11 +126,11 @@ test("FairQueue forgets a source once all others have taken as much", () => {
   for (const source of sources) {
     queue.push(value("once", 0.5), source);
     assert.equal(queue.shift()?.source, "once");
-    queue.charge(source, 0.5);
+    queue.charge(source, 0.5, 0);
   }
   queue.push(value("on", 1), steady);
   assert.equal(queue.shift()?.source, "on");
-  queue.charge(steady, 1);
+  queue.charge(steady, 1, 0);
   queue.push(value("on", 1), steady);
 
   assert.equal(queue.shift()?.source, "on");
@@ -111,13 +142,13 @@ test("FairQueue goes by priority among the values of one source only, and tells 
   const one = {};
   const other = {};
   queue.push(value("a", 1), one);
-  queue.push(value("b", 1, 5), one);
+  queue.push(value("b", 1, { priority: 5 }), one);
   queue.push(value("c", 1), other);
 
   const order: Array<readonly [string | undefined, boolean]> = [];
   for (const source of [one, other, one]) {
     order.push([queue.shift()?.source, queue.overtook]);
-    queue.charge(source, 1);
+    queue.charge(source, 1, 0);
   }
 
   assert.deepEqual(order, [

@@ -7,7 +7,7 @@ import { holdThread } from "../../../support/hold-thread.ts";
 
 /** What the queue keeps and looks at of what nobody has given a priority. */
 function unprioritised() {
-  return { priority: 0, rank: 0, queuePlace: undefined, tellsStart: false };
+  return { priority: 0, rank: 0, queuePlace: undefined, tellsStart: false, unreadBytes: 0 };
 }
 
 /** A queue of bodies known to be short, and what happens in order. */
@@ -106,6 +106,7 @@ test("RunQueue runs one long body for callers on the network in a turn of the lo
       rank: 0,
       queuePlace: undefined,
       tellsStart: false,
+      unreadBytes: 0,
       expectedUs: 10,
       source: { name },
       announce() {},
@@ -136,6 +137,7 @@ test("RunQueue orders the calls of one caller by priority, and takes none of the
       rank: priority,
       queuePlace: undefined,
       tellsStart: false,
+      unreadBytes: 0,
       expectedUs: 10,
       source,
       announce: () => void log.push(`told of ${name}`),

@@ -43,7 +43,7 @@ export interface FuzzOptions {
   readonly inputs: number;
   /** Ends it early, in milliseconds. */
   readonly limitMs?: number;
-  /** Called before each input, so that an input that never ends can be named. */
+  /** Called before an input is read, each time that it is, so that one that never ends can be named. */
   readonly trying?: (target: number, index: number) => void;
   /** Whether an input that is too slow is a finding: where nobody waits for the result of a test. */
   readonly timed?: boolean;
@@ -110,7 +110,7 @@ export function inputOf(
 async function tryOne(
   target: FuzzTarget,
   { place, index, tally }: { readonly place: number; readonly index: number; readonly tally: Tally },
-  { seed, timed = false }: FuzzOptions,
+  { seed, trying, timed = false }: FuzzOptions,
 ): Promise<void> {
   const name = `--target ${JSON.stringify(target.name)} --seed ${seed} --only ${index}`;
   const { input, isLarge } = inputOf(target, { seed, place, index });
@@ -126,17 +126,25 @@ async function tryOne(
     tally.findings.push(`${name}: ${input.length} bytes take ${(grown / 2 ** 20).toFixed(0)} MiB`);
   }
   tally.peakRssMib = Math.max(tally.peakRssMib, after.rss / 2 ** 20);
-  if (timed) await judgeTime(target, input, tally, name);
+  const again = (): void => trying?.(place, index);
+  if (timed) await judgeTime(target, input, tally, name, again);
   else note(tally, name, nsPerByte(process.cpuUsage(started), input));
 }
 
 /** Measures an input in turns with what the engine takes for its values, until it is quick enough. */
-async function judgeTime(target: FuzzTarget, input: Uint8Array, tally: Tally, name: string): Promise<void> {
+async function judgeTime(
+  target: FuzzTarget,
+  input: Uint8Array,
+  tally: Tally,
+  name: string,
+  again?: () => void,
+): Promise<void> {
   const byEngine = target.byEngine?.(input);
   let best = Number.POSITIVE_INFINITY;
   let engine = byEngine === undefined ? 0 : Number.POSITIVE_INFINITY;
   const allowed = (): number => Math.max(MAX_NS_PER_BYTE, engine * MAX_TIMES_ENGINE);
   for (let round = 0; round < TRIES && (round === 0 || best > allowed()); round++) {
+    again?.();
     const started = process.cpuUsage();
     await attempt(target, input, tally, name);
     best = Math.min(best, nsPerByte(process.cpuUsage(started), input));

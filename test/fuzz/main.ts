@@ -14,7 +14,7 @@ import { TARGETS } from "./targets/all.ts";
 const DEFAULT_INPUTS = 10_000_000;
 /** A single input is read so often, the first times by code that the engine has not made fast yet. */
 const RUNS = 20;
-/** An input that takes longer hangs. */
+/** An input that takes more processor time to be read once hangs. */
 const HANG_S = 30;
 
 function count(text: string | undefined, otherwise: number): number {
@@ -75,13 +75,15 @@ async function runOne(target: string, seed: number, index: number): Promise<void
 /** Ends the process, and says at which input, if one takes too long. Plain JavaScript, because it is a thread of its own. */
 const WATCH = `
   const { workerData: { trying, names, seed, hangSeconds } } = require("node:worker_threads");
+  const { cpuUsage } = process;
   let last = "";
-  let sameFor = 0;
+  let began = cpuUsage();
   setInterval(() => {
     const now = trying.join(" ");
-    sameFor = now === last ? sameFor + 1 : 0;
+    if (now !== last) began = cpuUsage();
     last = now;
-    if (sameFor < hangSeconds) return;
+    const { user, system } = cpuUsage(began);
+    if (user + system < hangSeconds * 1e6) return;
     const input = '--target "' + names[trying[0]] + '" --seed ' + seed + " --only " + trying[1];
     require("node:fs").writeSync(1, "FOUND an input that takes more than " + hangSeconds + " s: " + input + "\\n");
     process.kill(process.pid, "SIGKILL");
@@ -111,7 +113,7 @@ async function runAll(): Promise<void> {
   const names = TARGETS.map(({ name }) => name);
   if (target !== undefined && !names.includes(target))
     throw new Error(`there is no target '${target}': ${names.join(", ")}`);
-  const trying = new Int32Array(new SharedArrayBuffer(8));
+  const trying = new Int32Array(new SharedArrayBuffer(12));
   const watch = new Worker(WATCH, { eval: true, workerData: { trying, names, seed, hangSeconds: HANG_S } });
   watch.unref();
   print(`seed ${seed}`);
@@ -129,6 +131,7 @@ async function runAll(): Promise<void> {
     trying: (place, index) => {
       trying[0] = place;
       trying[1] = index;
+      trying[2] = ((trying[2] ?? 0) + 1) | 0; // read once more
     },
   });
   process.exitCode = report(tallies) === 0 ? 0 : 1;

@@ -455,12 +455,15 @@ test("GrpcServer ends the connection of a caller that begins calls for nothing i
   await using fixture = await serve();
   await using flooding = await rawSession(fixture.address);
   await once(flooding.session, "remoteSettings");
+  const codes: number[] = [];
+  flooding.session.on("goaway", (code) => codes.push(code));
   for (let sent = 0; sent < 40; sent++) flooding.request().stream.end();
   await eventually(() => flooding.session.destroyed);
 
   await using again = await rawSession(fixture.address);
   await eventually(() => again.session.destroyed);
 
+  assert.deepEqual(codes, [constants.NGHTTP2_ENHANCE_YOUR_CALM]);
   assert.match(String(again.goAway), /begun too many calls/);
 });
 

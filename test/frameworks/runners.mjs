@@ -27,6 +27,9 @@ test("a routine runs without workers", async () => {
 const expecting = (value, wanted) => `expect(${value}).toBe(${wanted})`;
 const asserting = (value, wanted) => `assert.equal(${value}, ${wanted})`;
 
+/** Milliseconds for a test: those of the runners are too few for a worker's start on a machine with much else to do. */
+const TEST_TIMEOUT = 60_000;
+
 /** @type {readonly import("./project.mjs").Project[]} */
 export const RUNNERS = [
   {
@@ -57,7 +60,16 @@ export const RUNNERS = [
         equal: expecting,
       }),
     },
-    commands: [["vitest", "run", "--coverage", "--no-color"]],
+    commands: [
+      [
+        "vitest",
+        "run",
+        "--coverage",
+        "--no-color",
+        `--test-timeout=${TEST_TIMEOUT}`,
+        `--hook-timeout=${TEST_TIMEOUT}`,
+      ],
+    ],
     expected: /Tests\s+2 passed/,
     note: "tsx beside it, for TypeScript in workers",
   },
@@ -76,7 +88,7 @@ export const RUNNERS = [
     files: {
       "package.json": COMMON_JS,
       "tsconfig.json": TSCONFIG.replace('"node"]', '"node","jest"]'),
-      "jest.config.json": JSON.stringify({ testEnvironment: "node", ...config }),
+      "jest.config.json": JSON.stringify({ testEnvironment: "node", testTimeout: TEST_TIMEOUT, ...config }),
       "babel.config.json": JSON.stringify({
         presets: [["@babel/preset-env", { targets: { node: "current" } }], "@babel/preset-typescript"],
       }),
@@ -105,7 +117,7 @@ export const RUNNERS = [
         jobs: "./jobs.js",
       }),
     },
-    commands: [["mocha", "add.test.js"]],
+    commands: [["mocha", "--timeout", String(TEST_TIMEOUT), "add.test.js"]],
     expected: /2 passing/,
   },
   {
@@ -127,7 +139,7 @@ test("a routine runs in a worker, and without any", async (t) => {
 });
 `,
     },
-    commands: [["ava"]],
+    commands: [["ava", `--timeout=${TEST_TIMEOUT / 1_000}s`]],
     expected: /1 test passed/,
   },
 ];

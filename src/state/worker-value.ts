@@ -2,6 +2,7 @@
  * One value of a worker: absent, being made, or made. Whoever asks for it while it is being made waits for the same
  * attempt. What a failed attempt leaves is a pause before the next one, and a value that comes too late is disposed of.
  */
+import { AsyncResource } from "node:async_hooks";
 import { currentScope, type Maker, runInScope } from "../context/scope.ts";
 import { rootBranch } from "../context/variables/current-branch.ts";
 import { WorkerStateError } from "../errors/worker-state-error.ts";
@@ -50,6 +51,9 @@ type ValueState<T> =
 
 /** The pause after a failed attempt: what has failed may be a service that is restarted. */
 const RETRY: BackoffPolicy = { baseMs: 100, factor: 2, maxMs: 30_000, jitter: 0.2 };
+
+/** Has the stores of no task: the library is loaded before there is one. */
+const OUTSIDE = new AsyncResource("MERINO_WORKER_VALUE");
 
 const NEVER_TRIED = { kind: "absent", failures: 0, dueMs: 0 } as const;
 
@@ -139,8 +143,10 @@ export class WorkerValue<T> implements Maker {
     const scope = { task: undefined, dispatcher: undefined, callOptions: undefined, maker: this };
     try {
       const context: MakeContext = { signal, worker: workerSelf() };
-      // Outside of the task that happens to be the first to ask: it is for all of them.
-      const value = await runInScope({ ...scope, branch: rootBranch() }, async () => await make(context));
+      // Outside of the task that happens to be the first to ask, and of its stores: it is for all of them.
+      const value = await OUTSIDE.runInAsyncScope(() =>
+        runInScope({ ...scope, branch: rootBranch() }, async () => await make(context)),
+      );
       if (this.#state === state) this.#keep(state, value);
       else await this.#dispose(value);
     } catch (error) {

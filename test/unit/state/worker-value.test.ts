@@ -1,5 +1,6 @@
 /** A value of a worker: made once, tried again, given up, disposed of; and what must not wait for itself. */
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import { runInScope } from "../../../src/context/scope.ts";
 import { rootBranch } from "../../../src/context/variables/current-branch.ts";
@@ -207,6 +208,18 @@ describe("WorkerValue", () => {
 });
 
 describe("the end of a worker's life", () => {
+  test("is made in no store of the code that asks first, and that code goes on in its own", async () => {
+    const store = new AsyncLocalStorage<string>();
+    const value = valueOf("a#stores", async () => {
+      await Promise.resolve();
+      return store.getStore() ?? "none";
+    });
+
+    const seen = await store.run("a request", async () => [await value.get(), store.getStore()]);
+
+    assert.deepEqual(seen, ["none", "a request"]);
+  });
+
   test("disposes of values, the last first, and of none twice", async () => {
     const disposed: string[] = [];
     const values = ["x", "y", "z"].map((name) =>

@@ -5,6 +5,7 @@ import { LeastBusyBalancer } from "../../src/balancer/least-busy-balancer.ts";
 import { CallDispatcher } from "../../src/client/dispatch/call-dispatcher.ts";
 import type { TaskEvent } from "../../src/client/dispatch/task-event.ts";
 import { Membership } from "../../src/client/membership/membership.ts";
+import type { Overflow } from "../../src/client/waiting/queue-bound.ts";
 import type { CallOptions } from "../../src/context/dispatcher.ts";
 import type { RunningTask } from "../../src/context/task.ts";
 import { LOCAL_PEER } from "../../src/credentials/peers/peer.ts";
@@ -25,6 +26,9 @@ export interface Wish {
   readonly quorum?: number;
   readonly firstAttemptsMs?: number;
   readonly waitTimeoutMs?: number;
+  /** Calls that may wait. Default: any number. */
+  readonly maxQueue?: number;
+  readonly overflow?: Overflow;
   readonly lastStartError?: Error;
   /** How the processes of lost workers have ended. Default 7. */
   readonly exitCode?: number;
@@ -86,6 +90,8 @@ export function useDispatcher(wish: Wish = {}) {
     },
     hasThreads: wish.threads !== undefined,
     waitTimeoutMs: wish.waitTimeoutMs ?? 60_000,
+    maxQueue: wish.maxQueue,
+    overflow: wish.overflow,
     killGraceMs: 60_000,
     events:
       wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },

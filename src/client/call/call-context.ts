@@ -12,6 +12,8 @@ import { decodeContextChanges } from "../../wire/messages/context-changes.ts";
 export class CallContext {
   readonly exchange: ContextExchange;
   readonly #references: References;
+  /** What goes with the task, if it was taken before the call was made. */
+  #taken: { readonly variables: Uint8Array | undefined } | undefined;
 
   constructor(exchange: ContextExchange, references: References) {
     this.exchange = exchange;
@@ -24,11 +26,24 @@ export class CallContext {
   }
 
   /**
+   * The context of a call that is being put off here and now: it goes with what its variables and stores hold now,
+   * whatever they are when it is made.
+   *
+   * @throws If a variable cannot travel.
+   */
+  static taken(references: References): CallContext {
+    const context = CallContext.of(references);
+    context.#taken = { variables: context.first() };
+    return context;
+  }
+
+  /**
    * What goes with the task.
    *
    * @throws If a variable cannot travel.
    */
   first(): Uint8Array | undefined {
+    if (this.#taken !== undefined) return this.#taken.variables;
     const stores = storesToSend(this.exchange.branch.stores);
     return this.exchange.tell({ references: this.#references, back: false }, stores);
   }

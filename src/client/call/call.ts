@@ -112,7 +112,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** Memory and objects that others may have as well; absent where there are none. */
   readonly #baggage: CallBaggage | undefined;
 
-  constructor(owner: Owner, request: CallRequest, kind: number) {
+  /** @param context Its variables, if it was put off; absent: as they are here and now. */
+  constructor(owner: Owner, request: CallRequest, kind: number, context?: CallContext) {
     super(owner, request, kind);
     const { definition, options, parent } = request;
     this.owner = owner;
@@ -128,7 +129,8 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
     if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
-    if (parent !== undefined || hasContext()) this.context = CallContext.of(owner.references);
+    this.context =
+      context ?? (parent !== undefined || hasContext() ? CallContext.of(owner.references) : undefined);
   }
 
   /** It is never going to be started: it lets go of what it has laid hands on. */

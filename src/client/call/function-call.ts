@@ -6,6 +6,7 @@ import { errorText } from "../../internal/error-text.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { Call, type CallOwner } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import { rejectWithCallers } from "./caller-frames.ts";
 
 /** A call and its promise. */
@@ -14,8 +15,9 @@ export class FunctionCall extends Call {
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(owner: CallOwner, request: CallRequest) {
-    super(owner, request, 0);
+  /** @param context As {@link Call}'s. */
+  constructor(owner: CallOwner, request: CallRequest, context?: CallContext) {
+    super(owner, request, 0, context);
     try {
       this.variables = this.context?.first();
     } catch (error) {

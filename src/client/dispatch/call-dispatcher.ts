@@ -6,6 +6,7 @@
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
 import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
+import { hasContext } from "../../context/scope.ts";
 import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/definitions.ts";
 import { callChannel, callStepChannel, refusedChannel } from "../../telemetry/channels.ts";
@@ -14,6 +15,7 @@ import { traceToSend } from "../../telemetry/trace-bounds.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
+import { CallContext } from "../call/call-context.ts";
 import { CallRecord, recordStream } from "../call/call-record.ts";
 import { CancelledCalls } from "../call/cancelled-calls.ts";
 import { FunctionCall } from "../call/function-call.ts";
@@ -24,6 +26,7 @@ import { RoutineLimits } from "../members/routine-limits.ts";
 import type { LimitedRoutine } from "../membership/explanation.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
+import type { HeldCall } from "../waiting/held-call.ts";
 import { type Overflow, QueueBound } from "../waiting/queue-bound.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls } from "./active-calls.ts";
@@ -215,15 +218,28 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     return this.#make(request, record, trace);
   }
 
-  /** Waits for a place before anything is made of the call. It goes on in the surroundings of its caller. */
+  /** Waits for a place before anything is made of the call but its context. It goes on in the surroundings of its caller. */
   async #callLater(
     request: CallRequest,
     record: CallRecord | undefined,
     trace: TraceContext | undefined,
   ): Promise<unknown> {
+    try {
+      const context = hasContext() ? CallContext.taken(this.references) : undefined;
+      const { sinceMs } = await this.#admission(request, record);
+      return await this.#make({ ...request, sinceMs }, record, trace, context);
+    } catch (error) {
+      record?.settled("failed", error); // one that could not be made; of any other it has been told
+      throw error;
+    }
+  }
+
+  /** Waits for a place for a call. */
+  async #admission(request: CallRequest, record: CallRecord | undefined): Promise<HeldCall> {
     const held = this.#bound.hold(request);
     try {
       await held.admitted;
+      return held;
     } catch (error) {
       this.counts.calls += 1;
       this.counts[held.isCancelled ? "cancelled" : "failed"] += 1;
@@ -232,15 +248,15 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     } finally {
       this.#bound.release(held);
     }
-    return await this.#make({ ...request, sinceMs: held.sinceMs }, record, trace);
   }
 
   #make(
     request: CallRequest,
     record: CallRecord | undefined,
     trace: TraceContext | undefined,
+    context?: CallContext,
   ): Promise<unknown> {
-    const call = new FunctionCall(this, request); // throws when an argument cannot travel: the routine rejects with it
+    const call = new FunctionCall(this, request, context); // throws when an argument cannot travel: the routine rejects with it
     if (trace !== undefined) call.head.trace = trace;
     record?.follow(call);
     if (call.start()) {

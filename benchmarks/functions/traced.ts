@@ -1,5 +1,5 @@
 /** Switches what is made of calls in the process in which it is called: in the program, and in its worker. */
-import { metrics, trace } from "@opentelemetry/api";
+import { context, metrics, propagation, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { NodeSDK, metrics as sdk, tracing } from "@opentelemetry/sdk-node";
 import { routine } from "merino";
 import { instrument } from "merino/opentelemetry";
@@ -53,4 +53,30 @@ export function setMode(mode: Mode): void {
 
 export const setWorkerMode = routine(async function setWorkerMode(mode: Mode) {
   setMode(mode);
+});
+
+/** As `add`, in the context of a span whose ids have come as arguments: the least that passes a trace on by hand. */
+export const addBelowSpan = routine(function addBelowSpan(
+  x: number,
+  y: number,
+  ids: readonly [traceId: string, spanId: string, traceFlags: number],
+): number {
+  const [traceId, spanId, traceFlags] = ids;
+  const parent = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+  return context.with(parent, () => x + y);
+});
+
+/** As `add`, with a span by hand, in the way of instrumentations: what the propagator has written comes as an argument. */
+export const addInSpan = routine(function addInSpan(
+  x: number,
+  y: number,
+  carrier: Readonly<Record<string, string>>,
+): number {
+  const parent = propagation.extract(ROOT_CONTEXT, carrier);
+  const span = trace.getTracer("benchmark").startSpan("add", { kind: SpanKind.SERVER }, parent);
+  try {
+    return context.with(trace.setSpan(parent, span), () => x + y);
+  } finally {
+    span.end();
+  }
 });

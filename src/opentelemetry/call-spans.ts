@@ -51,7 +51,7 @@ export class CallSpans {
   /** As `Recorder.leaveOutCall`. */
   leaveOut(routine: string, inherited: TraceContext | undefined): TraceContext | undefined | typeof RECORDED {
     const active = context.active();
-    if (isInUnsampledTrace(active)) {
+    if (active === this.#unsampledContext || isInUnsampledTrace(active)) {
       return this.#traits.of(routine).leavesOutUnsampled()
         ? this.#fieldsOfUnsampled(active, inherited)
         : RECORDED;

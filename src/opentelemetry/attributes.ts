@@ -23,6 +23,7 @@ export const ATTRIBUTES = {
   callingTask: "merino.task.caller",
   worker: "merino.worker.uid",
   tag: "merino.tag",
+  priority: "merino.priority",
   attempts: "merino.attempts",
   steps: "merino.steps",
   step: "merino.step",

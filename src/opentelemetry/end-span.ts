@@ -13,6 +13,7 @@ export interface Ended {
   readonly streaming: boolean;
   readonly steps: number;
   readonly tag: string | undefined;
+  readonly priority: number;
   readonly queuedMs: number | undefined;
   readonly requestBytes: number | undefined;
   readonly responseBytes: number;
@@ -48,6 +49,7 @@ export function endSpan(
     [ATTRIBUTES.outcome]: outcome,
   });
   if (ended.tag !== undefined) span.setAttribute(ATTRIBUTES.tag, ended.tag);
+  if (ended.priority !== 0) span.setAttribute(ATTRIBUTES.priority, ended.priority);
   if (ended.streaming) span.setAttribute(ATTRIBUTES.steps, ended.steps);
   if (outcome === "failed") {
     span.setAttribute(ATTRIBUTES.errorType, more.errorTypes.of(error));

@@ -6,12 +6,12 @@ import { assertKnownOptions } from "../errors/check-options.ts";
 import { assertCallOptions } from "./call-options.ts";
 
 /** The options of calls that a block can have. */
-export type BlockCallOptions = Pick<CallOptions, "timeout" | "dispatchTimeout" | "tag" | "pool">;
+export type BlockCallOptions = Pick<CallOptions, "timeout" | "dispatchTimeout" | "priority" | "tag" | "pool">;
 
 /**
  * Runs a function in which all calls have these options, unless `with()` or a block inside it says otherwise. They apply
- * to everything asynchronous that the function starts, and, apart from `pool`, to the calls that its routines make in
- * turn. A `timeout` is that of each call; of several the shortest counts.
+ * to everything asynchronous that the function starts, and, apart from `pool` and `priority`, to the calls that its
+ * routines make in turn. A `timeout` is that of each call; of several the shortest counts.
  *
  * @returns What the function returns.
  * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION, fault: caller) for an option that does not exist or has a wrong type.
@@ -22,7 +22,13 @@ export type BlockCallOptions = Pick<CallOptions, "timeout" | "dispatchTimeout" |
  * });
  */
 export function withCallOptions<R>(options: BlockCallOptions, fn: () => R): R {
-  assertKnownOptions(options, { timeout: true, dispatchTimeout: true, tag: true, pool: true });
+  assertKnownOptions(options, {
+    timeout: true,
+    dispatchTimeout: true,
+    priority: true,
+    tag: true,
+    pool: true,
+  });
   assertCallOptions(options);
   const callOptions = combined(currentScope()?.callOptions, options);
   return runInInnerScope({ dispatcher: options.pool?.dispatcher, callOptions }, fn);
@@ -52,6 +58,7 @@ function combined(outer: CallOptions | undefined, inner: CallOptions | undefined
     ...inner,
     timeout: isLimited ? timeout : undefined,
     dispatchTimeout: inner?.dispatchTimeout ?? outer?.dispatchTimeout,
+    priority: inner?.priority ?? outer?.priority,
     tag: inner?.tag ?? outer?.tag,
     pool: inner?.pool ?? outer?.pool,
   };

@@ -21,11 +21,13 @@ export function tellOfUnmadeCall(
   const scope = currentScope();
   const isKnown = definition.declaration !== undefined;
   const tag: unknown = options?.tag ?? scope?.callOptions?.tag;
+  const priority: unknown = options?.priority ?? scope?.callOptions?.priority;
   const message: CallMessage & { outcome: CallOutcome | undefined; error: unknown } = {
     routine: definition.id,
     functionName: isKnown ? definition.name : "",
     module: (isKnown ? definition.module : undefined) ?? "",
     tag: typeof tag === "string" ? tag : undefined,
+    priority: typeof priority === "number" ? priority : 0,
     nested: scope?.task !== undefined,
     streaming: definition.kind === "generator",
     id: undefined,

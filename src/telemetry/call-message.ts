@@ -37,6 +37,8 @@ export interface CallMessage {
   readonly module: string;
   /** The `tag` given with the call. */
   readonly tag: string | undefined;
+  /** The `priority` given with the call; 0 by default. */
+  readonly priority: number;
   /** Whether it was made inside a task. */
   readonly nested: boolean;
   /** Whether the routine is a generator. */

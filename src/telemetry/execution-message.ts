@@ -14,6 +14,8 @@ export interface ExecutionMessage {
   readonly module: string;
   /** The `tag` given with the call. */
   readonly tag: string | undefined;
+  /** The `priority` given with the call; 0 by default. */
+  readonly priority: number;
   /** Whether the routine is a generator. */
   readonly streaming: boolean;
   /** The task's id. */

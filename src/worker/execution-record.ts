@@ -23,6 +23,7 @@ export interface RecordedTask {
   readonly id: string;
   readonly caller: { readonly id: string } | undefined;
   readonly tag: string | undefined;
+  readonly priority: number;
   /** When it has arrived, in milliseconds on the clock of `performance.now()`. */
   readonly arrivedMs: number;
   traceContext: TraceContext | undefined;
@@ -116,6 +117,7 @@ class Message implements ExecutionMessage {
   readonly functionName: string;
   readonly module: string;
   readonly tag: string | undefined;
+  readonly priority: number;
   readonly streaming: boolean;
   readonly queuedMs: number;
   readonly requestBytes: number;
@@ -131,6 +133,7 @@ class Message implements ExecutionMessage {
     this.functionName = definition.name;
     this.module = definition.module ?? "";
     this.tag = task.tag;
+    this.priority = task.priority;
     this.streaming = definition.kind === "generator";
     this.queuedMs = Math.max(0, beginMs - task.arrivedMs);
     this.requestBytes = payloadSize(payload);

@@ -152,6 +152,7 @@ class Message implements CallMessage {
   readonly functionName: string;
   readonly module: string;
   readonly tag: string | undefined;
+  readonly priority: number;
   readonly nested: boolean;
   readonly streaming: boolean;
   worker: CallWorker | undefined;
@@ -173,6 +174,7 @@ class Message implements CallMessage {
     this.functionName = isKnown ? definition.name : "";
     this.module = (isKnown ? definition.module : undefined) ?? "";
     this.tag = options?.tag;
+    this.priority = options?.priority ?? 0;
     this.nested = parent !== undefined;
     this.streaming = streaming;
     this.#trace = parent?.traceContext;

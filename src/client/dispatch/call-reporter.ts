@@ -52,13 +52,14 @@ export class CallReporter {
   }
 
   #fields(call: Call): Omit<TaskEvent, "phase" | "outcome"> {
-    const { routine, tag, nested, lastUid } = call;
+    const { routine, tag, priority, nested, lastUid } = call;
     const known = this.#sent.get(call);
     return {
       type: "task",
       id: known?.id,
       routine,
       tag,
+      priority,
       nested,
       worker: known?.worker ?? (lastUid === "" ? undefined : lastUid),
       workerVersion: known?.workerVersion,

@@ -9,6 +9,8 @@ interface TaskEventFields {
   readonly routine: string;
   /** The `tag` given with the call. */
   readonly tag: string | undefined;
+  /** The `priority` given with the call; 0 by default. */
+  readonly priority: number;
   /** Whether the call was made inside another task. */
   readonly nested: boolean;
   /** The worker's uid; absent for a call that was never sent. */

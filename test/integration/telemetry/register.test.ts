@@ -116,6 +116,44 @@ describe("merino/opentelemetry/register", () => {
     assertPairs(calls, all(spans, "inner", SERVER));
   });
 
+  test("has the calls of each below the span that asked for them, one for each worker", () => {
+    const spans = traceOf("each");
+    const root = spans.find(({ name }) => name === "each");
+
+    const calls = all(spans, "inner", CLIENT);
+    assert.deepEqual(
+      calls.map(({ parentSpanId }) => parentSpanId),
+      [root?.spanId, root?.spanId],
+    );
+    const executions = all(spans, "inner", SERVER);
+    assertPairs(calls, executions);
+    assert.equal(new Set(executions.map(({ pid }) => pid)).size, 2);
+  });
+
+  test("traces routines whose module the program does not load as all others", () => {
+    const spans = traceOf("named");
+
+    assertPairs([only(spans, "inner", CLIENT)], [only(spans, "inner", SERVER)]);
+    assert.equal((seen.named as Seen).tenant, "acme");
+  });
+
+  test("shows the options of a call, and traces it to its end if its body has a time of its own", () => {
+    const spans = traceOf("options");
+    const [call, execution] = [only(spans, "inner", CLIENT), only(spans, "inner", SERVER)];
+
+    assertPairs([call], [execution]);
+    for (const { attributes } of [call, execution]) {
+      assert.equal(attributes["merino.priority"], 5);
+      assert.equal(attributes["merino.tag"], "urgent");
+      assert.equal(attributes["merino.outcome"], "completed");
+    }
+    assert.equal(only(traceOf("nested"), "inner", SERVER).attributes["merino.priority"], undefined);
+  });
+
+  test("makes what a worker has once in no span, whoever has asked for it first", () => {
+    assert.equal(seen.shared, "none");
+  });
+
   test("has one span for a stream on each side, with the calls of its steps below", () => {
     const spans = traceOf("stream");
 

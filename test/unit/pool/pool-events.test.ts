@@ -12,6 +12,7 @@ const SENT: TaskEvent = {
   id: "t",
   routine: "r",
   tag: undefined,
+  priority: 0,
   nested: false,
   worker: "a",
   workerVersion: "1.0.0",

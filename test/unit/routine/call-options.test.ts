@@ -23,6 +23,18 @@ test("a call outside any block has the very options that it was given", () => {
   assert.equal(inBlock(undefined, undefined), undefined);
 });
 
+test("withCallOptions: a priority is that of the inner block, or of the outer one where that has none", () => {
+  const seen = withCallOptions({ priority: -1 }, () => [
+    inBlock(currentScope()?.callOptions, undefined)?.priority,
+    inBlock(currentScope()?.callOptions, { priority: 3 })?.priority,
+    withCallOptions({ priority: undefined, tag: "inner" }, () => currentScope()?.callOptions?.priority),
+    withCallOptions({ priority: 0 }, () => currentScope()?.callOptions?.priority),
+  ]);
+
+  assert.deepEqual(seen, [-1, 3, -1, 0]);
+  assert.throws(() => withCallOptions({ priority: 0.5 }, () => {}), { code: "ERR_MERINO_INVALID_OPTION" });
+});
+
 test("withCallOptions: with() wins over the inner block, which wins over the outer one", () => {
   const seen = withCallOptions({ tag: "outer", dispatchTimeout: 10 }, () =>
     withCallOptions({ tag: "inner" }, () => {

@@ -753,6 +753,7 @@ describe("CallDispatcher", () => {
       id,
       routine: "add",
       tag: "mine",
+      priority: 0,
       nested: false,
       worker: "a",
       workerVersion: version,

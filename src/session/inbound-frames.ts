@@ -13,6 +13,7 @@ import { FrameKind } from "../wire/frame-kind.ts";
 import type { Define, Hello } from "../wire/frames.ts";
 import type { Carrier, Enclosure } from "./carrier.ts";
 import { InboundDefinitions } from "./definitions.ts";
+import { partGarbage } from "./memory/part-garbage.ts";
 import type { ConnectionMemory } from "./memory/peer-memory.ts";
 import { InboundMessages } from "./messages/inbound-messages.ts";
 import type { MessageAssembly } from "./messages/message-assembly.ts";
@@ -245,12 +246,16 @@ export class InboundFrames {
   /** The enclosure of a message, which counts as its bytes do. */
   #openEnclosure(): Enclosure {
     const enclosure = this.enclosure();
-    for (const { byteLength } of enclosure.parts) this.#receivedBytes += byteLength;
+    let bytes = 0;
+    for (const { byteLength } of enclosure.parts) bytes += byteLength;
+    this.#receivedBytes += bytes;
+    partGarbage.add(bytes);
     return enclosure;
   }
 
   #complete(stream: number, message: MessageAssembly): void {
     this.drop(stream);
+    partGarbage.add(message.heldBytes);
     const received = this.#received.atAssembled(message);
     if (received.kind === FrameKind.Task) this.#half.taskPayload(received);
     else this.#half.message(received);

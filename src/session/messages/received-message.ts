@@ -150,7 +150,7 @@ function keepsItsMemory(bytes: Uint8Array, start: number, end: number): boolean 
 
 function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
   if (end - start > SHORT) return new Uint8Array(bytes.subarray(start, end));
-  const copy = new Uint8Array(end - start);
+  const copy = Buffer.alloc(end - start); // a decoder asks another array for its memory, which a short one has not made
   for (let at = start; at < end; at++) copy[at - start] = bytes[at] as number;
   return copy;
 }

@@ -3,23 +3,25 @@
  * moves all that is left once an array is large. For a queue from whose middle entries are taken there is `Fifo`.
  */
 
-/** Values taken out at the front whose room is kept before the rest moves up. */
+/** Values taken out whose room is kept: to make an array shorter costs more than all else here. */
 const MIN_GAP = 32;
 
 /** First in, first out; every operation takes constant time on average. */
 export class ArrayQueue<T> implements Iterable<T> {
   readonly #values: (T | undefined)[] = [];
-  /** Where the oldest is. */
+  /** Where the oldest is, and where the next goes. */
   #head = 0;
+  #tail = 0;
 
   /** Values in the queue. */
   get size(): number {
-    return this.#values.length - this.#head;
+    return this.#tail - this.#head;
   }
 
   /** Puts a value at the end. */
   push(value: T): void {
-    this.#values.push(value);
+    this.#values[this.#tail] = value;
+    this.#tail += 1;
   }
 
   /** Puts a value in front, to be taken next. */
@@ -29,6 +31,7 @@ export class ArrayQueue<T> implements Iterable<T> {
       this.#values[this.#head] = value;
     } else {
       this.#values.unshift(value);
+      this.#tail += 1;
     }
   }
 
@@ -39,28 +42,32 @@ export class ArrayQueue<T> implements Iterable<T> {
 
   /** Takes the oldest value out; undefined when there is none. */
   shift(): T | undefined {
+    if (this.#head === this.#tail) return undefined;
     const values = this.#values;
-    if (this.#head === values.length) return undefined;
     const value = values[this.#head];
     values[this.#head] = undefined;
     this.#head += 1;
-    if (this.#head === values.length) this.clear();
-    else if (this.#head >= MIN_GAP && this.#head * 2 > values.length) this.#moveUp();
+    if (this.#head === this.#tail) this.clear();
+    else if (this.#head >= MIN_GAP && this.#head * 2 > this.#tail) this.#moveUp();
     return value;
   }
 
   /** Takes the youngest value out; undefined when there is none. */
   pop(): T | undefined {
-    if (this.size === 0) return undefined;
-    const value = this.#values.pop();
-    if (this.size === 0) this.clear();
+    if (this.#head === this.#tail) return undefined;
+    this.#tail -= 1;
+    const value = this.#values[this.#tail];
+    this.#values[this.#tail] = undefined;
+    if (this.#head === this.#tail) this.clear();
     return value;
   }
 
   /** Takes everything out. */
   clear(): void {
-    this.#values.length = 0;
+    if (this.#values.length > MIN_GAP) this.#values.length = 0;
+    else if (this.#head < this.#tail) this.#values.fill(undefined, this.#head, this.#tail);
     this.#head = 0;
+    this.#tail = 0;
   }
 
   /** Takes everything out, oldest first, into an array. */
@@ -72,15 +79,16 @@ export class ArrayQueue<T> implements Iterable<T> {
 
   /** From the oldest to the youngest. The queue must not change meanwhile. */
   *[Symbol.iterator](): Generator<T, undefined, undefined> {
-    for (let at = this.#head; at < this.#values.length; at += 1) yield this.#values[at] as T; // it is in the queue
+    for (let at = this.#head; at < this.#tail; at += 1) yield this.#values[at] as T; // it is in the queue
     return undefined;
   }
 
   /** Closes the gap in front, which is larger than what is left. */
   #moveUp(): void {
     const { size } = this;
-    this.#values.copyWithin(0, this.#head);
+    this.#values.copyWithin(0, this.#head, this.#tail);
     this.#values.length = size;
     this.#head = 0;
+    this.#tail = size;
   }
 }

@@ -9,6 +9,7 @@ import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
+import { Few } from "../internal/few.ts";
 import { LoopSpinner, type Spinner } from "../internal/loop-spinner.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
@@ -81,7 +82,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly #options: TaskServerOptions;
   readonly #sessions = new Set<ServerSession>();
   /** Those in which something has been written in this turn: of thousands, few. */
-  readonly #written = new Set<ServerSession>();
+  readonly #written = new Few<ServerSession>();
   readonly #gate: AcceptGate | undefined;
   readonly #memory: MemoryBudget;
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
@@ -335,12 +336,14 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   }
 
   #hasUnsentAnswers(): boolean {
-    for (const session of this.#written) if (session.hasUnsentAnswers) return true;
+    const written = this.#written;
+    for (let at = written.size - 1; at >= 0; at--) if (written.at(at)?.hasUnsentAnswers === true) return true;
     return false;
   }
 
   #flushAll(): void {
-    for (const session of this.#written) session.connection.flush();
+    const written = this.#written;
+    for (let at = written.size - 1; at >= 0; at--) written.at(at)?.connection.flush();
   }
 }
 

@@ -36,7 +36,7 @@ export class OutboundMessages {
     bodyUs: 0,
     variables: undefined,
   };
-  readonly #transfers = new Map<number, OutboundTransfer>();
+  #transfers = new Map<number, OutboundTransfer>();
   /** Bytes of messages that may still be sent before the peer returns some. */
   #windowBytes = 0;
   /** Payloads up to this size travel inside their frame. */
@@ -166,7 +166,9 @@ export class OutboundMessages {
     if (transfer === undefined) return;
     this.#end(transfer);
     this.#memory?.dropAnswers(transfer.heldBytes);
-    this.#transfers.delete(stream);
+    // A map whose last entry goes makes itself a smaller table at once; a new one costs less, see `internal/few.ts`.
+    if (this.#transfers.size === 1) this.#transfers = new Map();
+    else this.#transfers.delete(stream);
   }
 
   clear(): void {

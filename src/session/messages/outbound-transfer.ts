@@ -8,7 +8,7 @@ export class OutboundTransfer {
   readonly #parts: readonly Uint8Array[];
   /** Bytes that it and what follows it keep waiting. */
   heldBytes: number;
-  #lent: readonly ArrayBufferLike[];
+  readonly #lent: (readonly ArrayBufferLike[])[] = [];
   #part = 0;
   #offset = 0;
   /** What comes after the parts: frames of the same stream that must not overtake them, and whoever waits for their end. */
@@ -18,21 +18,19 @@ export class OutboundTransfer {
     this.stream = stream;
     this.#parts = parts;
     this.heldBytes = parts.reduce((sum, { length }) => sum + length, 0);
-    this.#lent = parts.map(({ buffer }) => buffer);
-    lend(this.#lent);
+    this.lendMore(parts);
   }
 
-  /** What follows is sent from these as well. */
+  /** These are sent from where they are, by it or by what follows. */
   lendMore(parts: readonly Uint8Array[]): void {
     const buffers = parts.map(({ buffer }) => buffer);
     lend(buffers);
-    this.#lent = [...this.#lent, ...buffers];
+    this.#lent.push(buffers);
   }
 
   /** Nothing is sent any more, and nothing waits to leave: others may take the memory of the parts. */
   end(): void {
-    unlend(this.#lent);
-    this.#lent = [];
+    for (const buffers of this.#lent) unlend(buffers);
   }
 
   get done(): boolean {

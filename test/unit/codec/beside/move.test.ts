@@ -161,25 +161,28 @@ test("an instance of a subclass is no object that passes: it would not arrive as
 
 test("a view of a view's memory that another call is about to give away is refused", () => {
   const bytes = new Uint8Array(8);
-  claim([bytes.buffer]);
+  const objects = [bytes.buffer];
+  claim(objects);
   try {
     refuses(() => encode([bytes]), "args[0]", /going to move it/);
     refuses(() => encode([move(bytes)]), "args[0]", /going to move it/);
   } finally {
-    unclaim([bytes.buffer]);
+    unclaim(objects);
   }
   assert.equal(encode([bytes]).beside, undefined);
 });
 
 test("memory that another call is being sent from cannot be moved until it has been", () => {
   const bytes = new Uint8Array(8);
-  lend([bytes.buffer, bytes.buffer]);
-  unlend([bytes.buffer]);
+  const [one, other] = [[bytes.buffer], [bytes.buffer]];
+  lend(one);
+  lend(other);
+  unlend(one);
   try {
     refuses(() => encode([move(bytes)]), "args[0]", /copy: true/);
     assert.equal(encode([bytes]).beside, undefined);
   } finally {
-    unlend([bytes.buffer]);
+    unlend(other);
   }
   assert.equal(besideOf(encode([move(bytes)])).moved.length, 1);
 });

@@ -43,10 +43,12 @@ export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-opt
 export type { EachResult } from "./pool/each-worker.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";
 export type { PoolEvent } from "./pool/pool-event.ts";
-export type { PoolStats } from "./pool/pool-stats.ts";
+export type { PoolExplanation, PoolStats } from "./pool/pool-stats.ts";
+export type { SizeRange } from "./pool/size/size-range.ts";
 export { WorkerPool } from "./pool/worker-pool.ts";
 export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
 export { isMain } from "./process/is-main.ts";
+export type { RecycleOptions } from "./process/recycle/recycle-options.ts";
 
 // Workers: docs/workers.md
 

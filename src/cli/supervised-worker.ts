@@ -15,6 +15,13 @@ import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts"
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
 import { pause, waitAtMost } from "../internal/time/wait.ts";
 import { explainExit } from "../process/exit-explanation.ts";
+import {
+  chooseLimits,
+  type ResolvedRecycleOptions,
+  type WearReason,
+  wearOf,
+} from "../process/recycle/recycle-options.ts";
+import type { RecycleTurns } from "../process/recycle/recycle-turns.ts";
 import { ToldWorker } from "../process/told-worker.ts";
 import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../process/worker.ts";
 import type { WarmValue } from "../state/worker-values.ts";
@@ -35,6 +42,12 @@ const LAST_STEPS_MS = 5_000;
 /** The same after a second signal. */
 const HURRY_MS = 500;
 
+/** When the workers of one command are ended and started anew, in turn. */
+export interface SupervisedRecycling {
+  readonly limits: ResolvedRecycleOptions;
+  readonly turns: RecycleTurns;
+}
+
 /** How a worker is started, and what becomes of it. */
 export interface SupervisedWorkerOptions {
   readonly factory: WorkerFactory;
@@ -46,6 +59,8 @@ export interface SupervisedWorkerOptions {
   readonly warm?: readonly WarmValue[] | undefined;
   /** Absent: it is not announced. */
   readonly publisher: Publisher | undefined;
+  /** When it is ended and started anew; absent: never. */
+  readonly recycle?: SupervisedRecycling | undefined;
   /** Whether another takes its place when it ends without having been asked to. */
   readonly restart: boolean;
   /** How long its calls may take if whoever asks it to end does not say. */
@@ -76,6 +91,11 @@ export class SupervisedWorker {
   /** It was ended while it started: how it ended says nothing. */
   #abandoned = false;
   #heeded = false;
+  /** It is ended only to be started anew, and since when; it holds a port, which two cannot have. */
+  #recycling = false;
+  #age: DeadlineEntry | undefined;
+  /** The next process is started at once: the one before has not failed. */
+  #isAnew = false;
 
   constructor(options: SupervisedWorkerOptions) {
     this.#options = options;
@@ -88,11 +108,13 @@ export class SupervisedWorker {
    * @throws Why it is not; it has gone then.
    */
   async start(): Promise<void> {
-    const { factory, tags, extra, discoveries, warm } = this.#options;
+    const { factory, tags, extra, discoveries, warm, recycle } = this.#options;
     const uid = randomUUID();
     const path = socketPath();
     removeAtExit(path);
+    const limits = recycle === undefined ? undefined : chooseLimits(recycle.limits);
     const made = factory({
+      ...(limits !== undefined && { reports: { wear: wearOf(limits) } }),
       ...{ uid, socketPath: path, tags, extra, discoveries, warm },
       startTimeoutMs: Number.POSITIVE_INFINITY,
       entry: undefined,
@@ -110,6 +132,14 @@ export class SupervisedWorker {
       throw error;
     }
     this.#readyAtMs = this.#queue.now();
+    if (limits !== undefined && Number.isFinite(limits.ageMs))
+      this.#age = this.#queue.after(limits.ageMs, () => this.#worn(worker, "age", limits.ageMs));
+    recycle?.turns.review();
+  }
+
+  /** Whether it serves, and is not to end. */
+  get isServing(): boolean {
+    return this.#metadata !== undefined && !this.isEnding;
   }
 
   /** Announces it, if it is still there and is to stay, and prints its address. */
@@ -132,10 +162,18 @@ export class SupervisedWorker {
       const { isEnding } = this;
       const isAsAsked = exit === undefined || (isEnding && this.#isAsAsked(exit));
       await this.#retract();
+      if (this.#age !== undefined) this.#queue.cancel(this.#age);
+      const isAnew = this.#recycling && !isEnding;
+      const goesOn = !isAsAsked && !isEnding && (isAnew || this.#options.restart);
+      if (!isAsAsked && !(isAnew && this.#isAsAsked(exit)))
+        this.#say(`worker (pid ${this.#worker?.pid}) ${explainExit(exit)}`);
+      if (isAnew) this.#beginAnew();
+      const uid = this.#worker?.uid ?? "";
+      const isReplaced = goesOn && (await this.#replace());
+      this.#options.recycle?.turns.done(uid); // until then the others have to serve
       if (isAsAsked) return ExitCode.OK;
-      this.#say(`worker (pid ${this.#worker?.pid}) ${explainExit(exit)}`);
-      if (isEnding || !this.#options.restart) return statusOf(exit);
-      if (!(await this.#replace())) return ExitCode.OK;
+      if (!goesOn) return statusOf(exit);
+      if (!isReplaced) return ExitCode.OK;
     }
   }
 
@@ -157,8 +195,11 @@ export class SupervisedWorker {
       return;
     }
     this.#ending.abort();
+    if (this.#recycling) {
+      if (this.#retired) this.#arm(); // it ends already, and is not to be started anew
+    }
     // One that starts has no calls.
-    if (this.#metadata === undefined) void this.abandon();
+    else if (this.#metadata === undefined) void this.abandon();
     else void this.#retire();
   }
 
@@ -180,11 +221,44 @@ export class SupervisedWorker {
   #heard(worker: Worker, message: ChildMessage): void {
     if (worker !== this.#worker) return;
     if (message.type === "merino:stopping") this.#heeded = true;
+    if (message.type === "merino:worn") this.#worn(worker, message.limit, message.value);
     if (message.type !== "merino:stop-requested") return;
     const { why, graceMs = this.#options.graceMs } = message;
     const limitMs = graceMs ?? Number.POSITIVE_INFINITY;
     if (!this.#ending.signal.aborted) this.#say(describeEnding(why, limitMs));
     this.end(limitMs);
+  }
+
+  /** It has reached a limit: it ends in order when it is its turn, and another process takes its place. */
+  #worn(worker: Worker, reason: WearReason, value: number): void {
+    this.#options.recycle?.turns.request(worker.uid, () => {
+      if (worker !== this.#worker || this.isEnding || this.#metadata === undefined) {
+        this.#options.recycle?.turns.done(worker.uid);
+        return;
+      }
+      const { graceMs } = this.#options;
+      const what = { calls: `${value} calls`, age: `${Math.round(value)} ms`, memory: `${value} bytes` }[
+        reason
+      ];
+      this.#say(
+        `worker (pid ${worker.pid}) has reached its limit with ${what}; starting another once it has ended`,
+      );
+      this.#recycling = true;
+      this.#endAtMs = this.#queue.now() + graceMs;
+      void this.#retire();
+    });
+  }
+
+  /** What has been decided of the process that has ended says nothing of the next. */
+  #beginAnew(): void {
+    if (this.#end !== undefined) this.#queue.cancel(this.#end);
+    this.#end = undefined;
+    this.#endAtMs = Number.POSITIVE_INFINITY;
+    this.#recycling = false;
+    this.#retired = false;
+    this.#cutShort = false;
+    this.#heeded = false;
+    this.#isAnew = true;
   }
 
   /** Whether one that is to end has ended as it was asked to. One that crashes meanwhile has not. */
@@ -218,10 +292,13 @@ export class SupervisedWorker {
   /** Starts another until one comes up. @returns Whether there is one. */
   async #replace(): Promise<boolean> {
     const { signal } = this.#ending;
-    if (this.#queue.now() - this.#readyAtMs >= SOUND_MS) this.#failures = 0;
+    if (this.#queue.now() - this.#readyAtMs >= SOUND_MS || this.#isAnew) this.#failures = 0;
     for (;;) {
-      this.#failures += 1;
-      await pause(backoffDelayMs(this.#failures, RESTART), signal, this.#queue);
+      if (!this.#isAnew) {
+        this.#failures += 1;
+        await pause(backoffDelayMs(this.#failures, RESTART), signal, this.#queue);
+      }
+      this.#isAnew = false;
       if (signal.aborted) return false;
       try {
         await this.start();

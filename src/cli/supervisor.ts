@@ -11,6 +11,8 @@ import { errorText } from "../internal/error-text.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
 import { formatEndpoint, type NetworkOptions, parseEndpoint } from "../process/network-options.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
+import type { ResolvedRecycleOptions } from "../process/recycle/recycle-options.ts";
+import { RecycleTurns, type WorkersInTurn } from "../process/recycle/recycle-turns.ts";
 import type { WorkerFactory } from "../process/worker.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 import { listenForSignals, type ReceivedSignal, type SignalListener } from "./signals.ts";
@@ -37,6 +39,8 @@ export interface SupervisorOptions {
   readonly warm: readonly string[];
   /** Absent: they never end for lack of calls. */
   readonly idleTimeoutMs: number | undefined;
+  /** When each of them is ended and started anew; absent: never. */
+  readonly recycle: ResolvedRecycleOptions | undefined;
   /** How long calls under way may take once a worker is to end. */
   readonly graceMs: number;
   readonly accept: string | undefined;
@@ -65,7 +69,15 @@ export async function superviseWorkers(options: SupervisorOptions, terminal: Ter
   const publisher = options.discovery?.publisher();
   const { descriptor } = options.discovery ?? {};
   const discoveries = descriptor === undefined ? [] : [descriptor];
-  const workers = Array.from(
+  const { recycle } = options;
+  const turns: RecycleTurns = new RecycleTurns(
+    (): WorkersInTurn => ({
+      total: workers.length,
+      // Those that have a turn serve no more, and are taken off again there.
+      serving: workers.filter(({ isServing }) => isServing).length + turns.active.size,
+    }),
+  );
+  const workers: readonly SupervisedWorker[] = Array.from(
     { length: options.workers ?? 1 },
     (_, index) =>
       new SupervisedWorker({
@@ -75,6 +87,7 @@ export async function superviseWorkers(options: SupervisorOptions, terminal: Ter
         discoveries,
         warm: options.warm.map((id) => ({ id })),
         publisher,
+        recycle: recycle && { limits: recycle, turns },
         restart: options.workers !== undefined,
         graceMs: options.graceMs,
         terminal,

@@ -37,10 +37,11 @@ import {
   credentialsOf,
 } from "./credentials-options.ts";
 import { DISCOVERY_DETAILS, type DiscoveryArgument, parsePublishedDiscovery } from "./discovery-argument.ts";
+import { addRecycleOptions, type RecycleCommandOptions, recycleOf } from "./recycle-options.ts";
 import { type Terminal, usageFailure } from "./terminal.ts";
 
 /** The options as they are typed. */
-interface WorkerCommandOptions extends CredentialsOptions {
+interface WorkerCommandOptions extends CredentialsOptions, RecycleCommandOptions {
   readonly host: string;
   readonly port: number;
   readonly advertise?: string;
@@ -90,6 +91,10 @@ With --workers each worker that ends without having been asked to is replaced, a
 0.1 to 30 seconds while that goes on, and the new one prints its address. With a fixed --port each worker has a
 port of its own: that one and those after it, and with --health in the same way. Without --workers the command
 ends as its only worker does, for a service manager to start it again.
+
+With --recycle-calls, --recycle-age or --recycle-memory a worker that may have leaked is ended in order, as by
+a signal, and the command starts another in its place, also without --workers. With --workers they take turns:
+one at a time, and further ones only while half of them serve.
 
 Health is gRPC's own service, grpc.health.v1.Health, for the worker as a whole (the empty name) and for
 wool.runtime.protobuf.wire.Worker: SERVING, and from when it is told to end NOT_SERVING. It is told where the
@@ -250,7 +255,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
       ),
     )
     .option("--otel", "make spans and metrics of calls with OpenTelemetry, and send them", false);
-  return addCredentialsOptions(command)
+  return addCredentialsOptions(addRecycleOptions(command))
     .addHelpText("after", DETAILS)
     .action(async (modules: readonly string[], options: WorkerCommandOptions) => {
       const { discovery } = options;
@@ -272,6 +277,7 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             channel: channelOptions(options),
             maxHeldBytes: parseHeldBytes(options),
             idleTimeoutMs: options.idleTimeout,
+            recycle: recycleOf(options),
             warm: options.warm,
             graceMs: options.grace,
             accept: options.accept,

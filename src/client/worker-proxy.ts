@@ -23,6 +23,7 @@ import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import { connectWorker, makeHello } from "./connection/connect-worker.ts";
 import { createUnreachableWarning } from "./connection/unreachable-warning.ts";
+import type { CallLoad } from "./dispatch/active-calls.ts";
 import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
 import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
@@ -63,6 +64,8 @@ export interface ProxySurroundings extends SupplySurroundings {
   readonly memberReady?: (worker: WorkerMetadata) => void;
   /** Told of each call. */
   readonly taskEvents?: TaskEventSink;
+  /** Told when there is a call and was none. */
+  readonly callsBegun?: (() => void) | undefined;
   /** Told of the discovery that a function has made, while the proxy is being opened. */
   readonly discoveryMade?: (discovery: Discovery) => void;
 }
@@ -136,6 +139,7 @@ export class WorkerProxy implements CallTarget {
       overflow,
       descriptor: this.#describe(discovery, balancer),
       events: surroundings?.taskEvents,
+      begun: surroundings?.callsBegun,
     });
   }
 
@@ -297,6 +301,16 @@ export class WorkerProxy implements CallTarget {
   /** Keeps a worker that ends, for nested calls that nobody else takes, also when its discovery drops it. */
   retain(worker: WorkerMetadata): void {
     this.#membership.retain(worker);
+  }
+
+  /** How much work there is for workers of this proxy's pool. */
+  load(timeMs: (routine: string) => number | undefined): CallLoad {
+    return this.#dispatcher.load(timeMs);
+  }
+
+  /** Calls of this proxy that have not ended on a worker. */
+  inFlightOn(uid: string): number {
+    return this.#membership.get(uid)?.inFlight ?? 0;
   }
 
   /** The id under which the worker knows this proxy's connection; `undefined` while there is none. */

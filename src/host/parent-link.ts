@@ -30,6 +30,9 @@ export interface ParentRequests {
   serve(carrier: Carrier): void;
 }
 
+/** What a worker tells of itself if it is wanted. */
+export type WorkerReport = Extract<ChildMessage, { readonly type: "merino:worn" | "merino:load" }>;
+
 /** The worker's line to its parent. */
 export interface ParentLink {
   readonly init: WorkerInit;
@@ -51,6 +54,8 @@ export interface ParentLink {
   stopRequested(why: string): void;
   /** Tells that the request to stop has been read. */
   stopping(): void;
+  /** Tells what the parent wants to know of the worker's wear and its load. */
+  report(message: WorkerReport): void;
   /** Ends the process once its output has been written, or after a second. */
   exit(code: number): void;
 }
@@ -96,6 +101,7 @@ export function connectParent(requests: ParentRequests): ParentLink {
     importFailed: (uid) => send({ type: "merino:import-failed", uid }),
     stopRequested: (why) => send({ type: "merino:stop-requested", why }),
     stopping: () => send({ type: "merino:stopping" }),
+    report: (message) => send(message),
     exit: exitFlushed,
   };
 }

@@ -76,6 +76,7 @@ export function connectParentThread(
     importFailed: (uid) => send({ type: "merino:import-failed", uid }),
     stopRequested: (why) => send({ type: "merino:stop-requested", why }),
     stopping: () => send({ type: "merino:stopping" }),
+    report: send,
     exit: exitFlushed,
   };
 }

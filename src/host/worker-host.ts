@@ -34,6 +34,7 @@ import type { WorkerMetadata } from "../wire/worker-metadata.ts";
 import type { AcceptHook } from "../worker/accept-hook.ts";
 import { type AccessRule, AccessRules } from "../worker/access/access-rules.ts";
 import { Activity, idleMsIn } from "../worker/activity.ts";
+import type { TaskMeter } from "../worker/task-meter.ts";
 import { TaskServer } from "../worker/task-server.ts";
 import { WorkerListeners } from "./listener/worker-listeners.ts";
 import { loadAcceptHook } from "./modules/accept-module.ts";
@@ -117,6 +118,8 @@ export interface WorkerHostOptions {
   readonly printed?: Printed | undefined;
   /** How the thread waits awake for the next task. Default: its loop is kept turning. */
   readonly spinner?: Spinner | undefined;
+  /** Told of the tasks that begin and end. Default: nobody is. */
+  readonly meter?: TaskMeter | undefined;
   /** Told of imports that are under way. Default: nobody is. */
   readonly imports?: ImportObserver | undefined;
   /** Told of a worker that does not answer after a nested call on it was cancelled. Default: nobody is. */
@@ -378,6 +381,7 @@ function createTaskServer(
     access,
     accept,
     activity,
+    meter: options.meter,
     spinner: options.spinner,
     origin: `worker ${process.pid} (${uid})`,
     maxRootTasks: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),

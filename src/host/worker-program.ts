@@ -5,6 +5,7 @@
 import type { Carrier } from "../session/carrier.ts";
 import { doLastThings } from "./last-things.ts";
 import type { ParentLink, ParentRequests } from "./parent-link.ts";
+import { meterFor } from "./reports/meter-for.ts";
 import { WorkerHost, type WorkerHostOptions } from "./worker-host.ts";
 
 /** However long the calls in flight take: the parent ends it sooner if it has to. */
@@ -91,6 +92,7 @@ function hostOptions(link: ParentLink): WorkerHostOptions {
     discoveries,
     siblings,
     importOnDemand: ofPool,
+    meter: meterFor(link.init.reports, link.report),
     // A worker of the command reports no other: it belongs to no pool, and the owner of that worker watches over it.
     ...(ofPool && {
       imports: { begun: link.importing, ended: link.imported },

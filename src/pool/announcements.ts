@@ -13,6 +13,7 @@ import { keepAlive, letExit } from "../internal/keep-alive.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { type BackoffPolicy, backoffDelayMs } from "../internal/time/backoff.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../internal/time/deadline-queue.ts";
+import { waitAtMost } from "../internal/time/wait.ts";
 import { warn } from "../internal/warn.ts";
 import { privateNamespace } from "../transport/unix/leftovers.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
@@ -92,6 +93,16 @@ export class Announcements {
     } catch (error) {
       warn("MERINO_PUBLISH_FAILED", `Cannot take back the announcement of a worker: ${errorText(error)}`);
     }
+  }
+
+  /** Announces a worker once another one has been taken back, or that has taken long enough. Never rejects. */
+  async replace(worker: WorkerMetadata, instead: WorkerMetadata | undefined): Promise<void> {
+    const announcement: Announcement = { worker, failures: 0, retry: undefined };
+    this.#wanted.set(worker.uid, announcement);
+    if (instead !== undefined) {
+      await waitAtMost(RETRACT_TIMEOUT_MS, this.announce("worker-dropped", instead), this.#queue);
+    }
+    if (this.#wanted.get(worker.uid) === announcement) await this.#add(announcement);
   }
 
   /** Retracts all announcements. Never rejects. */

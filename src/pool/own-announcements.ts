@@ -62,6 +62,14 @@ export class OwnAnnouncements {
     if (place !== undefined) void place.announce("worker-dropped", worker);
   }
 
+  /** Announces one in the place of another, which is taken back first: nobody finds both. */
+  swap(worker: WorkerMetadata, hidden: boolean, instead: WorkerMetadata): void {
+    const place = hidden ? (this.#hidden ?? this.#main) : this.#main;
+    this.#places.set(worker.uid, place);
+    const before = this.#forget(instead.uid);
+    void place.replace(worker, before === undefined ? undefined : instead);
+  }
+
   /** Retracts all of them. Never rejects. */
   async retract(): Promise<void> {
     this.#places.clear();

@@ -1,9 +1,13 @@
 /** What happens in a pool, as `events()` reports it. Data only. */
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
 import type { QueueEvent } from "../client/waiting/queue-bound.ts";
+import type { WearReason } from "../process/recycle/recycle-options.ts";
 
 /** One event. */
 export type PoolEvent = WorkerEvent | QueueEvent | TaskEvent;
+
+/** Why a worker that serves gets no more calls. */
+export type RetirementReason = "reload" | "recycled" | "surplus";
 
 /** What happens to the workers that a pool spawns. */
 export type WorkerEvent =
@@ -25,8 +29,24 @@ export type WorkerEvent =
   | { readonly type: "worker-failed"; readonly uid: string; readonly error: Error }
   /** A worker is about to be replaced, in `delay` milliseconds. `attempt` counts the deaths, or the failed imports, in a row. */
   | { readonly type: "worker-replacing"; readonly attempt: number; readonly delay: number }
-  /** A worker that serves gets no more calls, because the program has reloaded a module; another one takes its place. */
-  | { readonly type: "worker-retired"; readonly uid: string }
+  /**
+   * A worker has reached a limit of `recycle`, `value` in calls, milliseconds or bytes: one that is to take its place is
+   * started.
+   */
+  | {
+      readonly type: "worker-recycling";
+      readonly uid: string;
+      readonly reason: WearReason;
+      readonly value: number;
+    }
+  /**
+   * A worker that serves gets no more calls, and ends when it has finished those that it has: the program has reloaded a
+   * module (`reload`) and another one takes its place; another one has (`recycled`); or there are more than there is work
+   * for (`surplus`).
+   */
+  | { readonly type: "worker-retired"; readonly uid: string; readonly reason: RetirementReason }
+  /** The pool has other than `from` workers from now on, for so many milliseconds of work in all. */
+  | { readonly type: "pool-resized"; readonly from: number; readonly size: number; readonly work: number }
   /**
    * A worker was killed because `culprit` blocked it: a routine that went on after its cancellation, or a module, by
    * its URL, whose import took longer than it may.

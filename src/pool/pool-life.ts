@@ -18,6 +18,8 @@ import { OwnAnnouncements } from "./own-announcements.ts";
 import { PoolClosing } from "./pool-closing.ts";
 import { PoolEvents } from "./pool-events.ts";
 import type { ToldPool } from "./pool-message.ts";
+import type { OwnPoolState } from "./pool-stats.ts";
+import { ElasticSize } from "./size/elastic-size.ts";
 import type { ResolvedWorkerPoolOptions } from "./worker-pool-options.ts";
 import { makeWorkers } from "./workers/make-workers.ts";
 import type { PoolWorkers } from "./workers/pool-workers.ts";
@@ -50,6 +52,8 @@ export class PoolLife {
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #told: ToldPool;
   readonly #workers: PoolWorkers;
+  /** Absent where the number of workers is fixed. */
+  readonly #elastic: ElasticSize | undefined;
   readonly #announcements: OwnAnnouncements;
   readonly #closing: PoolClosing;
   readonly #hotReload: HotReload;
@@ -62,13 +66,15 @@ export class PoolLife {
   constructor({ id, options, told }: LivingPool) {
     this.#options = options;
     this.#told = told;
-    const { size, proxy, killGraceMs, announcedIn, mayHideWorkers, local } = options;
+    const { size, range, proxy, killGraceMs, announcedIn, mayHideWorkers, local } = options;
     this.#announcements = new OwnAnnouncements(announcedIn, mayHideWorkers);
     this.#workers = makeWorkers(options, {
       id,
-      ready: (metadata, hidden) => this.#admit(metadata, hidden),
+      ready: (metadata, hidden, how) => this.#admit(metadata, hidden, how),
+      takesOver: (metadata, hidden, instead) => this.#announce(metadata, hidden, instead),
       gone: (uid, metadata) => this.#drop(uid, metadata),
-      retired: (metadata) => this.#retire(metadata),
+      loaded: (uid, load) => this.#elastic?.told(uid, load),
+      retired: (metadata, isReplaced) => this.#retire(metadata, isReplaced),
       event: (event) => this.events.publish(event),
       connectionTo: (uid) => this.proxy.connectionTo(uid),
       discoveries: () => this.#announcements.shared,
@@ -91,8 +97,19 @@ export class PoolLife {
       workerDue: () => this.#workers.due,
       lastStartError: () => this.#workers.lastStartError,
       taskEvents: this.events,
+      callsBegun: range === undefined ? undefined : () => this.#elastic?.wake(),
       discoveryMade: (made) => this.#announcements.use(made),
     });
+    this.#elastic =
+      range &&
+      new ElasticSize({
+        range,
+        quorum: this.proxy.quorum,
+        workers: this.#workers,
+        load: (timeMs) => this.proxy.load(timeMs),
+        inFlightOn: (uid) => this.proxy.inFlightOn(uid),
+        event: (event) => this.events.publish(event),
+      });
     this.each = new EachWorker({ proxy: this.proxy, refusal: this.refusal });
     this.#hotReload = new HotReload({
       workers: this.#workers,
@@ -121,9 +138,17 @@ export class PoolLife {
     return this.#closed.promise;
   }
 
-  /** Workers that came up after it was open. */
-  get restarts(): number {
-    return this.#restarts;
+  /** What there is to say of its own workers. */
+  get own(): OwnPoolState {
+    const { size, recycled, recyclingNow } = this.#workers;
+    const { range } = this.#options;
+    return {
+      size: range === undefined ? this.#options.size : size,
+      restarts: this.#restarts,
+      recycled,
+      recycling: recyclingNow,
+      range: range && { ...range, workMs: this.#elastic?.workMs ?? 0 },
+    };
   }
 
   /**
@@ -179,7 +204,7 @@ export class PoolLife {
       throw new AggregateError(
         errors,
         // The first line: the errors themselves are shown below.
-        `Cannot open the pool: ${errors.length} of ${Math.max(1, size)} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
+        `Cannot open the pool: ${errors.length} of ${Math.max(1, this.#options.range?.min ?? size)} workers did not start. ${errorText(errors[0]).split("\n", 1)[0]}`,
       );
     }
     if (this.#end === undefined) await this.#workers.awaitConnections();
@@ -198,6 +223,7 @@ export class PoolLife {
     const before = this.#state;
     this.#state = "closing";
     this.#hotReload.end();
+    this.#elastic?.end();
     this.each.wake();
     try {
       if (before === "making") await this.proxy.close();
@@ -215,19 +241,28 @@ export class PoolLife {
     return this.#state === "closed" || (this.#state === "closing" && !this.#closing.draining);
   }
 
-  #admit(worker: WorkerMetadata, hidden: boolean): void {
+  #admit(worker: WorkerMetadata, hidden: boolean, how?: "beside" | "grown"): void {
     if (this.#ending) return;
-    if (this.#state !== "opening") this.#restarts += 1;
+    if (this.#state !== "opening" && how === undefined) this.#restarts += 1;
     this.proxy.adopt(worker);
-    this.#announcements.add(worker, hidden);
+    if (how !== "beside") this.#announcements.add(worker, hidden);
   }
 
-  #retire(worker: WorkerMetadata): void {
+  /** A worker has come in the place of a worn one, which is no member any more. */
+  #announce(worker: WorkerMetadata, hidden: boolean, instead: WorkerMetadata | undefined): void {
+    if (this.#ending) return;
+    if (instead === undefined) this.#announcements.add(worker, hidden);
+    else this.#announcements.swap(worker, hidden, instead);
+  }
+
+  #retire(worker: WorkerMetadata, isReplaced = false): void {
+    this.#elastic?.left(worker.uid);
     this.proxy.retire(worker.uid);
-    this.#retract(worker);
+    if (!isReplaced) this.#retract(worker); // else it is, before the other one is announced
   }
 
   #drop(uid: string, metadata: WorkerMetadata | undefined): void {
+    this.#elastic?.left(uid);
     this.proxy.release(uid);
     if (metadata !== undefined) this.#retract(metadata);
   }

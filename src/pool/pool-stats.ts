@@ -1,11 +1,12 @@
 /** The figures of a pool, as `stats()` returns them. */
 import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
-import type { ExplainedMember } from "../client/membership/explanation.ts";
+import type { ExplainedMember, Explanation } from "../client/membership/explanation.ts";
 import type { WorkerProxy } from "../client/worker-proxy.ts";
+import type { ResolvedSizeRange } from "./size/size-range.ts";
 
 /** Figures of a pool. Counters run from its opening. */
 export interface PoolStats extends Readonly<DispatchCounts> {
-  /** Workers the pool spawns. */
+  /** Workers the pool spawns; where that is a range, how many there are now, those that start included. */
   readonly size: number;
   /** Members that take calls now. */
   readonly ready: number;
@@ -17,14 +18,41 @@ export interface PoolStats extends Readonly<DispatchCounts> {
   readonly oldestWait: number;
   /** Calls not settled, waiting and suspended ones included. */
   readonly unsettled: number;
-  /** Workers replaced. */
+  /** Workers replaced, since they had died, could not import a module or ran old code. */
   readonly restarts: number;
+  /** Workers replaced by the option `recycle`. */
+  readonly recycled: number;
   /** The members, own and found, in order of admission. */
   readonly workers: readonly ExplainedMember[];
 }
 
+/** What a pool knows of its own workers. */
+export interface OwnPoolState extends Pick<PoolStats, "size" | "restarts" | "recycled"> {
+  /** Those that are being replaced since they are worn, by uid. */
+  readonly recycling: readonly string[];
+  /** Absent where the number of workers is fixed. */
+  readonly range: (ResolvedSizeRange & { readonly workMs: number }) | undefined;
+}
+
+/** A pool, explained. */
+export interface PoolExplanation extends Explanation {
+  /** Between which numbers of workers the pool keeps itself, and by what. Absent where the number is fixed. */
+  readonly size?: {
+    readonly min: number;
+    readonly max: number;
+    /** Workers that there are now, those that start included. */
+    readonly now: number;
+    /** How long the calls that ran and waited when it was last looked at were expected to take, for one worker, in milliseconds. */
+    readonly work: number;
+    /** How much of it each worker may have before there are more of them, in milliseconds. */
+    readonly targetWait: number;
+  };
+  /** Uids of its own workers that are being replaced since they have reached a limit of `recycle`. */
+  readonly recycling: readonly string[];
+}
+
 /** @param own What the pool knows itself. */
-export function poolStats(proxy: WorkerProxy, own: Pick<PoolStats, "size" | "restarts">): PoolStats {
+export function poolStats(proxy: WorkerProxy, own: OwnPoolState): PoolStats {
   const { members, queued, held, oldestWait } = proxy.explain();
   return {
     size: own.size,
@@ -35,6 +63,17 @@ export function poolStats(proxy: WorkerProxy, own: Pick<PoolStats, "size" | "res
     unsettled: proxy.unsettled,
     ...proxy.counts,
     restarts: own.restarts,
+    recycled: own.recycled,
     workers: members,
+  };
+}
+
+/** @param own What the pool knows itself. */
+export function explainPool(proxy: WorkerProxy, { size, range, recycling }: OwnPoolState): PoolExplanation {
+  const { min = 0, max = 0, workMs = 0, targetWaitMs = 0 } = range ?? {};
+  return {
+    ...proxy.explain(),
+    ...(range !== undefined && { size: { min, max, now: size, work: workMs, targetWait: targetWaitMs } }),
+    recycling,
   };
 }

@@ -15,19 +15,32 @@ import { assertBoolean, assertDuration, assertInteger, assertKnownOptions } from
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
 import { resolveExtra } from "../process/record-options.ts";
+import {
+  type RecycleOptions,
+  type ResolvedRecycleOptions,
+  resolveRecycle,
+} from "../process/recycle/recycle-options.ts";
 import type { WorkerFactory } from "../process/worker.ts";
 import type { PerWorker } from "../state/per-worker.ts";
 import { resolveWarm } from "../state/warm-option.ts";
 import type { WarmValue } from "../state/worker-values.ts";
 import { ThreadWorker } from "../thread/thread-worker.ts";
+import { type ResolvedSizeRange, resolveSizeRange, type SizeRange } from "./size/size-range.ts";
 
 /** How a pool gets its workers and uses them. */
 export interface WorkerPoolOptions {
   /**
-   * Workers to spawn: an integer from 0; 0 means one per available CPU.
-   * Default: one per available CPU, or none when a `discovery` is given.
+   * Workers to spawn: an integer from 0, where 0 means one per available CPU; or a range, within which there are as many
+   * as there is work for. Default: one per available CPU, or none when a `discovery` is given.
    */
-  readonly size?: number | undefined;
+  readonly size?: number | SizeRange | undefined;
+  /**
+   * When a spawned worker is replaced by a new one, so that what it leaks stays bounded: after so many calls, after a
+   * time, or when its memory is as large. The new one is started, and has what is to be `warm`, before the old one gets no
+   * more calls; the old one finishes those that it has, within `shutdownTimeout`. One is replaced at a time, and further
+   * ones only while half of the pool is not. Default: never.
+   */
+  readonly recycle?: RecycleOptions | undefined;
   /**
    * The largest number of discovered workers that the pool admits besides its own: an integer from 0, or from 1
    * in a pool that spawns none. A cap on admission, not a reservation. Without a `discovery` it caps nothing,
@@ -118,7 +131,12 @@ export interface WorkerPoolOptions {
 
 /** {@link WorkerPoolOptions} after validation. */
 export interface ResolvedWorkerPoolOptions {
+  /** The most that it spawns. */
   readonly size: number;
+  /** Between which numbers it keeps itself; absent where the number is fixed. */
+  readonly range: ResolvedSizeRange | undefined;
+  /** When its workers are replaced; absent: never. */
+  readonly recycle: ResolvedRecycleOptions | undefined;
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   /** Makes its workers; absent where it starts none, and needs none of the files that they are started from. */
@@ -149,6 +167,7 @@ export interface ResolvedWorkerPoolOptions {
 
 const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   size: true,
+  recycle: true,
   lease: true,
   discovery: true,
   tags: true,
@@ -181,7 +200,8 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   const { ambient = true, respawn = true, shutdownTimeout = 60_000 } = options;
   assertBoolean("local", local);
   if (local) assertWithoutWorkers(options);
-  const size = local ? 0 : resolveSize(options.size, discovery);
+  const range = local ? undefined : resolveRange(options.size);
+  const size = local ? 0 : (range?.max ?? resolveSize(options.size as number | undefined, discovery));
   assertInteger("lease", lease, { least: size === 0 ? 1 : 0 });
   assertBoolean("ambient", ambient);
   assertBoolean("respawn", respawn);
@@ -220,6 +240,16 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     trust,
   } = resolved;
   if (size > 0 && trust !== undefined) assertPassable(trust);
+  const recycle = options.recycle === undefined ? undefined : resolveRecycle(options.recycle);
+  if (recycle !== undefined && size === 0) {
+    throw new InvalidOptionError("recycle", {
+      value: options.recycle,
+      expected: "nothing, since this pool spawns no workers",
+      advice: local
+        ? "Bodies run in the program itself, which cannot be replaced"
+        : "Whoever starts those that it finds says when they are replaced: `merino worker --recycle-memory`",
+    });
+  }
   const warm = resolveWarm(options.warm);
   if (warm.length > 0 && size === 0 && !local) {
     throw new InvalidOptionError("warm", {
@@ -230,6 +260,8 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
   }
   return {
     size,
+    range,
+    recycle,
     tags,
     extra: options.extra === undefined ? {} : resolveExtra(options.extra),
     partsAreMade: makeDiscovery !== undefined || makeBalancer !== undefined,
@@ -275,8 +307,18 @@ function resolveWorker(worker: unknown, size: number): WorkerFactory | undefined
   return worker as WorkerFactory; // checked with each worker that it makes
 }
 
+function resolveRange(size: WorkerPoolOptions["size"]): ResolvedSizeRange | undefined {
+  const isRange = typeof size === "object" && size !== null && !Array.isArray(size);
+  return isRange ? resolveSizeRange(size) : undefined;
+}
+
 function resolveSize(size: number | undefined, discovery: WorkerPoolOptions["discovery"]): number {
   if (size === undefined) return discovery === undefined ? availableParallelism() : 0;
-  assertInteger("size", size, { least: 0 });
+  if (!(Number.isSafeInteger(size) && size >= 0)) {
+    throw new InvalidOptionError("size", {
+      value: size,
+      expected: "an integer from 0, or a range, as { min: 1, max: 8 }",
+    });
+  }
   return size === 0 ? availableParallelism() : size;
 }

@@ -4,7 +4,6 @@
  */
 
 import { randomUUID } from "node:crypto";
-import type { Explanation } from "../client/membership/explanation.ts";
 import type { WorkerProxy } from "../client/worker-proxy.ts";
 import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
 import { runInInnerScope } from "../context/inner-scope.ts";
@@ -21,7 +20,7 @@ import { type MapOptions, type MapResult, mapThrough } from "./map-calls.ts";
 import type { PoolEvent } from "./pool-event.ts";
 import { PoolLife } from "./pool-life.ts";
 import { ToldPool } from "./pool-message.ts";
-import { type PoolStats, poolStats } from "./pool-stats.ts";
+import { explainPool, type PoolExplanation, type PoolStats, poolStats } from "./pool-stats.ts";
 import {
   type ResolvedWorkerPoolOptions,
   resolveWorkerPoolOptions,
@@ -175,8 +174,8 @@ export class WorkerPool implements CallTarget {
   }
 
   /** Tells what became of every worker seen, and what is waiting. */
-  explain(): Explanation {
-    return this.proxy.explain();
+  explain(): PoolExplanation {
+    return explainPool(this.proxy, this.#life.own);
   }
 
   /**
@@ -192,7 +191,7 @@ export class WorkerPool implements CallTarget {
 
   /** Figures as they stand. */
   stats(): PoolStats {
-    return poolStats(this.proxy, { size: this.#options.size, restarts: this.#life.restarts });
+    return poolStats(this.proxy, this.#life.own);
   }
 
   /**

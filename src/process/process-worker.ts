@@ -87,6 +87,7 @@ export class ProcessWorker implements Worker {
         ...resolved.access,
         discoveries: context.discoveries,
         siblings: context.siblings,
+        reports: context.reports,
         service,
       };
       return new ProcessWorker({ programUrl, init, options: resolved, program }, context);

@@ -26,6 +26,8 @@ const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
     "merino:import-failed": true,
     "merino:stop-requested": true,
     "merino:stopping": true,
+    "merino:worn": true,
+    "merino:load": true,
   } satisfies Record<ChildMessage["type"], true>),
 );
 

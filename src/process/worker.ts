@@ -95,7 +95,29 @@ export type ChildMessage =
       readonly graceMs?: number | null | undefined;
     }
   /** A worker of the command has read that it is to end at once: its main thread is not blocked. */
-  | { readonly type: "merino:stopping" };
+  | { readonly type: "merino:stopping" }
+  /** It has reached a limit after which its parent wanted to know, of calls or of bytes. Sent once. */
+  | { readonly type: "merino:worn"; readonly limit: "calls" | "memory"; readonly value: number }
+  /** What it has to do, while that changes. */
+  | ({ readonly type: "merino:load" } & WorkerLoad);
+
+/** What a worker has to do. */
+export interface WorkerLoad {
+  /** Tasks that have not ended on it, whoever has sent them. */
+  readonly tasks: number;
+  /** How long these are expected to take, together, in milliseconds. */
+  readonly ms: number;
+  /** Milliseconds that tasks take, by the identity of their routine, as far as that has changed. */
+  readonly times: Readonly<Record<string, number>>;
+}
+
+/** What a parent wants to be told of a worker. */
+export interface WantedReports {
+  /** Calls, and bytes of memory, after which it wants to know. Absent: none. */
+  readonly wear?: { readonly calls?: number | undefined; readonly memory?: number | undefined } | undefined;
+  /** How often it wants to know what the worker has to do, in milliseconds. Absent: never. */
+  readonly loadEveryMs?: number | undefined;
+}
 
 /** The settings that a pool passes to a factory for each worker it wants. */
 export interface WorkerContext {
@@ -132,6 +154,8 @@ export interface WorkerContext {
    * finds. Default: nowhere.
    */
   readonly siblings?: DiscoveryDescriptor | undefined;
+  /** What the pool wants to be told, by messages. Default: nothing. */
+  readonly reports?: WantedReports | undefined;
 }
 
 /** Makes a worker for a pool. */

@@ -77,6 +77,7 @@ export class ThreadWorker implements Worker {
         accept: resolved.accept,
         discoveries: context.discoveries,
         siblings: context.siblings,
+        reports: context.reports,
       };
       const program = context.program ?? programState();
       return new ThreadWorker({ programUrl, init, options: resolved, program }, context);

@@ -8,6 +8,7 @@ import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.
 import type { MemoryBudget } from "../session/memory/memory-budget.ts";
 import type { Activity } from "./activity.ts";
 import { type LimitedExecution, RoutineBodies } from "./routine-bodies.ts";
+import type { MeteredTask, TaskMeter } from "./task-meter.ts";
 
 /** From this part on, what is left is for callers that do not have most of it already. */
 const OTHERS_FROM = 3 / 4;
@@ -23,6 +24,7 @@ interface CallerAccount {
 
 /** A task as far as it is counted. */
 export interface ActiveTask extends ValueHolder {
+  readonly routine: string;
   readonly nested: boolean;
   /** What its head takes up. */
   readonly heldBytes: number;
@@ -32,7 +34,7 @@ export interface ActiveTask extends ValueHolder {
 }
 
 /** An execution as far as it is counted. */
-export interface ActiveExecution extends Listed, LimitedExecution {
+export interface ActiveExecution extends Listed, LimitedExecution, MeteredTask {
   /** Whether it has one of the places of root tasks; set here only. */
   permit: boolean;
   readonly task: ActiveTask;
@@ -52,6 +54,8 @@ export interface ActiveExecutionsOptions {
   readonly budget: Pick<MemoryBudget, "taskBytes">;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
   readonly activity: Activity | undefined;
+  /** Told of each task; absent: nobody measures them. */
+  readonly meter?: TaskMeter | undefined;
 }
 
 /** The executions on one worker. */
@@ -116,6 +120,7 @@ export class ActiveExecutions {
   /** A task has been accepted. */
   add(execution: ActiveExecution): void {
     this.#running.add(execution);
+    this.#options.meter?.began(execution);
     this.#count(execution.task, 1);
     this.#noteActivity();
     this.takePermit(execution);
@@ -131,6 +136,7 @@ export class ActiveExecutions {
     this.#running.add(successor); // first, so that nobody who waits for the last to be over takes this for it
     this.#running.delete(execution);
     successor.permit = execution.permit;
+    successor.sinceMs = execution.sinceMs;
     execution.permit = false;
     return true;
   }
@@ -152,6 +158,7 @@ export class ActiveExecutions {
   /** The terminal frame has been written, or can no longer be. */
   ended(execution: ActiveExecution): void {
     if (!this.#running.delete(execution)) return;
+    this.#options.meter?.ended(execution);
     this.#count(execution.task, -1);
     this.#noteActivity();
     this.releasePermit(execution);
@@ -170,6 +177,7 @@ export class ActiveExecutions {
   /** The body of a task that is over has come to its end; without meaning for one that was not orphaned. */
   bodyEnded(execution: ActiveExecution): void {
     if (!this.#orphans.delete(execution)) return;
+    this.#options.meter?.ended(execution);
     this.#count(execution.task, -1);
     this.releasePermit(execution);
     if (execution.limited !== undefined) this.routines.release(execution);

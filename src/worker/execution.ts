@@ -35,6 +35,7 @@ export abstract class Execution
   implements ServerStream, Runnable, Deferrable, ActiveExecution
 {
   protected readonly host: ExecutionHost;
+  sinceMs = 0; // written by a meter only
   #definition: RoutineDefinition | undefined;
   #estimate: BodyTimeEstimate | undefined;
   #phase: ExecutionPhase = "receiving";

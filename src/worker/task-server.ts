@@ -38,6 +38,7 @@ import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
+import type { TaskMeter } from "./task-meter.ts";
 
 /** Parts and settings of a task server. */
 export interface TaskServerOptions {
@@ -59,6 +60,8 @@ export interface TaskServerOptions {
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
   readonly activity?: Activity | undefined;
+  /** Told of each task; absent: nobody measures them. */
+  readonly meter?: TaskMeter | undefined;
   /** How the thread waits awake for the next task; absent: its loop is kept turning. */
   readonly spinner?: Spinner | undefined;
   /** What callers on the network may make this process hold; absent: the process's own budget. */
@@ -103,8 +106,9 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.room = new ArgumentRoom(this.#memory);
-    const { activity, maxRootTasks } = options;
-    this.active = new ActiveExecutions({ activity, maxRootTasks, room: this.room, budget: this.#memory });
+    const { activity, maxRootTasks, meter } = options;
+    const limits = { room: this.room, budget: this.#memory, maxRootTasks };
+    this.active = new ActiveExecutions({ ...limits, activity, meter });
     this.queue = new RunQueue({ hasUnsent: () => this.#hasUnsentAnswers(), flush: () => this.#flushAll() });
   }
 

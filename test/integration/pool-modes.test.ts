@@ -270,6 +270,12 @@ describe("the constructors", () => {
   });
 });
 
+/** A pool of so many workers, always or at least and at most. */
+const SIZES = {
+  "a fixed size": (size: number) => size,
+  "a range": (size: number) => ({ min: size, max: size }),
+} as const;
+
 for (const worker of WORKER_KINDS) {
   describe(`a default pool, each worker a ${worker}`, () => {
     test("spawns a worker per available CPU, and takes a lease on top", async () => {
@@ -282,75 +288,78 @@ for (const worker of WORKER_KINDS) {
     });
   });
 
-  describe(`an ephemeral pool, each worker a ${worker}`, () => {
-    test("has its own workers and no others, whatever its lease", async () => {
-      await using _ = leakCheck();
-      await using pool = await WorkerPool.open({ worker, size: 2, lease: 4, quorum: 2 });
+  for (const [kind, sized] of Object.entries(SIZES))
+    describe(`an ephemeral pool of ${kind}, each worker a ${worker}`, () => {
+      test("has its own workers and no others, whatever its lease", async () => {
+        await using _ = leakCheck();
+        await using pool = await WorkerPool.open({ worker, size: sized(2), lease: 4, quorum: 2 });
 
-      const homes = await Promise.all(Array.from({ length: 20 }, () => snooze(5)));
+        const homes = await Promise.all(Array.from({ length: 20 }, () => snooze(5)));
 
-      assert.equal(pool.proxy.lease, 6);
-      assert.deepEqual([...new Set(homes)].sort(), uidsOf(pool.workers));
-      assert.ok(pool.explain().members.every(({ own }) => own));
-    });
-  });
-
-  describe(`a hybrid pool, each worker a ${worker}`, () => {
-    test("holds its own workers and found ones up to the lease, and keeps a dead worker's place for its successor", async () => {
-      await using _ = leakCheck();
-      await using farm = await openFarm("hybrid-mode", 3);
-      await using pool = await WorkerPool.open({
-        worker,
-        size: 1,
-        lease: 1,
-        quorum: 2,
-        discovery: new LocalDiscovery("hybrid-mode"),
-        lazy: false,
-        ambient: false,
+        assert.equal(pool.proxy.lease, 6);
+        assert.deepEqual([...new Set(homes)].sort(), uidsOf(pool.workers));
+        assert.ok(pool.explain().members.every(({ own }) => own));
       });
-      await eventually(() => pool.explain().refused.length === 2);
-      const { seen } = collectEvents(pool);
-      const [own] = pool.explain().members.filter((member) => member.own);
-      assert.ok(own !== undefined);
-
-      await loseWorker(pool, own.uid);
-      await eventually(() => ofType(seen, "worker-ready").length === 1, { withinMs: 30_000 });
-      await eventually(() => pool.stats().ready === 2, { withinMs: 10_000 });
-
-      const { members, refused } = pool.explain();
-      assert.equal(pool.proxy.lease, 2);
-      assert.deepEqual(members.map((member) => member.own).sort(), [false, true]);
-      assert.deepEqual(
-        refused.map(({ reason }) => reason),
-        ["capacity", "capacity"],
-      );
-      assert.ok(members.every((member) => member.uid !== own.uid));
-      assert.equal(farm.workers.length, 3);
     });
-  });
 
-  describe(`a hybrid pool without a lease for others, each worker a ${worker}`, () => {
-    test("keeps nested calls on its own workers, however many others are announced beside them", async () => {
-      await using _ = leakCheck();
-      await using _farm = await openFarm("crowded", 3);
-      await using pool = await WorkerPool.open({
-        worker,
-        size: 1,
-        lease: 0,
-        discovery: new LocalDiscovery("crowded"),
-        ambient: false,
+  for (const [kind, sized] of Object.entries(SIZES))
+    describe(`a hybrid pool of ${kind}, each worker a ${worker}`, () => {
+      test("holds its own workers and found ones up to the lease, and keeps a dead worker's place for its successor", async () => {
+        await using _ = leakCheck();
+        await using farm = await openFarm("hybrid-mode", 3);
+        await using pool = await WorkerPool.open({
+          worker,
+          size: sized(1),
+          lease: 1,
+          quorum: 2,
+          discovery: new LocalDiscovery("hybrid-mode"),
+          lazy: false,
+          ambient: false,
+        });
+        await eventually(() => pool.explain().refused.length === 2);
+        const { seen } = collectEvents(pool);
+        const [own] = pool.explain().members.filter((member) => member.own);
+        assert.ok(own !== undefined);
+
+        await loseWorker(pool, own.uid);
+        await eventually(() => ofType(seen, "worker-ready").length === 1, { withinMs: 30_000 });
+        await eventually(() => pool.stats().ready === 2, { withinMs: 10_000 });
+
+        const { members, refused } = pool.explain();
+        assert.equal(pool.proxy.lease, 2);
+        assert.deepEqual(members.map((member) => member.own).sort(), [false, true]);
+        assert.deepEqual(
+          refused.map(({ reason }) => reason),
+          ["capacity", "capacity"],
+        );
+        assert.ok(members.every((member) => member.uid !== own.uid));
+        assert.equal(farm.workers.length, 3);
       });
-      const [own] = pool.workers;
-
-      // A worker finds the others before or after itself; once it has found all of them, it calls no other.
-      await eventually(async () => (await nestedHome.with({ pool })()).inner === own?.uid, {
-        withinMs: 20_000,
-      });
-      const calls = await Promise.all(Array.from({ length: 20 }, () => nestedHome.with({ pool })()));
-
-      assert.ok(calls.every(({ outer, inner }) => outer === own?.uid && inner === own?.uid));
     });
-  });
+
+  for (const [kind, sized] of Object.entries(SIZES))
+    describe(`a hybrid pool without a lease for others of ${kind}, each worker a ${worker}`, () => {
+      test("keeps nested calls on its own workers, however many others are announced beside them", async () => {
+        await using _ = leakCheck();
+        await using _farm = await openFarm("crowded", 3);
+        await using pool = await WorkerPool.open({
+          worker,
+          size: sized(1),
+          lease: 0,
+          discovery: new LocalDiscovery("crowded"),
+          ambient: false,
+        });
+        const [own] = pool.workers;
+
+        // A worker finds the others before or after itself; once it has found all of them, it calls no other.
+        await eventually(async () => (await nestedHome.with({ pool })()).inner === own?.uid, {
+          withinMs: 20_000,
+        });
+        const calls = await Promise.all(Array.from({ length: 20 }, () => nestedHome.with({ pool })()));
+
+        assert.ok(calls.every(({ outer, inner }) => outer === own?.uid && inner === own?.uid));
+      });
+    });
 
   describe(`a pool whose discovery and balancer are made by functions, each worker a ${worker}`, () => {
     test("announces and finds workers in it, nested calls too, and closes it after everything else", async () => {

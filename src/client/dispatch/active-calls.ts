@@ -10,6 +10,19 @@ import type { Call } from "../call/call.ts";
 import type { CallsUnderWay } from "../call/cancelled-calls.ts";
 import type { Member } from "../members/member.ts";
 
+/** Calls that are looked at to say how much work there is: of more, these stand for all. */
+const MAX_LOOKED_AT = 1_000;
+
+/** How much work there is for the workers that a pool has spawned. */
+export interface CallLoad {
+  /** Calls that run on these workers, or on none yet. */
+  readonly calls: number;
+  /** Those of them that are on none yet. */
+  readonly waiting: number;
+  /** How long all of them are expected to take, together, in milliseconds. */
+  readonly ms: number;
+}
+
 /** Calls not settled. */
 export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
   /** Ends them all. */
@@ -25,6 +38,30 @@ export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
   /** Those of one routine count as shorter on their members, if they are now expected to be. */
   shorten(estimate: BodyTimeEstimate): void {
     for (const call of this) if (call.estimate === estimate) call.shorten();
+  }
+
+  /**
+   * How much work there is, apart from what found workers have.
+   *
+   * @param held Further calls that have not been made, and of which no more is known.
+   * @param timeMs How long a call of a routine takes, if that is known.
+   */
+  load(held: number, timeMs: (routine: string) => number | undefined): CallLoad {
+    let lookedAt = 0;
+    let calls = 0;
+    let waiting = 0;
+    let ms = 0;
+    for (const call of this) {
+      if (lookedAt === MAX_LOOKED_AT) break;
+      lookedAt += 1;
+      const { member } = call;
+      if (member?.own === false) continue;
+      calls += 1;
+      if (member === undefined) waiting += 1;
+      ms += timeMs(call.definition.id) ?? 0;
+    }
+    const all = lookedAt === 0 ? 1 : (this.size + held) / lookedAt;
+    return { calls: Math.round(calls * all), waiting: Math.round(waiting * all), ms: ms * all };
   }
 
   /** Whether one is known to have the member's thread. */

@@ -29,7 +29,7 @@ import { type Members, Placement, type SendObserver } from "../placement/placeme
 import type { HeldCall } from "../waiting/held-call.ts";
 import { type Overflow, QueueBound } from "../waiting/queue-bound.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
-import { ActiveCalls } from "./active-calls.ts";
+import { ActiveCalls, type CallLoad } from "./active-calls.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { LackedRoutines } from "./lacked-routines.ts";
@@ -56,6 +56,8 @@ export interface CallDispatcherOptions {
   readonly overflow?: Overflow | undefined;
   /** Told of each call. Absent: nobody is. */
   readonly events?: TaskEventSink | undefined;
+  /** Told when there is a call and was none. Absent: nobody is. */
+  readonly begun?: (() => void) | undefined;
 }
 
 /** Carries calls to members. */
@@ -77,6 +79,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   /** Where events about calls go; absent when nobody can listen. */
   readonly #events: TaskEventSink | undefined;
   #reporter: CallReporter | undefined;
+  readonly #begun: (() => void) | undefined;
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
 
@@ -87,6 +90,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#members = members;
     this.hasThreads = options.hasThreads ?? false;
     this.#events = events;
+    this.#begun = options.begun;
     const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
     const bound = new QueueBound({
       maxQueue: options.maxQueue,
@@ -161,6 +165,11 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   /** Calls not settled, suspended generators included. */
   get unsettled(): number {
     return this.#active.size + this.#bound.unmade;
+  }
+
+  /** How much work there is for the pool's own workers; see {@link ActiveCalls.load}. */
+  load(timeMs: (routine: string) => number | undefined): CallLoad {
+    return this.#active.load(this.#bound.unmade, timeMs);
   }
 
   call(request: CallRequest): Promise<unknown> {
@@ -262,6 +271,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     if (call.start()) {
       this.counts.calls += 1;
       this.#active.add(call);
+      if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
       this.#submit(call);
     }
     return call.promise;
@@ -280,6 +290,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       return;
     }
     this.#active.add(call);
+    if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
     this.#submit(call);
   }
 

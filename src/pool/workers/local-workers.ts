@@ -38,6 +38,9 @@ export interface LocalWorkersOptions {
 /** The one worker, in the program itself. */
 export class LocalWorkers implements PoolWorkers {
   readonly lastStartError: undefined;
+  readonly size = 0;
+  readonly recycled = 0;
+  readonly recyclingNow: readonly string[] = [];
   readonly #options: LocalWorkersOptions;
   readonly #record: WorkerMetadata;
   readonly #connected = createDeferred();
@@ -135,6 +138,14 @@ export class LocalWorkers implements PoolWorkers {
 
   renew(): void {
     // A module that is evaluated again has replaced its routines here already.
+  }
+
+  grow(): void {
+    // There is the program, and no more of it.
+  }
+
+  shrink(): number {
+    return 0;
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 /** The workers that a pool's options ask for. */
 import { labelOfPool } from "../../client/membership/pool-label.ts";
+import { paceMs } from "../size/elastic-size.ts";
 import type { ResolvedWorkerPoolOptions } from "../worker-pool-options.ts";
 import { LocalWorkers } from "./local-workers.ts";
 import { OwnWorkers, type OwnWorkersOptions } from "./own-workers.ts";
@@ -9,7 +10,15 @@ import type { PoolWorkers } from "./pool-workers.ts";
 export interface WorkersOwner
   extends Pick<
     OwnWorkersOptions,
-    "ready" | "gone" | "retired" | "event" | "connectionTo" | "discoveries" | "siblings"
+    | "ready"
+    | "takesOver"
+    | "gone"
+    | "retired"
+    | "event"
+    | "connectionTo"
+    | "discoveries"
+    | "siblings"
+    | "loaded"
   > {
   /** Its id. */
   readonly id: string;
@@ -18,9 +27,18 @@ export interface WorkersOwner
 /** Makes them; none is started. */
 export function makeWorkers(options: ResolvedWorkerPoolOptions, owner: WorkersOwner): PoolWorkers {
   const { id, ...pool } = owner;
-  const { local, size, worker, trust, tags, warm, respawn, startTimeoutMs } = options;
+  const { local, size, range, worker, trust, tags, warm, respawn, startTimeoutMs } = options;
   const extra = { ...options.extra, ...labelOfPool(id) };
-  return local
-    ? new LocalWorkers({ ...pool, tags, extra, warm, pool: id })
-    : new OwnWorkers({ ...pool, size, factory: worker, trust, tags, extra, warm, startTimeoutMs, respawn });
+  if (local) return new LocalWorkers({ ...pool, tags, extra, warm, pool: id });
+  const { recycle, shutdownTimeoutMs, killGraceMs } = options;
+  return new OwnWorkers({
+    ...pool,
+    ...{ size, factory: worker, trust, tags, extra, warm, startTimeoutMs, respawn },
+    startSize: range?.min,
+    loadEveryMs: range === undefined ? undefined : paceMs(range),
+    recycle: recycle && {
+      limits: recycle,
+      retirement: { graceMs: shutdownTimeoutMs, killAfterMs: killGraceMs },
+    },
+  });
 }

@@ -27,6 +27,8 @@ export class PoolWorker {
   metadata: WorkerMetadata | undefined;
   /** How it is to be replaced once it serves, since the program has reloaded a module while it was starting. */
   stale: Retirement | undefined;
+  /** How it is to end once the one that is started in its place can be called, since it is worn. */
+  worn: Retirement | undefined;
   #readyMs = 0;
   #limit: DeadlineEntry | undefined;
   #culprit: string | undefined;

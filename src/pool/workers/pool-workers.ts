@@ -14,6 +14,12 @@ export interface PoolWorkers {
   readonly due: boolean;
   /** The last error of the first place in which a start or a worker has failed. */
   readonly lastStartError: Error | undefined;
+  /** Places that there are now, each with a worker or one on its way. */
+  readonly size: number;
+  /** Workers that have been replaced since they were worn. */
+  readonly recycled: number;
+  /** Workers that are being replaced since they are worn, by uid. */
+  readonly recyclingNow: readonly string[];
   /** Begins what takes time and starts none of them. */
   prepare(): void;
   /**
@@ -42,6 +48,14 @@ export interface PoolWorkers {
   drain(uid?: string): void;
   /** Puts new workers in the places of all that serve or start; the old ones finish the calls that they have. */
   renew(retirement: Retirement): void;
+  /** Starts so many more, and does not wait for them. */
+  grow(count: number): void;
+  /**
+   * Ends so many at most, of those that have no calls.
+   *
+   * @returns How many.
+   */
+  shrink(count: number, isIdle: (uid: string) => boolean): number;
   /** Ends them for good. Resolves when they have gone. */
   stop(killAfterMs: number): Promise<void>;
 }

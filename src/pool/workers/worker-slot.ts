@@ -7,69 +7,42 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import type { Suspicion } from "../../client/membership/member-supply.ts";
-import type { Trust } from "../../credentials/trust.ts";
-import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
 import { assertMethods } from "../../errors/check-options.ts";
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../../errors/worker-start-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
 import { sweepFile } from "../../internal/remove-file.ts";
-import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import { warn } from "../../internal/warn.ts";
 import { explainExit } from "../../process/exit-explanation.ts";
-import type { ProgramState } from "../../process/launch/program-state.ts";
 import { ToldWorker } from "../../process/told-worker.ts";
-import type { ChildMessage, Worker, WorkerExit, WorkerFactory } from "../../process/worker.ts";
+import type { ChildMessage, Worker, WorkerExit } from "../../process/worker.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
-import type { WarmValue } from "../../state/worker-values.ts";
 import { socketPath } from "../../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
-import type { WorkerEvent } from "../pool-event.ts";
+import type { RetirementReason } from "../pool-event.ts";
+import { type Attempt, CrashLoop } from "./crash-loop.ts";
+import { LostWorkers } from "./lost-workers.ts";
 import { PoolWorker, type Retirement } from "./pool-worker.ts";
-import { LOOP, RESPAWN, RESPAWN_SERVED, SOUND_MS } from "./respawn-policy.ts";
+import { SOUND_MS } from "./respawn-policy.ts";
+import type { Wear, WorkerSlotOptions } from "./worker-slot-options.ts";
 
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
 /** How long after the first module of a reload the new worker starts. */
 const RELOAD_MS = 20;
-/** Workers that have ended and can still be asked about. */
-const MAX_LOSSES = 4;
+/** How long a worker that takes the place of a worn one may take to be connected, before that gets no more calls. */
+const CONNECTED_MS = 2_000;
 
-/** The pool as a slot sees it. */
-export interface WorkerSlotOptions {
-  readonly factory: WorkerFactory;
-  readonly tags: readonly string[];
-  /** Further entries of the worker's record. */
-  readonly extra: Readonly<Record<string, string>>;
-  readonly entry: string | undefined;
-  /** What every worker takes over, however late it is started. */
-  readonly program: ProgramState;
-  /** Where the pool announces the worker, for others to find. */
-  readonly discoveries?: () => readonly DiscoveryDescriptor[];
-  /** Where those of its workers are announced that others do not find. */
-  readonly siblings?: () => DiscoveryDescriptor | undefined;
-  /** Values that each worker has before it serves. */
-  readonly warm?: readonly WarmValue[] | undefined;
-  /** Its number among the places. */
-  readonly slot: number;
-  /** Credentials of the pool. */
-  readonly trust?: Trust | undefined;
-  readonly startTimeoutMs: number;
-  readonly respawn: boolean;
-  /** @param hidden Whether it has no address for others than the workers of its pool. */
-  readonly ready: (worker: WorkerMetadata, hidden: boolean) => void;
-  readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
-  /** A worker that serves is to get no more calls; those under way on it go on. */
-  readonly retired: (metadata: WorkerMetadata) => void;
-  readonly event: (event: WorkerEvent) => void;
-  /** Another worker of the pool reports that one does not answer. */
-  readonly unresponsive: (uid: string, suspicion: Suspicion) => void;
-  /** Another worker of the pool reports that one could not import the module of a routine. */
-  readonly importFailed: (uid: string) => void;
+/** A worker that has been started in the place of a worn one, which serves until this one can be called. */
+interface TakeOver {
+  readonly poolWorker: PoolWorker;
+  readonly metadata: WorkerMetadata;
+  readonly hidden: boolean;
+  readonly enough: DeadlineEntry;
 }
 
 /** A worker's place. */
@@ -82,14 +55,12 @@ export class WorkerSlot {
   /** Replaced: they finish what they have, and end by themselves. */
   readonly #leaving = new Set<PoolWorker>();
   #stopping = false;
-  #everReady = false;
-  /** Workers in a row that have died. */
-  #deaths = 0;
-  /** Workers in a row that were replaced because an import failed in them. */
-  #failedImports = 0;
+  #everReady: boolean;
+  readonly #loop = new CrashLoop();
   #respawnAt: DeadlineEntry | undefined;
-  /** What is known of the last workers that ended, for those who ask about them. */
-  readonly #losses = new Map<string, LostWorker>();
+  #wasReady = false;
+  #takeOver: TakeOver | undefined;
+  readonly #losses = new LostWorkers();
   /** How the last worker ended, or why it did not come up: a sentence. */
   #lastWords = "";
   /** Why the last start, or the last worker, failed. */
@@ -97,6 +68,17 @@ export class WorkerSlot {
 
   constructor(options: WorkerSlotOptions) {
     this.#options = options;
+    this.#everReady = options.isGrown === true;
+  }
+
+  /** Its number among the places. */
+  get number(): number {
+    return this.#options.slot;
+  }
+
+  /** The worker that calls are sent to, if there is one. */
+  get serving(): PoolWorker | undefined {
+    return [this.#current, this.#previous].find((poolWorker) => poolWorker?.metadata !== undefined);
   }
 
   /** Of all that have not ended. */
@@ -152,17 +134,8 @@ export class WorkerSlot {
     if (poolWorker === undefined || !this.#options.respawn || this.#stopping) return false;
     if (poolWorker !== this.#current || this.#respawnAt !== undefined) return true; // on its way already
     if (poolWorker.metadata === undefined) return false;
-    if (poolWorker.isSound(SOUND_MS)) this.#failedImports = 0;
-    this.#failedImports += 1;
-    const attempt = this.#failedImports;
-    const delayMs = attempt === 1 ? 0 : Math.round(backoffDelayMs(attempt - 1, RESPAWN_SERVED, Math.random));
-    if (isWorthTelling(attempt)) {
-      warn(
-        "MERINO_CRASH_LOOP",
-        `The import of a module has failed in ${attempt} workers in a row; the next one starts in ${delayMs} ms. The calls that needed it failed with its error as their cause`,
-      );
-    }
-    this.#spawnLater(attempt, delayMs);
+    if (poolWorker.isSound(SOUND_MS)) this.#loop.endFailedImports();
+    this.#spawnLater(this.#loop.importFailed());
     return true;
   }
 
@@ -182,6 +155,42 @@ export class WorkerSlot {
     }
   }
 
+  /**
+   * Has another worker take the place of this one, which is worn. It serves until the other one can be called, and then
+   * finishes what it has. Another one that does not come up is tried again, and this one stays meanwhile.
+   *
+   * @returns False if that is not to be: another one is on its way already, or it is no worker of this place.
+   */
+  recycle(uid: string, wear: Wear, retirement: Retirement): boolean {
+    const poolWorker = this.#current;
+    if (poolWorker?.uid !== uid || poolWorker.metadata === undefined) return false;
+    if (this.#stopping || this.#respawnAt !== undefined) return false;
+    poolWorker.worn = retirement;
+    this.#options.event({ type: "worker-recycling", uid, ...wear });
+    this.#spawn().catch(() => {}); // a start that fails ends in `exited`, which schedules the next one
+    return true;
+  }
+
+  /** Calls can be sent to a worker. */
+  connected(uid: string): void {
+    if (this.#current?.uid === uid && this.#takeOver !== undefined) this.#endTakeOver();
+  }
+
+  /** Gives the place up: its worker finishes what it has, however long that takes. One that starts is ended. */
+  vacate(): void {
+    this.#stopping = true;
+    if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
+    this.#respawnAt = undefined;
+    for (const poolWorker of [this.#previous, this.#current]) {
+      if (poolWorker === undefined) continue;
+      if (poolWorker.metadata === undefined) void poolWorker.worker.stop({ killAfter: 0 });
+      else {
+        this.#options.retired(poolWorker.metadata);
+        this.#retire(poolWorker, "surplus");
+      }
+    }
+  }
+
   /** Tells a worker to take no more root calls of others than the pool that owns it. */
   drain(uid: string, own: ConnectionId): void {
     this.#find(uid)?.worker.notify({ type: "merino:drain", except: own });
@@ -191,6 +200,7 @@ export class WorkerSlot {
   async stop(killAfterMs: number): Promise<void> {
     this.#stopping = true;
     if (this.#respawnAt !== undefined) deadlines.cancel(this.#respawnAt);
+    this.#endTakeOver();
     for (const poolWorker of this.#workers())
       if (!this.#leaving.has(poolWorker)) this.#tellStopping(poolWorker);
     await Promise.all(this.#workers().map(({ worker }) => worker.stop({ killAfter: killAfterMs })));
@@ -199,6 +209,7 @@ export class WorkerSlot {
   async #spawn(): Promise<void> {
     const uid = randomUUID();
     const { factory, tags, extra, entry, program, trust, warm, slot, startTimeoutMs } = this.#options;
+    const reports = this.#options.reports?.(uid);
     const context = { tags, extra, entry, program, trust, warm, slot, startTimeoutMs };
     let path: string;
     let poolWorker: PoolWorker;
@@ -211,6 +222,7 @@ export class WorkerSlot {
         socketPath: path,
         discoveries: this.#options.discoveries?.(),
         siblings: this.#options.siblings?.(),
+        ...(reports !== undefined && { reports }),
       });
       // The factory may be user code.
       assertMethods("worker", (worker as Worker | undefined) ?? null, ["start", "stop", "notify"]);
@@ -218,6 +230,7 @@ export class WorkerSlot {
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);
+      this.#options.left?.(uid);
       if (this.#everReady) this.#respawn("never-ready");
       throw error;
     }
@@ -235,19 +248,56 @@ export class WorkerSlot {
     try {
       const metadata = await worker.start();
       if (this.#stopping || this.#current !== poolWorker) return;
+      const isGrown = this.#options.isGrown === true && !this.#wasReady;
       this.#everReady = true;
+      this.#wasReady = true;
       poolWorker.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
       if (poolWorker.stale !== undefined) return this.#leave(poolWorker, poolWorker.stale);
-      this.#options.ready(metadata, worker.connect !== undefined);
+      const hidden = worker.connect !== undefined;
+      if (this.#previous?.worn !== undefined) return this.#beginTakeOver(poolWorker, metadata, hidden);
+      this.#options.ready(metadata, hidden, isGrown ? "grown" : undefined);
       this.#dismiss();
     } catch (error) {
-      this.#failed(uid, error);
+      if (!this.#stopping || this.#options.isGrown !== true) this.#failed(uid, error);
       throw error;
     }
   }
 
-  #heard({ imports }: PoolWorker, message: ChildMessage): void {
+  /** It serves, and is to be called before the worn one is not any more: else calls would wait in between. */
+  #beginTakeOver(poolWorker: PoolWorker, metadata: WorkerMetadata, hidden: boolean): void {
+    if (this.#takeOver !== undefined) deadlines.cancel(this.#takeOver.enough); // of one that has died since
+    const enough = deadlines.after(CONNECTED_MS, () => this.#endTakeOver());
+    this.#takeOver = { poolWorker, metadata, hidden, enough };
+    this.#options.ready(metadata, hidden, "beside");
+  }
+
+  #endTakeOver(): void {
+    const takeOver = this.#takeOver;
+    this.#takeOver = undefined;
+    if (takeOver === undefined) return;
+    deadlines.cancel(takeOver.enough);
+    if (this.#stopping || this.#current !== takeOver.poolWorker) return;
+    const worn = this.#previous;
+    this.#previous = undefined;
+    // First it is no member any more, then nobody finds it, then the new one is found.
+    if (worn?.metadata !== undefined) this.#options.retired(worn.metadata, true);
+    this.#options.takesOver?.(takeOver.metadata, takeOver.hidden, worn?.metadata);
+    if (worn !== undefined) this.#retire(worn, "recycled", worn.worn);
+  }
+
+  /** A worker gets no more calls, and ends when it has finished those that it has. */
+  #retire(poolWorker: PoolWorker, reason: RetirementReason, retirement?: Retirement): void {
+    if (this.#previous === poolWorker) this.#previous = undefined;
+    if (this.#current === poolWorker) this.#current = undefined;
+    this.#leaving.add(poolWorker);
+    this.#options.left?.(poolWorker.uid);
+    this.#options.event({ type: "worker-retired", uid: poolWorker.uid, reason });
+    this.#tellStopping(poolWorker);
+    poolWorker.retire(retirement);
+  }
+
+  #heard({ uid, imports }: PoolWorker, message: ChildMessage): void {
     switch (message.type) {
       case "merino:importing":
         return imports.begun(message.module, message.limitMs);
@@ -257,6 +307,9 @@ export class WorkerSlot {
         return this.#options.unresponsive(message.uid, message);
       case "merino:import-failed":
         return this.#options.importFailed(message.uid);
+      case "merino:worn":
+      case "merino:load":
+        return this.#options.reported?.(uid, message);
       default: // of its life cycle
     }
   }
@@ -267,19 +320,16 @@ export class WorkerSlot {
     if (previous === undefined) return;
     this.#previous = undefined;
     this.#leaving.add(previous);
+    this.#options.left?.(previous.uid);
     this.#tellStopping(previous);
     previous.retire();
   }
 
   /** A worker with old code finishes what it has, and another one starts. */
   #leave(poolWorker: PoolWorker, retirement: Retirement): void {
-    if (this.#previous === poolWorker) this.#previous = undefined;
-    this.#leaving.add(poolWorker);
-    this.#options.event({ type: "worker-retired", uid: poolWorker.uid });
-    this.#tellStopping(poolWorker);
-    poolWorker.retire(retirement);
-    if (this.#current !== poolWorker) return;
-    this.#current = undefined;
+    const isNewest = this.#current === poolWorker;
+    this.#retire(poolWorker, "reload", retirement);
+    if (!isNewest) return;
     // A reload evaluates many modules, one after the other: it is over by then, as a rule.
     this.#spawnAfter(RELOAD_MS);
   }
@@ -299,9 +349,9 @@ export class WorkerSlot {
     poolWorker.ended();
     const leaving = this.#leaving.delete(poolWorker);
     const expected = this.#stopping || leaving;
-    this.#losses.set(uid, poolWorker.loss(exit, this.#options.entry));
-    dropOldest(this.#losses);
+    this.#losses.add(uid, poolWorker.loss(exit, this.#options.entry));
     this.#options.event({ type: "worker-exited", uid, pid: poolWorker.worker.pid, ...exit, expected });
+    this.#options.left?.(uid);
     const wasCurrent = this.#current === poolWorker;
     if (wasCurrent) this.#current = undefined;
     if (this.#previous === poolWorker) this.#previous = undefined;
@@ -311,7 +361,7 @@ export class WorkerSlot {
       this.#lastWords = `The last one ${explainExit(exit)}`;
       this.lastError = new WorkerStartError(`the last one ${explainExit(exit)}`, exit);
       // A worker that was killed for blocking was not at fault, nor was one that served for a while.
-      if (poolWorker.killed || poolWorker.isSound(SOUND_MS)) this.#deaths = 0;
+      if (poolWorker.killed || poolWorker.isSound(SOUND_MS)) this.#loop.endDeaths();
     }
     // The end of the one before is no matter: another one is starting.
     if (wasCurrent && this.#everReady) this.#respawn(metadata === undefined ? "never-ready" : "served");
@@ -319,20 +369,10 @@ export class WorkerSlot {
 
   #respawn(last: "served" | "never-ready"): void {
     if (!this.#options.respawn || this.#stopping) return;
-    this.#deaths += 1;
-    const attempt = this.#deaths;
-    const policy = last === "served" ? RESPAWN_SERVED : RESPAWN;
-    const delayMs = Math.round(backoffDelayMs(attempt, policy, Math.random));
-    if (isWorthTelling(attempt)) {
-      warn(
-        "MERINO_CRASH_LOOP",
-        `A worker has died ${attempt} times in a row; the next one starts in ${delayMs} ms. ${this.#lastWords}`,
-      );
-    }
-    this.#spawnLater(attempt, delayMs);
+    this.#spawnLater(this.#loop.died(last, this.#lastWords));
   }
 
-  #spawnLater(attempt: number, delayMs: number): void {
+  #spawnLater({ attempt, delayMs }: Attempt): void {
     this.#options.event({ type: "worker-replacing", attempt, delay: delayMs });
     this.#spawnAfter(delayMs);
   }
@@ -353,16 +393,6 @@ export class WorkerSlot {
   #workers(): readonly PoolWorker[] {
     return [this.#current, this.#previous, ...this.#leaving].filter((poolWorker) => poolWorker !== undefined);
   }
-}
-
-/** Repeated each time the count has doubled, so that a log shows it and is not flooded. */
-function isWorthTelling(attempt: number): boolean {
-  return attempt >= LOOP && Number.isInteger(Math.log2(attempt / LOOP));
-}
-
-function dropOldest(losses: Map<string, LostWorker>): void {
-  const oldest = losses.keys().next();
-  if (losses.size > MAX_LOSSES && oldest.done !== true) losses.delete(oldest.value);
 }
 
 function reportBug(error: unknown): void {

@@ -7,6 +7,7 @@ import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
 import type { WarmValue } from "../../state/worker-values.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";
+import type { WantedReports } from "../worker.ts";
 
 /** Everything a process needs to know to serve as a worker of its parent's pool. Data only. */
 export interface WorkerInit {
@@ -49,6 +50,8 @@ export interface WorkerInit {
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
   /** Where workers of its pool are announced that others do not find. */
   readonly siblings?: DiscoveryDescriptor | undefined;
+  /** What its parent wants to be told of it. */
+  readonly reports?: WantedReports | undefined;
   /** Of a worker that belongs to no program, and whose parent is the command. Absent: a pool's. */
   readonly service?: ServiceInit | undefined;
 }

@@ -30,104 +30,116 @@ function named(uid: string, record: Partial<WorkerMetadata> = {}): WorkerMetadat
   return workerMetadata({ uid, address: `unix:/nowhere/${uid}`, ...record });
 }
 
-describe("the lease of a pool", () => {
-  test("is added to the size wherever workers are spawned, from 0 on", () => {
-    fc.assert(
-      fc.property(sizes, leases, (size, lease) => {
-        assert.equal(new WorkerPool({ size, lease }).proxy.lease, size + lease);
-        assert.equal(new WorkerPool({ size, lease, discovery }).proxy.lease, size + lease);
-      }),
-    );
-  });
+/** A pool of that many workers at most: always, or as there is work for them. */
+const SIZES = {
+  "a fixed size": (most: number) => most,
+  "a range from 0": (max: number) => ({ min: 0, max }),
+  "a range from its most": (max: number) => ({ min: max, max }),
+} as const;
 
-  test("is added to the number of CPUs in default mode, and where the size is 0", () => {
-    fc.assert(
-      fc.property(leases, (lease) => {
-        const total = availableParallelism() + lease;
-        assert.equal(new WorkerPool({ lease }).proxy.lease, total);
-        assert.equal(new WorkerPool({ size: 0, lease }).proxy.lease, total);
-        assert.equal(new WorkerPool({ size: 0, lease, discovery }).proxy.lease, total);
-      }),
-    );
-  });
-
-  test("is all there is in durable mode, from 1 on", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 100_000 }), (lease) => {
-        assert.equal(new WorkerPool({ discovery, lease }).proxy.lease, lease);
-      }),
-    );
-    refused(() => new WorkerPool({ discovery, lease: 0 }), 0);
-  });
-
-  test("follows the same rules where a function makes the discovery", () => {
-    for (const made of [() => discovery, async () => discovery]) {
+for (const [kind, sized] of Object.entries(SIZES))
+  describe(`the lease of a pool with ${kind}`, () => {
+    test("is added to the size wherever workers are spawned, from 0 on", () => {
       fc.assert(
         fc.property(sizes, leases, (size, lease) => {
-          assert.equal(new WorkerPool({ size, lease, discovery: made }).proxy.lease, size + lease);
+          assert.equal(new WorkerPool({ size: sized(size), lease }).proxy.lease, size + lease);
+          assert.equal(new WorkerPool({ size: sized(size), lease, discovery }).proxy.lease, size + lease);
         }),
       );
-      assert.equal(new WorkerPool({ lease: 3, discovery: made }).proxy.lease, 3);
-      assert.equal(new WorkerPool({ discovery: made }).stats().size, 0);
-      refused(() => new WorkerPool({ lease: 0, discovery: made }), 0);
-      refused(() => new WorkerPool({ size: 1, lease: -1, discovery: made }), -1);
-      refused(() => new WorkerProxy({ lease: 0, discovery: made }), 0);
-      assert.throws(() => new WorkerPool({ size: 1, lease: 1, quorum: 3, discovery: made }), {
-        option: "quorum",
-      });
-    }
+    });
+
+    test("is added to the number of CPUs in default mode, and where the size is 0", () => {
+      fc.assert(
+        fc.property(leases, (lease) => {
+          const total = availableParallelism() + lease;
+          assert.equal(new WorkerPool({ size: kind === "a fixed size" ? 0 : {}, lease }).proxy.lease, total);
+          assert.equal(new WorkerPool({ lease }).proxy.lease, total);
+          assert.equal(new WorkerPool({ size: 0, lease }).proxy.lease, total);
+          assert.equal(new WorkerPool({ size: 0, lease, discovery }).proxy.lease, total);
+        }),
+      );
+    });
+
+    test("is all there is in durable mode, from 1 on", () => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 100_000 }), (lease) => {
+          assert.equal(new WorkerPool({ discovery, lease }).proxy.lease, lease);
+        }),
+      );
+      refused(() => new WorkerPool({ discovery, lease: 0 }), 0);
+    });
+
+    test("follows the same rules where a function makes the discovery", () => {
+      for (const made of [() => discovery, async () => discovery]) {
+        fc.assert(
+          fc.property(sizes, leases, (size, lease) => {
+            assert.equal(
+              new WorkerPool({ size: sized(size), lease, discovery: made }).proxy.lease,
+              size + lease,
+            );
+          }),
+        );
+        assert.equal(new WorkerPool({ lease: 3, discovery: made }).proxy.lease, 3);
+        assert.equal(new WorkerPool({ discovery: made }).stats().size, 0);
+        refused(() => new WorkerPool({ lease: 0, discovery: made }), 0);
+        refused(() => new WorkerPool({ size: sized(1), lease: -1, discovery: made }), -1);
+        refused(() => new WorkerProxy({ lease: 0, discovery: made }), 0);
+        assert.throws(() => new WorkerPool({ size: sized(1), lease: 1, quorum: 3, discovery: made }), {
+          option: "quorum",
+        });
+      }
+    });
+
+    test("is no limit when it is left out", () => {
+      for (const options of [{}, { size: sized(2) }, { discovery }, { size: sized(2), discovery }]) {
+        assert.equal(new WorkerPool(options).proxy.lease, undefined);
+      }
+    });
+
+    test("is refused below 0 in every mode, and below 1 by the proxy itself", () => {
+      fc.assert(
+        fc.property(sizes, negative, (size, lease) => {
+          refused(() => new WorkerPool({ lease }), lease);
+          refused(() => new WorkerPool({ size: sized(size), lease }), lease);
+          refused(() => new WorkerPool({ discovery, lease }), lease);
+          refused(() => new WorkerPool({ size: sized(size), discovery, lease }), lease);
+          refused(() => new WorkerProxy({ discovery, lease }), lease);
+        }),
+      );
+      refused(() => new WorkerProxy({ discovery, lease: 0 }), 0);
+      assert.equal(new WorkerProxy({ discovery, lease: 5 }).lease, 5);
+    });
+
+    test("bounds the quorum together with the size", () => {
+      fc.assert(
+        fc.property(sizes, leases, fc.nat(200_000), (size, lease, quorum) => {
+          const make = (): WorkerPool => new WorkerPool({ size: sized(size), lease, discovery, quorum });
+          if (quorum <= size + lease) assert.equal(make().explain().quorum, quorum);
+          else assert.throws(make, { option: "quorum", value: quorum });
+        }),
+      );
+    });
+
+    test("survives the trip to a worker", () => {
+      fc.assert(
+        fc.property(fc.option(fc.integer({ min: 1 }), { nil: undefined }), (lease) => {
+          const descriptor = {
+            id: "p",
+            discovery: { kind: "local", parameters: { namespace: "n" } },
+            killGraceMs: 5,
+          };
+
+          const restored = decodeProxyDescriptor(encodeProxyDescriptor({ ...descriptor, lease }));
+
+          assert.equal(restored.lease, lease);
+        }),
+      );
+      for (const lease of [0, -1, 1.5, "2"]) {
+        const hostile = Buffer.from(JSON.stringify({ id: "p", killGraceMs: 5, lease }));
+        assert.throws(() => decodeProxyDescriptor(hostile), PayloadError);
+      }
+    });
   });
-
-  test("is no limit when it is left out", () => {
-    for (const options of [{}, { size: 2 }, { discovery }, { size: 2, discovery }]) {
-      assert.equal(new WorkerPool(options).proxy.lease, undefined);
-    }
-  });
-
-  test("is refused below 0 in every mode, and below 1 by the proxy itself", () => {
-    fc.assert(
-      fc.property(sizes, negative, (size, lease) => {
-        refused(() => new WorkerPool({ lease }), lease);
-        refused(() => new WorkerPool({ size, lease }), lease);
-        refused(() => new WorkerPool({ discovery, lease }), lease);
-        refused(() => new WorkerPool({ size, discovery, lease }), lease);
-        refused(() => new WorkerProxy({ discovery, lease }), lease);
-      }),
-    );
-    refused(() => new WorkerProxy({ discovery, lease: 0 }), 0);
-    assert.equal(new WorkerProxy({ discovery, lease: 5 }).lease, 5);
-  });
-
-  test("bounds the quorum together with the size", () => {
-    fc.assert(
-      fc.property(sizes, leases, fc.nat(200_000), (size, lease, quorum) => {
-        const make = (): WorkerPool => new WorkerPool({ size, lease, discovery, quorum });
-        if (quorum <= size + lease) assert.equal(make().explain().quorum, quorum);
-        else assert.throws(make, { option: "quorum", value: quorum });
-      }),
-    );
-  });
-
-  test("survives the trip to a worker", () => {
-    fc.assert(
-      fc.property(fc.option(fc.integer({ min: 1 }), { nil: undefined }), (lease) => {
-        const descriptor = {
-          id: "p",
-          discovery: { kind: "local", parameters: { namespace: "n" } },
-          killGraceMs: 5,
-        };
-
-        const restored = decodeProxyDescriptor(encodeProxyDescriptor({ ...descriptor, lease }));
-
-        assert.equal(restored.lease, lease);
-      }),
-    );
-    for (const lease of [0, -1, 1.5, "2"]) {
-      const hostile = Buffer.from(JSON.stringify({ id: "p", killGraceMs: 5, lease }));
-      assert.throws(() => decodeProxyDescriptor(hostile), PayloadError);
-    }
-  });
-});
 
 describe("a proxy with a lease", () => {
   test("admits two of three, takes news of those, and fills a place that becomes free", async () => {

@@ -37,7 +37,10 @@ const notTags = fc.constantFrom<unknown>(null, "blue", [""], [1], { 0: "blue" })
 
 /** For each option, values that must be refused under its name, whatever else is right. */
 const REFUSED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  size: fc.oneof(notInteger, fc.integer({ max: -1 })),
+  size: fc.oneof(
+    notInteger.filter((value) => typeof value !== "object" || value === null || Array.isArray(value)), // no range
+    fc.integer({ max: -1 }),
+  ),
   lease: fc.oneof(notInteger, fc.integer({ max: -1 })),
   quorum: fc.oneof(notInteger, fc.integer({ max: -1 })),
   quorumTimeout: notDuration,
@@ -168,6 +171,31 @@ describe("resolveWorkerPoolOptions", () => {
     assert.equal(resolveWorkerPoolOptions({ size: 2, lease: 0, discovery }).proxy.lease, 2);
     assert.equal(resolveWorkerPoolOptions({ size: 0, lease: 0 }).proxy.lease, availableParallelism());
     assert.equal(refusalOf({ lease: 0, discovery }).option, "lease");
+  });
+
+  test("takes a range of sizes, and the most of it wherever a size counts", () => {
+    const range = { min: 0, max: 3 };
+
+    const resolved = resolveWorkerPoolOptions({ size: range, lease: 2, discovery, quorum: 5 });
+    assert.deepEqual([resolved.size, resolved.range?.min, resolved.proxy.lease], [3, 0, 5]);
+    assert.equal(refusalOf({ size: range, quorum: 4 }).option, "quorum");
+    assert.equal(refusalOf({ size: { min: 4, max: 3 } }).option, "size.max");
+    assert.equal(refusalOf({ size: range, local: true }).option, "size");
+    assert.equal(resolveWorkerPoolOptions({ size: range, lease: 0 }).proxy.lease, 3);
+    assert.equal(resolveWorkerPoolOptions({ size: 3 }).range, undefined);
+    assert.equal(resolveWorkerPoolOptions({ size: {} }).size, availableParallelism());
+  });
+
+  test("takes limits for workers that it spawns, and for no others", () => {
+    const recycle = { calls: 50 };
+
+    assert.equal(resolveWorkerPoolOptions({ size: 1, recycle }).recycle?.calls, 50);
+    assert.equal(resolveWorkerPoolOptions({ size: { min: 0 }, recycle }).recycle?.jitter, 0.2);
+    assert.equal(resolveWorkerPoolOptions({ size: 1 }).recycle, undefined);
+    assert.equal(refusalOf({ size: 1, recycle: {} }).option, "recycle");
+    assert.equal(refusalOf({ size: 1, recycle: { calls: 0 } }).option, "recycle.calls");
+    assert.equal(refusalOf({ discovery, recycle }).option, "recycle");
+    assert.equal(refusalOf({ local: true, recycle }).option, "recycle");
   });
 
   test("refuses a quorum above what the pool can ever have", () => {

@@ -14,7 +14,16 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
   return {
     limited: undefined,
     permit: false,
-    task: { nested, heldBytes: 0, argumentBytes: 0, sentBytes: 0, memory: undefined, workerDrains() {} },
+    sinceMs: 0,
+    task: {
+      nested,
+      routine: "",
+      heldBytes: 0,
+      argumentBytes: 0,
+      sentBytes: 0,
+      memory: undefined,
+      workerDrains() {},
+    },
     reasons,
     refusals,
     stop: (reason) => reasons.push(reason),

@@ -1,9 +1,11 @@
 /** A pool's own workers, which here are no processes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { OwnWorkers } from "../../../../src/pool/workers/own-workers.ts";
 import { programState } from "../../../../src/process/launch/program-state.ts";
+import { resolveRecycle } from "../../../../src/process/recycle/recycle-options.ts";
 import type { ParentMessage, Worker, WorkerContext, WorkerExit } from "../../../../src/process/worker.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { workerMetadata } from "../../../support/worker-metadata.ts";
@@ -17,10 +19,14 @@ class StubWorker implements Worker {
   readonly killAfter: number[] = [];
   onMessage: Worker["onMessage"];
   readonly #exit = createDeferred<WorkerExit>();
+  readonly reports: WorkerContext["reports"];
+  readonly slot: number | undefined;
   readonly #starts: boolean;
 
-  constructor({ uid }: WorkerContext, starts: boolean) {
+  constructor({ uid, reports, slot }: WorkerContext, starts: boolean) {
     this.uid = uid;
+    this.reports = reports;
+    this.slot = slot;
     this.exited = this.#exit.promise;
     this.#starts = starts;
   }
@@ -43,13 +49,16 @@ class StubWorker implements Worker {
 }
 
 /** `starts` tells for each worker, in the order they are made, whether it comes up; those made later do. */
-function useWorkers(starts: readonly boolean[], { respawn = false } = {}) {
+function useWorkers(
+  starts: readonly boolean[],
+  { respawn = false, ...others }: Partial<ConstructorParameters<typeof OwnWorkers>[0]> = {},
+) {
   const made: StubWorker[] = [];
   const gone: string[] = [];
   const retired: string[] = [];
   const ready: string[] = [];
   const workers = new OwnWorkers({
-    size: starts.length,
+    size: others.size ?? starts.length,
     factory: (context) => {
       const worker = new StubWorker(context, starts[made.length] ?? true);
       made.push(worker);
@@ -59,6 +68,7 @@ function useWorkers(starts: readonly boolean[], { respawn = false } = {}) {
     extra: {},
     startTimeoutMs: 1_000,
     respawn,
+    ...others,
     ready: ({ uid }) => void ready.push(uid),
     gone: (uid) => void gone.push(uid),
     retired: ({ uid }) => void retired.push(uid),
@@ -167,4 +177,72 @@ test("OwnWorkers puts new ones in the places of those that serve, which finish t
     made.map(() => [7]),
   );
   assert.equal(gone.length, 6);
+});
+
+const RECYCLE = {
+  limits: resolveRecycle({ calls: 10, jitter: 0 }),
+  retirement: { graceMs: Number.POSITIVE_INFINITY, killAfterMs: 5 },
+};
+
+test("OwnWorkers replaces worn workers one after the other", async () => {
+  const { workers, made } = useWorkers([true, true], { recycle: RECYCLE });
+  await workers.start(undefined, programState());
+  const [first, second] = made;
+  assert.deepEqual(first?.reports, { wear: { calls: 10 } });
+
+  for (const worker of [first, second]) {
+    worker?.onMessage?.({ type: "merino:worn", limit: "calls", value: 10 });
+    worker?.onMessage?.({ type: "merino:worn", limit: "calls", value: 10 });
+  }
+  await eventually(() => made.length === 3);
+  assert.deepEqual(workers.recyclingNow, [first?.uid]);
+  await turn();
+  workers.connected(made[2]?.uid ?? "");
+  await eventually(() => made.length === 4);
+
+  assert.deepEqual(
+    first?.notices.map(({ type }) => type),
+    ["merino:retire"],
+  );
+  assert.deepEqual([workers.recycled, workers.recyclingNow], [1, [second?.uid]]);
+  await workers.stop(5);
+  assert.deepEqual(workers.recyclingNow, []);
+});
+
+test("OwnWorkers starts those of the least size, and more and fewer of them up to the most", async () => {
+  const { workers, made, retired } = useWorkers([true], { size: 3, startSize: 1, loadEveryMs: 50 });
+  await workers.start(undefined, programState());
+  assert.deepEqual([workers.size, made.length, workers.due], [1, 1, true]);
+  assert.deepEqual(made[0]?.reports, { loadEveryMs: 50 });
+
+  workers.grow(5);
+  assert.deepEqual([workers.size, made.map(({ slot }) => slot)], [3, [0, 1, 2]]);
+  await turn();
+  assert.equal(
+    workers.shrink(5, (uid) => uid === made[1]?.uid),
+    1,
+  );
+  assert.deepEqual([workers.size, retired], [2, [made[1]?.uid]]);
+  workers.grow(1);
+  assert.equal(made[3]?.slot, 3, "the number of one that has not ended is not given again");
+  await made[1]?.stop({ killAfter: 1 });
+  await turn();
+  workers.shrink(1, (uid) => uid === made[3]?.uid);
+  workers.grow(1);
+
+  assert.equal(made[4]?.slot, 1);
+  await workers.stop(5);
+  workers.grow(1);
+  assert.equal(made.length, 5);
+});
+
+test("OwnWorkers with none to begin with waits for no connection, and expects one to come", async () => {
+  const { workers } = useWorkers([], { size: 2, startSize: 0 });
+
+  assert.deepEqual(await workers.start(undefined, programState()), []);
+  await workers.awaitConnections();
+
+  assert.equal(workers.due, true);
+  await workers.stop(5);
+  assert.equal(workers.due, false);
 });

@@ -58,9 +58,10 @@ class StubWorker implements Worker {
   }
 }
 
-function useSlot({ respawn = true } = {}) {
+function useSlot({ respawn = true, isGrown = false } = {}) {
   const made: StubWorker[] = [];
   const log: string[] = [];
+  const left: string[] = [];
   const events: WorkerEvent[] = [];
   const nameOf = (uid: string): string => `w${made.findIndex((worker) => worker.uid === uid)}`;
   const slot = new WorkerSlot({
@@ -76,7 +77,11 @@ function useSlot({ respawn = true } = {}) {
     program: PROGRAM,
     startTimeoutMs: 1_000,
     respawn,
-    ready: ({ uid }) => log.push(`ready ${nameOf(uid)}`),
+    isGrown,
+    ready: ({ uid }, _hidden, how) => log.push(`ready ${nameOf(uid)}${how === undefined ? "" : ` ${how}`}`),
+    takesOver: ({ uid }, _hidden, instead) =>
+      log.push(`announced ${nameOf(uid)}${instead === undefined ? "" : ` for ${nameOf(instead.uid)}`}`),
+    left: (uid) => left.push(nameOf(uid)),
     gone: (uid) => log.push(`gone ${nameOf(uid)}`),
     retired: ({ uid }) => log.push(`retired ${nameOf(uid)}`),
     event: (event) => void events.push(event),
@@ -88,6 +93,7 @@ function useSlot({ respawn = true } = {}) {
     slot,
     made,
     log,
+    left,
     events,
     worker,
     ofType: (type: WorkerEvent["type"]) => events.filter((event) => event.type === type),
@@ -412,4 +418,162 @@ test("WorkerSlot has the channels tell of every worker, whatever made it: starts
     { uid: worker(1).uid, pid: undefined, exitCode: 1, signal: undefined, expected: false },
     { uid: worker(2).uid, pid: undefined, exitCode: 0, signal: undefined, expected: true },
   ]);
+});
+
+const WEAR = { reason: "calls", value: 50 } as const;
+
+test("WorkerSlot has a worn worker serve until another one can be called, and announces that once it is gone", async () => {
+  const { slot, log, left, worker, started, makes, ofType } = useSlot();
+  const old = await started();
+  log.length = 0;
+
+  assert.equal(slot.recycle(old.uid, WEAR, RETIREMENT), true);
+  assert.equal(slot.recycle(old.uid, WEAR, RETIREMENT), false, "it is on its way");
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.length === 1);
+  assert.deepEqual([log, old.notices], [["ready w1 beside"], []], "it is not connected yet");
+  slot.connected(worker(1).uid);
+
+  assert.deepEqual(log, ["ready w1 beside", "retired w0", "announced w1 for w0"]);
+  assert.deepEqual([old.notices, left], [["merino:retire"], ["w0"]]);
+  assert.deepEqual(ofType("worker-recycling"), [{ type: "worker-recycling", uid: old.uid, ...WEAR }]);
+  assert.deepEqual(ofType("worker-retired"), [{ type: "worker-retired", uid: old.uid, reason: "recycled" }]);
+  old.end();
+  await eventually(() => log.includes("gone w0"));
+  assert.deepEqual(slot.uids, [worker(1).uid]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot keeps a worn worker while the one in its place does not come up, and tries again", async () => {
+  const { slot, log, worker, started, makes, ofType } = useSlot();
+  const old = await started();
+
+  slot.recycle(old.uid, WEAR, RETIREMENT);
+  await makes(2);
+  worker(1).become("unable");
+  worker(1).end({ exitCode: 1 });
+  await makes(3);
+  assert.deepEqual([old.notices, old.killed, slot.serving?.uid], [[], false, old.uid]);
+  worker(2).become("ready");
+  await eventually(() => log.includes("ready w2 beside"));
+  slot.connected(worker(2).uid);
+
+  assert.equal(ofType("worker-failed").length, 1);
+  assert.deepEqual(old.notices, ["merino:retire"]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot announces the new worker alone, if the worn one has died meanwhile", async () => {
+  for (const when of ["before it is ready", "before it is connected"]) {
+    const { slot, log, worker, started, makes, made } = useSlot();
+    const old = await started();
+    slot.recycle(old.uid, WEAR, RETIREMENT);
+    await makes(2);
+    log.length = 0;
+
+    if (when === "before it is connected") worker(1).become("ready");
+    if (when === "before it is connected") await eventually(() => log.includes("ready w1 beside"));
+    old.end({ exitCode: undefined, signal: "SIGKILL" });
+    await eventually(() => log.includes("gone w0"));
+    worker(1).become("ready");
+    await eventually(() => log.some((entry) => entry.startsWith("ready w1")));
+    slot.connected(worker(1).uid);
+
+    const expected =
+      when === "before it is ready"
+        ? ["gone w0", "ready w1"]
+        : ["ready w1 beside", "gone w0", "announced w1"];
+    assert.deepEqual([log, made.length], [expected, 2], when);
+    await slot.stop(0);
+  }
+});
+
+test("WorkerSlot keeps the worn worker if the new one dies before it is connected", async () => {
+  const { slot, log, worker, started, makes } = useSlot();
+  const old = await started();
+  slot.recycle(old.uid, WEAR, RETIREMENT);
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1 beside"));
+
+  worker(1).end({ exitCode: undefined, signal: "SIGKILL" });
+  await makes(3);
+  slot.connected(worker(1).uid);
+  assert.deepEqual([old.notices, slot.serving?.uid], [[], old.uid]);
+  worker(2).become("ready");
+  await eventually(() => log.includes("ready w2 beside"));
+  slot.connected(worker(2).uid);
+
+  assert.deepEqual(old.notices, ["merino:retire"]);
+  assert.ok(log.includes("announced w2 for w0"));
+  await slot.stop(0);
+});
+
+test("WorkerSlot ends both workers when it is stopped while one is recycled", async () => {
+  for (const isReady of [false, true]) {
+    const { slot, log, worker, started, makes, made } = useSlot();
+    const old = await started();
+    slot.recycle(old.uid, WEAR, RETIREMENT);
+    await makes(2);
+    if (isReady) worker(1).become("ready");
+    if (isReady) await eventually(() => log.includes("ready w1 beside"));
+
+    await slot.stop(0);
+    slot.connected(worker(1).uid);
+
+    assert.deepEqual([old.killed, worker(1).killed, made.length], [true, true, 2]);
+    assert.ok(!log.some((entry) => entry.startsWith("announced")));
+    await eventually(() => slot.uids.length === 0);
+  }
+});
+
+test("WorkerSlot replaces a worn worker and the new one when the program reloads a module", async () => {
+  const { slot, log, worker, started, makes, ofType } = useSlot();
+  const old = await started();
+  slot.recycle(old.uid, WEAR, RETIREMENT);
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1 beside"));
+
+  slot.renew(RETIREMENT);
+  await makes(3);
+
+  assert.deepEqual([old.notices, worker(1).notices], [["merino:retire"], ["merino:retire"]]);
+  assert.deepEqual(
+    ofType("worker-retired").map((event) => "reason" in event && event.reason),
+    ["reload", "reload"],
+  );
+  await slot.stop(0);
+});
+
+test("WorkerSlot that is given up has its worker finish, and starts no other", async () => {
+  const { slot, log, started, made } = useSlot();
+  const only = await started();
+  log.length = 0;
+
+  slot.vacate();
+  assert.deepEqual([log, only.notices, only.killed], [["retired w0"], ["merino:retire"], false]);
+  only.end();
+  await eventually(() => log.includes("gone w0"));
+
+  assert.deepEqual([slot.uids, slot.due, made.length], [[], false, 1]);
+});
+
+test("WorkerSlot that is one more tries again if its first worker does not come up, and says which that is", async () => {
+  const { slot, log, worker, makes } = useSlot({ isGrown: true });
+  const starting = slot.start();
+  worker(0).become("unable");
+  worker(0).end({ exitCode: 1 });
+  await assert.rejects(starting);
+
+  await makes(2);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1 grown"));
+  worker(1).end();
+  await makes(3);
+  worker(2).become("ready");
+
+  await eventually(() => log.includes("ready w2"));
+  await slot.stop(0);
 });

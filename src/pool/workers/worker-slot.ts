@@ -291,10 +291,10 @@ export class WorkerSlot {
     if (this.#previous === poolWorker) this.#previous = undefined;
     if (this.#current === poolWorker) this.#current = undefined;
     this.#leaving.add(poolWorker);
-    this.#options.left?.(poolWorker.uid);
     this.#options.event({ type: "worker-retired", uid: poolWorker.uid, reason });
     this.#tellStopping(poolWorker);
     poolWorker.retire(retirement);
+    this.#options.left?.(poolWorker.uid); // last: it may be the turn of another one
   }
 
   #heard({ uid, imports }: PoolWorker, message: ChildMessage): void {

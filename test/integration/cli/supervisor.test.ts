@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { LocalDiscovery, WorkerConnection, type WorkerLostError, type WorkerMetadata } from "merino";
+import {
+  LocalDiscovery,
+  WorkerConnection,
+  type WorkerLostError,
+  type WorkerMetadata,
+  WorkerPool,
+} from "merino";
 import { seenWorkers } from "../../../src/cli/seen-workers.ts";
 import { socketPath } from "../../../src/transport/unix/socket-path.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -231,6 +237,32 @@ test("merino worker --workers gives each worker a port of its own, from --port o
   const addresses = await worker.servesAt(2);
 
   assert.deepEqual(addresses, [`127.0.0.1:${port}`, `127.0.0.1:${port + 1}`]);
+});
+
+test("merino worker --recycle-calls starts its worker anew on the same port, without --workers, and no call fails", async () => {
+  await using _leaks = leakCheck();
+  using fixtures = routinePackage({ "jobs.js": JOBS });
+  const port = await freePorts();
+  await using worker = startCommand([
+    ...["worker", fixtures.path("jobs.js"), ...LOCAL, "--port", String(port)],
+    ...["--recycle-calls", "5", "--recycle-jitter", "0"],
+  ]);
+  await worker.serves();
+  const [before] = await records(1);
+  const { pidOf }: Jobs = await import(fixtures.url("jobs.js"));
+  await using pool = await WorkerPool.open({ discovery: new LocalDiscovery(NAMESPACE), ambient: false });
+
+  const pids = new Set<number>();
+  // A worker that is worn serves until it has been taken back.
+  while (pids.size < 3) pids.add(await pidOf.with({ pool })());
+  const addresses = await worker.servesAt(3);
+  const [after] = await records(1);
+  worker.child.kill("SIGTERM");
+
+  assert.deepEqual(new Set(addresses), new Set([`127.0.0.1:${port}`]));
+  assert.notEqual(after?.uid, before?.uid);
+  assert.match(worker.stderr, /has reached its limit with 5 calls/);
+  assert.equal(await worker.exited, 0, worker.stderr);
 });
 
 test("merino worker that is debugged has its worker debugged on another port", async () => {

@@ -5,6 +5,8 @@ import { SupervisedWorker } from "../../../src/cli/supervised-worker.ts";
 import { WorkerStartError } from "../../../src/errors/worker-start-error.ts";
 import { createDeferred } from "../../../src/internal/deferred.ts";
 import { DeadlineQueue } from "../../../src/internal/time/deadline-queue.ts";
+import { type RecycleOptions, resolveRecycle } from "../../../src/process/recycle/recycle-options.ts";
+import { RecycleTurns } from "../../../src/process/recycle/recycle-turns.ts";
 import type { ChildMessage, Worker, WorkerContext, WorkerExit } from "../../../src/process/worker.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { type FakeClock, useFakeClock } from "../../support/use-fake-clock.ts";
@@ -52,10 +54,14 @@ class FakeProcess implements Worker {
   }
 }
 
-function supervise(
-  clock: FakeClock,
-  options: { readonly restart?: boolean; readonly starts?: readonly boolean[] } = {},
-) {
+interface Options {
+  readonly restart?: boolean;
+  readonly starts?: readonly boolean[];
+  readonly recycle?: RecycleOptions;
+  readonly turns?: RecycleTurns;
+}
+
+function supervise(clock: FakeClock, options: Options = {}) {
   const log: string[] = [];
   const said: string[] = [];
   const processes: FakeProcess[] = [];
@@ -70,6 +76,10 @@ function supervise(
     discoveries: [],
     publisher: { publish: async ({ type }) => void log.push(type), close: async () => {} },
     restart: options.restart ?? false,
+    recycle: options.recycle && {
+      limits: resolveRecycle(options.recycle),
+      turns: options.turns ?? new RecycleTurns(() => ({ total: 1, serving: 1 })),
+    },
     graceMs: 60_000,
     terminal: { out: (text) => log.push(text.trim()), err: (text) => said.push(text) },
     queue: new DeadlineQueue(clock),
@@ -78,10 +88,7 @@ function supervise(
   return { supervised, log, said, processes, current };
 }
 
-async function serving(
-  clock: FakeClock,
-  options: { readonly restart?: boolean; readonly starts?: readonly boolean[] } = {},
-) {
+async function serving(clock: FakeClock, options: Options = {}) {
   const parts = supervise(clock, options);
   await parts.supervised.start();
   await parts.supervised.announce();
@@ -299,4 +306,111 @@ test("SupervisedWorker that has crashed and is then asked to end has crashed all
 
   assert.equal(await ended, 128 + 11);
   assert.equal(processes.length, 1);
+});
+
+const WORN: ChildMessage = { type: "merino:worn", limit: "calls", value: 5 };
+
+test("SupervisedWorker ends a worn worker in order and starts another at once, also where none is restarted", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, said, processes, current, ended } = await serving(clock, {
+    recycle: { calls: 5 },
+  });
+
+  current().onMessage?.(WORN);
+  current().onMessage?.(WORN);
+  await clock.advance(0);
+  assert.deepEqual(log, ["worker-dropped", "merino:retire"]);
+  await clock.advance(30_000); // it has calls
+  current().exit({ exitCode: 0 });
+  await clock.advance(0);
+
+  assert.deepEqual(log.slice(2), ["start", "worker-added", "127.0.0.1:1"]);
+  assert.equal(said.length, 1);
+  await clock.advance(600_000);
+  assert.equal(processes.length, 2);
+  assert.deepEqual(log.slice(5), [], "nothing of the first is held against the second");
+  supervised.end(1_000);
+  await clock.advance(0);
+  current().exit({ exitCode: 0 });
+  assert.equal(await ended, 0);
+});
+
+test("SupervisedWorker ends a worn worker that takes longer than its grace, and starts another all the same", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, processes, current, ended } = await serving(clock, { recycle: { calls: 5 } });
+  current().blocked = true;
+
+  current().onMessage?.(WORN);
+  await clock.advance(60_000);
+  await clock.advance(500);
+
+  await clock.advance(0);
+  assert.deepEqual(log.slice(0, 5), ["worker-dropped", "merino:retire", "stop 5000", "stop 0", "start"]);
+  assert.equal(processes.length, 2);
+  supervised.end(0);
+  await clock.advance(0);
+  current().exit({ exitCode: 0 });
+  assert.equal(await ended, 0);
+});
+
+test("SupervisedWorker that is told to end while it is worn ends, and starts no other", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, log, processes, current, ended } = await serving(clock, { recycle: { calls: 5 } });
+  current().onMessage?.(WORN);
+  await clock.advance(0);
+
+  supervised.end(1_000);
+  await clock.advance(999);
+  assert.deepEqual(log, ["worker-dropped", "merino:retire"], "not before its time");
+  current().exit({ exitCode: 0 });
+
+  assert.equal(await ended, 0);
+  assert.equal(processes.length, 1);
+});
+
+test("SupervisedWorker replaces a worker by its age, and one that does not come up again after a pause", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const { supervised, processes, current, ended } = await serving(clock, {
+    recycle: { age: 1_000, jitter: 0 },
+    starts: [true, false, true],
+  });
+
+  await clock.advance(1_000);
+  current().exit({ exitCode: 0 });
+  await clock.advance(0);
+  assert.equal(processes.length, 2);
+  await clock.advance(200);
+  assert.equal(processes.length, 3);
+
+  supervised.end(0);
+  await clock.advance(0);
+  current().exit({ exitCode: 0 });
+  assert.equal(await ended, 0);
+});
+
+test("SupervisedWorker waits for its turn, and serves meanwhile", async () => {
+  await using _leaks = leakCheck();
+  using clock = useFakeClock();
+  const turns = new RecycleTurns(() => ({ total: 2, serving: 2 }));
+  const one = await serving(clock, { recycle: { calls: 5 }, turns });
+  const other = await serving(clock, { recycle: { calls: 5 }, turns });
+
+  one.current().onMessage?.(WORN);
+  other.current().onMessage?.(WORN);
+  await clock.advance(0);
+  assert.deepEqual([one.log.length, other.log.length], [2, 0]);
+  one.current().exit({ exitCode: 0 });
+  await clock.advance(0);
+
+  assert.deepEqual(other.log, ["worker-dropped", "merino:retire"]);
+  for (const { supervised, current, ended } of [one, other]) {
+    supervised.end(0);
+    await clock.advance(0);
+    current().exit({ exitCode: 0 });
+    assert.equal(await ended, 0);
+  }
 });

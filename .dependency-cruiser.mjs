@@ -24,6 +24,7 @@ export const CLIENT_LAYERS = [
   ["dispatch"],
   ["waiting"],
   ["placement"],
+  ["attempts"],
   ["call"],
   ["membership"],
   ["members"],

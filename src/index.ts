@@ -8,11 +8,23 @@
 
 // Routines and their calls: docs/routines.md, docs/streaming.md, docs/cancellation.md
 
-export type { CallOptions } from "./context/dispatcher.ts";
+export type { CallOptions, IdempotentCallOptions } from "./context/dispatcher.ts";
 export { currentTask } from "./context/scope.ts";
 export type { Task, TaskCaller } from "./context/task.ts";
+export type {
+  FailedAttempt,
+  HedgeOptions,
+  RepeatOptions,
+  RetryBackoff,
+  RetryBudget,
+  RetryOptions,
+} from "./identity/repeat-options.ts";
 export { routine } from "./routine/routine.ts";
 export type {
+  AnswersOnce,
+  IdempotentRoutine,
+  IdempotentRoutineMembers,
+  IdempotentRoutineOptions,
   Routine,
   RoutineBody,
   RoutineCall,

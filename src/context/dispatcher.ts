@@ -1,4 +1,5 @@
 /** The interface through which a routine's call reaches a worker. Types only. */
+import type { RepeatOptions } from "../identity/repeat-options.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { RunningTask } from "./task.ts";
 
@@ -34,6 +35,9 @@ export interface CallOptions {
   readonly copy?: boolean | undefined;
 }
 
+/** Options of one call of a routine that is declared `idempotent`, given through `routine.with(options)`. */
+export interface IdempotentCallOptions extends CallOptions, RepeatOptions {}
+
 /** One call, as a routine hands it over. */
 export interface CallRequest {
   /** The routine that is called. */
@@ -46,9 +50,9 @@ export interface CallRequest {
    * As given to `with()` and `withCallOptions()`, which have checked them; undefined without them. The routine's timeout
    * is in `definition`.
    */
-  readonly options: CallOptions | undefined;
-  /** Those of the block around the call, which the calls nested in it have as well, apart from `pool`. Default: none. */
-  readonly block?: CallOptions | undefined;
+  readonly options: IdempotentCallOptions | undefined;
+  /** Those of the block around the call, which the calls nested in it have as well, apart from `pool`, `retry` and `hedge`. Default: none. */
+  readonly block?: IdempotentCallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;
   /** The uid of the only worker that it may go to. Default: any. */

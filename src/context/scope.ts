@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { processWide } from "../internal/process-wide.ts";
-import type { CallOptions, Dispatcher } from "./dispatcher.ts";
+import type { Dispatcher, IdempotentCallOptions } from "./dispatcher.ts";
 import type { RunningTask, Task } from "./task.ts";
 import type { Branch } from "./variables/branch.ts";
 
@@ -22,7 +22,7 @@ export interface Scope {
   /** The branch that its variables belong to. */
   readonly branch: Branch;
   /** The options of calls made here, of the blocks around them. */
-  readonly callOptions: CallOptions | undefined;
+  readonly callOptions: IdempotentCallOptions | undefined;
   /** What the code makes; absent if it is not for that. */
   readonly maker?: Maker | undefined;
 }

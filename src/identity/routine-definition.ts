@@ -2,6 +2,7 @@
 
 import type { Allowance } from "../credentials/peers/allowed-peers.ts";
 import type { Declaration } from "./declaration.ts";
+import type { Repetition } from "./repeat-options.ts";
 
 /** How a routine's body answers: once, or with a stream of values. */
 export type RoutineKind = "function" | "generator";
@@ -24,6 +25,8 @@ export interface RoutineDefinition {
   readonly runTimeoutMs?: number | undefined;
   /** How many of its bodies one worker runs at a time; absent: any number. */
   readonly limit?: number | undefined;
+  /** How its calls are repeated; absent: it is not idempotent, and they never are. */
+  readonly repetition?: Repetition | undefined;
   /** Which callers of the network may call it; absent: it says nothing. */
   readonly allow?: Allowance | undefined;
   /** For a method: the prototype of its class, or for a static one the class. */

@@ -25,6 +25,8 @@ export const ATTRIBUTES = {
   tag: "merino.tag",
   priority: "merino.priority",
   attempts: "merino.attempts",
+  attempt: "merino.attempt",
+  hedge: "merino.attempt.hedge",
   steps: "merino.steps",
   step: "merino.step",
   outcome: "merino.outcome",

@@ -1,6 +1,7 @@
 /**
  * The spans of calls, at their caller: of kind CLIENT, one for each call, however many workers it is offered. Puts the
- * context of the span into what travels with the call.
+ * context of the span into what travels with the call. Where a call may have several attempts, each has a span below
+ * that of the call, of kind CLIENT as well, whose context travels with it.
  */
 import {
   type Context,
@@ -9,9 +10,12 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  SpanStatusCode,
   TraceFlags,
   trace,
 } from "@opentelemetry/api";
+import { asError, errorText } from "../internal/error-text.ts";
+import type { AttemptMessage } from "../telemetry/attempt-message.ts";
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
 import { RECORDED } from "../telemetry/recorder.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
@@ -25,6 +29,11 @@ import type { Tracers } from "./tracers.ts";
 
 /** A call, with its span while that is recorded. */
 interface TracedCall extends CallMessage {
+  [key: symbol]: Span | undefined;
+}
+
+/** An attempt, with its span while that is recorded. */
+interface TracedAttempt extends AttemptMessage {
   [key: symbol]: Span | undefined;
 }
 
@@ -104,6 +113,39 @@ export class CallSpans {
       // What a body has thrown stands on the span of its execution.
       recordError: () => isNew && !message.thrownByBody,
     });
+  }
+
+  attemptStarted(message: AttemptMessage): void {
+    const parent = this.#spanOf(message.call);
+    const tracer = this.#tracers.current();
+    if (parent === undefined || tracer === undefined) return;
+    const around = trace.setSpan(this.#carried.contextOf(message.call.trace), parent);
+    const options = {
+      kind: SpanKind.CLIENT,
+      attributes: {
+        ...this.#traits.of(message.routine).attributes,
+        [ATTRIBUTES.attempt]: message.attempt,
+        [ATTRIBUTES.hedge]: message.hedge,
+      },
+    };
+    const span = tracer.startSpan(`Attempt ${message.routine}`, options, around);
+    message.trace = this.#carried.fieldsOf(trace.setSpan(around, span), message.call.trace);
+    (message as TracedAttempt)[this.#span] = span;
+  }
+
+  attemptEnded(message: AttemptMessage): void {
+    const span = (message as TracedAttempt)[this.#span];
+    if (span === undefined) return;
+    (message as TracedAttempt)[this.#span] = undefined;
+    const { worker, outcome, error } = message;
+    if (worker !== undefined) span.setAttributes(workerAttributes(worker));
+    if (outcome !== undefined) span.setAttribute(ATTRIBUTES.outcome, outcome);
+    if (outcome === "failed") {
+      span.setAttribute(ATTRIBUTES.errorType, this.#errorTypes.of(error));
+      span.recordException(asError(error));
+      span.setStatus({ code: SpanStatusCode.ERROR, message: errorText(error) });
+    }
+    span.end();
   }
 
   #spanOf(message: CallMessage): Span | undefined {

@@ -2,12 +2,14 @@
 import type { Channel } from "node:diagnostics_channel";
 import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 import { assertBoolean, assertKnownOptions, assertMethods } from "../errors/check-options.ts";
+import type { AttemptMessage } from "../telemetry/attempt-message.ts";
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
 import {
   callChannel,
   executionChannel,
   poolChannel,
   poolCloseChannel,
+  recordedAttemptChannel,
   recordedCallChannel,
   recordedCallStepChannel,
   recordedExecutionChannel,
@@ -115,6 +117,8 @@ function followTraces(
     follow<CallMessage>(recordedCallChannel.start, (call) => calls.started(call)),
     follow<CallMessage>(recordedCallChannel.asyncEnd, (call) => calls.ended(call)),
     follow<Refused>(recordedRefusedChannel, ({ call, refusal }) => calls.refused(call, refusal)),
+    follow<AttemptMessage>(recordedAttemptChannel.start, (attempt) => calls.attemptStarted(attempt)),
+    follow<AttemptMessage>(recordedAttemptChannel.asyncEnd, (attempt) => calls.attemptEnded(attempt)),
     follow<ExecutionMessage>(recordedExecutionChannel.start, (task) => executions.started(task)),
     follow<ExecutionMessage>(recordedExecutionChannel.asyncEnd, (task) => executions.ended(task)),
     ...(steps

@@ -1,5 +1,5 @@
 /** Checks the options of one call. */
-import type { CallOptions } from "../context/dispatcher.ts";
+import type { IdempotentCallOptions } from "../context/dispatcher.ts";
 import {
   assertBoolean,
   assertDuration,
@@ -10,6 +10,7 @@ import {
   type IntegerRange,
 } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { type RepeatOptions, resolveHedge, resolveRetry } from "../identity/repeat-options.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 
 const PREFETCH: IntegerRange = { least: 0, most: 1_000_000 };
@@ -20,7 +21,7 @@ const PRIORITY: IntegerRange = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 /** The range of a call's time limits. */
 export const TIME_LIMIT: DurationRange = { above: 0, absent: "no limit" };
 
-const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
+const CALL_OPTIONS: Readonly<Record<keyof IdempotentCallOptions, true>> = {
   signal: true,
   timeout: true,
   dispatchTimeout: true,
@@ -31,6 +32,8 @@ const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
   prefetch: true,
   copy: true,
   returnGrace: true,
+  retry: true,
+  hedge: true,
 };
 
 /**
@@ -38,7 +41,7 @@ const CALL_OPTIONS: Readonly<Record<keyof CallOptions, true>> = {
  *
  * @throws {@link InvalidOptionError} for the first option that has a wrong type or range.
  */
-export function assertCallOptions(options: CallOptions): void {
+export function assertCallOptions(options: IdempotentCallOptions): void {
   assertKnownOptions(options, CALL_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
   assertDuration("dispatchTimeout", options.dispatchTimeout, TIME_LIMIT);
@@ -60,4 +63,23 @@ export function assertCallOptions(options: CallOptions): void {
   assertInteger("prefetch", prefetch, PREFETCH);
   assertInteger("priority", options.priority, PRIORITY);
   assertBoolean("copy", copy);
+  resolveRetry(options.retry);
+  resolveHedge(options.hedge);
+}
+
+/**
+ * Checks that a call which is to be repeated may be.
+ *
+ * @param isIdempotent Whether its routine is declared so.
+ * @throws {@link InvalidOptionError} if it may not.
+ */
+export function assertRepeatable({ retry, hedge }: RepeatOptions, isIdempotent: boolean): void {
+  if (isIdempotent) return;
+  const [option, value] = retry ? ["retry", retry] : ["hedge", hedge];
+  if (value === undefined || value === false) return;
+  throw new InvalidOptionError(option as string, {
+    value,
+    expected: "nothing, since the routine is not known to be idempotent: its calls run at most once",
+    advice: "If its body may run twice, declare it with { idempotent: true } in a module that is loaded here",
+  });
 }

@@ -3,14 +3,14 @@
  * which is the one named for the call, that of the running task, or the ambient one, and hands the call over to its
  * dispatcher. A call never throws: its promise, or the first `next()` of its generator, rejects.
  */
-import type { CallOptions, CallRequest, Dispatcher } from "../context/dispatcher.ts";
+import type { IdempotentCallOptions as CallOptions, CallRequest, Dispatcher } from "../context/dispatcher.ts";
 import { ambientDispatcher, currentScope, isPoolOpening } from "../context/scope.ts";
 import { isMerinoError } from "../errors/merino-error.ts";
 import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { inBlock } from "./call-block.ts";
-import { assertCallOptions } from "./call-options.ts";
+import { assertCallOptions, assertRepeatable } from "./call-options.ts";
 import { receiverToSend } from "./receiver.ts";
 import { tellOfUnmadeCall } from "./unmade-call.ts";
 
@@ -103,6 +103,7 @@ export function bindOptions(
   let refusal: unknown;
   try {
     assertCallOptions(options);
+    assertRepeatable(options, isIdempotent(source));
   } catch (error) {
     refusal = error; // a call never throws: the promise of the call rejects with it
   }
@@ -116,6 +117,11 @@ export function bindOptions(
   bound[ROUTINE] = callable;
   bound[OPTIONS] = options;
   return bound;
+}
+
+/** Methods never are. */
+function isIdempotent(source: DefinitionSource): boolean {
+  return "repetition" in source && source.repetition !== undefined;
 }
 
 /** Calls a routine that answers once. */

@@ -3,7 +3,7 @@ import type { CallRequest } from "../context/dispatcher.ts";
 import { currentScope } from "../context/scope.ts";
 import { definitionOf } from "../identity/registry.ts";
 import { inBlock } from "./call-block.ts";
-import { assertCallOptions } from "./call-options.ts";
+import { assertCallOptions, assertRepeatable } from "./call-options.ts";
 import { assertWithoutConflict, boundOptions, boundRoutine } from "./callable.ts";
 import { standInDefinition } from "./stand-ins.ts";
 
@@ -20,7 +20,10 @@ export function routineCall(candidate: object, parameters: readonly unknown[]): 
   const definition = definitionOf(routine) ?? standInDefinition(routine);
   if (definition === undefined || definition.owner !== undefined) return undefined;
   const options = boundOptions(candidate);
-  if (options !== undefined) assertCallOptions(options);
+  if (options !== undefined) {
+    assertCallOptions(options);
+    assertRepeatable(options, definition.repetition !== undefined);
+  }
   assertWithoutConflict(definition);
   const scope = currentScope();
   const block = scope?.callOptions;

@@ -1,7 +1,8 @@
 /** The types that make a routine keep the call signature of the function it was made from. */
 
-import type { CallOptions } from "../context/dispatcher.ts";
+import type { CallOptions, IdempotentCallOptions } from "../context/dispatcher.ts";
 import type { AllowedPeers } from "../credentials/peers/allowed-peers.ts";
+import type { RepeatOptions } from "../identity/repeat-options.ts";
 
 /** Any function that can become a routine. */
 export type RoutineBody = (...parameters: never[]) => unknown;
@@ -69,6 +70,38 @@ export interface RoutineMembers<F extends RoutineBody> {
 /** A function or generator that runs on a pool of workers. */
 export type Routine<F extends RoutineBody> = RoutineCall<F> & RoutineMembers<F>;
 
+/** What a routine offers beside its call that is declared with `idempotent: true`. */
+export interface IdempotentRoutineMembers<F extends RoutineBody> extends RoutineMembers<F> {
+  /**
+   * Gives the routine bound to options, for one call or several. A bad option rejects the call.
+   *
+   * @param options Those of any call, and how it is repeated; see {@link IdempotentCallOptions}.
+   * @example
+   * await price.with({ retry: { attempts: 5 } })("tea");
+   */
+  with(options: IdempotentCallOptions): RoutineCall<F>;
+}
+
+/** A function that runs on a pool of workers, and may run several times for one call. */
+export type IdempotentRoutine<F extends RoutineBody> = RoutineCall<F> & IdempotentRoutineMembers<F>;
+
+/** What only a body that answers once can be assigned to: what a generator has yielded cannot be taken back. */
+export type AnswersOnce<F extends RoutineBody> =
+  ReturnType<F> extends Generator<unknown, unknown, never> | AsyncGenerator<unknown, unknown, never>
+    ? never
+    : unknown;
+
+/** How a routine is declared whose body may run several times for one call. */
+export interface IdempotentRoutineOptions
+  extends RepeatOptions,
+    Omit<RoutineOptions, "idempotent" | "retry" | "hedge"> {
+  /**
+   * That its body may run twice, in part or whole, also at the same time, with no other effect than to run once. Only then
+   * may its calls be told to `retry` and to `hedge`; by itself it changes nothing.
+   */
+  readonly idempotent: true;
+}
+
 /** How a routine is declared. */
 export interface RoutineOptions {
   /** Name within the module. Default: the function's own name. */
@@ -87,6 +120,12 @@ export interface RoutineOptions {
    * Default: any number.
    */
   readonly limit?: number | undefined;
+  /** Whether its body may run several times for one call; see {@link IdempotentRoutineOptions}. Default false. */
+  readonly idempotent?: false | undefined;
+  /** For idempotent routines only. */
+  readonly retry?: undefined;
+  /** For idempotent routines only. */
+  readonly hedge?: undefined;
   /**
    * Which callers of the network may call it, in a worker that serves it there: identities of their certificates, with
    * patterns, or a function that decides. It does not concern callers of the worker's own user on its host. Default:

@@ -13,20 +13,32 @@ import { declaredName } from "../identity/declared-name.ts";
 import { assertIdentity, formatIdentity } from "../identity/identity.ts";
 import { moduleIdentity } from "../identity/package-root.ts";
 import { registerRoutine } from "../identity/registry.ts";
+import { type Repetition, resolveHedge, resolveRetry } from "../identity/repeat-options.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
-import { TIME_LIMIT } from "./call-options.ts";
+import { assertRepeatable, TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
 import { warnOfLocalRecursion } from "./local-recursion.ts";
 import { assertMethodDecorator, declareMethod, isClass, olderMethodDecorator } from "./method-routine.ts";
-import type { MethodBody, Routine, RoutineBody, RoutineOptions } from "./routine-types.ts";
+import type {
+  AnswersOnce,
+  IdempotentRoutine,
+  IdempotentRoutineOptions,
+  MethodBody,
+  Routine,
+  RoutineBody,
+  RoutineOptions,
+} from "./routine-types.ts";
 
-const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
+const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions | keyof IdempotentRoutineOptions, true>> = {
   name: true,
   module: true,
   id: true,
   timeout: true,
   runTimeout: true,
   limit: true,
+  idempotent: true,
+  retry: true,
+  hedge: true,
   allow: true,
   localRecursion: true,
 };
@@ -50,6 +62,10 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions, true>> = {
  *   return x + y;
  * });
  */
+export function routine<F extends RoutineBody>(
+  fn: F,
+  options: IdempotentRoutineOptions & AnswersOnce<F>,
+): IdempotentRoutine<F>;
 export function routine<F extends RoutineBody>(fn: F, options?: RoutineOptions): Routine<F>;
 export function routine<F extends RoutineBody>(fn: F, context: ClassMethodDecoratorContext): Routine<F>;
 export function routine<F extends MethodBody>(
@@ -59,7 +75,7 @@ export function routine<F extends MethodBody>(
 ): TypedPropertyDescriptor<F>;
 export function routine(
   fn: unknown,
-  options: RoutineOptions | ClassMethodDecoratorContext | string | symbol = {},
+  options: RoutineOptions | IdempotentRoutineOptions | ClassMethodDecoratorContext | string | symbol = {},
   descriptor?: PropertyDescriptor,
 ): unknown {
   const older = olderMethodDecorator(fn, options, descriptor);
@@ -97,7 +113,8 @@ export function routine(
     runTimeoutMs,
     limit,
     allow,
-  } = resolveRoutineOptions(options, body);
+    repetition,
+  } = resolveRoutineOptions(options, body, kind);
   const site = declarationSite(routine, module);
   const name = options.name ?? declaredName(shownName, site.module);
   const identity = id ?? formatIdentity(moduleIdentity(site.module), name);
@@ -111,6 +128,7 @@ export function routine(
     timeoutMs,
     runTimeoutMs,
     limit,
+    repetition,
     allow,
     routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
     declaration: createDeclaration(body, site, { id: identity, isIdGiven: id !== undefined }),
@@ -122,8 +140,9 @@ export function routine(
 }
 
 function resolveRoutineOptions(
-  options: RoutineOptions,
+  options: RoutineOptions | IdempotentRoutineOptions,
   body: RoutineDefinition["body"],
+  kind: RoutineKind,
 ): {
   module: string | URL | undefined;
   name: string;
@@ -132,6 +151,7 @@ function resolveRoutineOptions(
   runTimeoutMs: number | undefined;
   limit: number | undefined;
   allow: Allowance | undefined;
+  repetition: Repetition | undefined;
 } {
   assertKnownOptions(options, ROUTINE_OPTIONS);
   assertDuration("timeout", options.timeout, TIME_LIMIT);
@@ -152,7 +172,26 @@ function resolveRoutineOptions(
   }
   const allow = options.allow === undefined ? undefined : resolveAllowedPeers("allow", options.allow);
   const { module, timeout: timeoutMs, runTimeout: runTimeoutMs, limit } = options;
-  return { module, name, id, timeoutMs, runTimeoutMs, limit, allow };
+  const repetition = resolveRepetition(options, kind);
+  return { module, name, id, timeoutMs, runTimeoutMs, limit, allow, repetition };
+}
+
+function resolveRepetition(
+  { idempotent, retry, hedge }: RoutineOptions | IdempotentRoutineOptions,
+  kind: RoutineKind,
+): Repetition | undefined {
+  assertBoolean("idempotent", idempotent);
+  if (idempotent === true && kind === "generator") {
+    throw new InvalidOptionError("idempotent", {
+      value: idempotent,
+      expected:
+        "nothing for a generator: what it has yielded cannot be taken back, so its calls run at most once",
+    });
+  }
+  const repetition = { retry: resolveRetry(retry), hedge: resolveHedge(hedge) };
+  if (idempotent === true) return repetition;
+  assertRepeatable({ retry, hedge }, false);
+  return undefined;
 }
 
 function kindOf(body: RoutineDefinition["body"]): RoutineKind {

@@ -5,9 +5,10 @@
  * Peers can have many made, so making one has to be cheap.
  */
 import type { RoutineReference } from "../codec/references.ts";
-import type { CallOptions } from "../context/dispatcher.ts";
+import type { IdempotentCallOptions as CallOptions } from "../context/dispatcher.ts";
 import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { routinesOf } from "../identity/registry.ts";
+import type { Repetition } from "../identity/repeat-options.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { workerRole } from "../internal/worker-role.ts";
@@ -109,6 +110,10 @@ class StandIn implements RoutineDefinition {
 
   get limit(): number | undefined {
     return routinesOf(this.id).at(-1)?.limit;
+  }
+
+  get repetition(): Repetition | undefined {
+    return routinesOf(this.id).at(-1)?.repetition;
   }
 
   get body(): RoutineDefinition["body"] {

@@ -12,6 +12,9 @@ export const refusedChannel: Channel = channel("merino:call:refused");
 /** A generator's value has come: the `CallMessage`. */
 export const callStepChannel: Channel = channel("merino:call:step");
 
+/** The attempts of calls that may have several, at their caller: messages are `AttemptMessage`. */
+export const attemptChannel: TracingChannel = tracingChannel("merino:call:attempt");
+
 /** Executions, at their worker: messages are `ExecutionMessage`. */
 export const executionChannel: TracingChannel = tracingChannel("merino:execution");
 /** A generator has yielded: the `ExecutionMessage`. */
@@ -38,6 +41,8 @@ export const recordedCallChannel: TracingChannel = tracingChannel("merino:record
 export const recordedRefusedChannel: Channel = channel("merino:recorded:call:refused");
 /** As `callStepChannel`. */
 export const recordedCallStepChannel: Channel = channel("merino:recorded:call:step");
+/** As `attemptChannel`. */
+export const recordedAttemptChannel: TracingChannel = tracingChannel("merino:recorded:call:attempt");
 /** As `executionChannel`. */
 export const recordedExecutionChannel: TracingChannel = tracingChannel("merino:recorded:execution");
 /** As `executionStepChannel`. */

@@ -6,9 +6,10 @@ import { CallDispatcher } from "../../src/client/dispatch/call-dispatcher.ts";
 import type { TaskEvent } from "../../src/client/dispatch/task-event.ts";
 import { Membership } from "../../src/client/membership/membership.ts";
 import type { Overflow } from "../../src/client/waiting/queue-bound.ts";
-import type { CallOptions } from "../../src/context/dispatcher.ts";
+import type { IdempotentCallOptions } from "../../src/context/dispatcher.ts";
 import type { RunningTask } from "../../src/context/task.ts";
 import { LOCAL_PEER } from "../../src/credentials/peers/peer.ts";
+import { type RepeatOptions, resolveHedge, resolveRetry } from "../../src/identity/repeat-options.ts";
 import type { RoutineDefinition } from "../../src/identity/routine-definition.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ServerSession } from "../../src/session/server-session.ts";
@@ -42,6 +43,8 @@ export interface Wish {
   readonly answering?: Readonly<Record<string, Answer>>;
   /** Workers in threads of the program: objects pass to them beside the batches. Default: none. */
   readonly threads?: readonly string[];
+  /** How the calls of idempotent routines are repeated; all others are not idempotent. */
+  readonly idempotent?: Readonly<Record<string, RepeatOptions>>;
   /** How long an evicted worker is left alone at first. Default 10. */
   readonly coolDownMs?: number;
 }
@@ -99,6 +102,7 @@ export function useDispatcher(wish: Wish = {}) {
   const define = (id: string, kind: RoutineDefinition["kind"] = "function"): RoutineDefinition => {
     let definition = definitions.get(id);
     if (definition === undefined) {
+      const repeats = wish.idempotent?.[id];
       const body = (): never => assert.fail("it ran here");
       definition = {
         id,
@@ -108,6 +112,10 @@ export function useDispatcher(wish: Wish = {}) {
         body,
         declaredIn: undefined,
         timeoutMs: undefined,
+        repetition:
+          repeats === undefined
+            ? undefined
+            : { retry: resolveRetry(repeats.retry), hedge: resolveHedge(repeats.hedge) },
         routine: {},
       };
       definitions.set(id, definition);
@@ -128,7 +136,12 @@ export function useDispatcher(wish: Wish = {}) {
     async ready(count: number) {
       await eventually(() => membership.members.filter((member) => member.ready).length === count);
     },
-    call: (id: string, parameters: readonly unknown[] = [], options?: CallOptions, parent?: RunningTask) =>
+    call: (
+      id: string,
+      parameters: readonly unknown[] = [],
+      options?: IdempotentCallOptions,
+      parent?: RunningTask,
+    ) =>
       dispatcher.call({
         definition: define(id),
         receiver: undefined,
@@ -146,7 +159,7 @@ export function useDispatcher(wish: Wish = {}) {
         parent: undefined,
         only,
       }),
-    stream: (id: string, options: CallOptions = {}, parameters: readonly unknown[] = []) =>
+    stream: (id: string, options: IdempotentCallOptions = {}, parameters: readonly unknown[] = []) =>
       dispatcher.stream({
         definition: define(id, "generator"),
         receiver: undefined,

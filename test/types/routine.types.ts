@@ -413,3 +413,25 @@ export async function onEach(pool: WorkerPool): Promise<void> {
   // @ts-expect-error a generator answers with a stream
   pool.each(asyncGenerator, 1);
 }
+
+// Calls that may be repeated: of routines that say that their bodies may run twice, and of no others.
+
+const price = routine(
+  async function price<T extends string>(article: T) {
+    return { article };
+  },
+  { idempotent: true, retry: { attempts: 3 }, hedge: { after: "p95" } },
+);
+expectType<Promise<{ article: "tea" }>>()(price("tea"), true);
+void price.with({ retry: false, hedge: { after: 20, max: 2 }, timeout: 100 })("tea");
+// @ts-expect-error It is not known to be idempotent.
+void asyncFunction.with({ retry: { attempts: 3 } });
+// @ts-expect-error It is not known to be idempotent.
+void asyncFunction.with({ hedge: {} });
+// @ts-expect-error Only one that is idempotent is hedged.
+void routine(async function plain() {}, { hedge: {} });
+// @ts-expect-error What a generator has yielded cannot be taken back.
+void routine(async function* lines() {}, { idempotent: true });
+// @ts-expect-error There is no such percentile.
+void price.with({ hedge: { after: "p99" } });
+void routine(async function plainAgain() {}, { idempotent: false, timeout: 5 });

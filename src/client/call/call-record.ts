@@ -49,14 +49,20 @@ let known: { readonly uid: string; readonly prefix: string } | undefined;
 
 /** The record of one call. */
 export class CallRecord extends OperationMessages<Message> {
-  readonly #isRecorded: boolean;
+  /** Whether the recorder is told of it. */
+  readonly isRecorded: boolean;
   #madeMs = 0;
   #call: RecordedCall | undefined;
 
   /** @param isRecorded Whether the recorder wants to be told of it; everybody else is in any case. */
   constructor(request: CallRequest, { streaming, isRecorded }: RecordOptions) {
     super(callChannel, new Message(request, streaming), isRecorded ? recordedCallChannel : undefined);
-    this.#isRecorded = isRecorded;
+    this.isRecorded = isRecorded;
+  }
+
+  /** What is told of it. */
+  get told(): CallMessage {
+    return this.message;
   }
 
   /** It travels with another trace context than that of the task that makes it. */
@@ -105,6 +111,13 @@ export class CallRecord extends OperationMessages<Message> {
     if (hello !== undefined) message.sentAs(hello, stream);
   }
 
+  /** Of several workers that it was sent to, this one has decided it. */
+  decidedBy(member: Member, stream: number): void {
+    this.message.worker = workerOf(member);
+    const hello = member.session?.connection.hello;
+    if (hello !== undefined) this.message.sentAs(hello, stream);
+  }
+
   /** @param version As an Ack said; absent or empty if none did. */
   accepted(version: string | undefined): void {
     const { worker } = this.message;
@@ -114,11 +127,11 @@ export class CallRecord extends OperationMessages<Message> {
   }
 
   refused(worker: string, nack: Nack): void {
-    if (!refusedChannel.hasSubscribers && !this.#isRecorded) return;
+    if (!refusedChannel.hasSubscribers && !this.isRecorded) return;
     const refusal: CallRefusal = { worker, code: refusalName(nack.code), reason: shownBriefly(nack.reason) };
     const told = { call: this.message, refusal };
     refusedChannel.publish(told);
-    if (this.#isRecorded) recordedRefusedChannel.publish(told);
+    if (this.isRecorded) recordedRefusedChannel.publish(told);
   }
 
   /** A result or an error has come. */
@@ -130,7 +143,7 @@ export class CallRecord extends OperationMessages<Message> {
   stepped(): void {
     this.message.steps += 1;
     callStepChannel.publish(this.message);
-    if (this.#isRecorded) recordedCallStepChannel.publish(this.message);
+    if (this.isRecorded) recordedCallStepChannel.publish(this.message);
   }
 
   /** What it is about to be rejected with comes from its worker. */
@@ -220,7 +233,7 @@ export function recordStream<C extends RecordedCall>(
 }
 
 /** What is told of a worker: the same object for as long as it is the same. */
-function workerOf(member: Member): CallWorker {
+export function workerOf(member: Member): CallWorker {
   const { metadata, peer } = member;
   const { recorded } = member;
   if (recorded?.metadata === metadata && recorded.peer === peer) return recorded.worker;

@@ -18,6 +18,7 @@ import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import type { Enclosure } from "../../session/carrier.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { ClientStream } from "../../session/client-stream.ts";
+import type { ValueOrigin } from "../../session/context/received-binding.ts";
 import type { Definable } from "../../session/definitions.ts";
 import { CHUNK_SIZE } from "../../session/limits.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
@@ -75,7 +76,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly payload: Payload;
   readonly large: boolean;
   /** Its context variables; absent where there are none. */
-  protected readonly context: CallContext | undefined;
+  protected context: CallContext | undefined;
   /** What goes of them with the task. */
   protected variables: Uint8Array | undefined;
 
@@ -122,10 +123,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
     this.#runTimeoutMs = this.head.runTimeoutUs > 0 ? this.head.runTimeoutUs / 1_000 : undefined;
     this.#sinceMs = request.sinceMs;
-    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeCall(
-      request,
-      encodingOf(request, owner, this),
-    );
+    const { bytes, start, end, parts, tainted, textUnits, beside } = this.encode(request);
     this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
     if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
@@ -225,7 +223,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   /** The call has been written to a worker. */
   sent(member: Member, stream: number): void {
-    this.occupancy = this.large ? this.#transfer(member, stream) : new Occupancy(this, member);
+    this.occupancy = this.large ? Occupancy.ofTransfer(this, member, stream) : new Occupancy(this, member);
     this.stream = stream;
     this.lastUid = member.uid;
     this.phase = "sent";
@@ -341,7 +339,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     const origin = { references: this.owner.references, source: message.source, module, routine };
     try {
       const { variables } = message;
-      if (variables !== undefined) mergeVariables(this.context, variables, origin);
+      if (variables !== undefined) this.merge(variables, origin);
       return message.empty ? undefined : decodeValue(message, origin);
     } catch (error) {
       if (error instanceof ProtocolError || (error instanceof PayloadError && error.malformed)) {
@@ -349,6 +347,16 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
       }
       throw error;
     }
+  }
+
+  /** Takes over what the body has changed of the variables. */
+  protected merge(variables: Uint8Array, origin: ValueOrigin): void {
+    mergeVariables(this.context, variables, origin);
+  }
+
+  /** The arguments, as they are sent. @throws If one cannot travel. */
+  protected encode(request: CallRequest): Payload {
+    return encodeCall(request, encodingOf(request, this.owner, this));
   }
 
   /** The error that the body has thrown. */
@@ -377,14 +385,6 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.parent?.detach(this);
     this.#argumentSignals?.drop();
     if (this.occupancy === undefined) this.#baggage?.release(); // else a worker may still be reading it
-  }
-
-  /** Its arguments are on their way, in chunks if the worker takes them so. */
-  #transfer(member: Member, stream: number): Occupancy {
-    let occupancy: Occupancy | undefined;
-    const inChunks = member.session?.whenTransferred(stream, () => occupancy?.transferred());
-    occupancy = new Occupancy(this, member, inChunks);
-    return occupancy;
   }
 
   /** @param version The worker's, as an Ack said. */

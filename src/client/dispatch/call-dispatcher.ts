@@ -14,6 +14,8 @@ import { leaveOutCall, RECORDED, recording } from "../../telemetry/recorder.ts";
 import { traceToSend } from "../../telemetry/trace-bounds.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Nack } from "../../wire/frames.ts";
+import type { Attempt } from "../attempts/attempt.ts";
+import type { AttemptOutcome } from "../attempts/attempt-carrier.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CallContext } from "../call/call-context.ts";
 import { CallRecord, recordStream } from "../call/call-record.ts";
@@ -34,6 +36,7 @@ import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { LackedRoutines } from "./lacked-routines.ts";
 import { RefusedCalls } from "./refused-calls.ts";
+import { type AttemptDispatcher, RepeatedCalls } from "./repeated-calls.ts";
 import { SpoiledStreams } from "./spoiled-streams.ts";
 
 /** Parts and settings of a dispatcher. */
@@ -61,7 +64,7 @@ export interface CallDispatcherOptions {
 }
 
 /** Carries calls to members. */
-export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObserver {
+export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDispatcher, SendObserver {
   readonly references: References;
   readonly hasThreads: boolean;
   readonly counts: DispatchCounts = noCounts();
@@ -75,6 +78,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   readonly #spoiled: SpoiledStreams;
   readonly #lacked: LackedRoutines;
   readonly #active = new ActiveCalls();
+  readonly #repeated: RepeatedCalls;
   readonly #cancelled: CancelledCalls;
   /** Where events about calls go; absent when nobody can listen. */
   readonly #events: TaskEventSink | undefined;
@@ -116,6 +120,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
       counts,
     });
     this.#spoiled = new SpoiledStreams(members);
+    this.#repeated = new RepeatedCalls(this, placement);
     this.#cancelled = new CancelledCalls({ killGraceMs, active: this.#active, supply, counts });
   }
 
@@ -164,7 +169,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
 
   /** Calls not settled, suspended generators included. */
   get unsettled(): number {
-    return this.#active.size + this.#bound.unmade;
+    return this.#active.size + this.#repeated.pausing.size + this.#bound.unmade;
   }
 
   /** How much work there is for the pool's own workers; see {@link ActiveCalls.load}. */
@@ -204,6 +209,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   async settled(): Promise<void> {
     do {
       await this.#bound.allMade();
+      await this.#repeated.pausing.emptied();
       await this.#active.emptied();
     } while (this.unsettled > 0);
   }
@@ -211,6 +217,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
   /** Ends every call under way. */
   abortAll(makeReason: () => unknown): void {
     this.#bound.abortAll(makeReason);
+    this.#repeated.abortAll(makeReason);
     this.#active.abortAll(makeReason);
   }
 
@@ -265,6 +272,10 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     trace: TraceContext | undefined,
     context?: CallContext,
   ): Promise<unknown> {
+    if (request.definition.repetition !== undefined) {
+      const repeated = this.#repeated.make(request, { record, trace, context });
+      if (repeated !== undefined) return repeated;
+    }
     const call = new FunctionCall(this, request, context); // throws when an argument cannot travel: the routine rejects with it
     if (trace !== undefined) call.head.trace = trace;
     record?.follow(call);
@@ -316,8 +327,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.counts.cancelled += 1;
     this.#active.delete(call);
     this.#listening?.settled(call, "cancelled");
-    if (call.phase === "queued") this.#waiting.withdraw(call);
-    else if (call.member !== undefined) this.#cancelled.add(call, call.member);
+    this.#giveUp(call);
     if (this.#bound.watched) this.#bound.check();
     call.record?.settled("cancelled", reason);
   }
@@ -329,6 +339,32 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, SendObser
     this.#listening?.settled(call, outcome);
     if (this.#bound.watched) this.#bound.check();
     call.record?.settled(outcome, error);
+  }
+
+  #giveUp(call: Call): void {
+    if (call.phase === "queued") this.#waiting.withdraw(call);
+    else if (call.member !== undefined) this.#cancelled.add(call, call.member);
+  }
+
+  submitAttempt(attempt: Attempt): void {
+    this.#submit(attempt);
+  }
+
+  attemptStarted(attempt: Attempt): void {
+    this.#active.add(attempt);
+  }
+
+  attemptOver(attempt: Attempt, outcome: AttemptOutcome): void {
+    if (outcome === "completed") this.#sound(attempt);
+    else if (outcome === "cancelled") this.#giveUp(attempt);
+    this.#active.delete(attempt);
+    if (this.#bound.watched) this.#bound.check();
+    this.#listening?.attemptOver(attempt, outcome);
+  }
+
+  repeatedOver(last: Attempt, outcome: AttemptOutcome): void {
+    this.counts[outcome] += 1;
+    this.#listening?.settled(last, outcome);
   }
 
   sent(call: Call, member: Member): void {

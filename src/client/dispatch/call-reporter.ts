@@ -3,6 +3,7 @@
  * otherwise; a call that was sent before anybody listened is reported with the fields that it still knows.
  */
 import { formatTaskId, taskIdPrefix } from "../../session/task-id.ts";
+import { Attempt } from "../attempts/attempt.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { QueueEventSink } from "../waiting/queue-bound.ts";
@@ -51,6 +52,11 @@ export class CallReporter {
     this.#sent.delete(call);
   }
 
+  /** What is known of it is forgotten when its call is settled, if it has decided that, or else with it. */
+  attemptOver(attempt: Attempt, outcome: "completed" | "failed" | "cancelled"): void {
+    this.#sink.publish({ ...this.#fields(attempt), phase: "attempt-over", outcome });
+  }
+
   #fields(call: Call): Omit<TaskEvent, "phase" | "outcome"> {
     const { routine, tag, priority, nested, lastUid } = call;
     const known = this.#sent.get(call);
@@ -60,6 +66,7 @@ export class CallReporter {
       routine,
       tag,
       priority,
+      attempt: call instanceof Attempt ? call.number : 1,
       nested,
       worker: known?.worker ?? (lastUid === "" ? undefined : lastUid),
       workerVersion: known?.workerVersion,

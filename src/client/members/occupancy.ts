@@ -42,6 +42,14 @@ export class Occupancy {
     member.moved();
   }
 
+  /** Of a call whose arguments are on their way, in chunks if the worker takes them so. */
+  static ofTransfer(call: PlacedCall, member: Member, stream: number): Occupancy {
+    let occupancy: Occupancy | undefined;
+    const inChunks = member.session?.whenTransferred(stream, () => occupancy?.transferred());
+    occupancy = new Occupancy(call, member, inChunks);
+    return occupancy;
+  }
+
   /** Whether the body may have the worker's thread: true until it first suspends or ends. */
   get occupiesThread(): boolean {
     return this.#share;

@@ -122,6 +122,28 @@ export class Placement implements Sender {
     return this.send(call, member) ? "sent" : "wait";
   }
 
+  /**
+   * Sends the call to a member that has room for it now and is none of those named; it waits for nobody.
+   *
+   * @returns A delegation if the balancer takes its time, and otherwise whether the call has left.
+   */
+  placeElsewhere(call: Call, than: ReadonlySet<string>): boolean | Delegation {
+    const { members, balancer } = this.#options;
+    const { estimate, large, limit, needsThread } = call;
+    const view = members.ready.view.filter(
+      (member) =>
+        !than.has(member.uid) &&
+        member.hasRoom(estimate.us, large) &&
+        limit?.hasRoom(member) !== false &&
+        (!needsThread || member.inThread),
+    );
+    if (view.length === 0 || !members.quorumMet) return false;
+    if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
+    members.ready.placing(call);
+    const member = view[balancer.pick(call, view)];
+    return member !== undefined && this.send(call, member);
+  }
+
   /** Sends the call to the only member that it may go to; it fails if that is there no more. */
   #placeOn(uid: string, call: Call): Verdict {
     const { members } = this.#options;

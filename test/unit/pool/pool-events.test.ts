@@ -13,6 +13,7 @@ const SENT: TaskEvent = {
   routine: "r",
   tag: undefined,
   priority: 0,
+  attempt: 1,
   nested: false,
   worker: "a",
   workerVersion: "1.0.0",

@@ -37,6 +37,43 @@ test("routine refuses options that do not exist or have a wrong type, with those
   assert.ok(routine(async function resize() {}, { timeout: undefined, name: "options-test" }));
 });
 
+test("routine refuses to repeat calls of what is not idempotent, and of generators", async () => {
+  const options = { code: "ERR_MERINO_INVALID_OPTION" };
+  const once = routine(async function once() {});
+  async function* lines() {}
+
+  assert.throws(() => routine(async function a() {}, { retry: {} } as never), {
+    ...options,
+    option: "retry",
+  });
+  assert.throws(() => routine(async function b() {}, { hedge: {} } as never), {
+    ...options,
+    option: "hedge",
+  });
+  assert.throws(() => routine(lines, { idempotent: true } as never), { ...options, option: "idempotent" });
+  await assert.rejects(once.with({ retry: {} } as never)(), { ...options, option: "retry" });
+  await assert.rejects(once.with({ hedge: {} } as never)(), { ...options, option: "hedge" });
+});
+
+test("routine checks how calls are repeated", () => {
+  for (const [option, given] of [
+    ["retry.attempts", { retry: { attempts: 0 } }],
+    ["retry.backoff.factor", { retry: { backoff: { factor: 0.5 } } }],
+    ["retry.budget.tokens", { retry: { budget: { tokens: 0 } } }],
+    ["retry.on", { retry: { on: true } }],
+    ["hedge.after", { hedge: { after: "p99" } }],
+    ["hedge.after", { hedge: { after: 0 } }],
+    ["hedge.max", { hedge: { max: 0 } }],
+    ["hedge", { hedge: true }],
+    ["attempt", { retry: { attempt: 3 } }],
+  ] as const) {
+    assert.throws(() => routine(async function repeated() {}, { idempotent: true, ...given } as never), {
+      code: "ERR_MERINO_INVALID_OPTION",
+      option,
+    });
+  }
+});
+
 test("with() rejects the call for an option that does not exist", async () => {
   const resize = routine(async function resizeWith() {});
 

@@ -80,6 +80,9 @@ describe("CallDispatcher", () => {
       cancelled: 0,
       abandoned: 0,
       redirected: 0,
+      retried: 0,
+      hedged: 0,
+      throttled: 0,
     });
     assert.equal(t.dispatcher.unsettled, 0);
   });
@@ -754,6 +757,7 @@ describe("CallDispatcher", () => {
       routine: "add",
       tag: "mine",
       priority: 0,
+      attempt: 1,
       nested: false,
       worker: "a",
       workerVersion: version,

@@ -1,0 +1,80 @@
+/**
+ * What do hedges bring, and what do retries cost when nothing works? On eight workers of which one or another stands
+ * still for 100 ms now and then, the same calls without and with hedges; and calls of which all are lost, with
+ * the default budget. Time is simulated, and what decides about attempts is the library's own code: see
+ * `support/hedging-simulation.ts`.
+ *
+ * Run with `node --import tsx benchmarks/hedging.ts`, options `--quick --json --check`; builds nothing by itself.
+ */
+
+import { DEFAULT_BUDGET } from "../src/identity/repeat-options.ts";
+import { type SimulationFigures, simulate } from "./support/hedging-simulation.ts";
+import type { BenchmarkOptions } from "./support/options.ts";
+import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
+import { percentile } from "./support/statistics.ts";
+import { atLeast, atMost } from "./support/target.ts";
+
+async function measureHedging({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
+  const calls = quick ? 40_000 : 400_000;
+  note(`${calls} calls each, in simulated time`);
+  const rows = {
+    "no hedges": await simulate({ calls }),
+    'hedge: { after: "p95" }': await simulate({ calls, hedge: { after: "p95" } }),
+    "hedge: { after: 12 }": await simulate({ calls, hedge: { after: 12 } }),
+  };
+  const outage = await simulate({ calls: calls / 10, outageFrom: 0, retry: {}, hedge: { after: 5 } });
+  const plain = rows["no hedges"];
+  const hedged = rows['hedge: { after: "p95" }'];
+  const cut = 1 - tail(hedged) / tail(plain);
+  return {
+    data: {
+      calls,
+      rows: Object.fromEntries(
+        Object.entries(rows).map(([name, figures]) => [name, { ...shares(figures), extra: figures.extra }]),
+      ),
+      outage: { failed: outage.failed, extra: outage.extra, throttled: outage.throttled },
+    },
+    tables: [
+      {
+        title: "One of eight workers stalls for 100 ms at random",
+        head: ["", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "more calls"],
+        rows: Object.entries(rows).map(([name, figures]) => {
+          const { p50, p95, p99, p999 } = shares(figures);
+          return [
+            name,
+            ...[p50, p95, p99, p999].map((ms) => ms.toFixed(1)),
+            `${((100 * figures.extra) / calls).toFixed(2)} %`,
+          ];
+        }),
+      },
+      {
+        title: `All of ${outage.failed} calls are lost, with retries and hedges`,
+        head: ["", "attempts"],
+        rows: [
+          ["made beside the first ones", String(outage.extra)],
+          ["not made", String(outage.throttled)],
+        ],
+      },
+    ],
+    targets: [
+      atLeast("p99.9 that hedges take off", 100 * cut, 80, "%"),
+      atMost("attempts beside the first of calls that are all lost", outage.extra, DEFAULT_BUDGET.tokens, ""),
+      atMost("calls that they add", (100 * hedged.extra) / calls, 5, "%"),
+    ],
+  };
+}
+
+function tail({ tookMs }: SimulationFigures): number {
+  return percentile(tookMs, 0.999);
+}
+
+function shares({ tookMs }: SimulationFigures): Record<"p50" | "p95" | "p99" | "p999", number> {
+  return {
+    p50: percentile(tookMs, 0.5),
+    p95: percentile(tookMs, 0.95),
+    p99: percentile(tookMs, 0.99),
+    p999: percentile(tookMs, 0.999),
+  };
+}
+
+await runBenchmark("hedging", measureHedging);

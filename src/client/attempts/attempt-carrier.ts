@@ -1,0 +1,29 @@
+/** What carries the attempts of calls, as the calls see it. Types only. */
+import type { Abortable } from "../../context/task.ts";
+import type { Listed } from "../../internal/awaitable-set.ts";
+import type { CallOwner } from "../call/call.ts";
+import type { Attempt } from "./attempt.ts";
+
+/** A call that has no attempt under way, and is going to have one. */
+export interface PausingCall extends Listed, Abortable {}
+
+/** How an attempt, or the call, is over. */
+export type AttemptOutcome = "completed" | "failed" | "cancelled";
+
+/** What carries the attempts of calls. */
+export interface AttemptCarrier extends Omit<CallOwner, "neverStarted" | "cancelled" | "answered"> {
+  /** Begins an attempt: sends it, or has it wait; if possible to none of these workers. */
+  send(attempt: Attempt, than: ReadonlySet<string>): void;
+  /** Begins an attempt: sends it to a worker that has room now and is none of these. @returns Whether it has left. */
+  sendElsewhere(attempt: Attempt, than: ReadonlySet<string>): boolean | Promise<boolean>;
+  /** An attempt is over for its call; its worker may still be running it. `isFinal`: and so is the call. */
+  attemptOver(attempt: Attempt, outcome: AttemptOutcome): void;
+  /** The call has no attempt under way, and is going to have one. */
+  pauses(call: PausingCall): void;
+  /** It pauses no more. */
+  resumes(call: PausingCall): void;
+  /** An attempt beside the first is made, or was not since the budget is used up. */
+  repeated(how: "retried" | "hedged" | "throttled"): void;
+  /** The call is settled for its caller. @param last The attempt that has decided it, or was the last. */
+  settled(last: Attempt, outcome: AttemptOutcome): void;
+}

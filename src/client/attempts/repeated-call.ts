@@ -1,0 +1,398 @@
+/**
+ * A call of an idempotent routine that may be made of several attempts. It is what its caller waits for: it has the
+ * promise and the signal, and settles once. The first answer counts, the other attempts are cancelled then. Each attempt
+ * is placed, sent and told of by the dispatcher, as any call; when another one is made is decided here.
+ */
+import type { References } from "../../codec/references.ts";
+import type { CallRequest } from "../../context/dispatcher.ts";
+import type { Abortable } from "../../context/task.ts";
+import { isMerinoError } from "../../errors/merino-error.ts";
+import { ProtocolError } from "../../errors/protocol-error.ts";
+import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { DEFAULT_BUDGET, type Repetition, type ResolvedBudget } from "../../identity/repeat-options.ts";
+import type { Listed } from "../../internal/awaitable-set.ts";
+import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
+import type { FifoNode } from "../../internal/fifo.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
+import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
+import { backoffDelayMs } from "../../internal/time/backoff.ts";
+import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import type { TraceContext } from "../../telemetry/trace-context.ts";
+import type { Nack } from "../../wire/frames.ts";
+import type { Call, CallLoss } from "../call/call.ts";
+import { CallBaggage } from "../call/call-baggage.ts";
+import type { CallContext } from "../call/call-context.ts";
+import type { CallRecord } from "../call/call-record.ts";
+import { rejectWithCallers } from "../call/caller-frames.ts";
+import type { Member } from "../members/member.ts";
+import type { RoutineLimits } from "../members/routine-limits.ts";
+import { Attempt, type AttemptOwner, isOwnLimit } from "./attempt.ts";
+import type { AttemptCarrier, AttemptOutcome } from "./attempt-carrier.ts";
+import type { AttemptHistory } from "./attempt-history.ts";
+import { AttemptRecord, tellsOfAttempts } from "./attempt-record.ts";
+import { isRetried } from "./retry-rule.ts";
+
+/** What goes with a call beside its request. */
+export interface CallSurroundings {
+  readonly record: CallRecord | undefined;
+  /** What travels with each attempt; absent, or if there is a record: as that or the task which makes it says. */
+  readonly trace: TraceContext | undefined;
+  /** As {@link Call}'s. */
+  readonly context: CallContext | undefined;
+}
+
+/** What a call is made with. */
+export interface RepeatedCallOptions extends CallSurroundings {
+  readonly repetition: Repetition;
+  readonly history: AttemptHistory;
+}
+
+/** Told to the worker whose attempt is not needed any more. */
+const SUPERSEDED = "Another attempt of the call has answered first";
+
+/** A call, and its attempts. */
+export class RepeatedCall implements AttemptOwner, Abortable, Listed {
+  readonly promise: Promise<unknown>;
+  readonly budgetMs: number;
+  /** Its place among the calls that pause: written by `AwaitableSet` only. */
+  listed: FifoNode<Listed> | undefined;
+  readonly #carrier: AttemptCarrier;
+  readonly #request: CallRequest;
+  readonly #options: RepeatedCallOptions;
+  readonly #budget: ResolvedBudget;
+  readonly #signals: AbortSignal[] = [];
+  readonly #deadlineMs: number;
+  readonly #first: Attempt;
+  /** Keeps the memory of the arguments for further attempts. */
+  readonly #baggage: CallBaggage | undefined;
+  #resolve!: (value: unknown) => void;
+  #reject!: (error: unknown) => void;
+  #underWay: Attempt[] = [];
+  #last: Attempt;
+  /** Workers on which an attempt has failed. */
+  readonly #failedOn = new Set<string>();
+  #made = 0;
+  #rounds = 1;
+  #hedges = 0;
+  #hedgeDue: DeadlineEntry | undefined;
+  #pause: DeadlineEntry | undefined;
+  #isSettled = false;
+
+  /** @throws If an argument, or a context variable, cannot travel. */
+  constructor(carrier: AttemptCarrier, request: CallRequest, options: RepeatedCallOptions) {
+    const { definition, parent } = request;
+    const nowMs = deadlines.now();
+    const timeoutMs = request.options?.timeout ?? definition.timeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#carrier = carrier;
+    this.#request = request;
+    this.#options = options;
+    this.#budget = options.repetition.retry?.budget ?? DEFAULT_BUDGET;
+    this.budgetMs = Math.min(timeoutMs, (parent?.deadline ?? Number.POSITIVE_INFINITY) - nowMs);
+    this.#deadlineMs = Math.min((request.sinceMs ?? nowMs) + timeoutMs, nowMs + this.budgetMs);
+    this.#first = this.#make(false);
+    this.#last = this.#first;
+    const { payload } = this.#first;
+    if (payload.parts.length > 0) this.#baggage = new CallBaggage(payload);
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get references(): References {
+    return this.#carrier.references;
+  }
+
+  get hasThreads(): boolean {
+    return this.#carrier.hasThreads;
+  }
+
+  get bodyTimes(): BodyTimeEstimates {
+    return this.#carrier.bodyTimes;
+  }
+
+  get limits(): RoutineLimits {
+    return this.#carrier.limits;
+  }
+
+  /** Path of the first argument that is given away with the call, if one is: it can be sent once only. */
+  get movedPath(): string | undefined {
+    return this.#first.movedPath;
+  }
+
+  /** It is not made after all. */
+  drop(): void {
+    this.#first.drop();
+    this.#baggage?.release();
+  }
+
+  /** Begins with the first attempt. */
+  start(): void {
+    keepAlive();
+    const { signal } = this.#request.options ?? {};
+    if (signal?.aborted === true) {
+      this.#first.drop();
+      this.abort(signal.reason);
+      return;
+    }
+    if (signal !== undefined) watchSignal(signal, this);
+    this.#request.parent?.attach(this);
+    this.#send(this.#first);
+  }
+
+  abort(reason: unknown): void {
+    this.#over("cancelled", reason, isMerinoError(reason));
+  }
+
+  attemptSent(attempt: Attempt): void {
+    const { hedge } = this.#options.repetition;
+    if (hedge === undefined || this.#isSettled || this.#hedgeDue !== undefined) return;
+    this.#last = attempt;
+    const afterMs = hedge.afterMs ?? this.#options.history.p95Ms;
+    if (afterMs !== undefined && this.#hedges < hedge.max) this.#hedgeIn(afterMs);
+  }
+
+  attemptReturned(attempt: Attempt, value: unknown): void {
+    this.#leave(attempt, "completed");
+    attempt.decides();
+    this.#options.history.completed(this.#budget);
+    this.#last = attempt;
+    this.#settle("completed");
+    this.#resolve(value);
+    this.#options.record?.settled("completed");
+  }
+
+  attemptThrew(attempt: Attempt, error: unknown): void {
+    // What a worker answers with for a body that it cannot let go on.
+    const lost = error instanceof WorkerLostError && error.worker.uid === attempt.lastUid;
+    this.#failed(attempt, error, { lost, thrown: true });
+  }
+
+  answered(call: Call, _outcome: "completed" | "failed", error?: unknown): void {
+    const lost = error instanceof WorkerLostError || error instanceof ProtocolError;
+    this.#failed(call as Attempt, error, { lost, thrown: false });
+  }
+
+  cancelled(call: Call, reason: unknown): void {
+    const attempt = call as Attempt;
+    this.#leave(attempt, "cancelled", reason);
+    if (this.#isSettled) return;
+    // One that has used up a time of its own says nothing about the others.
+    if (!isOwnLimit(reason)) this.#over("cancelled", reason, isMerinoError(reason));
+    else if (this.#underWay.length === 0) this.#over("cancelled", reason, true);
+  }
+
+  accepted(call: Call, version: string | undefined): void {
+    this.#carrier.accepted(call, version);
+  }
+
+  waits(estimate: BodyTimeEstimate): void {
+    this.#carrier.waits(estimate);
+  }
+
+  spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void {
+    this.#carrier.spoiled(call, failure, error);
+  }
+
+  threw(call: Call): void {
+    this.#carrier.threw(call);
+  }
+
+  neverStarted(): void {}
+
+  refused(call: Call, nack: Nack): void {
+    if (!this.#dropHedge(call as Attempt)) this.#carrier.refused(call, nack);
+  }
+
+  lost(call: Call, member: Member | undefined, loss: CallLoss): void {
+    if (loss.started || !this.#dropHedge(call as Attempt)) this.#carrier.lost(call, member, loss);
+  }
+
+  /** @returns An attempt that has not been started. */
+  #make(isHedge: boolean): Attempt {
+    const { options, sinceMs } = this.#request;
+    const { record, trace, context } = this.#options;
+    const isFirst = this.#made === 0;
+    this.#made += 1;
+    const attempt = new Attempt(this, {
+      ...this.#request,
+      context,
+      // The time of the whole goes on. What limits an attempt alone begins anew.
+      options: {
+        ...options,
+        signal: undefined,
+        timeout: isFirst ? options?.timeout : this.#remainingMs,
+      },
+      sinceMs: isFirst ? sinceMs : undefined,
+      first: isFirst ? undefined : this.#first,
+      signals: this.#signals,
+      number: this.#made,
+      isHedge,
+    });
+    if (trace !== undefined) attempt.head.trace = trace;
+    record?.follow(attempt);
+    return attempt;
+  }
+
+  /** A timer may be early; 0 is no timeout. */
+  get #remainingMs(): number {
+    return Math.max(0.001, this.#deadlineMs - deadlines.now());
+  }
+
+  #send(attempt: Attempt): void {
+    this.#last = attempt;
+    this.#begin(attempt);
+    this.#carrier.send(attempt, this.#failedOn);
+  }
+
+  #begin(attempt: Attempt): void {
+    const { record } = this.#options;
+    this.#underWay.push(attempt);
+    if (record !== undefined && tellsOfAttempts(record)) attempt.told = new AttemptRecord(attempt, record);
+    attempt.start();
+  }
+
+  #hedgeIn(delayMs: number): void {
+    this.#hedgeDue = deadlines.after(delayMs, () => this.#hedge(delayMs));
+  }
+
+  /** The attempts under way take long. */
+  #hedge(waitedMs: number): void {
+    this.#hedgeDue = undefined;
+    // One that waits for a worker is sent as soon as there is one: a second one would wait with it.
+    if (this.#underWay.every(({ phase }) => phase === "queued")) return;
+    const { history } = this.#options;
+    if (!history.take(this.#budget)) {
+      this.#carrier.repeated("throttled");
+      return;
+    }
+    const attempt = this.#make(true);
+    const than = new Set([...this.#failedOn, ...this.#underWay.map(({ lastUid }) => lastUid)]);
+    this.#hedges += 1;
+    this.#begin(attempt);
+    const sent = this.#carrier.sendElsewhere(attempt, than);
+    if (sent === true) this.#carrier.repeated("hedged");
+    else if (sent === false) {
+      this.#notSent(attempt);
+      this.#hedgeIn(2 * Math.max(1, waitedMs)); // somebody may have room later
+    } else {
+      void sent.then((hasLeft) => {
+        if (hasLeft) this.#carrier.repeated("hedged");
+        else if (this.#underWay.includes(attempt)) this.#notSent(attempt);
+      });
+    }
+  }
+
+  /** A hedge for which there is no other worker is none. */
+  #notSent(attempt: Attempt): void {
+    attempt.drop();
+    this.#hedges -= 1;
+    this.#options.history.giveBack();
+    this.#leave(attempt, "cancelled");
+  }
+
+  /** One that a worker has not taken is not worth a search, while another attempt is under way. @returns Whether it is dropped. */
+  #dropHedge(attempt: Attempt): boolean {
+    if (!attempt.isHedge || attempt.offer !== undefined || this.#underWay.length === 1) return false;
+    this.#notSent(attempt);
+    return true;
+  }
+
+  #failed(attempt: Attempt, error: unknown, how: { readonly lost: boolean; readonly thrown: boolean }): void {
+    this.#leave(attempt, "failed", error);
+    if (this.#isSettled) return;
+    if (attempt.lastUid !== "") this.#failedOn.add(attempt.lastUid);
+    let again: boolean;
+    try {
+      again = isRetried(this.#options.repetition.retry, error, { attempt: attempt.number, lost: how.lost });
+    } catch (failure) {
+      this.#over("failed", failure, false);
+      return;
+    }
+    // An answer of the body is the answer, unless its caller says that it is none.
+    if (this.#underWay.length > 0 && (again || !how.thrown)) return;
+    if (again && this.#retryLater()) return;
+    this.#last = attempt;
+    attempt.decides();
+    if (how.thrown) {
+      try {
+        attempt.takeVariables();
+      } catch (failure) {
+        this.#over("failed", failure, true);
+        return;
+      }
+      this.#options.record?.thrownByBody();
+    }
+    this.#over("failed", error, true);
+  }
+
+  /** @returns False if there is no attempt, no time or no token left. */
+  #retryLater(): boolean {
+    const { repetition, history } = this.#options;
+    const { retry } = repetition;
+    if (retry === undefined || this.#rounds >= retry.attempts) return false;
+    const pauseMs = backoffDelayMs(this.#rounds, retry.backoff);
+    if (pauseMs >= this.#deadlineMs - deadlines.now()) return false;
+    if (!history.take(this.#budget)) {
+      this.#carrier.repeated("throttled");
+      return false;
+    }
+    if (this.#hedgeDue !== undefined) deadlines.cancel(this.#hedgeDue);
+    this.#hedgeDue = undefined;
+    this.#rounds += 1;
+    this.#pause = deadlines.after(pauseMs, () => this.#retry());
+    this.#carrier.pauses(this);
+    return true;
+  }
+
+  #retry(): void {
+    this.#pause = undefined;
+    this.#carrier.repeated("retried");
+    this.#send(this.#make(false));
+    this.#carrier.resumes(this);
+  }
+
+  /** The attempt is none of those under way any more. */
+  #leave(attempt: Attempt, outcome: AttemptOutcome, error?: unknown): void {
+    const index = this.#underWay.indexOf(attempt);
+    if (index === -1) return;
+    this.#underWay.splice(index, 1);
+    const { repetition, history } = this.#options;
+    if (repetition.hedge !== undefined && repetition.hedge.afterMs === undefined && attempt.sentMs > 0) {
+      if (outcome !== "failed") {
+        history.learn(deadlines.now() - attempt.sentMs, outcome === "completed");
+      }
+    }
+    attempt.told?.ended(outcome, error);
+    this.#carrier.attemptOver(attempt, outcome);
+  }
+
+  #over(outcome: "failed" | "cancelled", error: unknown, isOwn: boolean): void {
+    if (this.#isSettled) return;
+    this.#settle(outcome, error);
+    // A task that is being cancelled may never come to await the calls it made: that is no unhandled rejection.
+    if (this.#request.parent?.cancelled === true) this.promise.catch(() => {});
+    if (isOwn) rejectWithCallers(this.#resolve, error);
+    else this.#reject(error);
+    this.#options.record?.settled(outcome, error);
+  }
+
+  /** Lets go of everything that could settle it again, and of the attempts that are not needed any more. */
+  #settle(outcome: AttemptOutcome, reason: unknown = new DOMException(SUPERSEDED, "AbortError")): void {
+    this.#isSettled = true;
+    const { signal } = this.#request.options ?? {};
+    if (signal !== undefined) unwatchSignal(signal, this);
+    this.#request.parent?.detach(this);
+    if (this.#hedgeDue !== undefined) deadlines.cancel(this.#hedgeDue);
+    if (this.#pause !== undefined) {
+      deadlines.cancel(this.#pause);
+      this.#pause = undefined;
+      this.#options.history.giveBack();
+      this.#carrier.resumes(this);
+    }
+    for (const attempt of [...this.#underWay]) attempt.abort(reason);
+    this.#baggage?.release();
+    letExit();
+    this.#carrier.settled(this.#last, outcome);
+  }
+}

@@ -134,6 +134,7 @@ export { decode, encode, type PortableOptions, portable } from "./codec/portable
 // Telemetry, what the library tells of itself: docs/telemetry.md
 
 export type { PoolMessage } from "./pool/pool-message.ts";
+export type { AttemptMessage } from "./telemetry/attempt-message.ts";
 export type { CallMessage, CallOutcome, CallRefusal, CallWorker } from "./telemetry/call-message.ts";
 export type { ConnectingMessage, DiscoveryEventMessage } from "./telemetry/discovery-message.ts";
 export type { ExecutionMessage, ExecutionOutcome } from "./telemetry/execution-message.ts";

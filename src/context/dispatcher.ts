@@ -31,6 +31,12 @@ export interface CallOptions {
   readonly prefetch?: number | undefined;
   /** Generators only: milliseconds that `return()` and `break` wait for the remote `finally` blocks before the call is cancelled; > 0, `Infinity` for no limit. Default 5 000. */
   readonly returnGrace?: number | undefined;
+  /**
+   * Functions only: a name for the call, from 1 to 256 bytes of UTF-8, by which a worker that has answered it with a value
+   * answers in the same way instead of running the body again. It knows the caller's own calls of this routine, as long as
+   * it keeps them; with other arguments the call fails. Default: every call runs.
+   */
+  readonly idempotencyKey?: string | undefined;
   /** Copies binary arguments of 64 KiB and more, so that they may be changed at once after the call. Default false. */
   readonly copy?: boolean | undefined;
 }

@@ -142,7 +142,7 @@ export class CallSpans {
     if (outcome !== undefined) span.setAttribute(ATTRIBUTES.outcome, outcome);
     if (outcome === "failed") {
       span.setAttribute(ATTRIBUTES.errorType, this.#errorTypes.of(error));
-      span.recordException(asError(error));
+      if (this.#errors.add(error) && !message.thrownByBody) span.recordException(asError(error));
       span.setStatus({ code: SpanStatusCode.ERROR, message: errorText(error) });
     }
     span.end();

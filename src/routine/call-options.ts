@@ -15,6 +15,9 @@ import { isThenable } from "../internal/is-thenable.ts";
 
 const PREFETCH: IntegerRange = { least: 0, most: 1_000_000 };
 
+/** Of UTF-8. */
+const KEY_BYTES = { least: 1, most: 256 };
+
 /** As the wire has it. */
 const PRIORITY: IntegerRange = { least: -(2 ** 31), most: 2 ** 31 - 1 };
 
@@ -32,6 +35,7 @@ const CALL_OPTIONS: Readonly<Record<keyof IdempotentCallOptions, true>> = {
   prefetch: true,
   copy: true,
   returnGrace: true,
+  idempotencyKey: true,
   retry: true,
   hedge: true,
 };
@@ -63,8 +67,22 @@ export function assertCallOptions(options: IdempotentCallOptions): void {
   assertInteger("prefetch", prefetch, PREFETCH);
   assertInteger("priority", options.priority, PRIORITY);
   assertBoolean("copy", copy);
+  const { idempotencyKey: key } = options;
+  if (key !== undefined && !(typeof key === "string" && isWithin(Buffer.byteLength(key), KEY_BYTES))) {
+    throw new InvalidOptionError("idempotencyKey", {
+      value: key,
+      expected: `a string of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes`,
+    });
+  }
   resolveRetry(options.retry);
   resolveHedge(options.hedge);
+}
+
+function isWithin(
+  value: number,
+  { least, most }: { readonly least: number; readonly most: number },
+): boolean {
+  return value >= least && value <= most;
 }
 
 /**
@@ -81,5 +99,14 @@ export function assertRepeatable({ retry, hedge }: RepeatOptions, isIdempotent: 
     value,
     expected: "nothing, since the routine is not known to be idempotent: its calls run at most once",
     advice: "If its body may run twice, declare it with { idempotent: true } in a module that is loaded here",
+  });
+}
+
+/** @throws {@link InvalidOptionError} for a call of a generator with a key. */
+export function assertWithoutKey({ idempotencyKey }: IdempotentCallOptions): void {
+  if (idempotencyKey === undefined) return;
+  throw new InvalidOptionError("idempotencyKey", {
+    value: idempotencyKey,
+    expected: "nothing for a generator, whose answers are not kept",
   });
 }

@@ -10,7 +10,7 @@ import { NoActivePoolError } from "../errors/no-active-pool-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
 import { inBlock } from "./call-block.ts";
-import { assertCallOptions, assertRepeatable } from "./call-options.ts";
+import { assertCallOptions, assertRepeatable, assertWithoutKey } from "./call-options.ts";
 import { receiverToSend } from "./receiver.ts";
 import { tellOfUnmadeCall } from "./unmade-call.ts";
 
@@ -104,6 +104,7 @@ export function bindOptions(
   try {
     assertCallOptions(options);
     assertRepeatable(options, isIdempotent(source));
+    if (kind === "generator") assertWithoutKey(options);
   } catch (error) {
     refusal = error; // a call never throws: the promise of the call rejects with it
   }

@@ -104,6 +104,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.Taint) === true;
   }
 
+  /** Whether the peer knows calls again by a key. */
+  get takesKeys(): boolean {
+    return this.peer?.features.includes(Feature.Answers) === true;
+  }
+
   /** Whether the peer takes context variables. */
   get takesContext(): boolean {
     return this.peer?.features.includes(Feature.Context) === true;

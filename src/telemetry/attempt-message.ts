@@ -18,6 +18,8 @@ export interface AttemptMessage {
   readonly outcome: CallOutcome | undefined;
   /** What it has failed with, or was cancelled for. */
   readonly error: unknown;
+  /** Whether the routine's body has thrown that, on its worker. */
+  readonly thrownByBody: boolean;
   /** What travels with it: that of the call, unless a subscriber of `start` puts another one here. */
   trace: TraceContext | undefined;
 }

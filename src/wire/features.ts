@@ -30,5 +30,10 @@ export const Feature = {
    * has it.
    */
   TextUnits: 5,
+  /**
+   * Answers are kept for a while by the key of their call, `Task.idempotency_key`. A peer without it is sent none, and runs
+   * the body of every call.
+   */
+  Answers: 7,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

@@ -60,6 +60,8 @@ export interface TaskFields {
   readonly priority?: number | undefined;
   /** Time for the body alone, in microseconds; 0: no limit. Default 0. */
   readonly runTimeoutUs?: number | undefined;
+  /** By which the worker knows the call again. Default: none. */
+  readonly idempotencyKey?: string | undefined;
   /** An encoded `ContextChanges`, which goes beside the Task. Default: none. */
   readonly variables?: Uint8Array | undefined;
 }

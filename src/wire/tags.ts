@@ -83,6 +83,7 @@ export const TaskTag = {
   Priority: 896,
   RunTimeoutUs: 904,
   Attached: 912,
+  IdempotencyKey: 962,
 } as const;
 
 export const RuntimeContextTag = {

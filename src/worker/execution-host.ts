@@ -3,6 +3,7 @@ import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { ActiveExecutions } from "./active-executions.ts";
+import type { AnswerWindow } from "./answer-window.ts";
 import type { RunQueue } from "./queue/run-queue.ts";
 import type { TaskHost } from "./task-host.ts";
 
@@ -18,6 +19,7 @@ export interface ExecutionHost extends TaskHost {
   explainError(definition: RoutineDefinition, error: unknown): unknown;
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
+  readonly answers: AnswerWindow;
   readonly bodyTimes: BodyTimeEstimates;
   /**
    * The error of a call that the end of the worker has cut short.

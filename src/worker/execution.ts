@@ -69,6 +69,15 @@ export abstract class Execution
     return this.#payload.end - this.#payload.start;
   }
 
+  protected get definition(): RoutineDefinition | undefined {
+    return this.#definition;
+  }
+
+  /** Its arguments, encoded, until its body starts. */
+  protected get arguments(): Payload {
+    return this.#payload;
+  }
+
   /** Queued for the first time, or acknowledged; steps that come before wait for it. */
   protected get begun(): boolean {
     return this.#begun;

@@ -59,6 +59,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   readonly priority: number;
   /** Time for its body alone, in microseconds; 0: no limit. */
   readonly runTimeoutUs: number;
+  /** By which its caller's calls are known again; absent: of most tasks. */
+  readonly idempotencyKey: string | undefined;
   readonly callOptions: CallOptions | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
@@ -110,6 +112,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     this.tag = head.tag();
     this.priority = head.priority;
     this.runTimeoutUs = head.runTimeoutUs;
+    this.idempotencyKey = head.idempotencyKey();
     this.memory = session.connection.memory?.peer;
     this.traceContext = head.trace();
     const traceBytes = (this.traceContext?.size ?? 0) * TRACE_FIELD_BYTES;

@@ -27,6 +27,7 @@ import { AcceptGate, type AcceptHook } from "./accept-hook.ts";
 import type { AccessRules } from "./access/access-rules.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
+import { AnswerWindow } from "./answer-window.ts";
 import { Drain } from "./drain.ts";
 import type { Execution } from "./execution.ts";
 import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
@@ -79,6 +80,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
   readonly room: ArgumentRoom;
+  readonly answers: AnswerWindow;
   readonly references: References;
   readonly origin: string;
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
@@ -106,6 +108,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.origin = options.origin;
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.room = new ArgumentRoom(this.#memory);
+    this.answers = new AnswerWindow(this.#memory);
     const { activity, maxRootTasks, meter } = options;
     const limits = { room: this.room, budget: this.#memory, maxRootTasks };
     this.active = new ActiveExecutions({ ...limits, activity, meter });
@@ -195,6 +198,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Closes every connection, once what was written has left. */
   close(): void {
     this.#drain = new Drain();
+    this.answers.close();
     for (const session of [...this.#sessions]) session.connection.close();
   }
 

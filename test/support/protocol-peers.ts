@@ -170,6 +170,7 @@ export interface CallFields {
   readonly tainted?: boolean;
   readonly priority?: number;
   readonly runTimeoutUs?: number;
+  readonly idempotencyKey?: string;
   /** The descriptor for calls nested in the task. */
   readonly proxy?: Definable;
 }
@@ -213,7 +214,7 @@ export class TestClient {
   #open(id: string, payload: Payload, fields: CallFields): RecordedCall {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
-    const { hasReceiver = false, tainted = false, proxy, priority, runTimeoutUs } = fields;
+    const { hasReceiver = false, tainted = false, proxy, priority, runTimeoutUs, idempotencyKey } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -235,6 +236,7 @@ export class TestClient {
       trace: undefined,
       priority,
       runTimeoutUs,
+      idempotencyKey,
     };
     recorded.stream = this.session.openStream(recorded, head, payload);
     return recorded;

@@ -35,6 +35,7 @@ export class AttemptRecord extends OperationMessages<Message> {
       worker: undefined as CallWorker | undefined,
       outcome: undefined as CallOutcome | undefined,
       error: undefined,
+      thrownByBody: false,
       trace: told.trace,
     };
     super(attemptChannel, message, call.isRecorded ? recordedAttemptChannel : undefined);
@@ -44,6 +45,11 @@ export class AttemptRecord extends OperationMessages<Message> {
 
   sent(member: Member): void {
     this.message.worker = workerOf(member);
+  }
+
+  /** What it is about to end with comes from its body. */
+  thrown(): void {
+    this.message.thrownByBody = true;
   }
 
   ended(outcome: CallOutcome, error: unknown): void {

@@ -163,6 +163,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
   }
 
   attemptThrew(attempt: Attempt, error: unknown): void {
+    attempt.told?.thrown();
     // What a worker answers with for a body that it cannot let go on.
     const lost = error instanceof WorkerLostError && error.worker.uid === attempt.lastUid;
     this.#failed(attempt, error, { lost, thrown: true });
@@ -301,7 +302,9 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
   #failed(attempt: Attempt, error: unknown, how: { readonly lost: boolean; readonly thrown: boolean }): void {
     this.#leave(attempt, "failed", error);
     if (this.#isSettled) return;
-    if (attempt.lastUid !== "") this.#failedOn.add(attempt.lastUid);
+    // A worker that knows the call by its key may have the answer by now.
+    const isKnown = this.#request.options?.idempotencyKey !== undefined;
+    if (attempt.lastUid !== "" && !isKnown) this.#failedOn.add(attempt.lastUid);
     let again: boolean;
     try {
       again = isRetried(this.#options.repetition.retry, error, { attempt: attempt.number, lost: how.lost });

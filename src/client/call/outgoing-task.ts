@@ -51,6 +51,9 @@ export class TaskHead implements TaskFields {
   trace: TraceContext | undefined;
   readonly origin: readonly string[] | undefined;
   readonly runtimeContext: Uint8Array | undefined;
+  /** Written again for each worker: only some take one. */
+  idempotencyKey: string | undefined;
+  readonly #key: string | undefined;
   /** Written by the call, for a worker that takes them. */
   variables: Uint8Array | undefined;
 
@@ -70,6 +73,7 @@ export class TaskHead implements TaskFields {
     this.tag = options?.tag;
     this.priority = options?.priority ?? 0;
     this.runTimeoutUs = isRunLimited ? Math.max(1, Math.round(runTimeoutMs * 1_000)) : 0;
+    this.#key = options?.idempotencyKey;
     this.callers = parent?.lineage();
     this.trace = parent?.traceContext;
     this.origin = parent?.origin;
@@ -89,6 +93,7 @@ export class TaskHead implements TaskFields {
   addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
     // A tainted routine takes up no definition: whoever has named it could use up all of them.
     this.routineRef = definition.tainted === true ? 0 : session.routineRef(definition, describeRoutine);
+    if (this.#key !== undefined) this.idempotencyKey = session.connection.takesKeys ? this.#key : undefined;
     this.callable = this.routineRef === 0 ? definition.id : undefined;
     this.proxyRef =
       descriptor === undefined || (descriptor.tainted === true && !session.connection.takesTainted)

@@ -40,6 +40,7 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   if (fields.priority !== undefined && fields.priority !== 0) size += 2 + varintSize(zigzag(fields.priority));
   if (fields.runTimeoutUs !== undefined && fields.runTimeoutUs > 0)
     size += 2 + varintSize(fields.runTimeoutUs);
+  if (fields.idempotencyKey !== undefined) size += 2 + delimited(textSize(fields.idempotencyKey));
   return size;
 }
 
@@ -102,6 +103,11 @@ export function writeTask(
     at = writeNumberField(bytes, at, TaskTag.RunTimeoutUs, fields.runTimeoutUs);
   }
   if (fields.attached === true) at = writeNumberField(bytes, at, TaskTag.Attached, 1);
+  if (fields.idempotencyKey !== undefined) {
+    at = writeVarint(bytes, at, TaskTag.IdempotencyKey);
+    at = writeVarint(bytes, at, textSize(fields.idempotencyKey));
+    at = writeText(bytes, at, fields.idempotencyKey);
+  }
   return at;
 }
 

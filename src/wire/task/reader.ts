@@ -66,6 +66,8 @@ export class TaskReader {
   /** Where the last entry of the trace context ends that has ids alone; 0: there is none. */
   #traceIdsEnd = 0;
   #hasOrigin = false;
+  #keyStart = 0;
+  #keyEnd = 0;
 
   /** Reads the message at the scanner's position. */
   read(scanner: FieldScanner): void {
@@ -180,6 +182,11 @@ export class TaskReader {
           this.#hasOrigin = true;
           scanner.skipText();
           break;
+        case TaskTag.IdempotencyKey:
+          scanner.skipText();
+          this.#keyStart = scanner.textStart;
+          this.#keyEnd = scanner.position;
+          break;
         default:
           scanner.skipUnknown(tag, FIELDS);
       }
@@ -221,6 +228,8 @@ export class TaskReader {
     this.#traceEntries = 0;
     this.#traceIdsEnd = 0;
     this.#hasOrigin = false;
+    this.#keyStart = 0;
+    this.#keyEnd = 0;
   }
 
   /** Bytes of all that it has beside its arguments. */
@@ -289,6 +298,11 @@ export class TaskReader {
   /** Identities of the first caller. */
   origin(): readonly string[] | undefined {
     return this.#hasOrigin ? readOrigin(this.#bytes, this.#start, this.#end) : undefined;
+  }
+
+  /** By which its caller's calls are known again. */
+  idempotencyKey(): string | undefined {
+    return this.#text(this.#keyStart, this.#keyEnd);
   }
 
   #text(start: number, end: number): string | undefined {

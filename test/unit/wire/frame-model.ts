@@ -130,6 +130,7 @@ function bindFrame(frame: FrameModel): Frame {
         origin: [...(fields.origin ?? [])],
         priority: fields.priority ?? 0,
         runTimeoutUs: BigInt(fields.runTimeoutUs ?? 0),
+        idempotencyKey: fields.idempotencyKey ?? "",
         ...(fields.runtimeContext !== undefined && {
           runtimeContext: fromBinary(RuntimeContextSchema, fields.runtimeContext),
         }),
@@ -255,6 +256,7 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           origin: task.origin(),
           ...(task.priority !== 0 && { priority: task.priority }),
           ...(task.runTimeoutUs !== 0 && { runTimeoutUs: task.runTimeoutUs }),
+          ...(task.idempotencyKey() !== undefined && { idempotencyKey: task.idempotencyKey() }),
           ...(task.runtimeContext() !== undefined && {
             runtimeContext: Uint8Array.from(
               encodeRuntimeContext(task.runtimeContext() as Parameters<typeof encodeRuntimeContext>[0]),
@@ -383,23 +385,37 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     origin: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
     priority: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
     runTimeoutUs: uint53(),
+    idempotencyKey: fc.option(fc.stringMatching(/^[a-z0-9-]{1,40}$/), { nil: undefined }),
     runtimeContext: fc.option(runtimeContext(), { nil: undefined }),
     attached: fc.boolean(),
     variables,
-  }).map(({ stream, args, priority, runTimeoutUs, runtimeContext, variables, attached, ...fields }) => ({
-    kind: "Task" as const,
-    stream,
-    args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
-    fields: {
-      ...fields,
-      callable: fields.routineRef > 0 ? undefined : fields.callable,
-      ...(priority !== 0 && { priority }),
-      ...(runTimeoutUs !== 0 && { runTimeoutUs }),
-      ...(runtimeContext !== undefined && { runtimeContext }),
-      ...(variables !== undefined && { variables }),
-      ...(attached && { attached: true }),
-    },
-  }));
+  }).map(
+    ({
+      stream,
+      args,
+      priority,
+      runTimeoutUs,
+      idempotencyKey,
+      runtimeContext,
+      variables,
+      attached,
+      ...fields
+    }) => ({
+      kind: "Task" as const,
+      stream,
+      args: (fields.flags & TaskFlag.Detached) === 0 ? args : new Uint8Array(0),
+      fields: {
+        ...fields,
+        callable: fields.routineRef > 0 ? undefined : fields.callable,
+        ...(priority !== 0 && { priority }),
+        ...(runTimeoutUs !== 0 && { runTimeoutUs }),
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+        ...(runtimeContext !== undefined && { runtimeContext }),
+        ...(variables !== undefined && { variables }),
+        ...(attached && { attached: true }),
+      },
+    }),
+  );
   const origin = record({
     copy: text(),
     packageVersion: text(),

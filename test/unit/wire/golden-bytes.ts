@@ -101,6 +101,16 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       fields: { ...PLAIN_TASK, routineRef: 3, priority: -(2 ** 31) },
     },
   },
+  {
+    name: "a task with an idempotency key",
+    hex: "0a11 0801 120d 0a0b b00603 c20705 6f72642d37",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, idempotencyKey: "ord-7" },
+    },
+  },
   { name: "a step", hex: "0a06 0805 1202 1200", frame: { kind: "Next", stream: 5 } },
   {
     name: "a sent value",

@@ -77,6 +77,7 @@ export interface IdempotentRoutineMembers<F extends RoutineBody> extends Routine
    *
    * @param options Those of any call, and how it is repeated; see {@link IdempotentCallOptions}.
    * @example
+   * const price = routine(async (article: string) => article.length, { name: "price", idempotent: true });
    * await price.with({ retry: { attempts: 5 } })("tea");
    */
   with(options: IdempotentCallOptions): RoutineCall<F>;

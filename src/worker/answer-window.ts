@@ -8,12 +8,20 @@ import type { Peer } from "../credentials/peers/peer.ts";
 import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import type { Payload } from "../wire/payload.ts";
 
-/** What all kept answers may take up. */
+/**
+ * What all kept answers may take up.
+ *
+ * @internal for tests as well
+ */
 export const WINDOW_BYTES: number = 16 * 1024 * 1024;
-/** An answer that is larger is not kept. */
+/**
+ * An answer that is larger is not kept.
+ *
+ * @internal for tests as well
+ */
 export const LARGEST_ANSWER_BYTES: number = 1024 * 1024;
 /** How long an answer is kept, in milliseconds, and how long others wait for a body. */
-export const WINDOW_MS = 300_000;
+const WINDOW_MS = 300_000;
 /** About what an answer takes up beside its bytes and its key. */
 const ENTRY_BYTES = 400;
 

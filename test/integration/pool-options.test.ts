@@ -50,6 +50,7 @@ const CALL_OPTIONS: Readonly<Record<keyof CallOptions, fc.Arbitrary<unknown>>> =
     fc.constantFrom<unknown>(Number.NaN, null, "5", {}, true),
   ),
   copy: fc.constantFrom<unknown>(null, 1, "true"),
+  idempotencyKey: fc.constantFrom<unknown>(null, 1, "", "é".repeat(129)),
 };
 
 const PROCESS_OPTIONS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {

@@ -14,6 +14,7 @@ export interface CallWish {
   readonly tag?: string;
   readonly us?: number | undefined;
   readonly large?: boolean;
+  readonly needsThread?: boolean;
   readonly priority?: number;
 }
 
@@ -29,6 +30,7 @@ export function stubCall(name: string, wish: CallWish = {}) {
     definition: { id: name, module: undefined },
     estimate: { us: wish.us },
     large: wish.large ?? false,
+    needsThread: wish.needsThread ?? false,
     limit: undefined as RoutineLimit | undefined,
     waitsSinceMs: 0,
     waits() {
@@ -76,6 +78,7 @@ export function stubMember(uid: string, ready: ReadyMembers<Member> = new ReadyM
     transferCount: 0,
     completed: 0,
     draining: false,
+    inThread: false,
     ready: true,
     free: true,
     state: { kind: "ready" },

@@ -138,6 +138,7 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
     if (owner.limits.any || definition.limit !== undefined) this.limit = owner.limits.of(definition);
     this.head = new TaskHead(request, kind);
     this.only = request.only;
+    if (request.sinceMs !== undefined) this.#waitsSinceMs = Math.max(1, Math.trunc(request.sinceMs));
   }
 
   /** Identity of the routine. */

@@ -29,6 +29,7 @@ import type { LimitedRoutine } from "../membership/explanation.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import type { HeldCall } from "../waiting/held-call.ts";
+import { older } from "../waiting/lanes.ts";
 import { type Overflow, QueueBound } from "../waiting/queue-bound.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls, type CallLoad } from "./active-calls.ts";
@@ -99,8 +100,9 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     const bound = new QueueBound({
       maxQueue: options.maxQueue,
       overflow: options.overflow ?? "reject",
-      queued: () => this.queued,
-      enqueue: (call) => this.#submit(call),
+      queued: () => this.#waiting.size + this.#refused.waiting,
+      limitOf: (definition) => this.limits.of(definition),
+      inLine: (limit, only) => this.#waiting.inLine(limit, only),
       events,
     });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs, bound });
@@ -131,7 +133,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#waiting.size + this.#refused.waiting;
+    return this.#waiting.size + this.#refused.waiting - this.#bound.beyond;
   }
 
   /** Identities of the routines that a member is known not to have. */
@@ -146,9 +148,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
 
   /** For how long the call has waited that has waited longest, in milliseconds; 0 if none waits. */
   get oldestWaitMs(): number {
-    const calls = [this.#waiting.oldest, this.#refused.oldest];
-    const sinceMs = Math.min(...calls.map((call) => call?.waitsSinceMs ?? Number.POSITIVE_INFINITY));
-    const waitedMs = Number.isFinite(sinceMs) ? performance.now() - sinceMs : 0;
+    const oldest = older(this.#waiting.oldest, this.#refused.oldest);
+    const waitedMs = oldest === undefined ? 0 : performance.now() - oldest.waitsSinceMs;
     return Math.max(0, waitedMs, this.#bound.heldMs);
   }
 
@@ -228,7 +229,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
       record?.settled("failed", error);
       return Promise.reject(error);
     }
-    if (this.#bound.mayHold && this.#bound.holds(request, this.#waiting.inLine)) {
+    if (this.#bound.mayHold && this.#bound.holds(request)) {
       return this.#callLater(request, record, trace);
     }
     return this.#make(request, record, trace);

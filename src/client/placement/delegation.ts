@@ -4,7 +4,6 @@
  * call. A call for which nobody is named any more is left to `waiting/waiting-calls.ts`.
  */
 import type { Balancer, Candidate } from "../../balancer/balancer.ts";
-import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { warn } from "../../internal/warn.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -12,17 +11,19 @@ import type { Call } from "../call/call.ts";
 import type { Offer } from "../call/offer.ts";
 import type { Member } from "../members/member.ts";
 
-/** Sends a call to a member. */
-export interface Sender {
+/** What a delegation asks of the placement that has begun it. */
+export interface DelegationPlacement {
   /** @returns False, and nothing has happened, if the member is not connected. */
   send(call: Call, member: Member): boolean;
+  /** The members that the call may be sent to now. */
+  open(call: Call): readonly Member[];
 }
 
 /** Parts of a delegation. */
 export interface DelegationOptions {
   readonly balancer: Balancer;
   readonly members: { get(uid: string): Member | undefined };
-  readonly sender: Sender;
+  readonly placement: DelegationPlacement;
 }
 
 /** A worker's answer to an offer. Without either field: the call was settled meanwhile. */
@@ -37,33 +38,35 @@ export class Delegation implements Offer {
   readonly finished: Promise<void>;
   readonly #call: Call;
   readonly #options: DelegationOptions;
-  readonly #candidates: readonly DelegatedCandidate[];
+  readonly #candidates: ReadonlyMap<string, DelegatedCandidate>;
   /** Takes the answer of the worker that has been offered the call; absent while none has. */
   #answer: ((answer: Answer) => void) | undefined;
   /** The balancer has named everybody it knows, and nobody has taken the call. */
   #exhausted = false;
-  /** A worker that was offered the call has gone before it got it. */
-  #lost = false;
 
   /** @param view The members that the balancer may name. */
   constructor(call: Call, view: readonly Member[], options: DelegationOptions) {
     this.#call = call;
     this.#options = options;
-    this.#candidates = view.map((member) => new DelegatedCandidate(call, member));
+    this.#candidates = new Map(view.map((member) => [member.uid, new DelegatedCandidate(call, member)]));
     call.offer = this;
     this.finished = this.#drive().catch((error: unknown) => this.#failed(error));
   }
 
   /**
    * How the delegation ended, once it has finished. `sent`: some worker has the call, or it is settled.
-   * `wait`: somebody may have room, or be back, in a moment. `none`: the balancer knows nobody who has not
-   * refused it.
+   * `again`: somebody has room whom the balancer could not know to have it. `wait`: somebody may have room, or be back, in
+   * a moment. `none`: the balancer knows nobody who has not refused it.
    */
-  get outcome(): "sent" | "wait" | "none" {
+  get outcome(): "sent" | "again" | "wait" | "none" {
     if (!this.#exhausted) return "sent";
     const { refusals } = this.#call;
-    const busy = this.#candidates.some(({ uid, room }) => !room && refusals?.has(uid) !== true);
-    return busy || this.#lost ? "wait" : "none";
+    const open = this.#options.placement.open(this.#call);
+    if (open.some(({ uid }) => this.#candidates.get(uid)?.passedOver !== false)) return "again";
+    for (const { uid, room, passedOver } of this.#candidates.values()) {
+      if ((passedOver || !room) && refusals?.has(uid) !== true) return "wait";
+    }
+    return "none";
   }
 
   accepted(): void {
@@ -87,8 +90,8 @@ export class Delegation implements Offer {
 
   async #drive(): Promise<void> {
     const call = this.#call;
-    const { balancer, members, sender } = this.#options;
-    const generator = balancer.delegate(call, this.#candidates);
+    const { balancer, members, placement } = this.#options;
+    const generator = balancer.delegate(call, [...this.#candidates.values()]);
     try {
       let step = await generator.next();
       while (!call.settled) {
@@ -98,21 +101,23 @@ export class Delegation implements Offer {
         }
         const uid = step.value;
         const member = members.get(uid);
+        const candidate = this.#candidates.get(uid);
         if (member?.ready !== true) {
+          if (candidate !== undefined) candidate.passedOver = true;
           step = await generator.next();
           continue;
         }
         const answer = new Promise<Answer>((resolve) => {
           this.#answer = resolve;
         });
-        sender.send(call, member);
+        placement.send(call, member);
         const { accepted, error } = await answer;
         if (accepted) {
           await generator.next(uid);
           return;
         }
         if (error === undefined) return; // settled meanwhile
-        if (error instanceof WorkerLostError) this.#lost = true;
+        if (candidate !== undefined) candidate.passedOver = true;
         step = await generator.throw(error);
       }
     } finally {
@@ -132,6 +137,8 @@ export class Delegation implements Offer {
 
 /** A member as the balancer sees it for one call, whatever other calls are placed while it thinks. */
 class DelegatedCandidate implements Candidate {
+  /** Whether the balancer has seen it without room, or gone, or has been told that it did not take the call. */
+  passedOver = false;
   readonly #call: Call;
   readonly #member: Member;
 
@@ -155,7 +162,9 @@ class DelegatedCandidate implements Candidate {
   get room(): boolean {
     const { nested, estimate, large, limit } = this.#call;
     const member = this.#member;
-    if (!member.ready) return false;
-    return nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false);
+    const room =
+      member.ready && (nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false));
+    if (!room) this.passedOver = true;
+    return room;
   }
 }

@@ -10,7 +10,7 @@ import type { Definable } from "../../session/definitions.ts";
 import type { Call } from "../call/call.ts";
 import type { Eviction, Member } from "../members/member.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";
-import { Delegation, type Sender } from "./delegation.ts";
+import { Delegation, type DelegationPlacement } from "./delegation.ts";
 
 /** The members of a proxy, as calls see them. */
 export interface Members {
@@ -48,7 +48,7 @@ export interface PlacementOptions {
 }
 
 /** Places calls on members. */
-export class Placement implements Sender {
+export class Placement implements DelegationPlacement {
   #options: PlacementOptions;
 
   constructor(options: PlacementOptions) {
@@ -73,8 +73,27 @@ export class Placement implements Sender {
         call.refusals?.has(member.uid) !== true &&
         member.state.kind !== "gone" &&
         (call.nested || !member.draining) &&
-        (among === "all" || member.ready),
+        (member.ready ? this.#suits(call, member) : among === "all"),
     );
+  }
+
+  /** The members that the call may be sent to now. */
+  open(call: Call): readonly Member[] {
+    const { nested, refusals, estimate, large, limit } = call;
+    return this.#options.members.ready.view.filter(
+      (member) =>
+        refusals?.has(member.uid) !== true &&
+        this.#suits(call, member) &&
+        (nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false)),
+    );
+  }
+
+  /**
+   * Whether a ready member takes what the call brings. Where no thread is left to take it, the refusal of another worker
+   * says why.
+   */
+  #suits(call: Call, member: Member): boolean {
+    return !call.needsThread || member.inThread || !this.#options.members.ready.view.some(isThread);
   }
 
   /** Sends the call if some member can take it now. */
@@ -84,28 +103,29 @@ export class Placement implements Sender {
     if (call.only !== undefined) return this.#placeOn(call.only, call);
     if (ready.view.length === 0 || !members.quorumMet) return "wait";
     let { view, index } = ready;
-    if (call.refusals?.stand === true) {
-      view = view.filter((member) => call.refusals?.has(member.uid) !== true);
-      if (view.length === 0) return "wait";
-      index = undefined;
-    }
     if (call.needsThread) {
-      // Where no thread is left to take it, the refusal of another worker says why.
-      const threads = view.filter(({ inThread }) => inThread);
+      const threads = view.filter(isThread);
       if (threads.length > 0 && threads.length < view.length) {
         view = threads;
         index = undefined;
       }
     }
+    if (call.refusals?.stand === true) {
+      view = view.filter((member) => call.refusals?.has(member.uid) !== true);
+      if (view.length === 0) return "wait";
+      index = undefined;
+    }
     const { limit } = call;
     if (limit !== undefined) {
       const open = view.filter((member) => limit.hasRoom(member));
       // A nested call is offered where it may be refused, and fails if all refuse it: it waits for nobody.
-      if (open.length > 0) view = open;
-      else if (!call.nested) return "wait";
+      if (open.length === 0 && !call.nested) return "wait";
+      // A balancer that takes its time sees all: others may have room by then.
+      if (open.length > 0 && balancer.pick !== undefined) view = open;
       index = undefined;
     }
-    if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
+    if (balancer.pick === undefined)
+      return new Delegation(call, view, { balancer, members, placement: this });
     ready.placing(call);
     const chosen = balancer.pick(call, view, index);
     // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
@@ -138,7 +158,8 @@ export class Placement implements Sender {
         (!needsThread || member.inThread),
     );
     if (view.length === 0 || !members.quorumMet) return false;
-    if (balancer.pick === undefined) return new Delegation(call, view, { balancer, members, sender: this });
+    if (balancer.pick === undefined)
+      return new Delegation(call, view, { balancer, members, placement: this });
     members.ready.placing(call);
     const member = view[balancer.pick(call, view)];
     return member !== undefined && this.send(call, member);
@@ -182,4 +203,8 @@ export class Placement implements Sender {
     this.#options.observer.sent(call, member);
     return true;
   }
+}
+
+function isThread({ inThread }: Member): boolean {
+  return inThread;
 }

@@ -5,6 +5,7 @@
 import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
+import { older } from "./lanes.ts";
 
 /** Calls by the uid of the member that each waits for. */
 export class BoundQueue {
@@ -20,9 +21,11 @@ export class BoundQueue {
     return this.#queues.size === 0;
   }
 
-  /** For each member the call that has waited longest. */
-  oldest(): ReadonlyArray<Call | undefined> {
-    return [...this.#queues.values()].map((queue) => queue.oldest());
+  /** The call that has waited longest. */
+  oldest(): Call | undefined {
+    let oldest: Call | undefined;
+    for (const queue of this.#queues.values()) oldest = older(oldest, queue.oldest());
+    return oldest;
   }
 
   /** The uids of the members that are waited for. */

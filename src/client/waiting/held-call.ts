@@ -19,7 +19,7 @@ export class HeldCall implements Queued, TimedCall {
   readonly sinceMs: number = deadlines.now();
   /** Resolves when there is a place for it. */
   readonly admitted: Promise<void>;
-  readonly #request: CallRequest;
+  readonly request: CallRequest;
   readonly #clock: CallClock;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
@@ -28,7 +28,7 @@ export class HeldCall implements Queued, TimedCall {
 
   constructor(request: CallRequest) {
     const { definition, options } = request;
-    this.#request = request;
+    this.request = request;
     this.priority = options?.priority ?? 0;
     this.admitted = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -79,14 +79,14 @@ export class HeldCall implements Queued, TimedCall {
   }
 
   expired(limitMs: number, option: TimeLimit): void {
-    this.abort(new TimeoutError(this.#request.definition.id, { phase: "queued", timeout: limitMs, option }));
+    this.abort(new TimeoutError(this.request.definition.id, { phase: "queued", timeout: limitMs, option }));
   }
 
   #over(): void {
     this.#isOver = true;
     leaveQueue(this);
     this.#clock.stop();
-    const { signal } = this.#request.options ?? {};
+    const { signal } = this.request.options ?? {};
     if (signal !== undefined) unwatchSignal(signal, this);
     letExit();
   }

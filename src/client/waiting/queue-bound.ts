@@ -1,12 +1,17 @@
 /**
- * How many calls may wait in a pool, and what becomes of further ones: each fails at once, or is held until there is a
- * place for it, in the order in which the others wait. Also tells who waits for that until no call waits any more. Calls
+ * How many calls may wait in a pool, and what becomes of further ones: each fails at once, or is held before it is made,
+ * for as long as it would have to wait behind others. Also tells who waits for that until no call waits any more. Calls
  * made inside tasks are not counted out: they never wait for room. Nor are those that come back from a worker.
+ *
+ * Before a call is made, nobody knows whether it will wait for one member in particular, for a thread, or for a transfer.
+ * Those that turn out to, and generators, whose calls are made before their first step, wait beyond the bound.
  */
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { QueueFullError } from "../../errors/queue-full-error.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
+import type { RoutineLimit } from "../members/routine-limits.ts";
 import { HeldCall } from "./held-call.ts";
 
 /** What happens to a call when as many wait as may: it fails with `QueueFullError`, or waits itself for a place. */
@@ -29,12 +34,20 @@ export interface QueueBoundOptions {
   /** Calls that may wait; absent: any number. */
   readonly maxQueue: number | undefined;
   readonly overflow: Overflow;
-  /** How many wait, those not counted that are held. */
+  /** How many wait, those not counted that have not been made. */
   readonly queued: () => number;
-  /** Takes a call that has been held, and now has a place. */
-  readonly enqueue: (call: Call) => void;
+  /** The limit of a routine, as far as is known. */
+  readonly limitOf: (definition: RoutineDefinition) => RoutineLimit | undefined;
+  /** Whether calls wait before one that may go to this worker only, or whose routine has this limit. */
+  readonly inLine: (limit: RoutineLimit | undefined, only: string | undefined) => boolean;
   readonly events?: QueueEventSink | undefined;
 }
+
+/** So many may wait beyond the bound, whatever that is; else as many as within it. */
+const MIN_BEYOND = 16;
+
+/** What calls that have not been made may wait for in particular: room on one worker, by its uid, or their limit. */
+type Line = RoutineLimit | string | undefined;
 
 /** The bound of one queue. */
 export class QueueBound {
@@ -43,10 +56,8 @@ export class QueueBound {
   /** Whether calls are held. Every call asks this. */
   readonly mayHold: boolean;
   readonly #options: QueueBoundOptions;
-  /** Not made yet. */
-  readonly #unmade = new PriorityQueue<HeldCall>();
-  /** Made: generators, whose calls are made before their first step, and others that could have found a worker. */
-  readonly #made = new PriorityQueue<Call>();
+  /** Not made yet; only those of one line hold each other up, and those that wait for room alone all of them. */
+  readonly #lines = new Map<Line, PriorityQueue<HeldCall>>();
   /** Those that have been given a place and are just being made. */
   readonly #admitted = new Set<HeldCall>();
   #waiting: Array<() => void> = [];
@@ -65,38 +76,42 @@ export class QueueBound {
     return this.#options.maxQueue;
   }
 
-  /** Calls that are held. */
+  /** Calls that are held, or wait beyond the bound. */
   get held(): number {
-    return this.#unmade.size + this.#made.size + this.#admitted.size;
+    return this.unmade + this.beyond;
   }
 
-  /** Those of them that have not been made. */
+  /** Calls that have not been made. */
   get unmade(): number {
-    return this.#unmade.size + this.#admitted.size;
+    let { size } = this.#admitted;
+    for (const line of this.#lines.values()) size += line.size;
+    return size;
+  }
+
+  /** Calls that have been made and wait, though as many others do as may. */
+  get beyond(): number {
+    return this.mayHold ? Math.max(0, this.#options.queued() - (this.maxQueue ?? 0)) : 0;
   }
 
   /** The one that has been held longest, in milliseconds since; 0 without one. */
   get heldMs(): number {
-    const oldest = this.#unmade.oldest();
-    return oldest === undefined ? 0 : performance.now() - oldest.sinceMs;
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const line of this.#lines.values()) sinceMs = Math.min(sinceMs, line.oldest()?.sinceMs ?? sinceMs);
+    return Number.isFinite(sinceMs) ? performance.now() - sinceMs : 0;
   }
 
-  /**
-   * Whether a call that comes now is to be held before it is made.
-   *
-   * @param inLine Whether it would have to wait behind others.
-   */
-  holds(request: CallRequest, inLine: boolean): boolean {
-    const { maxQueue } = this.#options;
-    if (!this.mayHold || maxQueue === undefined || request.parent !== undefined) return false;
-    return this.held > 0 || (inLine && this.#isFull(maxQueue));
+  /** Whether a call that comes now is to be held before it is made. */
+  holds(request: CallRequest): boolean {
+    if (!this.mayHold || request.parent !== undefined) return false;
+    if (this.#lines.size === 0 && !this.#isFull()) return false;
+    return this.#waitsIn(this.#lineOf(request)) && (this.#lines.size > 0 || this.#isFull());
   }
 
   /** Holds a call that has not been made. */
   hold(request: CallRequest): HeldCall {
     const held = new HeldCall(request);
     if (!held.isOver) {
-      this.#unmade.push(held);
+      this.#queue(held);
       this.#overflows();
       this.check(); // there may be a place by now
     }
@@ -109,18 +124,14 @@ export class QueueBound {
     this.check();
   }
 
-  /** Whether a call that has to wait may. If it may not, it has failed, or is held. */
+  /** Whether a call that has to wait may. If it may not, it has failed. */
   admits(call: Call): boolean {
     const { maxQueue, overflow } = this.#options;
     if (maxQueue === undefined || call.nested || call.waitsSinceMs > 0 || call.lastUid !== "") return true;
-    if (!this.#isFull(maxQueue)) return true;
-    if (overflow === "wait") {
-      call.waits();
-      this.#made.push(call);
-    }
+    if (!this.#isFull()) return true;
     this.#overflows();
     if (overflow === "reject") call.fail(new QueueFullError(call.routine, maxQueue));
-    return false;
+    return overflow === "wait";
   }
 
   /** Resolves when no call waits. */
@@ -150,27 +161,18 @@ export class QueueBound {
 
   /** Ends those that have not been made. */
   abortAll(makeReason: () => unknown): void {
-    for (const held of this.#unmade.drain()) held.abort(makeReason());
+    for (const held of this.#drain()) held.abort(makeReason());
   }
 
-  /** Fails all that are held. */
+  /** Fails those that have not been made. */
   failAll(makeError: () => Error): void {
-    for (const call of this.#made.drain()) call.fail(makeError());
-    for (const held of this.#unmade.drain()) held.fail(makeError());
+    for (const held of this.#drain()) held.fail(makeError());
   }
 
   #look(): void {
-    const { maxQueue = Number.POSITIVE_INFINITY, enqueue, events } = this.#options;
-    while (!this.#isFull(maxQueue)) {
-      const call = this.#made.shift();
-      if (call !== undefined) {
-        if (!call.settled) enqueue(call);
-        continue;
-      }
-      const held = this.#unmade.shift();
-      if (held === undefined) break;
+    for (let held = this.#next(); held !== undefined; held = this.#next()) {
       this.#admitted.add(held);
-      held.admit();
+      held.admit(); // which takes it out of its line
     }
     if (this.unmade === 0) {
       const making = this.#making;
@@ -181,14 +183,75 @@ export class QueueBound {
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const resolve of waiting) resolve();
-      if (this.#full) events?.queueChanged?.({ type: "queue-drained" });
+      if (this.#full) this.#options.events?.queueChanged?.({ type: "queue-drained" });
       this.#full = false;
     }
     this.watched = this.#full || this.#waiting.length > 0 || this.held > 0;
   }
 
-  #isFull(maxQueue: number): boolean {
-    return this.#options.queued() + this.#admitted.size >= maxQueue;
+  /** The call that is to be made now: there is a place for it, or nobody waits before it. */
+  #next(): HeldCall | undefined {
+    const full = this.#isFull();
+    // One at a time goes past a full queue: where it waits then is seen once it has been made.
+    if (full && this.#admitted.size > 0) return undefined;
+    let next: HeldCall | undefined;
+    for (const [line, calls] of this.#lines) {
+      const first = this.#firstOf(line, calls);
+      if (first === undefined) this.#lines.delete(line);
+      else if (full && this.#waitsFor(line)) continue;
+      else if (next === undefined || isBefore(first, next)) next = first;
+    }
+    return next;
+  }
+
+  /** The first of a line. Of those that ask for room alone some may have a limit by now: they change over. */
+  #firstOf(line: Line, calls: PriorityQueue<HeldCall>): HeldCall | undefined {
+    let first = calls.peek();
+    while (first !== undefined && line === undefined && this.#lineOf(first.request) !== undefined) {
+      calls.take(first);
+      this.#queue(first);
+      first = calls.peek();
+    }
+    return first;
+  }
+
+  #queue(held: HeldCall): void {
+    const line = this.#lineOf(held.request);
+    let calls = this.#lines.get(line);
+    if (calls === undefined) {
+      calls = new PriorityQueue();
+      this.#lines.set(line, calls);
+    }
+    calls.push(held);
+  }
+
+  #lineOf({ definition, only }: CallRequest): Line {
+    return only ?? this.#options.limitOf(definition);
+  }
+
+  /** Whether a new call of a line would have to wait: behind calls that have been made, or that have not. */
+  #waitsIn(line: Line): boolean {
+    if (this.#waitsFor(line)) return true;
+    if ((this.#lines.get(line)?.size ?? 0) > 0) return true;
+    return typeof line !== "string" && (this.#lines.get(undefined)?.size ?? 0) > 0;
+  }
+
+  /** Whether calls that have been made wait before the first of a line, or too many wait beyond the bound. */
+  #waitsFor(line: Line): boolean {
+    const { inLine } = this.#options;
+    if (typeof line === "string" ? inLine(undefined, line) : inLine(line, undefined)) return true;
+    return this.beyond >= Math.max(MIN_BEYOND, this.maxQueue ?? 0);
+  }
+
+  #drain(): HeldCall[] {
+    const all = [...this.#lines.values()].flatMap((line) => line.drain());
+    this.#lines.clear();
+    return all;
+  }
+
+  #isFull(): boolean {
+    const { maxQueue = Number.POSITIVE_INFINITY, queued } = this.#options;
+    return queued() + this.#admitted.size >= maxQueue;
   }
 
   #isDrained(): boolean {
@@ -200,6 +263,10 @@ export class QueueBound {
     if (this.#full) return;
     this.#full = true;
     const { overflow, queued, events } = this.#options;
-    events?.queueChanged?.({ type: "queue-full", queued: queued(), overflow });
+    events?.queueChanged?.({ type: "queue-full", queued: queued() - this.beyond, overflow });
   }
+}
+
+function isBefore(one: HeldCall, other: HeldCall): boolean {
+  return one.rank === other.rank ? one.sinceMs < other.sinceMs : one.rank > other.rank;
 }

@@ -1,6 +1,5 @@
 /**
- * The calls that wait for a member: root calls in one queue, by priority and then first come, first served; beside it
- * large calls that wait until the arguments of others have been sent, calls of routines of which as many run as may,
+ * The calls that wait for a member: root calls in lanes, each of those that ask the same of a member; beside them
  * nested calls that found no worker at all, calls that wait for one member in particular, and calls that some worker has
  * refused and that wait for one not asked yet. No call waits for what only another one needs, and none waits for ever
  * for members that are not there. It chooses no members: it asks the placement again when that may have another
@@ -19,7 +18,7 @@ import type { MemberSupply } from "../membership/member-supply.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
-import { LimitedQueue } from "./limited-queue.ts";
+import { Lanes, older } from "./lanes.ts";
 import type { QueueBound } from "./queue-bound.ts";
 import { UntriedQueue } from "./untried-queue.ts";
 
@@ -31,7 +30,7 @@ export interface WaitingCallsOptions {
   /** How long calls wait for a member when there is none for them, in milliseconds. */
   readonly timeoutMs: number;
   /** How many may wait. Absent: any number. */
-  readonly bound?: Pick<QueueBound, "admits" | "maxQueue" | "failAll"> | undefined;
+  readonly bound?: Pick<QueueBound, "admits" | "maxQueue" | "failAll" | "watched" | "check"> | undefined;
 }
 
 /** So many calls in one queue, of which nobody has said how many there may be, are told of in a warning. */
@@ -40,12 +39,9 @@ const VERY_MANY = 100_000;
 /** Calls that wait. */
 export class WaitingCalls implements MemberWaiter<Member> {
   readonly #options: WaitingCallsOptions;
-  readonly #root = new PriorityQueue<Call>();
+  readonly #lanes = new Lanes();
   /** Never behind root calls, which may wait for room. */
   readonly #nested = new PriorityQueue<Call>();
-  /** Large calls that wait for the transfers of others. Small ones do not, and go past them. */
-  readonly #large = new PriorityQueue<Call>();
-  readonly #limited = new LimitedQueue();
   readonly #bound = new BoundQueue();
   readonly #refused: UntriedQueue;
   /** When those that are neither bound nor refused have waited long enough. */
@@ -58,40 +54,35 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   get size(): number {
-    const inQueues = this.#root.size + this.#large.size + this.#nested.size + this.#limited.size;
-    return inQueues + this.#refused.size + this.#bound.size;
+    return this.#lanes.size + this.#nested.size + this.#refused.size + this.#bound.size;
   }
 
   /** The one that has waited longest. */
   get oldest(): Call | undefined {
-    let oldest: Call | undefined;
-    const queues = [this.#root, this.#large, this.#nested, ...[...this.#limited].map(([, queue]) => queue)];
-    for (const call of [
-      ...queues.map((queue) => queue.oldest()),
-      ...this.#bound.oldest(),
-      ...this.#refused,
-    ]) {
-      if (call !== undefined && (oldest === undefined || call.waitsSinceMs < oldest.waitsSinceMs))
-        oldest = call;
-    }
+    let oldest = older(older(this.#lanes.oldest, this.#nested.oldest()), this.#bound.oldest());
+    for (const call of this.#refused) oldest = older(oldest, call);
     return oldest;
-  }
-
-  /** Whether calls wait for room that any of them may take. */
-  get inLine(): boolean {
-    return this.#root.size > 0;
   }
 
   /** The routines of which calls wait until fewer of their bodies run. */
   get limited(): readonly LimitedRoutine[] {
-    return this.#limited.explain();
+    return [...this.#lanes.limited()]
+      .filter(([limit]) => this.#isReached(limit))
+      .map(([{ routine, most }, waiting]) => ({
+        routine,
+        limit: Number.isFinite(most) ? most : undefined,
+        waiting,
+      }));
   }
 
   /** Whether a new call has to wait behind others. To be asked only while there is somebody who waits for members. */
   precede(call: Call): boolean {
-    if (call.nested) return false;
-    if (call.limit !== undefined && this.#limited.has(call.limit)) return true;
-    return this.#root.size > 0 || (this.#large.size > 0 && call.large);
+    return !call.nested && this.#lanes.precede(call);
+  }
+
+  /** Whether calls wait before one that has not been made: of the same limit, for the same member only, or for room alone. */
+  inLine(limit: RoutineLimit | undefined, only: string | undefined): boolean {
+    return only === undefined ? this.#lanes.precedeLimited(limit) : this.#bound.countFor(only) > 0;
   }
 
   /** Treats a call that is in no queue according to the verdict of its placement. */
@@ -144,6 +135,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     leaveQueue(call);
     this.#refused.delete(call);
     if (this.size === 0) this.#stopExpecting();
+    else this.#drainSoon(); // the next one may ask for less
   }
 
   /**
@@ -158,11 +150,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
       if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
     }
-    if (this.#nested.size > 0) this.#drainInOrder(this.#nested);
+    if (this.#nested.size > 0) this.#drainNested();
     if (this.#refused.size > 0) this.#drainRefused();
-    if (this.#large.size > 0) this.#drainLarge();
-    if (this.#limited.any) this.#drainLimited();
-    if (this.#root.size > 0) this.#drainInOrder(this.#root);
+    if (this.#lanes.size > 0) this.#lanes.drain((call, lane) => this.#leaves(call, lane));
+    this.#review();
+    const { bound } = this.#options;
+    if (bound?.watched === true) bound.check(); // a call may have left its lane without being sent
     if (this.size === 0) ready.waiter = undefined;
   }
 
@@ -191,15 +184,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   #queueOf(call: Call): PriorityQueue<Call> {
-    if (call.nested) return this.#nested;
-    if (call.limit !== undefined && this.#isReached(call.limit)) return this.#limited.of(call.limit);
-    return call.large && this.#transfersUnderWay() ? this.#large : this.#root;
+    return call.nested ? this.#nested : this.#lanes.of(call);
   }
 
-  /** Whether every member there is has as many calls of a routine as it may. */
+  /** Whether a member there is has as many calls of a routine as it may. */
   #isReached(limit: RoutineLimit): boolean {
-    const { view } = this.#options.members.ready;
-    return view.length > 0 && !view.some((member) => !member.draining && limit.hasRoom(member));
+    return this.#options.members.ready.view.some((member) => !limit.hasRoom(member));
   }
 
   #warnOfMany(): void {
@@ -210,28 +200,11 @@ export class WaitingCalls implements MemberWaiter<Member> {
     );
   }
 
-  #transfersUnderWay(): boolean {
-    return this.#options.members.ready.view.some(({ transferCount }) => transferCount > 0);
-  }
-
-  /**
-   * Once no transfer is under way, what the calls wait for is what all wait for: they are the next, before those
-   * that have gone past them.
-   */
-  #drainLarge(): void {
-    this.#drainInOrder(this.#large);
-    if (this.#large.size === 0 || this.#transfersUnderWay()) return;
-    for (const call of [...this.#large.drain()].reverse()) this.#root.unshift(call);
-  }
-
-  /** Those that were let past meanwhile have had their turn in the one queue before, as the large ones. */
-  #drainLimited(): void {
-    for (const [limit, queue] of this.#limited) if (!this.#isReached(limit)) this.#drainInOrder(queue);
-  }
-
   #keepLater(call: Call, delegation: Delegation): void {
     void delegation.finished.then(() => {
-      if (!call.settled) this.keep(call, delegation.outcome);
+      if (call.settled) return;
+      const { outcome } = delegation;
+      this.keep(call, outcome === "again" ? this.#options.placement.place(call) : outcome);
     });
   }
 
@@ -254,20 +227,24 @@ export class WaitingCalls implements MemberWaiter<Member> {
     }
   }
 
-  #drainInOrder(queue: PriorityQueue<Call>): void {
-    for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
-      const verdict = call.settled ? "sent" : this.#options.placement.place(call);
-      if (verdict === "wait") {
-        const other = queue === this.#root ? this.#queueOf(call) : queue;
-        if (other === queue) break;
-        queue.take(call);
-        other.push(call);
-        continue;
-      }
-      queue.take(call);
-      this.keep(call, verdict);
-    }
-    if (this.size === 0 || this.#options.placement.anyTaker) this.#stopExpecting();
+  #drainNested(): void {
+    const nested = this.#nested;
+    for (let call = nested.peek(); call !== undefined && this.#leaves(call, nested); ) call = nested.peek();
+  }
+
+  /** Takes the next call of a queue out, unless it waits on. */
+  #leaves(call: Call, queue: PriorityQueue<Call>): boolean {
+    const verdict = call.settled ? "sent" : this.#options.placement.place(call);
+    if (verdict === "wait") return false;
+    queue.take(call);
+    this.keep(call, verdict);
+    return true;
+  }
+
+  /** Those that wait for whoever comes wait for as long as they may. */
+  #review(): void {
+    const waiting = this.#lanes.size + this.#nested.size;
+    if (waiting === 0 || this.#options.placement.anyTaker) this.#stopExpecting();
     else this.#expectMembers();
   }
 
@@ -313,8 +290,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     const reasons = members.whyNone();
     const makeError = (): Error =>
       new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) });
-    const queues = [this.#nested, this.#large, this.#limited, this.#root];
-    for (const call of queues.flatMap((queue) => queue.drain())) call.fail(makeError());
+    for (const call of [...this.#nested.drain(), ...this.#lanes.clear()]) call.fail(makeError());
     this.#options.bound?.failAll(makeError);
   }
 }

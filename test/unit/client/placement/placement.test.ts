@@ -6,6 +6,7 @@ import { StickyBalancer } from "../../../../src/balancer/sticky-balancer.ts";
 import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { RoutineLimit } from "../../../../src/client/members/routine-limits.ts";
 import { Delegation } from "../../../../src/client/placement/delegation.ts";
 import { Placement } from "../../../../src/client/placement/placement.ts";
 import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
@@ -166,8 +167,73 @@ describe("Placement", () => {
     await busy.finished;
     assert.equal(busy.outcome, "wait");
     for (const member of members) member.free = true;
-    assert.equal(busy.outcome, "none");
+    assert.equal(busy.outcome, "again"); // the balancer has seen them without room
+    for (const member of members) member.draining = true;
+    assert.equal(busy.outcome, "wait");
   });
+
+  test("tells a balancer that names nobody, though all have room, that nobody takes the call", async () => {
+    const { placement, ready, members } = usePlacement({
+      balancer: {
+        *delegate(_task, view) {
+          for (const { room } of view) assert.equal(room, true);
+        },
+      },
+    });
+    const placed = placement.place(stubCall("a"));
+    assert.ok(placed instanceof Delegation);
+    await placed.finished;
+    assert.equal(placed.outcome, "none");
+
+    members.push(stubMember("came meanwhile", ready));
+
+    assert.equal(placed.outcome, "again");
+  });
+
+  test("shows a balancer that takes its time all workers, also those that run as many of a routine as may", async () => {
+    const seen: string[][] = [];
+    const { placement, first } = usePlacement({
+      balancer: {
+        *delegate(_task, view) {
+          seen.push(view.map(({ uid, room }) => `${uid} ${room}`));
+        },
+      },
+    });
+    const call = stubCall("a");
+    call.limit = new RoutineLimit("a", 1);
+    call.limit.took(first);
+
+    const placed = placement.place(call);
+
+    assert.ok(placed instanceof Delegation);
+    assert.deepEqual(seen, [["w0 false", "w1 true"]]);
+    call.limit.took(placement.open(call)[0] ?? assert.fail());
+    assert.equal(placement.place(call), "wait");
+    await placed.finished;
+  });
+
+  for (const among of ["ready", "all"] as const) {
+    test(`waits for a thread, if there are any, with what only threads take; among ${among}`, () => {
+      const { placement, members, first } = usePlacement();
+      const thread = Object.assign(first, { inThread: true });
+      const call = Object.assign(stubCall("a"), { needsThread: true });
+      thread.free = false;
+      assert.equal(placement.place(call), "wait");
+      assert.equal(placement.untried(call, among), true);
+
+      const refusals = new RefusalRecord();
+      call.refusals = refusals;
+      refusals.add("w0", { code: NackCode.UNKNOWN_ROUTINE, reason: "", retryAfterMs: 0, version: "" });
+
+      assert.equal(placement.place(call), "wait");
+      assert.equal(placement.untried(call, among), false);
+      assert.equal(placement.untried(stubCall("b"), among), true);
+      assert.deepEqual(
+        members.map(({ inFlight }) => inFlight),
+        [0, 0],
+      );
+    });
+  }
 
   test("spreads a burst over many members as over a few", () => {
     const { placement, members } = usePlacement({ size: 100 });

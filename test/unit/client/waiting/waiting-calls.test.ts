@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { RoutineLimit } from "../../../../src/client/members/routine-limits.ts";
 import { WaitingCalls } from "../../../../src/client/waiting/waiting-calls.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
 import { RoutineNotFoundError } from "../../../../src/errors/routine-not-found-error.ts";
@@ -22,6 +23,8 @@ function useWaiting(timeoutMs = 60_000) {
     takes: 0,
     /** Whether large calls are taken as well. */
     takesLarge: true,
+    /** Whether those with a limit are. */
+    takesLimited: true,
     /** The answer to calls that nobody takes. */
     verdict: "wait" as "wait" | "none",
     anyTaker: true,
@@ -48,6 +51,7 @@ function useWaiting(timeoutMs = 60_000) {
       untried: (_call, among) => world.untried && (among === "all" || world.untriedReady),
       place: (call) => {
         if (world.takes === 0 || (call.large && !world.takesLarge)) return world.verdict;
+        if (call.limit !== undefined && !world.takesLimited) return "wait";
         world.takes -= 1;
         placed.push(call.routine);
         return "sent";
@@ -105,31 +109,76 @@ describe("WaitingCalls", () => {
     assert.equal(waiting.precede(stubCall("5", { nested: true })), false);
   });
 
-  test("lets small calls go past large ones that wait for a transfer, and no further", () => {
-    const { waiting, world, a, placed } = useWaiting();
+  test("lets small calls go past large ones that find no room, in one order with them where they do", () => {
+    const { waiting, world, placed } = useWaiting();
     for (const name of ["1", "2"]) waiting.add(stubCall(name, { large: true }));
+    const behind = [waiting.precede(stubCall("", { large: true })), waiting.precede(stubCall(""))];
     waiting.add(stubCall("3"));
-    const held = waiting.precede(stubCall("small"));
-    a.transferCount = 1;
 
     Object.assign(world, { takes: 9, takesLarge: false });
     waiting.drain();
     const during = [...placed];
-    const [large, small] = [stubCall("4", { large: true }), stubCall("5")];
-    const behind = [waiting.precede(large), waiting.precede(small)];
-    waiting.add(large);
-    a.transferCount = 0;
-    waiting.drain(); // they wait for what everybody waits for now
-    const after = [waiting.precede(small), waiting.size];
-    waiting.add(small);
-    world.takesLarge = true;
+    world.takes = 0;
+    waiting.add(stubCall("4", { large: true }));
+    waiting.add(stubCall("5"));
+    Object.assign(world, { takes: 9, takesLarge: true });
     waiting.drain();
 
-    assert.equal(held, true);
-    assert.deepEqual(during, ["3"]);
     assert.deepEqual(behind, [true, false]);
-    assert.deepEqual(after, [true, 3]);
-    assert.deepEqual(placed, ["3", "1", "2", "4", "5"]);
+    assert.deepEqual(during, ["3"]);
+    assert.deepEqual([...placed].sort(), ["1", "2", "3", "4", "5"]);
+    assert.deepEqual(
+      placed.filter((name) => name !== "5"),
+      ["3", "1", "2", "4"],
+    );
+  });
+
+  test("drains the calls of a limit whatever is known of its room, and lets the others past them", () => {
+    const { waiting, world, placed, a } = useWaiting();
+    const limit = new RoutineLimit("limited", 1);
+    const limited = Object.assign(stubCall("limited"), { limit });
+    const next = Object.assign(stubCall("next"), { limit });
+    limit.took(a);
+    waiting.add(limited);
+    assert.deepEqual([waiting.precede(next), waiting.precede(stubCall("plain"))], [true, false]);
+    assert.deepEqual([waiting.inLine(limit, undefined), waiting.inLine(undefined, undefined)], [true, false]);
+    assert.deepEqual(waiting.limited, [{ routine: "limited", limit: 1, waiting: 1 }]);
+    waiting.add(stubCall("plain"));
+
+    Object.assign(world, { takes: 9, takesLimited: false });
+    waiting.drain();
+    assert.deepEqual(placed, ["plain"]);
+    world.takesLimited = true;
+    waiting.drain();
+
+    assert.deepEqual(placed, ["plain", "limited"]);
+  });
+
+  test("fails calls that wait for a limit in time when nobody is left who takes any", async () => {
+    const { waiting, world, failed, call, members } = useWaiting(20);
+    const limit = new RoutineLimit("limited", 1);
+    for (const member of members.values()) limit.took(member);
+    waiting.add(Object.assign(call("limited"), { limit }));
+
+    world.anyTaker = false;
+    for (const member of members.values()) member.draining = true;
+    waiting.drain();
+
+    await eventually(() => failed.length > 0);
+    assert.deepEqual(failed, ["limited"]);
+  });
+
+  test("looks again when a call is withdrawn: the next one may ask for less", async () => {
+    const { waiting, world, placed } = useWaiting();
+    const first = stubCall("first", { large: true });
+    waiting.add(first);
+    waiting.add(stubCall("second", { large: true }));
+    world.takes = 1; // no member has told of it
+
+    waiting.withdraw(first);
+
+    await eventually(() => placed.length > 0);
+    assert.deepEqual(placed, ["second"]);
   });
 
   test("lets nested calls go past root calls, and one that comes back go first", async () => {

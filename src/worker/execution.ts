@@ -36,7 +36,7 @@ export abstract class Execution
 {
   protected readonly host: ExecutionHost;
   sinceMs = 0; // written by a meter only
-  #definition: RoutineDefinition | undefined;
+  protected definition: RoutineDefinition | undefined;
   #estimate: BodyTimeEstimate | undefined;
   #phase: ExecutionPhase = "receiving";
   /** The arguments, until the body starts. */
@@ -67,10 +67,6 @@ export abstract class Execution
 
   get unreadBytes(): number {
     return this.#payload.end - this.#payload.start;
-  }
-
-  protected get definition(): RoutineDefinition | undefined {
-    return this.#definition;
   }
 
   /** Its arguments, encoded, until its body starts. */
@@ -125,7 +121,7 @@ export abstract class Execution
   /** The routine has been found. */
   bind(definition: RoutineDefinition): void {
     if (this.#phase === "over") return;
-    this.#definition = definition;
+    this.definition = definition;
     this.task.routine = definition.id;
     this.task.module = definition.module;
     this.#estimate = this.host.bodyTimes.of(definition);
@@ -152,7 +148,7 @@ export abstract class Execution
 
   decline(code: number, reason: string): void {
     // The import of its module may be what ends the process, here and in every worker after it: lost, not sent on for ever.
-    if (this.#phase !== "running" && this.#definition !== undefined) this.refuse(code, reason);
+    if (this.#phase !== "running" && this.definition !== undefined) this.refuse(code, reason);
   }
 
   /** Refuses the task because its routine could not be found. */
@@ -213,9 +209,9 @@ export abstract class Execution
     this.enqueue();
   }
 
-  /** Writes `parked` if the body is still under way and nothing has told the caller so yet. */
+  /** Writes `parked` if the body is still under way, or waits for another one, and nothing has told the caller so yet. */
   reportSuspended(): void {
-    if (this.#phase !== "running" || this.#reported) return;
+    if (this.#phase === "over" || this.#reported) return;
     this.#reported = true;
     this.session.parked(this.stream, this.#bodyUs);
   }
@@ -244,7 +240,7 @@ export abstract class Execution
 
   /** Calls the body, unless its time is up or its arguments cannot be read. */
   protected start(): void {
-    const definition = this.#definition as RoutineDefinition; // bound before it was queued
+    const definition = this.definition as RoutineDefinition; // bound before it was queued
     const { deadline } = this.task;
     if (deadline !== undefined && performance.now() >= deadline) {
       this.refuse(NackCode.EXPIRED, "the budget ran out before the task started");
@@ -337,7 +333,7 @@ export abstract class Execution
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
     const { task, host } = this;
-    const definition = this.#definition as RoutineDefinition; // the task has run
+    const definition = this.definition as RoutineDefinition; // the task has run
     const { payload, variables } = answerFailure(task, error, (thrown) =>
       this.#stopped
         ? host.stoppedError(task.routine, task.isAbort(thrown) ? undefined : thrown)
@@ -354,7 +350,7 @@ export abstract class Execution
   #receive(payload: Payload): void {
     this.#payload = payload;
     this.#phase = "ready";
-    if (this.#definition !== undefined) this.#begin();
+    if (this.definition !== undefined) this.#begin();
   }
 
   /** The payload is here and the routine known; with `NextImplied` the first step follows by itself. */

@@ -79,7 +79,9 @@ export class FunctionExecution extends Execution {
     const found = host.answers.find(known, () => this.enqueue());
     if (found === "run") this.#key = known;
     else if (found === "conflict") this.refuse(NackCode.BAD_PAYLOAD, OTHER_ARGUMENTS);
-    else if (found !== "wait") {
+    else if (found === "wait")
+      this.host.suspended(this); // or its caller would send nothing more here meanwhile
+    else {
       super.finish(decodeValue(payloadOf(found.answer), { references: task.references, source: OWN }));
     }
     return found !== "run";

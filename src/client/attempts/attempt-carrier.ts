@@ -1,8 +1,20 @@
 /** What carries the attempts of calls, as the calls see it. Types only. */
 import type { Abortable } from "../../context/task.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { CallOwner } from "../call/call.ts";
+import type { CallContext } from "../call/call-context.ts";
+import type { CallRecord } from "../call/call-record.ts";
 import type { Attempt } from "./attempt.ts";
+
+/** What goes with a call beside its request. */
+export interface CallSurroundings {
+  readonly record: CallRecord | undefined;
+  /** What travels with each attempt; absent, or if there is a record: as that or the task which makes it says. */
+  readonly trace: TraceContext | undefined;
+  /** As {@link Call}'s. */
+  readonly context: CallContext | undefined;
+}
 
 /** A call that has no attempt under way, and is going to have one. */
 export interface PausingCall extends Listed, Abortable {}

@@ -17,29 +17,17 @@ import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CallBaggage } from "../call/call-baggage.ts";
-import type { CallContext } from "../call/call-context.ts";
-import type { CallRecord } from "../call/call-record.ts";
 import { rejectWithCallers } from "../call/caller-frames.ts";
 import type { Member } from "../members/member.ts";
 import type { RoutineLimits } from "../members/routine-limits.ts";
 import { Attempt, type AttemptOwner, isOwnLimit } from "./attempt.ts";
-import type { AttemptCarrier, AttemptOutcome } from "./attempt-carrier.ts";
+import type { AttemptCarrier, AttemptOutcome, CallSurroundings } from "./attempt-carrier.ts";
 import type { AttemptHistory } from "./attempt-history.ts";
 import { AttemptRecord, tellsOfAttempts } from "./attempt-record.ts";
 import { isRetried } from "./retry-rule.ts";
-
-/** What goes with a call beside its request. */
-export interface CallSurroundings {
-  readonly record: CallRecord | undefined;
-  /** What travels with each attempt; absent, or if there is a record: as that or the task which makes it says. */
-  readonly trace: TraceContext | undefined;
-  /** As {@link Call}'s. */
-  readonly context: CallContext | undefined;
-}
 
 /** What a call is made with. */
 export interface RepeatedCallOptions extends CallSurroundings {

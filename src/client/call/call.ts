@@ -273,7 +273,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   parked(bodyUs: number): void {
-    const fallen = this.estimate.addParked(bodyUs);
+    const fallen = bodyUs > 0 && this.estimate.addParked(bodyUs); // 0: it has only waited so far
     this.#started();
     this.occupancy?.releaseShare();
     if (fallen) this.owner.waits(this.estimate);

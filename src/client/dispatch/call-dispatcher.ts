@@ -26,43 +26,19 @@ import { RemoteGenerator } from "../call/remote-generator.ts";
 import type { Member } from "../members/member.ts";
 import { RoutineLimits } from "../members/routine-limits.ts";
 import type { LimitedRoutine } from "../membership/explanation.ts";
-import type { MemberSupply } from "../membership/member-supply.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
-import type { HeldCall } from "../waiting/held-call.ts";
 import { older } from "../waiting/lanes.ts";
-import { type Overflow, QueueBound } from "../waiting/queue-bound.ts";
+import { QueueBound } from "../waiting/queue-bound.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls, type CallLoad } from "./active-calls.ts";
+import { admission } from "./admission.ts";
+import type { CallDispatcherOptions } from "./call-dispatcher-options.ts";
 import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { LackedRoutines } from "./lacked-routines.ts";
 import { RefusedCalls } from "./refused-calls.ts";
 import { type AttemptDispatcher, RepeatedCalls } from "./repeated-calls.ts";
 import { SpoiledStreams } from "./spoiled-streams.ts";
-
-/** Parts and settings of a dispatcher. */
-export interface CallDispatcherOptions {
-  readonly references: References;
-  readonly balancer: Balancer;
-  readonly members: Members;
-  readonly supply: MemberSupply;
-  /** Whether there may be workers in threads of this process. Default false. */
-  readonly hasThreads?: boolean | undefined;
-  /** How long calls wait for a member when there is none, in milliseconds. */
-  readonly waitTimeoutMs: number;
-  /** How long a cancelled call's worker may leave a ping unanswered, in milliseconds. */
-  readonly killGraceMs: number;
-  /** The descriptor that travels with each task, for calls nested in it; absent: none does. */
-  readonly descriptor?: Definable | undefined;
-  /** How many calls may wait. Default: any number. */
-  readonly maxQueue?: number | undefined;
-  /** What becomes of further ones. Default: they fail. */
-  readonly overflow?: Overflow | undefined;
-  /** Told of each call. Absent: nobody is. */
-  readonly events?: TaskEventSink | undefined;
-  /** Told when there is a call and was none. Absent: nobody is. */
-  readonly begun?: (() => void) | undefined;
-}
 
 /** Carries calls to members. */
 export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDispatcher, SendObserver {
@@ -243,27 +219,11 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   ): Promise<unknown> {
     try {
       const context = hasContext() ? CallContext.taken(this.references) : undefined;
-      const { sinceMs } = await this.#admission(request, record);
+      const sinceMs = await admission(request, { bound: this.#bound, counts: this.counts, record });
       return await this.#make({ ...request, sinceMs }, record, trace, context);
     } catch (error) {
       record?.settled("failed", error); // one that could not be made; of any other it has been told
       throw error;
-    }
-  }
-
-  /** Waits for a place for a call. */
-  async #admission(request: CallRequest, record: CallRecord | undefined): Promise<HeldCall> {
-    const held = this.#bound.hold(request);
-    try {
-      await held.admitted;
-      return held;
-    } catch (error) {
-      this.counts.calls += 1;
-      this.counts[held.isCancelled ? "cancelled" : "failed"] += 1;
-      record?.settled(held.isCancelled ? "cancelled" : "failed", error);
-      throw error;
-    } finally {
-      this.#bound.release(held);
     }
   }
 

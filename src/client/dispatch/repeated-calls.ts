@@ -10,9 +10,14 @@ import { AwaitableSet } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Attempt } from "../attempts/attempt.ts";
-import type { AttemptCarrier, AttemptOutcome, PausingCall } from "../attempts/attempt-carrier.ts";
+import type {
+  AttemptCarrier,
+  AttemptOutcome,
+  CallSurroundings,
+  PausingCall,
+} from "../attempts/attempt-carrier.ts";
 import { AttemptHistories } from "../attempts/attempt-history.ts";
-import { type CallSurroundings, RepeatedCall } from "../attempts/repeated-call.ts";
+import { RepeatedCall } from "../attempts/repeated-call.ts";
 import type { Call, CallLoss, CallOwner } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { RoutineLimits } from "../members/routine-limits.ts";

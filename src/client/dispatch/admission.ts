@@ -1,0 +1,36 @@
+/** The wait of a call for a place among those that may wait, before it is made. */
+import type { CallRequest } from "../../context/dispatcher.ts";
+import type { CallRecord } from "../call/call-record.ts";
+import type { QueueBound } from "../waiting/queue-bound.ts";
+import type { DispatchCounts } from "./dispatch-counts.ts";
+
+/** Where it waits, and who is told of its end if that comes first. */
+export interface AdmissionOptions {
+  readonly bound: QueueBound;
+  readonly counts: DispatchCounts;
+  readonly record: CallRecord | undefined;
+}
+
+/**
+ * Waits for a place for a call.
+ *
+ * @returns Since when it has waited, in milliseconds on the clock of `performance.now()`.
+ * @throws Why it has ended before.
+ */
+export async function admission(
+  request: CallRequest,
+  { bound, counts, record }: AdmissionOptions,
+): Promise<number> {
+  const held = bound.hold(request);
+  try {
+    await held.admitted;
+    return held.sinceMs;
+  } catch (error) {
+    counts.calls += 1;
+    counts[held.isCancelled ? "cancelled" : "failed"] += 1;
+    record?.settled(held.isCancelled ? "cancelled" : "failed", error);
+    throw error;
+  } finally {
+    bound.release(held);
+  }
+}

@@ -19,6 +19,7 @@ import type { Member } from "../members/member.ts";
 import type { RoutineLimits } from "../members/routine-limits.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
+import { older } from "../waiting/lanes.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { ActiveCalls } from "./active-calls.ts";
@@ -48,22 +49,26 @@ const REFUSAL_US = 10;
 export class RefusedCalls {
   readonly #options: RefusedCallsOptions;
   readonly #retries: RetryQueue;
+  /** Of calls that may go to one worker only: a member that comes is none of theirs. */
+  readonly #retriesOfOnly: RetryQueue;
   /** By member: the modules that it is known to have failed to import. */
   readonly #failedImports = new WeakMap<Member, Set<string | undefined>>();
 
   constructor(options: RefusedCallsOptions) {
     this.#options = options;
     this.#retries = new RetryQueue(options);
+    this.#retriesOfOnly = new RetryQueue(options);
+    options.waiting.retries = this.#retries;
   }
 
   /** Calls that wait to be offered again to workers that are all full. */
   get waiting(): number {
-    return this.#retries.size;
+    return this.#retries.size + this.#retriesOfOnly.size;
   }
 
   /** The one of them that has waited longest. */
   get oldest(): Call | undefined {
-    return this.#retries.oldest;
+    return older(this.#retries.oldest, this.#retriesOfOnly.oldest);
   }
 
   /** The worker that the call was last sent to has refused it. */
@@ -176,7 +181,7 @@ export class RefusedCalls {
   #refusedByOnly(call: Call, nack: Nack, cause: unknown): void {
     if (nack.code === NackCode.FULL && (nack.limit === undefined || !call.nested)) {
       call.unsent();
-      this.#retries.add(call, nack.retryAfterMs);
+      this.#retriesOfOnly.add(call, nack.retryAfterMs);
     } else call.fail(refusalError(call.routine, nack, cause));
   }
 

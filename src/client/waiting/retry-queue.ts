@@ -6,7 +6,7 @@
 import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
-import type { Members } from "../placement/placement.ts";
+import type { Members, Placement } from "../placement/placement.ts";
 import type { WaitingCalls } from "./waiting-calls.ts";
 
 /** Longest pause that a worker can ask for: meanwhile others may have come, or may have room. */
@@ -17,8 +17,9 @@ const MIN_OFFERED = 16;
 /** Parts that a retry queue needs to offer calls again. */
 export interface RetryQueueOptions {
   readonly members: Pick<Members, "members">;
+  readonly placement: Pick<Placement, "place">;
   /** Offers the calls to workers that have room. A call may come back from there. */
-  readonly waiting: Pick<WaitingCalls, "offer">;
+  readonly waiting: Pick<WaitingCalls, "offer" | "keep" | "watchMembers">;
 }
 
 /** Calls to be offered again. */
@@ -53,7 +54,20 @@ export class RetryQueue {
     call.waits();
     this.#calls.push(call);
     this.#pauseMs = Math.min(Math.max(1, pauseMs), MAX_PAUSE_MS);
+    this.#options.waiting.watchMembers();
     this.#arm();
+  }
+
+  /** Members have changed: calls that one takes which has not refused them wait no longer, a few at a time. */
+  look(): void {
+    const { placement, waiting } = this.#options;
+    for (let left = MIN_OFFERED; left > 0; left--) {
+      const call = this.#calls.peek();
+      const verdict = call === undefined ? "wait" : placement.place(call);
+      if (call === undefined || verdict === "wait") return;
+      this.#calls.take(call);
+      waiting.keep(call, verdict);
+    }
   }
 
   #arm(): void {

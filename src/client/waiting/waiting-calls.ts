@@ -20,6 +20,7 @@ import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
 import { Lanes, older } from "./lanes.ts";
 import type { QueueBound } from "./queue-bound.ts";
+import type { RetryQueue } from "./retry-queue.ts";
 import { UntriedQueue } from "./untried-queue.ts";
 
 /** Parts and settings of a wait. */
@@ -38,6 +39,8 @@ const VERY_MANY = 100_000;
 
 /** Calls that wait. */
 export class WaitingCalls implements MemberWaiter<Member> {
+  /** Those that are offered again after a pause, which ends when a member comes. */
+  retries: Pick<RetryQueue, "size" | "look"> | undefined;
   readonly #options: WaitingCallsOptions;
   readonly #lanes = new Lanes();
   /** Never behind root calls, which may wait for room. */
@@ -75,9 +78,9 @@ export class WaitingCalls implements MemberWaiter<Member> {
       }));
   }
 
-  /** Whether a new call has to wait behind others. To be asked only while there is somebody who waits for members. */
+  /** Whether a new call has to wait behind others that anybody may take. To be asked only while somebody waits for members. */
   precede(call: Call): boolean {
-    return !call.nested && this.#lanes.precede(call);
+    return !call.nested && call.only === undefined && this.#lanes.precede(call);
   }
 
   /** Whether calls wait before one that has not been made: of the same limit, for the same member only, or for room alone. */
@@ -93,29 +96,25 @@ export class WaitingCalls implements MemberWaiter<Member> {
     else if (!this.#mayWait(call)) return;
     else if (verdict === "wait") {
       if (call.refusals?.stand === true) this.#keepRefused(call);
-      else this.add(call);
+      else this.#enqueue(call);
     } else {
-      this.#watchMembers();
+      this.watchMembers();
       this.#bound.add(call, verdict);
     }
   }
 
-  /** Adds a call behind the others, if it may wait. */
+  /** Adds a call behind the others, if it may wait. Nobody has been asked to take it. */
   add(call: Call): void {
     if (!this.#mayWait(call)) return;
-    this.#watchMembers();
-    const queue = this.#queueOf(call);
-    queue.push(call);
-    if (queue.size === VERY_MANY) this.#warnOfMany();
-    if (call.priority > 0) this.#drainSoon(); // there may be room for the next one that there was not for the last
-    this.#expectMembers();
+    const queue = this.#enqueue(call);
+    if (queue.peek() === call) this.#drainSoon(); // there may be room for the next one that there was not for the last
   }
 
   /** Adds a call that has had its turn before: it is the next. */
   addFirst(call: Call): void {
     if (call.refusals?.stand === true) this.#keepRefused(call);
     else {
-      this.#watchMembers();
+      this.watchMembers();
       call.waits();
       this.#queueOf(call).unshift(call);
       this.#expectMembers();
@@ -152,11 +151,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
     }
     if (this.#nested.size > 0) this.#drainNested();
     if (this.#refused.size > 0) this.#drainRefused();
+    const { retries } = this;
+    if (retries !== undefined && retries.size > 0) retries.look();
     if (this.#lanes.size > 0) this.#lanes.drain((call, lane) => this.#leaves(call, lane));
     this.#review();
     const { bound } = this.#options;
     if (bound?.watched === true) bound.check(); // a call may have left its lane without being sent
-    if (this.size === 0) ready.waiter = undefined;
+    if (this.size === 0 && (retries?.size ?? 0) === 0) ready.waiter = undefined;
   }
 
   /**
@@ -165,13 +166,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
    */
   #keepRefused(call: Call): void {
     if (!this.#refused.mayWait(call)) return this.#refused.giveUp(call);
-    this.#watchMembers();
+    this.watchMembers();
     this.#refused.add(call);
   }
 
   /** Fails a call for which nobody is named any more, unless it waits for a worker that is on its way. */
   #giveUp(call: Call): void {
-    if (this.#refused.addUnnamed(call)) this.#watchMembers();
+    if (this.#refused.addUnnamed(call)) this.watchMembers();
     else this.#refused.giveUp(call);
   }
 
@@ -181,6 +182,15 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (bound !== undefined && !bound.admits(call)) return false;
     call.waits();
     return true;
+  }
+
+  #enqueue(call: Call): PriorityQueue<Call> {
+    this.watchMembers();
+    const queue = this.#queueOf(call);
+    queue.push(call);
+    if (queue.size === VERY_MANY) this.#warnOfMany();
+    this.#expectMembers();
+    return queue;
   }
 
   #queueOf(call: Call): PriorityQueue<Call> {
@@ -261,7 +271,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   /** Somebody waits: has itself told of members that come, or have room again. Until then nobody asks for it. */
-  #watchMembers(): void {
+  watchMembers(): void {
     this.#options.members.ready.waiter = this;
   }
 

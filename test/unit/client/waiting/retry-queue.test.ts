@@ -15,7 +15,10 @@ function useRetries({ inFlight = 0, queue }: { inFlight?: number; queue?: Deadli
   const retries = new RetryQueue(
     {
       members: { members: [Object.assign(stubMember("a"), { inFlight })] },
+      placement: { place: () => "wait" },
       waiting: {
+        keep() {},
+        watchMembers() {},
         offer(call) {
           offered.push(call.routine);
           if (batch++ > 0) return;

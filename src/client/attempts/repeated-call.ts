@@ -267,8 +267,17 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     } else {
       void sent.then((hasLeft) => {
         if (hasLeft) this.#carrier.repeated("hedged");
-        else if (this.#underWay.includes(attempt)) this.#notSent(attempt);
+        else if (this.#underWay.includes(attempt)) this.#unplaced(attempt);
       });
+    }
+  }
+
+  /** Nobody was named for a hedge. Where all others have failed meanwhile, the call is left to it: it waits for a worker. */
+  #unplaced(attempt: Attempt): void {
+    if (this.#underWay.length > 1) this.#notSent(attempt);
+    else {
+      this.#carrier.repeated("hedged");
+      this.#carrier.send(attempt, this.#failedOn);
     }
   }
 

@@ -1,14 +1,119 @@
 // own process: its clock is simulated
+import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
+import { advance, ModelWorld, type Policy, settle } from "../../../support/dispatch-model/model-world.ts";
 import { runSchedule } from "../../../support/dispatch-model/schedule.ts";
 
-/** More of them, or others: see CONTRIBUTING.md. */
+/** More schedules, or others: see CONTRIBUTING.md. */
 const FIRST_SEED = Number(process.env.MERINO_MODEL_SEED ?? 1);
 const SCHEDULES = Number(process.env.MERINO_MODEL_SCHEDULES ?? 5_000);
+
+const SHORT = { id: "short", us: 10 };
+const LONG = { id: "long", us: 20_000 };
+
+/** A world with one worker, which is connected. */
+function useWorld(policy: Policy = "least-busy") {
+  const world = new ModelWorld({ policy, below: () => 1 });
+  const connect = () => {
+    const worker = world.find({ concurrency: 100, inThread: false });
+    world.connect(worker);
+    return worker;
+  };
+  const [first] = [connect()];
+  return {
+    world,
+    first,
+    connect,
+    /** Has workers answer until nothing is under way. */
+    async end() {
+      for (let round = 0; round < 10; round++) {
+        for (const worker of world.workers) {
+          for (const stream of [...worker.streams.values()]) world.finish(stream, 10, "done");
+          worker.progress();
+        }
+        await settle();
+      }
+      await world.checkOver();
+    },
+  };
+}
 
 describe("a dispatcher", () => {
   test("sends every call that a member has room for, once, and keeps its counts, whatever happens", async () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SCHEDULES; seed++) await runSchedule(seed);
+  });
+
+  test("leaves the process its turns while a call of a high priority waits, whose balancer has no fast path", async () => {
+    const { world, end } = useWorld("delegates");
+    world.call(LONG);
+    await settle();
+
+    const call = world.call(LONG, { priority: 1 });
+    await settle(); // which does not come while promises follow promises
+
+    assert.equal(call.sends, 0);
+    await end();
+  });
+
+  test("sends a call for one worker that has room, though others wait that anybody may take", async () => {
+    const { world, first, end } = useWorld();
+    world.call(SHORT);
+    world.call(LONG);
+
+    const call = world.call(SHORT, { only: first.uid });
+    await settle();
+
+    assert.equal(call.sends, 1);
+    await end();
+  });
+
+  test("sends a call that is the next by its priority, though that is not above 0", async () => {
+    const { world, end } = useWorld();
+    world.call(SHORT);
+    world.call(LONG, { priority: -1 });
+
+    const call = world.call(SHORT);
+    await settle();
+
+    assert.equal(call.sends, 1);
+    await end();
+  });
+
+  test("offers a call that all have refused as full to a worker that comes, before the pause is over", async () => {
+    const { world, first, connect, end } = useWorld();
+    const call = world.call(SHORT);
+    for (const stream of [...first.streams.values()])
+      world.refuse(stream, { code: NackCode.FULL, reason: "", retryAfterMs: 1_000, version: "" });
+    await settle();
+
+    const second = connect();
+    await settle();
+
+    assert.equal(call.sends, 2);
+    assert.equal(second.streams.size, 1);
+    await end();
+  });
+
+  test("leaves a call to its hedge that nobody has taken, where the first attempt has failed", async () => {
+    const { world, first, connect, end } = useWorld("delegates");
+    const second = connect();
+    const call = world.call({ id: "hedged", us: 10, repeated: "hedge" });
+    await settle();
+    await advance(30);
+    assert.deepEqual([first.streams.size, second.streams.size], [1, 1]);
+    for (const stream of first.streams.values()) world.park(stream, 10);
+
+    world.lose(first, { comesBack: false });
+    await settle();
+    world.lose(second, { comesBack: false });
+    await settle();
+    connect();
+    await settle();
+
+    assert.equal(call.sends, 3);
+    await end();
+    assert.equal(call.outcome, "resolved");
   });
 });

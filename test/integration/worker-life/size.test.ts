@@ -45,7 +45,9 @@ for (const worker of WORKER_KINDS) {
       const stop = new AbortController();
 
       const long = doze.with({ signal: stop.signal })(60_000);
-      await Promise.all(Array.from({ length: 20 }, () => nap(30)));
+      // As long as it takes for a second worker to be ready: one that is not by then is ended without a word.
+      do await Promise.all(Array.from({ length: 20 }, () => nap(30)));
+      while (pool.stats().ready < 2);
       await eventually(() => ofType(seen, "worker-retired").length > 0, { withinMs: 30_000 });
       await eventually(() => pool.stats().size === 1, { withinMs: 30_000 });
       assert.equal(pool.stats().unsettled, 1);

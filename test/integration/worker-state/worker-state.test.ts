@@ -241,6 +241,8 @@ describe("a value of a program without workers", () => {
     const first = await WorkerPool.open({ local: true, warm: [model] });
 
     const closing = first.close();
+    // One that opens before that shares what there is.
+    await eventually(() => linesOf(effects).includes("dispose model"), { everyMs: 0 });
     const second = await WorkerPool.open({ local: true, warm: [model] });
     await closing;
     await second.close();

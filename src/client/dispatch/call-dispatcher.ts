@@ -90,6 +90,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
       members,
       placement,
       waiting,
+      bound,
       supply,
       active: this.#active,
       lacked: this.#lacked,

@@ -20,6 +20,7 @@ import type { RoutineLimits } from "../members/routine-limits.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
 import { older } from "../waiting/lanes.ts";
+import type { QueueBound } from "../waiting/queue-bound.ts";
 import { RetryQueue } from "../waiting/retry-queue.ts";
 import type { WaitingCalls } from "../waiting/waiting-calls.ts";
 import type { ActiveCalls } from "./active-calls.ts";
@@ -32,6 +33,7 @@ export interface RefusedCallsOptions {
   readonly members: Members;
   readonly placement: Placement;
   readonly waiting: WaitingCalls;
+  readonly bound: Pick<QueueBound, "admitsRefused">;
   readonly supply: Pick<MemberSupply, "describeLoss" | "importFailed">;
   readonly active: Pick<ActiveCalls, "noteFailedImport">;
   readonly lacked: Pick<LackedRoutines, "add">;
@@ -187,14 +189,14 @@ export class RefusedCalls {
 
   /** Finds another member for a call that one has refused. */
   #redirect(call: Call, nack: Nack, cause: unknown): void {
-    const { counts, placement, waiting } = this.#options;
+    const { counts, placement, waiting, bound } = this.#options;
     counts.redirected += 1;
     call.unsent();
     if (call.offer?.refused(refusalError(call.routine, nack, cause)) === true) return; // the balancer names the next
     const verdict = placement.place(call);
     const full = nack.code === NackCode.FULL && !call.nested && !placement.untried(call, "ready");
     // Where everybody is busy with others' calls: again in a moment.
-    if (verdict === "wait" && full) this.#retries.add(call, nack.retryAfterMs);
-    else waiting.keep(call, verdict);
+    if (verdict !== "wait" || !full) waiting.keep(call, verdict);
+    else if (bound.admitsRefused(call)) this.#retries.add(call, nack.retryAfterMs);
   }
 }

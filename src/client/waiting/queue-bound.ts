@@ -1,7 +1,8 @@
 /**
  * How many calls may wait in a pool, and what becomes of further ones: each fails at once, or is held before it is made,
  * for as long as it would have to wait behind others. Also tells who waits for that until no call waits any more. Calls
- * made inside tasks are not counted out: they never wait for room. Nor are those that come back from a worker.
+ * made inside tasks are not counted out: they never wait for room. Nor are those that come back from a worker, unless all
+ * workers are full and the call has never waited: else a pool whose workers are busy with others' calls would keep any number.
  *
  * Before a call is made, nobody knows whether it will wait for one member in particular, for a thread, or for a transfer.
  * Those that turn out to, and generators, whose calls are made before their first step, wait beyond the bound.
@@ -132,6 +133,16 @@ export class QueueBound {
     this.#overflows();
     if (overflow === "reject") call.fail(new QueueFullError(call.routine, maxQueue));
     return overflow === "wait";
+  }
+
+  /** Whether a call that all workers have refused as full may wait. One that has waited before may; another that may not has failed. */
+  admitsRefused(call: Call): boolean {
+    const { maxQueue, overflow } = this.#options;
+    if (maxQueue === undefined || overflow === "wait" || call.waitsSinceMs > 0 || !this.#isFull())
+      return true;
+    this.#overflows();
+    call.fail(new QueueFullError(call.routine, maxQueue));
+    return false;
   }
 
   /** Resolves when no call waits. */

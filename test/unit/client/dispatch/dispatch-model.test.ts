@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { QueueFullError } from "../../../../src/errors/queue-full-error.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { advance, ModelWorld, type Policy, settle } from "../../../support/dispatch-model/model-world.ts";
 import { runSchedule } from "../../../support/dispatch-model/schedule.ts";
@@ -94,6 +95,28 @@ describe("a dispatcher", () => {
     assert.equal(call.sends, 2);
     assert.equal(second.streams.size, 1);
     await end();
+  });
+
+  test("keeps no more calls than may wait, where a worker refuses all as full", async () => {
+    const world = new ModelWorld({ policy: "least-busy", maxQueue: 3, overflow: "reject", below: () => 1 });
+    const worker = world.find({ concurrency: 100, inThread: false });
+    world.connect(worker);
+
+    for (let made = 0; made < 20; made++) {
+      world.call(SHORT);
+      for (const stream of [...worker.streams.values()])
+        world.refuse(stream, { code: NackCode.FULL, reason: "", retryAfterMs: 1_000, version: "" });
+      worker.progress();
+      await settle();
+    }
+
+    assert.equal(world.dispatcher.queued, 3);
+    assert.equal(world.calls.filter(({ outcome }) => outcome === "rejected").length, 17);
+    for (const { error } of world.calls) assert.ok(error === undefined || error instanceof QueueFullError);
+    world.lose(worker, { comesBack: false });
+    world.expectNobody();
+    await advance(10_000);
+    await world.checkOver();
   });
 
   test("leaves a call to its hedge that nobody has taken, where the first attempt has failed", async () => {

@@ -7,7 +7,7 @@ import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Members, Placement } from "../placement/placement.ts";
-import type { WaitingCalls } from "./waiting-calls.ts";
+import type { PausedCalls, WaitingCalls } from "./waiting-calls.ts";
 
 /** Longest pause that a worker can ask for: meanwhile others may have come, or may have room. */
 const MAX_PAUSE_MS = 1_000;
@@ -23,7 +23,7 @@ export interface RetryQueueOptions {
 }
 
 /** Calls to be offered again. */
-export class RetryQueue {
+export class RetryQueue implements PausedCalls {
   readonly #options: RetryQueueOptions;
   readonly #queue: DeadlineQueue;
   readonly #calls = new PriorityQueue<Call>();

@@ -20,8 +20,14 @@ import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
 import { Lanes, older } from "./lanes.ts";
 import type { QueueBound } from "./queue-bound.ts";
-import type { RetryQueue } from "./retry-queue.ts";
 import { UntriedQueue } from "./untried-queue.ts";
+
+/** Calls that are offered again after a pause. */
+export interface PausedCalls {
+  readonly size: number;
+  /** Members have changed: offers those again which one takes that has not refused them. */
+  look(): void;
+}
 
 /** Parts and settings of a wait. */
 export interface WaitingCallsOptions {
@@ -40,7 +46,7 @@ const VERY_MANY = 100_000;
 /** Calls that wait. */
 export class WaitingCalls implements MemberWaiter<Member> {
   /** Those that are offered again after a pause, which ends when a member comes. */
-  retries: Pick<RetryQueue, "size" | "look"> | undefined;
+  retries: PausedCalls | undefined;
   readonly #options: WaitingCallsOptions;
   readonly #lanes = new Lanes();
   /** Never behind root calls, which may wait for room. */

@@ -656,4 +656,4 @@ function listIn(lists: Map<string, Call[]>, name: string, call: Call): void {
   else list.push(call);
 }
 
-export { advance, now, settle };
+export { advance, settle };

@@ -26,7 +26,7 @@ systemClock.setTimeout = (run, delayMs) => {
 Object.defineProperty(performance, "now", { value: now, configurable: true });
 
 /** The present, in milliseconds. */
-export function now(): number {
+function now(): number {
   return nowMs;
 }
 

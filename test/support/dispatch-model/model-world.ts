@@ -4,7 +4,7 @@
  * the calls.
  */
 import assert from "node:assert/strict";
-import { advance, now, settle } from "./model-clock.ts";
+import { advance, settle } from "./model-clock.ts";
 import { type ModelStream, ModelWorker, type ModelWorkerKind } from "./model-worker.ts";
 
 // What has deadlines comes after the clock. The blank line keeps the formatter from sorting.

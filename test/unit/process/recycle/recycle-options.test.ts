@@ -55,7 +55,12 @@ test("chooseLimits stays within the jitter, below what was asked for", () => {
       fc.double({ min: 0, max: 1, noNaN: true }),
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       (limit, jitter, chance) => {
-        const options = resolveRecycle({ calls: limit, age: Math.min(limit, 1e9 - 1), memory: limit, jitter });
+        const options = resolveRecycle({
+          calls: limit,
+          age: Math.min(limit, 1e9 - 1),
+          memory: limit,
+          jitter,
+        });
 
         const { calls, ageMs, memoryBytes } = chooseLimits(options, () => chance);
 

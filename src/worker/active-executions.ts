@@ -12,8 +12,8 @@ import type { MeteredTask, TaskMeter } from "./task-meter.ts";
 
 /** From this part on, what is left is for callers that do not have most of it already. */
 const OTHERS_FROM = 3 / 4;
-/** Who takes up more than this part of what there is for the heads of tasks has much of it. */
-const MUCH_OF_HEADS = 1 / 64;
+/** Who takes up more than this part of what there is, places or bytes, has much of it: a few such callers can fill it. */
+const MUCH = 1 / 64;
 
 /** What a caller on the network has here. */
 interface CallerAccount {
@@ -104,16 +104,13 @@ export class ActiveExecutions {
     const { maxRootTasks, room, budget } = this.#options;
     if (caller !== undefined) {
       const { taskBytes } = budget;
-      const hasMuch = caller.taskBytes > taskBytes * MUCH_OF_HEADS;
-      if (isFull(this.#heldBytes, taskBytes, hasMuch) || room.isFull(caller)) return this.bodies;
+      if (isFull(this.#heldBytes, taskBytes, caller.taskBytes) || room.isFull(caller)) return this.bodies;
     }
     if (kind === "root") {
-      const hasMuch = caller !== undefined && caller.bodies * 2 > maxRootTasks;
-      return isFull(this.#permits, maxRootTasks, hasMuch) ? this.#permits : undefined;
+      return isFull(this.#permits, maxRootTasks, caller?.bodies ?? 0) ? this.#permits : undefined;
     }
     // Any caller on the network can claim that its call is nested; such calls are bounded like all others, only later.
-    const isTooMuch =
-      caller !== undefined && isFull(this.bodies, 2 * maxRootTasks, caller.bodies > maxRootTasks);
+    const isTooMuch = caller !== undefined && isFull(this.bodies, 2 * maxRootTasks, caller.bodies);
     return isTooMuch ? this.bodies : undefined;
   }
 
@@ -230,9 +227,9 @@ export class ActiveExecutions {
 /**
  * Whether there is no more room for a caller.
  *
- * @param hasMuch Whether much of what is present is the caller's own: it finds no room in the last quarter, which is for
- *   the others.
+ * @param own What of that which is present is the caller's own. Who has much finds no room in the last quarter, which is
+ *   for the others; one thing is never much.
  */
-function isFull(present: number, limit: number, hasMuch: boolean): boolean {
-  return present >= (hasMuch ? Math.ceil(limit * OTHERS_FROM) : limit);
+function isFull(present: number, limit: number, own: number): boolean {
+  return present >= (own > Math.max(1, limit * MUCH) ? Math.ceil(limit * OTHERS_FROM) : limit);
 }

@@ -76,6 +76,49 @@ test("ActiveExecutions passes the permit on to the execution that replaces anoth
   assert.deepEqual([third.permit, active.permits, active.size], [false, 0, 0]);
 });
 
+for (const kind of ["root", "nested"] as const) {
+  test(`ActiveExecutions leaves places for ${kind} tasks of others where a few callers have taken all that they get`, () => {
+    const room = { isFull: () => false, release() {} };
+    const maxRootTasks = 128;
+    const budget = { taskBytes: 1e9 };
+    const active = new ActiveExecutions({ activity: undefined, room, maxRootTasks, budget });
+    const places = kind === "root" ? maxRootTasks : 2 * maxRootTasks;
+    const account = () => ({ bodies: 0, taskBytes: 0, argumentBytes: 0 });
+    const greedy = Array.from({ length: 8 }, account);
+    const accepted = (caller: ReturnType<typeof account>): boolean => {
+      if (active.excess(kind, caller) !== undefined) return false;
+      const one = execution({ nested: kind === "nested" });
+      active.add({ ...one, task: { ...one.task, memory: caller } });
+      return true;
+    };
+
+    while (greedy.some(accepted));
+
+    // One has taken all that it gets; each of the others still found room for a few.
+    const fewOfOthers = (greedy.length - 1) * (places / 64 + 1);
+    assert.equal(active.bodies, (places * 3) / 4 + fewOfOthers);
+    const modest = account();
+    assert.ok(accepted(modest));
+    assert.ok(accepted(modest));
+    const one = Array.from({ length: places }, account).filter(accepted).length;
+    assert.equal(one, places / 4 - fewOfOthers - 2);
+  });
+}
+
+test("ActiveExecutions gives a single caller all places where there are three or fewer", () => {
+  for (const maxRootTasks of [1, 2, 3]) {
+    const room = { isFull: () => false, release() {} };
+    const budget = { taskBytes: 1e9 };
+    const active = new ActiveExecutions({ activity: undefined, room, maxRootTasks, budget });
+    const memory = { bodies: 0, taskBytes: 0, argumentBytes: 0 };
+    while (active.excess("root", memory) === undefined) {
+      const one = execution();
+      active.add({ ...one, task: { ...one.task, memory } });
+    }
+    assert.equal(active.bodies, maxRootTasks);
+  }
+});
+
 test("ActiveExecutions counts a body that goes on after its task until it ends", () => {
   const activity = new Activity();
   const active = activeExecutions(activity);

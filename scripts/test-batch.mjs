@@ -5,7 +5,7 @@
  *
  * `scripts/test.mjs` writes a module that calls this for each process, and Node's test runner starts those.
  */
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -17,6 +17,9 @@ import { ROOT } from "./command.mjs";
 /** How long what a file has closed may take to be gone, in milliseconds. */
 const CLOSING_MS = 3_000;
 
+/** In which Linux tells times to programs, on every processor that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
 /** How long the process may take to end when its last file has. */
 const EXIT_MS = 3_000;
 
@@ -25,16 +28,21 @@ const EXIT_MS = 3_000;
  *
  * @param files Paths from the repository's root.
  * @param options `timeoutMs`: how long the tests of one file may take; `statusFile`: where to note which file is
- *   running, for whoever has to end this process; `claims`: where files share processes, a folder in which they
- *   note which file each of them has taken. A file has to leave such a process as it found it.
+ *   running, for whoever has to end this process; `costsFile`: where to note the processor time of each; `claims`:
+ *   where files share processes, a folder in which they note which file each of them has taken. A file has to leave
+ *   such a process as it found it.
  */
-export async function runBatch(files, { timeoutMs, statusFile, claims }) {
+export async function runBatch(files, { timeoutMs, statusFile, costsFile, claims }) {
   const ran = [];
+  let spentMs = 0;
   for (const file of files) {
     if (claims !== undefined && !claim(path.join(claims, encodeURIComponent(file)))) continue;
     ran.push(file);
     writeFileSync(statusFile, file);
     const before = await runFile(file, timeoutMs);
+    const nowMs = processorTimeMs();
+    appendFileSync(costsFile, `${JSON.stringify({ file, ms: nowMs - spentMs })}\n`);
+    spentMs = nowMs;
     const changes = claims === undefined ? [] : await remainingChanges(before);
     // Only tests are counted by the runner, so that a failure has to be one.
     if (changes.length > 0) {
@@ -48,6 +56,20 @@ export async function runBatch(files, { timeoutMs, statusFile, claims }) {
     process.stderr.write(`test: had to end the process that ran ${ran.join(", ")}\n`);
     process.exit(1);
   }, EXIT_MS).unref();
+}
+
+/** What this process and those of its children that have ended have taken, their own children included. */
+function processorTimeMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000 + childrenTimeMs();
+}
+
+/** Zero where the system does not say: Node has no call for it. */
+function childrenTimeMs() {
+  if (process.platform !== "linux") return 0;
+  // The name in parentheses may have spaces; user and system time of children are the 14th and 15th word after it.
+  const words = readFileSync("/proc/self/stat", "latin1").split(") ").at(-1).split(" ");
+  return (Number(words[13]) + Number(words[14])) * (1000 / TICKS_PER_SECOND);
 }
 
 /** Whether this process is the first to come to a file. */

@@ -1,12 +1,18 @@
 /**
  * Follows the report of Node's test runner file by file: which files have not ended or ran no test, and which
- * tests were slow. Puts the slowest tests, those that were skipped and everything that failed before the closing lines, so that those stay
- * the last, and counts in them what the runner does not take for a test.
+ * tests were slow. Puts the slowest tests, the files that took most of the processors, the tests that were skipped and
+ * everything that failed before the closing lines, so that those stay the last, and counts in them what the runner does
+ * not take for a test.
  */
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
 
 /** What is known about a run, in which every file is one suite at the outermost level. */
 export class TestReport {
   #slowestCount;
+  #costliestCount;
+  #costsFile;
+  #folder;
   /** Files whose end has not been reported. */
   #awaited;
   /** Names of the suites and tests that surround what is reported, outermost first. */
@@ -23,11 +29,15 @@ export class TestReport {
 
   /**
    * @param files The files of the run, as the suites are called.
-   * @param options `slowest`: how many of the slowest tests are to be named.
+   * @param options `slowest`: how many of the slowest tests are to be named; `costliest`: how many of the files that
+   *   took most of the processors, which `costsFile` tells, in a line of JSON for each; `folder`: where those of the stages are.
    */
-  constructor(files, { slowest }) {
+  constructor(files, { slowest, costliest, costsFile, folder }) {
     this.#awaited = new Set(files);
     this.#slowestCount = slowest;
+    this.#costliestCount = costliest;
+    this.#costsFile = costsFile;
+    this.#folder = folder;
   }
 
   /** Whether the end of a file has not been reported yet. */
@@ -95,8 +105,28 @@ export class TestReport {
     for (const file of this.#awaited) this.fail(`${file} did not run to its end`);
     return [
       ...this.#slowest.map(({ name, durationMs }) => `slowest: ${Math.round(durationMs)} ms ${name}`),
+      ...this.#costs(),
       ...this.#skipped.map((name) => `skips: ${name}`),
       ...this.#failures.map((reason) => `failed: ${reason}`),
     ];
   }
+  /** The files that took most processor time, and what those of each stage took. */
+  #costs() {
+    if (this.#costliestCount === 0 || !existsSync(this.#costsFile)) return [];
+    const lines = readFileSync(this.#costsFile, "utf8").trim().split("\n");
+    const costs = lines.map((line) => JSON.parse(line)).sort((a, b) => b.ms - a.ms);
+    const stages = new Map();
+    for (const { file, ms } of costs) {
+      const [stage] = path.relative(this.#folder, file).split(path.sep);
+      stages.set(stage, (stages.get(stage) ?? 0) + ms);
+    }
+    return [
+      ...costs.slice(0, this.#costliestCount).map(({ file, ms }) => `processor time: ${seconds(ms)} ${file}`),
+      `processor time: ${[...stages].map(([stage, ms]) => `${seconds(ms)} ${stage}`).join(", ")}`,
+    ];
+  }
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,7 +1,7 @@
 /**
- * Builds, then runs the test files, unit and contract tests first, and ends with the closing lines of
- * Node's test runner, after the slowest tests and those that failed. A run, or a file, in which not one test ran
- * has failed.
+ * Builds, then runs the test files, unit and contract tests first, and ends with the closing lines of Node's test
+ * runner, after the slowest tests, the files that took most processor time, and the tests that failed. A run, or a
+ * file, in which not one test ran has failed.
  *
  * Unit and contract tests share a few processes, since loading Node, the compiler and the sources takes longer than
  * most files do: each takes the next file when it is done with one, so that all end at the same time. A file that
@@ -11,7 +11,7 @@
  * so that the run does not end with one file for which the machine has to wait.
  *
  * Usage: npm test -- [part of a path …] [--no-build] [--reporter=spec|tap] [--concurrency=n] [--timeout=ms]
- *   [--stall=ms] [--folder=test]
+ *   [--stall=ms] [--costs=n] [--folder=test]
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,6 +45,8 @@ const { values: options, positionals: filters } = parseArgs({
     timeout: { type: "string", default: "300000" },
     // Milliseconds in which nothing happens at all, until the run is given up.
     stall: { type: "string", default: "320000" },
+    // How many of the files that took most processor time to name; ten of a whole run.
+    costs: { type: "string" },
     // Where the tests are; another one is for the test of this runner.
     folder: { type: "string", default: "test" },
   },
@@ -72,12 +74,18 @@ async function runTests() {
   if (files.length === 0) throw new Error(`No test file has '${filters.join("' or '")}' in its path`);
   const concurrency = Number(options.concurrency);
   const timeoutMs = Number(options.timeout);
-  const report = new TestReport(files, { slowest: filters.length === 0 ? 10 : 0 });
   const folder = mkdtempSync(path.join(tmpdir(), "merino-tests-"));
+  const costsFile = path.join(folder, "costs.jsonl");
+  const report = new TestReport(files, {
+    slowest: filters.length === 0 ? 10 : 0,
+    costliest: Number(options.costs ?? (filters.length === 0 ? 10 : 0)),
+    costsFile,
+    folder: path.relative(ROOT, TESTS),
+  });
   const batches = divide(files, concurrency).map((batch, index) => {
     const entry = path.join(folder, `batch-${index + 1}.mjs`);
     const statusFile = path.join(folder, `batch-${index + 1}.status`);
-    writeFileSync(entry, batchProgram(batch, { timeoutMs, statusFile, claims: folder }));
+    writeFileSync(entry, batchProgram(batch, { timeoutMs, statusFile, costsFile, claims: folder }));
     return { ...batch, entry, statusFile };
   });
   const started = new Set();
@@ -132,9 +140,9 @@ function isBuilt() {
 }
 
 /** What one process does. */
-function batchProgram({ files, shared }, { timeoutMs, statusFile, claims }) {
+function batchProgram({ files, shared }, { claims, ...common }) {
   const runner = pathToFileURL(path.join(ROOT, "scripts/test-batch.mjs")).href;
-  const options = { timeoutMs, statusFile, ...(shared && { claims }) };
+  const options = { ...common, ...(shared && { claims }) };
   const parameters = [files, options].map((value) => JSON.stringify(value));
   return `import { runBatch } from "${runner}";\nawait runBatch(${parameters.join(", ")});\n`;
 }

@@ -46,9 +46,11 @@ test("npm test ends with the counts of all files, after the slowest tests", asyn
   assert.deepEqual(counts, { tests: 6, pass: 5, fail: 0, cancelled: 0, skipped: 1 });
   assert.match(stdout, /^# skips: \S+two\.test\.ts > does not: here$/m);
   assert.match(stdout, /^# slowest: \d+ ms \S+four\.test\.ts > in it > is another$/m);
+  assert.match(stdout, /^# processor time: \d+\.\d s \S+four\.test\.ts$/m);
+  assert.match(stdout, /^# processor time: (?=.*\d s unit)(?=.*\d s contract)(?=.*\d s integration).*$/m);
   assert.match(
     stdout.slice(stdout.lastIndexOf("\n# slowest")),
-    /^\n# slowest.*\n# skips.*(?:\n# [a-z_]+ [\d.]+){8}\n?$/,
+    /^\n# slowest.*(?:\n# processor time.*){5}\n# skips.*(?:\n# [a-z_]+ [\d.]+){8}\n?$/,
   );
 });
 

@@ -4,6 +4,8 @@
  */
 import type { Suspicion } from "../../client/membership/member-supply.ts";
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
+import { forgetAtExit } from "../../internal/remove-at-exit.ts";
+import { sweepFile } from "../../internal/remove-file.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { Worker, WorkerExit } from "../../process/worker.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
@@ -22,6 +24,8 @@ export interface Retirement {
 /** A worker that a slot has started. */
 export class PoolWorker {
   readonly worker: Worker;
+  /** How its process has ended; then its socket has gone as well. */
+  readonly exited: Promise<WorkerExit>;
   readonly imports: ImportsUnderWay = new ImportsUnderWay();
   /** Its record; absent until it is ready. */
   metadata: WorkerMetadata | undefined;
@@ -33,8 +37,13 @@ export class PoolWorker {
   #limit: DeadlineEntry | undefined;
   #culprit: string | undefined;
 
-  constructor(worker: Worker) {
+  /** @param socketPath Where it listens; removed at its end, since one that was killed could not. */
+  constructor(worker: Worker, socketPath: string) {
     this.worker = worker;
+    this.exited = worker.exited.then((exit) => {
+      if (sweepFile(socketPath)) forgetAtExit(socketPath);
+      return exit;
+    });
   }
 
   get uid(): string {

@@ -7,43 +7,30 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import type { Suspicion } from "../../client/membership/member-supply.ts";
-import { assertMethods } from "../../errors/check-options.ts";
 import type { LostWorker } from "../../errors/worker-lost-error.ts";
 import { WorkerStartError } from "../../errors/worker-start-error.ts";
 import { errorText } from "../../internal/error-text.ts";
-import { forgetAtExit, removeAtExit } from "../../internal/remove-at-exit.ts";
-import { sweepFile } from "../../internal/remove-file.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import { warn } from "../../internal/warn.ts";
 import { explainExit } from "../../process/exit-explanation.ts";
-import { ToldWorker } from "../../process/told-worker.ts";
-import type { ChildMessage, Worker, WorkerExit } from "../../process/worker.ts";
+import type { ChildMessage, WorkerExit } from "../../process/worker.ts";
 import type { Carrier } from "../../session/carrier.ts";
 import type { ConnectionId } from "../../session/connection-id.ts";
-import { socketPath } from "../../transport/unix/socket-path.ts";
 import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import type { RetirementReason } from "../pool-event.ts";
 import { type Attempt, CrashLoop } from "./crash-loop.ts";
 import { LostWorkers } from "./lost-workers.ts";
-import { PoolWorker, type Retirement } from "./pool-worker.ts";
+import { makePoolWorker } from "./make-pool-worker.ts";
+import type { PoolWorker, Retirement } from "./pool-worker.ts";
 import { SOUND_MS } from "./respawn-policy.ts";
+import { TakeOver } from "./take-over.ts";
 import type { Wear, WorkerSlotOptions } from "./worker-slot-options.ts";
 
 /** How long the end of a lost worker's process may take to be known, once its connection has ended. */
 const EXIT_NOTICE_MS = 500;
 /** How long after the first module of a reload the new worker starts. */
 const RELOAD_MS = 20;
-/** How long a worker that takes the place of a worn one may take to be connected, before that gets no more calls. */
-const CONNECTED_MS = 2_000;
-
-/** A worker that has been started in the place of a worn one, which serves until this one can be called. */
-interface TakeOver {
-  readonly poolWorker: PoolWorker;
-  readonly metadata: WorkerMetadata;
-  readonly hidden: boolean;
-  readonly enough: DeadlineEntry;
-}
 
 /** A worker's place. */
 export class WorkerSlot {
@@ -105,7 +92,7 @@ export class WorkerSlot {
   async describe(uid: string): Promise<LostWorker | undefined> {
     const poolWorker = this.#find(uid);
     if (poolWorker !== undefined) {
-      const exit = await waitAtMost(EXIT_NOTICE_MS, poolWorker.worker.exited);
+      const exit = await waitAtMost(EXIT_NOTICE_MS, poolWorker.exited);
       if (exit === undefined) return poolWorker.loss(undefined, this.#options.entry);
     }
     return this.#losses.get(uid);
@@ -208,25 +195,9 @@ export class WorkerSlot {
 
   async #spawn(): Promise<void> {
     const uid = randomUUID();
-    const { factory, tags, extra, entry, program, trust, warm, slot, startTimeoutMs } = this.#options;
-    const reports = this.#options.reports?.(uid);
-    const context = { tags, extra, entry, program, trust, warm, slot, startTimeoutMs };
-    let path: string;
     let poolWorker: PoolWorker;
     try {
-      path = socketPath();
-      removeAtExit(path);
-      const worker = factory({
-        ...context,
-        uid,
-        socketPath: path,
-        discoveries: this.#options.discoveries?.(),
-        siblings: this.#options.siblings?.(),
-        ...(reports !== undefined && { reports }),
-      });
-      // The factory may be user code.
-      assertMethods("worker", (worker as Worker | undefined) ?? null, ["start", "stop", "notify"]);
-      poolWorker = new PoolWorker(new ToldWorker(worker));
+      poolWorker = makePoolWorker(uid, this.#options);
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);
@@ -238,12 +209,7 @@ export class WorkerSlot {
     this.#previous ??= this.#current;
     this.#current = poolWorker;
     worker.onMessage = (message) => this.#heard(poolWorker, message);
-    worker.exited
-      .then((exit) => {
-        if (sweepFile(path)) forgetAtExit(path); // a worker that was killed could not
-        this.#exited(poolWorker, exit);
-      })
-      .catch(reportBug);
+    poolWorker.exited.then((exit) => this.#exited(poolWorker, exit)).catch(reportBug);
     this.#options.event({ type: "worker-starting", uid });
     try {
       const metadata = await worker.start();
@@ -266,9 +232,8 @@ export class WorkerSlot {
 
   /** It serves, and is to be called before the worn one is not any more: else calls would wait in between. */
   #beginTakeOver(poolWorker: PoolWorker, metadata: WorkerMetadata, hidden: boolean): void {
-    if (this.#takeOver !== undefined) deadlines.cancel(this.#takeOver.enough); // of one that has died since
-    const enough = deadlines.after(CONNECTED_MS, () => this.#endTakeOver());
-    this.#takeOver = { poolWorker, metadata, hidden, enough };
+    this.#takeOver?.cancel(); // of one that has died since
+    this.#takeOver = new TakeOver({ poolWorker, metadata, hidden, due: () => this.#endTakeOver() });
     this.#options.ready(metadata, hidden, "beside");
   }
 
@@ -276,7 +241,7 @@ export class WorkerSlot {
     const takeOver = this.#takeOver;
     this.#takeOver = undefined;
     if (takeOver === undefined) return;
-    deadlines.cancel(takeOver.enough);
+    takeOver.cancel();
     if (this.#stopping || this.#current !== takeOver.poolWorker) return;
     const worn = this.#previous;
     this.#previous = undefined;
@@ -368,8 +333,10 @@ export class WorkerSlot {
   }
 
   #respawn(last: "served" | "never-ready"): void {
-    if (!this.#options.respawn || this.#stopping) return;
-    this.#spawnLater(this.#loop.died(last, this.#lastWords));
+    if (this.#stopping) return;
+    // A worn one is in its place still: it is not respawned, but replaced.
+    const isWorn = this.#previous?.worn !== undefined || this.#current?.worn !== undefined;
+    if (this.#options.respawn || isWorn) this.#spawnLater(this.#loop.died(last, this.#lastWords));
   }
 
   #spawnLater({ attempt, delayMs }: Attempt): void {

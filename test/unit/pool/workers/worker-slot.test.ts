@@ -62,10 +62,13 @@ function useSlot({ respawn = true, isGrown = false } = {}) {
   const made: StubWorker[] = [];
   const log: string[] = [];
   const left: string[] = [];
+  let refusals = 0;
   const events: WorkerEvent[] = [];
   const nameOf = (uid: string): string => `w${made.findIndex((worker) => worker.uid === uid)}`;
   const slot = new WorkerSlot({
     factory: (context) => {
+      refusals -= 1;
+      if (refusals >= 0) throw new Error("not today");
       const worker = new StubWorker(context);
       made.push(worker);
       return worker;
@@ -96,6 +99,10 @@ function useSlot({ respawn = true, isGrown = false } = {}) {
     left,
     events,
     worker,
+    /** Has the next attempts to make a worker fail. */
+    refuse: (count: number) => {
+      refusals = count;
+    },
     ofType: (type: WorkerEvent["type"]) => events.filter((event) => event.type === type),
     async started() {
       const starting = slot.start();
@@ -446,21 +453,56 @@ test("WorkerSlot has a worn worker serve until another one can be called, and an
 });
 
 test("WorkerSlot keeps a worn worker while the one in its place does not come up, and tries again", async () => {
-  const { slot, log, worker, started, makes, ofType } = useSlot();
+  for (const respawn of [true, false]) {
+    const { slot, log, worker, started, makes, ofType } = useSlot({ respawn });
+    const old = await started();
+
+    slot.recycle(old.uid, WEAR, RETIREMENT);
+    await makes(2);
+    worker(1).become("unable");
+    worker(1).end({ exitCode: 1 });
+    await makes(3);
+    assert.deepEqual([old.notices, old.killed, slot.serving?.uid], [[], false, old.uid]);
+    worker(2).become("ready");
+    await eventually(() => log.includes("ready w2 beside"));
+    slot.connected(worker(2).uid);
+
+    assert.equal(ofType("worker-failed").length, 1);
+    assert.deepEqual(old.notices, ["merino:retire"]);
+    await slot.stop(0);
+  }
+});
+
+test("WorkerSlot without respawn tries again to replace a worn worker for which none could be made", async () => {
+  const { slot, log, worker, started, makes, refuse } = useSlot({ respawn: false });
   const old = await started();
 
+  refuse(1);
   slot.recycle(old.uid, WEAR, RETIREMENT);
   await makes(2);
+  assert.equal(slot.serving?.uid, old.uid);
+  worker(1).become("ready");
+  await eventually(() => log.includes("ready w1 beside"));
+  slot.connected(worker(1).uid);
+
+  assert.deepEqual(old.notices, ["merino:retire"]);
+  await slot.stop(0);
+});
+
+test("WorkerSlot without respawn stays empty if the worn worker and the new one have died", async () => {
+  const { slot, worker, started, makes, made, events } = useSlot({ respawn: false });
+  const old = await started();
+  slot.recycle(old.uid, WEAR, RETIREMENT);
+  await makes(2);
+
+  old.end({ exitCode: undefined, signal: "SIGKILL" });
+  await eventually(() => slot.uids.length === 1);
   worker(1).become("unable");
   worker(1).end({ exitCode: 1 });
-  await makes(3);
-  assert.deepEqual([old.notices, old.killed, slot.serving?.uid], [[], false, old.uid]);
-  worker(2).become("ready");
-  await eventually(() => log.includes("ready w2 beside"));
-  slot.connected(worker(2).uid);
+  await eventually(() => slot.uids.length === 0);
 
-  assert.equal(ofType("worker-failed").length, 1);
-  assert.deepEqual(old.notices, ["merino:retire"]);
+  assert.deepEqual([slot.due, made.length], [false, 2]);
+  assert.ok(!events.some(({ type }) => type === "worker-replacing"));
   await slot.stop(0);
 });
 

@@ -13,7 +13,7 @@ import { decodeValue } from "../src/codec/decode/decoder.ts";
 import { encodeValue } from "../src/codec/encode/encoder.ts";
 import type { SignalSource } from "../src/codec/references.ts";
 import { processReferences } from "../src/routine/process-references.ts";
-import { HONEST_VALUES } from "../test/support/hostile/honest-values.ts";
+import { honestValues } from "../test/support/hostile/honest-values.ts";
 import { dearPayload, makeBare, type Shape } from "./hostile/dear-payload.ts";
 import { SHAPES } from "./hostile/shapes.ts";
 import { BenchmarkError } from "./support/benchmark-error.ts";
@@ -163,7 +163,9 @@ async function measureHostile({ quick, check }: BenchmarkOptions): Promise<Bench
   const effort = quick ? QUICK : FULL;
   // Errors and their stacks are not what is measured here.
   Error.stackTraceLimit = 0;
-  const honest = Object.entries(HONEST_VALUES).map(([name, make]) => measureHonest(name, make, effort));
+  const honest = Object.entries(honestValues(100_000)).map(([name, make]) =>
+    measureHonest(name, make, effort),
+  );
   const rows = SHAPES.map((shape) => measureShape(shape, effort));
   rows.sort((one, other) => worstOf(other) - worstOf(one));
   const columns = ["decoder", "made bare", "JSON.parse"];

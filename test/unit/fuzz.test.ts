@@ -1,5 +1,5 @@
 /**
- * The short form of `npm run fuzz`: 40 000 inputs for all decoders and both halves of the protocol. How fast they are read is
+ * The short form of `npm run fuzz`: 15 000 inputs for all decoders and both halves of the protocol. How fast they are read is
  * not judged here, since the machine may be busy.
  */
 // runs early: no other file that shares a process takes as long
@@ -11,10 +11,10 @@ import { fuzz, inputOf } from "../fuzz/fuzz.ts";
 import { Random } from "../fuzz/random.ts";
 import { TARGETS } from "../fuzz/targets/all.ts";
 
-const INPUTS = 40_000;
+const INPUTS = 15_000;
 const SEED = 20_261_128;
 
-test("every decoder, and sessions on both sides, survive 40 000 inputs", async (context) => {
+test("every decoder, and sessions on both sides, survive 15 000 inputs", async (context) => {
   const { stackTraceLimit } = Error;
   // As `npm run fuzz` does: a stack with places in TypeScript costs more than most inputs do.
   Error.stackTraceLimit = 0;
@@ -27,7 +27,7 @@ test("every decoder, and sessions on both sides, survive 40 000 inputs", async (
   assert.deepEqual(findings, []);
   assert.ok(tallies.reduce((sum, { inputs }) => sum + inputs, 0) >= INPUTS);
   assert.ok(tallies.every(({ inputs }) => inputs >= INPUTS / 200));
-  assert.ok(tallies.some(({ large }) => large > 20));
+  assert.ok(tallies.some(({ large }) => large > 10));
 });
 
 test("an input is the same for the same seed, and another for another", () => {

@@ -6,7 +6,7 @@ import { percentile } from "../../../benchmarks/support/statistics.ts";
 
 describe("hedges in simulated time", () => {
   test("take most off the slowest calls where a worker stalls at random, for few calls more", async () => {
-    const calls = 20_000;
+    const calls = 10_000;
     const plain = await simulate({ calls });
 
     const hedged = await simulate({ calls, hedge: { after: "p95" } });

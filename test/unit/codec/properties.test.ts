@@ -75,7 +75,7 @@ test("encodeValue and decodeValue deliver every value as itself", () => {
     fc.property(values(text), (sent) => {
       assertSame(roundTrip(sent), sent);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -90,7 +90,7 @@ test("encodeValue and decodeValue deliver every text as its code units as itself
       const both = [sent, alone];
       assertSame(receive(sendUnits(both)), both);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -105,7 +105,7 @@ test("withUtf8Text rewrites a payload to what it is without code units", () => {
       assert.ok(encoded.textUnits === true || alone.length < UNIT_TEXT_LENGTH);
       assert.deepEqual(messageOf(rewritten), send(both));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -136,6 +136,6 @@ test("encodeValue and decodeValue keep every graph of objects", () => {
     fc.property(graph, (nodes) => {
       assertSame(roundTrip(nodes), nodes);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

@@ -9,7 +9,7 @@ import { runSchedule } from "../../../support/dispatch-model/schedule.ts";
 
 /** More schedules, or others: see CONTRIBUTING.md. */
 const FIRST_SEED = Number(process.env.MERINO_MODEL_SEED ?? 1);
-const SCHEDULES = Number(process.env.MERINO_MODEL_SCHEDULES ?? 3_000);
+const SCHEDULES = Number(process.env.MERINO_MODEL_SCHEDULES ?? 1_200);
 
 const SHORT = { id: "short", us: 10 };
 const LONG = { id: "long", us: 20_000 };

@@ -17,7 +17,7 @@ import { decodeContextChanges } from "../../../../src/wire/messages/context-chan
 import { useWarnings } from "../../../support/use-warnings.ts";
 import { withoutStacks } from "../../../support/without-stacks.ts";
 
-const PROGRAMS = Number(process.env.MERINO_CONTEXT_PROGRAMS ?? 5_000);
+const PROGRAMS = Number(process.env.MERINO_CONTEXT_PROGRAMS ?? 2_000);
 const NAMES = ["x", "y", "z"] as const;
 type Name = (typeof NAMES)[number];
 

@@ -12,7 +12,7 @@ import { type Batch, BatchSchema } from "../../../../src/wire/gen/wire_pb.ts";
 import { decodeContextChanges } from "../../../../src/wire/messages/context-changes.ts";
 import { anyFrame, bindBatch, readFrame } from "../frame-model.ts";
 
-const BATCHES = 40_000;
+const BATCHES = 15_000;
 const SEED = 20_240_817;
 
 /** A small generator of numbers, so that a failing batch can be found again. */
@@ -107,7 +107,7 @@ test("BatchReader survives tampered batches", () => {
   }
 
   assert.ok(
-    Object.values(tally).every((count) => count > 100),
+    Object.values(tally).every((count) => count > 40),
     JSON.stringify(tally),
   );
 });
@@ -142,7 +142,7 @@ test("BatchReader survives random bytes", () => {
         assertProtocolError(error, bytes);
       }
     }),
-    { numRuns: 20_000 },
+    { numRuns: 10_000 },
   );
 
   assert.ok(frames > 1_000);

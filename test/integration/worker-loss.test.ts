@@ -50,7 +50,7 @@ for (const worker of WORKER_KINDS) {
     test("settles every call and runs no body twice", async (t) => {
       await using _ = leakCheck({ withinMs: 10_000 });
       using effects = useEffects();
-      const [calls, kills, window] = worker === "process" ? [20_000, 20, 200] : [5_000, 10, 200];
+      const [calls, kills, window] = worker === "process" ? [5_000, 8, 200] : [2_000, 5, 200];
       const log = effects.path("bodies");
       await using pool = await WorkerPool.open({ worker, size: 3 });
       const others: unknown[] = [];

@@ -110,6 +110,7 @@ export async function simulate({
     },
     lost: (call, _member, { error }) => call.fail(error),
     refused: (call) => call.fail(new Error("refused")),
+    hedgeRefused() {},
     attemptOver() {},
     pauses() {},
     resumes() {},

@@ -21,11 +21,11 @@ export interface FailedAttempt {
 
 /** How long to wait before a call is attempted again. */
 export interface RetryBackoff {
-  /** Before the second attempt, in milliseconds; from 0. Default 50. */
+  /** Before the second attempt, in milliseconds; from 0 to `max`. Default 50, or `max` if that is less. */
   readonly initial?: number | undefined;
   /** Growth from one wait to the next; from 1 to 10. Default 2. */
   readonly factor?: number | undefined;
-  /** Where growth ends, in milliseconds; from 0. Default 2 000. */
+  /** Where growth ends, in milliseconds; from 0 to 3 600 000, an hour. Default 2 000, or `initial` if that is more. */
   readonly max?: number | undefined;
   /** Largest random deviation in either direction, as a ratio from 0 to 1. Default 0.2. */
   readonly jitter?: number | undefined;
@@ -119,10 +119,18 @@ export function resolveRetry(options: RetryOptions | false | undefined): Resolve
   assertInteger("retry.attempts", attempts, { least: 1, most: 100 });
   assertObject("retry.backoff", backoff, "an object with initial, factor, max and jitter");
   assertKnownOptions(backoff, { initial: true, factor: true, max: true, jitter: true });
-  const { initial = 50, factor = 2, max = 2_000, jitter = 0.2 } = backoff;
+  const { factor = 2, jitter = 0.2 } = backoff;
+  const { initial = Math.min(50, backoff.max ?? 50) } = backoff;
+  const { max = Math.max(2_000, initial) } = backoff;
   assertDuration("retry.backoff.initial", initial, { most: MAX_PAUSE_MS });
-  assertNumber("retry.backoff.factor", factor, { least: 1, most: 10 });
   assertDuration("retry.backoff.max", max, { most: MAX_PAUSE_MS });
+  if (initial > max) {
+    throw new InvalidOptionError("retry.backoff.initial", {
+      value: initial,
+      expected: `at most retry.backoff.max, which is ${max}`,
+    });
+  }
+  assertNumber("retry.backoff.factor", factor, { least: 1, most: 10 });
   assertNumber("retry.backoff.jitter", jitter, { least: 0, most: 1 });
   assertObject("retry.budget", budget, "an object with tokens and ratio");
   assertKnownOptions(budget, { tokens: true, ratio: true });

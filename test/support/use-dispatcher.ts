@@ -45,6 +45,8 @@ export interface Wish {
   readonly threads?: readonly string[];
   /** How the calls of idempotent routines are repeated; all others are not idempotent. */
   readonly idempotent?: Readonly<Record<string, RepeatOptions>>;
+  /** Told when there is a call and was none. */
+  readonly begun?: () => void;
   /** How long an evicted worker is left alone at first. Default 10. */
   readonly coolDownMs?: number;
 }
@@ -96,6 +98,7 @@ export function useDispatcher(wish: Wish = {}) {
     maxQueue: wish.maxQueue,
     overflow: wish.overflow,
     killGraceMs: 60_000,
+    begun: wish.begun,
     events:
       wish.events === undefined ? undefined : { wanted: true, publish: (event) => wish.events?.push(event) },
   });

@@ -2,6 +2,7 @@
 import type { Abortable } from "../../context/task.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
+import type { Nack } from "../../wire/frames.ts";
 import type { CallOwner } from "../call/call.ts";
 import type { CallContext } from "../call/call-context.ts";
 import type { CallRecord } from "../call/call-record.ts";
@@ -28,6 +29,8 @@ export interface AttemptCarrier extends Omit<CallOwner, "neverStarted" | "cancel
   send(attempt: Attempt, than: ReadonlySet<string>): void;
   /** Begins an attempt: sends it to a worker that has room now and is none of these. @returns Whether it has left. */
   sendElsewhere(attempt: Attempt, than: ReadonlySet<string>): boolean | Promise<boolean>;
+  /** A worker has refused an attempt, which is dropped for that. */
+  hedgeRefused(attempt: Attempt, nack: Nack): void;
   /** An attempt is over for its call; its worker may still be running it. `isFinal`: and so is the call. */
   attemptOver(attempt: Attempt, outcome: AttemptOutcome): void;
   /** The call has no attempt under way, and is going to have one. */

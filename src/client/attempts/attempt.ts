@@ -3,20 +3,18 @@
  * the call that it belongs to. Its arguments and context variables are those that the first attempt has encoded. What a
  * body has changed of the variables comes back only with the answer that counts.
  */
-import { discard } from "../../codec/beside/attachments.ts";
 import type { SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
-import { ProtocolError } from "../../errors/protocol-error.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
-import { errorText } from "../../internal/error-text.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ValueOrigin } from "../../session/context/received-binding.ts";
 import { besideOf } from "../../session/messages/enclosing.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import type { Payload } from "../../wire/payload.ts";
-import { Call, type CallOwner } from "../call/call.ts";
+import type { CallOwner } from "../call/call.ts";
 import type { CallContext } from "../call/call-context.ts";
 import { encodeCall, encodingOf } from "../call/outgoing-task.ts";
+import { SingleAnswerCall } from "../call/single-answer-call.ts";
 import type { Member } from "../members/member.ts";
 import type { AttemptRecord } from "./attempt-record.ts";
 
@@ -47,7 +45,7 @@ export interface AttemptRequest extends CallRequest {
 }
 
 /** An attempt under way. */
-export class Attempt extends Call<AttemptOwner> {
+export class Attempt extends SingleAnswerCall<AttemptOwner> {
   readonly isHedge: boolean;
   /** When it was last sent, in milliseconds on the clock of {@link deadlines}; 0 before. */
   sentMs = 0;
@@ -107,43 +105,6 @@ export class Attempt extends Call<AttemptOwner> {
     this.abort(error);
   }
 
-  result(): void {
-    this.responded(0);
-    this.member?.session?.broken(this.stream, "a streamed value in answer to a function");
-  }
-
-  done(message: ReceivedMessage): void {
-    this.responded(message.bodyUs);
-    this.over();
-    if (this.settled) return discard(message.attachments);
-    let value: unknown;
-    try {
-      value = this.decode(message);
-      this.takeVariables();
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
-    this.settle();
-    this.owner.attemptReturned(this, value);
-  }
-
-  exception(message: ReceivedMessage): void {
-    this.responded(message.bodyUs);
-    this.over();
-    if (this.settled || this.late()) return;
-    let thrown: unknown;
-    try {
-      thrown = this.decode(message);
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new ProtocolError(errorText(error)));
-      return;
-    }
-    this.owner.threw(this);
-    this.settle();
-    this.owner.attemptThrew(this, thrown);
-  }
-
   /** Its outcome is that of its call. */
   decides(): void {
     if (this.#sentTo !== undefined) this.record?.decidedBy(this.#sentTo, this.stream);
@@ -153,6 +114,21 @@ export class Attempt extends Call<AttemptOwner> {
   takeVariables(): void {
     if (this.#changes !== undefined) super.merge(this.#changes.variables, this.#changes.origin);
     this.#changes = undefined;
+  }
+
+  protected override answerOf(message: ReceivedMessage): unknown {
+    const value = this.decode(message);
+    this.takeVariables();
+    return value;
+  }
+
+  protected returned(value: unknown): void {
+    this.owner.attemptReturned(this, value);
+  }
+
+  protected threw(error: unknown): void {
+    this.settle();
+    this.owner.attemptThrew(this, error);
   }
 
   /** Not before the answer is known to count. */

@@ -3,15 +3,14 @@
  * promise and the signal, and settles once. The first answer counts, the other attempts are cancelled then. Each attempt
  * is placed, sent and told of by the dispatcher, as any call; when another one is made is decided here.
  */
-import type { References } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import type { Abortable } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { QueueFullError } from "../../errors/queue-full-error.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { DEFAULT_BUDGET, type Repetition, type ResolvedBudget } from "../../identity/repeat-options.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
-import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
@@ -22,11 +21,11 @@ import type { Call, CallLoss } from "../call/call.ts";
 import { CallBaggage } from "../call/call-baggage.ts";
 import { rejectWithCallers } from "../call/caller-frames.ts";
 import type { Member } from "../members/member.ts";
-import type { RoutineLimits } from "../members/routine-limits.ts";
 import { Attempt, type AttemptOwner, isOwnLimit } from "./attempt.ts";
 import type { AttemptCarrier, AttemptOutcome, CallSurroundings } from "./attempt-carrier.ts";
 import type { AttemptHistory } from "./attempt-history.ts";
 import { AttemptRecord, tellsOfAttempts } from "./attempt-record.ts";
+import { CarriedCall } from "./carried-call.ts";
 import { isRetried } from "./retry-rule.ts";
 
 /** What a call is made with. */
@@ -39,12 +38,11 @@ export interface RepeatedCallOptions extends CallSurroundings {
 const SUPERSEDED = "Another attempt of the call has answered first";
 
 /** A call, and its attempts. */
-export class RepeatedCall implements AttemptOwner, Abortable, Listed {
+export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable, Listed {
   readonly promise: Promise<unknown>;
   readonly budgetMs: number;
   /** Its place among the calls that pause: written by `AwaitableSet` only. */
   listed: FifoNode<Listed> | undefined;
-  readonly #carrier: AttemptCarrier;
   readonly #request: CallRequest;
   readonly #options: RepeatedCallOptions;
   readonly #budget: ResolvedBudget;
@@ -65,13 +63,17 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
   #hedgeDue: DeadlineEntry | undefined;
   #pause: DeadlineEntry | undefined;
   #isSettled = false;
+  /** Why attempts that were under way then have ended with it. */
+  #reason: unknown;
+  /** A queue that is full has not let the last attempt in. */
+  #isShutOut = false;
 
   /** @throws If an argument, or a context variable, cannot travel. */
   constructor(carrier: AttemptCarrier, request: CallRequest, options: RepeatedCallOptions) {
+    super(carrier);
     const { definition, parent } = request;
     const nowMs = deadlines.now();
     const timeoutMs = request.options?.timeout ?? definition.timeoutMs ?? Number.POSITIVE_INFINITY;
-    this.#carrier = carrier;
     this.#request = request;
     this.#options = options;
     this.#budget = options.repetition.retry?.budget ?? DEFAULT_BUDGET;
@@ -80,27 +82,12 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     this.#first = this.#make(false);
     this.#last = this.#first;
     const { payload } = this.#first;
-    if (payload.parts.length > 0) this.#baggage = new CallBaggage(payload);
+    // What is given away is the first attempt's: there is no other then.
+    if (payload.parts.length > 0 && this.movedPath === undefined) this.#baggage = new CallBaggage(payload);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-  }
-
-  get references(): References {
-    return this.#carrier.references;
-  }
-
-  get hasThreads(): boolean {
-    return this.#carrier.hasThreads;
-  }
-
-  get bodyTimes(): BodyTimeEstimates {
-    return this.#carrier.bodyTimes;
-  }
-
-  get limits(): RoutineLimits {
-    return this.#carrier.limits;
   }
 
   /** Path of the first argument that is given away with the call, if one is: it can be sent once only. */
@@ -142,6 +129,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
 
   attemptReturned(attempt: Attempt, value: unknown): void {
     this.#leave(attempt, "completed");
+    if (this.#isSettled) return; // by a subscriber
     attempt.decides();
     this.#options.history.completed(this.#budget);
     this.#last = attempt;
@@ -171,30 +159,17 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     else if (this.#underWay.length === 0) this.#over("cancelled", reason, true);
   }
 
-  accepted(call: Call, version: string | undefined): void {
-    this.#carrier.accepted(call, version);
-  }
-
-  waits(estimate: BodyTimeEstimate): void {
-    this.#carrier.waits(estimate);
-  }
-
-  spoiled(call: Call, failure: "stream-broken" | "answer-malformed", error: Error): void {
-    this.#carrier.spoiled(call, failure, error);
-  }
-
-  threw(call: Call): void {
-    this.#carrier.threw(call);
-  }
-
-  neverStarted(): void {}
-
   refused(call: Call, nack: Nack): void {
-    if (!this.#dropHedge(call as Attempt)) this.#carrier.refused(call, nack);
+    const attempt = call as Attempt;
+    if (!this.#isSpare(attempt)) return this.carrier.refused(attempt, nack);
+    this.carrier.hedgeRefused(attempt, nack);
+    if (!attempt.settled) this.#notSent(attempt); // else by a subscriber
   }
 
   lost(call: Call, member: Member | undefined, loss: CallLoss): void {
-    if (loss.started || !this.#dropHedge(call as Attempt)) this.#carrier.lost(call, member, loss);
+    const attempt = call as Attempt;
+    if (!loss.started && this.#isSpare(attempt)) this.#notSent(attempt);
+    else this.carrier.lost(attempt, member, loss);
   }
 
   /** @returns An attempt that has not been started. */
@@ -230,15 +205,27 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
 
   #send(attempt: Attempt): void {
     this.#last = attempt;
-    this.#begin(attempt);
-    this.#carrier.send(attempt, this.#failedOn);
+    if (!this.#begin(attempt)) return;
+    // As others that come back it is let in where a queue is full, unless it comes from there.
+    if (attempt !== this.#first && !this.#isShutOut) attempt.waits();
+    this.carrier.send(attempt, this.#failedOn);
   }
 
-  #begin(attempt: Attempt): void {
+  /** @returns False if a subscriber has ended the call: the attempt is not made. */
+  #begin(attempt: Attempt): boolean {
     const { record } = this.#options;
+    if (record !== undefined && tellsOfAttempts(record)) {
+      const told = new AttemptRecord(attempt, record);
+      if (this.#isSettled) {
+        told.ended("cancelled", this.#reason);
+        attempt.drop();
+        return false;
+      }
+      attempt.told = told;
+    }
     this.#underWay.push(attempt);
-    if (record !== undefined && tellsOfAttempts(record)) attempt.told = new AttemptRecord(attempt, record);
     attempt.start();
+    return true;
   }
 
   #hedgeIn(delayMs: number): void {
@@ -252,21 +239,21 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     if (this.#underWay.every(({ phase }) => phase === "queued")) return;
     const { history } = this.#options;
     if (!history.take(this.#budget)) {
-      this.#carrier.repeated("throttled");
+      this.carrier.repeated("throttled");
       return;
     }
     const attempt = this.#make(true);
     const than = new Set([...this.#failedOn, ...this.#underWay.map(({ lastUid }) => lastUid)]);
+    if (!this.#begin(attempt)) return history.giveBack();
     this.#hedges += 1;
-    this.#begin(attempt);
-    const sent = this.#carrier.sendElsewhere(attempt, than);
-    if (sent === true) this.#carrier.repeated("hedged");
+    const sent = this.carrier.sendElsewhere(attempt, than);
+    if (sent === true) this.carrier.repeated("hedged");
     else if (sent === false) {
       this.#notSent(attempt);
       this.#hedgeIn(2 * Math.max(1, waitedMs)); // somebody may have room later
     } else {
       void sent.then((hasLeft) => {
-        if (hasLeft) this.#carrier.repeated("hedged");
+        if (hasLeft) this.carrier.repeated("hedged");
         else if (this.#underWay.includes(attempt)) this.#unplaced(attempt);
       });
     }
@@ -276,8 +263,8 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
   #unplaced(attempt: Attempt): void {
     if (this.#underWay.length > 1) this.#notSent(attempt);
     else {
-      this.#carrier.repeated("hedged");
-      this.#carrier.send(attempt, this.#failedOn);
+      this.carrier.repeated("hedged");
+      this.carrier.send(attempt, this.#failedOn);
     }
   }
 
@@ -289,11 +276,9 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     this.#leave(attempt, "cancelled");
   }
 
-  /** One that a worker has not taken is not worth a search, while another attempt is under way. @returns Whether it is dropped. */
-  #dropHedge(attempt: Attempt): boolean {
-    if (!attempt.isHedge || attempt.offer !== undefined || this.#underWay.length === 1) return false;
-    this.#notSent(attempt);
-    return true;
+  /** Whether an attempt that a worker has not taken is not worth a search, since another one is under way. */
+  #isSpare(attempt: Attempt): boolean {
+    return attempt.isHedge && attempt.offer === undefined && this.#underWay.length > 1;
   }
 
   #failed(attempt: Attempt, error: unknown, how: { readonly lost: boolean; readonly thrown: boolean }): void {
@@ -302,6 +287,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     // A worker that knows the call by its key may have the answer by now.
     const isKnown = this.#request.options?.idempotencyKey !== undefined;
     if (attempt.lastUid !== "" && !isKnown) this.#failedOn.add(attempt.lastUid);
+    this.#isShutOut = !how.thrown && error instanceof QueueFullError;
     let again: boolean;
     try {
       again = isRetried(this.#options.repetition.retry, error, { attempt: attempt.number, lost: how.lost });
@@ -309,6 +295,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
       this.#over("failed", failure, false);
       return;
     }
+    if (this.#isSettled) return; // by the predicate
     // An answer of the body is the answer, unless its caller says that it is none.
     if (this.#underWay.length > 0 && (again || !how.thrown)) return;
     if (again && this.#retryLater()) return;
@@ -334,22 +321,22 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
     const pauseMs = backoffDelayMs(this.#rounds, retry.backoff);
     if (pauseMs >= this.#deadlineMs - deadlines.now()) return false;
     if (!history.take(this.#budget)) {
-      this.#carrier.repeated("throttled");
+      this.carrier.repeated("throttled");
       return false;
     }
     if (this.#hedgeDue !== undefined) deadlines.cancel(this.#hedgeDue);
     this.#hedgeDue = undefined;
     this.#rounds += 1;
     this.#pause = deadlines.after(pauseMs, () => this.#retry());
-    this.#carrier.pauses(this);
+    this.carrier.pauses(this);
     return true;
   }
 
   #retry(): void {
     this.#pause = undefined;
-    this.#carrier.repeated("retried");
+    this.carrier.repeated("retried");
     this.#send(this.#make(false));
-    this.#carrier.resumes(this);
+    this.carrier.resumes(this);
   }
 
   /** The attempt is none of those under way any more. */
@@ -364,7 +351,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
       }
     }
     attempt.told?.ended(outcome, error);
-    this.#carrier.attemptOver(attempt, outcome);
+    this.carrier.attemptOver(attempt, outcome);
   }
 
   #over(outcome: "failed" | "cancelled", error: unknown, isOwn: boolean): void {
@@ -380,6 +367,7 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
   /** Lets go of everything that could settle it again, and of the attempts that are not needed any more. */
   #settle(outcome: AttemptOutcome, reason: unknown = new DOMException(SUPERSEDED, "AbortError")): void {
     this.#isSettled = true;
+    this.#reason = reason;
     const { signal } = this.#request.options ?? {};
     if (signal !== undefined) unwatchSignal(signal, this);
     this.#request.parent?.detach(this);
@@ -388,11 +376,11 @@ export class RepeatedCall implements AttemptOwner, Abortable, Listed {
       deadlines.cancel(this.#pause);
       this.#pause = undefined;
       this.#options.history.giveBack();
-      this.#carrier.resumes(this);
+      this.carrier.resumes(this);
     }
     for (const attempt of [...this.#underWay]) attempt.abort(reason);
     this.#baggage?.release();
     letExit();
-    this.#carrier.settled(this.#last, outcome);
+    this.carrier.settled(this.#last, outcome);
   }
 }

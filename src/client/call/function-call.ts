@@ -1,16 +1,13 @@
 /** The call of a routine that answers once: a promise. */
-import { discard } from "../../codec/beside/attachments.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
-import { ProtocolError } from "../../errors/protocol-error.ts";
-import { errorText } from "../../internal/error-text.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
-import type { ReceivedMessage } from "../../session/messages/received-message.ts";
-import { Call, type CallOwner } from "./call.ts";
+import type { CallOwner } from "./call.ts";
 import type { CallContext } from "./call-context.ts";
 import { rejectWithCallers } from "./caller-frames.ts";
+import { SingleAnswerCall } from "./single-answer-call.ts";
 
 /** A call and its promise. */
-export class FunctionCall extends Call {
+export class FunctionCall extends SingleAnswerCall {
   readonly promise: Promise<unknown>;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
@@ -31,37 +28,15 @@ export class FunctionCall extends Call {
     keepAlive();
   }
 
-  result(): void {
-    this.responded(0);
-    this.member?.session?.broken(this.stream, "a streamed value in answer to a function");
-  }
-
-  done(message: ReceivedMessage): void {
-    this.responded(message.bodyUs);
-    this.over();
-    if (this.settled) return discard(message.attachments);
-    let value: unknown;
-    try {
-      value = this.decode(message);
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
-    this.settle();
+  protected returned(value: unknown): void {
     this.#resolve(value);
     letExit();
     this.owner.answered(this, "completed");
   }
 
-  exception(message: ReceivedMessage): void {
-    this.responded(message.bodyUs);
-    this.over();
-    if (this.settled || this.late()) return;
-    try {
-      this.fail(this.decodeThrown(message));
-    } catch (error) {
-      this.fail(error instanceof Error ? error : new ProtocolError(errorText(error)));
-    }
+  protected threw(error: unknown): void {
+    this.record?.thrownByBody();
+    this.fail(error);
   }
 
   protected reject(error: unknown, isOwn: boolean): void {

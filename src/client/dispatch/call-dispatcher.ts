@@ -243,8 +243,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     record?.follow(call);
     if (call.start()) {
       this.counts.calls += 1;
-      this.#active.add(call);
-      if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
+      this.#begin(call);
       this.#submit(call);
     }
     return call.promise;
@@ -262,13 +261,21 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
       this.#active.delete(call);
       return;
     }
-    this.#active.add(call);
-    if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
+    this.#begin(call);
     this.#submit(call);
   }
 
+  #begin(call: Call): void {
+    this.#active.add(call);
+    if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
+  }
+
   #submit(call: Call): void {
-    if (this.#lacked.any && call.only === undefined) this.#lacked.recall(call);
+    if (this.#lacked.any && call.only === undefined) this.#lacked.recall(call, { asksAgain: true });
+    this.#sendOrKeep(call);
+  }
+
+  #sendOrKeep(call: Call): void {
     // One that not everybody takes never waits among those that anybody may take.
     const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
     if (waits && call.refusals === undefined) {
@@ -309,11 +316,17 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   submitAttempt(attempt: Attempt): void {
-    this.#submit(attempt);
+    this.#sendOrKeep(attempt);
   }
 
   attemptStarted(attempt: Attempt): void {
-    this.#active.add(attempt);
+    this.#begin(attempt);
+    if (this.#lacked.any) this.#lacked.recall(attempt, { asksAgain: !attempt.isHedge });
+  }
+
+  hedgeRefused(attempt: Attempt, nack: Nack): void {
+    attempt.record?.refused(attempt.lastUid, nack);
+    this.#refused.note(attempt, nack);
   }
 
   attemptOver(attempt: Attempt, outcome: AttemptOutcome): void {

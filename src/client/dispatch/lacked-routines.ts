@@ -88,8 +88,10 @@ export class LackedRoutines {
    * Gives a new call the refusals of the members that lack its routine. If there are only such, one that has not been
    * asked for a while is left to be asked: it may have the routine by now. The program's own workers are of its own
    * build, and always asked.
+   *
+   * @param asksAgain False: it is not worth an attempt.
    */
-  recall(call: Call): void {
+  recall(call: Call, { asksAgain }: { readonly asksAgain: boolean }): void {
     const lacking = this.#current(call.definition);
     if (lacking === undefined) return;
     const elsewhere = this.#members.members.some(
@@ -97,7 +99,7 @@ export class LackedRoutines {
     );
     const nowMs = this.#queue.now();
     for (const [uid, lack] of lacking) {
-      if (elsewhere) call.noteRefusal(lack.nack, { uid });
+      if (elsewhere || !asksAgain) call.noteRefusal(lack.nack, { uid });
       else if (this.#members.get(uid)?.own === true) continue;
       else if (nowMs < lack.askMs) call.noteRefusal(lack.nack, { uid });
       else {

@@ -83,21 +83,10 @@ export class RefusedCalls {
       call.fail(refusalError(call.routine, nack));
       return;
     }
-    const { members, lacked } = this.#options;
-    const member = members.get(call.lastUid);
-    if (member !== undefined) {
-      lacked.add(call, member, nack);
-      // A worker's GoAway says the same; without this line, a worker that sends none would be asked again and again.
-      if (failure === "refused-draining") member.startDraining();
-      if (measure.member === "version" || measure.member === "codec") {
-        members.evict(member, measure.member, shownBriefly(nack.reason));
-      }
-    }
+    const member = this.#noteOf(call, nack);
     const cause = this.#causeOf(nack);
     if (call.only !== undefined) return this.#refusedByOnly(call, nack, cause);
-    if (nack.limit !== undefined && nack.code === NackCode.FULL && member !== undefined && !call.nested) {
-      return this.#limited(call, member, nack);
-    }
+    if (isLimited(call, nack) && member !== undefined) return this.#limited(call, member, nack);
     const refusals = call.noteRefusal(nack, { cause });
     if (failure === "refused-import" && member !== undefined && this.#isReplaced(member, call)) {
       if (refusals.endsWithImport) refusals.awaitsReplacement = false;
@@ -106,14 +95,43 @@ export class RefusedCalls {
     this.#redirect(call, nack, cause);
   }
 
+  /** Takes note of what a refusal says of the worker. Its call goes on elsewhere, or has been dropped. */
+  note(call: Call, nack: Nack): void {
+    const member = this.#noteOf(call, nack);
+    if (member === undefined) return;
+    if (isLimited(call, nack)) this.#noteLimit(call, member, nack);
+    else if (classifyRefusal(nack.code) === "refused-import") this.#isReplaced(member, call);
+  }
+
+  /** @returns The member that has refused, if it is still there. */
+  #noteOf(call: Call, nack: Nack): Member | undefined {
+    const failure = classifyRefusal(nack.code);
+    const measure = FAILURE_POLICY[failure];
+    const { members, lacked } = this.#options;
+    const member = members.get(call.lastUid);
+    if (member === undefined) return undefined;
+    lacked.add(call, member, nack);
+    // A worker's GoAway says the same; without this line, a worker that sends none would be asked again and again.
+    if (failure === "refused-draining") member.startDraining();
+    if (measure.member === "version" || measure.member === "codec") {
+      members.evict(member, measure.member, shownBriefly(nack.reason));
+    }
+    return member;
+  }
+
+  #noteLimit(call: Call, member: Member, nack: Nack): void {
+    const { limits, waiting } = this.#options;
+    call.limit = limits.learn(call.definition);
+    call.limit.refused(member, nack.limit ?? 1, nack.retryAfterMs, () => waiting.drain());
+  }
+
   /**
    * As many bodies of the call's routine run on the member as may. That says nothing about others, or later: it is not
    * noted as a refusal, and a root call waits until it may be sent again.
    */
   #limited(call: Call, member: Member, nack: Nack): void {
-    const { counts, waiting, limits } = this.#options;
-    call.limit = limits.learn(call.definition);
-    call.limit.refused(member, nack.limit ?? 1, nack.retryAfterMs, () => waiting.drain());
+    const { counts, waiting } = this.#options;
+    this.#noteLimit(call, member, nack);
     counts.redirected += 1;
     call.unsent();
     if (call.offer?.refused(refusalError(call.routine, nack)) === true) return; // the balancer names the next
@@ -199,4 +217,9 @@ export class RefusedCalls {
     if (verdict !== "wait" || !full) waiting.keep(call, verdict);
     else if (bound.admitsRefused(call)) this.#retries.add(call, nack.retryAfterMs);
   }
+}
+
+/** Whether a root call is refused since as many bodies of its routine run as may. */
+function isLimited({ nested }: Call, { code, limit }: Nack): boolean {
+  return limit !== undefined && code === NackCode.FULL && !nested;
 }

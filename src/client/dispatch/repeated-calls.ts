@@ -31,6 +31,8 @@ export interface AttemptDispatcher extends CallOwner {
   attemptStarted(attempt: Attempt): void;
   /** Places an attempt, or has it wait. */
   submitAttempt(attempt: Attempt): void;
+  /** A worker has refused an attempt, which is dropped for that. */
+  hedgeRefused(attempt: Attempt, nack: Nack): void;
   /** An attempt is over for its call. */
   attemptOver(attempt: Attempt, outcome: AttemptOutcome): void;
   /** A call is settled for its caller. */
@@ -100,7 +102,6 @@ export class RepeatedCalls implements AttemptCarrier {
 
   send(attempt: Attempt, than: ReadonlySet<string>): void {
     this.#dispatcher.attemptStarted(attempt);
-    if (attempt.number > 1) attempt.waits(); // as others that come back: a full queue lets it in
     const placed = than.size > 0 && this.#placement.placeElsewhere(attempt, than);
     if (placed === false) this.#dispatcher.submitAttempt(attempt);
     else if (placed !== true) {
@@ -114,6 +115,10 @@ export class RepeatedCalls implements AttemptCarrier {
     this.#dispatcher.attemptStarted(attempt);
     const placed = this.#placement.placeElsewhere(attempt, than);
     return typeof placed === "boolean" ? placed : placed.finished.then(() => placed.outcome === "sent");
+  }
+
+  hedgeRefused(attempt: Attempt, nack: Nack): void {
+    this.#dispatcher.hedgeRefused(attempt, nack);
   }
 
   attemptOver(attempt: Attempt, outcome: AttemptOutcome): void {

@@ -143,7 +143,7 @@ export class Placement implements DelegationPlacement {
   }
 
   /**
-   * Sends the call to a member that has room for it now and is none of those named; it waits for nobody.
+   * Sends the call to a member that has room for it now, is none of those named and has not refused it; it waits for nobody.
    *
    * @returns A delegation if the balancer takes its time, and otherwise whether the call has left.
    */
@@ -153,6 +153,7 @@ export class Placement implements DelegationPlacement {
     const view = members.ready.view.filter(
       (member) =>
         !than.has(member.uid) &&
+        call.refusals?.has(member.uid) !== true &&
         member.hasRoom(estimate.us, large) &&
         limit?.hasRoom(member) !== false &&
         (!needsThread || member.inThread),

@@ -2,7 +2,7 @@
  * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
  * each such member, in which the others do not wait. `waiting-calls.ts` decides when a call goes on, and where to.
  */
-import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
+import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import { older } from "./lanes.ts";
@@ -10,6 +10,8 @@ import { older } from "./lanes.ts";
 /** Calls by the uid of the member that each waits for. */
 export class BoundQueue {
   readonly #queues = new Map<string, PriorityQueue<Call>>();
+  /** The member that a call waits for. */
+  readonly #uids = new WeakMap<Call, string>();
 
   get size(): number {
     let size = 0;
@@ -45,6 +47,15 @@ export class BoundQueue {
       this.#queues.set(member.uid, queue);
     }
     queue.push(call);
+    this.#uids.set(call, member.uid);
+  }
+
+  /** Takes out a call that waits no longer; one that is not here does no harm. */
+  delete(call: Call): void {
+    const uid = this.#uids.get(call);
+    if (uid === undefined) return;
+    leaveQueue(call);
+    this.#forget(call, uid);
   }
 
   /**
@@ -60,7 +71,13 @@ export class BoundQueue {
       if (!member.hasRoom(call.estimate.us, call.large)) return undefined;
     }
     queue?.shift();
-    if (queue?.size === 0) this.#queues.delete(uid);
+    if (call !== undefined) this.#forget(call, uid);
     return call;
+  }
+
+  /** It has left. A queue that all have left is forgotten: its member may never be waited for again. */
+  #forget(call: Call, uid: string): void {
+    this.#uids.delete(call);
+    if (this.#queues.get(uid)?.size === 0) this.#queues.delete(uid);
   }
 }

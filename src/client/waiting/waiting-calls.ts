@@ -137,6 +137,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** Takes out a call that has been settled; one that is not here does no harm. */
   withdraw(call: Call): void {
+    this.#bound.delete(call);
     leaveQueue(call);
     this.#refused.delete(call);
     if (this.size === 0) this.#stopExpecting();

@@ -59,6 +59,9 @@ test("routine checks how calls are repeated", () => {
   for (const [option, given] of [
     ["retry.attempts", { retry: { attempts: 0 } }],
     ["retry.backoff.factor", { retry: { backoff: { factor: 0.5 } } }],
+    ["retry.backoff.max", { retry: { backoff: { max: 3_600_001 } } }],
+    ["retry.backoff.initial", { retry: { backoff: { initial: 3_600_001 } } }],
+    ["retry.backoff.initial", { retry: { backoff: { initial: 101, max: 100 } } }],
     ["retry.budget.tokens", { retry: { budget: { tokens: 0 } } }],
     ["retry.on", { retry: { on: true } }],
     ["hedge.after", { hedge: { after: "p99" } }],

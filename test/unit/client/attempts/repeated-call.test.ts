@@ -34,7 +34,11 @@ const AT_ONCE = { initial: 0, max: 0 };
 /** A carrier whose attempts the test answers. The first worker is "w1", the next "w2" and so on. */
 function useCall(
   repeats: RepeatOptions,
-  { options, room = true }: { options?: IdempotentCallOptions; room?: boolean } = {},
+  {
+    options,
+    room = true,
+    attemptOver = () => {},
+  }: { options?: IdempotentCallOptions; room?: boolean; attemptOver?: () => void } = {},
 ) {
   const attempts: Attempt[] = [];
   const over: Array<readonly [number, AttemptOutcome]> = [];
@@ -57,7 +61,11 @@ function useCall(
       if (room) send(attempt);
       return room;
     },
-    attemptOver: (attempt, outcome) => over.push([attempt.number, outcome]),
+    hedgeRefused() {},
+    attemptOver(attempt, outcome) {
+      over.push([attempt.number, outcome]);
+      attemptOver();
+    },
     pauses: (call) => pausing.add(call),
     resumes: (call) => pausing.delete(call),
     repeated: (how) => {
@@ -315,6 +323,40 @@ describe("RepeatedCall", () => {
     const vague = useCall({ retry: { backoff: AT_ONCE, on: (() => 1) as never } });
     lose(vague.at(1));
     assert.match(await shown(vague), /InvalidOptionError.*retry\.on/);
+  });
+
+  test("is not tried again once its predicate has ended it", async () => {
+    for (const error of [undefined, new RangeError("no")]) {
+      const alive = keepAliveCount();
+      const controller = new AbortController();
+      const on = (): boolean => {
+        controller.abort(cancelled);
+        return true;
+      };
+      const t = useCall({ retry: { backoff: AT_ONCE, on } }, { options: { signal: controller.signal } });
+
+      if (error === undefined) lose(t.at(1));
+      else t.at(1).exception(answer(error));
+
+      assert.equal(await shown(t), "Error: cancelled");
+      assert.equal(t.pausing.size, 0);
+      await new Promise(setImmediate);
+      assert.equal(t.attempts.length, 1);
+      assert.deepEqual(t.settled, ["cancelled"]);
+      assert.deepEqual(t.counts, { retried: 0, hedged: 0, throttled: 0 });
+      assert.equal(keepAliveCount(), alive);
+    }
+  });
+
+  test("settles once, though whoever is told of the end of its attempt ends it", async () => {
+    const alive = keepAliveCount();
+    const t = useCall({ retry: { backoff: AT_ONCE } }, { attemptOver: () => t.call.abort(cancelled) });
+
+    t.at(1).done(answer("one"));
+
+    assert.equal(await shown(t), "Error: cancelled");
+    assert.deepEqual(t.settled, ["cancelled"]);
+    assert.equal(keepAliveCount(), alive);
   });
 
   test("stops at once while it waits to try again", async () => {

@@ -48,7 +48,7 @@ function useLacked(...uids: readonly string[]) {
     /** Which members a new call of the routine may be sent to. */
     asked(routine: string): string {
       const call = make(routine);
-      lacked.recall(call);
+      lacked.recall(call, { asksAgain: true });
       return uids.filter((uid) => call.refusals?.has(uid) !== true).join("");
     },
     [Symbol.dispose]: () => clock[Symbol.dispose](),

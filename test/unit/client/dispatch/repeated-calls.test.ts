@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tracingChannel } from "node:diagnostics_channel";
 import { describe, test } from "node:test";
 import type { Balancer, Candidate } from "../../../../src/balancer/balancer.ts";
 import type { TaskEvent } from "../../../../src/client/dispatch/task-event.ts";
@@ -7,9 +8,15 @@ import { currentTask } from "../../../../src/context/scope.ts";
 import { ContextVar } from "../../../../src/context/variables/context-var.ts";
 import { fork } from "../../../../src/context/variables/fork.ts";
 import { InvalidOptionError } from "../../../../src/errors/invalid-option-error.ts";
+import { QueueFullError } from "../../../../src/errors/queue-full-error.ts";
 import { WorkerLostError } from "../../../../src/errors/worker-lost-error.ts";
 import { createDeferred } from "../../../../src/internal/deferred.ts";
+import type { AttemptMessage } from "../../../../src/telemetry/attempt-message.ts";
+import { createNack } from "../../../../src/wire/messages/nack.ts";
+import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { followTracing } from "../../../support/follow-channels.ts";
+import { keepAliveCount } from "../../../support/keep-alive-count.ts";
 import { useDispatcher, type Wish } from "../../../support/use-dispatcher.ts";
 
 const RETRY = { attempts: 3, backoff: { initial: 0, max: 0 } };
@@ -192,6 +199,109 @@ describe("RepeatedCalls", () => {
     );
     assert.equal(t.dispatcher.unsettled, 0);
     assert.equal(await t.call("size", [bytes()]), 100_000);
+  });
+
+  test("leaves to its caller what was to be given away by a call that it has refused", async () => {
+    await using t = useDispatcher({ idempotent: { size: {} } });
+    t.add("a", { size: (bytes: Uint8Array) => bytes.length });
+    await t.ready(1);
+    const bytes = new Uint8Array(100_000);
+    await assert.rejects(async () => t.call("size", [move(bytes)], { retry: RETRY }), InvalidOptionError);
+
+    assert.equal(await t.call("size", [move(bytes)]), 100_000);
+  });
+
+  test("tells that there is a call, where all may be repeated", async () => {
+    let told = 0;
+    await using t = useWorkers([], {
+      idempotent: { quick: { retry: RETRY } },
+      begun: () => {
+        told += 1;
+      },
+    });
+
+    const call = t.call("quick");
+
+    assert.equal(told, 1);
+    t.add("a", { quick: () => "a" });
+    assert.equal(await call, "a");
+  });
+
+  test("sends no hedge to a worker that does not have the routine", async () => {
+    await using t = useWorkers(["a"], {
+      idempotent: { work: { hedge: HEDGE } },
+      refusing: { b: createNack(NackCode.UNKNOWN_ROUTINE, "what is that?") },
+    });
+    t.add("b", {});
+    await t.ready(2);
+    const first = t.call("work");
+    await eventually(() => t.dispatcher.counts.hedged === 1);
+    const b = t.membership.get("b") ?? assert.fail();
+    await eventually(() => t.dispatcher.lackedBy(b).length === 1);
+    t.body("a").end.resolve("a");
+    assert.equal(await first, "a");
+
+    const second = t.call("work");
+    await eventually(() => t.runs() === 2);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+
+    assert.equal(await second, "a");
+    assert.equal(t.dispatcher.counts.hedged, 1);
+  });
+
+  test("makes no further attempt beyond the bound of a queue that has refused the first", async () => {
+    const retry = { attempts: 3, backoff: { initial: 0, max: 0 }, on: () => true };
+    await using t = useWorkers([], { idempotent: { quick: { retry } }, maxQueue: 1 });
+    const first = t.call("quick");
+
+    await assert.rejects(t.call("quick"), QueueFullError);
+
+    assert.equal(t.dispatcher.counts.retried, 2);
+    assert.equal(t.dispatcher.queued, 1);
+    t.add("a", { quick: () => "a" });
+    assert.equal(await first, "a");
+  });
+
+  test("makes no further attempt of a call that a subscriber has ended", async () => {
+    await using t = useWorkers(["a", "b"], { idempotent: { work: { retry: RETRY, hedge: HEDGE } } });
+    await t.ready(2);
+    using _ = followTracing("merino:call"); // attempts are told of where calls are
+    for (const how of ["retried", "hedged"] as const) {
+      const alive = keepAliveCount();
+      const controller = new AbortController();
+      const told: string[] = [];
+      const subscribers = {
+        start(message: object): void {
+          const { attempt } = message as AttemptMessage;
+          told.push(`${attempt} begins`);
+          if (attempt === 2) controller.abort(new Error("mine"));
+        },
+        asyncEnd(message: object): void {
+          const { attempt, outcome } = message as AttemptMessage;
+          told.push(`${attempt} ${outcome}`);
+        },
+      };
+      const channel = tracingChannel("merino:call:attempt");
+      channel.subscribe(subscribers as never);
+      const before = t.runs();
+      const sent = t.dispatcher.counts[how];
+
+      const hedge = how === "hedged" ? HEDGE : false;
+      const call = t.call("work", [], { signal: controller.signal, hedge });
+      call.catch(() => {});
+      await eventually(() => t.runs() === before + 1);
+      if (how === "retried") t.carrier("a").cut();
+
+      await assert.rejects(call, /mine/);
+      await new Promise(setImmediate);
+      channel.unsubscribe(subscribers as never);
+      assert.equal(t.runs(), before + 1);
+      assert.equal(t.dispatcher.unsettled, 0);
+      assert.ok(told.includes("2 cancelled"), told.join());
+      assert.equal(keepAliveCount(), alive);
+      assert.ok(t.dispatcher.counts[how] <= sent + 1);
+      await t.ready(2);
+    }
   });
 
   test("makes no more calls under a full outage than its budget has tokens", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BoundQueue } from "../../../../src/client/waiting/bound-queue.ts";
-import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
+
 import { stubCall, stubMember } from "../../../support/client-stubs.ts";
 
 describe("BoundQueue", () => {
@@ -42,11 +42,28 @@ describe("BoundQueue", () => {
     bound.add(stubCall("2"), stubMember("b"));
     assert.deepEqual([bound.size, bound.uids], [2, ["a", "b"]]);
 
-    leaveQueue(gone);
+    bound.delete(gone);
 
     assert.equal(bound.size, 1);
     assert.equal(bound.countFor("a"), 0);
     assert.equal(bound.next("a", undefined), undefined);
-    assert.deepEqual(bound.uids, ["b"]);
+    assert.equal(bound.next("b", undefined)?.routine, "2");
+  });
+
+  test("forgets a member that all calls have left that waited for it", () => {
+    const bound = new BoundQueue();
+    const [one, other, taken] = [stubCall("1"), stubCall("2"), stubCall("3")];
+    for (const call of [one, other]) bound.add(call, stubMember("a"));
+    bound.add(taken, stubMember("b"));
+
+    bound.delete(one);
+    assert.deepEqual(bound.uids, ["a", "b"]);
+    bound.delete(other);
+    bound.delete(other);
+    bound.next("b", undefined);
+    bound.delete(taken);
+
+    assert.deepEqual(bound.uids, []);
+    assert.equal(bound.empty, true);
   });
 });

@@ -29,6 +29,13 @@ export function stubCall(name: string, wish: CallWish = {}) {
     routine: name,
     definition: { id: name, module: undefined },
     estimate: { us: wish.us },
+    get roomUs(): number | undefined {
+      return call.overdue ? 0 : wish.us;
+    },
+    overdue: false,
+    becomesOverdue() {
+      call.overdue = true;
+    },
     large: wish.large ?? false,
     needsThread: wish.needsThread ?? false,
     limit: undefined as RoutineLimit | undefined,

@@ -30,6 +30,9 @@ import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
 
+/** More than nothing: a worker with as much work ahead as it may have has no room for anybody. */
+const OVERDUE_US = 1e-6;
+
 const NO_HASH = new Uint8Array(0);
 
 /** The fields of one Task. */
@@ -129,6 +132,7 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
   /** The limit of its routine; absent where none is known. */
   limit: RoutineLimit | undefined;
   #waitsSinceMs = 0;
+  #isOverdue = false;
 
   constructor(owner: RoutineFigures, request: CallRequest, kind: number) {
     const { definition, parent } = request;
@@ -162,6 +166,19 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
   /** Nested calls wait apart from all others. */
   get rank(): number {
     return this.head.priority;
+  }
+
+  /**
+   * With how much work it asks for room, in microseconds: with what it is expected to take, or, once many others have
+   * gone past it, with next to nothing. Undefined if nothing is known.
+   */
+  get roomUs(): number | undefined {
+    return this.#isOverdue ? OVERDUE_US : this.estimate.us;
+  }
+
+  /** Many others have gone past it: it waits no longer for a worker that has nothing else to do. */
+  becomesOverdue(): void {
+    this.#isOverdue = true;
   }
 
   /** Since when it has waited for a worker, in whole milliseconds on the clock of `performance.now()`; 0: it never has. */

@@ -33,7 +33,7 @@ import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls, type CallLoad } from "./active-calls.ts";
 import { admission } from "./admission.ts";
 import type { CallDispatcherOptions } from "./call-dispatcher-options.ts";
-import { CallReporter, type TaskEventSink } from "./call-reporter.ts";
+import { type CallReporter, reporterOf } from "./call-reporter.ts";
 import { type DispatchCounts, noCounts } from "./dispatch-counts.ts";
 import { LackedRoutines } from "./lacked-routines.ts";
 import { RefusedCalls } from "./refused-calls.ts";
@@ -57,9 +57,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   readonly #active = new ActiveCalls();
   readonly #repeated: RepeatedCalls;
   readonly #cancelled: CancelledCalls;
-  /** Where events about calls go; absent when nobody can listen. */
-  readonly #events: TaskEventSink | undefined;
-  #reporter: CallReporter | undefined;
+  /** Who reports calls; absent while nobody reads events about them. */
+  readonly #listening: () => CallReporter | undefined;
   readonly #begun: (() => void) | undefined;
   #suspendedStreams = 0;
   #refuseWith: (() => Error) | undefined;
@@ -70,7 +69,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     this.references = references;
     this.#members = members;
     this.hasThreads = options.hasThreads ?? false;
-    this.#events = events;
+    this.#listening = reporterOf(events);
     this.#begun = options.begun;
     const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
     const bound = new QueueBound({
@@ -295,7 +294,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   cancelled(call: Call, reason: unknown): void {
     this.counts.cancelled += 1;
     this.#active.delete(call);
-    this.#listening?.settled(call, "cancelled");
+    this.#listening()?.settled(call, "cancelled");
     this.#giveUp(call);
     if (this.#bound.watched) this.#bound.check();
     call.record?.settled("cancelled", reason);
@@ -305,7 +304,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     this.counts[outcome] += 1;
     if (outcome === "completed") this.#sound(call);
     this.#active.delete(call);
-    this.#listening?.settled(call, outcome);
+    this.#listening()?.settled(call, outcome);
     if (this.#bound.watched) this.#bound.check();
     call.record?.settled(outcome, error);
   }
@@ -334,22 +333,23 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     else if (outcome === "cancelled") this.#giveUp(attempt);
     this.#active.delete(attempt);
     if (this.#bound.watched) this.#bound.check();
-    this.#listening?.attemptOver(attempt, outcome);
+    this.#listening()?.attemptOver(attempt, outcome);
   }
 
   repeatedOver(last: Attempt, outcome: AttemptOutcome): void {
     this.counts[outcome] += 1;
-    this.#listening?.settled(last, outcome);
+    this.#listening()?.settled(last, outcome);
   }
 
   sent(call: Call, member: Member): void {
+    if (this.#members.ready.waiter !== undefined) this.#waiting.passed(member);
     if (this.#bound.watched) this.#bound.check();
-    this.#listening?.sent(call, member);
+    this.#listening()?.sent(call, member);
     call.record?.sent(member, call.stream);
   }
 
   accepted(call: Call, version: string | undefined): void {
-    this.#listening?.accepted(call, version);
+    this.#listening()?.accepted(call, version);
     call.record?.accepted(version);
   }
 
@@ -389,13 +389,5 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   #sound(call: Call): void {
     if (this.#spoiled.any) this.#spoiled.clear(call.lastUid);
     if (this.#lacked.any) this.#lacked.clear(call);
-  }
-
-  /** Who reports calls; absent while nobody reads events about them. */
-  get #listening(): CallReporter | undefined {
-    const events = this.#events;
-    if (events?.wanted !== true) return undefined;
-    this.#reporter ??= new CallReporter(events);
-    return this.#reporter;
   }
 }

@@ -88,3 +88,13 @@ export class CallReporter {
     return sent;
   }
 }
+
+/** Makes the reporter of a sink when the first event is wanted. It is asked for each time: absent while nobody reads. */
+export function reporterOf(sink: TaskEventSink | undefined): () => CallReporter | undefined {
+  let reporter: CallReporter | undefined;
+  return () => {
+    if (sink?.wanted !== true) return undefined;
+    reporter ??= new CallReporter(sink);
+    return reporter;
+  };
+}

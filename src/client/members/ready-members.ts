@@ -20,6 +20,8 @@ export interface PlacedCall {
   readonly nested: boolean;
   /** How long its body is expected to have the worker's thread, in microseconds; unknown if absent. */
   readonly estimate: { readonly us: number | undefined };
+  /** With how much work it asks for room, in microseconds; unknown if absent. */
+  readonly roomUs: number | undefined;
   /** Whether its arguments go in chunks: it then needs room for these as well. Absent: they do not. */
   readonly large?: boolean;
   /** The limit of its routine, which whoever places it heeds. Absent: it has none. */
@@ -53,7 +55,7 @@ export interface MemberWaiter<M> {
   drain(member?: M): void;
 }
 
-const NO_CALL: PlacedCall = { nested: false, estimate: { us: undefined } };
+const NO_CALL: PlacedCall = { nested: false, estimate: { us: undefined }, roomUs: undefined };
 
 /** The members that calls can be sent to. */
 export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
@@ -101,14 +103,14 @@ export class ReadyMembers<M extends ReadyMember> implements CandidateIndex {
   placing(call: PlacedCall): void {
     this.#call = call;
     if (!this.#indexed || call.nested) return;
-    this.#expectedUs = stepUp(call.estimate.us);
+    this.#expectedUs = stepUp(call.roomUs);
     if (this.#expectedUs < this.#closedForUs) this.#reopen();
   }
 
   /** Whether the call in hand may be sent to the member now. */
   hasRoom(member: M): boolean {
-    const { nested, estimate, large } = this.#call;
-    return member.place !== -1 && (nested || member.hasRoom(estimate.us, large));
+    const { nested, roomUs, large } = this.#call;
+    return member.place !== -1 && (nested || member.hasRoom(roomUs, large));
   }
 
   /** The member has one call in flight more, or one fewer. */

@@ -160,10 +160,10 @@ class DelegatedCandidate implements Candidate {
   }
 
   get room(): boolean {
-    const { nested, estimate, large, limit } = this.#call;
+    const { nested, roomUs, large, limit } = this.#call;
     const member = this.#member;
     const room =
-      member.ready && (nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false));
+      member.ready && (nested || (member.hasRoom(roomUs, large) && limit?.hasRoom(member) !== false));
     if (!room) this.passedOver = true;
     return room;
   }

@@ -79,12 +79,12 @@ export class Placement implements DelegationPlacement {
 
   /** The members that the call may be sent to now. */
   open(call: Call): readonly Member[] {
-    const { nested, refusals, estimate, large, limit } = call;
+    const { nested, refusals, roomUs, large, limit } = call;
     return this.#options.members.ready.view.filter(
       (member) =>
         refusals?.has(member.uid) !== true &&
         this.#suits(call, member) &&
-        (nested || (member.hasRoom(estimate.us, large) && limit?.hasRoom(member) !== false)),
+        (nested || (member.hasRoom(roomUs, large) && limit?.hasRoom(member) !== false)),
     );
   }
 

@@ -6,10 +6,17 @@ import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.t
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import { older } from "./lanes.ts";
+import { Passed } from "./passed.ts";
+
+/** Those that wait for one member. */
+class CallsOfOne extends PriorityQueue<Call> {
+  /** Calls that have been sent to the member since one has left. */
+  readonly passed: Passed = new Passed();
+}
 
 /** Calls by the uid of the member that each waits for. */
 export class BoundQueue {
-  readonly #queues = new Map<string, PriorityQueue<Call>>();
+  readonly #queues = new Map<string, CallsOfOne>();
   /** The member that a call waits for. */
   readonly #uids = new WeakMap<Call, string>();
 
@@ -40,10 +47,15 @@ export class BoundQueue {
     return this.#queues.get(uid)?.size ?? 0;
   }
 
+  /** A call has been sent to a member. */
+  count({ uid }: Member): void {
+    this.#queues.get(uid)?.passed.count();
+  }
+
   add(call: Call, member: Member): void {
     let queue = this.#queues.get(member.uid);
     if (queue === undefined) {
-      queue = new PriorityQueue<Call>();
+      queue = new CallsOfOne();
       this.#queues.set(member.uid, queue);
     }
     queue.push(call);
@@ -68,9 +80,11 @@ export class BoundQueue {
     const queue = this.#queues.get(uid);
     const call = queue?.peek();
     if (call !== undefined && member?.ready === true && !member.draining) {
-      if (!member.hasRoom(call.estimate.us, call.large)) return undefined;
+      queue?.passed.tell(call);
+      if (!member.hasRoom(call.roomUs, call.large)) return undefined;
     }
     queue?.shift();
+    queue?.passed.left();
     if (call !== undefined) this.#forget(call, uid);
     return call;
   }

@@ -7,6 +7,7 @@
 import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { RoutineLimit } from "../members/routine-limits.ts";
+import { Passed } from "./passed.ts";
 
 /** How many calls in a row go past the one that has waited longest, over all lanes. */
 const MOST_OVERTAKINGS = 7;
@@ -19,6 +20,8 @@ export class Lane extends PriorityQueue<Call> {
   readonly limit: RoutineLimit | undefined;
   readonly large: boolean;
   readonly needsThread: boolean;
+  /** Calls that have been sent since one of this lane has left it. */
+  readonly passed: Passed = new Passed();
 
   constructor({ limit, large, needsThread }: Needs) {
     super();
@@ -102,7 +105,7 @@ export class Lanes {
     }
     const lanes = [plain, ...this.#listed()].filter(({ size }) => size > 0).sort(byTurn);
     for (let first = this.#turn(lanes); first !== undefined; first = this.#turn(lanes)) {
-      const call = first.peek();
+      const call = this.#isDue ? first.oldest() : first.peek();
       const overtakes = call !== undefined && isOutranked(lanes, call);
       if (call === undefined || !leaves(call, first)) {
         lanes.shift();
@@ -112,6 +115,14 @@ export class Lanes {
       this.#overtakings = overtakes ? this.#overtakings + 1 : 0;
       settle(lanes);
     }
+  }
+
+  /** A call has been sent. */
+  count(): void {
+    if (this.plain.size > 0) this.plain.passed.count();
+    if (this.#others.size === 0) return;
+    for (const lanes of this.#others.values())
+      for (const lane of lanes) if (lane.size > 0) lane.passed.count();
   }
 
   /** Takes all calls out. */
@@ -139,9 +150,14 @@ export class Lanes {
     return listed;
   }
 
+  /** Whether it is the turn of the one that has waited longest, whatever lane it is in. */
+  get #isDue(): boolean {
+    return this.#overtakings >= MOST_OVERTAKINGS;
+  }
+
   /** The lane whose turn it is, which becomes the first. */
   #turn(lanes: Lane[]): Lane | undefined {
-    if (this.#overtakings >= MOST_OVERTAKINGS && lanes.length > 1) {
+    if (this.#isDue && lanes.length > 1) {
       let at = 0;
       for (const [index, lane] of lanes.entries()) if (isOlder(lane, lanes[at])) at = index;
       lanes.unshift(...lanes.splice(at, 1));
@@ -167,10 +183,8 @@ function isOlder(lane: Lane, other: Lane | undefined): boolean {
   return oldest.waitsSinceMs < otherOldest.waitsSinceMs;
 }
 
-/** Whether one that has waited longer stays behind a call. Where all have one priority, none does: the first is the oldest. */
+/** Whether one that has waited longer stays behind a call: the next of another lane, or one that has to wait for that. */
 function isOutranked(lanes: readonly Lane[], call: Call): boolean {
-  const last = lanes.at(-1)?.peek();
-  if (last === undefined || last.rank === call.rank) return false;
   return lanes.some((lane) => (lane.oldest()?.waitsSinceMs ?? Number.POSITIVE_INFINITY) < call.waitsSinceMs);
 }
 

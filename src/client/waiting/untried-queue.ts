@@ -9,6 +9,7 @@ import type { Call } from "../call/call.ts";
 import { noTakerError } from "../call/refusal-record.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import type { Members, Placement } from "../placement/placement.ts";
+import { MOST_PASSED } from "./passed.ts";
 
 /** Parts and settings of the wait after a refusal. */
 export interface UntriedQueueOptions {
@@ -30,6 +31,9 @@ export class UntriedQueue implements Iterable<Call> {
    * offered to others in between.
    */
   readonly #untilMs = new WeakMap<Call, number>();
+  /** Calls that had been sent when one began to wait here. */
+  readonly #sentBefore = new WeakMap<Call, number>();
+  #sent = 0;
 
   /** @param queue Where time comes from; the shared one unless a test gives another. */
   constructor(options: UntriedQueueOptions, queue: DeadlineQueue = deadlines) {
@@ -41,8 +45,19 @@ export class UntriedQueue implements Iterable<Call> {
     return this.#calls.size;
   }
 
+  /** A call has been sent. */
+  count(): void {
+    this.#sent += 1;
+  }
+
+  /** Tells a call that is looked at whether many have been sent since it waits. */
+  tell(call: Call): void {
+    if (this.#sent - (this.#sentBefore.get(call) ?? this.#sent) >= MOST_PASSED) call.becomesOverdue();
+  }
+
   /** Adds a call that a worker has just refused, or has lost before it came. */
   add(call: Call): void {
+    if (!this.#sentBefore.has(call)) this.#sentBefore.set(call, this.#sent);
     this.#unlimit(call);
     if (!this.#options.placement.untried(call, "ready")) this.#limit(call);
   }

@@ -18,7 +18,7 @@ import type { MemberSupply } from "../membership/member-supply.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
-import { Lanes, older } from "./lanes.ts";
+import { type Lane, Lanes, older } from "./lanes.ts";
 import type { QueueBound } from "./queue-bound.ts";
 import { UntriedQueue } from "./untried-queue.ts";
 
@@ -128,6 +128,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
     this.#drainSoon();
   }
 
+  /** A call has been sent to a member while others wait. */
+  passed(member: Member): void {
+    this.#lanes.count();
+    if (!this.#bound.empty) this.#bound.count(member);
+    if (this.#refused.size > 0) this.#refused.count();
+  }
+
   /** Places a call that is in no queue and has had its turn before; if nobody takes it, it is the next. */
   offer(call: Call): void {
     const verdict = this.#options.placement.place(call);
@@ -160,7 +167,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#refused.size > 0) this.#drainRefused();
     const { retries } = this;
     if (retries !== undefined && retries.size > 0) retries.look();
-    if (this.#lanes.size > 0) this.#lanes.drain((call, lane) => this.#leaves(call, lane));
+    if (this.#lanes.size > 0) this.#lanes.drain((call, lane) => this.#leavesLane(call, lane));
     this.#review();
     const { bound } = this.#options;
     if (bound?.watched === true) bound.check(); // a call may have left its lane without being sent
@@ -249,6 +256,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
     for (let call = nested.peek(); call !== undefined && this.#leaves(call, nested); ) call = nested.peek();
   }
 
+  #leavesLane(call: Call, lane: Lane): boolean {
+    lane.passed.tell(call);
+    const leaves = this.#leaves(call, lane);
+    if (leaves) lane.passed.left();
+    return leaves;
+  }
+
   /** Takes the next call of a queue out, unless it waits on. */
   #leaves(call: Call, queue: PriorityQueue<Call>): boolean {
     const verdict = call.settled ? "sent" : this.#options.placement.place(call);
@@ -269,6 +283,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   #drainRefused(): void {
     const { placement } = this.#options;
     for (const call of this.#refused) {
+      this.#refused.tell(call);
       const verdict = call.settled ? "sent" : placement.place(call);
       if (verdict !== "wait") {
         this.#refused.delete(call);

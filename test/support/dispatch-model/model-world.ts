@@ -13,6 +13,7 @@ import type { BalancedTask, Balancer, Candidate } from "../../../src/balancer/ba
 import { LeastBusyBalancer } from "../../../src/balancer/least-busy-balancer.ts";
 import { RoundRobinBalancer } from "../../../src/balancer/round-robin-balancer.ts";
 import { StickyBalancer } from "../../../src/balancer/sticky-balancer.ts";
+import { Attempt } from "../../../src/client/attempts/attempt.ts";
 import { Call } from "../../../src/client/call/call.ts";
 import { ActiveCalls } from "../../../src/client/dispatch/active-calls.ts";
 import { CallDispatcher } from "../../../src/client/dispatch/call-dispatcher.ts";
@@ -129,6 +130,11 @@ export class ModelWorld implements Members {
   readonly #byTag = new Map<string, ModelCall>();
   readonly #definitions = new Map<ModelRoutine, RoutineDefinition>();
   readonly #thready = new WeakSet<object>();
+  /** When each call, or attempt, was made. */
+  readonly #order = new WeakMap<Call, number>();
+  #made = 0;
+  /** Later calls that have gone past one, to a worker that had room for it. */
+  readonly #passed = new WeakMap<Call, number>();
   #uids = 0;
   #drained = true;
   readonly #keptAlive: number = keptAlive();
@@ -328,6 +334,9 @@ export class ModelWorld implements Members {
 
   made(call: Call): void {
     this.active.add(call);
+    if (this.#order.has(call)) return;
+    this.#made += 1;
+    this.#order.set(call, this.#made);
   }
 
   over(call: Call): void {
@@ -542,8 +551,58 @@ export class ModelWorld implements Members {
     }
     if (!model.nested && worker.draining)
       assert.equal(this.#isDelegated, true, `${model.tag} goes to a draining worker`);
+    if (!this.#choosesAmongAll) {
+      this.#checkOrder(call);
+      this.#checkPassed(call, worker);
+    }
     model.open += 1;
     model.sends += 1;
+  }
+
+  /** Whether its balancer has a mind of its own about who waits for whom. */
+  get #choosesAmongAll(): boolean {
+    const { policy } = this.#options;
+    return policy === "sticky" || policy === "insists" || this.#isDelegated;
+  }
+
+  /** Of the calls that ask the same and have never been sent, the first by rank goes, or the oldest of all. */
+  #checkOrder(call: Call): void {
+    if (!isFresh(call)) return;
+    const lane = laneOf(call);
+    const others = this.waiting().filter(
+      (other) => other !== call && isFresh(other) && laneOf(other) === lane,
+    );
+    const isFirst = others.every((other) => this.#isEarlier(call, other));
+    for (const other of others) {
+      if (other.rank < call.rank) continue;
+      const goes = isFirst || (other.rank === call.rank && this.#isEarlier(call, other));
+      assert.ok(goes, `${call.tag} goes before ${other.tag}`);
+    }
+  }
+
+  /** Nobody is gone past without end by calls that go where it could. */
+  #checkPassed(call: Call, worker: ModelWorker): void {
+    const waiting = this.waiting().filter((other) => !other.nested && other.lastUid === "");
+    for (const other of waiting) {
+      if (other === call || this.#isEarlier(call, other) || !this.#hasRoomSoon(other, worker)) continue;
+      const passed = (this.#passed.get(other) ?? 0) + 1;
+      this.#passed.set(other, passed);
+      const before = waiting.filter((earlier) => this.#isEarlier(earlier, other)).length;
+      const most = 72 * (before + 1);
+      assert.ok(passed <= most, `${passed} have gone past ${other.tag}, before which ${before} wait`);
+    }
+  }
+
+  /** Whether a worker has room for a call that takes no time. */
+  #hasRoomSoon({ only, refusals, needsThread, limit, large }: Call, { member }: ModelWorker): boolean {
+    if (only !== undefined && only !== member.uid) return false;
+    if (refusals?.has(member.uid) === true || limit?.hasRoom(member) === false) return false;
+    if (needsThread && !member.inThread && this.ready.view.some(({ inThread }) => inThread)) return false;
+    return member.hasRoom(1, large);
+  }
+
+  #isEarlier(call: Call, other: Call): boolean {
+    return (this.#order.get(call) ?? 0) < (this.#order.get(other) ?? 0);
   }
 
   get #isDelegated(): boolean {
@@ -645,6 +704,12 @@ function keptAlive(): number {
 }
 
 const PLAIN = "undefined false false";
+
+/** Whether it waits in its lane where it has come to that: it has been nowhere, and anybody may take it. */
+function isFresh(call: Call): boolean {
+  if (call instanceof Attempt && call.number > 1) return false;
+  return !call.nested && call.only === undefined && call.refusals === undefined && call.lastUid === "";
+}
 
 function laneOf({ limit, large, needsThread }: Call): string {
   return `${limit?.routine} ${large} ${needsThread}`;

@@ -8,6 +8,8 @@ import { advance, type ModelRoutine, ModelWorld, type Policy, settle } from "./m
 
 /** Events of a schedule, at most. */
 const MOST_EVENTS = 28;
+/** Short calls that come one after the other. */
+const MOST_FLOOD = 160;
 /** Rounds after which what is still under way has been forgotten. */
 const MOST_ROUNDS = 400;
 
@@ -98,7 +100,30 @@ class Schedule {
       world.check();
       if (random.oneIn(3)) await world.lookAgain();
     }
+    if (random.oneIn(10)) await this.#flood();
     await this.#end();
+  }
+
+  /** Workers that never have nothing to do: a short call comes for each one that ends. */
+  async #flood(): Promise<void> {
+    const { world } = this;
+    this.#note("short calls come without a pause");
+    const [short] = this.#routines;
+    for (let count = 0; count < MOST_FLOOD; count++) {
+      if (short !== undefined)
+        world.call(short, this.#usesPriorities ? { priority: this.#random.below(3) - 1 } : {});
+      const streams = world.workers
+        .filter(({ ready }) => ready)
+        .flatMap((worker) => [...worker.streams.values()].filter(({ call }) => call.routine === short?.id));
+      const stream = count < 2 ? undefined : this.#some(streams);
+      if (stream !== undefined) {
+        this.#note(`${stream.call.tag} on ${stream.worker.uid}: done`);
+        world.finish(stream, 10, "done");
+        stream.worker.progress();
+      }
+      await settle();
+      world.check();
+    }
   }
 
   #note(text: string): void {

@@ -4,7 +4,14 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { QueueFullError } from "../../../../src/errors/queue-full-error.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
-import { advance, ModelWorld, type Policy, settle } from "../../../support/dispatch-model/model-world.ts";
+import type { ModelWorkerKind } from "../../../support/dispatch-model/model-worker.ts";
+import {
+  advance,
+  type ModelRoutine,
+  ModelWorld,
+  type Policy,
+  settle,
+} from "../../../support/dispatch-model/model-world.ts";
 import { runSchedule } from "../../../support/dispatch-model/schedule.ts";
 
 /** More schedules, or others: see CONTRIBUTING.md. */
@@ -14,11 +21,23 @@ const SCHEDULES = Number(process.env.MERINO_MODEL_SCHEDULES ?? 1_200);
 const SHORT = { id: "short", us: 10 };
 const LONG = { id: "long", us: 20_000 };
 
+const KIND = { concurrency: 100, inThread: false };
+
+/** Calls that wait for a worker that has nothing else to do. */
+const WAITS: Readonly<Record<string, { readonly routine: ModelRoutine; readonly only?: boolean }>> = {
+  "that needs a thread": { routine: { id: "thread", needsThread: true } },
+  "whose routine has a limit": { routine: { id: "limited", us: 20_000, limit: 1 } },
+  "for one worker": { routine: LONG, only: true },
+  "that has large arguments": { routine: { id: "large", large: true } },
+  "that another worker has refused": { routine: LONG },
+  "that anybody may take": { routine: LONG },
+};
+
 /** A world with one worker, which is connected. */
-function useWorld(policy: Policy = "least-busy") {
+function useWorld(policy: Policy = "least-busy", kind: Partial<ModelWorkerKind> = {}) {
   const world = new ModelWorld({ policy, below: () => 1 });
   const connect = () => {
-    const worker = world.find({ concurrency: 100, inThread: false });
+    const worker = world.find({ ...KIND, ...kind });
     world.connect(worker);
     return worker;
   };
@@ -118,6 +137,37 @@ describe("a dispatcher", () => {
     await advance(10_000);
     await world.checkOver();
   });
+
+  for (const [what, wait] of Object.entries(WAITS)) {
+    test(`sends a call ${what} once 64 short ones have gone past it`, async () => {
+      const { world, first, end } = useWorld("least-busy", { inThread: true });
+      const second = what === "that another worker has refused" ? world.find(KIND) : undefined;
+      if (second !== undefined) world.connect(second);
+      const shorts = what === "that anybody may take" ? { only: first.uid } : {};
+      world.call(SHORT, second === undefined ? shorts : { only: first.uid });
+      const call = world.call(wait.routine, wait.only === true ? { only: first.uid } : {});
+      if (second !== undefined) {
+        for (const stream of [...second.streams.values()])
+          world.refuse(stream, { code: NackCode.UNKNOWN_ROUTINE, reason: "", retryAfterMs: 0, version: "" });
+        world.lose(second, { comesBack: false });
+      }
+      await settle();
+      const sends = second === undefined ? 1 : 2;
+      assert.equal(call.sends, sends - 1);
+
+      let passed = 0;
+      for (; call.sends < sends && passed < 1_000; passed++) {
+        world.call(SHORT, shorts);
+        const [stream] = first.streams.values();
+        if (stream !== undefined) world.finish(stream, 10, "done");
+        first.progress();
+        await settle();
+      }
+
+      assert.ok(passed >= 60 && passed <= 72, `${passed} have gone past it`);
+      await end();
+    });
+  }
 
   test("leaves a call to its hedge that nobody has taken, where the first attempt has failed", async () => {
     const { world, first, connect, end } = useWorld("delegates");

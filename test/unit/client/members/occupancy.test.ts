@@ -12,7 +12,7 @@ const NOTHING = { inFlight: 0, permits: 0, aheadUs: 0, aheadCount: 0 };
 
 /** A call as far as it takes something up. */
 function call(us?: number, nested = false) {
-  return { nested, estimate: { us } };
+  return { nested, estimate: { us }, roomUs: us };
 }
 
 describe("Occupancy", () => {

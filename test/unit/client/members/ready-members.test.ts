@@ -28,7 +28,7 @@ function useReady(size: number) {
 }
 
 function call(us: number | undefined, nested = false) {
-  return { nested, estimate: { us } };
+  return { nested, estimate: { us }, roomUs: us };
 }
 
 /** What a walk through the list would find. */

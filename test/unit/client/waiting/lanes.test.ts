@@ -98,6 +98,20 @@ describe("Lanes", () => {
     assert.deepEqual(drain(), ["two", "one"]);
   });
 
+  test("goes past none more than seven times in a row, in its own lane and in others together", () => {
+    const { add, drain } = useLanes();
+    const limit = new RoutineLimit("l", 1);
+    add("low", {}, limit);
+    const seen: string[] = [];
+    for (let n = 0; n < 20; n++) {
+      add("limited", { priority: 3 }, limit);
+      add("plain", { priority: 3 });
+      seen.push(...drain(undefined, 1));
+    }
+
+    assert.equal(seen.indexOf("low"), 7);
+  });
+
   test("starves no lane while another one is always full", () => {
     const { add, drain } = useLanes();
     const limit = new RoutineLimit("l", 1);

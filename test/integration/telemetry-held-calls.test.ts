@@ -48,7 +48,7 @@ test("a call that is held has the trace of when it was made, down to its body", 
     const { trace: seen } = await looked;
     assert.equal(seen?.traceId, ids.traceId);
     const calls = telemetry.spans.filter(
-      ({ kind, spanContext }) => kind === SpanKind.CLIENT && spanContext().traceId === ids.traceId,
+      (call) => call.kind === SpanKind.CLIENT && call.spanContext().traceId === ids.traceId,
     );
     assert.deepEqual(
       calls.map(({ parentSpanContext }) => parentSpanContext?.spanId),
@@ -82,7 +82,7 @@ test("a call that ends while it is held has a span where it was asked for", asyn
   await assert.rejects(running, /room/);
   await queued;
   const span = telemetry.spans.find(
-    ({ kind, spanContext }) => kind === SpanKind.CLIENT && spanContext().traceId === ids.traceId,
+    (call) => call.kind === SpanKind.CLIENT && call.spanContext().traceId === ids.traceId,
   );
   assert.equal(span?.parentSpanContext?.spanId, ids.spanId);
   assert.equal(span?.attributes["merino.outcome"], "cancelled");

@@ -23,7 +23,7 @@ interface Bench {
 }
 
 test("the benchmark has a figure of each contender for each row that it has chosen", async () => {
-  const args = ["--quick", "--json", "--rows", "in-flight-1000,stream-prefetch,nested"];
+  const args = ["--quick", "--json", "--rows", "in-flight-1,stream-prefetch,nested"];
 
   const { machine, contenders, rows } = await runJson<Bench>([
     ...TYPESCRIPT_FLAGS,
@@ -44,7 +44,7 @@ test("the benchmark has a figure of each contender for each row that it has chos
   ]) {
     assert.ok(callers.includes(id), id);
   }
-  assert.deepEqual(Object.keys(rows["in-flight-1000"] ?? {}).sort(), callers.sort());
+  assert.deepEqual(Object.keys(rows["in-flight-1"] ?? {}).sort(), callers.sort());
   assert.ok(Object.keys(rows["stream-prefetch"] ?? {}).length >= 6);
   assert.ok(Object.keys(rows.nested ?? {}).length >= 2);
   const figures = Object.values(rows)

@@ -19,6 +19,7 @@ test("a rolling deploy under load with build: 'same' fails no call, and no call 
   const { calls, crossed, failed, refused, exitCodes } = await deployUnderLoad({
     deploys: DEPLOYS,
     workers: WORKERS,
+    pauseMs: 10, // leaves the processor to the workers that start
   });
 
   context.diagnostic(`${calls} calls, ${refused} workers refused for their build`);

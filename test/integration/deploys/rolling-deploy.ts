@@ -1,8 +1,9 @@
 /**
  * Rolling deploys under load: the workers of one build are replaced by those of the next, one at a time, while callers of
- * both builds call without a pause, each pool with `build: "same"`.
+ * both builds call all the time, each pool with `build: "same"`.
  */
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { LocalDiscovery, type Routine, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { useEnvironment } from "../../support/use-environment.ts";
@@ -46,6 +47,8 @@ export interface DeployReport {
 export async function deployUnderLoad(options: {
   readonly deploys: number;
   readonly workers: number;
+  /** Between three calls of a lane and the next three, in milliseconds. Default 0. */
+  readonly pauseMs?: number;
 }): Promise<DeployReport> {
   using environment = useEnvironment();
   using fixtures = routinePackage({ "jobs.js": SOURCE });
@@ -64,7 +67,7 @@ export async function deployUnderLoad(options: {
     environment.set("MERINO_BUILD", build);
     const discovery = new LocalDiscovery(NAMESPACE);
     const pool = await WorkerPool.open({ discovery, build: "same", ambient: false, lazy: false });
-    return started.use(new Caller({ build, pool, jobs, counts }));
+    return started.use(new Caller({ build, pool, jobs, counts, pauseMs: options.pauseMs ?? 0 }));
   };
 
   let caller: Caller | undefined;
@@ -111,6 +114,7 @@ interface CallerOptions {
   readonly build: string;
   readonly pool: WorkerPool;
   readonly jobs: Jobs;
+  readonly pauseMs: number;
   readonly counts: { calls: number; crossed: number; refused: number; readonly failed: Map<string, number> };
 }
 
@@ -147,7 +151,7 @@ class Caller implements AsyncDisposable {
   }
 
   async #lane(): Promise<void> {
-    const { pool, jobs } = this.#options;
+    const { pool, jobs, pauseMs } = this.#options;
     for (let n = 0; !this.#ending; n++) {
       await this.#count(async () => [await jobs.build.with({ pool })(n % 4)]);
       await this.#count(() => jobs.relay.with({ pool })(n % 3));
@@ -156,6 +160,7 @@ class Caller implements AsyncDisposable {
         for await (const build of jobs.stream.with({ pool })(3)) builds.push(build);
         return builds;
       });
+      await pause(pauseMs);
     }
   }
 

@@ -17,9 +17,9 @@ const EXPECTED = ["3", "2", "1"];
 
 const IMPORT = 'import { routine, WorkerPool } from "merino";';
 const REQUIRE = 'const { routine, WorkerPool } = require("merino");';
-const OPEN = "const pool = await WorkerPool.open({ size: 2 });";
+const OPEN = "const pool = await WorkerPool.open({ size: 1 });";
 const TRY = `${OPEN} try {${CALLS}} finally { await pool.close(); }`;
-const USING = `await using pool = await WorkerPool.open({ size: 2 });${CALLS}`;
+const USING = `await using pool = await WorkerPool.open({ size: 1 });${CALLS}`;
 const main = (body: string): string =>
   `async function main() { ${body} } main().catch((error) => { console.error(error); process.exitCode = 1; });`;
 

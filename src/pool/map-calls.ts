@@ -1,4 +1,8 @@
-/** Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. */
+/**
+ * Maps an iterable through calls with bounded concurrency and back-pressure, as an async iterator. Items are read and calls
+ * made where `map` was called, as far as context goes, whoever takes the results.
+ */
+import { AsyncResource } from "node:async_hooks";
 
 import { passToCallers } from "../client/call/caller-frames.ts";
 import type { CallTarget } from "../context/dispatcher.ts";
@@ -103,14 +107,17 @@ interface MapCallsOptions extends Omit<ResolvedMapOptions, "settled"> {
  *
  * Ending the iteration early, or a failing call, cancels the calls under way through the signal that
  * `call` is given. A result does not wait for a slow source, and the signal ends the iteration at once. Each call is in
- * a branch of execution of its own, so that calls that set the same context variable do not meet.
+ * a branch of execution of its own, so that calls that set the same context variable do not meet. The stores of the
+ * program, its active span among them, are those of this call, also where results are taken in another context.
  */
 export function mapCalls<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
   options: MapCallsOptions,
 ): AsyncGenerator<R, void, void> {
-  return mapItems(hasContext() ? inForks(call, currentBranch()) : call, items, options);
+  const forked = hasContext() ? inForks(call, currentBranch()) : call;
+  // The body of a generator runs where `next()` is called.
+  return mapItems(forked, items, { ...options, surroundings: new AsyncResource("MERINO_MAP") });
 }
 
 function inForks<T, R>(
@@ -123,9 +130,9 @@ function inForks<T, R>(
 async function* mapItems<T, R>(
   call: (item: T, signal: AbortSignal) => Promise<R>,
   items: Iterable<T> | AsyncIterable<T>,
-  options: MapCallsOptions,
+  options: MapCallsOptions & { readonly surroundings: AsyncResource },
 ): AsyncGenerator<R, void, void> {
-  const { concurrency, ordered, signal, refusal } = options;
+  const { concurrency, ordered, signal, refusal, surroundings } = options;
   const controller = new AbortController();
   let wake: (() => void) | undefined;
   const onAbort = (): void => {
@@ -187,7 +194,8 @@ async function* mapItems<T, R>(
   try {
     for (;;) {
       controller.signal.throwIfAborted();
-      if (!reading && !exhausted && failure === undefined && underWay < concurrency) void read();
+      if (!reading && !exhausted && failure === undefined && underWay < concurrency)
+        void surroundings.runInAsyncScope(read);
       const outcome = line.peek()?.outcome;
       if (outcome !== undefined) {
         line.shift();
@@ -208,7 +216,7 @@ async function* mapItems<T, R>(
     signal?.removeEventListener("abort", onAbort);
     controller.abort(new DOMException("The iteration over the results has ended", "AbortError"));
     if (!exhausted) {
-      const closing = (async () => source.return?.())();
+      const closing = surroundings.runInAsyncScope(async () => source.return?.());
       // A source that has been asked for an item closes only after it has returned one, which may be never.
       if (reading) closing.catch(() => {});
       else await closing;

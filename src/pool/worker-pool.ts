@@ -134,7 +134,7 @@ export class WorkerPool implements CallTarget {
    * Calls `fn` for every item, a bounded number at a time, and yields the results as they are asked for.
    *
    * @param fn A routine, or a function that calls routines; those go to this pool.
-   * @param items Read no faster than results are taken.
+   * @param items Read no faster than results are taken, and as the calls are made in the context of this call.
    * @param options Concurrency, order, signal, whether to go on after failures; see {@link MapOptions}.
    * @returns The results, or with `settled: true` what became of each call. Nothing is called before the first one is asked for.
    * @throws {@link InvalidOptionError} at once, for a bad option, or if `fn` or `items` cannot be mapped.

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { ContextVar } from "../../../src/context/variables/context-var.ts";
 import { mapCalls, resolveMapOptions, settling } from "../../../src/pool/map-calls.ts";
 
 /** Calls that end when the test says so. */
@@ -39,6 +41,36 @@ function* numbers() {
 }
 
 describe("mapCalls", () => {
+  test("reads and calls where it was called, wherever its results are taken", async () => {
+    const store = new AsyncLocalStorage<string>();
+    const tenant = new ContextVar("tenant", { default: "nobody", namespace: "map-calls-test" });
+    const seen: unknown[] = [];
+    function* source() {
+      try {
+        for (let n = 0; n < 9; n += 1) {
+          seen.push(store.getStore());
+          yield n;
+        }
+      } finally {
+        seen.push(store.getStore());
+      }
+    }
+    const call = async (item: number) => {
+      seen.push(store.getStore(), tenant.get());
+      return item;
+    };
+    const options = { concurrency: 2, ordered: true, signal: undefined };
+
+    const results = store.run("made", () => mapCalls(call, source(), options));
+    for (const place of ["first", "second", "third", "last"]) {
+      await store.run(place, () => tenant.run(place, () => results.next()));
+    }
+    await store.run("returned", () => results.return());
+
+    assert.ok(seen.length > 3 * 4);
+    assert.deepEqual([...new Set(seen)].sort(), ["made", "nobody"]);
+  });
+
   test("reads nothing before it is asked, then as many items as may be under way", async () => {
     const calls = useCalls();
     const results = mapCalls(calls.call, numbers(), { concurrency: 3, ordered: true, signal: undefined });

@@ -2,12 +2,16 @@
  * What do hedges bring, and what do retries cost when nothing works? On eight workers of which one or another stands
  * still for 100 ms now and then, the same calls without and with hedges; and calls of which all are lost, with
  * the default budget. Time is simulated, and what decides about attempts is the library's own code: see
- * `support/hedging-simulation.ts`.
+ * `support/hedging-simulation.ts`. With `--real` it is a pool of eight threads, and real time, which takes minutes: see
+ * `support/hedging-pool.ts`.
  *
- * Run with `node --import tsx benchmarks/hedging.ts`, options `--quick --json --check`; builds nothing by itself.
+ * Run with `node --import tsx benchmarks/hedging.ts`, options `--quick --json --check --real`; builds nothing by itself,
+ * and `--real` runs what is built.
  */
 
+import process from "node:process";
 import { DEFAULT_BUDGET } from "../src/identity/repeat-options.ts";
+import type { PoolFigures } from "./support/hedging-pool.ts";
 import { type SimulationFigures, simulate } from "./support/hedging-simulation.ts";
 import type { BenchmarkOptions } from "./support/options.ts";
 import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
@@ -64,11 +68,55 @@ async function measureHedging({ quick }: BenchmarkOptions): Promise<BenchmarkRes
   };
 }
 
-function tail({ tookMs }: SimulationFigures): number {
+/** A pool of threads in real time. */
+async function measureRealPool({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { measurePool } = await import("./support/hedging-pool.ts"); // which needs what is built
+  const [rounds, callsPerRound] = quick ? [2, 1_000] : [10, 2_500];
+  note(`${rounds * callsPerRound} calls each, in turn`);
+  const rows = await measurePool(
+    { "no hedges": false, 'hedge: { after: "p95" }': {}, "hedge: { after: 12 }": { after: 12 } },
+    { rounds, callsPerRound },
+  );
+  const { "no hedges": plain, 'hedge: { after: "p95" }': hedged } = rows;
+  if (plain === undefined || hedged === undefined) throw new Error("nothing was measured");
+  const extra = ({ extra: more, calls }: PoolFigures): number => (100 * more) / calls;
+  return {
+    data: {
+      rows: Object.fromEntries(
+        Object.entries(rows).map(([name, figures]) => [
+          name,
+          { ...shares(figures), calls: figures.calls, extra: figures.extra },
+        ]),
+      ),
+    },
+    tables: [
+      {
+        title: "Each of eight threads stalls for 100 ms at random",
+        head: ["", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "more calls"],
+        rows: Object.entries(rows).map(([name, figures]) => {
+          const { p50, p95, p99, p999 } = shares(figures);
+          return [
+            name,
+            ...[p50, p95, p99, p999].map((ms) => ms.toFixed(1)),
+            `${extra(figures).toFixed(2)} %`,
+          ];
+        }),
+      },
+    ],
+    targets: [
+      atLeast("p99.9 that hedges take off", 100 * (1 - tail(hedged) / tail(plain)), 80, "%"),
+      atMost("calls that they add", extra(hedged), 5, "%"),
+    ],
+  };
+}
+
+function tail({ tookMs }: Pick<SimulationFigures, "tookMs">): number {
   return percentile(tookMs, 0.999);
 }
 
-function shares({ tookMs }: SimulationFigures): Record<"p50" | "p95" | "p99" | "p999", number> {
+function shares({
+  tookMs,
+}: Pick<SimulationFigures, "tookMs">): Record<"p50" | "p95" | "p99" | "p999", number> {
   return {
     p50: percentile(tookMs, 0.5),
     p95: percentile(tookMs, 0.95),
@@ -77,4 +125,6 @@ function shares({ tookMs }: SimulationFigures): Record<"p50" | "p95" | "p99" | "
   };
 }
 
-await runBenchmark("hedging", measureHedging);
+const isReal = process.argv.includes("--real");
+process.argv = process.argv.filter((argument) => argument !== "--real"); // the other benchmarks have no such option
+await runBenchmark("hedging", isReal ? measureRealPool : measureHedging);

@@ -100,6 +100,7 @@ class Schedule {
       world.check();
       if (random.oneIn(3)) await world.lookAgain();
     }
+    await advance(1);
     if (random.oneIn(10)) await this.#flood();
     await this.#end();
   }
@@ -115,12 +116,14 @@ class Schedule {
       const streams = world.workers
         .filter(({ ready }) => ready)
         .flatMap((worker) => [...worker.streams.values()].filter(({ call }) => call.routine === short?.id));
-      const stream = count < 2 ? undefined : this.#some(streams);
+      const isBusy = streams.length > 3 * world.workers.length;
+      const stream = isBusy ? this.#some(streams) : undefined;
       if (stream !== undefined) {
         this.#note(`${stream.call.tag} on ${stream.worker.uid}: done`);
         world.finish(stream, 10, "done");
         stream.worker.progress();
       }
+      await advance(1); // those of one millisecond are in no order among lanes
       await settle();
       world.check();
     }

@@ -5,15 +5,17 @@
  *     npm run fuzz -- --inputs 10000000 --seconds 600 --seed 7 --target values
  *     npm run fuzz -- --target values --seed 7 --only 4711     (one input again; prints it as hexadecimal digits)
  */
+import { spawnSync } from "node:child_process";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import { fuzz, inputOf, nsPerByte, type Tally } from "./fuzz.ts";
+import { fuzz, type InputName, inputOf, measure, type Tally, type Timing } from "./fuzz.ts";
 import { TARGETS } from "./targets/all.ts";
 
 const DEFAULT_INPUTS = 10_000_000;
-/** A single input is read so often, the first times by code that the engine has not made fast yet. */
-const RUNS = 20;
+/** A single input is read so often, until it is quick enough: the first times by code that the engine has not made fast yet. */
+const RUNS = 40;
 /** An input that takes more processor time to be read once hangs. */
 const HANG_S = 30;
 
@@ -53,23 +55,40 @@ function report(tallies: readonly Tally[]): number {
   return findings;
 }
 
-async function runOne(target: string, seed: number, index: number): Promise<void> {
+async function runOne(
+  { target, seed, index }: InputName,
+  { timeOnly }: { readonly timeOnly: boolean },
+): Promise<void> {
   const place = TARGETS.findIndex(({ name }) => name === target);
   const found = TARGETS[place];
   if (found === undefined)
     throw new Error(`there is no target '${target}': ${TARGETS.map(({ name }) => name).join(", ")}`);
   const { input } = inputOf(found, { seed, place, index });
-  print(
-    Buffer.from(input.subarray(0, 4096)).toString("hex") +
-      (input.length > 4096 ? `… (${input.length} bytes)` : ""),
-  );
-  let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < RUNS; run++) {
-    const started = process.cpuUsage();
-    await found.run(input);
-    best = Math.min(best, nsPerByte(process.cpuUsage(started), input));
+  if (!timeOnly) {
+    print(
+      Buffer.from(input.subarray(0, 4096)).toString("hex") +
+        (input.length > 4096 ? `… (${input.length} bytes)` : ""),
+    );
   }
-  print(`${best.toFixed(1)} ns/byte, the best of ${RUNS} runs`);
+  const timing = await measure(found, input, { attempt: () => found.run(input), times: RUNS });
+  if (timeOnly) return print(JSON.stringify(timing));
+  const beside = timing.engineNs === 0 ? "" : `, ${timing.engineNs.toFixed(1)} by the engine`;
+  print(`${timing.ns.toFixed(1)} ns/byte, the best of up to ${RUNS} runs${beside}`);
+}
+
+/** Measures an input in a process of its own; one that ends otherwise tells of no time. */
+function alone({ target, seed, index }: InputName): Timing {
+  const words = ["--target", target, "--seed", String(seed), "--only", String(index), "--time"];
+  const { stdout } = spawnSync(
+    process.execPath,
+    [...process.execArgv, fileURLToPath(import.meta.url), ...words],
+    { encoding: "utf8" },
+  );
+  try {
+    return JSON.parse(stdout) as Timing;
+  } catch {
+    return { ns: Number.POSITIVE_INFINITY, engineNs: 0 };
+  }
 }
 
 /** Ends the process, and says at which input, if one takes too long. Plain JavaScript, because it is a thread of its own. */
@@ -97,13 +116,16 @@ const { values } = parseArgs({
     seed: { type: "string" },
     target: { type: "string" },
     only: { type: "string" },
+    /** With `only`: prints what it takes, for the run that has found it slow. */
+    time: { type: "boolean", default: false },
   },
 });
 // A stack with places in TypeScript costs more than most inputs do.
 Error.stackTraceLimit = 0;
 const seed = count(values.seed, Date.now() % 2 ** 31);
 if (values.only !== undefined) {
-  await runOne(values.target ?? "values", seed, count(values.only, 0));
+  const input = { target: values.target ?? "values", seed, index: count(values.only, 0) };
+  await runOne(input, { timeOnly: values.time });
 } else {
   await runAll();
 }
@@ -128,6 +150,7 @@ async function runAll(): Promise<void> {
     inputs: (inputs * 100) / share,
     limitMs: seconds === undefined ? Number.POSITIVE_INFINITY : count(seconds, 0) * 1000,
     timed: true,
+    alone,
     trying: (place, index) => {
       trying[0] = place;
       trying[1] = index;

@@ -31,6 +31,8 @@ import { LAST_STREAM } from "./stream-numbers.ts";
 
 /** Frames read before the time is looked at again. */
 const FRAMES_BETWEEN_LOOKS = 16;
+/** What a worker has answered may wait so much to be read before nothing more is taken from it. */
+const READ_AHEAD_BYTES = 256 * 1024;
 
 /** One connection, either half. */
 export class Connection implements CarrierEvents, MemoryHolder {
@@ -76,7 +78,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
       memory,
     });
     // A batch in memory that is used again cannot wait.
-    if (half.serves && memory !== undefined && !carrier.volatile) {
+    if (memory !== undefined && !carrier.volatile) {
       this.#waiting = new WaitingBatches({
         carrier,
         reader: this.#reader,
@@ -84,6 +86,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
         read: (untilMs) => this.#read(untilMs),
         turnOver: () => this.ended || half.batchEnd(),
         ended: () => this.ended,
+        readAheadBytes: half.serves ? 0 : READ_AHEAD_BYTES,
       });
     }
     carrier.events = this;
@@ -265,6 +268,8 @@ export class Connection implements CarrierEvents, MemoryHolder {
   }
 
   closed(error: Error | undefined): void {
+    // Answers count however the connection has ended; requests of a caller that is gone do not.
+    if (!this.#half.serves && this.#state !== "closed") this.#waiting?.readAll();
     this.#end(error);
   }
 

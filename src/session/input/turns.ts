@@ -1,5 +1,5 @@
 /**
- * When the batches of network callers are read: at once, as long as there are few. Beyond a few milliseconds in one turn
+ * When the batches of peers on the network are read: at once, as long as there are few. Beyond a few milliseconds in one turn
  * of the event loop they wait for the next, and each connection goes on for a moment when it is its turn, which a
  * `FairClock` says: none of them keeps the thread from the others, nor do many that send much from one that sends little.
  * It does not read itself.
@@ -10,6 +10,11 @@ import { FairClock, type Standing } from "../../internal/fair-clock.ts";
 const TURN_MS = 4;
 /** How long one connection reads before the next one does. */
 const SLICE_MS = 0.25;
+/**
+ * What a slice counts at most. It ends with the frame that is being read, soon after its time; longer takes a collection of
+ * garbage, or another program that has the processor, for which nobody is to stand behind all others.
+ */
+const MOST_SLICE_MS = 4 * SLICE_MS;
 
 /** A connection that has batches to read. */
 export interface InputReader {
@@ -92,7 +97,7 @@ export class InputTurns {
     const startMs = performance.now();
     const left = reader.readOn(startMs + SLICE_MS);
     const tookMs = performance.now() - startMs;
-    this.#clock.charge(standing, tookMs);
+    this.#clock.charge(standing, Math.min(tookMs, MOST_SLICE_MS));
     this.#spentMs += tookMs;
     return left;
   }

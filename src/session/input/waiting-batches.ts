@@ -1,5 +1,5 @@
 /**
- * The batches of one caller on the network that wait to be read, in the order in which they came. They are read when it is
+ * The batches of one peer on the network that wait to be read, in the order in which they came. They are read when it is
  * the connection's turn, and the carrier is asked for more when none is left. What is in them is up to whoever reads.
  */
 import { ArrayQueue } from "../../internal/array-queue.ts";
@@ -15,6 +15,11 @@ export interface BatchesOwner {
   readonly reader: BatchReader;
   /** Whether the connection has ended. */
   readonly ended: () => boolean;
+  /**
+   * Bytes that may wait to be read before the carrier takes nothing more. What a peer has sent of which it is proof, of
+   * answers for instance, is better here when its connection breaks.
+   */
+  readonly readAheadBytes: number;
   /**
    * Reads on in that batch.
    *
@@ -45,6 +50,10 @@ export class WaitingBatches implements InputReader {
   /** Of the first, the reader may have read the beginning. */
   readonly #waiting = new ArrayQueue<Batch>();
   #midBatch = false;
+  #batchBytes = 0;
+  /** What waits, the batch that is being read included. */
+  #leftBytes = 0;
+  #isReading = false;
   /** The memory of the batch that is being read, as far as it is to be given back. */
   #bytes: Uint8Array | undefined;
   /** The budget wants nothing more to be read. */
@@ -57,11 +66,21 @@ export class WaitingBatches implements InputReader {
   /** A batch has come: it is read now, if it is the connection's turn. */
   add(bytes: Uint8Array, start: number, end: number): void {
     this.#waiting.push({ bytes, start, end });
-    if (this.#waiting.size > 1 || this.#midBatch) return;
-    if (inputTurns.arrived(this)) this.#pace();
+    this.#leftBytes += end - start;
+    const isLater = this.#waiting.size > 1 || this.#midBatch || this.#isReading;
+    if (isLater || inputTurns.arrived(this)) this.#pace();
   }
 
   readOn(untilMs: number): boolean {
+    this.#isReading = true;
+    try {
+      return this.#readOn(untilMs);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #readOn(untilMs: number): boolean {
     const { reader, inbound, read, ended } = this.#owner;
     while (performance.now() < untilMs) {
       if (!this.#midBatch) {
@@ -69,6 +88,7 @@ export class WaitingBatches implements InputReader {
         if (batch === undefined) break;
         reader.reset(batch.bytes, batch.start, batch.end);
         this.#bytes = batch.bytes;
+        this.#batchBytes = batch.end - batch.start;
         inbound.keepsBatch = false;
       }
       this.#midBatch = read(untilMs);
@@ -78,6 +98,14 @@ export class WaitingBatches implements InputReader {
     const left = this.#midBatch || this.#waiting.size > 0;
     if (!left) this.#pace();
     return left;
+  }
+
+  /** Reads all that has come, whosever turn it is: nothing more comes. */
+  readAll(): void {
+    if (this.#isReading) return;
+    inputTurns.forget(this);
+    this.readOn(Number.POSITIVE_INFINITY);
+    this.turnOver();
   }
 
   turnOver(): void {
@@ -109,12 +137,13 @@ export class WaitingBatches implements InputReader {
   #wasRead(): void {
     const bytes = this.#bytes;
     this.#bytes = undefined;
+    this.#leftBytes -= this.#batchBytes;
     const { carrier, inbound } = this.#owner;
     if (bytes !== undefined && !inbound.keepsBatch) carrier.release?.(bytes);
   }
 
   /** Takes more from the carrier only when what has come is read, and the budget lets it. */
   #pace(): void {
-    this.#owner.carrier.holdInput?.(this.#held || this.#midBatch || this.#waiting.size > 0);
+    this.#owner.carrier.holdInput?.(this.#held || this.#leftBytes > this.#owner.readAheadBytes);
   }
 }

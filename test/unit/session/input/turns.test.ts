@@ -7,8 +7,8 @@ import { type InputReader, InputTurns } from "../../../../src/session/input/turn
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { holdThread } from "../../../support/hold-thread.ts";
-import { rawClient } from "../../../support/hostile/raw-peers.ts";
-import { batchOf, headOf, payloadOf, TestWorker } from "../../../support/protocol-peers.ts";
+import { rawClient, rawWorker } from "../../../support/hostile/raw-peers.ts";
+import { batchOf, headOf, messageHead, payloadOf, TestWorker } from "../../../support/protocol-peers.ts";
 
 /** A connection that has so many slices to read; if there are many, each takes long. */
 function reader(name: string, slices: number, log: string[]): InputReader {
@@ -54,6 +54,32 @@ test("InputTurns reads what little somebody sends before the next of many that s
 
     assert.ok(log.slice(before, before + 2).includes("call"), `${log.slice(before, before + 5)}`);
   }
+  for (const flood of floods) turns.forget(flood);
+  await setImmediate();
+});
+
+test("InputTurns has nobody stand behind others for a pause that falls into its slice", async () => {
+  const turns = new InputTurns();
+  const log: string[] = [];
+  const floods = Array.from({ length: 10 }, (_, n) => reader(`flood ${n}`, 1_000, log));
+  const standing = new Standing();
+  const call = (pauseMs: number): InputReader => ({
+    standing,
+    readOn() {
+      log.push("call");
+      holdThread(pauseMs);
+      return false;
+    },
+    turnOver() {},
+  });
+  for (const flood of floods) turns.arrived(flood);
+
+  if (turns.arrived(call(100))) while (!log.includes("call")) await setImmediate();
+  const before = log.length;
+  if (turns.arrived(call(0))) while (!log.includes("call", before)) await setImmediate();
+
+  const slices = log.indexOf("call", before) - before;
+  assert.ok(slices < 2 * floods.length, `${slices} slices of others came first`);
   for (const flood of floods) turns.forget(flood);
   await setImmediate();
 });
@@ -153,4 +179,48 @@ test("a network caller gets its answer after few of the long bodies of forty oth
 
   assert.ok(before - since <= 5, `after ${before - since} of 160 bodies`);
   for (const client of [...floods, good]) client.cut();
+});
+
+/** A worker over the network that says again and again that a call has begun. */
+function acknowledging(stream: number, times: number): Uint8Array {
+  return batchOf((writer) => {
+    for (let n = 0; n < times; n++) writer.ack(stream, "0.1.0", "raw");
+  });
+}
+
+test("a caller over the network gets the answer of a worker while another's flood is read", async () => {
+  const bad = await rawWorker({ local: false, name: "bad" });
+  const good = await rawWorker({ local: false, name: "good" });
+  const flooded = bad.caller.call("a#flooded");
+  const called = good.caller.call("a#called");
+
+  bad.server.inject(acknowledging(flooded.stream, 300_000));
+  await eventually(() => bad.client.held);
+  good.server.inject(
+    batchOf((writer) => writer.message(called.stream, messageHead(FrameKind.Done), payloadOf(3))),
+  );
+  const answer = await called.value();
+  const stillReading = bad.client.held;
+
+  assert.equal(answer, 3);
+  assert.ok(stillReading, "it was answered only after the flood");
+  bad.client.cut();
+  good.client.cut();
+});
+
+test("a caller over the network gets an answer that waited to be read when the connection ended", async () => {
+  const { caller, server, client } = await rawWorker({ local: false });
+  const called = caller.call("a#called");
+  const lost = caller.call("a#lost");
+  server.inject(acknowledging(called.stream, 100_000));
+  await eventually(() => client.held);
+
+  server.arrivesAtPeer(
+    batchOf((writer) => writer.message(called.stream, messageHead(FrameKind.Done), payloadOf(3))),
+  );
+  server.cut();
+
+  assert.deepEqual(await called.outcome, { kind: "done", value: 3 });
+  assert.equal((await lost.outcome).kind, "lost");
+  assert.equal(called.acks, 100_000);
 });

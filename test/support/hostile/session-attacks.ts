@@ -23,6 +23,8 @@ const SIZE_OF = `${ROUTINES}#sizeOf`;
 const PRODUCE = `${ROUTINES}#produce`;
 const ECHO = `${ROUTINES}#echo`;
 const CALL_IT = `${ROUTINES}#callIt`;
+const TOTAL = `${ROUTINES}#Account.total`;
+const STRANGER = `${ROUTINES}#Stranger`;
 const LINGER = `${ROUTINES}#linger`;
 const MARKS_IMPORT = new URL("../../integration/network-worker/fixtures/marks-import.ts", import.meta.url)
   .href;
@@ -85,11 +87,30 @@ function routines(turn: number, count: number, url = "file:///tmp/x.ts"): Payloa
       shortText(`${url}?${turn}`),
       Buffer.from([0xc2]),
     ]);
-    const head = Buffer.from([0xc8, 0, 0, 0x15]);
-    head.writeUInt16BE(body.length, 1);
-    return Buffer.concat([head, body]);
+    return extension(0x15, body);
   });
   return payloadFrom(Buffer.concat([Buffer.from([0x08, 0xdc, 0, count]), ...values]));
+}
+
+/** What is no instance of the class whose method is called: of another class, that class, a routine, an object that looks like one. */
+const RECEIVERS: readonly Payload[] = [
+  receiver(extension(0x13, Buffer.concat([shortText(STRANGER), Buffer.from([0x80])]))),
+  receiver(extension(0x14, shortText(STRANGER))),
+  receiver(extension(0x15, Buffer.concat([shortText(ADD), Buffer.from([0xc0, 0xc2])]))),
+  payloadOf([{ balance: 1, constructor: "Account", __proto__: null }]),
+  payloadOf([null]),
+  payloadOf([]),
+].map((payload) => ({ ...payload, bytes: Buffer.from(payload.bytes) })); // the encoder's memory is used again
+
+/** A task's arguments that are its receiver alone. */
+function receiver(value: Buffer): Payload {
+  return payloadFrom(Buffer.concat([Buffer.from([0x08, 0x91]), value]));
+}
+
+function extension(type: number, body: Buffer): Buffer {
+  const head = Buffer.from([0xc8, 0, 0, type]);
+  head.writeUInt16BE(body.length, 1);
+  return Buffer.concat([head, body]);
 }
 
 function shortText(text: string): Buffer {
@@ -173,6 +194,15 @@ export const SESSION_ATTACKS: Readonly<Record<string, SessionAttack>> = {
     () => (turn) =>
       batchOf((writer) => writer.task(turn, headOf({ callable: CALL_IT }), routines(turn, 1, MARKS_IMPORT))),
   ),
+  "methods with receivers of another class": flooding(() => {
+    const flags = TaskFlag.NextImplied | TaskFlag.Receiver;
+    const head = headOf({ callable: TOTAL, flags });
+    return (turn) =>
+      batchOf((writer) => {
+        for (let n = 0; n < 60; n++)
+          writer.task((turn - 1) * 60 + n + 1, head, RECEIVERS[n % RECEIVERS.length] as Payload);
+      });
+  }),
   "answers that nobody reads": flooding(
     () =>
       tasks(PRODUCE, payloadOf([100_000]), {

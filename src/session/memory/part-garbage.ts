@@ -31,8 +31,9 @@ export class PartGarbage {
   #stepBytes = STEP_BYTES;
   /** What has come since the memory was looked at. */
   #cameBytes = 0;
-  /** How much there was when it was collected last. */
-  #usedBytes = Number.POSITIVE_INFINITY;
+  /** What had come when the memory was collected last, and what there was beside that: kept from before. */
+  #collectedBytes = 0;
+  #keptBytes = Number.POSITIVE_INFINITY;
 
   constructor(memory: OutsideMemory = OWN_MEMORY) {
     this.#memory = memory;
@@ -42,13 +43,16 @@ export class PartGarbage {
   add(bytes: number): void {
     this.#cameBytes += bytes;
     if (this.#cameBytes < this.#stepBytes) return;
+    const cameBytes = this.#cameBytes;
     this.#cameBytes = 0;
     const usedBytes = this.#memory.usedBytes();
     if (usedBytes < STEP_BYTES) return; // the engine has collected it
-    // Most of what had come then is still there: it is in use, and what has come since may be as well.
-    const inVain = usedBytes - this.#usedBytes > this.#stepBytes / 2;
+    // What has come since says nothing yet. Most of what had come before is still there: it is in use, as this may be.
+    const keptBytes = usedBytes - cameBytes;
+    const inVain = keptBytes - this.#keptBytes > this.#collectedBytes / 2;
     this.#stepBytes = inVain ? Math.min(2 * this.#stepBytes, MOST_BYTES) : STEP_BYTES;
-    this.#usedBytes = usedBytes;
+    this.#collectedBytes = cameBytes;
+    this.#keptBytes = keptBytes;
     this.#memory.collect();
   }
 }

@@ -69,6 +69,21 @@ test("parts that are kept are collected in vain less and less often, and as befo
   assert.equal(outside.collections - before, 10);
 });
 
+test("what the engine has not freed yet is taken for kept once, and not again", () => {
+  const outside = memory();
+  const garbage = new PartGarbage(outside);
+  const unfreed = [3.4, 6.5, 6.6, 6.7, 6.8, 6.9];
+  outside.bytes = (unfreed[0] as number) * MIB;
+
+  for (let call = 0; call < 60; call++) {
+    outside.bytes += MIB;
+    outside.keptBytes = (unfreed[Math.min(outside.collections + 1, 5)] as number) * MIB;
+    garbage.add(MIB);
+  }
+
+  assert.equal(outside.collections, 9);
+});
+
 test("small messages cause none", () => {
   const outside = memory();
   outside.bytes = 100 * MIB;

@@ -140,7 +140,7 @@ for (const [shape, options] of SHAPES) {
     await using _leaks = leakCheck();
     await using pool = await WorkerPool.open(options);
 
-    assert.equal(await routines.fib.with({ timeout: 60_000 })(16), 987);
+    assert.equal(await routines.fib.with({ timeout: 60_000 })(14), 377);
     assert.equal(await routines.fibPlain.with({ timeout: 60_000 })(12), 144);
     const several = await Promise.all([10, 10, 10, 10].map((n) => routines.fib.with({ timeout: 60_000 })(n)));
 

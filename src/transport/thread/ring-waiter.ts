@@ -23,6 +23,8 @@ export interface CarrierWaiter extends Spinner {
   remove(waited: Waited): void;
   /** Something has been sent, whose receiver slept, or did not. */
   sent(peerSlept: boolean): void;
+  /** Something has come beside a ring. The record that follows it is looked for in this turn of the loop. */
+  follows(): void;
 }
 
 /** Waits, in one thread. */
@@ -42,10 +44,13 @@ export abstract class RingWaiter implements CarrierWaiter {
     this.#turning = false;
     let more = true; // also when what takes it throws, which is a fault: the other calls must not hang for it
     try {
-      more = this.#takeAll() || this.pause();
+      if (this.#takeAll()) more = this.goesOn();
+      else if (this.pause())
+        this.#takeAll(); // a turn sooner than the loop would come to it
+      else more = false;
     } finally {
       if (more) this.#turnAgain();
-      else this.#sleep();
+      else if (!this.#turning) this.#sleep();
     }
   };
 
@@ -62,8 +67,15 @@ export abstract class RingWaiter implements CarrierWaiter {
 
   abstract sent(peerSlept: boolean): void;
 
+  follows(): void {
+    this.wakeUp();
+  }
+
   abstract expect(): void;
   abstract arrived(): void;
+
+  /** Something has been taken: whether to look again in the next turn of the loop before the thread sleeps. */
+  protected abstract goesOn(): boolean;
 
   /**
    * Nothing has come: waits awake, or not.

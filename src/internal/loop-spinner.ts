@@ -48,13 +48,14 @@ export class LoopSpinner implements Spinner {
   #waiting = false;
   #turning = false;
   #untilMs = 0;
-  #steppedMs = 0;
+  /** When the loop was last seen to turn while it was kept turning. */
+  #turnedMs = 0;
 
   readonly #turn = (): void => {
     if (this.#waiting) {
       const nowMs = this.#loop.now();
-      const lost = this.#crowding.stepped(this.#steppedMs, nowMs);
-      this.#steppedMs = nowMs;
+      const lost = this.#turnedMs > 0 && this.#crowding.stepped(this.#turnedMs, nowMs);
+      this.#turnedMs = nowMs;
       if (nowMs < this.#untilMs && !lost) {
         this.#loop.setImmediate(this.#turn);
         return;
@@ -94,7 +95,7 @@ export class LoopSpinner implements Spinner {
     if (!this.#patience.tries() || this.#crowding.rests(nowMs)) return;
     this.#waiting = true;
     this.#untilMs = nowMs + this.#windowMs;
-    this.#steppedMs = nowMs;
+    this.#turnedMs = 0; // until the first turn, code of the user may have the time
     if (this.#turning) return;
     this.#turning = true;
     this.#loop.setImmediate(this.#turn);

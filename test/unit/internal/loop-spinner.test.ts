@@ -156,9 +156,11 @@ test("LoopSpinner lets it be for a while when it has lost its processor", () => 
   assert.equal(oneSpins(), true);
 
   spinner.expect();
-  loop.pass(3);
-  switches += 1;
-  assert.equal(loop.turnUntilAsleep(), TURN_MS); // it stops at once
+  loop.setImmediate(() => {
+    loop.pass(3);
+    switches += 1;
+  });
+  loop.turnUntilAsleep();
   spinner.arrived();
   spinner.arrived();
 
@@ -167,4 +169,20 @@ test("LoopSpinner lets it be for a while when it has lost its processor", () => 
   spinner.arrived();
   spinner.arrived();
   assert.equal(oneSpins(), true);
+});
+
+test("LoopSpinner takes no code that runs before its loop turns for a lost processor", () => {
+  const loop = useFakeLoop();
+  let switches = 1;
+  const spinner = busySpinner({ loop, crowding: new Crowding(() => switches) });
+
+  spinner.expect();
+  loop.pass(3);
+  switches += 1;
+  loop.turnUntilAsleep();
+  spinner.arrived();
+  spinner.arrived();
+
+  spinner.expect();
+  assert.ok(loop.turnUntilAsleep() > 0);
 });

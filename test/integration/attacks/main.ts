@@ -6,7 +6,9 @@
  * machine that does nothing else. The exit code is 1 if anything is in the column of faults.
  *
  *     node --import tsx test/integration/attacks/main.ts --seconds 4 --budget 256 --only Maps
+ *     node --import tsx test/integration/attacks/main.ts --write     (puts the table into docs/security.md)
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -18,11 +20,17 @@ import { callerUnderAttack } from "./caller-under-attack.ts";
 import { cellsOf, faultsOf, HEADS, type Outcome, rowOf } from "./outcome.ts";
 import { type AttackOptions, underAttack } from "./under-attack.ts";
 
+const DOCUMENT = new URL("../../../docs/security.md", import.meta.url);
+const BEGIN = "<!-- attacks: begin -->";
+const END = "<!-- attacks: end -->";
+const lines: string[] = [];
+
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "4" },
     budget: { type: "string", default: "256" },
     only: { type: "string", default: "" },
+    write: { type: "boolean", default: false },
   },
 });
 
@@ -41,11 +49,26 @@ function load(): string {
   return loadavg()[0]?.toFixed(1) ?? "";
 }
 
-print(
-  `Node ${process.version}, ${availableParallelism()} processors, load ${load()}; a budget of ${values.budget} MiB, ${values.seconds} s each\n`,
-);
-print(rowOf(HEADS));
-print(`|${HEADS.map(() => "---|").join("")}`);
+/** Prints a line of what goes into the document, too. */
+function tell(line: string): void {
+  lines.push(line);
+  print(line);
+}
+
+/** Puts lines in place of the table of the document. */
+function write(): void {
+  const text = readFileSync(DOCUMENT, "utf8");
+  const [before, rest] = text.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined)
+    throw new Error(`${DOCUMENT.pathname} has no place for it`);
+  writeFileSync(DOCUMENT, `${before}${BEGIN}\n${lines.join("\n")}\n${END}${after}`);
+}
+
+if (values.write && values.only !== "") throw new Error("A table of some attacks is not written");
+const begunAt = load();
+tell(rowOf(HEADS));
+tell(`|${HEADS.map(() => "---|").join("")}`);
 let faults = 0;
 for (const [name, attack] of chosen) {
   const outcome = await attack(name, {
@@ -53,7 +76,12 @@ for (const [name, attack] of chosen) {
     budgetBytes: Number(values.budget) * 1024 * 1024,
   });
   faults += faultsOf(outcome).length;
-  print(rowOf(cellsOf(name, BEFORE[name] ?? "", outcome)));
+  tell(rowOf(cellsOf(name, BEFORE[name] ?? "", outcome)));
 }
-print(`\n${chosen.length} attacks, ${faults} faults; load ${load()} at the end`);
+tell("");
+tell(
+  `Node ${process.version}, ${availableParallelism()} processors, for which ${begunAt} threads waited or ran on average in the minute before, and ${load()} at the end; a budget of ${values.budget} MiB, ${values.seconds} s each.`,
+);
+print(`${chosen.length} attacks, ${faults} faults`);
+if (values.write) write();
 process.exitCode = faults === 0 && chosen.length > 0 ? 0 : 1;

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   type Balancer,
+  InvalidOptionError,
   LeastBusyBalancer,
   LocalDiscovery,
   NoWorkersAvailableError,
@@ -138,6 +139,29 @@ for (const worker of WORKER_KINDS) {
       const error = await rejection(add.with({ pool: silent })(1, 2));
       assert.ok(error instanceof NoWorkersAvailableError);
       assert.equal(error.reasons.length, 1);
+    });
+
+    test("a pick that throws, or names no candidate, fails the call, and the pool closes", async () => {
+      await using _ = leakCheck();
+      const broken = new TypeError("out of order");
+      let pick = (): number => {
+        throw broken;
+      };
+      await using _pool = await WorkerPool.open({
+        worker,
+        size: 1,
+        balancer: { *delegate() {}, pick: () => pick() },
+      });
+
+      assert.equal(await rejection(add(1, 2)), broken);
+      for (const chosen of [7, Number.NaN, undefined, "0x", Promise.resolve(0)]) {
+        pick = () => chosen as number;
+        const error = await rejection(add(1, 2));
+        assert.ok(error instanceof InvalidOptionError, `${String(chosen)}: ${String(error)}`);
+        assert.match(error.message, /balancer\.pick\(\)': expected the index of one of 1 candidates/);
+      }
+      pick = () => 0;
+      assert.equal(await add(1, 2), 3);
     });
 
     test("a delegate without room for a call is asked again when there is", async () => {

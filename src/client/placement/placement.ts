@@ -3,7 +3,8 @@
  * is room, a nested one to any member that is ready: it never waits for a permit that one of its ancestors may
  * hold. Whoever asked decides about a call that cannot be sent.
  */
-import type { Balancer } from "../../balancer/balancer.ts";
+import type { Balancer, CandidateIndex } from "../../balancer/balancer.ts";
+import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import type { Definable } from "../../session/definitions.ts";
@@ -127,15 +128,22 @@ export class Placement implements DelegationPlacement {
     if (balancer.pick === undefined)
       return new Delegation(call, view, { balancer, members, placement: this });
     ready.placing(call);
-    const chosen = balancer.pick(call, view, index);
-    // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
-    let member = chosen === -1 ? undefined : view[chosen];
-    if (member?.draining === true) {
-      // A draining member gets no room any more: a balancer that insists on it chooses again among the others.
-      // A nested call goes to a draining member rather than to none.
-      const staying = view.filter(({ draining }) => !draining);
-      const other = staying[balancer.pick(call, staying)];
-      if (other !== undefined || !call.nested) member = other;
+    let member: Member | undefined;
+    try {
+      member = pickOf(balancer, call, view, index);
+      if (member?.draining === true) {
+        // A draining member gets no room any more: a balancer that insists on it chooses again among the others.
+        // A nested call goes to a draining member rather than to none.
+        const other = pickOf(
+          balancer,
+          call,
+          view.filter(({ draining }) => !draining),
+        );
+        if (other !== undefined || !call.nested) member = other;
+      }
+    } catch (error) {
+      call.fail(error);
+      return "sent";
     }
     if (member === undefined) return "wait";
     if (!member.room) return member;
@@ -162,7 +170,13 @@ export class Placement implements DelegationPlacement {
     if (balancer.pick === undefined)
       return new Delegation(call, view, { balancer, members, placement: this });
     members.ready.placing(call);
-    const member = view[balancer.pick(call, view)];
+    let member: Member | undefined;
+    try {
+      member = pickOf(balancer, call, view);
+    } catch (error) {
+      call.fail(error);
+      return true;
+    }
     return member !== undefined && this.send(call, member);
   }
 
@@ -204,6 +218,28 @@ export class Placement implements DelegationPlacement {
     this.#options.observer.sent(call, member);
     return true;
   }
+}
+
+/**
+ * @returns The member that the balancer names; `undefined` if it names none.
+ * @throws What it throws; `InvalidOptionError` if what it names is no candidate, for which the call would wait for ever.
+ */
+function pickOf(
+  balancer: Balancer,
+  call: Call,
+  view: readonly Member[],
+  index?: CandidateIndex,
+): Member | undefined {
+  if (view.length === 0) return undefined;
+  const chosen = balancer.pick?.(call, view, index);
+  // A read at −1 would leave the engine's fast path; a full pool takes this turn often.
+  if (chosen === -1) return undefined;
+  const member = chosen === undefined ? undefined : view[chosen];
+  if (member !== undefined) return member;
+  throw new InvalidOptionError("balancer.pick()", {
+    value: chosen,
+    expected: `the index of one of ${view.length} candidates, or -1 to wait until any has room`,
+  });
 }
 
 function isThread({ inThread }: Member): boolean {

@@ -16,8 +16,18 @@ export const CARRIER_HEADROOM = 4;
 export interface Enclosure {
   /** The parts of its message: memory of their own, which is the receiver's from here on. */
   readonly parts: readonly Uint8Array[];
+  /** Its payload, if that is too long for the frame and in a slab; without one it is the first of the parts. */
+  readonly slab?: PassedSlab | undefined;
   /** Objects that its message names by their numbers. */
   readonly attachments: readonly unknown[];
+}
+
+/** A payload in memory that both threads see, which the sender uses again as soon as the receiver has let go of it. */
+export interface PassedSlab {
+  readonly memory: SharedArrayBuffer;
+  /** Where in it the payload is. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Events of a carrier, for the session that uses it. */

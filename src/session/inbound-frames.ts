@@ -19,6 +19,7 @@ import { InboundMessages } from "./messages/inbound-messages.ts";
 import type { MessageAssembly } from "./messages/message-assembly.ts";
 import type { OutboundMessages } from "./messages/outbound-messages.ts";
 import { ReceivedMessage } from "./messages/received-message.ts";
+import { releaseSlab } from "./messages/slab.ts";
 import type { OutboundBatch } from "./outbound-batch.ts";
 import type { SessionHalf } from "./session-half.ts";
 
@@ -207,11 +208,11 @@ export class InboundFrames {
     this.#receivedBytes += payload.end - payload.start;
     const enclosure = payload.attached ? this.#openEnclosure() : undefined;
     if (!this.#half.isOpen(stream)) {
-      if (enclosure !== undefined) discard(enclosure.attachments);
+      if (enclosure !== undefined) letGo(enclosure);
       return; // late
     }
     if (this.messages.unfinished > 0 && this.messages.has(stream)) {
-      if (enclosure !== undefined) discard(enclosure.attachments);
+      if (enclosure !== undefined) letGo(enclosure);
       this.#break(stream, "a message began before the parts of the one before it had come");
     } else if (enclosure !== undefined) {
       const received = this.#received.atEnclosed(frame, enclosure);
@@ -246,9 +247,10 @@ export class InboundFrames {
   /** The enclosure of a message, which counts as its bytes do. */
   #openEnclosure(): Enclosure {
     const enclosure = this.enclosure();
+    const { slab } = enclosure;
     let bytes = 0;
     for (const { byteLength } of enclosure.parts) bytes += byteLength;
-    this.#receivedBytes += bytes;
+    this.#receivedBytes += slab === undefined ? bytes : bytes + slab.end - slab.start;
     partGarbage.add(bytes);
     return enclosure;
   }
@@ -322,4 +324,10 @@ export class InboundFrames {
     this.drop(stream);
     this.#half.broken(stream, problem);
   }
+}
+
+/** Nobody takes what has come beside a frame. */
+function letGo({ attachments, slab }: Enclosure): void {
+  discard(attachments);
+  if (slab !== undefined) releaseSlab(slab);
 }

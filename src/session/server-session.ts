@@ -171,6 +171,7 @@ export class ServerSession implements SessionHalf {
   released(payload: Payload, { partsToo }: { readonly partsToo: boolean }): void {
     this.connection.memory?.drop(payloadSize(payload));
     this.connection.release(payload);
+    payload.release?.();
     if (partsToo) for (const part of payload.parts) this.connection.carrier.release?.(part);
   }
 

@@ -14,6 +14,8 @@ export interface Payload {
   readonly beside?: object | undefined;
   /** Of a message that has come: the objects that have come with it. Absent: none. */
   readonly attachments?: readonly unknown[] | undefined;
+  /** Of a message that has come in memory which its sender uses again: says that nobody reads it any more. Absent: it is not. */
+  readonly release?: (() => void) | undefined;
 }
 
 /** Payload without parts. */

@@ -328,6 +328,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   #encodeResult(value: unknown): Payload {
     const { session, references } = this;
+    const toThread = session.connection.carrier.enclose !== undefined;
     const payload = session.connection.readable(
       encodeValue(value, {
         root: "result",
@@ -336,7 +337,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
         textUnits: session.connection.takesTextUnits,
         fault: "routine",
         moves: true,
-        attaches: session.connection.carrier.enclose !== undefined,
+        attaches: toThread,
+        overwrites: toThread, // what is too long for a frame is copied with it
       }),
     );
     if (payload.tainted !== undefined && !session.connection.takesTainted) {

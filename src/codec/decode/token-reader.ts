@@ -271,9 +271,21 @@ export class TokenReader {
     if (lengthBytes < UNIT_TEXT_LENGTH) this.fail("a short string is not in UTF-8");
     const from = this.position;
     this.position = from + lengthBytes;
-    // Most long text is ASCII, which is the same in UTF-8, and inside the heap if it is read so.
-    const inside = lengthBytes > LONGEST_INSIDE && isAscii(this.bytes.subarray(from, this.position));
-    return this.bytes.toString(inside ? "utf8" : "latin1", from, this.position);
+    return this.bytes.toString(
+      this.#isReadInside(lengthBytes, from) ? "utf8" : "latin1",
+      from,
+      this.position,
+    );
+  }
+
+  /**
+   * Whether Latin-1 is read as UTF-8: most long text is ASCII, which is the same in both, and inside the heap if it is read
+   * so. That takes three times as long. From a thread no parts have come, of which young garbage would be collected: full
+   * collections are rare there, and cost less.
+   */
+  #isReadInside(lengthBytes: number, from: number): boolean {
+    if (lengthBytes <= LONGEST_INSIDE || this.bytes.buffer instanceof SharedArrayBuffer) return false;
+    return isAscii(this.bytes.subarray(from, this.position));
   }
 
   /** A bigint of more than 64 bits: sign and magnitude. */

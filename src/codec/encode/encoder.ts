@@ -43,7 +43,7 @@ function publish(encoder: ValueWriter): Encoded {
  * share memory.
  *
  * @returns One object that the next call overwrites. The bytes it names stay as they are for ever, so
- *   `bytes`, `start`, `end` and `parts` may be kept; parts are views of the caller's own memory unless
+ *   `bytes`, `start`, `end` and `parts` may be kept, unless `overwrites` is set; parts are views of the caller's own memory unless
  *   `copy` is set.
  * @throws {@link NotSerializableError} with the path of the first thing that would not arrive as itself.
  */
@@ -51,6 +51,7 @@ export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
   const encoder = resting ?? new ValueWriter();
   resting = undefined;
   encoder.options = options;
+  encoder.overwrites = options.overwrites === true;
   try {
     encoder.encode(value);
     return publish(encoder);
@@ -59,6 +60,7 @@ export function encodeValue(value: unknown, options: EncodeOptions): Encoded {
   } finally {
     encoder.resetValue();
     encoder.options = AT_REST;
+    encoder.overwrites = false;
     resting = encoder;
   }
 }

@@ -25,6 +25,11 @@ export interface EncodeOptions {
   readonly copy?: boolean;
   /** Writes all binary into the message, for a receiver that takes none beside it. */
   readonly inline?: boolean;
+  /**
+   * Writes a long value to memory that the next call with this option overwrites: for whoever has copied it by then.
+   * Absent: the bytes stay as they are for ever.
+   */
+  readonly overwrites?: boolean | undefined;
   /** Whose fault a refusal is; the catalogue's default is the caller's. */
   readonly fault?: Fault;
   /** Refuses tainted routines, for a receiver that does not know what these are. */

@@ -6,6 +6,8 @@
 import { Extension } from "../format.ts";
 
 const SLAB_BYTES = 65_536;
+/** How much memory a writer keeps for long messages that may be overwritten. */
+const LARGEST_KEPT_BYTES = 4 * 1024 * 1024;
 /** Up to this many characters a loop in JavaScript is quicker than a call into the engine's encoder. */
 const LOOP_CHARACTERS = 40;
 const MAX_SHORT_STRING = 31;
@@ -24,8 +26,12 @@ export class TokenWriter {
   start = 0;
   position = 0;
   limit: number = SLAB_BYTES;
+  /** Whether memory for a long message may be that of the long one before it. */
+  overwrites = false;
   #slab: Buffer = this.bytes;
   #slabPosition = 0;
+  /** Memory for long messages that may be overwritten. */
+  #large: Buffer | undefined;
 
   /** Begins a message in the current slab. */
   begin(): void {
@@ -48,8 +54,7 @@ export class TokenWriter {
     const written = this.position - this.start;
     const needed = written + lengthBytes;
     const oversized = needed > SLAB_BYTES;
-    // Half as much again as there was: one large text or buffer makes no others likely.
-    const next = Buffer.allocUnsafeSlow(oversized ? needed + (written >>> 1) + SLAB_BYTES : SLAB_BYTES);
+    const next = oversized ? this.#oversized(needed, written) : Buffer.allocUnsafeSlow(SLAB_BYTES);
     next.set(this.bytes.subarray(this.start, this.position));
     if (!oversized) {
       this.#slab = next;
@@ -58,6 +63,14 @@ export class TokenWriter {
     this.#use(next);
     this.start = 0;
     this.position = written;
+  }
+
+  #oversized(needed: number, written: number): Buffer {
+    if (this.overwrites && this.#large !== undefined && needed <= this.#large.length) return this.#large;
+    // Half as much again as there was: one large text or buffer makes no others likely.
+    const next = Buffer.allocUnsafeSlow(needed + (written >>> 1) + SLAB_BYTES);
+    if (this.overwrites && next.length <= LARGEST_KEPT_BYTES) this.#large = next;
+    return next;
   }
 
   #use(bytes: Buffer): void {

@@ -4,10 +4,12 @@
  */
 import type { Transferable } from "node:worker_threads";
 import { type Attachments, NO_ATTACHMENTS, takeMemory } from "../../codec/beside/attachments.ts";
+import { Extension } from "../../codec/format.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { errorText } from "../../internal/error-text.ts";
 import type { Payload } from "../../wire/payload.ts";
-import type { Carrier } from "../carrier.ts";
+import type { Carrier, PassedSlab } from "../carrier.ts";
+import { MAX_SLAB_BYTES, releaseSlab, type Slabs } from "./slab.ts";
 
 /** What is sent beside the batches, as `Carrier.enclose` does it. */
 type Enclose = NonNullable<Carrier["enclose"]>;
@@ -20,14 +22,16 @@ export function besideOf(payload: Payload): Attachments | undefined {
 /**
  * Sends the enclosure of a message.
  *
- * @param detached Whether the payload itself is the first part.
+ * @param slabs Where the payload itself is copied to, if it is too long for the frame. Absent: it is not.
  * @returns Bytes of memory sent.
  * @throws {@link NotSerializableError} for an object that cannot pass. Nothing has been sent or has changed hands then.
  */
-export function enclosePayload(enclose: Enclose, payload: Payload, detached: boolean): number {
+export function enclosePayload(enclose: Enclose, payload: Payload, slabs: Slabs | undefined): number {
   const beside = besideOf(payload);
   const outgoing = new OutgoingParts(beside?.moved ?? []);
-  if (detached) outgoing.copy(payload.bytes.subarray(payload.start, payload.end));
+  const slab = slabs === undefined ? undefined : inSlab(payload, slabs);
+  if (slabs !== undefined && slab === undefined)
+    outgoing.copy(payload.bytes.subarray(payload.start, payload.end));
   for (const part of payload.parts) outgoing.add(part);
   const attachments = beside?.objects ?? NO_ATTACHMENTS;
   const owned = (beside?.moved ?? []).filter((object) => !(object instanceof ArrayBuffer)) as Transferable[];
@@ -37,7 +41,7 @@ export function enclosePayload(enclose: Enclose, payload: Payload, detached: boo
   const send = (): unknown => {
     try {
       assertFree(owned);
-      isSent = enclose({ parts: outgoing.parts, attachments }, [...outgoing.memory, ...owned]);
+      isSent = enclose({ parts: outgoing.parts, slab, attachments }, [...outgoing.memory, ...owned]);
       return undefined;
     } catch (error) {
       return error;
@@ -49,6 +53,7 @@ export function enclosePayload(enclose: Enclose, payload: Payload, detached: boo
     problem = send();
   }
   if (problem !== undefined) {
+    if (slab !== undefined) releaseSlab(slab);
     throw new NotSerializableError(
       beside?.movedPath ?? beside?.path ?? "",
       `it cannot be passed to the thread: ${errorText(problem)}`,
@@ -56,7 +61,18 @@ export function enclosePayload(enclose: Enclose, payload: Payload, detached: boo
     );
   }
   if (beside !== undefined && isSent) given(beside);
-  return outgoing.sizeBytes;
+  return outgoing.sizeBytes + (slab === undefined ? 0 : slab.end - slab.start);
+}
+
+/** Copies a payload into a slab, unless it is too long for one. */
+function inSlab({ bytes, start, end }: Payload, slabs: Slabs): PassedSlab | undefined {
+  if (end - start > MAX_SLAB_BYTES) return undefined;
+  return slabs.write(bytes.subarray(start, end), isWideText(bytes, start));
+}
+
+/** Whether the value is one text in UTF-16, whose units then begin at the seventh byte: Node copies it if these are not aligned. */
+function isWideText(bytes: Uint8Array, start: number): boolean {
+  return bytes[start + 1] === 0xc9 && bytes[start + 6] === Extension.UTF16;
 }
 
 /** Node finds out about a stream that is read or written here only when it has transferred what comes before it. */

@@ -16,6 +16,7 @@ import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { besideOf, enclosePayload } from "./enclosing.ts";
 import { OutboundTransfer } from "./outbound-transfer.ts";
+import { Slabs } from "./slab.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -44,6 +45,8 @@ export class OutboundMessages {
   #chunkBytes = CHUNK_SIZE;
   #maxOpen = 0;
   #takesParts = false;
+  /** Where long payloads go to another thread. */
+  readonly #slabs = new Slabs();
   readonly #memory: ConnectionMemory | undefined;
 
   /** @param memory Where what waits for the peer is counted; absent: nowhere. */
@@ -252,7 +255,7 @@ export class OutboundMessages {
       }
     }
     const inlineBytes = detached ? 0 : payload.end - payload.start;
-    this.#windowBytes -= inlineBytes + enclosePayload(enclose, payload, detached);
+    this.#windowBytes -= inlineBytes + enclosePayload(enclose, payload, detached ? this.#slabs : undefined);
     return true;
   }
 

@@ -8,8 +8,9 @@ import type { Source } from "../../identity/taint.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import { NO_PARTS, NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
-import type { Enclosure } from "../carrier.ts";
+import type { Enclosure, PassedSlab } from "../carrier.ts";
 import type { MessageAssembly } from "./message-assembly.ts";
+import { releaseSlab, slabBytes } from "./slab.ts";
 
 /** Up to so many bytes, a loop copies faster than a call into native code. */
 const SHORT = 48;
@@ -44,6 +45,8 @@ export class ReceivedMessage implements Payload {
   readonly #volatile: boolean;
   /** Whether the bytes lie in memory that is used again after the call. */
   #borrowed = false;
+  /** The slab in which they lie, if it is theirs to let go of. */
+  #slab: PassedSlab | undefined;
 
   /** @param carrier The carrier in whose memory frames lie; see `Carrier.volatile`. */
   constructor(carrier: Source & { readonly volatile: boolean }) {
@@ -81,24 +84,33 @@ export class ReceivedMessage implements Payload {
   }
 
   /** As {@link at}, with what has come for the frame beside the batches. */
-  atEnclosed(frame: FrameReader, { parts, attachments }: Enclosure): this {
+  atEnclosed(frame: FrameReader, { parts, slab, attachments }: Enclosure): this {
     this.at(frame);
     this.attachments = attachments;
     if (!frame.payload.detached) {
       this.parts = parts;
       return this;
     }
-    const [bytes = NO_PAYLOAD.bytes, ...others] = parts;
     if (this.#variablesStart < this.#variablesEnd) {
       this.#variables = new Uint8Array(this.bytes.subarray(this.#variablesStart, this.#variablesEnd));
       this.#variablesStart = 0;
       this.#variablesEnd = 0;
     }
-    this.bytes = bytes;
-    this.start = 0;
-    this.end = bytes.length;
-    this.parts = others;
-    this.#borrowed = false;
+    if (slab === undefined) {
+      const [bytes = NO_PAYLOAD.bytes, ...others] = parts;
+      this.bytes = bytes;
+      this.start = 0;
+      this.end = bytes.length;
+      this.parts = others;
+      this.#borrowed = false;
+    } else {
+      this.bytes = slabBytes(slab);
+      this.start = slab.start;
+      this.end = slab.end;
+      this.parts = parts;
+      this.#borrowed = true;
+      this.#slab = slab;
+    }
     return this;
   }
 
@@ -130,17 +142,33 @@ export class ReceivedMessage implements Payload {
     this.#variables = undefined;
     this.#variablesStart = 0;
     this.#variablesEnd = 0;
+    if (this.#slab !== undefined) releaseSlab(this.#slab);
+    this.#slab = undefined;
   }
 
   /** The payload as a value, for a receiver that decodes it later. */
   keep(): Payload {
     const { bytes, start, end, parts, attachments } = this;
+    const slab = this.#slab;
+    if (slab !== undefined) {
+      this.#slab = undefined;
+      return { bytes, start, end, parts, attachments, release: releaseOnce(slab) };
+    }
     if (!this.#borrowed && keepsItsMemory(bytes, start, end)) {
       this.keptInPlace = true;
       return { bytes, start, end, parts, attachments };
     }
     return { bytes: copyOf(bytes, start, end), start: 0, end: end - start, parts, attachments };
   }
+}
+
+/** Another time the slab may hold another payload. */
+function releaseOnce(slab: PassedSlab): () => void {
+  let kept: PassedSlab | undefined = slab;
+  return () => {
+    if (kept !== undefined) releaseSlab(kept);
+    kept = undefined;
+  };
 }
 
 /** Whether the payload is most of what would be kept with it: a small one must not keep a large batch. */

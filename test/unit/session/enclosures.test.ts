@@ -97,3 +97,38 @@ test("what comes for a stream that is over is let go, and the next frames get wh
   const large = new Uint8Array(100_000).fill(9);
   assert.deepEqual(await pair.client.call("echo", [large]).value(), large);
 });
+
+test("long payloads between threads stay what they were while others come, also where their calls wait", async () => {
+  await using pair = await connect(bodies, { encloses: true });
+  const texts = Array.from({ length: 12 }, (_, at) => `${"\u6587\u00e9t"[at % 3]}${at} `.repeat(40_000 + at));
+
+  for (let round = 0; round < 3; round++) {
+    const values = await Promise.all(
+      texts.map((text, at) =>
+        pair.client.call("echo", [[text, { at, bytes: new Uint8Array(100).fill(at) }]]).value(),
+      ),
+    );
+
+    assert.deepEqual(
+      values,
+      texts.map((text, at) => [text, { at, bytes: new Uint8Array(100).fill(at) }]),
+    );
+  }
+});
+
+test("a value that was made of a long payload shares no memory with the next one", async () => {
+  await using pair = await connect(bodies, { encloses: true });
+  const value = (fill: number) => ({
+    text: "text ".repeat(30_000),
+    bytes: new Uint8Array(50_000).fill(fill),
+    buffer: new Uint8Array(60_000).fill(fill).buffer,
+    floats: new Float64Array(5_000).fill(fill),
+  });
+  const first = await pair.client.call("echo", [value(1)]).value();
+
+  for (let fill = 2; fill < 6; fill++)
+    assert.deepEqual(await pair.client.call("echo", [value(fill)]).value(), value(fill));
+
+  assert.deepEqual(first, value(1));
+  assert.ok((first as { bytes: Uint8Array }).bytes.buffer instanceof ArrayBuffer);
+});

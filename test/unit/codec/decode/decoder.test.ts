@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeValue } from "../../../../src/codec/decode/decoder.ts";
+import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
 import { PayloadError } from "../../../../src/errors/payload-error.ts";
 import { AWKWARD_VALUES } from "../awkward-values.ts";
 import { fromHex, receive, references, send } from "../support.ts";
@@ -311,3 +312,21 @@ test("an array of many gaps is read in time in proportion to its length, whateve
   assert.equal(41 in array, false);
   assert.equal(Object.keys(array).length, GAPS);
 });
+
+for (const length of [70_000, 1_100_000]) {
+  for (const letter of ["t", "\u00e9", "\u6587"]) {
+    test(`decodeValue makes values of shared memory that keep nothing of it: ${length} times ${letter}`, () => {
+      const value = { text: letter.repeat(length), bytes: new Uint8Array(5_000).fill(3), short: letter };
+      const { bytes, start, end } = encodeValue(value, { root: "result", references, textUnits: true });
+      const shared = Buffer.from(new SharedArrayBuffer(end - start));
+      shared.set(bytes.subarray(start, end));
+      const encoded = { bytes: shared, start: 0, end: shared.length, parts: [] };
+
+      const decoded = decodeValue(encoded, { references, source: { local: true } });
+      shared.fill(0x7a);
+
+      assert.deepEqual(decoded, value);
+      assert.ok((decoded as typeof value).bytes.buffer instanceof ArrayBuffer);
+    });
+  }
+}

@@ -383,3 +383,46 @@ test("encodeValue is not taken in by objects that imitate built-in ones", () => 
 
   for (const imitation of imitations) assert.equal(refusal([imitation]).path, "args[0]");
 });
+
+test("encodeValue writes a long value over the one before it where both say that they may be, and over no other", () => {
+  const long = (letter: string) => letter.repeat(200_000);
+  const overwritten = { ...options, textUnits: true, overwrites: true };
+  const textOf = ({ bytes, start, end }: Encoded) =>
+    Buffer.from(bytes).toString("latin1", end - 200_000, end) + start;
+  const kept = { ...encodeValue(long("a"), { ...options, textUnits: true }) };
+  const first = { ...encodeValue(long("b"), overwritten) };
+  const short = { ...encodeValue("c", overwritten) };
+  const other = { ...encodeValue(long("d"), { ...options, textUnits: true }) };
+  const firstText = textOf(first);
+
+  const second = { ...encodeValue(long("e"), overwritten) };
+  const nested = {
+    ...encodeValue(
+      {
+        get text() {
+          return textOf(encodeValue(long("f"), overwritten));
+        },
+      },
+      options,
+    ),
+  };
+
+  assert.equal(firstText, `${long("b")}${first.start}`);
+  assert.equal(second.bytes.buffer, first.bytes.buffer);
+  assert.equal(textOf(second), `${long("e")}${second.start}`);
+  assert.equal(textOf(kept), `${long("a")}${kept.start}`);
+  assert.equal(textOf(other), `${long("d")}${other.start}`);
+  assert.equal(decodeValue({ ...short }, { references }), "c");
+  assert.deepEqual(decodeValue({ ...nested }, { references, source: { local: true } }), {
+    text: `${long("f")}0`,
+  });
+});
+
+test("encodeValue keeps no memory for values that are longer than most", () => {
+  const overwritten = { ...options, textUnits: true, overwrites: true };
+
+  const first = { ...encodeValue("a".repeat(5_000_000), overwritten) };
+  const second = { ...encodeValue("b".repeat(5_000_000), overwritten) };
+
+  assert.notEqual(second.bytes.buffer, first.bytes.buffer);
+});

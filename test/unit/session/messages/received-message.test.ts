@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
+import { CARRIER_HEADROOM, type PassedSlab } from "../../../../src/session/carrier.ts";
 import { MessageAssembly } from "../../../../src/session/messages/message-assembly.ts";
 import { ReceivedMessage } from "../../../../src/session/messages/received-message.ts";
+import { Slabs } from "../../../../src/session/messages/slab.ts";
 import { BatchReader } from "../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { NO_PAYLOAD, type Payload } from "../../../../src/wire/payload.ts";
@@ -87,4 +88,48 @@ test("ReceivedMessage shows a message that has come in chunks, and lets go of it
   assert.deepEqual(shown, [FrameKind.Send, 9, [3, 4], [[5]]]);
   assert.deepEqual([message.empty, message.bytes.length, message.parts], [true, 0, []]);
   assert.deepEqual(dataOf(kept), [3, 4], "what was kept stays");
+});
+
+function slabOf(data: Uint8Array): PassedSlab {
+  return new Slabs().write(data, false);
+}
+
+/** A message whose payload is in that slab. */
+function detachedResult(): Uint8Array {
+  return batchOf((writer) =>
+    writer.message(7, messageHead(FrameKind.Result, { detached: true, attached: true }), NO_PAYLOAD),
+  );
+}
+
+function isFree({ memory }: PassedSlab): boolean {
+  return new Int32Array(memory, 0, 1)[0] === 0;
+}
+
+test("ReceivedMessage shows a payload in a slab with the parts beside it, and lets go of the slab after that", () => {
+  const message = new ReceivedMessage({ volatile: true, local: true });
+  const slab = slabOf(Uint8Array.of(1, 2, 3));
+  const part = Uint8Array.of(4);
+
+  const received = message.atEnclosed(readerAt(detachedResult()), { parts: [part], slab, attachments: [] });
+
+  assert.deepEqual([dataOf(received), received.parts], [[1, 2, 3], [part]]);
+  assert.equal(isFree(slab), false);
+  message.clear();
+  assert.equal(isFree(slab), true);
+});
+
+test("ReceivedMessage lends a slab to whoever keeps its payload, who lets go of it once", () => {
+  const message = new ReceivedMessage({ volatile: true, local: true });
+  const slab = slabOf(Uint8Array.of(1, 2, 3));
+
+  const kept = message.atEnclosed(readerAt(detachedResult()), { parts: [], slab, attachments: [] }).keep();
+  message.clear();
+
+  assert.equal(isFree(slab), false);
+  assert.deepEqual(dataOf(kept), [1, 2, 3]);
+  kept.release?.();
+  assert.equal(isFree(slab), true);
+  Atomics.store(new Int32Array(slab.memory, 0, 1), 0, 1); // the next payload is in it
+  kept.release?.();
+  assert.equal(isFree(slab), false);
 });

@@ -128,6 +128,7 @@ export { StickyBalancer } from "./balancer/sticky-balancer.ts";
 
 // Values: docs/values.md
 
+export { type Callback, callback } from "./codec/beside/callback.ts";
 export { type Movable, type MovableHandle, move } from "./codec/beside/move.ts";
 export { decode, encode, type PortableOptions, portable } from "./codec/portable.ts";
 
@@ -144,6 +145,7 @@ export type { WorkerExitMessage, WorkerMessage } from "./telemetry/worker-messag
 
 // Errors: docs/errors.md
 
+export { CallEndedError } from "./errors/call-ended-error.ts";
 export { ContextError } from "./errors/context-error.ts";
 export { CredentialsError, type CredentialsFault } from "./errors/credentials-error.ts";
 export { HandshakeError, type HandshakeReason } from "./errors/handshake-error.ts";

@@ -55,7 +55,21 @@ export const Extension = {
   LATIN1: 0x1a,
   ATTACHMENT: 0x1b,
   FILE: 0x1c,
+  FLOW: 0x1d,
 } as const;
+
+/** What a FLOW stands for; the numbers travel. */
+export const FlowKind = {
+  /** An async iterable. */
+  ITERABLE: 0,
+  /** A `ReadableStream`. */
+  READABLE: 1,
+  /** A `WritableStream`. */
+  WRITABLE: 2,
+  /** A `callback()`. */
+  CALLBACK: 3,
+} as const;
+export type FlowKind = (typeof FlowKind)[keyof typeof FlowKind];
 
 /** Where the class named in an error comes from. */
 export const ErrorOrigin = {

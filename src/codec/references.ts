@@ -1,9 +1,10 @@
 /**
- * The port through which the codec sends things by reference instead of by value: routines, portable classes
- * and abort signals. The codec itself imports no registry and no module of the user.
+ * The port through which the codec sends things by reference instead of by value: routines, portable classes,
+ * abort signals, and flows: iterables, streams and callbacks. The codec itself imports no registry and no module of the user.
  */
 
 import type { PackageCopy } from "../identity/copies.ts";
+import type { FlowKind } from "./format.ts";
 
 /** A routine as it travels in a payload. */
 export interface RoutineReference {
@@ -61,4 +62,19 @@ export interface SignalSink {
 /** Gives live signals for the indexes met in the arguments of one call. */
 export interface SignalSource {
   get(index: number): AbortSignal;
+}
+
+/** Takes up the iterables, streams and callbacks among the arguments of one call. Absent if they are refused, as in results. */
+export interface FlowSink {
+  /**
+   * Returns the number under which the receiver will ask for it, or why it cannot travel, as a clause. Called once per
+   * distinct value.
+   */
+  addFlow(value: object, kind: FlowKind, path: string): number | string;
+}
+
+/** Gives the receiver's ends for the numbers met in the arguments of one call. */
+export interface FlowSource {
+  /** @returns An object or function, or why there is none, as a clause. */
+  flowOf(kind: number, index: number): unknown;
 }

@@ -15,6 +15,7 @@ import { shownBriefly } from "../internal/shown-text.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, MessageKind, Nack, TaskFields } from "../wire/frames.ts";
+import type { FlowHead } from "../wire/messages/flow.ts";
 import { refusalName } from "../wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
@@ -46,6 +47,8 @@ interface StepMessage {
   readonly variables: Uint8Array | undefined;
   /** The payload, as refusals call it. */
   readonly what: string;
+  /** Of a message about a flow: what it is about. */
+  readonly flow?: FlowHead;
 }
 
 /** With more calls under way there is work enough to keep the thread awake. */
@@ -153,6 +156,13 @@ export class ClientSession implements SessionHalf {
     this.connection.scheduleFlush();
   }
 
+  /** Sends something about an iterable, a stream or a callback among the arguments. */
+  flow(stream: number, flow: FlowHead, payload: Payload): void {
+    if (!this.open) return;
+    const what = "value of an iterable or a callback";
+    this.#message(stream, FrameKind.CallerFlow, { payload, variables: undefined, what, flow });
+  }
+
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
   cancel(stream: number, reason: Payload): void {
     if (!this.#streams.has(stream)) return;
@@ -197,6 +207,8 @@ export class ClientSession implements SessionHalf {
       case FrameKind.Exception:
         this.#finish(stream);
         return sink.exception(message);
+      case FrameKind.WorkerFlow:
+        return sink.flow(message);
       default:
         return this.broken(stream, "a request frame sent by a worker");
     }
@@ -310,14 +322,18 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  #message(stream: number, kind: MessageKind, { payload: encoded, variables, what }: StepMessage): void {
+  #message(
+    stream: number,
+    kind: MessageKind,
+    { payload: encoded, variables, what, flow }: StepMessage,
+  ): void {
     const payload = this.connection.readable(encoded);
     this.#assertSendable(payload, what);
     if (!this.connection.carrier.local) {
       assertAffordable(payload, { root: kind === FrameKind.Throw ? "error" : "value" });
     }
     if (!this.#streams.has(stream)) return; // it has ended meanwhile
-    this.connection.outbound.message(stream, kind, payload, 0, variables);
+    this.connection.outbound.message(stream, kind, payload, 0, variables, flow);
   }
 
   /** A reason too large for one frame, or not for this worker, is not sent: it learns only that there is a reason. */

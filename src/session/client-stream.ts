@@ -18,6 +18,8 @@ export interface ClientStream {
   accepted(version: string, uid: string): void;
   /** The body has suspended for the first time, after occupying its thread for this long. */
   parked(bodyUs: number): void;
+  /** Something has come about an iterable, a stream or a callback among the arguments. */
+  flow(message: ReceivedMessage): void;
   /** A value that a generator yielded. */
   result(message: ReceivedMessage): void;
   /** Terminal: the function's or generator's return value. */

@@ -112,6 +112,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.Answers) === true;
   }
 
+  /** Whether the peer takes iterables, streams and callbacks among arguments. */
+  get takesFlows(): boolean {
+    return this.peer?.features.includes(Feature.Flows) === true;
+  }
+
   /** Whether the peer takes context variables. */
   get takesContext(): boolean {
     return this.peer?.features.includes(Feature.Context) === true;

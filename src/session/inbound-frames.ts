@@ -129,6 +129,8 @@ export class InboundFrames {
       case FrameKind.Result:
       case FrameKind.Exception:
       case FrameKind.Done:
+      case FrameKind.CallerFlow:
+      case FrameKind.WorkerFlow:
         this.#message(frame);
         return;
       case FrameKind.Chunk:

@@ -8,6 +8,7 @@ import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { Feature } from "../wire/features.ts";
 import { FrameKind } from "../wire/frame-kind.ts";
 import type { GoAway, Hello, Nack } from "../wire/frames.ts";
+import type { FlowHead } from "../wire/messages/flow.ts";
 import { createNack } from "../wire/messages/nack.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
@@ -218,6 +219,11 @@ export class ServerSession implements SessionHalf {
     this.#last(stream, FrameKind.Exception, payload, bodyUs, variables);
   }
 
+  /** Sends something about an iterable, a stream or a callback among the arguments. */
+  flow(stream: number, flow: FlowHead, payload: Payload): void {
+    this.connection.outbound.message(stream, FrameKind.WorkerFlow, payload, 0, undefined, flow);
+  }
+
   nack(stream: number, nack: Nack): void {
     this.#streams.delete(stream);
     this.connection.dropTransfers(stream);
@@ -286,6 +292,8 @@ export class ServerSession implements SessionHalf {
         return target.throw(message);
       case FrameKind.Return:
         return target.return(message);
+      case FrameKind.CallerFlow:
+        return target.flow(message);
       default:
         return this.broken(stream, "a response frame sent by a client");
     }

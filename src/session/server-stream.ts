@@ -13,6 +13,8 @@ export interface ServerStream {
   throw(message: ReceivedMessage): void;
   return(message: ReceivedMessage): void;
   credit(values: number, variables: Uint8Array | undefined): void;
+  /** Something has come about an iterable, a stream or a callback among the arguments. */
+  flow(message: ReceivedMessage): void;
   /** One of the arguments' own signals has fired. */
   signalFired(index: number, reason: ReceivedMessage): void;
   cancel(reason: ReceivedMessage): void;

@@ -35,5 +35,10 @@ export const Feature = {
    * the body of every call.
    */
   Answers: 7,
+  /**
+   * Iterables, streams and callbacks among the arguments of a call: `Request.flow`, `Response.flow`, and what names them in
+   * payloads. A peer without it gets no call that has any. On `dispatch` nobody has it.
+   */
+  Flows: 8,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

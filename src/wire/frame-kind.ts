@@ -28,5 +28,9 @@ export const FrameKind = {
   Ping: 20,
   Pong: 21,
   Reset: 22,
+  /** A Flow in a request. */
+  CallerFlow: 23,
+  /** A Flow in a response. */
+  WorkerFlow: 24,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

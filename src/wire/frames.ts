@@ -5,6 +5,7 @@
  */
 
 import type { FrameKind } from "./frame-kind.ts";
+import type { FlowHead } from "./messages/flow.ts";
 
 /** Tasks that a nested call names above itself; a longer chain is cut. */
 export const MAX_CALLERS = 32;
@@ -73,7 +74,9 @@ export type MessageKind =
   | typeof FrameKind.Return
   | typeof FrameKind.Result
   | typeof FrameKind.Exception
-  | typeof FrameKind.Done;
+  | typeof FrameKind.Done
+  | typeof FrameKind.CallerFlow
+  | typeof FrameKind.WorkerFlow;
 
 /** Everything that a frame with a message says beside its payload. */
 export interface MessageFields {
@@ -88,6 +91,8 @@ export interface MessageFields {
   readonly bodyUs: number;
   /** An encoded `ContextChanges`. Default: none. */
   readonly variables?: Uint8Array | undefined;
+  /** Of a CallerFlow or WorkerFlow: what it is about. Default: it is neither. */
+  readonly flow?: FlowHead | undefined;
 }
 
 /** The limits that the sender of a Hello accepts. Sizes in bytes; 0: not stated. */

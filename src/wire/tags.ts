@@ -31,6 +31,7 @@ export const RequestTag = {
   Credit: 816,
   Signal: 826,
   Variables: 834,
+  Flow: 1002,
 } as const;
 
 export const ResponseTag = {
@@ -42,6 +43,7 @@ export const ResponseTag = {
   Parked: 810,
   BodyUs: 816,
   Variables: 834,
+  Flow: 1002,
 } as const;
 
 export const ContextChangesTag = {
@@ -112,6 +114,14 @@ export const CancelTag = {
 export const SignalFiredTag = {
   Index: 0x08,
   Reason: 0x12,
+} as const;
+
+export const FlowTag = {
+  Index: 0x08,
+  Act: 0x10,
+  Number: 0x18,
+  Taken: 0x20,
+  Message: 0x2a,
 } as const;
 
 export const AckTag = {

@@ -95,8 +95,12 @@ export abstract class Execution
   abstract return(message: ReceivedMessage): void;
   abstract credit(values: number, variables?: Uint8Array): void;
 
+  flow(message: ReceivedMessage): void {
+    this.task.live.takeFlow(message);
+  }
+
   signalFired(index: number, reason: ReceivedMessage): void {
-    if (!this.task.signalFired(index, reason)) this.session.broken(this.stream, "too many signals");
+    if (!this.task.live.signalFired(index, reason)) this.session.broken(this.stream, "too many signals");
   }
 
   cancel(reason: ReceivedMessage): void {
@@ -230,8 +234,6 @@ export abstract class Execution
   /** The task is over: it lets go of what it keeps for later steps. */
   protected abstract released(): void;
 
-  // Running.
-
   protected enqueue(): void {
     if (this.#phase === "over" || this.queued) return;
     this.host.queue.push(this);
@@ -296,8 +298,6 @@ export abstract class Execution
     this.#reported = true;
     return this.#bodyUs;
   }
-
-  // Answers.
 
   protected finish(value: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);

@@ -6,7 +6,7 @@
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
-import type { References, SignalSource } from "../codec/references.ts";
+import type { FlowSource, References, SignalSource } from "../codec/references.ts";
 import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
@@ -18,7 +18,6 @@ import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
 import type { ValueHolder, ValueSize } from "../session/memory/argument-room.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
-import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { executionChannel, executionStepChannel } from "../telemetry/channels.ts";
 import { recording, type Surroundings } from "../telemetry/recorder.ts";
@@ -27,11 +26,11 @@ import { traceIds } from "../telemetry/traceparent.ts";
 import type { FrameReader } from "../wire/batch/frame-reader.ts";
 import { MAX_CALLERS } from "../wire/frames.ts";
 import { DefineKind } from "../wire/messages/define-kind.ts";
-import { type Payload, payloadSize } from "../wire/payload.ts";
+import type { Payload } from "../wire/payload.ts";
 import { TaskFlag } from "../wire/task/flags.ts";
 import { TaskCallers } from "./access/task-callers.ts";
-import { ArgumentSignals } from "./argument-signals.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
+import { LiveArguments } from "./live-arguments.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 import { type Cancellation, TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
@@ -49,7 +48,9 @@ export interface Answer {
 }
 
 /** A task on its worker, and the scope of its body. */
-export class IncomingTask implements Scope, RunningTask, SignalSource, DescriptorOrigin, ValueHolder {
+export class IncomingTask
+  implements Scope, RunningTask, SignalSource, FlowSource, DescriptorOrigin, ValueHolder
+{
   readonly session: ServerSession;
   readonly stream: number;
   readonly flags: number;
@@ -92,8 +93,8 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
   #id: string | undefined;
   /** Absent until somebody asks for one, or the task is to end. */
   #signals: TaskSignals | undefined;
-  /** Those among the arguments; absent while there are none. */
-  #argumentSignals: ArgumentSignals | undefined;
+  /** What of the arguments lives on; absent while there is nothing. */
+  #live: LiveArguments | undefined;
   /** Absent until there are some, or somebody asks for them. */
   #variables: TaskVariables | undefined;
 
@@ -266,6 +267,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** As `fire`, and final: the task is to end with this reason. */
   cancel(reason: unknown): void {
+    this.#live?.cancelled(reason);
     this.#ownSignals.cancel(reason);
   }
 
@@ -281,6 +283,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
       references: this.references,
       source,
       signals: this,
+      flows: this,
       module: this.module,
       admit,
     });
@@ -317,7 +320,7 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
    * @throws NotSerializableError, TaskRefusedError or ContextError if it cannot be sent.
    */
   encodeAnswer(value: unknown): Answer {
-    const payload = this.#encodeResult(value);
+    const payload = this.encodeOutgoing(value, "result");
     if (this.#variables === undefined) return { payload, variables: undefined };
     const { bytes, start, end, parts, beside } = payload; // the object is the encoder's, for its next use
     return {
@@ -326,12 +329,18 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     };
   }
 
-  #encodeResult(value: unknown): Payload {
+  /**
+   * Encodes a value that its body sends. The object is the encoder's, for its next use.
+   *
+   * @param root What it is, as paths in errors begin.
+   * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
+   */
+  encodeOutgoing(value: unknown, root: string): Payload {
     const { session, references } = this;
     const toThread = session.connection.carrier.enclose !== undefined;
     const payload = session.connection.readable(
       encodeValue(value, {
-        root: "result",
+        root,
         references,
         inline: !session.takesParts,
         textUnits: session.connection.takesTextUnits,
@@ -344,12 +353,12 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
     if (payload.tainted !== undefined && !session.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
     }
-    if (!session.connection.carrier.local) assertAffordable(payload, { root: "result", fault: "routine" });
+    if (!session.connection.carrier.local) assertAffordable(payload, { root, fault: "routine" });
     const excess = session.connection.excess(payload);
     if (excess !== undefined) {
       throw new TaskRefusedError(
         "TOO_LARGE",
-        `Cannot send the result of '${this.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; return less at a time, for example from a generator`,
+        `Cannot send the ${root} of '${this.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; send less at a time, for example from a generator`,
       );
     }
     return payload;
@@ -357,36 +366,26 @@ export class IncomingTask implements Scope, RunningTask, SignalSource, Descripto
 
   /** The signal that stands at this index in the arguments. */
   get(index: number): AbortSignal {
-    return this.#signalsOfArguments.get(index);
+    return this.live.get(index);
   }
 
-  /**
-   * One of the arguments' own signals has fired on the caller's side.
-   *
-   * @returns False for one more than a task may have.
-   */
-  signalFired(index: number, message: ReceivedMessage): boolean {
-    const controller = this.#signalsOfArguments.announced(index, payloadSize(message));
-    if (controller?.signal.aborted === false) {
-      const reason = this.decodeReason(message);
-      this.run(() => controller.abort(reason), undefined); // its listeners are code of the task
-    }
-    return controller !== undefined;
+  flowOf(kind: number, index: number): unknown {
+    return this.live.flowOf(kind, index);
   }
 
-  /** The task is over: nobody announces a signal of it any more. */
+  /** What of its arguments lives on while its body runs. */
+  get live(): LiveArguments {
+    this.#live ??= new LiveArguments(this);
+    return this.#live;
+  }
+
+  /** The task is over: nothing of its arguments lives on. */
   over(): void {
-    this.#argumentSignals?.over();
-    this.#argumentSignals = undefined;
+    this.#live?.over();
   }
 
   get #ownSignals(): TaskSignals {
     this.#signals ??= new TaskSignals(this);
     return this.#signals;
-  }
-
-  get #signalsOfArguments(): ArgumentSignals {
-    this.#argumentSignals ??= new ArgumentSignals(this.session.connection.memory);
-    return this.#argumentSignals;
   }
 }

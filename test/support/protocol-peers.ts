@@ -111,6 +111,8 @@ export class RecordedCall implements ClientStream {
     this.parkedUs.push(bodyUs);
   }
 
+  flow(): void {}
+
   result(message: ReceivedMessage): void {
     this.bodyUs.push(message.bodyUs);
     this.values.push(decodeLeniently(message));

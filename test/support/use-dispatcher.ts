@@ -132,7 +132,7 @@ export function useDispatcher(wish: Wish = {}) {
     carrier: (uid: string): MemoryCarrier => carriers.get(uid) ?? assert.fail(`no connection to '${uid}'`),
     /** Adds a worker that knows these routines. */
     add(uid: string, bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
-      workers.set(uid, new TestWorker(bodies, { ...options, hello: helloWith({ uid }) }));
+      workers.set(uid, new TestWorker(bodies, { ...options, hello: helloWith({ ...options.hello, uid }) }));
       const worker = workerMetadata({ uid, address: `unix:/${uid}`, codecs: helloWith().codecs });
       membership.observe({ type: "worker-added", worker });
     },
@@ -239,6 +239,7 @@ const SILENT: ServerStream = {
   send() {},
   throw() {},
   return() {},
+  flow() {},
   credit() {},
   signalFired() {},
   cancel() {},

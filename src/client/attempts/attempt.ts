@@ -3,7 +3,7 @@
  * the call that it belongs to. Its arguments and context variables are those that the first attempt has encoded. What a
  * body has changed of the variables comes back only with the answer that counts.
  */
-import type { SignalSink } from "../../codec/references.ts";
+import type { FlowSink, SignalSink } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
@@ -78,13 +78,19 @@ export class Attempt extends SingleAnswerCall<AttemptOwner> {
     }
   }
 
-  /** Path of the first argument that is given away with the call, if one is: there is nothing to send a second time. */
-  get movedPath(): string | undefined {
-    return besideOf(this.payload)?.movedPath;
+  /** Why there is nothing to send a second time, as words behind "a call"; `undefined` if there is. */
+  get onceOnly(): string | undefined {
+    const { flowPath, payload } = this;
+    const movedPath = besideOf(payload)?.movedPath;
+    if (movedPath !== undefined) return `that gives '${movedPath}' away: what is moved can be sent once only`;
+    return flowPath === undefined
+      ? undefined
+      : `with '${flowPath}': one body only can have an iterable, a stream or a callback`;
   }
 
   /** It is not made after all: nothing of it has been sent. */
   drop(): void {
+    this.forgetFlows();
     this.settle();
     this.dismiss();
   }
@@ -139,11 +145,12 @@ export class Attempt extends SingleAnswerCall<AttemptOwner> {
   protected override encode(request: AttemptRequest): Payload {
     const { first, signals } = request;
     if (first !== undefined) return first.payload;
-    const sink: SignalSink = {
+    const sink: SignalSink & FlowSink = {
       add: (signal) => {
         signals.push(signal);
         return this.add(signal);
       },
+      addFlow: (value, kind, path) => this.addFlow(value, kind, path),
     };
     return encodeCall(request, encodingOf(request, this.owner, sink));
   }

@@ -82,17 +82,17 @@ export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable
     this.#first = this.#make(false);
     this.#last = this.#first;
     const { payload } = this.#first;
-    // What is given away is the first attempt's: there is no other then.
-    if (payload.parts.length > 0 && this.movedPath === undefined) this.#baggage = new CallBaggage(payload);
+    // What is given away, or streamed, is the first attempt's: there is no other then.
+    if (payload.parts.length > 0 && this.onceOnly === undefined) this.#baggage = new CallBaggage(payload);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
   }
 
-  /** Path of the first argument that is given away with the call, if one is: it can be sent once only. */
-  get movedPath(): string | undefined {
-    return this.#first.movedPath;
+  /** Why it cannot be made of several attempts, as words behind "a call"; `undefined` if it can. */
+  get onceOnly(): string | undefined {
+    return this.#first.onceOnly;
   }
 
   /** It is not made after all. */

@@ -5,7 +5,7 @@
  */
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
-import type { References, SignalSink } from "../../codec/references.ts";
+import type { References } from "../../codec/references.ts";
 import type { CallRequest } from "../../context/dispatcher.ts";
 import { hasContext } from "../../context/scope.ts";
 import type { Abortable } from "../../context/task.ts";
@@ -26,14 +26,14 @@ import type { Nack } from "../../wire/frames.ts";
 import type { Payload } from "../../wire/payload.ts";
 import type { Member } from "../members/member.ts";
 import { Occupancy } from "../members/occupancy.ts";
-import { ArgumentSignals } from "./argument-signals.ts";
 import { CallBaggage } from "./call-baggage.ts";
 import { CallClock, type TimedCall, type TimeLimit } from "./call-clock.ts";
 import { CallContext, mergeVariables, variablesFor } from "./call-context.ts";
 import type { CallRecord } from "./call-record.ts";
 import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
+import { type Failure, LiveTask } from "./live-task.ts";
 import type { Offer } from "./offer.ts";
-import { encodeCall, encodingOf, OutgoingTask, type RoutineFigures } from "./outgoing-task.ts";
+import { encodeCall, encodingOf, type RoutineFigures } from "./outgoing-task.ts";
 import { RefusalRecord, refusalError } from "./refusal-record.ts";
 
 /** How the connection under a call has ended. */
@@ -70,8 +70,8 @@ export interface CallOwner extends RoutineFigures {
 
 /** A call under way. */
 export abstract class Call<Owner extends CallOwner = CallOwner>
-  extends OutgoingTask
-  implements ClientStream, Abortable, SignalSink, CancelledCall, TimedCall
+  extends LiveTask
+  implements ClientStream, Abortable, CancelledCall, TimedCall
 {
   readonly payload: Payload;
   readonly large: boolean;
@@ -108,8 +108,6 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly #sinceMs: number | undefined;
   /** Absent when nothing limits the call. */
   #clock: CallClock | undefined;
-  /** Absent when there are none among the arguments. */
-  #argumentSignals: ArgumentSignals | undefined;
   /** Memory and objects that others may have as well; absent where there are none. */
   readonly #baggage: CallBaggage | undefined;
 
@@ -124,6 +122,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.#runTimeoutMs = this.head.runTimeoutUs > 0 ? this.head.runTimeoutUs / 1_000 : undefined;
     this.#sinceMs = request.sinceMs;
     const { bytes, start, end, parts, tainted, textUnits, beside } = this.encode(request);
+    this.assertOwnAnswer(options);
     this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
     if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
@@ -134,6 +133,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** It is never going to be started: it lets go of what it has laid hands on. */
   protected dismiss(): void {
     this.#baggage?.release();
+    this.endLive(undefined);
   }
 
   /** Whether it brings objects that only a worker in a thread of this process takes. */
@@ -176,12 +176,6 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.#refusals.endsWithImport = true;
   }
 
-  /** Takes up an abort signal among the arguments. */
-  add(signal: AbortSignal): number {
-    this.#argumentSignals ??= new ArgumentSignals(this.owner.references);
-    return this.#argumentSignals.add(signal);
-  }
-
   /**
    * Starts the clock and ties the call to its signal and its parent.
    *
@@ -191,6 +185,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     if (this.#signal?.aborted === true) {
       this.#settled = true;
       this.#baggage?.release();
+      this.endLive(this.#signal);
       this.reject(this.#signal.reason, false);
       this.owner.neverStarted(this, this.#signal.reason);
       return false;
@@ -213,8 +208,10 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
    * Fills in the fields of the head that are known only when it leaves.
    *
    * @param descriptor Travels with the task for calls nested in it; absent: none does.
+   * @throws {@link NotSerializableError} if the worker does not take what is among the arguments.
    */
   prepare(session: ClientSession, descriptor: Definable | undefined): void {
+    this.assertFlowsTaken(session);
     this.head.addressTo(session, this.definition, descriptor);
     if (this.#clock !== undefined) this.head.budgetUs = this.#clock.remainingUs;
     const { variables } = this;
@@ -227,14 +224,12 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.stream = stream;
     this.lastUid = member.uid;
     this.phase = "sent";
-    if (this.#argumentSignals !== undefined && member.session !== undefined) {
-      this.#argumentSignals.forward(member.session, stream);
-    }
+    if (member.session !== undefined) this.liveOn(member.session, stream);
   }
 
   /** The call goes back to be sent to another worker: it provably did not start. */
   unsent(): void {
-    this.#argumentSignals?.drop();
+    this.liveOff();
     this.#clock?.returned();
     this.stream = 0;
     this.phase = "queued";
@@ -242,7 +237,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
 
   abort(reason: unknown): void {
     if (this.#settled) return;
-    this.settle();
+    this.settle({ reason });
     this.reject(reason, isMerinoError(reason));
     this.offer?.settled();
     const { member, stream } = this;
@@ -260,7 +255,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   /** Fails the call without a word to a worker. */
   fail(error: unknown): void {
     if (this.#settled) return;
-    this.settle();
+    this.settle({ reason: error });
     this.reject(error, true);
     this.offer?.settled();
     this.owner.answered(this, "failed", error);
@@ -377,13 +372,13 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     return this.#clock?.late() === true;
   }
 
-  /** Marks the call settled and lets go of everything that could settle it again. */
-  protected settle(): void {
+  /** Marks the call settled and lets go of everything that could settle it again. @param failure Absent: with a value. */
+  protected settle(failure?: Failure): void {
     this.#settled = true;
     this.#clock?.stop();
     if (this.#signal !== undefined) unwatchSignal(this.#signal, this);
     this.parent?.detach(this);
-    this.#argumentSignals?.drop();
+    this.endLive(failure);
     if (this.occupancy === undefined) this.#baggage?.release(); // else a worker may still be reading it
   }
 

@@ -346,7 +346,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   /** The stream has ended: pending steps are answered, after the values that came ahead. */
   #complete(end: End, settledAlready = false): void {
-    if (!settledAlready) this.settle();
+    if (!settledAlready) this.settle("error" in end ? { reason: end.error } : undefined);
     this.#endGrace();
     this.#end = end;
     for (const { ask, resolve, reject } of this.#requests.drain()) this.#finish(ask).then(resolve, reject);

@@ -8,7 +8,7 @@
 import type { BalancedTask } from "../../balancer/balancer.ts";
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
-import type { References } from "../../codec/references.ts";
+import type { FlowSink, References, SignalSink } from "../../codec/references.ts";
 import type { CallOptions, CallRequest } from "../../context/dispatcher.ts";
 import type { LineageEntry, RunningTask } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
@@ -224,16 +224,17 @@ function describeProxy(descriptor: Definable): Definable {
 const TO_EACH =
   "it is marked with move(), and a call that goes to each worker cannot give it away; send it without the mark";
 
-/** How the arguments of a call are encoded. @param signals Takes up those among them. */
+/** How the arguments of a call are encoded. @param sink Takes up what lives on among them. */
 export function encodingOf(
   { options, only }: CallRequest,
   { references, hasThreads }: { readonly references: References; readonly hasThreads: boolean },
-  signals: EncodeOptions["signals"],
+  sink: SignalSink & FlowSink,
 ): EncodeOptions {
   return {
     root: "args",
     references,
-    ...(signals !== undefined && { signals }),
+    signals: sink,
+    flows: sink,
     copy: options?.copy ?? false,
     textUnits: true, // a worker that reads none gets the payload rewritten
     moves: only === undefined || TO_EACH,

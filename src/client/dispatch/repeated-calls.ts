@@ -72,7 +72,7 @@ export class RepeatedCalls implements AttemptCarrier {
    * Makes a call of an idempotent routine, if it is to be repeated.
    *
    * @returns Undefined if it is not: it is a call like others.
-   * @throws {@link InvalidOptionError} if it is to be repeated and gives an argument away.
+   * @throws {@link InvalidOptionError} if it is to be repeated and gives an argument away, or streams one.
    */
   make(request: CallRequest, surroundings: CallSurroundings): Promise<unknown> | undefined {
     const { definition, options, only } = request;
@@ -81,13 +81,13 @@ export class RepeatedCalls implements AttemptCarrier {
     if (repetition === undefined) return undefined;
     const history = this.#histories.of(definition);
     const call = new RepeatedCall(this, request, { ...surroundings, repetition, history });
-    const { movedPath } = call;
-    if (movedPath !== undefined) {
+    const { onceOnly } = call;
+    if (onceOnly !== undefined) {
       call.drop();
       if (repetitionOf(definition.repetition, withoutBlock(request)) === undefined) return undefined;
       throw new InvalidOptionError(repetition.retry === undefined ? "hedge" : "retry", {
         value: options?.retry ?? options?.hedge,
-        expected: `false for a call that gives '${movedPath}' away: what is moved can be sent once only`,
+        expected: `false for a call ${onceOnly}`,
       });
     }
     this.#dispatcher.counts.calls += 1;

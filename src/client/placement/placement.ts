@@ -206,9 +206,9 @@ export class Placement implements DelegationPlacement {
   send(call: Call, member: Member): boolean {
     const { session } = member;
     if (session === undefined) return false;
-    call.prepare(session, this.#options.descriptor);
     let stream: number;
     try {
+      call.prepare(session, this.#options.descriptor);
       stream = session.openStream(call, call.head, call.payload);
     } catch (error) {
       call.fail(error); // nothing was written

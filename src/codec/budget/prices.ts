@@ -20,7 +20,7 @@ export function allowedCost(lengthBytes: number): number {
   return Math.min(lengthBytes + FREE_COST, MAX_COST);
 }
 
-/** A payload shorter than this cannot cost too much: nothing but signals costs more than 32 times its length. */
+/** A payload shorter than this cannot cost too much: nothing but signals and flows costs more than 32 times its length. */
 export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 32;
 
 /** The receiver allows this much more, because the number of shapes is an estimate that differs from process to process. */
@@ -92,6 +92,7 @@ export const Price = {
   /** A callable is made for one that has not come before, and one looks like the other here. */
   ROUTINE: 192,
   SIGNAL: 256,
+  FLOW: 256,
 } as const;
 
 /** Extensions with values in them, which the audit goes on to; the content of others has no price of its own. */
@@ -133,6 +134,7 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   [Extension.ROUTINE, Price.ROUTINE],
   [Extension.TAINTED_ROUTINE, Price.ROUTINE],
   [Extension.SIGNAL, Price.SIGNAL],
+  [Extension.FLOW, Price.FLOW],
   [Extension.VIEW_PART, Price.VIEW],
   [Extension.CLASS_OF_COPY, Price.INSTANCE],
   // No payload from a network holds one that can be read.

@@ -4,7 +4,7 @@ import type { Source } from "../../identity/taint.ts";
 import { NO_ATTACHMENTS } from "../beside/attachments.ts";
 import type { DecodedSize } from "../budget/decoded-size.ts";
 import { Extension, MAX_DEPTH } from "../format.ts";
-import type { PortableClass, References, SignalSource } from "../references.ts";
+import type { FlowSource, PortableClass, References, SignalSource } from "../references.ts";
 import type { NumberedObjects } from "./numbered-objects.ts";
 import { TokenReader } from "./token-reader.ts";
 
@@ -13,6 +13,8 @@ export interface DecodeOptions {
   readonly references: References;
   /** Where abort signals come from. Absent: a signal in the payload is refused. */
   readonly signals?: SignalSource | undefined;
+  /** Where iterables, streams and callbacks come from. Absent: one in the payload is refused. */
+  readonly flows?: FlowSource | undefined;
   /**
    * The carrier over which the value has come. Absent: it counts as having come over a network. Then routines in it are
    * tainted, and a payload whose values cost more to read than it is long is refused before any of them is made.

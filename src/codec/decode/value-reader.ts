@@ -135,6 +135,8 @@ export class ValueReader extends Decoding {
         return this.#readRoutine(false);
       case Extension.TAINTED_ROUTINE:
         return this.#readRoutine(true);
+      case Extension.FLOW:
+        return this.#readFlow();
       case Extension.SIGNAL:
         return this.#readSignal(this.readNumberOf(length));
       case Extension.ATTACHMENT:
@@ -286,6 +288,16 @@ export class ValueReader extends Decoding {
     });
     this.settle(index, routine);
     return routine;
+  }
+
+  #readFlow(): unknown {
+    const { flows } = this.options;
+    if (flows === undefined)
+      this.fail("it holds an iterable, a stream or a callback, which only the arguments of a call may");
+    const flow = flows.flowOf(this.readCount(), this.readCount());
+    if (typeof flow === "string") this.failHere(flow);
+    this.register(flow);
+    return flow;
   }
 
   #readSignal(index: number): AbortSignal {

@@ -5,8 +5,8 @@
 import type { Fault } from "../../errors/merino-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { Attachments } from "../beside/attachments.ts";
-import { Extension, MAX_DEPTH } from "../format.ts";
-import type { PortableClass, References, SignalSink } from "../references.ts";
+import { Extension, type FlowKind, MAX_DEPTH } from "../format.ts";
+import type { FlowSink, PortableClass, References, SignalSink } from "../references.ts";
 import type { BinarySharing } from "./binary-sharing.ts";
 import { TokenWriter } from "./token-writer.ts";
 import { ENCODE_STEP, Trail } from "./trail.ts";
@@ -21,6 +21,8 @@ export interface EncodeOptions {
   readonly references: References;
   /** Where abort signals are announced. Absent: signals are refused. */
   readonly signals?: SignalSink | undefined;
+  /** Where iterables, streams and callbacks are taken up. Absent: they are refused. */
+  readonly flows?: FlowSink | undefined;
   /** Copies large binary into the message's own memory, so that the caller may change it at once. */
   readonly copy?: boolean;
   /** Writes all binary into the message, for a receiver that takes none beside it. */
@@ -86,12 +88,13 @@ export abstract class Encoding extends TokenWriter {
   #indexes: Map<object, number> | undefined;
   #classes: PortableClass[] | undefined;
   #signals: Map<AbortSignal, number> | undefined;
+  #flows: Map<object, number> | undefined;
   /** Indexes of instances whose `encode` result is being written; they exist at the receiver only afterwards. */
   #hooked: number[] = [];
 
   abstract writeValue(value: unknown): void;
 
-  /** Forgets what one pass over a value recorded. Signals stay announced: a sink is asked once for each. */
+  /** Forgets what one pass over a value recorded. Signals and flows stay announced: a sink is asked once for each. */
   resetPass(): void {
     const scanned = Math.min(this.#objectCount, SCANNED_OBJECTS);
     for (let index = 0; index < scanned; index++) this.#objects[index] = undefined;
@@ -112,6 +115,7 @@ export abstract class Encoding extends TokenWriter {
     this.resetPass();
     this.sharing = undefined;
     this.#signals = undefined;
+    this.#flows = undefined;
   }
 
   get takenParts(): readonly Uint8Array[] {
@@ -269,6 +273,16 @@ export abstract class Encoding extends TokenWriter {
       index = sink.add(signal);
       this.#signals.set(signal, index);
     }
+    return index;
+  }
+
+  flowIndex(value: object, kind: FlowKind, sink: FlowSink): number {
+    this.#flows ??= new Map();
+    const known = this.#flows.get(value);
+    if (known !== undefined) return known;
+    const index = sink.addFlow(value, kind, this.path());
+    if (typeof index === "string") this.refuse(index);
+    this.#flows.set(value, index);
     return index;
   }
 

@@ -1,5 +1,6 @@
 /** Says in words why a value cannot be sent and what to do instead. Runs only once something was refused. */
 import { types } from "node:util";
+import { isCallback } from "../beside/callback.ts";
 import { className } from "../class-name.ts";
 import { platformClassOf } from "../platform-class.ts";
 import { privateStateOf } from "../private-state.ts";
@@ -15,7 +16,8 @@ export function explainPrimitive(value: unknown): string {
   if (/^class\b/.test(Function.prototype.toString.call(value))) {
     return `it is the class${label}, which is not registered; ${registration(value)}`;
   }
-  return `it is a function${label}, and code is never sent; declare it with routine() or pass data instead`;
+  if (isCallback(value)) return "it is a callback(), which travels only among the arguments of a call";
+  return `it is a function${label}, and code is never sent; declare it with routine(), pass callback(${value.name === "" ? "fn" : value.name}) as an argument to have it called here, or pass data instead`;
 }
 
 /** The reason for an object that has no form on the wire. */
@@ -31,9 +33,17 @@ export function explainObject(value: object, prototype: object): string {
   if (platform !== undefined) {
     return `it is an instance of ${name}, which extends ${platform.name}, whose content is not in fields; ${platform.advice}; or, if ${name} is a class of yours, give it static [encode] and [decode] and call portable(${name})`;
   }
-  const candidate = value as { pipe?: unknown; getReader?: unknown; next?: unknown };
+  const candidate = value as {
+    readonly pipe?: unknown;
+    readonly getReader?: unknown;
+    readonly next?: unknown;
+    readonly [Symbol.asyncIterator]?: unknown;
+  };
   if (typeof candidate.pipe === "function" || typeof candidate.getReader === "function") {
-    return `it is a stream (${name}), which can be read only where it was opened; send its content`;
+    return `it is a stream (${name}), which travels only among the arguments of a call; send its content`;
+  }
+  if (typeof candidate[Symbol.asyncIterator] === "function") {
+    return `it is an async iterable (${name}), which travels only among the arguments of a call; collect its values into an array`;
   }
   if (typeof candidate.next === "function") {
     return `it is an iterator (${name}), which works only where it was made; collect its values into an array`;

@@ -17,6 +17,7 @@ import { Encoding } from "./encoding.ts";
 import { writeError } from "./error-writer.ts";
 import { explainObject, explainPrimitive } from "./explain-unsendable.ts";
 import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } from "./field-writer.ts";
+import { wroteFlow } from "./flow-writer.ts";
 import { explainHollow, explainLookAlike, looksPlain } from "./look-alikes.ts";
 import { refuseNamedField } from "./own-fields.ts";
 import { writeScalarObject } from "./scalar-writer.ts";
@@ -90,9 +91,11 @@ export class ValueWriter extends Encoding {
 
   #writePlain(value: object): void {
     if (!looksPlain(value) && this.#wroteLookAlike(value)) return;
+    const hasSymbols = hasSymbolFields(value);
+    if (hasSymbols && wroteFlow(this, value)) return;
     if (this.wroteReference(value)) return;
     this.enter(Step.PROPERTY);
-    if (hasSymbolFields(value)) refuseSymbolField(this, value);
+    if (hasSymbols) refuseSymbolField(this, value);
     const fields = writeFields(this, value);
     this.leave();
     if (fields === 0) this.#refuseHollow(value);
@@ -215,7 +218,10 @@ export class ValueWriter extends Encoding {
     const { references } = this.options;
     if (references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     const portable = references.portableByConstructor(value);
-    if (portable === undefined) this.refuse(references.explainFunction?.(value) ?? explainPrimitive(value));
+    if (portable === undefined) {
+      if (wroteFlow(this, value)) return;
+      this.refuse(references.explainFunction?.(value) ?? explainPrimitive(value));
+    }
     this.refuseConflict(portable);
     if (this.wroteReference(value)) return;
     const extension = this.openExtension(Extension.CLASS);
@@ -228,7 +234,7 @@ export class ValueWriter extends Encoding {
     if (this.options.references.describeRoutine(value) !== undefined) return this.#writeRoutine(value);
     if (isAbortSignal(value)) return this.#writeSignal(value);
     if (inheritsFromError(prototype)) return this.#writeOddError(value);
-    if (writeMarked(this, value) || attached(this, value, prototype)) return;
+    if (writeMarked(this, value) || wroteFlow(this, value) || attached(this, value, prototype)) return;
     this.refuse(explainObject(value, prototype));
   }
 

@@ -1,8 +1,9 @@
 /** A message whose parts arrive in chunks: collects them in order, within the lengths that the peer announced. */
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
-import type { FrameKind } from "../../wire/frame-kind.ts";
+import { FrameKind } from "../../wire/frame-kind.ts";
 import type { ChunkReader } from "../../wire/messages/chunk.ts";
+import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
 
 /**
@@ -34,6 +35,8 @@ export class MessageAssembly {
   readonly bodyUs: number;
   /** The changes of context variables that have come with its head. */
   readonly variables: Uint8Array | undefined;
+  /** Of one about a flow: the head. */
+  readonly flow: FlowHead | undefined;
   /** Whether a chunk has come: from then on it counts among the unfinished messages. */
   begun = false;
   /** About the memory that it takes up. */
@@ -64,6 +67,10 @@ export class MessageAssembly {
     this.stream = frame.stream;
     this.bodyUs = frame.bodyUs;
     this.variables = frame.variables();
+    if (frame.kind >= FrameKind.CallerFlow) {
+      const { index, act, number, taken } = frame.flow;
+      this.flow = { index, act, number, taken };
+    }
     this.#detached = payload.detached;
     // Kept until the last part has come, while the batch's memory may be used again.
     this.#bytes = new Uint8Array(frame.bytes.subarray(payload.start, payload.end));

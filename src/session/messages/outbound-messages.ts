@@ -8,6 +8,7 @@ import type { BatchWriter } from "../../wire/batch/writer.ts";
 import { Feature } from "../../wire/features.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
 import type { Hello, MessageFields, MessageKind, TaskFields } from "../../wire/frames.ts";
+import type { FlowHead } from "../../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
@@ -36,6 +37,7 @@ export class OutboundMessages {
     attached: false,
     bodyUs: 0,
     variables: undefined,
+    flow: undefined,
   };
   #transfers = new Map<number, OutboundTransfer>();
   /** Bytes of messages that may still be sent before the peer returns some. */
@@ -108,6 +110,7 @@ export class OutboundMessages {
    * @throws As {@link task}.
    * @param bodyUs Of a response: how long the body occupied the thread, in microseconds; 0: not stated.
    * @param variables An encoded `ContextChanges`; absent: none.
+   * @param flow What one about a flow is about.
    */
   message(
     stream: number,
@@ -115,6 +118,7 @@ export class OutboundMessages {
     payload: Payload,
     bodyUs: number,
     variables?: Uint8Array | undefined,
+    flow?: FlowHead | undefined,
   ): void {
     const detached = this.#isDetached(payload);
     const attached = this.#enclosed(payload, detached);
@@ -124,7 +128,7 @@ export class OutboundMessages {
       const waiting = { bytes, start, end, parts };
       this.#hold(before, payloadSize(waiting));
       before.lendMore(parts);
-      before.after.push(() => this.message(stream, kind, waiting, bodyUs, variables));
+      before.after.push(() => this.message(stream, kind, waiting, bodyUs, variables, flow));
       return;
     }
     const fields = this.#fields;
@@ -134,6 +138,7 @@ export class OutboundMessages {
     fields.attached = attached;
     fields.bodyUs = bodyUs;
     fields.variables = variables;
+    fields.flow = flow;
     this.#writer.message(stream, fields, payload);
     if (attached) this.#batch.scheduleFlush();
     else this.#follow(stream, payload, detached);

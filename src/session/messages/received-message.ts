@@ -7,6 +7,7 @@ import { NO_ATTACHMENTS } from "../../codec/beside/attachments.ts";
 import type { Source } from "../../identity/taint.ts";
 import type { FrameReader } from "../../wire/batch/frame-reader.ts";
 import { FrameKind } from "../../wire/frame-kind.ts";
+import type { FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PARTS, NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
 import type { Enclosure, PassedSlab } from "../carrier.ts";
 import type { MessageAssembly } from "./message-assembly.ts";
@@ -33,6 +34,8 @@ export class ReceivedMessage implements Payload {
   start = 0;
   end = 0;
   parts: readonly Uint8Array[] = NO_PARTS;
+  /** Of a CallerFlow or WorkerFlow: what it is about. */
+  flow: FlowHead | undefined;
   /** Objects that have come with it. */
   attachments: readonly unknown[] = NO_ATTACHMENTS;
   #variables: Uint8Array | undefined;
@@ -76,6 +79,7 @@ export class ReceivedMessage implements Payload {
     this.end = payload.end;
     this.parts = NO_PARTS;
     this.attachments = NO_ATTACHMENTS;
+    if (frame.kind >= FrameKind.CallerFlow) this.flow = frame.flow;
     this.#variables = undefined;
     this.#variablesStart = frame.variablesStart;
     this.#variablesEnd = frame.variablesEnd;
@@ -125,6 +129,7 @@ export class ReceivedMessage implements Payload {
     this.end = end;
     this.parts = parts;
     this.attachments = NO_ATTACHMENTS;
+    this.flow = message.flow;
     this.#variables = message.variables;
     this.#variablesStart = 0;
     this.#variablesEnd = 0;

@@ -13,6 +13,7 @@ import type { Define, GoAway, Hello, Nack, Reset } from "../frames.ts";
 import { type Ack, decodeAck } from "../messages/ack.ts";
 import { ChunkReader } from "../messages/chunk.ts";
 import { decodeDefine } from "../messages/define.ts";
+import { FlowReader } from "../messages/flow.ts";
 import { decodeGoAway } from "../messages/go-away.ts";
 import { decodeHello } from "../messages/hello.ts";
 import { decodeNack } from "../messages/nack.ts";
@@ -58,6 +59,8 @@ export class FrameReader {
   readonly payload: PayloadReader = new PayloadReader();
   /** Chunk: which piece of which part its data is. */
   readonly chunk: ChunkReader = new ChunkReader();
+  /** CallerFlow, WorkerFlow: what it is about. */
+  readonly flow: FlowReader = new FlowReader();
   /** Task: its head. */
   readonly task: TaskReader = new TaskReader();
 
@@ -175,6 +178,10 @@ export class FrameReader {
           this.#become(scanner, FrameKind.Signal);
           this.count = this.payload.readSignal(scanner);
           break;
+        case RequestTag.Flow:
+          this.#become(scanner, FrameKind.CallerFlow);
+          this.flow.read(scanner, this.payload);
+          break;
         case RequestTag.Variables:
           this.#readVariables(scanner);
           break;
@@ -207,6 +214,10 @@ export class FrameReader {
         case ResponseTag.Parked:
           this.#become(scanner, FrameKind.Parked);
           scanner.skip(tag);
+          break;
+        case ResponseTag.Flow:
+          this.#become(scanner, FrameKind.WorkerFlow);
+          this.flow.read(scanner, this.payload);
           break;
         case ResponseTag.BodyUs:
           this.bodyUs = scanner.uint32();
@@ -316,6 +327,7 @@ export class FrameReader {
   protected clear(): void {
     if (this.kind === FrameKind.Task) this.task.clear();
     else if (this.kind === FrameKind.Chunk) this.chunk.clear();
+    else if (this.kind >= FrameKind.CallerFlow) this.flow.clear();
     this.kind = FrameKind.Unknown;
     this.stream = 0;
     this.problem = "";

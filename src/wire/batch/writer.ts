@@ -9,6 +9,7 @@ import type { Define, GoAway, Hello, MessageFields, MessageKind, Nack, TaskField
 import { encodeAck } from "../messages/ack.ts";
 import { type ChunkFields, chunkSize, writeChunkHead } from "../messages/chunk.ts";
 import { encodeDefine } from "../messages/define.ts";
+import { type FlowHead, flowHeadSize, writeFlowHead } from "../messages/flow.ts";
 import { encodeGoAway } from "../messages/go-away.ts";
 import { encodeHello } from "../messages/hello.ts";
 import { encodeNack } from "../messages/nack.ts";
@@ -18,6 +19,7 @@ import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import {
   BatchTag,
   CancelTag,
+  FlowTag,
   FrameTag,
   MessageTag,
   PingTag,
@@ -85,14 +87,12 @@ export class BatchWriter {
     if (variables !== undefined) writeVariables(out, at + 2, variables);
   }
 
-  /** Writes a Send, Throw, Return, Result, Exception or Done. */
+  /** Writes a Send, Throw, Return, Result, Exception or Done, or one about a flow. */
   message(stream: number, fields: MessageFields, payload: Payload): void {
-    const { kind, parts, detached, attached = false, bodyUs, variables } = fields;
-    const { bytes, start } = payload;
-    const end = detached ? start : payload.end;
+    if (fields.flow !== undefined) return this.#flow(stream, fields.flow, fields, payload);
+    const { kind, bodyUs, variables } = fields;
     const tag = messageTag(kind);
-    const marks = (detached ? 3 : 0) + (attached ? 3 : 0);
-    const message = bytesSize(end - start) + (parts > 0 ? 2 + varintSize(parts) : 0) + marks;
+    const message = messageSize(fields, payload);
     let at = this.#frame(
       stream,
       isRequest(kind) ? FrameTag.Request : FrameTag.Response,
@@ -102,12 +102,24 @@ export class BatchWriter {
     // Fields in the order of their numbers; body_us (102) and variables (104) are above every payload's.
     at = writeVarint(out, at, tag);
     at = writeVarint(out, at, message);
-    at = writeBytesField(out, at, MessageTag.Dump, bytes, start, end);
-    if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
-    if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
-    if (attached) at = writeNumberField(out, at, MessageTag.Attached, 1);
+    at = writeMessage(out, at, fields, payload);
     if (bodyUs > 0) at = writeNumberField(out, at, ResponseTag.BodyUs, bodyUs);
     if (variables !== undefined) writeVariables(out, at, variables);
+  }
+
+  /** Writes a message about a flow; one that has nothing in it is left out. */
+  #flow(stream: number, head: FlowHead, fields: MessageFields, payload: Payload): void {
+    const message = messageSize(fields, payload);
+    const flow = flowHeadSize(head) + (message === 0 ? 0 : 1 + varintSize(message) + message);
+    const tag = fields.kind === FrameKind.CallerFlow ? FrameTag.Request : FrameTag.Response;
+    let at = this.#frame(stream, tag, 2 + varintSize(flow) + flow);
+    const out = this.#out.bytes;
+    at = writeNumberField(out, at, RequestTag.Flow, flow);
+    at = writeFlowHead(out, at, head);
+    if (message === 0) return;
+    out[at++] = FlowTag.Message;
+    at = writeVarint(out, at, message);
+    writeMessage(out, at, fields, payload);
   }
 
   /** A reason without bytes is none. */
@@ -259,11 +271,31 @@ function messageTag(kind: MessageKind): number {
       return ResponseTag.Exception;
     case FrameKind.Done:
       return ResponseTag.Done;
+    case FrameKind.CallerFlow:
+    case FrameKind.WorkerFlow:
+      return RequestTag.Flow;
   }
 }
 
 function isRequest(kind: MessageKind): boolean {
   return kind === FrameKind.Send || kind === FrameKind.Throw || kind === FrameKind.Return;
+}
+
+/** Size of a Message without its tag and length. */
+function messageSize({ parts, detached, attached = false }: MessageFields, { start, end }: Payload): number {
+  const marks = (detached ? 3 : 0) + (attached ? 3 : 0);
+  return bytesSize(detached ? 0 : end - start) + (parts > 0 ? 2 + varintSize(parts) : 0) + marks;
+}
+
+/** Writes the fields of a Message, and returns the position after them. */
+function writeMessage(out: Uint8Array, position: number, fields: MessageFields, payload: Payload): number {
+  const { parts, detached, attached = false } = fields;
+  const { bytes, start } = payload;
+  let at = writeBytesField(out, position, MessageTag.Dump, bytes, start, detached ? start : payload.end);
+  if (parts > 0) at = writeNumberField(out, at, MessageTag.Parts, parts);
+  if (detached) at = writeNumberField(out, at, MessageTag.Detached, 1);
+  if (attached) at = writeNumberField(out, at, MessageTag.Attached, 1);
+  return at;
 }
 
 function bodyTimeSize(bodyUs: number): number {

@@ -168,6 +168,7 @@ const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
     (random) => Buffer.concat([identity(random), Buffer.of(0xc2 + random.below(2))]),
   ],
   [Extension.SIGNAL, (random) => Buffer.of(random.small(9))],
+  [Extension.FLOW, (random) => Buffer.of(random.below(5), random.small(9))],
   [
     Extension.CLASS_OF_COPY,
     () => Buffer.concat([textToken("a#A"), textToken("/node_modules/a"), textToken("1")]),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import { FlowAct } from "../../../src/wire/messages/flow.ts";
 import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { NO_PAYLOAD } from "../../../src/wire/payload.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -121,5 +122,37 @@ test("ClientSession refuses a message that announces more parts than one may hav
 
   assert.equal(outcome.kind, "failed");
   assert.equal(caller.session.open, true);
+  caller.session.connection.close();
+});
+
+test("ServerSession ends a stream, and no more, on which its client speaks of a flow that there is not", async () => {
+  const worker = new TestWorker(bodies);
+  const client = await rawClient(worker);
+  client.inject(batchOf((writer) => writer.task(1, headOf({ callable: "wait" }), payloadOf([]))));
+  const flow = { index: 0, act: FlowAct.Item, number: 0, taken: 0 };
+
+  client.inject(
+    batchOf((writer) => writer.message(1, messageHead(FrameKind.CallerFlow, { flow }), payloadOf(1))),
+  );
+  client.inject(batchOf((writer) => writer.task(2, headOf({ callable: "add" }), payloadOf([1, 2]))));
+  await eventually(() => client.replies().some(({ kind }) => kind === FrameKind.Done));
+
+  assert.deepEqual(
+    client.replies().flatMap(({ kind, stream }) => (kind === FrameKind.Reset ? [stream] : [])),
+    [1],
+  );
+  client.cut();
+});
+
+test("ClientSession ends a stream on which its worker sends what only clients send of flows", async () => {
+  const { caller, server } = await rawWorker();
+  const call = caller.call("add", [1, 2]);
+  const flow = { index: 0, act: FlowAct.Pull, number: 1, taken: 0 };
+
+  server.inject(
+    batchOf((writer) => writer.message(1, messageHead(FrameKind.CallerFlow, { flow }), NO_PAYLOAD)),
+  );
+
+  assert.equal((await call.outcome).kind, "failed");
   caller.session.connection.close();
 });

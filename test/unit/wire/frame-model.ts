@@ -14,12 +14,14 @@ import {
   type ContextChanges,
   ContextChangesSchema,
   type DefineSchema,
+  type FlowSchema,
   type Frame,
   FrameSchema,
   type Message,
   MessageSchema,
   RuntimeContextSchema,
 } from "../../../src/wire/gen/wire_pb.ts";
+import type { FlowHead } from "../../../src/wire/messages/flow.ts";
 import { encodeRuntimeContext } from "../../../src/wire/messages/runtime-context.ts";
 import { NO_PARTS, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
@@ -42,6 +44,16 @@ export type FrameModel =
       /** An encoded `ContextChanges`; absent: none. */
       variables?: Uint8Array;
     }
+  | {
+      kind: "CallerFlow" | "WorkerFlow";
+      stream: number;
+      flow: FlowHead;
+      dump: Uint8Array;
+      parts: number;
+      detached: boolean;
+      /** Absent: not. */
+      attached?: boolean;
+    }
   | { kind: "Cancel"; stream: number; reason: Uint8Array }
   | { kind: "Credit"; stream: number; count: number; variables?: Uint8Array }
   | { kind: "Signal"; stream: number; index: number; reason: Uint8Array }
@@ -55,6 +67,8 @@ export type FrameModel =
   | { kind: "Define"; stream: 0; define: Define }
   | { kind: "Ping" | "Pong"; stream: 0; token: number }
   | { kind: "Reset"; stream: number; code: number; detail: string };
+
+type FlowModel = Extract<FrameModel, { kind: "CallerFlow" | "WorkerFlow" }>;
 
 /** Writes the frame by hand. A Chunk is not the writer's to write. */
 export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kind: "Chunk" }>): void {
@@ -71,6 +85,9 @@ export function writeFrame(writer: BatchWriter, frame: Exclude<FrameModel, { kin
     case "Exception":
     case "Done":
       return writer.message(stream, { ...frame, kind: FrameKind[frame.kind] }, whole(frame.dump));
+    case "CallerFlow":
+    case "WorkerFlow":
+      return writer.message(stream, { ...frame, kind: FrameKind[frame.kind], bodyUs: 0 }, whole(frame.dump));
     case "Cancel":
       return writer.cancel(stream, whole(frame.reason));
     case "Credit":
@@ -145,6 +162,10 @@ function bindFrame(frame: FrameModel): Frame {
       return request(stream, { case: "throw", value: message(frame) }, frame.variables);
     case "Return":
       return request(stream, { case: "return", value: message(frame) }, frame.variables);
+    case "CallerFlow":
+      return request(stream, { case: "flow", value: bindFlow(frame) });
+    case "WorkerFlow":
+      return response(stream, 0, { case: "flow", value: bindFlow(frame) });
     case "Cancel":
       return request(stream, { case: "cancel", value: reason(frame.reason) });
     case "Credit":
@@ -223,6 +244,12 @@ function bindFrame(frame: FrameModel): Frame {
   }
 }
 
+function bindFlow(frame: FlowModel): MessageInitShape<typeof FlowSchema> {
+  const { index, act, number, taken } = frame.flow;
+  const isEmpty = frame.dump.length === 0 && frame.parts === 0 && !frame.detached && frame.attached !== true;
+  return { index, act: act as 0, number, taken, ...(!isEmpty && { message: message(frame) }) };
+}
+
 function bindDefine({ origin, tainted = false, ...define }: Define): MessageInitShape<typeof DefineSchema> {
   const bound = { ...define, tainted };
   return origin === undefined ? bound : { ...bound, origin: { ...origin } };
@@ -274,6 +301,10 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
       return readMessage(reader, "Throw", payload);
     case FrameKind.Return:
       return readMessage(reader, "Return", payload);
+    case FrameKind.CallerFlow:
+      return readFlow(reader, "CallerFlow", payload);
+    case FrameKind.WorkerFlow:
+      return readFlow(reader, "WorkerFlow", payload);
     case FrameKind.Cancel:
       return { kind: "Cancel", stream, reason: payload };
     case FrameKind.Credit:
@@ -447,6 +478,19 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     ...messages,
     record({ kind: fc.constant("Next" as const), stream }),
     record({ kind: fc.constant("Next" as const), stream, variables: contextChanges() }),
+    record({
+      kind: fc.constantFrom("CallerFlow" as const, "WorkerFlow" as const),
+      stream,
+      flow: record({ index: uint32(), act: fc.nat(9), number: uint32(), taken: uint32() }),
+      dump: bytes,
+      parts: uint32(),
+      detached: fc.boolean(),
+      attached: fc.boolean(),
+    }).map(({ attached, ...rest }) => ({
+      ...rest,
+      dump: rest.detached ? new Uint8Array(0) : rest.dump,
+      ...(attached && { attached: true }),
+    })),
     record({ kind: fc.constant("Cancel" as const), stream, reason: bytes }),
     record({ kind: fc.constant("Credit" as const), stream, count: uint32() }),
     record({ kind: fc.constant("Credit" as const), stream, count: uint32(), variables: contextChanges() }),
@@ -590,6 +634,13 @@ function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): 
     ...variablesOf(reader),
     ...(attached && { attached: true }),
   };
+}
+
+function readFlow(reader: BatchReader, kind: FlowModel["kind"], dump: Uint8Array): FrameModel {
+  const { index, act, number, taken } = reader.flow;
+  const { parts, detached, attached } = reader.payload;
+  const flow = { index, act, number, taken };
+  return { kind, stream: reader.stream, flow, dump, parts, detached, ...(attached && { attached: true }) };
 }
 
 function uint32(min: number = 0): fc.Arbitrary<number> {

@@ -2,6 +2,7 @@
  * The compatibility record of the wire: batches of one frame in hex, worked out from the schema, and
  * what they mean. A row never changes within a major version; new rows are added at the end.
  */
+import { FlowAct } from "../../../src/wire/messages/flow.ts";
 import type { FrameModel } from "./frame-model.ts";
 
 /** One row: the bytes of a batch, and the frame in it. */
@@ -30,6 +31,7 @@ const PLAIN_TASK = {
   trace: undefined,
   origin: undefined,
 };
+const FLOW_MESSAGE = { dump: NOTHING, parts: 0, detached: false };
 const PLAIN_MESSAGE = { dump: NOTHING, parts: 0, detached: false, bodyUs: 0 };
 
 /** A variable that is set and one that has no value any more, a store, the id of a branch and of a used token. */
@@ -363,6 +365,70 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       kind: "Nack",
       stream: 1,
       nack: { code: 4, reason: "", retryAfterMs: 0, version: "", attached: true },
+    },
+  },
+  {
+    name: "an item of a flow",
+    hex: "0a12 0801 120e ea07 0b 0802 1001 1803 2a03 0a01c3",
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 2, act: FlowAct.Item, number: 3, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0xc3),
+    },
+  },
+  {
+    name: "the end of a flow",
+    hex: "0a09 0801 1205 ea07 02 1002",
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.End, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+    },
+  },
+  {
+    name: "an error of a flow, whose bytes follow in a part",
+    hex: "0a13 0801 120f ea07 0c 0801 1003 2a06 a00601 a80601",
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 1, act: FlowAct.Error, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+      parts: 1,
+      detached: true,
+    },
+  },
+  {
+    name: "a request for items of a flow",
+    hex: "0a0d 0801 1a09 ea07 06 1004 1840 2020",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.Pull, number: 64, taken: 32 },
+      ...FLOW_MESSAGE,
+    },
+  },
+  {
+    name: "the end of interest in a flow",
+    hex: "0a0b 0801 1a07 ea07 04 0801 1005",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 1, act: FlowAct.Stop, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+    },
+  },
+  {
+    name: "a call of a callback",
+    hex: "0a13 0801 1a0f ea07 0c 0801 1006 1807 2a04 0a029107",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 1, act: FlowAct.Call, number: 7, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0x91, 7),
     },
   },
 ];

@@ -1,0 +1,121 @@
+/**
+ * The iterables, streams and callbacks among the arguments of one call, and how they reach the worker that has the call.
+ * They are the call's from the time that it is made, and are closed when it has settled.
+ */
+import { decodeValue } from "../../codec/decode/decoder.ts";
+import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
+import type { EncodeOptions } from "../../codec/encode/encoding.ts";
+import type { FlowKind } from "../../codec/format.ts";
+import type { References } from "../../codec/references.ts";
+import { NotSerializableError } from "../../errors/not-serializable-error.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { ClientSession } from "../../session/client-session.ts";
+import type { FlowLink } from "../../session/flows/flow-link.ts";
+import { OwnFlows } from "../../session/flows/own-flows.ts";
+import { DEFAULT_LIMITS } from "../../session/limits.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
+import type { FlowHead } from "../../wire/messages/flow.ts";
+import type { Payload } from "../../wire/payload.ts";
+
+/** What a call knows for them. */
+export interface FlowOwner {
+  readonly references: References;
+  readonly hasThreads: boolean;
+}
+
+/** Of one call. */
+export class CallFlows implements FlowLink {
+  readonly routine: string;
+  /** Where the first of them is among the arguments. */
+  path = "";
+  readonly #owner: FlowOwner;
+  readonly #module: string | undefined;
+  readonly #flows = new OwnFlows(this);
+  #session: ClientSession | undefined;
+  #stream = 0;
+  #isOver = false;
+
+  constructor(owner: FlowOwner, { id, module }: RoutineDefinition) {
+    this.#owner = owner;
+    this.routine = id;
+    this.#module = module;
+  }
+
+  /** As {@link OwnFlows.add}. */
+  add(value: object, kind: FlowKind, path: string): number | string {
+    if (this.path === "") this.path = path;
+    return this.#flows.add(value, kind);
+  }
+
+  /** @throws {@link NotSerializableError} if the worker would not know what to do with them. */
+  assertTaken(session: ClientSession): void {
+    if (session.connection.takesFlows) return;
+    throw new NotSerializableError(
+      this.path,
+      "it is an iterable, a stream or a callback, and this worker, which runs an earlier version, takes none; update it, or send the content",
+    );
+  }
+
+  /** The call has been sent. */
+  attach(session: ClientSession, stream: number): void {
+    this.#session = session;
+    this.#stream = stream;
+  }
+
+  /** It has come back, and has not been started. */
+  detach(): void {
+    this.#session = undefined;
+  }
+
+  /** Something has come for one of them. */
+  take(message: ReceivedMessage): void {
+    if (this.#isOver) return; // it has crossed the end
+    const problem = this.#flows.take(message.flow as FlowHead, message);
+    if (problem !== undefined) this.#session?.broken(this.#stream, problem);
+  }
+
+  /** The call has settled. @param failure With what, if not with a value. */
+  end(failure: { readonly reason: unknown } | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#flows.end(failure);
+  }
+
+  get aheadBytes(): number {
+    return this.#session?.connection.peer?.limits.streamWindow ?? DEFAULT_LIMITS.streamWindow;
+  }
+
+  encode(value: unknown, root: string): Payload {
+    return encodeValue(value, this.#options(root));
+  }
+
+  encodeThrown(error: unknown): Payload {
+    const { connection } = this.#session ?? {};
+    const options = { ...this.#options("error"), refuseTainted: connection?.takesTainted !== true };
+    const payload = encodeThrown(error, options);
+    if (connection?.excess(payload) === undefined) return payload;
+    return encodeThrown(new Error("The error is larger than the worker accepts"), options);
+  }
+
+  send(head: FlowHead, payload: Payload): void {
+    this.#session?.flow(this.#stream, head, payload);
+  }
+
+  decode(payload: Payload): unknown {
+    const source = this.#session?.connection.carrier;
+    return decodeValue(payload, { references: this.#owner.references, source, module: this.#module });
+  }
+
+  keep(payload: Payload): Payload {
+    return payload; // whoever has a source is sent nothing that is kept
+  }
+
+  release(): void {
+    // As above.
+  }
+
+  #options(root: string): EncodeOptions {
+    const { references, hasThreads: attaches } = this.#owner;
+    return { root, references, textUnits: true, moves: true, attaches };
+  }
+}

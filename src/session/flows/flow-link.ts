@@ -1,0 +1,44 @@
+/** The port between a flow and the stream of its call: how an end of it reaches the other. Types only. */
+import type { FlowHead } from "../../wire/messages/flow.ts";
+import type { Payload } from "../../wire/payload.ts";
+
+/** A stream as one end of a flow sees it. */
+export interface FlowLink {
+  /** Identity of the routine that is called. */
+  readonly routine: string;
+  /** How many bytes of items may be on their way to their reader, beside one item of any size: what that has announced. */
+  readonly aheadBytes: number;
+  /**
+   * Encodes a value. What it returns is to be sent, or copied, at once.
+   *
+   * @param root What it is, as paths in errors begin.
+   * @throws NotSerializableError or TaskRefusedError if it cannot be sent to this peer.
+   */
+  encode(value: unknown, root: string): Payload;
+  /** Encodes an error, as far as it can be sent. */
+  encodeThrown(error: unknown): Payload;
+  /** Sends a message; does nothing once the stream has ended. */
+  send(head: FlowHead, payload: Payload): void;
+  /**
+   * Decodes a value that has come.
+   *
+   * @throws PayloadError or TaskRefusedError if it cannot be read here.
+   */
+  decode(payload: Payload): unknown;
+  /** Keeps what has come, until it is decoded or given up. */
+  keep(payload: Payload): Payload;
+  /** It is kept no longer. */
+  release(payload: Payload): void;
+}
+
+/** The end of a flow that owns what the flow is about. */
+export interface OwnFlow {
+  /** The peer takes so many more items, and has taken so many. @returns What of the rules is broken; usually nothing. */
+  pull(items: number, taken: number): string | undefined;
+  /** The peer wants no more. */
+  stop(reason: unknown): void;
+  /** The peer calls it. @returns As {@link OwnFlow.pull}. */
+  call(number: number, parameters: readonly unknown[]): string | undefined;
+  /** The call has ended. @param failure Why, if not well. */
+  end(failure: { readonly reason: unknown } | undefined): void;
+}

@@ -1,0 +1,73 @@
+/** The iterables, streams and callbacks among the arguments of one call, at the end that has them. */
+import { callbackFunction } from "../../codec/beside/callback.ts";
+import { FlowKind } from "../../codec/format.ts";
+import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
+import type { Payload } from "../../wire/payload.ts";
+import type { FlowLink, OwnFlow } from "./flow-link.ts";
+import { MAX_FLOWS } from "./limits.ts";
+import { type Called, OwnCallback } from "./own-callback.ts";
+import { OwnIterable } from "./own-iterable.ts";
+import { OwnWritable } from "./own-writable.ts";
+
+/** By their numbers. */
+export class OwnFlows {
+  readonly #link: FlowLink;
+  readonly #flows: OwnFlow[] = [];
+
+  constructor(link: FlowLink) {
+    this.#link = link;
+  }
+
+  /** @returns Its number, or why it cannot be one more, as a clause. */
+  add(value: object, kind: FlowKind): number | string {
+    const index = this.#flows.length;
+    if (index >= MAX_FLOWS) return `more than ${MAX_FLOWS} iterables, streams and callbacks are in one call`;
+    this.#flows.push(this.#make(index, value, kind));
+    return index;
+  }
+
+  /** Something has come for one of them. @returns What of the rules is broken; usually nothing. */
+  take({ index, act, number, taken }: FlowHead, payload: Payload): string | undefined {
+    const flow = this.#flows[index];
+    if (flow === undefined) return `a message for flow ${index}, which there is not`;
+    switch (act) {
+      case FlowAct.Pull:
+        return flow.pull(number, taken);
+      case FlowAct.Stop:
+        flow.stop(payload.start === payload.end ? undefined : this.#read(payload));
+        return undefined;
+      case FlowAct.Call: {
+        const parameters = this.#read(payload);
+        if (!Array.isArray(parameters)) return "the arguments of a callback are no list that can be read";
+        return flow.call(number, parameters);
+      }
+      default:
+        return "a message of a flow from its wrong end";
+    }
+  }
+
+  /** The call has ended. @param failure Why, if not well. */
+  end(failure: { readonly reason: unknown } | undefined): void {
+    for (const flow of this.#flows) flow.end(failure);
+  }
+
+  /** As far as it can be read: else it is an error. */
+  #read(payload: Payload): unknown {
+    try {
+      return this.#link.decode(payload);
+    } catch (error) {
+      return error;
+    }
+  }
+
+  #make(index: number, value: object, kind: FlowKind): OwnFlow {
+    switch (kind) {
+      case FlowKind.CALLBACK:
+        return new OwnCallback(index, callbackFunction(value) as Called, this.#link);
+      case FlowKind.WRITABLE:
+        return new OwnWritable(index, value as WritableStream, this.#link);
+      default:
+        return new OwnIterable(index, value, this.#link);
+    }
+  }
+}

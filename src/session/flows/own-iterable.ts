@@ -1,0 +1,118 @@
+/**
+ * The sender's end of an iterable: reads its source while the reader takes more, by the credit in items that it gives and
+ * within the window in bytes. Never more than one item is asked of the source at a time.
+ */
+import { AsyncResource } from "node:async_hooks";
+import { ArrayQueue } from "../../internal/array-queue.ts";
+import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
+import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
+import type { FlowLink, OwnFlow } from "./flow-link.ts";
+import { SourceReader } from "./source-reader.ts";
+
+/** An iterable or a stream that is read from the other end. */
+export class OwnIterable implements OwnFlow {
+  readonly #index: number;
+  readonly #link: FlowLink;
+  readonly #reader: SourceReader;
+  /** So that the source runs in the surroundings of whoever has passed it on. */
+  readonly #surroundings = new AsyncResource("MerinoFlow");
+  #credit = 0;
+  /** Sizes of the items that the reader has not taken, oldest first. */
+  readonly #sizes = new ArrayQueue<number>();
+  #aheadBytes = 0;
+  #isReading = false;
+  #isOver = false;
+
+  constructor(index: number, source: object, link: FlowLink) {
+    this.#index = index;
+    this.#link = link;
+    this.#reader = new SourceReader(source);
+  }
+
+  pull(items: number, taken: number): string | undefined {
+    if (this.#isOver) return undefined; // it has crossed the end
+    this.#credit += items;
+    for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
+      this.#aheadBytes -= this.#sizes.shift() ?? 0;
+    if (!this.#isReading && this.#hasRoom) this.#surroundings.runInAsyncScope(this.#read, this);
+    return undefined;
+  }
+
+  call(): string {
+    return "a call of what is no callback";
+  }
+
+  stop(reason: unknown): void {
+    this.#close(reason);
+  }
+
+  end(failure: { readonly reason: unknown } | undefined): void {
+    this.#close(failure?.reason);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#link.aheadBytes);
+  }
+
+  #read(): void {
+    this.#isReading = true;
+    let step: unknown;
+    try {
+      step = this.#reader.next();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    Promise.resolve(step).then(this.#came, this.#failed);
+  }
+
+  readonly #came = (result: unknown): void => {
+    this.#isReading = false;
+    if (this.#isOver) return;
+    try {
+      const { done, value } = result as IteratorResult<unknown>;
+      if (done === true) {
+        this.#finish(FlowAct.End, value === undefined ? NO_PAYLOAD : this.#link.encode(value, "returned"));
+        return;
+      }
+      const payload = this.#link.encode(value, "item");
+      const sizeBytes = payloadSize(payload); // before it is sent: the encoder may use the object again
+      this.#send(FlowAct.Item, payload);
+      this.#credit -= 1;
+      this.#sizes.push(sizeBytes);
+      this.#aheadBytes += sizeBytes;
+    } catch (error) {
+      this.#reject(error);
+      this.#reader.close(error);
+      return;
+    }
+    if (this.#hasRoom) this.#read();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#isReading = false;
+    if (!this.#isOver) this.#reject(error);
+  };
+
+  #reject(error: unknown): void {
+    this.#isOver = true;
+    this.#send(FlowAct.Error, this.#link.encodeThrown(error));
+  }
+
+  #finish(act: FlowAct, payload: Payload): void {
+    this.#isOver = true;
+    this.#reader.ended();
+    this.#send(act, payload);
+  }
+
+  #send(act: FlowAct, payload: Payload): void {
+    const head: FlowHead = { index: this.#index, act, number: 0, taken: 0 };
+    this.#link.send(head, payload);
+  }
+
+  #close(reason: unknown): void {
+    this.#isOver = true;
+    this.#sizes.clear();
+    this.#surroundings.runInAsyncScope(this.#reader.close, this.#reader, reason);
+  }
+}

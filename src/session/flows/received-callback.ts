@@ -1,0 +1,124 @@
+/**
+ * The caller's end of a callback: sends its calls in the order in which they are made, and settles each when its answer
+ * comes. Of calls that nobody waits for, only some are under way; the others wait here, in bytes.
+ */
+import { markCallback } from "../../codec/beside/callback.ts";
+import { FlowKind } from "../../codec/format.ts";
+import { QueueFullError } from "../../errors/queue-full-error.ts";
+import { ArrayQueue } from "../../internal/array-queue.ts";
+import { createDeferred, type Deferred } from "../../internal/deferred.ts";
+import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
+import type { Payload } from "../../wire/payload.ts";
+import type { FlowLink } from "./flow-link.ts";
+import { MAX_CALLS_UNDER_WAY, MAX_CALLS_WAITING } from "./limits.ts";
+import type { ReceivedFlow } from "./received-flow.ts";
+import { rejectQuietly } from "./received-iterable.ts";
+
+/** A call that waits for others to be answered. */
+interface WaitingCall {
+  readonly number: number;
+  readonly payload: Payload;
+}
+
+const CALL = "call the callback";
+
+/** A function that runs at the other end of a call. */
+export class ReceivedCallback implements ReceivedFlow {
+  readonly kind: number;
+  readonly #index: number;
+  readonly #link: FlowLink;
+  readonly #value: unknown;
+  readonly #underWay = new Map<number, Deferred<unknown>>();
+  readonly #waiting = new ArrayQueue<WaitingCall>();
+  #sent = 0;
+  #number = 0;
+  #makeError: ((what: string) => unknown) | undefined;
+
+  constructor(index: number, kind: number, link: FlowLink) {
+    this.kind = kind;
+    this.#index = index;
+    this.#link = link;
+    const call = (...parameters: unknown[]): Promise<unknown> => this.call(parameters);
+    this.#value = kind === FlowKind.WRITABLE ? writableOf(this) : markCallback(call, call);
+  }
+
+  get value(): unknown {
+    return this.#value;
+  }
+
+  /** Calls the function. */
+  call(parameters: readonly unknown[]): Promise<unknown> {
+    if (this.#makeError !== undefined) return Promise.reject(this.#makeError(CALL));
+    if (this.#waiting.size >= MAX_CALLS_WAITING)
+      return Promise.reject(new QueueFullError(this.#link.routine, MAX_CALLS_WAITING));
+    const number = this.#number + 1;
+    try {
+      const payload = this.#link.encode(parameters, "args");
+      if (this.#sent < MAX_CALLS_UNDER_WAY) this.#send(number, payload);
+      else this.#waiting.push({ number, payload: copyOf(payload) });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#number = number;
+    const answer = createDeferred<unknown>();
+    this.#underWay.set(number, answer);
+    return answer.promise;
+  }
+
+  take({ act, number }: FlowHead, payload: Payload): string | undefined {
+    const answer = this.#underWay.get(number);
+    if (answer === undefined) return "an answer to a call of a callback that was not made";
+    this.#underWay.delete(number);
+    this.#sent -= 1;
+    this.#sendWaiting();
+    let value: unknown;
+    try {
+      value = payload.start === payload.end ? undefined : this.#link.decode(payload);
+    } catch (error) {
+      rejectQuietly(answer, error);
+      return undefined;
+    }
+    if (act === FlowAct.Item) answer.resolve(value);
+    else if (act === FlowAct.Error) rejectQuietly(answer, value);
+    else return "a message of a flow from its wrong end";
+    return undefined;
+  }
+
+  end(makeError: (what: string) => unknown): void {
+    this.#makeError = makeError;
+    this.#waiting.clear();
+    for (const answer of this.#underWay.values()) rejectQuietly(answer, makeError(CALL));
+    this.#underWay.clear();
+  }
+
+  #sendWaiting(): void {
+    while (this.#sent < MAX_CALLS_UNDER_WAY) {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      this.#send(waiting.number, waiting.payload);
+    }
+  }
+
+  #send(number: number, payload: Payload): void {
+    this.#link.send({ index: this.#index, act: FlowAct.Call, number, taken: 0 }, payload);
+    this.#sent += 1;
+  }
+}
+
+function copyOf(payload: Payload): Payload {
+  const { bytes, start, end, parts, beside } = payload;
+  const copy = new Uint8Array(bytes.subarray(start, end));
+  return { bytes: copy, start: 0, end: copy.length, parts, beside };
+}
+
+/** A stream whose chunks are written at the other end, one after the other. */
+function writableOf(callback: ReceivedCallback): WritableStream<unknown> {
+  const act = async (...parameters: unknown[]): Promise<void> => {
+    await callback.call(parameters);
+  };
+  return new WritableStream<unknown>({
+    write: (chunk) => act("write", chunk),
+    close: () => act("close"),
+    abort: (reason) => act("abort", reason),
+  });
+}

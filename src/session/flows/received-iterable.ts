@@ -1,0 +1,243 @@
+/**
+ * The reader's end of an iterable. It asks for one item at first, and for more ahead as long as its reader has to wait for
+ * them: one that takes its time is never far behind the source, and one that does not pays no round trip for each item. What
+ * has come ahead is kept in bytes, and becomes a value when it is taken.
+ */
+import { FlowKind } from "../../codec/format.ts";
+import { ArrayQueue } from "../../internal/array-queue.ts";
+import { createDeferred, type Deferred } from "../../internal/deferred.ts";
+import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
+import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
+import type { FlowLink } from "./flow-link.ts";
+import { MAX_ITEMS_AHEAD } from "./limits.ts";
+import type { ReceivedFlow } from "./received-flow.ts";
+
+/** How it has ended: with what the iterable has returned, or with an error. */
+type End = { readonly payload: Payload } | { readonly error: unknown };
+
+const READ = "read the iterable";
+const DONE: End = { payload: NO_PAYLOAD };
+
+/** The items of a source at the other end of a call. */
+export class ReceivedIterable implements ReceivedFlow {
+  readonly kind: number;
+  readonly #index: number;
+  readonly #link: FlowLink;
+  readonly #value: unknown;
+  readonly #ahead = new ArrayQueue<Payload>();
+  readonly #waiting = new ArrayQueue<Deferred<IteratorResult<unknown>>>();
+  /** How many items may be on their way, and ahead of the reader. */
+  #window = 1;
+  #granted = 0;
+  #received = 0;
+  #taken = 0;
+  /** Of those taken, how many the owner knows of, and how long the others are. */
+  #told = 0;
+  #untoldBytes = 0;
+  #end: End | undefined;
+  /** Its end has been handed out. */
+  #isOver = false;
+
+  constructor(index: number, kind: number, link: FlowLink) {
+    this.kind = kind;
+    this.#index = index;
+    this.#link = link;
+    this.#value = kind === FlowKind.READABLE ? readableOf(this) : new RemoteIterable(this);
+  }
+
+  get value(): unknown {
+    return this.#value;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const payload = this.#ahead.shift();
+    if (payload !== undefined) {
+      this.#took(payload);
+      return this.#read(payload, true);
+    }
+    if (this.#end !== undefined) return this.#finish(this.#end);
+    const isBehind = this.#taken > 0 || this.#waiting.size > 0;
+    if (isBehind && this.#window < MAX_ITEMS_AHEAD) this.#window *= 2;
+    const waiting = createDeferred<IteratorResult<unknown>>();
+    this.#waiting.push(waiting);
+    this.#ask();
+    return waiting.promise;
+  }
+
+  /** Wants no more items. */
+  stop(reason: unknown): void {
+    if (this.#end === undefined) {
+      const payload = reason === undefined ? NO_PAYLOAD : this.#link.encodeThrown(reason);
+      this.#link.send({ index: this.#index, act: FlowAct.Stop, number: 0, taken: 0 }, payload);
+    }
+    this.#drop();
+    this.#close(DONE);
+    this.#isOver = true;
+  }
+
+  take({ act }: FlowHead, payload: Payload): string | undefined {
+    if (this.#end !== undefined) return undefined; // it has crossed the end
+    switch (act) {
+      case FlowAct.Item:
+        return this.#item(payload);
+      case FlowAct.End:
+        this.#close({ payload: payload.start === payload.end ? NO_PAYLOAD : this.#link.keep(payload) });
+        return undefined;
+      case FlowAct.Error:
+        this.#close({ error: this.#thrown(payload) });
+        return undefined;
+      default:
+        return "a message of a flow from its wrong end";
+    }
+  }
+
+  end(makeError: (what: string) => unknown): void {
+    this.#drop();
+    if (this.#end === undefined) this.#close({ error: makeError(READ) });
+    else if ("payload" in this.#end) this.#link.release(this.#end.payload);
+  }
+
+  #item(payload: Payload): string | undefined {
+    if (this.#received >= this.#granted) return "an item of an iterable that was not asked for";
+    this.#received += 1;
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) {
+      this.#ahead.push(this.#link.keep(payload));
+      return undefined;
+    }
+    this.#took(payload);
+    let value: unknown;
+    try {
+      value = this.#link.decode(payload);
+    } catch (error) {
+      this.#unreadable(error);
+      rejectQuietly(waiting, error);
+      return undefined;
+    }
+    waiting.resolve({ value, done: false });
+    return undefined;
+  }
+
+  /** An item has been taken by the reader. */
+  #took(payload: Payload): void {
+    this.#taken += 1;
+    this.#untoldBytes += payloadSize(payload);
+    if (this.#window > 1 && this.#end === undefined) this.#ask();
+  }
+
+  /** Asks for more, in lots of half the window, in items or in bytes: the owner stops at either limit. */
+  #ask(): void {
+    const items = this.#window - (this.#granted - this.#taken);
+    const taken = this.#taken - this.#told;
+    if (items * 2 < this.#window && this.#untoldBytes * 2 < this.#link.aheadBytes) return;
+    this.#granted += items;
+    this.#told = this.#taken;
+    this.#untoldBytes = 0;
+    this.#link.send({ index: this.#index, act: FlowAct.Pull, number: items, taken }, NO_PAYLOAD);
+  }
+
+  async #read(payload: Payload, isItem: boolean): Promise<IteratorResult<unknown>> {
+    let value: unknown;
+    try {
+      value = payload.start === payload.end ? undefined : this.#link.decode(payload);
+    } catch (error) {
+      if (isItem) this.#unreadable(error);
+      throw error;
+    } finally {
+      this.#link.release(payload);
+    }
+    return { value, done: !isItem };
+  }
+
+  /** An item cannot be read here: nothing after it counts. */
+  #unreadable(error: unknown): void {
+    if (this.#end === undefined) this.stop(error);
+    this.#drop();
+  }
+
+  #thrown(payload: Payload): unknown {
+    try {
+      return this.#link.decode(payload);
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** No item comes any more: those who wait learn of the end. */
+  #close(end: End): void {
+    this.#end ??= end;
+    for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
+      const { promise } = waiting;
+      promise.catch(() => {}); // what has gone wrong at the other end must not end this process
+      this.#finish(this.#end).then(waiting.resolve, waiting.reject);
+    }
+  }
+
+  /** Hands out the end, once; from then on it is done. */
+  #finish(end: End): Promise<IteratorResult<unknown>> {
+    if (this.#isOver) return Promise.resolve({ value: undefined, done: true });
+    this.#isOver = true;
+    this.#end = DONE;
+    return "error" in end ? Promise.reject(end.error) : this.#read(end.payload, false);
+  }
+
+  #drop(): void {
+    for (let kept = this.#ahead.shift(); kept !== undefined; kept = this.#ahead.shift())
+      this.#link.release(kept);
+  }
+}
+
+/** Rejects what possibly nobody awaits: what has gone wrong at the other end must not end this process. */
+export function rejectQuietly(
+  waiting: { readonly promise: Promise<unknown>; readonly reject: (reason: unknown) => void },
+  error: unknown,
+): void {
+  waiting.promise.catch(() => {});
+  waiting.reject(error);
+}
+
+/** The same as a stream of the web, which asks for an item when somebody reads. */
+function readableOf(items: ReceivedIterable): ReadableStream<unknown> {
+  return new ReadableStream<unknown>(
+    {
+      async pull(controller) {
+        const { done, value } = await items.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => items.stop(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** What the routine has of it: an async iterable that can be read once. */
+class RemoteIterable implements AsyncIterableIterator<unknown> {
+  readonly #items: ReceivedIterable;
+
+  constructor(items: ReceivedIterable) {
+    this.#items = items;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#items.stop(undefined);
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#items.next();
+  }
+
+  return(value?: unknown): Promise<IteratorResult<unknown>> {
+    this.#items.stop(undefined);
+    return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
+  }
+
+  throw(error: unknown): Promise<IteratorResult<unknown>> {
+    this.#items.stop(error);
+    return Promise.reject(error);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Flows: what goes on, while a call runs, between the two ends of an iterable, a stream or a callback among its
+ * arguments. A Flow frame is a message with a head, which says what it is about; `session/flows/` knows what may come when.
+ */
+import type { PayloadReader } from "../batch/payload-reader.ts";
+import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
+import { varintSize, writeVarint } from "../protobuf/varint.ts";
+import { FlowTag } from "../tags.ts";
+
+/** What a message of a flow does. */
+export const FlowAct = {
+  /** From its owner: an item of an iterable, or what a callback has returned. */
+  Item: 1,
+  /** From its owner: there are no more items. */
+  End: 2,
+  /** From its owner: an error of the iterable or the callback. */
+  Error: 3,
+  /** To its owner: more items may be sent. */
+  Pull: 4,
+  /** To its owner: no more items are wanted. */
+  Stop: 5,
+  /** To its owner: calls a callback. */
+  Call: 6,
+} as const;
+export type FlowAct = (typeof FlowAct)[keyof typeof FlowAct];
+
+/** Which flow, and what of it. */
+export interface FlowHead {
+  /** Number of the flow in the arguments of its call. */
+  readonly index: number;
+  /** A {@link FlowAct}, or a number that a newer peer knows. */
+  readonly act: number;
+  /** Of a Pull: how many more items may be sent. Of a Call and its answer: its number. */
+  readonly number: number;
+  /** Of a Pull: how many items have been taken since the one before. */
+  readonly taken: number;
+}
+
+const FIELDS = fieldNumbers(FlowTag);
+
+/** A cursor at the head of one Flow after another. */
+export class FlowReader implements FlowHead {
+  index = 0;
+  act = 0;
+  number = 0;
+  taken = 0;
+
+  /**
+   * Reads the Flow at the scanner's position.
+   *
+   * @param payload Told where the message in it lies.
+   */
+  read(scanner: FieldScanner, payload: PayloadReader): void {
+    let messages = 0;
+    const outer = scanner.enter();
+    for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+      switch (tag) {
+        case FlowTag.Index:
+          this.index = scanner.uint32();
+          break;
+        case FlowTag.Act:
+          this.act = scanner.uint32();
+          break;
+        case FlowTag.Number:
+          this.number = scanner.uint32();
+          break;
+        case FlowTag.Taken:
+          this.taken = scanner.uint32();
+          break;
+        case FlowTag.Message:
+          if (messages++ > 0) scanner.fail(TWICE);
+          else payload.readMessage(scanner);
+          break;
+        default:
+          scanner.skipUnknown(tag, FIELDS);
+      }
+    }
+    scanner.leave(outer);
+  }
+
+  /** Forgets the head. */
+  clear(): void {
+    this.index = 0;
+    this.act = 0;
+    this.number = 0;
+    this.taken = 0;
+  }
+}
+
+/** Size of the fields of the head. */
+export function flowHeadSize({ index, act, number, taken }: FlowHead): number {
+  return fieldSize(index) + fieldSize(act) + fieldSize(number) + fieldSize(taken);
+}
+
+/** Writes the fields of the head, and returns the position after them. */
+export function writeFlowHead(out: Uint8Array, position: number, head: FlowHead): number {
+  let at = writeField(out, position, FlowTag.Index, head.index);
+  at = writeField(out, at, FlowTag.Act, head.act);
+  at = writeField(out, at, FlowTag.Number, head.number);
+  return writeField(out, at, FlowTag.Taken, head.taken);
+}
+
+function fieldSize(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
+}
+
+function writeField(out: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  out[at] = tag;
+  return writeVarint(out, at + 1, value);
+}

@@ -1,0 +1,161 @@
+/**
+ * What among the arguments of one task lives on while its body runs: abort signals, and iterables, streams and callbacks,
+ * each by its number. When the task is over nothing of it does.
+ */
+import { decodeValue } from "../codec/decode/decoder.ts";
+import { encodeThrown } from "../codec/encode/encoder.ts";
+import type { FlowSource, References, SignalSource } from "../codec/references.ts";
+import { CallEndedError } from "../errors/call-ended-error.ts";
+import type { FlowLink } from "../session/flows/flow-link.ts";
+import { ReceivedFlows } from "../session/flows/received-flows.ts";
+import type { ReceivedMessage } from "../session/messages/received-message.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import type { FlowHead } from "../wire/messages/flow.ts";
+import { type Payload, payloadSize } from "../wire/payload.ts";
+import { ArgumentSignals } from "./argument-signals.ts";
+
+/** About what an iterable, a stream or a callback takes up. */
+const FLOW_BYTES = 1024;
+/** What a body that runs on writes is sent at least so often, in milliseconds. */
+const FLUSH_MS = 1;
+
+const NO_FLOWS = "a message for an iterable, a stream or a callback, of which there is none";
+
+/** A task as what its arguments keep alive sees it. */
+export interface LiveTask {
+  readonly session: ServerSession;
+  readonly stream: number;
+  readonly routine: string;
+  readonly references: References;
+  /** URL of the routine's module. */
+  readonly module: string | undefined;
+  /** Marks remote stacks. */
+  readonly stackOrigin: string;
+  run<A, R>(fn: (argument: A) => R, argument: A): R;
+  decodeReason(payload: Payload): unknown;
+  /** As `decode`: what its body takes, which counts until it takes something else. */
+  decodeSent(payload: Payload): unknown;
+  encodeOutgoing(value: unknown, root: string): Payload;
+}
+
+/** Of one task. */
+export class LiveArguments implements SignalSource, FlowSource, FlowLink {
+  readonly #task: LiveTask;
+  /** Absent until there is one; the flows likewise. */
+  #signals: ArgumentSignals | undefined;
+  #flows: ReceivedFlows | undefined;
+  #flowBytes = 0;
+  #flushedMs = 0;
+
+  constructor(task: LiveTask) {
+    this.#task = task;
+  }
+
+  /** The signal that stands at this index in the arguments. */
+  get(index: number): AbortSignal {
+    return this.#signalsByIndex.get(index);
+  }
+
+  /** One of the signals has fired on the caller's side. @returns False for one more than a task may have. */
+  signalFired(index: number, message: ReceivedMessage): boolean {
+    const controller = this.#signalsByIndex.announced(index, payloadSize(message));
+    if (controller?.signal.aborted === false) {
+      const reason = this.#task.decodeReason(message);
+      this.#task.run(() => controller.abort(reason), undefined); // its listeners are code of the task
+    }
+    return controller !== undefined;
+  }
+
+  flowOf(kind: number, index: number): unknown {
+    const { connection } = this.#task.session;
+    if (!connection.takesFlows)
+      return "it holds an iterable, a stream or a callback, which its sender does not know";
+    this.#flows ??= new ReceivedFlows(this);
+    const before = this.#flows.size;
+    const flow = this.#flows.flowOf(kind, index);
+    const { memory } = connection;
+    if (memory !== undefined && this.#flows.size > before) {
+      const bytes = memory.weigh(FLOW_BYTES);
+      this.#flowBytes += bytes;
+      memory.add(bytes);
+    }
+    return flow;
+  }
+
+  /** Something has come for one of the flows. */
+  takeFlow(message: ReceivedMessage): void {
+    const { session, stream } = this.#task;
+    const problem =
+      this.#flows === undefined ? NO_FLOWS : this.#flows.take(message.flow as FlowHead, message);
+    if (problem !== undefined) session.broken(stream, problem);
+  }
+
+  /** The task has been cancelled: nothing comes any more. */
+  cancelled(reason: unknown): void {
+    this.#flows?.end(() => reason);
+  }
+
+  /** The task is over: nobody announces a signal any more, and nothing comes. */
+  over(): void {
+    this.#signals?.over();
+    this.#signals = undefined;
+    this.#flows?.end((what) => new CallEndedError(this.#task.routine, what));
+    this.#task.session.connection.memory?.drop(this.#flowBytes);
+    this.#flowBytes = 0;
+  }
+
+  // The stream, as the flows see it.
+
+  get routine(): string {
+    return this.#task.routine;
+  }
+
+  get aheadBytes(): number {
+    return this.#task.session.connection.hello.limits.streamWindow;
+  }
+
+  encode(value: unknown, root: string): Payload {
+    return this.#task.encodeOutgoing(value, root);
+  }
+
+  encodeThrown(error: unknown): Payload {
+    const { session, references, stackOrigin: origin } = this.#task;
+    const { connection } = session;
+    const inline = !session.takesParts;
+    const refuseTainted = !connection.takesTainted;
+    const options = { root: "reason", references, origin, inline, refuseTainted };
+    const payload = encodeThrown(error, options);
+    if (connection.excess(payload) === undefined) return payload;
+    return encodeThrown(new Error("The error is larger than the caller accepts"), options);
+  }
+
+  send(head: FlowHead, payload: Payload): void {
+    const { session, stream } = this.#task;
+    session.flow(stream, head, payload);
+    // A body that occupies the thread for long is not what its caller should wait for.
+    const nowMs = performance.now();
+    if (nowMs - this.#flushedMs < FLUSH_MS) return;
+    this.#flushedMs = nowMs;
+    session.connection.flush();
+  }
+
+  decode(payload: Payload): unknown {
+    const { session, references, module } = this.#task;
+    const { carrier, memory } = session.connection;
+    if (memory !== undefined) return this.#task.decodeSent(payload);
+    return decodeValue(payload, { references, source: carrier, module });
+  }
+
+  keep(payload: Payload): Payload {
+    return this.#task.session.kept((payload as ReceivedMessage).keep());
+  }
+
+  release(payload: Payload): void {
+    this.#task.session.released(payload, { partsToo: false });
+  }
+
+  get #signalsByIndex(): ArgumentSignals {
+    this.#signals ??= new ArgumentSignals(this.#task.session.connection.memory);
+    return this.#signals;
+  }
+}

@@ -1,0 +1,4 @@
+/** Iterables, streams and callbacks among the arguments, on workers of the network. */
+import { passesFlows } from "./contract.ts";
+
+passesFlows("network");

@@ -1,0 +1,62 @@
+/** Both ends of the flows of one call, without a session between them: messages arrive a turn later, and are recorded. */
+import { decodeValue } from "../../src/codec/decode/decoder.ts";
+import { encodeThrown, encodeValue } from "../../src/codec/encode/encoder.ts";
+import type { FlowKind } from "../../src/codec/format.ts";
+import { processReferences as references } from "../../src/routine/process-references.ts";
+import type { FlowLink } from "../../src/session/flows/flow-link.ts";
+import { OwnFlows } from "../../src/session/flows/own-flows.ts";
+import { ReceivedFlows } from "../../src/session/flows/received-flows.ts";
+import type { FlowHead } from "../../src/wire/messages/flow.ts";
+import type { Payload } from "../../src/wire/payload.ts";
+
+/** A message that one end has sent. */
+export type SentFlow = FlowHead & { readonly from: "owner" | "reader"; readonly value: unknown };
+
+/** @param aheadBytes How many bytes of items may be on their way. */
+export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: number } = {}) {
+  const sent: SentFlow[] = [];
+  const problems: string[] = [];
+  let kept = 0;
+  const decode = (payload: Payload): unknown => decodeValue(payload, { references, source: { local: true } });
+  const link = (from: SentFlow["from"], deliver: (head: FlowHead, payload: Payload) => string | undefined) =>
+    ({
+      routine: "jobs.ts#test",
+      aheadBytes,
+      encode: (value, root) => encodeValue(value, { root, references }),
+      encodeThrown: (error) => encodeThrown(error, { root: "error", references }),
+      decode,
+      send(head, { bytes, start, end, parts }) {
+        const payload = { bytes: bytes.slice(start, end), start: 0, end: end - start, parts };
+        sent.push({ ...head, from, value: start === end ? undefined : decode(payload) });
+        queueMicrotask(() => {
+          const problem = deliver(head, payload);
+          if (problem !== undefined) problems.push(problem);
+        });
+      },
+      keep(payload) {
+        kept += 1;
+        return payload;
+      },
+      release({ start, end }) {
+        if (start !== end) kept -= 1;
+      },
+    }) satisfies FlowLink;
+  const own: OwnFlows = new OwnFlows(link("owner", (head, payload) => received.take(head, payload)));
+  const received: ReceivedFlows = new ReceivedFlows(
+    link("reader", (head, payload) => own.take(head, payload)),
+  );
+  return {
+    own,
+    received,
+    /** In the order of being sent. */
+    sent,
+    /** Rules that an end has broken. */
+    problems,
+    /** Payloads that are kept until they are read. */
+    kept: () => kept,
+    /** Passes a value on, and gives what has arrived. */
+    pass<T>(value: object, kind: FlowKind): T {
+      return received.flowOf(kind, own.add(value, kind) as number) as T;
+    },
+  };
+}

@@ -15,6 +15,7 @@ const LARGEST_SEED_BYTES = 2_000;
 
 const { signal } = new AbortController();
 const signals = { get: (): AbortSignal => signal };
+const flows = { flowOf: (kind: number, index: number): unknown => (kind > 3 ? "it is unknown" : { index }) };
 
 /** What a routine was taken for that is more than its identity: none may be, over a network. */
 let believed: unknown;
@@ -39,7 +40,10 @@ function seedPayloads(): readonly Uint8Array[] {
 
 function decode(bytes: Uint8Array): unknown {
   const parts = [Buffer.alloc(8), Buffer.alloc(64)];
-  return decodeValue({ bytes, start: 0, end: bytes.length, parts }, { references: watching, signals, admit });
+  return decodeValue(
+    { bytes, start: 0, end: bytes.length, parts },
+    { references: watching, signals, flows, admit },
+  );
 }
 
 /** Takes whatever is weighed at a number. */

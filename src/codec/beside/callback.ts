@@ -34,6 +34,8 @@ export interface Callback<Parameters extends readonly unknown[] = [], Result = v
  * @returns The callback, which may also be called here.
  * @throws InvalidOptionError (ERR_MERINO_INVALID_OPTION, fault: caller) for what is no function.
  * @example
+ * import type { Callback } from "merino";
+ *
  * const count = routine(async function count(to: number, onProgress: Callback<[done: number]>) {
  *   for (let done = 1; done <= to; done++) await onProgress(done);
  *   return to;

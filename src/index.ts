@@ -48,14 +48,20 @@ export { type BlockCallOptions, withCallOptions } from "./routine/call-block.ts"
 
 export type { TaskEvent } from "./client/dispatch/task-event.ts";
 export type { BuildOption } from "./client/membership/build-rule.ts";
-export type { ExplainedMember, Explanation, LimitedRoutine } from "./client/membership/explanation.ts";
+export type {
+  ExplainedMember,
+  Explanation,
+  LimitedRoutine,
+  WaitingForResources,
+} from "./client/membership/explanation.ts";
 export type { Overflow, QueueEvent } from "./client/waiting/queue-bound.ts";
 export { WorkerProxy } from "./client/worker-proxy.ts";
 export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-options.ts";
 export type { EachResult } from "./pool/each-worker.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";
-export type { PoolEvent } from "./pool/pool-event.ts";
+export type { PoolEvent, ReservationEvent } from "./pool/pool-event.ts";
 export type { PoolExplanation, PoolStats } from "./pool/pool-stats.ts";
+export type { Reservation, ReserveOptions } from "./pool/reservation.ts";
 export type { SizeRange } from "./pool/size/size-range.ts";
 export { WorkerPool } from "./pool/worker-pool.ts";
 export type { WorkerPoolOptions } from "./pool/worker-pool-options.ts";
@@ -160,6 +166,7 @@ export { PoolInWorkerError } from "./errors/pool-in-worker-error.ts";
 export { ProtocolError } from "./errors/protocol-error.ts";
 export { QueueFullError } from "./errors/queue-full-error.ts";
 export { RemoteError } from "./errors/remote-error.ts";
+export { type ReservationEnd, ReservationLostError } from "./errors/reservation-lost-error.ts";
 export { RoutineDeclarationError } from "./errors/routine-declaration-error.ts";
 export { RoutineNotFoundError } from "./errors/routine-not-found-error.ts";
 export { TaskRefusedError } from "./errors/task-refused-error.ts";

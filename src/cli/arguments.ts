@@ -5,6 +5,8 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { InvalidArgumentError } from "commander";
 import { isMerinoError } from "../errors/merino-error.ts";
+import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
+import { amountsOf } from "../internal/amounts.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { MAX_PORT } from "../process/network-options.ts";
 import { isBuild } from "../wire/build.ts";
@@ -56,10 +58,44 @@ export function collectTag(text: string, earlier: readonly string[] = []): reado
   return [...earlier, text];
 }
 
+/** Collects the modules that a worker serves. */
+export function collectModule(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, parseModule(text)];
+}
+
+/** Collects what stands for what in the identities of a worker. */
+export function collectMapping(
+  text: string,
+  earlier: readonly IdentityMapping[],
+): readonly IdentityMapping[] {
+  return [...earlier, asArgument(() => parseIdentityMapping(text))];
+}
+
 /** Which build of its program a worker runs. */
 export function parseBuild(text: string): string {
   if (isBuild(text)) return text;
   throw new InvalidArgumentError("Expected 1 to 256 characters that are all seen as themselves.");
+}
+
+/** The longest time of a reservation, in milliseconds. */
+export function parseReservation(text: string): number {
+  return parseInteger(text, 0, MAX_TIMER_MS, "milliseconds");
+}
+
+/** Collects what a worker has of resources; a later amount of the same one wins. */
+export function collectResource(
+  text: string,
+  earlier: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const at = text.indexOf("=");
+  const amount = text.slice(at + 1);
+  const resources = { ...earlier, [text.slice(0, at)]: Number(amount) };
+  if (at < 1 || !/^\d+(\.\d+)?$/.test(amount) || amountsOf(resources) === undefined) {
+    throw new InvalidArgumentError(
+      "Expected name=amount, as in --resource gpu=1: at most 16 names of letters, digits, '.', '_', '/' and '-', and amounts above 0 with three decimals at most.",
+    );
+  }
+  return resources;
 }
 
 /** Collects `key=value` pairs; a later one of the same key wins. */

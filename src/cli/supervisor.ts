@@ -33,6 +33,9 @@ export interface SupervisorOptions {
   readonly tags: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly build: string | undefined;
+  readonly resources: Readonly<Record<string, number>>;
+  /** The longest time for which they grant reservations; absent: their own default. */
+  readonly maxReservationMs: number | undefined;
   readonly channel: ChannelOptions;
   readonly maxHeldBytes: number | undefined;
   /** Names of the values that each of them has before it serves. */
@@ -161,6 +164,8 @@ function workerFactory(options: SupervisorOptions, index: number): WorkerFactory
     ...(options.otel && { execArgv: ["--import", import.meta.resolve("merino/opentelemetry/register")] }),
     ...(options.maxHeldBytes !== undefined && { maxHeldBytes: options.maxHeldBytes }),
     ...(options.build !== undefined && { build: options.build }),
+    ...(Object.keys(options.resources).length > 0 && { resources: options.resources }),
+    ...(options.maxReservationMs !== undefined && { maxReservation: options.maxReservationMs }),
     host,
     port: port === 0 ? 0 : port + index,
     modules: options.modules,

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
-import { type IdentityMapping, parseIdentityMapping } from "../host/modules/identity-map.ts";
+import type { IdentityMapping } from "../host/modules/identity-map.ts";
 import { errorText } from "../internal/error-text.ts";
 import {
   MAX_PORT,
@@ -20,6 +20,9 @@ import {
 import {
   asArgument,
   collectExtra,
+  collectMapping,
+  collectModule,
+  collectResource,
   collectTag,
   parseBuild,
   parseCount,
@@ -27,6 +30,7 @@ import {
   parseModule,
   parsePort,
   parsePositiveTimeLimit,
+  parseReservation,
   parseTimeLimit,
   parseWorkers,
 } from "./arguments.ts";
@@ -51,6 +55,8 @@ interface WorkerCommandOptions extends CredentialsOptions, RecycleCommandOptions
   readonly tag: readonly string[];
   readonly extra: Readonly<Record<string, string>>;
   readonly build?: string;
+  readonly resource: Readonly<Record<string, number>>;
+  readonly maxReservation?: number;
   readonly maxConcurrentCalls?: number;
   readonly maxMessageSize?: number;
   readonly maxHeldBytes?: number;
@@ -160,6 +166,20 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
         "--build <text>",
         "which build of its program it runs, for callers that choose by it (default: the environment variable MERINO_BUILD)",
       ).argParser(parseBuild),
+    )
+    .addOption(
+      repeatable(
+        "--resource <name=amount>",
+        "what each worker has that routines can need, as in gpu=1; repeatable",
+        collectResource,
+        {},
+      ),
+    )
+    .addOption(
+      new Option(
+        "--max-reservation <ms>",
+        "the longest time for which callers may reserve resources; 0 for none (default: 600000)",
+      ).argParser(parseReservation),
     )
     .addOption(
       new Option(
@@ -274,6 +294,8 @@ export function workerCommand(terminal: Terminal, ended: (exitCode: number) => v
             tags: options.tag,
             extra: options.extra,
             build: options.build ?? environmentBuild(),
+            resources: options.resource,
+            maxReservationMs: options.maxReservation,
             channel: channelOptions(options),
             maxHeldBytes: parseHeldBytes(options),
             idleTimeoutMs: options.idleTimeout,
@@ -361,10 +383,6 @@ function repeatable<T>(
   return option;
 }
 
-function collectModule(text: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, parseModule(text)];
-}
-
 /** Who may call which routine. What stands behind the first `=` is the identity. */
 function collectAllowed(
   text: string,
@@ -377,8 +395,4 @@ function collectAllowed(
   asArgument(() => resolveAllowedPeers("allow", [identity]));
   const present = Object.hasOwn(earlier, routine) ? (earlier[routine] ?? []) : [];
   return { ...earlier, [routine]: [...present, identity] };
-}
-
-function collectMapping(text: string, earlier: readonly IdentityMapping[]): readonly IdentityMapping[] {
-  return [...earlier, asArgument(() => parseIdentityMapping(text))];
 }

@@ -265,6 +265,12 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher;
   }
 
+  /** As `dispatcher`, for who reserves resources. */
+  get reserving(): CallDispatcher {
+    void this.dispatcher;
+    return this.#dispatcher;
+  }
+
   /** Tells what became of every worker seen, and what is waiting. */
   explain(): Explanation {
     return {
@@ -275,7 +281,8 @@ export class WorkerProxy implements CallTarget {
       held: this.#dispatcher.held,
       maxQueue: this.#options.maxQueue,
       oldestWait: this.#dispatcher.oldestWaitMs,
-      limited: this.#dispatcher.limited,
+      limited: this.#dispatcher.waiting.limited,
+      resources: this.#dispatcher.waiting.forResources,
       members: this.#membership.members.map((member) =>
         explainMember(member, this.#dispatcher.lackedBy(member)),
       ),

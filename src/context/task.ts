@@ -69,6 +69,8 @@ export interface RunningTask extends Task {
   readonly cancelled: boolean;
   /** The trace context of calls made by this task. */
   readonly traceContext: TraceContext | undefined;
+  /** Names of the resources that the task holds, or a task that it was called from: its calls cannot have more of them. */
+  readonly held: readonly string[];
   /** The chain for calls made by this task, nearest first, beginning with the task itself. */
   lineage(): readonly LineageEntry[];
   /** Ties a nested call to the task: it ends when the task is cancelled. */

@@ -10,6 +10,7 @@ import type { Trust } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import { chooseCopy } from "../identity/copies.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import { amountsOf, type Resources } from "../internal/amounts.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import type { Spinner } from "../internal/loop-spinner.ts";
 import { waitAtMost } from "../internal/time/wait.ts";
@@ -96,6 +97,10 @@ export interface WorkerHostOptions {
   readonly stopAllow?: readonly string[] | undefined;
   /** Values that it has before it serves. Default: none. */
   readonly warm?: readonly WarmValue[] | undefined;
+  /** What it has of what routines can need. Default: nothing. */
+  readonly resources?: Resources | undefined;
+  /** The longest time for which it grants reservations, in milliseconds. Default: ten minutes. */
+  readonly maxReservationMs?: number | undefined;
   /** `file:` URL of the module with its backpressure hook; absent: it takes what its limits allow. */
   readonly accept?: string | undefined;
   /** Directories of a package whose modules callers may name for one another. Default: none. */
@@ -225,6 +230,7 @@ export class WorkerHost {
       socket: socketPath,
       hostId: hostId(),
       ...(build !== undefined && { build }),
+      ...(options.resources !== undefined && { resources: options.resources }),
     };
     listeners.announce(metadata);
     trust?.follow((material) => listeners.renew(material)); // for as long as the process lives
@@ -382,6 +388,8 @@ function createTaskServer(
     accept,
     activity,
     meter: options.meter,
+    resources: amountsOf(options.resources),
+    maxReservationMs: options.maxReservationMs,
     spinner: options.spinner,
     origin: `worker ${process.pid} (${uid})`,
     maxRootTasks: 2 * (channel.maxConcurrentCalls ?? DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls),

@@ -71,7 +71,7 @@ export function runWorker(
 
 function hostOptions(link: ParentLink): WorkerHostOptions {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs } = link.init;
-  const { maxHeldBytes, modules, warm, accept, allow, rules } = link.init;
+  const { maxHeldBytes, modules, warm, resources, maxReservationMs, accept, allow, rules } = link.init;
   const { stopAllow, discoveries = [], siblings } = link.init;
   const ofPool = link.init.service === undefined;
   return {
@@ -85,6 +85,8 @@ function hostOptions(link: ParentLink): WorkerHostOptions {
     maxHeldBytes,
     modules,
     warm,
+    resources,
+    maxReservationMs,
     accept,
     allow,
     rules,

@@ -1,6 +1,7 @@
 /** The definition of a routine: its identity, its body and where it was declared. Data only. */
 
 import type { Allowance } from "../credentials/peers/allowed-peers.ts";
+import type { Amounts } from "../internal/amounts.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Repetition } from "./repeat-options.ts";
 
@@ -27,6 +28,8 @@ export interface RoutineDefinition {
   readonly limit?: number | undefined;
   /** How its calls are repeated; absent: it is not idempotent, and they never are. */
   readonly repetition?: Repetition | undefined;
+  /** What a body holds of its worker's resources while it runs; absent: nothing. */
+  readonly needs?: Amounts | undefined;
   /** Which callers of the network may call it; absent: it says nothing. */
   readonly allow?: Allowance | undefined;
   /** For a method: the prototype of its class, or for a static one the class. */

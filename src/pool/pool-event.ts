@@ -1,10 +1,27 @@
 /** What happens in a pool, as `events()` reports it. Data only. */
 import type { TaskEvent } from "../client/dispatch/task-event.ts";
 import type { QueueEvent } from "../client/waiting/queue-bound.ts";
+import type { ReservationEnd } from "../errors/reservation-lost-error.ts";
+import type { Resources } from "../internal/amounts.ts";
 import type { WearReason } from "../process/recycle/recycle-options.ts";
 
 /** One event. */
-export type PoolEvent = WorkerEvent | QueueEvent | TaskEvent;
+export type PoolEvent = WorkerEvent | QueueEvent | ReservationEvent | TaskEvent;
+
+/** What happens to the reservations of the pool. */
+export type ReservationEvent =
+  | {
+      readonly type: "reservation-granted";
+      /** The uid of the worker that keeps the resources. */
+      readonly worker: string;
+      readonly resources: Resources;
+    }
+  | {
+      readonly type: "reservation-ended";
+      readonly worker: string;
+      readonly resources: Resources;
+      readonly end: ReservationEnd;
+    };
 
 /** Why a worker that serves gets no more calls. */
 export type RetirementReason = "reload" | "recycled" | "surplus";

@@ -6,7 +6,7 @@ import type { TaskEventSink } from "../client/dispatch/call-reporter.ts";
 import type { QueueEvent } from "../client/waiting/queue-bound.ts";
 import { assertBoolean, assertKnownOptions, assertSignal } from "../errors/check-options.ts";
 import { EventStream } from "../internal/event-stream.ts";
-import type { PoolEvent, WorkerEvent } from "./pool-event.ts";
+import type { PoolEvent, ReservationEvent, WorkerEvent } from "./pool-event.ts";
 
 /** Which events to read, and until when. */
 export interface PoolEventsOptions {
@@ -25,7 +25,7 @@ export class PoolEvents implements TaskEventSink {
       this.wanted = count > 0;
     },
   });
-  readonly #withoutTasks = new EventStream<WorkerEvent | QueueEvent>();
+  readonly #withoutTasks = new EventStream<WorkerEvent | QueueEvent | ReservationEvent>();
 
   publish(event: PoolEvent): void {
     this.#all.publish(event);

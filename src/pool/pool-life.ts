@@ -19,6 +19,7 @@ import { PoolClosing } from "./pool-closing.ts";
 import { PoolEvents } from "./pool-events.ts";
 import type { ToldPool } from "./pool-message.ts";
 import type { OwnPoolState } from "./pool-stats.ts";
+import { type Reservation, type ReserveOptions, reserveResources } from "./reservation.ts";
 import { ElasticSize } from "./size/elastic-size.ts";
 import type { ResolvedWorkerPoolOptions } from "./worker-pool-options.ts";
 import { makeWorkers } from "./workers/make-workers.ts";
@@ -122,6 +123,15 @@ export class PoolLife {
       announcements: this.#announcements,
       killGraceMs,
     });
+  }
+
+  /** See `WorkerPool.reserve`. */
+  async reserve(resources: unknown, options: ReserveOptions): Promise<Reservation> {
+    const refused = this.refusal();
+    if (refused !== undefined) throw refused;
+    return await reserveResources(this.proxy.reserving, resources, options, (event) =>
+      this.events.publish(event),
+    );
   }
 
   get state(): PoolState {

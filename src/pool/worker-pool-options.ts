@@ -2,6 +2,7 @@
  * Options of a pool, as users write them, and as they are after checking. The defaults of those that a proxy has as well
  * (`quorumTimeout`, for example) are in `client/worker-proxy-options.ts`.
  */
+
 import { availableParallelism } from "node:os";
 import type { Balancer, BalancerFactory } from "../balancer/balancer.ts";
 import type { BuildOption } from "../client/membership/build-rule.ts";
@@ -13,8 +14,9 @@ import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import type { Discovery, DiscoveryFactory } from "../discovery/discovery.ts";
 import { assertBoolean, assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { Resources } from "../internal/amounts.ts";
 import { ProcessWorker } from "../process/process-worker.ts";
-import { resolveExtra } from "../process/record-options.ts";
+import { resolveExtra, resolveResources } from "../process/record-options.ts";
 import {
   type RecycleOptions,
   type ResolvedRecycleOptions,
@@ -90,6 +92,12 @@ export interface WorkerPoolOptions {
   readonly warm?: readonly PerWorker<unknown>[] | undefined;
   /** The order in which workers are offered calls; or a function that makes it, as for `discovery`. Default: `LeastBusyBalancer`. */
   readonly balancer?: Balancer | BalancerFactory | undefined;
+  /**
+   * What each worker that the pool spawns has of what routines can need, or the program with `local: true`, as
+   * `{ gpu: 1 }`: at most 16 amounts, with three decimals at most. Options of a worker's own factory come first. See
+   * docs/queues.md. Default: nothing.
+   */
+  readonly resources?: Readonly<Record<string, number>> | undefined;
   /** Members that must be ready, connected that is, before the first call goes out: an integer from 0. Default 1. */
   readonly quorum?: number | undefined;
   /**
@@ -148,6 +156,8 @@ export interface ResolvedWorkerPoolOptions {
   readonly trust: Trust | undefined;
   /** Names of the values that its workers have before they serve. */
   readonly warm: readonly WarmValue[];
+  /** What each of its workers has. */
+  readonly resources: Resources | undefined;
   /** There is a lease for workers that the pool finds, and nothing to find any by. */
   readonly leaseHasNoEffect: boolean;
   /** Whether a function is to make the discovery, or the balancer. */
@@ -177,6 +187,7 @@ const POOL_OPTIONS: Readonly<Record<keyof WorkerPoolOptions, true>> = {
   local: true,
   worker: true,
   warm: true,
+  resources: true,
   balancer: true,
   quorum: true,
   quorumTimeout: true,
@@ -258,6 +269,14 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
       advice: "Whoever starts those that it finds says what they have: `merino worker --warm`",
     });
   }
+  const { resources } = resolveResources({ resources: options.resources });
+  if (resources !== undefined && size === 0 && !local) {
+    throw new InvalidOptionError("resources", {
+      value: options.resources,
+      expected: "nothing, since this pool spawns no workers",
+      advice: "Whoever starts those that it finds says what they have: `merino worker --resource`",
+    });
+  }
   return {
     size,
     range,
@@ -272,6 +291,7 @@ export function resolveWorkerPoolOptions(options: WorkerPoolOptions): ResolvedWo
     local,
     trust,
     warm,
+    resources,
     proxy: { ...proxy, tags },
     startTimeoutMs: quorumTimeoutMs,
     killGraceMs,

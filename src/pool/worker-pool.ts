@@ -21,6 +21,7 @@ import type { PoolEvent } from "./pool-event.ts";
 import { PoolLife } from "./pool-life.ts";
 import { ToldPool } from "./pool-message.ts";
 import { explainPool, type PoolExplanation, type PoolStats, poolStats } from "./pool-stats.ts";
+import type { Reservation, ReserveOptions } from "./reservation.ts";
 import {
   type ResolvedWorkerPoolOptions,
   resolveWorkerPoolOptions,
@@ -171,6 +172,24 @@ export class WorkerPool implements CallTarget {
   ): AsyncGenerator<EachResult<R>, void, void> {
     // The type follows the routine, which the compiler cannot see.
     return this.#life.each.run(fn, parameters) as AsyncGenerator<EachResult<R>, void, void>;
+  }
+
+  /**
+   * Reserves resources of one worker for calls of this program: waits until some worker has them free, and has them kept
+   * there, for a time.
+   *
+   * @param resources What is reserved, as `{ gpu: 1 }`.
+   * @param options `for`: for how long at most, in milliseconds; and how long to wait, see {@link ReserveOptions}.
+   * @returns The reservation, which is given back when it is disposed of.
+   * @throws {@link InvalidOptionError} for a bad option.
+   * @throws {@link NoWorkersAvailableError} if no worker ever has so much, or grants it for so long; {@link TaskRefusedError}
+   *   (`refusal: "FORBIDDEN"`) if a worker's rules do not allow it; {@link TimeoutError}; {@link PoolClosedError}.
+   * @example
+   * await using gpu = await pool.reserve({ gpu: 1 }, { for: 60_000 });
+   * await gpu.run(() => add(1, 2));
+   */
+  reserve(resources: Readonly<Record<string, number>>, options: ReserveOptions): Promise<Reservation> {
+    return this.#life.reserve(resources, options);
   }
 
   /** Tells what became of every worker seen, and what is waiting. */

@@ -8,13 +8,14 @@ import { assertEffective } from "../credentials/uses.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { Resources } from "../internal/amounts.ts";
 import { LEAST_MESSAGES } from "../session/memory/limits.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS, KEEPALIVE_NEVER_MS } from "../wire/channel-options.ts";
 import { assertLaunch } from "./launch/assert-launch.ts";
 import { moduleUrl, moduleUrls } from "./launch/module-url.ts";
 import type { WorkerInit } from "./launch/worker-init.ts";
 import { type NetworkOptions, resolveNetworkOptions } from "./network-options.ts";
-import { resolveBuild } from "./record-options.ts";
+import { resolveBuild, resolveResources } from "./record-options.ts";
 
 /** How worker processes are started, and what they advertise. */
 export interface ProcessWorkerOptions {
@@ -34,6 +35,16 @@ export interface ProcessWorkerOptions {
    * the value of `MERINO_BUILD` in the worker's environment. Default: what that is without it.
    */
   readonly build?: string;
+  /**
+   * What the worker has of what routines can need, as `{ gpu: 1 }`: at most 16 amounts, with three decimals at most; see
+   * docs/queues.md. Default: what its pool says, or nothing.
+   */
+  readonly resources?: Readonly<Record<string, number>>;
+  /**
+   * The longest time for which the worker grants reservations of them, in milliseconds, from 0, which is none. Default
+   * 600 000, ten minutes.
+   */
+  readonly maxReservation?: number;
   /**
    * Milliseconds in which the worker must be ready, `Infinity` for no limit; after that it is killed and its start has
    * failed. Default: the `quorumTimeout` of its pool.
@@ -130,6 +141,9 @@ export interface ResolvedProcessWorkerOptions {
   readonly startTimeoutMs: number | undefined;
   readonly importTimeoutMs: number;
   readonly channel: ChannelOptions;
+  /** Undefined: as the pool says. */
+  readonly resources: Resources | undefined;
+  readonly maxReservationMs: number | undefined;
   readonly maxHeldBytes: number | undefined;
   /** Undefined: those of its pool. */
   readonly trust: Trust | undefined;
@@ -146,6 +160,8 @@ const PROCESS_OPTIONS: Readonly<Record<keyof ProcessWorkerOptions | "programUrl"
   execArgv: true,
   env: true,
   build: true,
+  resources: true,
+  maxReservation: true,
   startTimeout: true,
   importTimeout: true,
   maxConcurrentCalls: true,
@@ -194,6 +210,7 @@ export function resolveProcessWorkerOptions(
   return {
     execArgv: [...execArgv],
     env: { ...env, ...resolveBuild(options.build) },
+    ...resolveResources(options),
     startTimeoutMs: startTimeout,
     importTimeoutMs: importTimeout,
     channel: {

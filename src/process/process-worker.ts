@@ -83,6 +83,8 @@ export class ProcessWorker implements Worker {
         maxHeldBytes: resolved.maxHeldBytes,
         modules: resolved.modules,
         warm: context.warm,
+        resources: resolved.resources ?? context.resources,
+        maxReservationMs: resolved.maxReservationMs,
         accept: resolved.accept,
         ...resolved.access,
         discoveries: context.discoveries,

@@ -1,5 +1,9 @@
-/** Checks the tags, further entries and build that a program gives the workers it starts: a worker's record must be able to hold them. */
+/** Checks the tags, further entries, build and resources that a program gives the workers it starts: a worker's record must be able to hold them. */
+import { assertDuration } from "../errors/check-options.ts";
+import { resolveAmounts } from "../errors/check-resources.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import { type Resources, resourcesOf } from "../internal/amounts.ts";
+import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { assertBuild, BUILD_VARIABLE } from "../wire/build.ts";
 
 /** Limits of a record; texts in characters. */
@@ -52,6 +56,27 @@ function isText(value: unknown): boolean {
 
 function isTag(value: unknown): boolean {
   return typeof value === "string" && value !== "" && value.length <= MAX_TEXT;
+}
+
+/**
+ * Checks what a worker is said to have of resources.
+ *
+ * @throws {@link InvalidOptionError} (ERR_MERINO_INVALID_OPTION, option `resources` or `maxReservation`).
+ */
+export function resolveResources({
+  resources,
+  maxReservation,
+}: {
+  readonly resources?: unknown;
+  readonly maxReservation?: number | undefined;
+}): { readonly resources: Resources | undefined; readonly maxReservationMs: number | undefined } {
+  assertDuration("maxReservation", maxReservation, { most: MAX_TIMER_MS });
+  const amounts = resolveAmounts("resources", resources);
+  return {
+    // One that says `{}` has none, whatever its pool says.
+    resources: resources === undefined ? undefined : resourcesOf(amounts ?? new Map()),
+    maxReservationMs: maxReservation === undefined ? undefined : Math.floor(maxReservation),
+  };
 }
 
 /**

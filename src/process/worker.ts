@@ -1,7 +1,9 @@
 /** The port between a pool and the workers it spawns, whether these are processes or something else. */
+
 import type { Trust, TrustData } from "../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../discovery/discovery.ts";
 import type { ReachedLimit } from "../errors/reached-limit.ts";
+import type { Resources } from "../internal/amounts.ts";
 import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { WarmValue } from "../state/worker-values.ts";
@@ -147,6 +149,8 @@ export interface WorkerContext {
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
   /** Values of `perWorker()` that it has before it serves, as data for its process or thread. Default: none. */
   readonly warm?: readonly WarmValue[] | undefined;
+  /** What it has of what routines can need, unless its own options say. Default: nothing. */
+  readonly resources?: Resources | undefined;
   /** Which of the pool's places it is for, from 0: a worker that replaces another has its number. Default 0. */
   readonly slot?: number | undefined;
   /**

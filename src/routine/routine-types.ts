@@ -128,6 +128,11 @@ export interface RoutineOptions {
   /** For idempotent routines only. */
   readonly hedge?: undefined;
   /**
+   * What a body holds of its worker's resources while it runs, as `{ gpu: 1 }`: amounts above 0, with three decimals at
+   * most. Calls go to workers that have so much, and wait until it is free there; see docs/queues.md. Default: nothing.
+   */
+  readonly needs?: Readonly<Record<string, number>> | undefined;
+  /**
    * Which callers of the network may call it, in a worker that serves it there: identities of their certificates, with
    * patterns, or a function that decides. It does not concern callers of the worker's own user on its host. Default:
    * all that the worker lets in, as far as its rules do.

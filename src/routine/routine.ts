@@ -5,6 +5,7 @@
 
 import { type Allowance, resolveAllowedPeers } from "../credentials/peers/allowed-peers.ts";
 import { assertBoolean, assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
+import { resolveAmounts } from "../errors/check-resources.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
 import { RoutineDeclarationError } from "../errors/routine-declaration-error.ts";
 import { declarationSite } from "../identity/call-site.ts";
@@ -15,6 +16,7 @@ import { moduleIdentity } from "../identity/package-root.ts";
 import { registerRoutine } from "../identity/registry.ts";
 import { type Repetition, resolveHedge, resolveRetry } from "../identity/repeat-options.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
+import type { Amounts } from "../internal/amounts.ts";
 import { assertRepeatable, TIME_LIMIT } from "./call-options.ts";
 import { createCallable } from "./callable.ts";
 import { warnOfLocalRecursion } from "./local-recursion.ts";
@@ -39,6 +41,7 @@ const ROUTINE_OPTIONS: Readonly<Record<keyof RoutineOptions | keyof IdempotentRo
   idempotent: true,
   retry: true,
   hedge: true,
+  needs: true,
   allow: true,
   localRecursion: true,
 };
@@ -112,6 +115,7 @@ export function routine(
     timeoutMs,
     runTimeoutMs,
     limit,
+    needs,
     allow,
     repetition,
   } = resolveRoutineOptions(options, body, kind);
@@ -129,6 +133,7 @@ export function routine(
     runTimeoutMs,
     limit,
     repetition,
+    needs,
     allow,
     routine: undefined as unknown as object, // set two lines below: the callable needs the definition first
     declaration: createDeclaration(body, site, { id: identity, isIdGiven: id !== undefined }),
@@ -150,6 +155,7 @@ function resolveRoutineOptions(
   timeoutMs: number | undefined;
   runTimeoutMs: number | undefined;
   limit: number | undefined;
+  needs: Amounts | undefined;
   allow: Allowance | undefined;
   repetition: Repetition | undefined;
 } {
@@ -172,8 +178,9 @@ function resolveRoutineOptions(
   }
   const allow = options.allow === undefined ? undefined : resolveAllowedPeers("allow", options.allow);
   const { module, timeout: timeoutMs, runTimeout: runTimeoutMs, limit } = options;
+  const needs = resolveAmounts("needs", options.needs);
   const repetition = resolveRepetition(options, kind);
-  return { module, name, id, timeoutMs, runTimeoutMs, limit, allow, repetition };
+  return { module, name, id, timeoutMs, runTimeoutMs, limit, needs, allow, repetition };
 }
 
 function resolveRepetition(

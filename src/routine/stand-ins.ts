@@ -10,6 +10,7 @@ import { RoutineNotFoundError } from "../errors/routine-not-found-error.ts";
 import { routinesOf } from "../identity/registry.ts";
 import type { Repetition } from "../identity/repeat-options.ts";
 import type { RoutineDefinition, RoutineKind } from "../identity/routine-definition.ts";
+import type { Amounts } from "../internal/amounts.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { workerRole } from "../internal/worker-role.ts";
 import { bindOptions, createCallableBelow } from "./callable.ts";
@@ -114,6 +115,10 @@ class StandIn implements RoutineDefinition {
 
   get repetition(): Repetition | undefined {
     return routinesOf(this.id).at(-1)?.repetition;
+  }
+
+  get needs(): Amounts | undefined {
+    return routinesOf(this.id).at(-1)?.needs;
   }
 
   get body(): RoutineDefinition["body"] {

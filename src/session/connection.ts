@@ -122,6 +122,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.Context) === true;
   }
 
+  /** Whether the peer counts resources. */
+  get takesResources(): boolean {
+    return this.peer?.features.includes(Feature.Resources) === true;
+  }
+
   /** Whether bulk should wait: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.outbound.congested;

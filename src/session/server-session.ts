@@ -229,10 +229,8 @@ export class ServerSession implements SessionHalf {
     this.connection.dropTransfers(stream);
     const { version } = this.connection.hello;
     const attached = this.#returnable?.giveBack(stream, this.connection.carrier) || undefined;
-    this.connection.writer.nack(
-      stream,
-      nack.version === "" || attached ? { ...nack, version, attached } : nack,
-    );
+    const told = nack.version === "" || attached ? { ...nack, version, attached } : nack;
+    this.connection.writer.nack(stream, told);
     this.connection.scheduleFlush();
   }
 

@@ -6,9 +6,10 @@ import { trustOf } from "../credentials/trust-of.ts";
 import type { WorkerCredentials } from "../credentials/worker-credentials.ts";
 import { assertDuration, assertInteger, assertKnownOptions } from "../errors/check-options.ts";
 import { InvalidOptionError } from "../errors/invalid-option-error.ts";
+import type { Resources } from "../internal/amounts.ts";
 import { assertLaunch } from "../process/launch/assert-launch.ts";
 import { moduleUrl, moduleUrls } from "../process/launch/module-url.ts";
-import { resolveBuild } from "../process/record-options.ts";
+import { resolveBuild, resolveResources } from "../process/record-options.ts";
 import type { ChannelOptions } from "../wire/channel-options.ts";
 
 /** Limits of a thread's memory, in MB. What is absent has Node's own default. */
@@ -45,6 +46,10 @@ export interface ThreadWorkerOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Which build of the program the worker runs, as for processes. Default: `MERINO_BUILD` of its environment. */
   readonly build?: string | undefined;
+  /** What the worker has of what routines can need, as for processes. Default: what its pool says, or nothing. */
+  readonly resources?: Readonly<Record<string, number>> | undefined;
+  /** The longest time for which it grants reservations, as for processes. Default 600 000. */
+  readonly maxReservation?: number | undefined;
   /** Name of the thread for debuggers and tools of the system, which may cut it. Default `"merino worker"`. */
   readonly name?: string | undefined;
   /**
@@ -85,6 +90,9 @@ export interface ResolvedThreadWorkerOptions {
   readonly startTimeoutMs: number | undefined;
   readonly importTimeoutMs: number;
   readonly channel: ChannelOptions;
+  /** Undefined: as the pool says. */
+  readonly resources: Resources | undefined;
+  readonly maxReservationMs: number | undefined;
   /** Undefined: those of its pool. */
   readonly trust: Trust | undefined;
   /** `file:` URLs. */
@@ -97,6 +105,8 @@ const THREAD_OPTIONS: Readonly<Record<keyof ThreadWorkerOptions, true>> = {
   execArgv: true,
   env: true,
   build: true,
+  resources: true,
+  maxReservation: true,
   name: true,
   startTimeout: true,
   importTimeout: true,
@@ -157,6 +167,7 @@ export function resolveThreadWorkerOptions(options: ThreadWorkerOptions = {}): R
     execArgv: [...execArgv],
     env: { ...env, ...resolveBuild(options.build) },
     name,
+    ...resolveResources(options),
     startTimeoutMs: startTimeout,
     importTimeoutMs: importTimeout,
     channel: {

@@ -74,6 +74,8 @@ export class ThreadWorker implements Worker {
         ...((resolved.trust ?? context.trust) !== undefined && { trusted: true }),
         modules: resolved.modules,
         warm: context.warm,
+        resources: resolved.resources ?? context.resources,
+        maxReservationMs: resolved.maxReservationMs,
         accept: resolved.accept,
         discoveries: context.discoveries,
         siblings: context.siblings,

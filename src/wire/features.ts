@@ -31,6 +31,11 @@ export const Feature = {
    */
   TextUnits: 5,
   /**
+   * Resources: `Task.held`, `Task.reservation` and `Task.reserve`. A worker without it has none that a caller knows of, and
+   * gets no task that needs any. On `dispatch` nobody has it.
+   */
+  Resources: 6,
+  /**
    * Answers are kept for a while by the key of their call, `Task.idempotency_key`. A peer without it is sent none, and runs
    * the body of every call.
    */

@@ -4,6 +4,7 @@
  * 0 and 2^53 - 1 (2^32 - 1 if the schema says uint32); the writer does not check them again.
  */
 
+import type { Amounts } from "../internal/amounts.ts";
 import type { FrameKind } from "./frame-kind.ts";
 import type { FlowHead } from "./messages/flow.ts";
 
@@ -12,6 +13,9 @@ export const MAX_CALLERS = 32;
 
 /** Identities of the first caller that a nested call names; further ones are left out. */
 export const MAX_ORIGIN_IDENTITIES = 32;
+
+/** Resources held that a nested call names; further ones are left out. */
+export const MAX_HELD = 64;
 
 /** Bytes read of a version, a uid or the name of a codec; nothing that is longer is compatible with anything. */
 export const MAX_NAME_BYTES = 128;
@@ -63,6 +67,12 @@ export interface TaskFields {
   readonly runTimeoutUs?: number | undefined;
   /** By which the worker knows the call again. Default: none. */
   readonly idempotencyKey?: string | undefined;
+  /** Names of the resources that the tasks hold from which it is called; only the first {@link MAX_HELD} are sent. Default: none. */
+  readonly held?: readonly string[] | undefined;
+  /** The stream of the reservation within which it runs; 0: none. Default 0. */
+  readonly reservation?: number | undefined;
+  /** It asks for resources in place of a routine: an encoded `Reserve`. Default: it does not. */
+  readonly reserve?: Uint8Array | undefined;
   /** An encoded `ContextChanges`, which goes beside the Task. Default: none. */
   readonly variables?: Uint8Array | undefined;
 }
@@ -147,6 +157,10 @@ export interface Nack {
   readonly version: string;
   /** How many bodies of its routine the worker runs at a time, if that is why it is full. Default: it is not. */
   readonly limit?: number;
+  /** What its task needs of the worker's resources, if that is why it is refused. Default: it is not. */
+  readonly needs?: Amounts;
+  /** How much is free of these; none of those that are not there. */
+  readonly free?: Amounts;
   /** The error behind it, as an encoded value; absent: there is none to tell of. */
   readonly exception?: Uint8Array;
   /** Whether what had come with the task comes back, beside the batches. Default false. */

@@ -2,6 +2,7 @@
  * Turns data from outside into a worker's record, or refuses it. Bounds every size, keeps only known fields,
  * and never lets a socket path through from a source that is not trusted with one.
  */
+import { amountsOf, resourcesOf } from "../internal/amounts.ts";
 import { MAX_SOCKET_PATH_BYTES } from "../internal/socket-path-limit.ts";
 import { isBuild } from "./build.ts";
 import { CHANNEL_OPTION_NAMES, type ChannelOptions } from "./channel-options.ts";
@@ -41,11 +42,12 @@ export function parseWorkerMetadata(
   options: ParseWorkerMetadataOptions,
 ): WorkerMetadata | undefined {
   if (!isRecord(value)) return undefined;
-  const { uid, address, pid, version, secure, identity, runtime, socket, hostId, build } = value;
+  const { uid, address, pid, version, secure, identity, runtime, socket, hostId, build, resources } = value;
   const tags = parseTexts(value.tags);
   const extra = parseExtra(value.extra);
   const channel = parseChannelOptions(value.options);
   const codecs = value.codecs === undefined ? undefined : parseTexts(value.codecs);
+  const amounts = amountsOf(resources);
   if (
     !isWorkerUid(uid) ||
     !isAddress(address, options.unix) ||
@@ -60,7 +62,8 @@ export function parseWorkerMetadata(
     !(runtime === undefined || isText(runtime)) ||
     !(socket === undefined || isSocketPath(socket)) ||
     !(hostId === undefined || isText(hostId)) ||
-    !(build === undefined || isBuild(build))
+    !(build === undefined || isBuild(build)) ||
+    (resources !== undefined && amounts === undefined)
   ) {
     return undefined;
   }
@@ -79,6 +82,7 @@ export function parseWorkerMetadata(
     ...(socket === undefined || !options.unix ? undefined : { socket }),
     ...(hostId === undefined ? undefined : { hostId }),
     ...(build === undefined ? undefined : { build }),
+    ...(amounts === undefined || amounts.size === 0 ? undefined : { resources: resourcesOf(amounts) }),
   });
 }
 

@@ -86,6 +86,19 @@ export const TaskTag = {
   RunTimeoutUs: 904,
   Attached: 912,
   IdempotencyKey: 962,
+  Held: 922,
+  Reservation: 928,
+  Reserve: 938,
+} as const;
+
+export const ReserveTag = {
+  Resources: 0x0a,
+  TimeMs: 0x10,
+} as const;
+
+export const ResourceTag = {
+  Name: 0x0a,
+  Amount: 0x10,
 } as const;
 
 export const RuntimeContextTag = {
@@ -140,6 +153,8 @@ export const NackTag = {
   Version: 826,
   Limit: 832,
   Attached: 840,
+  Needs: 850,
+  Free: 858,
 } as const;
 
 export const HelloTag = {
@@ -232,6 +247,7 @@ export const WorkerMetadataTag = {
   Socket: 826,
   HostId: 842,
   Build: 850,
+  Resources: 858,
 } as const;
 
 export const ChannelOptionsTag = {

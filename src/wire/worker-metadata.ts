@@ -37,4 +37,9 @@ export interface WorkerMetadata {
    * proxies with `build` choose by it. Absent: it does not say.
    */
   readonly build?: string;
+  /**
+   * How much it has of what routines can need, as `{ gpu: 2 }`: at most 16 amounts, with three decimals at most. Absent:
+   * nothing.
+   */
+  readonly resources?: Readonly<Record<string, number>>;
 }

@@ -7,6 +7,7 @@ import { AwaitableSet, type Listed } from "../internal/awaitable-set.ts";
 import type { ArgumentRoom, ValueHolder } from "../session/memory/argument-room.ts";
 import type { MemoryBudget } from "../session/memory/memory-budget.ts";
 import type { Activity } from "./activity.ts";
+import { type ResourceHolder, WorkerResources } from "./resources/worker-resources.ts";
 import { type LimitedExecution, RoutineBodies } from "./routine-bodies.ts";
 import type { MeteredTask, TaskMeter } from "./task-meter.ts";
 
@@ -23,7 +24,7 @@ interface CallerAccount {
 }
 
 /** A task as far as it is counted. */
-export interface ActiveTask extends ValueHolder {
+export interface ActiveTask extends ValueHolder, ResourceHolder {
   readonly routine: string;
   readonly nested: boolean;
   /** What its head takes up. */
@@ -56,22 +57,34 @@ export interface ActiveExecutionsOptions {
   readonly activity: Activity | undefined;
   /** Told of each task; absent: nobody measures them. */
   readonly meter?: TaskMeter | undefined;
+  /** What the worker has; absent: nothing. */
+  readonly resources?: WorkerResources | undefined;
 }
 
 /** The executions on one worker. */
 export class ActiveExecutions {
   /** The bodies of routines that have a limit. */
   readonly routines: RoutineBodies = new RoutineBodies();
+  /** What the bodies hold. */
+  readonly resources: WorkerResources;
   readonly #options: ActiveExecutionsOptions;
   readonly #running = new AwaitableSet<ActiveExecution>();
   /** Over, since their callers are gone; their bodies still run. */
   readonly #orphans = new Set<ActiveExecution>();
   #permits = 0;
   #heldBytes = 0;
+  #reservations = 0;
   #busy = false;
 
   constructor(options: ActiveExecutionsOptions) {
     this.#options = options;
+    this.resources = options.resources ?? new WorkerResources();
+  }
+
+  /** There is a reservation more, or one fewer, whose resources are kept. */
+  reserved(change: 1 | -1): void {
+    this.#reservations += change;
+    this.#noteActivity();
   }
 
   /** Tasks accepted and not over. */
@@ -160,6 +173,7 @@ export class ActiveExecutions {
     this.#noteActivity();
     this.releasePermit(execution);
     if (execution.limited !== undefined) this.routines.release(execution);
+    if (execution.task.holding !== undefined) this.resources.release(execution.task);
   }
 
   /** The caller is gone, so that the task is over; the body goes on, and with it its place. */
@@ -178,6 +192,7 @@ export class ActiveExecutions {
     this.#count(execution.task, -1);
     this.releasePermit(execution);
     if (execution.limited !== undefined) this.routines.release(execution);
+    if (execution.task.holding !== undefined) this.resources.release(execution.task);
     this.#noteActivity();
   }
 
@@ -216,7 +231,7 @@ export class ActiveExecutions {
   }
 
   #noteActivity(): void {
-    const busy = this.bodies > 0;
+    const busy = this.bodies + this.#reservations > 0;
     if (busy === this.#busy) return;
     this.#busy = busy;
     if (busy) this.#options.activity?.busy();

@@ -142,9 +142,9 @@ export abstract class Execution
   /**
    * Refuses the task before its body has started.
    *
-   * @param more What else there is to say: the error behind it, encoded, or the limit of its routine.
+   * @param more What else there is to say: the error behind it, encoded, or what its routine is short of.
    */
-  refuse(code: number, reason: string, more: Pick<Nack, "exception" | "limit"> = {}): void {
+  refuse(code: number, reason: string, more: Partial<Nack> = {}): void {
     if (this.#phase === "over") return;
     this.#settle();
     answerRefusal(this.task, { ...more, code, reason }, { isAcked: this.#acked });

@@ -31,14 +31,11 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import { TaskCallers } from "./access/task-callers.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import { LiveArguments } from "./live-arguments.ts";
+import { allHeld, type Holding } from "./resources/worker-resources.ts";
+import { taskBytes } from "./task-bytes.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 import { type Cancellation, TaskSignals } from "./task-signals.ts";
 import { TaskVariables } from "./task-variables.ts";
-
-/** About what a task and its execution take up beside the texts of its head. */
-const TASK_BYTES = 768;
-/** About what a field of its trace context takes up beside its texts. */
-const TRACE_FIELD_BYTES = 96;
 
 /** What a body answers. */
 export interface Answer {
@@ -62,6 +59,10 @@ export class IncomingTask
   readonly runTimeoutUs: number;
   /** By which its caller's calls are known again; absent: of most tasks. */
   readonly idempotencyKey: string | undefined;
+  /** The stream of the reservation within which it runs; 0: none. */
+  readonly reservationStream: number;
+  /** Names of the resources that those hold from whom it is called. */
+  readonly heldByCallers: readonly string[] | undefined;
   readonly callOptions: CallOptions | undefined;
   /** About the bytes that it takes up until its body has ended, arguments not counted; 0: a local caller's. */
   readonly heldBytes: number;
@@ -79,6 +80,8 @@ export class IncomingTask
   record: ExecutionRecord | undefined;
   /** When it has arrived, on the clock of `performance.now()`; 0 if nobody needs to know. */
   readonly arrivedMs: number;
+  /** What its body holds: written by `WorkerResources` only. */
+  holding: Holding | undefined;
   argumentBytes = 0;
   sentBytes = 0;
   /** Identity of the routine; empty until it has been found. */
@@ -114,12 +117,11 @@ export class IncomingTask
     this.priority = head.priority;
     this.runTimeoutUs = head.runTimeoutUs;
     this.idempotencyKey = head.idempotencyKey();
+    this.reservationStream = head.reservation;
+    this.heldByCallers = head.held();
     this.memory = session.connection.memory?.peer;
     this.traceContext = head.trace();
-    const traceBytes = (this.traceContext?.size ?? 0) * TRACE_FIELD_BYTES;
-    const variablesBytes = frame.variablesEnd - frame.variablesStart;
-    this.heldBytes =
-      this.memory === undefined ? 0 : TASK_BYTES + head.headBytes + traceBytes + variablesBytes;
+    this.heldBytes = this.memory === undefined ? 0 : taskBytes(frame, this.traceContext);
     this.#proxyRef = head.proxyRef;
     if (head.namesCallers || session.peer.verified) this.#callers = new TaskCallers(head, session.peer);
     this.callOptions = head.runtimeContext();
@@ -240,6 +242,10 @@ export class IncomingTask
   #runInStores<A, R>(fn: (argument: A) => R, argument: A): R {
     if (this.#variables?.hasStores !== true) return scopeStorage.run(this, fn, argument);
     return this.#variables.runInStores(() => scopeStorage.run(this, fn, argument));
+  }
+
+  get held(): readonly string[] {
+    return allHeld(this.holding, this.heldByCallers);
   }
 
   lineage(): readonly LineageEntry[] {

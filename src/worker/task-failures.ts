@@ -63,7 +63,7 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
 const RETRY_AFTER_MS = 100;
 
 /** A refusal. */
-type Why = Pick<Nack, "code" | "reason" | "exception" | "limit">;
+type Why = Pick<Nack, "code" | "reason" | "exception" | "limit" | "needs" | "free">;
 
 /**
  * Refuses a task whose body has not started.
@@ -73,18 +73,20 @@ type Why = Pick<Nack, "code" | "reason" | "exception" | "limit">;
  */
 export function answerRefusal(
   task: IncomingTask,
-  { code, reason, exception, limit }: Why,
+  { code, reason, exception, limit, needs, free }: Why,
   { isAcked }: { readonly isAcked: boolean },
 ): void {
   const { session, stream } = task;
   const nack = createNack(code, reason, code === NackCode.FULL ? RETRY_AFTER_MS : 0);
   if (isAcked && !session.knowsGrammar) session.exception(stream, encodeRefusal(task, code, reason), 0);
-  else if (exception === undefined && limit === undefined) session.nack(stream, nack);
+  else if (exception === undefined && limit === undefined && needs === undefined) session.nack(stream, nack);
   else
     session.nack(stream, {
       ...nack,
       ...(exception !== undefined && { exception }),
       ...(limit !== undefined && { limit }),
+      ...(needs !== undefined && { needs }),
+      ...(free !== undefined && { free }),
     });
 }
 

@@ -8,6 +8,7 @@ import { ProtocolError } from "../errors/protocol-error.ts";
 import { WorkerLostError } from "../errors/worker-lost-error.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import { abortReason } from "../internal/abort-reason.ts";
+import type { Amounts } from "../internal/amounts.ts";
 import { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import { Few } from "../internal/few.ts";
 import { LoopSpinner, type Spinner } from "../internal/loop-spinner.ts";
@@ -35,6 +36,7 @@ import { FunctionExecution } from "./function-execution.ts";
 import { GeneratorExecution } from "./generator-execution.ts";
 import { IncomingTask } from "./incoming-task.ts";
 import { RunQueue } from "./queue/run-queue.ts";
+import { Reservations } from "./resources/reservations.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
@@ -57,6 +59,10 @@ export interface TaskServerOptions {
   readonly explainError: ExecutionHost["explainError"];
   /** Asked about tasks of the network. */
   readonly access: Pick<AccessRules, "judge">;
+  /** How much it has of what routines can need; absent: nothing. */
+  readonly resources?: Amounts | undefined;
+  /** The longest time for which it grants reservations, in milliseconds; 0: it grants none. */
+  readonly maxReservationMs?: number | undefined;
   /** Asked last about every task; absent: each is taken. */
   readonly accept?: AcceptHook | undefined;
   /** Told when there is something to do, and when there is not; absent: nobody asks. */
@@ -89,6 +95,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Those in which something has been written in this turn: of thousands, few. */
   readonly #written = new Few<ServerSession>();
   readonly #gate: AcceptGate | undefined;
+  readonly #reservations: Reservations;
   readonly #memory: MemoryBudget;
   /** Executions whose bodies suspended in this turn: their callers learn of it when the turn ends. */
   #suspended: SuspendedExecution[] = [];
@@ -109,9 +116,12 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.room = new ArgumentRoom(this.#memory);
     this.answers = new AnswerWindow(this.#memory);
-    const { activity, maxRootTasks, meter } = options;
+    const { access, activity, maxRootTasks, meter, maxReservationMs: maxTimeMs } = options;
+    const counted = (change: 1 | -1): void => this.active.reserved(change);
+    this.#reservations = new Reservations({ total: options.resources, access, maxTimeMs, counted });
+    const { resources } = this.#reservations;
     const limits = { room: this.room, budget: this.#memory, maxRootTasks };
-    this.active = new ActiveExecutions({ ...limits, activity, meter });
+    this.active = new ActiveExecutions({ ...limits, activity, meter, resources });
     this.queue = new RunQueue({ hasUnsent: () => this.#hasUnsentAnswers(), flush: () => this.#flushAll() });
   }
 
@@ -152,6 +162,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
       if (session.connection.peer === undefined || before?.concerns(session) === true) continue;
       if (drain.concerns(session)) session.drain(SHUTTING_DOWN, 0);
     }
+    this.#reservations.endAll((session) => drain.concerns(session));
     if (before === undefined) this.active.workerDrains();
   }
 
@@ -206,11 +217,13 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (this.#drain?.concerns(session) === true) session.drain(SHUTTING_DOWN, 0);
   }
 
-  /** Checks in order of cost: the head, the load, the routine and its limit, whether its caller may call it, and last the owner's hook. */
+  /** Checks in order of cost: the head, the load, the routine, whether its caller may call it, its limit and its resources, and last the owner's hook. */
   accept(session: ServerSession, frame: FrameReader): ServerStream | Nack {
     const head = frame.task;
     const refused = judgeHead(head, this.#options.hello) ?? this.#judgeLoad(session, head);
     if (refused !== undefined) return refused;
+    const reserve = head.reserve();
+    if (reserve !== undefined) return this.#reservations.grant(session, frame, reserve);
     const request = requestedRoutine(session, head);
     if (request === undefined) {
       return createNack(
@@ -228,8 +241,10 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if ("code" in task) return task;
     const mismatch = definition === undefined ? undefined : kindMismatch(definition, task);
     if (mismatch !== undefined) return createNack(NackCode.BAD_PAYLOAD, mismatch);
-    const limited = definition?.limit === undefined ? undefined : this.active.routines.judge(definition);
-    if (limited !== undefined) return limited;
+    const full = definition?.limit === undefined ? undefined : this.active.routines.judge(definition);
+    const short =
+      full ?? (needsSome(task, definition) ? this.#reservations.judge(task, definition) : undefined);
+    if (short !== undefined) return short;
     const declined = this.#gate?.judge(task, definition?.id ?? request.id, this.active.bodies);
     if (declined !== undefined) return declined;
 
@@ -327,6 +342,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   #bind(execution: Execution, definition: RoutineDefinition): void {
     if (definition.limit !== undefined && execution.phase !== "over")
       this.active.routines.take(execution, definition);
+    if (needsSome(execution.task, definition) && execution.phase !== "over")
+      this.#reservations.take(execution.task, definition);
     execution.bind(definition);
   }
 
@@ -336,7 +353,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
         const mismatch = kindMismatch(definition, execution.task);
         if (mismatch !== undefined) return execution.refuse(NackCode.BAD_PAYLOAD, mismatch);
         const full = this.active.routines.judge(definition);
-        if (full !== undefined) return execution.refuse(full.code, full.reason, full);
+        const refused = full ?? this.#reservations.judge(execution.task, definition);
+        if (refused !== undefined) return execution.refuse(refused.code, refused.reason, refused);
         this.#bind(this.#fit(execution, definition), definition);
       },
       (error: unknown) => execution.refuseUnresolved(error),
@@ -373,4 +391,9 @@ function createExecution(
 /** Whether an execution that was made before its routine was found is of the routine's kind. */
 function isOfKind(execution: Execution, definition: RoutineDefinition): boolean {
   return definition.kind === "generator" || execution instanceof FunctionExecution;
+}
+
+/** Whether a task needs resources: for its routine, as far as that is known, or of a reservation. */
+function needsSome({ reservationStream }: IncomingTask, definition: RoutineDefinition | undefined): boolean {
+  return definition?.needs !== undefined || reservationStream !== 0;
 }

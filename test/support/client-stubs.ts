@@ -7,6 +7,7 @@ import type { Member } from "../../src/client/members/member.ts";
 import { Occupancy } from "../../src/client/members/occupancy.ts";
 import { ReadyMembers } from "../../src/client/members/ready-members.ts";
 import type { RoutineLimit } from "../../src/client/members/routine-limits.ts";
+import type { Amounts } from "../../src/internal/amounts.ts";
 
 /** What a test may say about a call. */
 export interface CallWish {
@@ -16,6 +17,7 @@ export interface CallWish {
   readonly large?: boolean;
   readonly needsThread?: boolean;
   readonly priority?: number;
+  readonly needs?: Amounts;
 }
 
 /** A call of which nothing is real but what is asked for here. */
@@ -38,6 +40,8 @@ export function stubCall(name: string, wish: CallWish = {}) {
     },
     large: wish.large ?? false,
     needsThread: wish.needsThread ?? false,
+    needs: wish.needs,
+    waitsForResources: true,
     limit: undefined as RoutineLimit | undefined,
     waitsSinceMs: 0,
     waits() {

@@ -194,6 +194,7 @@ export function stubParent(): RunningTask {
     trace: undefined,
     traceContext: undefined,
     cancelled: false,
+    held: [],
     lineage: () => [],
     attach() {},
     detach() {},

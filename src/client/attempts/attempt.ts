@@ -4,7 +4,6 @@
  * body has changed of the variables comes back only with the answer that counts.
  */
 import type { FlowSink, SignalSink } from "../../codec/references.ts";
-import type { CallRequest } from "../../context/dispatcher.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ValueOrigin } from "../../session/context/received-binding.ts";
@@ -14,6 +13,7 @@ import type { Payload } from "../../wire/payload.ts";
 import type { CallOwner } from "../call/call.ts";
 import type { CallContext } from "../call/call-context.ts";
 import { encodeCall, encodingOf } from "../call/outgoing-task.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 import { SingleAnswerCall } from "../call/single-answer-call.ts";
 import type { Member } from "../members/member.ts";
 import type { AttemptRecord } from "./attempt-record.ts";
@@ -31,7 +31,7 @@ export interface AttemptOwner extends CallOwner {
 }
 
 /** What makes an attempt of a call. */
-export interface AttemptRequest extends CallRequest {
+export interface AttemptRequest extends PlacedRequest {
   /** The first one; absent for that itself. */
   readonly first: Attempt | undefined;
   /** The abort signals among the arguments, in their order: filled in by the first attempt. */

@@ -3,7 +3,6 @@
  * promise and the signal, and settles once. The first answer counts, the other attempts are cancelled then. Each attempt
  * is placed, sent and told of by the dispatcher, as any call; when another one is made is decided here.
  */
-import type { CallRequest } from "../../context/dispatcher.ts";
 import type { Abortable } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
@@ -20,6 +19,7 @@ import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CallBaggage } from "../call/call-baggage.ts";
 import { rejectWithCallers } from "../call/caller-frames.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 import type { Member } from "../members/member.ts";
 import { Attempt, type AttemptOwner, isOwnLimit } from "./attempt.ts";
 import type { AttemptCarrier, AttemptOutcome, CallSurroundings } from "./attempt-carrier.ts";
@@ -43,7 +43,7 @@ export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable
   readonly budgetMs: number;
   /** Its place among the calls that pause: written by `AwaitableSet` only. */
   listed: FifoNode<Listed> | undefined;
-  readonly #request: CallRequest;
+  readonly #request: PlacedRequest;
   readonly #options: RepeatedCallOptions;
   readonly #budget: ResolvedBudget;
   readonly #signals: AbortSignal[] = [];
@@ -69,7 +69,7 @@ export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable
   #isShutOut = false;
 
   /** @throws If an argument, or a context variable, cannot travel. */
-  constructor(carrier: AttemptCarrier, request: CallRequest, options: RepeatedCallOptions) {
+  constructor(carrier: AttemptCarrier, request: PlacedRequest, options: RepeatedCallOptions) {
     super(carrier);
     const { definition, parent } = request;
     const nowMs = deadlines.now();

@@ -6,7 +6,6 @@
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { References } from "../../codec/references.ts";
-import type { CallRequest } from "../../context/dispatcher.ts";
 import { hasContext } from "../../context/scope.ts";
 import type { Abortable } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
@@ -34,6 +33,7 @@ import type { CancellationProbe, CancelledCall } from "./cancelled-calls.ts";
 import { type Failure, LiveTask } from "./live-task.ts";
 import type { Offer } from "./offer.ts";
 import { encodeCall, encodingOf, type RoutineFigures } from "./outgoing-task.ts";
+import type { PlacedRequest } from "./placed-request.ts";
 import { RefusalRecord, refusalError } from "./refusal-record.ts";
 
 /** How the connection under a call has ended. */
@@ -112,7 +112,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   readonly #baggage: CallBaggage | undefined;
 
   /** @param context Its variables, if it was put off; absent: as they are here and now. */
-  constructor(owner: Owner, request: CallRequest, kind: number, context?: CallContext) {
+  constructor(owner: Owner, request: PlacedRequest, kind: number, context?: CallContext) {
     super(owner, request, kind);
     const { definition, options, parent } = request;
     this.owner = owner;
@@ -350,7 +350,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   /** The arguments, as they are sent. @throws If one cannot travel. */
-  protected encode(request: CallRequest): Payload {
+  protected encode(request: PlacedRequest): Payload {
     return encodeCall(request, encodingOf(request, this.owner, this));
   }
 
@@ -388,8 +388,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.phase = "running";
     this.owner.accepted(this, version);
     this.#clock?.accepted();
-    const { member } = this;
-    if (this.limit !== undefined && member !== undefined) this.limit.accepted(member);
+    this.occupancy?.accepted();
     this.offer?.accepted();
   }
 }

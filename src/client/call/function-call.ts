@@ -1,9 +1,9 @@
 /** The call of a routine that answers once: a promise. */
-import type { CallRequest } from "../../context/dispatcher.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { CallOwner } from "./call.ts";
 import type { CallContext } from "./call-context.ts";
 import { rejectWithCallers } from "./caller-frames.ts";
+import type { PlacedRequest } from "./placed-request.ts";
 import { SingleAnswerCall } from "./single-answer-call.ts";
 
 /** A call and its promise. */
@@ -13,7 +13,7 @@ export class FunctionCall extends SingleAnswerCall {
   #reject!: (error: unknown) => void;
 
   /** @param context As {@link Call}'s. */
-  constructor(owner: CallOwner, request: CallRequest, context?: CallContext) {
+  constructor(owner: CallOwner, request: PlacedRequest, context?: CallContext) {
     super(owner, request, 0, context);
     try {
       this.variables = this.context?.first();

@@ -5,7 +5,6 @@
  */
 import { discard } from "../../codec/beside/attachments.ts";
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
-import type { CallRequest } from "../../context/dispatcher.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
@@ -14,6 +13,7 @@ import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Member } from "../members/member.ts";
 import { Call, type CallOwner } from "./call.ts";
 import { rejectWithCallers } from "./caller-frames.ts";
+import type { PlacedRequest } from "./placed-request.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
 import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step-requests.ts";
 
@@ -53,7 +53,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   readonly #returnGraceMs: number;
   #grace: DeadlineEntry | undefined;
 
-  constructor(owner: GeneratorCallOwner, request: CallRequest) {
+  constructor(owner: GeneratorCallOwner, request: PlacedRequest) {
     super(owner, request, TaskFlag.Generator);
     this.#prefetched = this.head.credit > 0 ? new PrefetchedValues(this.head.credit) : undefined;
     this.#returnGraceMs = request.options?.returnGrace ?? RETURN_GRACE_MS;

@@ -14,6 +14,7 @@ import type { LineageEntry, RunningTask } from "../../context/task.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { copyOfModule } from "../../identity/copies.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Amounts } from "../../internal/amounts.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
@@ -29,6 +30,8 @@ import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
+import type { PlacedRequest } from "./placed-request.ts";
+import type { ReservedPlace } from "./reserved-place.ts";
 
 /** More than nothing: a worker with as much work ahead as it may have has no room for anybody. */
 const OVERDUE_US = 1e-6;
@@ -59,10 +62,17 @@ export class TaskHead implements TaskFields {
   readonly #key: string | undefined;
   /** Written by the call, for a worker that takes them. */
   variables: Uint8Array | undefined;
+  held: readonly string[] | undefined;
+  reservation = 0;
+  /** Written by a call that asks for resources in place of a routine. */
+  reserve: Uint8Array | undefined;
+  /** Names of the resources that those hold who call it. */
+  readonly #held: readonly string[] | undefined;
+  readonly #within: ReservedPlace | undefined;
 
   /** @param kind `TaskFlag.Generator` or 0. */
-  constructor(request: CallRequest, kind: number) {
-    const { options, parent, receiver } = request;
+  constructor(request: PlacedRequest, kind: number) {
+    const { options, parent, receiver, within } = request;
     let flags = kind;
     const runTimeoutMs = options?.runTimeout ?? request.definition.runTimeoutMs;
     const isRunLimited = runTimeoutMs !== undefined && runTimeoutMs !== Number.POSITIVE_INFINITY;
@@ -80,6 +90,10 @@ export class TaskHead implements TaskFields {
     this.callers = parent?.lineage();
     this.trace = parent?.traceContext;
     this.origin = parent?.origin;
+    if (within !== undefined) {
+      this.#within = within;
+      this.#held = [...new Set([...within.amounts.keys(), ...(parent?.held ?? [])])];
+    } else if (parent !== undefined && parent.held.length > 0) this.#held = parent.held;
     this.runtimeContext = request.block === undefined ? undefined : blockOf(request.block);
   }
 
@@ -94,6 +108,9 @@ export class TaskHead implements TaskFields {
    * @param descriptor Absent: none travels.
    */
   addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
+    if (this.#held !== undefined) this.held = session.connection.takesResources ? this.#held : undefined;
+    if (this.#within !== undefined) this.reservation = this.#within.stream;
+    if (this.reserve !== undefined) return;
     // A tainted routine takes up no definition: whoever has named it could use up all of them.
     this.routineRef = definition.tainted === true ? 0 : session.routineRef(definition, describeRoutine);
     if (this.#key !== undefined) this.idempotencyKey = session.connection.takesKeys ? this.#key : undefined;
@@ -131,18 +148,36 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
   queuePlace: QueuePlace | undefined;
   /** The limit of its routine; absent where none is known. */
   limit: RoutineLimit | undefined;
+  /** What it needs of a worker's resources, or within a reservation of that; absent: nothing that is known of. */
+  needs: Amounts | undefined;
+  /** The reservation within which it is to run. */
+  readonly within: ReservedPlace | undefined;
   #waitsSinceMs = 0;
   #isOverdue = false;
 
-  constructor(owner: RoutineFigures, request: CallRequest, kind: number) {
-    const { definition, parent } = request;
+  constructor(owner: RoutineFigures, request: PlacedRequest, kind: number) {
+    const { definition, parent, within } = request;
     this.definition = definition;
     this.parent = parent;
     this.estimate = owner.bodyTimes.of(definition);
     if (owner.limits.any || definition.limit !== undefined) this.limit = owner.limits.of(definition);
     this.head = new TaskHead(request, kind);
-    this.only = request.only;
+    this.only = within?.uid ?? request.only;
+    this.within = within;
     if (request.sinceMs !== undefined) this.#waitsSinceMs = Math.max(1, Math.trunc(request.sinceMs));
+    const { limits } = owner;
+    const needs = request.needs ?? definition.needs ?? (limits.any ? limits.needsOf(definition) : undefined);
+    if (needs !== undefined) this.require(needs);
+  }
+
+  /** It needs so much: of what is kept for it, as far as something is, or else of what its worker has. */
+  require(needs: Amounts): void {
+    this.needs = this.within === undefined ? needs : within(needs, this.within.amounts);
+  }
+
+  /** Whether it may wait until resources are free: nothing of which it is a part holds any. */
+  get waitsForResources(): boolean {
+    return this.parent === undefined || this.parent.held.length === 0;
   }
 
   /** Identity of the routine. */
@@ -190,6 +225,12 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
   waits(): void {
     if (this.#waitsSinceMs === 0) this.#waitsSinceMs = turnTimeMs();
   }
+}
+
+/** Those of which there are some among others. */
+function within(needs: Amounts, others: Amounts): Amounts | undefined {
+  const found = new Map([...needs].filter(([name]) => others.has(name)));
+  return found.size === 0 ? undefined : found;
 }
 
 /** The options of the block, as they travel; a pool does not. */

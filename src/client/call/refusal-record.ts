@@ -5,6 +5,7 @@
  */
 import { NoWorkersAvailableError, type Refusal } from "../../errors/no-workers-available-error.ts";
 import { PayloadError } from "../../errors/payload-error.ts";
+import { type ReservationEnd, ReservationLostError } from "../../errors/reservation-lost-error.ts";
 import { RoutineNotFoundError } from "../../errors/routine-not-found-error.ts";
 import { TaskRefusedError } from "../../errors/task-refused-error.ts";
 import { VersionError } from "../../errors/version-error.ts";
@@ -13,6 +14,7 @@ import { shownBriefly } from "../../internal/shown-text.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode, refusalName } from "../../wire/messages/nack-code.ts";
 import { version } from "../../wire/version.ts";
+import type { OutgoingTask } from "./outgoing-task.ts";
 
 /** Refusals that have a reason of their own. */
 const REASONS: Readonly<Record<number, Refusal["reason"]>> = {
@@ -26,7 +28,7 @@ export class RefusalRecord {
   #reasons: readonly Refusal[] = [];
   /** Workers not to be asked again for now. */
   readonly #standing = new Set<string>();
-  /** Workers not to be asked again by this call, since they do not have its routine. */
+  /** Workers not to be asked again by this call, since they do not have its routine, or what it needs. */
   readonly #lacking = new Set<string>();
   /** Whether every refusal so far was for want of the routine, and the text of the last such refusal. */
   #onlyUnknown = true;
@@ -63,7 +65,8 @@ export class RefusalRecord {
   /** @param cause The error behind the refusal, where there is one. */
   add(uid: string, nack: Nack, cause?: unknown): void {
     const { code } = nack;
-    const isLacking = code === NackCode.UNKNOWN_ROUTINE || code === NackCode.NOT_EXPOSED;
+    const isLacking =
+      code === NackCode.UNKNOWN_ROUTINE || code === NackCode.NOT_EXPOSED || code === NackCode.LACKS_RESOURCES;
     (isLacking ? this.#lacking : this.#standing).add(uid);
     const why = shownBriefly(nack.reason);
     if (nack.code === NackCode.DRAINING) this.awaitsReplacement = true;
@@ -137,6 +140,11 @@ export function refusalError(routine: string, nack: Nack, cause?: unknown): Erro
       return new PayloadError(`Cannot run '${routine}': ${why}`);
     case NackCode.VERSION:
       return new VersionError(version, nack.version);
+    case NackCode.RESERVATION_LOST:
+      return new ReservationLostError(`Cannot run '${routine}' within a reservation`, {
+        end: "expired",
+        worker: "",
+      });
     case NackCode.UNKNOWN_ROUTINE:
     case NackCode.IMPORT_FAILED:
       return new RoutineNotFoundError(routine, why, causedBy(cause));
@@ -146,6 +154,26 @@ export function refusalError(routine: string, nack: Nack, cause?: unknown): Erro
         `Cannot run '${routine}': the worker refused it (${refusalName(nack.code)}): ${why}`,
       );
   }
+}
+
+/** The error of a call that needs what one of the tasks holds that it is made in; `undefined` if none does. */
+export function refusalForHolder({ routine, needs, parent }: OutgoingTask): Error | undefined {
+  if (needs === undefined || parent === undefined) return undefined;
+  const name = parent.held.find((held) => needs.has(held));
+  if (name === undefined) return undefined;
+  return new TaskRefusedError(
+    "HELD",
+    `Cannot run '${routine}': it needs '${name}', of which the task that calls it, or one above that, holds some, so that it might wait for its own caller; call it from outside, or do its work in the task itself`,
+  );
+}
+
+/** The error of a call whose reservation has ended. */
+export function reservationLost(
+  { routine }: { readonly routine: string },
+  worker: string,
+  end: ReservationEnd,
+): ReservationLostError {
+  return new ReservationLostError(`Cannot run '${routine}' within a reservation`, { end, worker });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The wait of a call for a place among those that may wait, before it is made. */
-import type { CallRequest } from "../../context/dispatcher.ts";
+
 import type { CallRecord } from "../call/call-record.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 import type { QueueBound } from "../waiting/queue-bound.ts";
 import type { DispatchCounts } from "./dispatch-counts.ts";
 
@@ -18,7 +19,7 @@ export interface AdmissionOptions {
  * @throws Why it has ended before.
  */
 export async function admission(
-  request: CallRequest,
+  request: PlacedRequest,
   { bound, counts, record }: AdmissionOptions,
 ): Promise<number> {
   const held = bound.hold(request);

@@ -5,7 +5,7 @@
  */
 import type { Balancer } from "../../balancer/balancer.ts";
 import type { References } from "../../codec/references.ts";
-import type { CallRequest, Dispatcher } from "../../context/dispatcher.ts";
+import type { Dispatcher } from "../../context/dispatcher.ts";
 import { hasContext } from "../../context/scope.ts";
 import { type BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { Definable } from "../../session/definitions.ts";
@@ -22,10 +22,10 @@ import { CallRecord, recordStream } from "../call/call-record.ts";
 import { CancelledCalls } from "../call/cancelled-calls.ts";
 import { FunctionCall } from "../call/function-call.ts";
 import { GeneratorCall, type GeneratorCallOwner } from "../call/generator-call.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 import { RemoteGenerator } from "../call/remote-generator.ts";
 import type { Member } from "../members/member.ts";
 import { RoutineLimits } from "../members/routine-limits.ts";
-import type { LimitedRoutine } from "../membership/explanation.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import { older } from "../waiting/lanes.ts";
 import { QueueBound } from "../waiting/queue-bound.ts";
@@ -64,20 +64,20 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   #refuseWith: (() => Error) | undefined;
 
   constructor(options: CallDispatcherOptions) {
-    const { references, balancer, members, supply, killGraceMs, waitTimeoutMs, events } = options;
+    const { references, balancer, members, supply, killGraceMs, waitTimeoutMs, events, descriptor } = options;
     const { counts } = this;
     this.references = references;
     this.#members = members;
     this.hasThreads = options.hasThreads ?? false;
     this.#listening = reporterOf(events);
     this.#begun = options.begun;
-    const placement = new Placement({ balancer, members, descriptor: options.descriptor, observer: this });
+    const placement = new Placement({ balancer, members, descriptor, observer: this });
     const bound = new QueueBound({
       maxQueue: options.maxQueue,
       overflow: options.overflow ?? "reject",
       queued: () => this.#waiting.size + this.#refused.waiting,
-      limitOf: (definition) => this.limits.of(definition),
-      inLine: (limit, only) => this.#waiting.inLine(limit, only),
+      limits: this.limits,
+      inLine: (line) => this.#waiting.inLine(line),
       events,
     });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs, bound });
@@ -129,9 +129,9 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     return Math.max(0, waitedMs, this.#bound.heldMs);
   }
 
-  /** The routines of which calls wait until fewer of their bodies run. */
-  get limited(): readonly LimitedRoutine[] {
-    return this.#waiting.limited;
+  /** What calls wait for beside room. */
+  get waiting(): Pick<WaitingCalls, "limited" | "forResources"> {
+    return this.#waiting;
   }
 
   /** Resolves when no call waits for a worker. */
@@ -154,7 +154,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     return this.#active.load(this.#bound.unmade, timeMs);
   }
 
-  call(request: CallRequest): Promise<unknown> {
+  call(request: PlacedRequest): Promise<unknown> {
     const isTold = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
     if (!isTold && recording.recorder === undefined) return this.#call(request, undefined);
     const trace = leaveOutCall(request.definition.id, request.parent?.traceContext);
@@ -165,7 +165,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     return record.make(() => this.#call(request, record));
   }
 
-  stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown> {
+  stream(request: PlacedRequest): AsyncGenerator<unknown, unknown, unknown> {
     // Its surroundings are those of its first step: until then nobody can say whether it is left out.
     const isRecorded = recording.recorder !== undefined;
     const isTold =
@@ -199,7 +199,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   /** @param trace What travels with it; absent, or if there is a record: as that or the task which makes it says. */
-  #call(request: CallRequest, record: CallRecord | undefined, trace?: TraceContext): Promise<unknown> {
+  #call(request: PlacedRequest, record: CallRecord | undefined, trace?: TraceContext): Promise<unknown> {
     if (this.#refuseWith !== undefined) {
       const error = this.#refuseWith();
       record?.settled("failed", error);
@@ -213,7 +213,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
 
   /** Waits for a place before anything is made of the call but its context. It goes on in the surroundings of its caller. */
   async #callLater(
-    request: CallRequest,
+    request: PlacedRequest,
     record: CallRecord | undefined,
     trace: TraceContext | undefined,
   ): Promise<unknown> {
@@ -228,7 +228,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   #make(
-    request: CallRequest,
+    request: PlacedRequest,
     record: CallRecord | undefined,
     trace: TraceContext | undefined,
     context?: CallContext,
@@ -248,7 +248,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     return call.promise;
   }
 
-  #stream(request: CallRequest): GeneratorCall {
+  #stream(request: PlacedRequest): GeneratorCall {
     if (this.#refuseWith !== undefined) throw this.#refuseWith();
     return new GeneratorCall(this, request);
   }
@@ -281,8 +281,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
       this.#waiting.add(call);
       return;
     }
-    const verdict = this.#placement.place(call);
-    if (verdict !== "sent") this.#waiting.keep(call, verdict);
+    this.#waiting.keep(call, this.#placement.place(call));
   }
 
   neverStarted(call: Call, reason: unknown): void {

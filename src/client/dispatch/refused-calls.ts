@@ -8,12 +8,13 @@ import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { References } from "../../codec/references.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { NETWORK } from "../../identity/taint.ts";
+import type { Amounts } from "../../internal/amounts.ts";
 import { shownBriefly } from "../../internal/shown-text.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { NackCode } from "../../wire/messages/nack-code.ts";
 import { NO_PARTS } from "../../wire/payload.ts";
 import type { Call, CallLoss } from "../call/call.ts";
-import { refusalError } from "../call/refusal-record.ts";
+import { refusalError, reservationLost } from "../call/refusal-record.ts";
 import { classifyRefusal, FAILURE_POLICY } from "../members/failure-policy.ts";
 import type { Member } from "../members/member.ts";
 import type { RoutineLimits } from "../members/routine-limits.ts";
@@ -47,6 +48,8 @@ export interface RefusedCallsOptions {
 /** About how long a worker takes to refuse a call from its head, in microseconds. */
 const REFUSAL_US = 10;
 
+const NOTHING: Amounts = new Map();
+
 /** Handles the calls that their workers have not answered. */
 export class RefusedCalls {
   readonly #options: RefusedCallsOptions;
@@ -77,6 +80,10 @@ export class RefusedCalls {
   refused(call: Call, nack: Nack): void {
     const failure = classifyRefusal(nack.code);
     const measure = FAILURE_POLICY[failure];
+    if (nack.code === NackCode.RESERVATION_LOST && call.within !== undefined) {
+      call.fail(reservationLost(call, call.lastUid, call.within.end ?? "expired"));
+      return;
+    }
     if (measure.call === "surface") {
       // Of a routine whose body never runs nothing is ever learned, and its calls would go one at a time.
       if (call.estimate.us === undefined) call.estimate.add(REFUSAL_US);
@@ -85,6 +92,7 @@ export class RefusedCalls {
     }
     const member = this.#noteOf(call, nack);
     const cause = this.#causeOf(nack);
+    if (member !== undefined && this.#short(call, member, nack)) return;
     if (call.only !== undefined) return this.#refusedByOnly(call, nack, cause);
     if (isLimited(call, nack) && member !== undefined) return this.#limited(call, member, nack);
     const refusals = call.noteRefusal(nack, { cause });
@@ -100,6 +108,7 @@ export class RefusedCalls {
     const member = this.#noteOf(call, nack);
     if (member === undefined) return;
     if (isLimited(call, nack)) this.#noteLimit(call, member, nack);
+    else if (nack.needs !== undefined) this.#noteShort(call, member, nack);
     else if (classifyRefusal(nack.code) === "refused-import") this.#isReplaced(member, call);
   }
 
@@ -136,6 +145,32 @@ export class RefusedCalls {
     call.unsent();
     if (call.offer?.refused(refusalError(call.routine, nack)) === true) return; // the balancer names the next
     waiting.offer(call);
+  }
+
+  /**
+   * The member has not free, or never has, what the call's routine needs there, which counts from now on.
+   *
+   * @returns Whether the call waits until it has, as another one: what is not free now says nothing about later.
+   */
+  #short(call: Call, member: Member, nack: Nack): boolean {
+    const { counts, waiting } = this.#options;
+    if (!this.#noteShort(call, member, nack)) return false;
+    counts.redirected += 1;
+    call.unsent();
+    if (call.offer?.refused(refusalError(call.routine, nack)) === true) return true; // the balancer names the next
+    waiting.offer(call);
+    return true;
+  }
+
+  /** @returns Whether the call may wait for it. */
+  #noteShort(call: Call, member: Member, { code, needs, free = NOTHING, retryAfterMs }: Nack): boolean {
+    const { waiting, limits } = this.#options;
+    if (needs === undefined) return false;
+    limits.learnNeeds(call.definition, needs);
+    call.require(needs);
+    if (code !== NackCode.FULL || call.within !== undefined) return false;
+    member.resources.refused({ needs, free, pauseMs: retryAfterMs, reopened: () => waiting.drain() });
+    return call.waitsForResources;
   }
 
   /** The connection to the member has ended under the call. */

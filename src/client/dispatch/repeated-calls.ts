@@ -3,7 +3,7 @@
  * parts by which it carries other calls. What one of them does is decided in `attempts/repeated-call.ts`.
  */
 import type { References } from "../../codec/references.ts";
-import type { CallRequest, IdempotentCallOptions } from "../../context/dispatcher.ts";
+import type { IdempotentCallOptions } from "../../context/dispatcher.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import { repetitionOf } from "../../identity/repeat-options.ts";
 import { AwaitableSet } from "../../internal/awaitable-set.ts";
@@ -19,6 +19,7 @@ import type {
 import { AttemptHistories } from "../attempts/attempt-history.ts";
 import { RepeatedCall } from "../attempts/repeated-call.ts";
 import type { Call, CallLoss, CallOwner } from "../call/call.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 import type { Member } from "../members/member.ts";
 import type { RoutineLimits } from "../members/routine-limits.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -74,7 +75,7 @@ export class RepeatedCalls implements AttemptCarrier {
    * @returns Undefined if it is not: it is a call like others.
    * @throws {@link InvalidOptionError} if it is to be repeated and gives an argument away, or streams one.
    */
-  make(request: CallRequest, surroundings: CallSurroundings): Promise<unknown> | undefined {
+  make(request: PlacedRequest, surroundings: CallSurroundings): Promise<unknown> | undefined {
     const { definition, options, only } = request;
     if (definition.repetition === undefined || only !== undefined) return undefined;
     const repetition = repetitionOf(definition.repetition, options);
@@ -167,7 +168,7 @@ export class RepeatedCalls implements AttemptCarrier {
 }
 
 /** The options that are the call's own. */
-function withoutBlock({ options, block }: CallRequest): IdempotentCallOptions {
+function withoutBlock({ options, block }: PlacedRequest): IdempotentCallOptions {
   const { retry, hedge } = options ?? {};
   return {
     retry: retry === block?.retry ? undefined : retry,

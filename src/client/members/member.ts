@@ -4,6 +4,7 @@
  */
 import type { Candidate } from "../../balancer/balancer.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
+import type { Amounts } from "../../internal/amounts.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ClientSession } from "../../session/client-session.ts";
@@ -18,6 +19,7 @@ import {
 } from "../connection/member-connection.ts";
 import { RECONNECT } from "../connection/reconnect-policy.ts";
 import { classifyConnectionFailure, FAILURE_POLICY } from "./failure-policy.ts";
+import { MemberResources } from "./member-resources.ts";
 import type { ReadyMember, ReadyMembers } from "./ready-members.ts";
 import { AHEAD_US, MAX_BETWEEN_CHUNKS, MAX_TRANSFERS } from "./work-ahead.ts";
 
@@ -93,6 +95,8 @@ export class Member implements Candidate, ReadyMember {
   transferCount = 0;
   /** Streams of ours that have ended. */
   completed = 0;
+  /** What it has of resources, and what our calls hold of them: counted by Occupancy only. */
+  readonly resources: MemberResources = new MemberResources();
   /** Questions for a sign of life, after cancelled calls, that it has not answered: written by CancellationProbe only. */
   doubts = 0;
 
@@ -140,6 +144,7 @@ export class Member implements Candidate, ReadyMember {
   constructor(metadata: WorkerMetadata, place: MemberPlace, options: ConnectOptions) {
     this.uid = metadata.uid;
     this.metadata = metadata;
+    this.resources.read(metadata.resources);
     this.own = place.own;
     this.#ready = place.ready;
     this.#events = place.events;
@@ -159,6 +164,11 @@ export class Member implements Candidate, ReadyMember {
   /** For the balancer: whether the call being placed may be sent to this member. */
   get room(): boolean {
     return this.#ready.hasRoom(this);
+  }
+
+  /** Whether it ever has so much of resources, and counts them. */
+  fits(needs: Amounts): boolean {
+    return this.resources.fits(needs) && this.session?.connection.takesResources === true;
   }
 
   /** Whether it is in a thread of this process, and takes objects that pass between threads. */
@@ -232,6 +242,7 @@ export class Member implements Candidate, ReadyMember {
   /** Takes a new record, and does nothing about it. */
   takeRecord(metadata: WorkerMetadata): void {
     this.metadata = metadata;
+    this.resources.read(metadata.resources);
   }
 
   /** Takes a new record. The connection is kept unless the address has changed. */

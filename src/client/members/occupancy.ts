@@ -1,21 +1,31 @@
 /**
  * What a call occupies on the member it was sent to: a place among the calls in flight, a share of the work
- * sent ahead, for root calls a permit, and where its routine has a limit one of its places. The share is given back when the body first suspends or
+ * sent ahead, for root calls a permit, where its routine has a limit one of its places, and what it needs of resources. The share is given back when the body first suspends or
  * ends, the place when the stream ends. The permit is given back while a generator is suspended, is taken again when
  * it goes on, and is given back for good at the end. Only this file changes these counters of a member.
  * While arguments are still on their way in chunks, the share delays other such calls only, since no body can run
  * without them.
  */
+import type { Amounts } from "../../internal/amounts.ts";
 import type { Member } from "./member.ts";
+import type { MemberResources } from "./member-resources.ts";
 import type { PlacedCall } from "./ready-members.ts";
 import type { RoutineLimit } from "./routine-limits.ts";
 import { UNKNOWN_BODY_US } from "./work-ahead.ts";
+
+/** Of what a call takes what it needs: of what is reserved for it, or of what its member has. */
+function resourcesFor({ within }: PlacedCall, member: Member): MemberResources {
+  return within?.resources ?? member.resources;
+}
 
 /** One call on one member. */
 export class Occupancy {
   readonly member: Member;
   readonly #nested: boolean;
   readonly #limit: RoutineLimit | undefined;
+  readonly #needs: Amounts | undefined;
+  /** Of which it holds them; absent where it needs none. */
+  readonly #resources: MemberResources | undefined;
   #shareUs: number;
   #share = true;
   #transferring: boolean;
@@ -27,10 +37,15 @@ export class Occupancy {
    * @param transferring Whether its arguments go in chunks; {@link transferred} tells their end.
    */
   constructor(call: PlacedCall, member: Member, transferring = false) {
-    const { nested, estimate, limit } = call;
+    const { nested, estimate, limit, needs } = call;
     this.member = member;
     this.#limit = limit;
     if (limit !== undefined) limit.took(member);
+    if (needs !== undefined) {
+      this.#needs = needs;
+      this.#resources = resourcesFor(call, member);
+      this.#resources.took(needs);
+    }
     this.#nested = nested;
     this.#permit = !nested;
     this.#shareUs = estimate.us ?? UNKNOWN_BODY_US;
@@ -71,6 +86,12 @@ export class Occupancy {
     this.#transferring = false;
     this.#transfer(-1);
     if (this.#share) this.#goAhead();
+  }
+
+  /** Its worker has accepted the call. */
+  accepted(): void {
+    if (this.#limit !== undefined) this.#limit.accepted(this.member);
+    if (this.#needs !== undefined) this.#resources?.accepted(this.#needs);
   }
 
   /** Gives back the share: the call no longer delays others on its member. */
@@ -114,6 +135,7 @@ export class Occupancy {
     this.releaseShare();
     this.yieldPermit();
     if (this.#limit !== undefined) this.#limit.left(this.member);
+    if (this.#needs !== undefined) this.#resources?.left(this.#needs);
     this.member.inFlight -= 1;
     this.member.moved();
     this.member.completed += 1;

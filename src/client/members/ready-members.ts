@@ -5,6 +5,8 @@
  * replaced, never changed, so whoever has one may go through it in several turns; the index is of the newest.
  */
 import type { CandidateIndex } from "../../balancer/balancer.ts";
+import type { Amounts } from "../../internal/amounts.ts";
+import type { MemberResources } from "./member-resources.ts";
 import type { RoutineLimit } from "./routine-limits.ts";
 import { AHEAD_US } from "./work-ahead.ts";
 
@@ -26,6 +28,10 @@ export interface PlacedCall {
   readonly large?: boolean;
   /** The limit of its routine, which whoever places it heeds. Absent: it has none. */
   readonly limit?: RoutineLimit | undefined;
+  /** What it needs of resources, which whoever places it heeds. Absent: nothing. */
+  readonly needs?: Amounts | undefined;
+  /** What is reserved for it. Absent: nothing is. */
+  readonly within?: { readonly resources: MemberResources } | undefined;
 }
 
 /** The part of a member that this list uses. Only the list writes `place` and `level`. */

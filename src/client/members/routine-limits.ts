@@ -5,6 +5,7 @@
  * grows it is tried with one more.
  */
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Amounts } from "../../internal/amounts.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 
 /** The longest pause before a worker is tried again, in milliseconds. */
@@ -98,6 +99,8 @@ export class RoutineLimit {
 /** The limits of the routines that one dispatcher calls. */
 export class RoutineLimits {
   readonly #learned = new WeakMap<RoutineDefinition, RoutineLimit>();
+  /** What workers have said that routines need, of which it was not known here. */
+  readonly #needs = new WeakMap<RoutineDefinition, Amounts>();
   /** Whether any routine has one that has been learned of or used. Every call asks this. */
   any = false;
 
@@ -110,6 +113,18 @@ export class RoutineLimits {
   /** A worker has refused a call of a routine for the limit that it has there. */
   learn(definition: RoutineDefinition): RoutineLimit {
     return this.#limitOf(definition);
+  }
+
+  /** What a routine needs of a worker's resources, as a worker has said; absent: nothing that is known of. */
+  needsOf(definition: RoutineDefinition): Amounts | undefined {
+    return this.#needs.get(definition);
+  }
+
+  /** A worker has refused a call of a routine that needs so much there. */
+  learnNeeds(definition: RoutineDefinition, needs: Amounts): void {
+    if (definition.needs !== undefined) return;
+    this.#needs.set(definition, needs);
+    this.any = true;
   }
 
   #limitOf(definition: RoutineDefinition): RoutineLimit {

@@ -3,8 +3,10 @@
  * was not chosen, for the error of a call that no worker takes. Why a worker is not a member is said by
  * `admission.ts`.
  */
+
 import { type HandshakeReason, handshakeReason } from "../../errors/handshake-error.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
+import { type Resources, resourcesOf } from "../../internal/amounts.ts";
 import type { Member } from "../members/member.ts";
 
 /** One member. */
@@ -19,6 +21,10 @@ export interface ExplainedMember {
   readonly version: string;
   /** Which build of its program it runs, as was announced. Absent: it does not say. */
   readonly build?: string;
+  /** What it has of what routines can need, as was announced. Absent: nothing. */
+  readonly resources?: Resources;
+  /** How much of that calls and reservations of this pool hold, as far as is known. Absent: nothing. */
+  readonly resourcesUsed?: Resources;
   /** Spawned by this pool. */
   readonly own: boolean;
   /** `ready`: takes calls. `backing-off`: was not reached, and is tried again. */
@@ -68,10 +74,22 @@ export interface Explanation {
   readonly oldestWait: number;
   /** The routines of which calls wait since as many of their bodies run as may. */
   readonly limited: readonly LimitedRoutine[];
+  /** The calls that wait for resources, by what they need. */
+  readonly resources: readonly WaitingForResources[];
   /** In order of admission. */
   readonly members: readonly ExplainedMember[];
   /** Workers seen that are not members, and why. */
   readonly refused: readonly Refusal[];
+}
+
+/** Calls that wait for resources, as `explain()` tells of them. */
+export interface WaitingForResources {
+  /** What each of them needs. */
+  readonly needs: Resources;
+  /** How many wait. */
+  readonly waiting: number;
+  /** The uid of the worker that is kept for the first of them; absent: none is. */
+  readonly kept?: string;
 }
 
 /**
@@ -88,6 +106,8 @@ export function explainMember(member: Member, lacks: readonly string[]): Explain
     address: metadata.address,
     version: member.peer?.version ?? metadata.version,
     ...(metadata.build !== undefined && { build: metadata.build }),
+    ...(metadata.resources !== undefined && { resources: metadata.resources }),
+    ...(member.resources.ours.size > 0 && { resourcesUsed: resourcesOf(member.resources.ours) }),
     own,
     state: state.kind === "gone" ? "backing-off" : state.kind,
     draining,

@@ -160,10 +160,14 @@ class DelegatedCandidate implements Candidate {
   }
 
   get room(): boolean {
-    const { nested, roomUs, large, limit } = this.#call;
+    const { nested, roomUs, large, limit, needs } = this.#call;
     const member = this.#member;
     const room =
-      member.ready && (nested || (member.hasRoom(roomUs, large) && limit?.hasRoom(member) !== false));
+      member.ready &&
+      (nested ||
+        (member.hasRoom(roomUs, large) &&
+          limit?.hasRoom(member) !== false &&
+          (needs === undefined || member.resources.hasRoom(needs))));
     if (!room) this.passedOver = true;
     return room;
   }

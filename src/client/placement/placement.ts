@@ -7,10 +7,17 @@ import type { Balancer, CandidateIndex } from "../../balancer/balancer.ts";
 import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { Refusal } from "../../errors/no-workers-available-error.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
+import { type Amounts, shownAmounts } from "../../internal/amounts.ts";
 import type { Definable } from "../../session/definitions.ts";
+import type { Nack } from "../../wire/frames.ts";
+import { createNack } from "../../wire/messages/nack.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import type { Call } from "../call/call.ts";
+import { refusalError, refusalForHolder, reservationLost } from "../call/refusal-record.ts";
 import type { Eviction, Member } from "../members/member.ts";
+import type { MemberResources } from "../members/member-resources.ts";
 import type { ReadyMembers } from "../members/ready-members.ts";
+import { ResourceClaims } from "../members/resource-claims.ts";
 import { Delegation, type DelegationPlacement } from "./delegation.ts";
 
 /** The members of a proxy, as calls see them. */
@@ -50,6 +57,8 @@ export interface PlacementOptions {
 
 /** Places calls on members. */
 export class Placement implements DelegationPlacement {
+  /** The members that are kept for calls that wait for resources. */
+  readonly claims: ResourceClaims = new ResourceClaims();
   #options: PlacementOptions;
 
   constructor(options: PlacementOptions) {
@@ -101,6 +110,11 @@ export class Placement implements DelegationPlacement {
   place(call: Call): Verdict {
     const { members, balancer } = this.#options;
     const { ready } = members;
+    const refusal = call.needs === undefined ? undefined : refusalForHolder(call);
+    if (refusal !== undefined) {
+      call.fail(refusal);
+      return "sent";
+    }
     if (call.only !== undefined) return this.#placeOn(call.only, call);
     if (ready.view.length === 0 || !members.quorumMet) return "wait";
     let { view, index } = ready;
@@ -123,6 +137,12 @@ export class Placement implements DelegationPlacement {
       if (open.length === 0 && !call.nested) return "wait";
       // A balancer that takes its time sees all: others may have room by then.
       if (open.length > 0 && balancer.pick !== undefined) view = open;
+      index = undefined;
+    }
+    if (call.needs !== undefined) {
+      const open = this.#withResources(call, view);
+      if (open === undefined) return "wait";
+      view = open;
       index = undefined;
     }
     if (balancer.pick === undefined)
@@ -157,13 +177,14 @@ export class Placement implements DelegationPlacement {
    */
   placeElsewhere(call: Call, than: ReadonlySet<string>): boolean | Delegation {
     const { members, balancer } = this.#options;
-    const { estimate, large, limit, needsThread } = call;
+    const { estimate, large, limit, needs, needsThread } = call;
     const view = members.ready.view.filter(
       (member) =>
         !than.has(member.uid) &&
         call.refusals?.has(member.uid) !== true &&
         member.hasRoom(estimate.us, large) &&
         limit?.hasRoom(member) !== false &&
+        (needs === undefined || this.#hasFree(member, needs)) &&
         (!needsThread || member.inThread),
     );
     if (view.length === 0 || !members.quorumMet) return false;
@@ -180,16 +201,73 @@ export class Placement implements DelegationPlacement {
     return member !== undefined && this.send(call, member);
   }
 
+  /** The members that could take a call if they had enough of resources free. */
+  fitting(call: Call): readonly Member[] {
+    const { needs, refusals, limit, only } = call;
+    if (needs === undefined) return [];
+    return this.#options.members.ready.view.filter(
+      (member) =>
+        (only === undefined || only === member.uid) &&
+        (!member.draining || call.nested) &&
+        refusals?.has(member.uid) !== true &&
+        (limit?.hasRoom(member) !== false || call.nested) &&
+        this.#suits(call, member) &&
+        member.fits(needs),
+    );
+  }
+
+  /**
+   * Those of the members that have free what a call needs, as far as is known. If none ever has so much, each of them has
+   * refused it: they are not asked.
+   *
+   * @returns `undefined` if it has to wait.
+   */
+  #withResources(call: Call, view: readonly Member[]): readonly Member[] | undefined {
+    const needs = call.needs as Amounts; // whoever asks has looked
+    const fitting = view.filter((member) => member.fits(needs));
+    if (fitting.length === 0) {
+      for (const member of view) call.noteRefusal(lackOf(member, call.routine, needs), { uid: member.uid });
+      // The program's own workers are alike: where there is one, the next has no more.
+      if (call.refusals !== undefined && !view.some(({ own }) => own)) call.refusals.awaitsReplacement = true;
+      return undefined;
+    }
+    const open = fitting.filter((member) => this.#hasFree(member, needs));
+    if (open.length > 0) return open;
+    // A call of a task that holds some is offered where it may be refused: it waits for nobody.
+    return call.waitsForResources ? undefined : fitting;
+  }
+
+  /** Whether the member has so much free, as far as is known, and keeps it for nobody. */
+  #hasFree(member: Member, needs: Amounts): boolean {
+    return member.resources.hasRoom(needs) && !this.claims.keeps(member, needs);
+  }
+
   /** Sends the call to the only member that it may go to; it fails if that is there no more. */
   #placeOn(uid: string, call: Call): Verdict {
     const { members } = this.#options;
     const member = members.get(uid);
     if (member?.ready !== true || (member.draining && !call.nested)) {
+      if (call.within !== undefined) {
+        call.fail(reservationLost(call, uid, call.within.end ?? "lost"));
+        return "sent";
+      }
       const why = `it takes no calls any more; the call to '${call.routine}' was not sent to it`;
       call.fail(
         new WorkerLostError(why, { uid }, { reason: member?.draining === true ? "stopped" : "lost" }),
       );
       return "sent";
+    }
+    const { needs, within } = call;
+    if (within?.end !== undefined) {
+      call.fail(reservationLost(call, uid, within.end));
+      return "sent";
+    }
+    if (needs !== undefined) {
+      if (within === undefined ? !member.fits(needs) : !within.resources.fits(needs)) {
+        call.fail(refusalError(call.routine, lackOf(member, call.routine, needs, within?.resources)));
+        return "sent";
+      }
+      if (!(within?.resources ?? member.resources).hasRoom(needs) && call.waitsForResources) return "wait";
     }
     members.ready.placing(call);
     if (!member.room) return member;
@@ -244,4 +322,18 @@ function pickOf(
 
 function isThread({ inThread }: Member): boolean {
   return inThread;
+}
+
+/** The refusal of a call that a member never has the resources for. @param resources Default: those of the member. */
+function lackOf(
+  { resources, session }: Member,
+  routine: string,
+  needs: Amounts,
+  { total }: MemberResources = resources,
+): Nack {
+  const knows = session === undefined || session.connection.takesResources;
+  const has = total.size === 0 ? "no resources" : shownAmounts(total);
+  const there = resources.total === total ? "the worker has" : "the reservation has";
+  const why = knows ? `${there} ${has}` : "the worker is of a version that counts none";
+  return createNack(NackCode.LACKS_RESOURCES, `'${routine}' needs ${shownAmounts(needs)}, and ${why}`);
 }

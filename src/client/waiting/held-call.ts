@@ -2,7 +2,7 @@
  * A call that has not been made, since as many wait as may: its arguments are not encoded, and only its caller's promise
  * waits. Its signal ends it as any other call, and its time runs.
  */
-import type { CallRequest } from "../../context/dispatcher.ts";
+
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { QueuePlace } from "../../internal/queue/priority-order.ts";
@@ -10,6 +10,7 @@ import { leaveQueue, type Queued } from "../../internal/queue/priority-queue.ts"
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import { CallClock, type TimedCall, type TimeLimit } from "../call/call-clock.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
 
 /** From the call until it can be made. */
 export class HeldCall implements Queued, TimedCall {
@@ -19,14 +20,14 @@ export class HeldCall implements Queued, TimedCall {
   readonly sinceMs: number = deadlines.now();
   /** Resolves when there is a place for it. */
   readonly admitted: Promise<void>;
-  readonly request: CallRequest;
+  readonly request: PlacedRequest;
   readonly #clock: CallClock;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
   #isOver = false;
   #isCancelled = false;
 
-  constructor(request: CallRequest) {
+  constructor(request: PlacedRequest) {
     const { definition, options } = request;
     this.request = request;
     this.priority = options?.priority ?? 0;

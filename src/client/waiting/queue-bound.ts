@@ -7,12 +7,13 @@
  * Before a call is made, nobody knows whether it will wait for one member in particular, for a thread, or for a transfer.
  * Those that turn out to, and generators, whose calls are made before their first step, wait beyond the bound.
  */
-import type { CallRequest } from "../../context/dispatcher.ts";
+
 import { QueueFullError } from "../../errors/queue-full-error.ts";
-import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import type { Amounts } from "../../internal/amounts.ts";
 import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
-import type { RoutineLimit } from "../members/routine-limits.ts";
+import type { PlacedRequest } from "../call/placed-request.ts";
+import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
 import { HeldCall } from "./held-call.ts";
 
 /** What happens to a call when as many wait as may: it fails with `QueueFullError`, or waits itself for a place. */
@@ -37,18 +38,24 @@ export interface QueueBoundOptions {
   readonly overflow: Overflow;
   /** How many wait, those not counted that have not been made. */
   readonly queued: () => number;
-  /** The limit of a routine, as far as is known. */
-  readonly limitOf: (definition: RoutineDefinition) => RoutineLimit | undefined;
-  /** Whether calls wait before one that may go to this worker only, or whose routine has this limit. */
-  readonly inLine: (limit: RoutineLimit | undefined, only: string | undefined) => boolean;
+  /** The limits of routines, and what they need, as far as is known. */
+  readonly limits: Pick<RoutineLimits, "of" | "needsOf">;
+  /** Whether calls wait before one of this line. */
+  readonly inLine: (line: Line) => boolean;
   readonly events?: QueueEventSink | undefined;
 }
 
 /** So many may wait beyond the bound, whatever that is; else as many as within it. */
 const MIN_BEYOND = 16;
 
-/** What calls that have not been made may wait for in particular: room on one worker, by its uid, or their limit. */
-type Line = RoutineLimit | string | undefined;
+/** What calls that have not been made may wait for in particular: room on one worker, by its uid, their limit, or resources. */
+export type Line = RoutineLimit | NeedyLine | string | undefined;
+
+/** Those of a routine that needs resources. */
+interface NeedyLine {
+  readonly limit: RoutineLimit | undefined;
+  readonly needs: Amounts;
+}
 
 /** The bound of one queue. */
 export class QueueBound {
@@ -59,6 +66,8 @@ export class QueueBound {
   readonly #options: QueueBoundOptions;
   /** Not made yet; only those of one line hold each other up, and those that wait for room alone all of them. */
   readonly #lines = new Map<Line, PriorityQueue<HeldCall>>();
+  /** By what the routine needs. */
+  readonly #needy = new WeakMap<Amounts, NeedyLine>();
   /** Those that have been given a place and are just being made. */
   readonly #admitted = new Set<HeldCall>();
   #waiting: Array<() => void> = [];
@@ -102,14 +111,14 @@ export class QueueBound {
   }
 
   /** Whether a call that comes now is to be held before it is made. */
-  holds(request: CallRequest): boolean {
+  holds(request: PlacedRequest): boolean {
     if (!this.mayHold || request.parent !== undefined) return false;
     if (this.#lines.size === 0 && !this.#isFull()) return false;
     return this.#waitsIn(this.#lineOf(request)) && (this.#lines.size > 0 || this.#isFull());
   }
 
   /** Holds a call that has not been made. */
-  hold(request: CallRequest): HeldCall {
+  hold(request: PlacedRequest): HeldCall {
     const held = new HeldCall(request);
     if (!held.isOver) {
       this.#queue(held);
@@ -236,8 +245,20 @@ export class QueueBound {
     calls.push(held);
   }
 
-  #lineOf({ definition, only }: CallRequest): Line {
-    return only ?? this.#options.limitOf(definition);
+  #lineOf({ definition, only, within }: PlacedRequest): Line {
+    const { limits } = this.#options;
+    const uid = only ?? within?.uid;
+    if (uid !== undefined) return uid;
+    const limit = limits.of(definition);
+    const needs = definition.needs ?? limits.needsOf(definition);
+    if (needs === undefined) return limit;
+    let line = this.#needy.get(needs);
+    if (line?.limit !== limit) line = undefined;
+    if (line === undefined) {
+      line = { limit, needs };
+      this.#needy.set(needs, line);
+    }
+    return line;
   }
 
   /** Whether a new call of a line would have to wait: behind calls that have been made, or that have not. */
@@ -249,8 +270,7 @@ export class QueueBound {
 
   /** Whether calls that have been made wait before the first of a line, or too many wait beyond the bound. */
   #waitsFor(line: Line): boolean {
-    const { inLine } = this.#options;
-    if (typeof line === "string" ? inLine(undefined, line) : inLine(line, undefined)) return true;
+    if (this.#options.inLine(line)) return true;
     return this.beyond >= Math.max(MIN_BEYOND, this.maxQueue ?? 0);
   }
 

@@ -1,25 +1,25 @@
 /**
- * The calls that wait for a member: root calls in lanes, each of those that ask the same of a member; beside them
- * nested calls that found no worker at all, calls that wait for one member in particular, and calls that some worker has
- * refused and that wait for one not asked yet. No call waits for what only another one needs, and none waits for ever
- * for members that are not there. It chooses no members: it asks the placement again when that may have another
- * answer, and keeps, or fails, the calls that are not sent.
+ * The calls that wait for a member: root calls, and those that need resources, in lanes, each of those that ask the same
+ * of a member; beside them nested calls that found no worker at all, calls that wait for one member in particular, and
+ * calls that some worker has refused and that wait for one not asked yet. No call waits for what only another one needs,
+ * and none waits for ever for members that are not there. It chooses no members: it asks the placement again when that may
+ * have another answer, and keeps, or fails, the calls that are not sent.
  */
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
+import { type Amounts, resourcesOf } from "../../internal/amounts.ts";
 import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { warnOnce } from "../../internal/warn-once.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { MemberWaiter } from "../members/ready-members.ts";
-import type { RoutineLimit } from "../members/routine-limits.ts";
-import type { LimitedRoutine } from "../membership/explanation.ts";
+import type { LimitedRoutine, WaitingForResources } from "../membership/explanation.ts";
 import type { MemberSupply } from "../membership/member-supply.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
 import { type Lane, Lanes, older } from "./lanes.ts";
-import type { QueueBound } from "./queue-bound.ts";
+import type { Line, QueueBound } from "./queue-bound.ts";
 import { UntriedQueue } from "./untried-queue.ts";
 
 /** Calls that are offered again after a pause. */
@@ -32,13 +32,15 @@ export interface PausedCalls {
 /** Parts and settings of a wait. */
 export interface WaitingCallsOptions {
   readonly members: Members;
-  readonly placement: Pick<Placement, "place" | "untried" | "anyTaker">;
+  readonly placement: Pick<Placement, "place" | "untried" | "anyTaker" | "fitting" | "claims">;
   readonly supply: Pick<MemberSupply, "memberDue" | "replacementDue" | "lastStartError">;
   /** How long calls wait for a member when there is none for them, in milliseconds. */
   readonly timeoutMs: number;
   /** How many may wait. Absent: any number. */
   readonly bound?: Pick<QueueBound, "admits" | "maxQueue" | "failAll" | "watched" | "check"> | undefined;
 }
+
+const NOTHING: Amounts = new Map();
 
 /** So many calls in one queue, of which nobody has said how many there may be, are told of in a warning. */
 const VERY_MANY = 100_000;
@@ -84,14 +86,26 @@ export class WaitingCalls implements MemberWaiter<Member> {
       }));
   }
 
-  /** Whether a new call has to wait behind others that anybody may take. To be asked only while somebody waits for members. */
+  /** The calls that wait for resources. */
+  get forResources(): readonly WaitingForResources[] {
+    return this.#lanes.needy().map(({ needs, size, kept }) => ({
+      needs: resourcesOf(needs ?? NOTHING),
+      waiting: size,
+      ...(kept !== undefined && { kept: kept.uid }),
+    }));
+  }
+
+  /** Whether a new call has to wait behind others. To be asked only while somebody waits for members. */
   precede(call: Call): boolean {
+    if (call.needs !== undefined) return call.waitsForResources && this.#lanes.precede(call);
     return !call.nested && call.only === undefined && this.#lanes.precede(call);
   }
 
-  /** Whether calls wait before one that has not been made: of the same limit, for the same member only, or for room alone. */
-  inLine(limit: RoutineLimit | undefined, only: string | undefined): boolean {
-    return only === undefined ? this.#lanes.precedeLimited(limit) : this.#bound.countFor(only) > 0;
+  /** Whether calls wait before one that has not been made. */
+  inLine(line: Line): boolean {
+    if (typeof line === "string") return this.#bound.countFor(line) > 0;
+    if (line !== undefined && "needs" in line) return this.#lanes.precedeLimited(line.limit, line.needs);
+    return this.#lanes.precedeLimited(line);
   }
 
   /** Treats a call that is in no queue according to the verdict of its placement. */
@@ -159,6 +173,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   drain(member?: Member): void {
     const { ready } = this.#options.members;
     if (ready.waiter === undefined) return;
+    this.#options.placement.claims.clear();
     if (!this.#bound.empty) {
       if (member === undefined) for (const uid of this.#bound.uids) this.#drainBound(uid);
       else this.#drainBound(member.uid);
@@ -167,7 +182,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#refused.size > 0) this.#drainRefused();
     const { retries } = this;
     if (retries !== undefined && retries.size > 0) retries.look();
-    if (this.#lanes.size > 0) this.#lanes.drain((call, lane) => this.#leavesLane(call, lane));
+    if (this.#lanes.size > 0) this.#drainLanes();
     this.#review();
     const { bound } = this.#options;
     if (bound?.watched === true) bound.check(); // a call may have left its lane without being sent
@@ -208,11 +223,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
   }
 
   #queueOf(call: Call): PriorityQueue<Call> {
-    return call.nested ? this.#nested : this.#lanes.of(call);
+    const isOfLanes = !call.nested || (call.needs !== undefined && call.waitsForResources);
+    return isOfLanes ? this.#lanes.of(call) : this.#nested;
   }
 
   /** Whether a member there is has as many calls of a routine as it may. */
-  #isReached(limit: RoutineLimit): boolean {
+  #isReached(limit: NonNullable<Lane["limit"]>): boolean {
     return this.#options.members.ready.view.some((member) => !limit.hasRoom(member));
   }
 
@@ -221,6 +237,18 @@ export class WaitingCalls implements MemberWaiter<Member> {
     warnOnce(
       "MERINO_LONG_QUEUE",
       `${VERY_MANY} calls wait in a pool, and each keeps its arguments in memory. Make fewer at a time, for example with pool.map(), or give the pool a 'maxQueue'`,
+    );
+  }
+
+  #drainLanes(): void {
+    const { placement } = this.#options;
+    this.#lanes.drain(
+      (call, lane) => this.#leavesLane(call, lane),
+      (call, lane) => {
+        if (lane.needs === undefined || lane.within !== undefined) return;
+        const members = placement.fitting(call);
+        lane.kept = placement.claims.keep({ needs: lane.needs, members, before: lane.kept });
+      },
     );
   }
 
@@ -263,10 +291,12 @@ export class WaitingCalls implements MemberWaiter<Member> {
     return leaves;
   }
 
-  /** Takes the next call of a queue out, unless it waits on. */
+  /** Takes the next call of a queue out, unless it waits on there. */
   #leaves(call: Call, queue: PriorityQueue<Call>): boolean {
     const verdict = call.settled ? "sent" : this.#options.placement.place(call);
-    if (verdict === "wait") return false;
+    // Nobody there ever has what it needs: it waits for others.
+    const isRefused = call.needs !== undefined && call.refusals?.stand === true;
+    if (verdict === "wait" && !isRefused) return false;
     queue.take(call);
     this.keep(call, verdict);
     return true;
@@ -322,6 +352,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
     const reasons = members.whyNone();
     const makeError = (): Error =>
       new NoWorkersAvailableError(reasons, { ...(cause === undefined ? {} : { cause }) });
+    this.#options.placement.claims.clear();
     for (const call of [...this.#nested.drain(), ...this.#lanes.clear()]) call.fail(makeError());
     this.#options.bound?.failAll(makeError);
   }

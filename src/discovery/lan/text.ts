@@ -45,7 +45,7 @@ export function encodeLanText(
   { namespace, revision }: { readonly namespace: string; readonly revision: number },
 ): readonly Buffer[] {
   const { pid, version, tags, extra, secure, options, codecs = [WIRE_CODEC] } = worker;
-  const { identity, runtime, build } = worker;
+  const { identity, runtime, build, resources } = worker;
   const entries = [
     ...entriesOf("pid", String(pid)),
     ...entriesOf("version", version),
@@ -56,6 +56,7 @@ export function encodeLanText(
     ...(identity === undefined ? [] : entriesOf("identity", identity)),
     ...(runtime === undefined ? [] : entriesOf("runtime", runtime)),
     ...(build === undefined ? [] : entriesOf("build", build)),
+    ...(resources === undefined ? [] : entriesOf("resources", JSON.stringify(resources))),
     ...entriesOf("codecs", codecs.length === 0 ? undefined : JSON.stringify(codecs)),
     ...entriesOf("namespace", namespace),
     ...entriesOf("revision", String(revision)),
@@ -95,6 +96,7 @@ export function decodeLanText(entries: readonly Uint8Array[]): LanText | undefin
         ...definedText("identity", text("identity")),
         ...definedText("runtime", text("runtime")),
         ...definedText("build", text("build")),
+        ...definedJson("resources", text("resources")),
         // A worker that names no codec speaks none of ours.
         codecs: jsonOf(text("codecs"), []),
       },
@@ -162,6 +164,10 @@ function parseSecure(text: string | undefined): unknown {
 
 function parseRevision(text: string | undefined): number | undefined {
   return text !== undefined && /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function definedJson(key: string, text: string | undefined): Readonly<Record<string, unknown>> {
+  return text === undefined ? {} : { [key]: JSON.parse(text) };
 }
 
 function definedText(key: string, text: string | undefined): Readonly<Record<string, string>> {

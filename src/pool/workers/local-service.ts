@@ -4,6 +4,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import type { Dispatcher } from "../../context/dispatcher.ts";
+import { amountsOf, type Resources } from "../../internal/amounts.ts";
 import { waitAtMost } from "../../internal/time/wait.ts";
 import { processReferences } from "../../routine/process-references.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -30,9 +31,10 @@ export class LocalService {
   constructor(options: {
     readonly uid: string;
     readonly address: string;
+    readonly resources: Resources | undefined;
     readonly nested: () => Dispatcher;
   }) {
-    const { uid, address, nested } = options;
+    const { uid, address, resources, nested } = options;
     this.#address = address;
     this.#tasks = new TaskServer({
       hello: {
@@ -49,6 +51,7 @@ export class LocalService {
       access: new AccessRules(undefined),
       origin: `this process (${process.pid})`,
       maxRootTasks: 2 * DEFAULT_CHANNEL_OPTIONS.maxConcurrentCalls,
+      resources: amountsOf(resources),
       nestedDispatcher: (descriptor) => (descriptor === undefined ? undefined : nested()),
       explainError: (_, error) => error,
     });

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { WorkerProxy } from "../../client/worker-proxy.ts";
 import { HandshakeError } from "../../errors/handshake-error.ts";
 import { WorkerStartError } from "../../errors/worker-start-error.ts";
+import type { Resources } from "../../internal/amounts.ts";
 import { createDeferred } from "../../internal/deferred.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { Carrier } from "../../session/carrier.ts";
@@ -28,6 +29,8 @@ export interface LocalWorkersOptions {
   readonly extra: Readonly<Record<string, string>>;
   /** Values that the program has before the pool is open. */
   readonly warm: readonly WarmValue[];
+  /** What the program has of what routines can need. */
+  readonly resources?: Resources | undefined;
   readonly ready: (worker: WorkerMetadata, hidden: boolean) => void;
   readonly gone: (uid: string, metadata: WorkerMetadata | undefined) => void;
   readonly event: (event: WorkerEvent) => void;
@@ -68,6 +71,7 @@ export class LocalWorkers implements PoolWorkers {
       codecs: [WIRE_CODEC],
       hostId: hostId(),
       ...(build !== undefined && { build }),
+      ...(options.resources !== undefined && { resources: options.resources }),
     };
   }
 
@@ -105,6 +109,7 @@ export class LocalWorkers implements PoolWorkers {
     this.#service = new LocalService({
       uid,
       address: this.#record.address,
+      resources: this.#options.resources,
       nested: () => this.#nestedProxy().dispatcher,
     });
     event({ type: "worker-ready", uid, pid: process.pid });

@@ -13,13 +13,13 @@ import type { WorkerSlotOptions } from "./worker-slot-options.ts";
  * @throws What the factory throws, and {@link InvalidOptionError} if what it returns is no worker.
  */
 export function makePoolWorker(uid: string, options: WorkerSlotOptions): PoolWorker {
-  const { factory, tags, extra, entry, program, trust, warm, slot, startTimeoutMs } = options;
+  const { factory, tags, extra, entry, program, trust, warm, resources, slot, startTimeoutMs } = options;
   const reports = options.reports?.(uid);
   const path = socketPath();
   removeAtExit(path);
   try {
     const worker = factory({
-      ...{ uid, socketPath: path, tags, extra, entry, program, trust, warm, slot, startTimeoutMs },
+      ...{ uid, socketPath: path, tags, extra, entry, program, trust, warm, resources, slot, startTimeoutMs },
       discoveries: options.discoveries?.(),
       siblings: options.siblings?.(),
       ...(reports !== undefined && { reports }),

@@ -27,13 +27,13 @@ export interface WorkersOwner
 /** Makes them; none is started. */
 export function makeWorkers(options: ResolvedWorkerPoolOptions, owner: WorkersOwner): PoolWorkers {
   const { id, ...pool } = owner;
-  const { local, size, range, worker, trust, tags, warm, respawn, startTimeoutMs } = options;
+  const { local, size, range, worker, trust, tags, warm, resources, respawn, startTimeoutMs } = options;
   const extra = { ...options.extra, ...labelOfPool(id) };
-  if (local) return new LocalWorkers({ ...pool, tags, extra, warm, pool: id });
+  if (local) return new LocalWorkers({ ...pool, tags, extra, warm, resources, pool: id });
   const { recycle, shutdownTimeoutMs, killGraceMs } = options;
   return new OwnWorkers({
     ...pool,
-    ...{ size, factory: worker, trust, tags, extra, warm, startTimeoutMs, respawn },
+    ...{ size, factory: worker, trust, tags, extra, warm, resources, startTimeoutMs, respawn },
     startSize: range?.min,
     loadEveryMs: range === undefined ? undefined : paceMs(range),
     recycle: recycle && {

@@ -2,6 +2,7 @@
 import type { Suspicion } from "../../client/membership/member-supply.ts";
 import type { Trust } from "../../credentials/trust.ts";
 import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
+import type { Resources } from "../../internal/amounts.ts";
 import type { ProgramState } from "../../process/launch/program-state.ts";
 import type { WearReason } from "../../process/recycle/recycle-options.ts";
 import type { ChildMessage, WantedReports, WorkerFactory } from "../../process/worker.ts";
@@ -33,6 +34,8 @@ export interface WorkerSlotOptions {
   readonly siblings?: () => DiscoveryDescriptor | undefined;
   /** Values that each worker has before it serves. */
   readonly warm?: readonly WarmValue[] | undefined;
+  /** What each worker has of resources. */
+  readonly resources?: Resources | undefined;
   /** Its number among the places. */
   readonly slot: number;
   /** Credentials of the pool. */

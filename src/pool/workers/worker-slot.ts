@@ -3,7 +3,6 @@
  * replaced beside itself when it can no longer serve every routine. It never gives up by itself; a loop is
  * reported, and `quorumTimeout` bounds how long calls wait meanwhile.
  */
-
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import type { Suspicion } from "../../client/membership/member-supply.ts";

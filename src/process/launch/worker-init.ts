@@ -4,6 +4,7 @@
  * processes that a routine starts do not inherit it.
  */
 import type { DiscoveryDescriptor } from "../../discovery/discovery.ts";
+import type { Resources } from "../../internal/amounts.ts";
 import type { WarmValue } from "../../state/worker-values.ts";
 import type { ChannelOptions } from "../../wire/channel-options.ts";
 import type { NetworkOptions } from "../network-options.ts";
@@ -38,6 +39,10 @@ export interface WorkerInit {
   readonly modules: readonly string[];
   /** Values that it has before it serves. */
   readonly warm?: readonly WarmValue[] | undefined;
+  /** What it has of what routines can need. */
+  readonly resources?: Resources | undefined;
+  /** The longest time for which it grants reservations, in milliseconds. Absent: its own default. */
+  readonly maxReservationMs?: number | undefined;
   /** Who may call which routines over the network; see `AccessRule`. */
   readonly allow?: readonly { readonly routine: string; readonly allow: readonly string[] }[] | undefined;
   /** `file:` URL of a module with further rules. */

@@ -17,7 +17,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wire.proto.
  */
 export const file_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiIwoNQWNjZXNzUmVxdWVzdBISCgppZGVudGl0aWVzGAEgAygJIksKDEFjY2Vzc1JlcG9ydBI7Cghyb3V0aW5lcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVBY2Nlc3MiQQoNUm91dGluZUFjY2VzcxIPCgdyb3V0aW5lGAEgASgJEhEKCXBlcm1pdHRlZBgCIAEoCBIMCgRydWxlGAMgASgJIhsKCElkbGVUaW1lEg8KB3NlY29uZHMYASABKAEiygQKB1JlcXVlc3QSMAoEdGFzaxgBIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2tIABIwCgRuZXh0GAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjMKBHNlbmQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoFdGhyb3cYBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNQoGcmV0dXJuGGQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjQKBmNhbmNlbBhlIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbmNlbEgAEhAKBmNyZWRpdBhmIAEoDUgAEjkKBnNpZ25hbBhnIAEoCzInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlNpZ25hbEZpcmVkSAASMAoEZmxvdxh9IAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZsb3dIABI6Cgdjb250ZXh0GAUgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhaW5NYW5pZmVzdBI9Cgl2YXJpYWJsZXMYaCABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Db250ZXh0Q2hhbmdlc0IJCgdwYXlsb2FkIo8ECghSZXNwb25zZRIuCgNhY2sYASABKAsyHy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5BY2tIABIwCgRuYWNrGAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTmFja0gAEjUKBnJlc3VsdBgDIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABI4CglleGNlcHRpb24YBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMwoEZG9uZRhkIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABIyCgZwYXJrZWQYZSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkSAASMAoEZmxvdxh9IAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZsb3dIABI6Cgdjb250ZXh0GAUgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhaW5NYW5pZmVzdBIPCgdib2R5X3VzGGYgASgNEj0KCXZhcmlhYmxlcxhoIAEoCzIqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRDaGFuZ2VzQgkKB3BheWxvYWQitgUKBFRhc2sSDwoHdmVyc2lvbhgBIAEoCRIKCgJpZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSCwoDdGFnGAQgASgJEhAKCHByb3h5X2lkGAUgASgJEg0KBXByb3h5GAYgASgMEhAKCGNhbGxhYmxlGAcgASgMEgwKBGFyZ3MYCCABKAwSDgoGa3dhcmdzGAkgASgMEg8KB3RpbWVvdXQYCiABKAUSSAoPcnVudGltZV9jb250ZXh0GAsgASgLMioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUnVudGltZUNvbnRleHRIAIgBARINCgVjb2RlYxhkIAEoCRIRCglidWRnZXRfdXMYZSABKAQSEwoLcm91dGluZV9yZWYYZiABKA0SEQoJcHJveHlfcmVmGGcgASgNEg0KBWZsYWdzGGggASgNEg4KBmNyZWRpdBhpIAEoDRINCgVwYXJ0cxhqIAEoDRI6CgV0cmFjZRhrIAMoCzIrLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2suVHJhY2VFbnRyeRIUCgxjb2RlX3ZlcnNpb24YbCABKAkSEAoIZmVhdHVyZXMYbSADKA0SMwoHY2FsbGVycxhuIAMoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbGxlchIOCgZvcmlnaW4YbyADKAkSEAoIcHJpb3JpdHkYcCABKBESFgoOcnVuX3RpbWVvdXRfdXMYcSABKAQSEAoIYXR0YWNoZWQYciABKAgSFwoPaWRlbXBvdGVuY3lfa2V5GHggASgJGiwKClRyYWNlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfcnVudGltZV9jb250ZXh0SgQIDBANUgpzZXJpYWxpemVyIjIKBkNhbGxlchIKCgJpZBgBIAEoCRIPCgdyb3V0aW5lGAIgASgJEgsKA3RhZxgDIAEoCSJICgxUYXNrRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoCRIKCgJpZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSCwoDdGFnGAQgASgJInMKDlJ1bnRpbWVDb250ZXh0Eh0KEGRpc3BhdGNoX3RpbWVvdXQYASABKAFIAIgBARIUCgd0aW1lb3V0GGQgASgBSAGIAQESCwoDdGFnGGUgASgJQhMKEV9kaXNwYXRjaF90aW1lb3V0QgoKCF90aW1lb3V0IkoKB01lc3NhZ2USDAoEZHVtcBgBIAEoDBINCgVwYXJ0cxhkIAEoDRIQCghkZXRhY2hlZBhlIAEoCBIQCghhdHRhY2hlZBhmIAEoCCJECgNBY2sSDwoHdmVyc2lvbhgBIAEoCRIQCghmZWF0dXJlcxhkIAMoDRILCgN1aWQYZSABKAkSDQoFY29kZWMYZiABKAki3gEKBE5hY2sSOwoJZXhjZXB0aW9uGAEgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAiAEBEg4KBnJlYXNvbhhkIAEoCRIxCgRjb2RlGGUgASgOMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVmdXNhbBIWCg5yZXRyeV9hZnRlcl9tcxhmIAEoBBIPCgd2ZXJzaW9uGGcgASgJEg0KBWxpbWl0GGggASgNEhAKCGF0dGFjaGVkGGkgASgIQgwKCl9leGNlcHRpb24iPQoGQ2FuY2VsEjMKBnJlYXNvbhgBIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2UiUQoLU2lnbmFsRmlyZWQSDQoFaW5kZXgYASABKA0SMwoGcmVhc29uGAIgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZSKcAQoERmxvdxINCgVpbmRleBgBIAEoDRIwCgNhY3QYAiABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5GbG93QWN0Eg4KBm51bWJlchgDIAEoDRINCgV0YWtlbhgEIAEoDRI0CgdtZXNzYWdlGAUgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZSJRCg1DaGFpbk1hbmlmZXN0EgoKAmlkGAEgASgJEjQKBHZhcnMYAiADKAsyJi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Db250ZXh0VmFyInkKCkNvbnRleHRWYXISEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSEgoFdmFsdWUYAyABKAxIAIgBARIUCgxzcGVudF90b2tlbnMYBCADKAkSFgoOdW5zcGVudF90b2tlbnMYBSADKAlCCAoGX3ZhbHVlIq0BCg5Db250ZXh0Q2hhbmdlcxI6CgdjaGFuZ2VzGAEgAygLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ29udGV4dENoYW5nZRI5CgZzdG9yZXMYAiADKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Db250ZXh0Q2hhbmdlEg4KBmJyYW5jaBgDIAMoCRIUCgxzcGVudF90b2tlbnMYBCADKAkiTAoNQ29udGV4dENoYW5nZRIMCgRuYW1lGAEgASgJEhIKBXZhbHVlGAIgASgMSACIAQESDwoHdGFpbnRlZBgDIAEoCEIICgZfdmFsdWUiOgoFQmF0Y2gSMQoGZnJhbWVzGAEgAygLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuRnJhbWUiswQKBUZyYW1lEg4KBnN0cmVhbRgBIAEoDRI2CgdyZXF1ZXN0GAIgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVxdWVzdEgAEjgKCHJlc3BvbnNlGAMgASgLMiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2VIABIyCgVoZWxsbxgEIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkhlbGxvSAASNAoGZ29hd2F5GAUgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuR29Bd2F5SAASNAoGd2luZG93GAYgASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV2luZG93SAASMgoFY2h1bmsYByABKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaHVua0gAEjQKBmRlZmluZRgIIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkRlZmluZUgAEjAKBHBpbmcYCSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5QaW5nSAASMAoEcG9uZxgKIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlBvbmdIABIyCgVyZXNldBgLIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc2V0SABCBgoEYm9keSKdAQoFSGVsbG8SDwoHc2Vzc2lvbhgBIAEoDRIPCgd2ZXJzaW9uGAIgASgJEgsKA3VpZBgDIAEoCRIPCgdydW50aW1lGAQgASgJEg4KBmNvZGVjcxgFIAMoCRIQCghmZWF0dXJlcxgGIAMoDRIyCgZsaW1pdHMYByABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5MaW1pdHMiugEKBkxpbWl0cxIRCgltYXhfYmF0Y2gYASABKA0SEwoLbWF4X21lc3NhZ2UYAiABKAQSEwoLbWF4X3N0cmVhbXMYAyABKA0SFQoNc3RyZWFtX3dpbmRvdxgEIAEoBBIZChFjb25uZWN0aW9uX3dpbmRvdxgFIAEoBBITCgttYXhfZGVmaW5lcxgGIAEoDRIZChFtYXhfb3Blbl9tZXNzYWdlcxgHIAEoDRIRCgltYXhfZGVwdGgYCCABKA0igwEKBkdvQXdheRITCgtsYXN0X3N0cmVhbRgBIAEoDRIxCgRjb2RlGAIgASgOMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVmdXNhbBIOCgZkZXRhaWwYAyABKAkSEAoIZ3JhY2VfbXMYBCABKAQSDwoHdW5hc2tlZBhkIAEoCCIXCgZXaW5kb3cSDQoFYnl0ZXMYASABKAQiQAoFQ2h1bmsSDAoEcGFydBgBIAEoDRINCgV0b3RhbBgCIAEoBBIMCgRkYXRhGAMgASgMEgwKBGxhc3QYBCABKAgikgEKBkRlZmluZRIMCgRraW5kGAEgASgNEg0KBWluZGV4GAIgASgNEg0KBXZhbHVlGAMgASgMEhAKCGxvY2F0aW9uGAQgASgJEjkKBm9yaWdpbhhkIAEoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVPcmlnaW4SDwoHdGFpbnRlZBhlIAEoCCJZCg1Sb3V0aW5lT3JpZ2luEgwKBGNvcHkYASABKAkSFwoPcGFja2FnZV92ZXJzaW9uGAIgASgJEhMKC3NjcmlwdF9oYXNoGAMgASgMEgwKBHBhdGgYBCABKAkiFQoEUGluZxINCgV0b2tlbhgBIAEoBCIVCgRQb25nEg0KBXRva2VuGAEgASgEIkoKBVJlc2V0EjEKBGNvZGUYASABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEg4KBmRldGFpbBgCIAEoCSKhAwoOV29ya2VyTWV0YWRhdGESCwoDdWlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDcGlkGAMgASgFEg8KB3ZlcnNpb24YBCABKAkSDAoEdGFncxgFIAMoCRJECgVleHRyYRgGIAMoCzI1Lndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLldvcmtlck1ldGFkYXRhLkV4dHJhRW50cnkSDgoGc2VjdXJlGAcgASgIEj4KCmNvbm5lY3Rpb24YCCABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5DaGFubmVsT3B0aW9ucxIQCghpZGVudGl0eRgJIAEoCRIPCgdydW50aW1lGGQgASgJEg4KBmNvZGVjcxhlIAMoCRIQCghmZWF0dXJlcxhmIAMoDRIOCgZzb2NrZXQYZyABKAkSDAoEcG9vbBhoIAEoCRIPCgdob3N0X2lkGGkgASgJEg0KBWJ1aWxkGGogASgJGiwKCkV4dHJhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAgoOQ2hhbm5lbE9wdGlvbnMSIgoabWF4X3JlY2VpdmVfbWVzc2FnZV9sZW5ndGgYASABKAUSHwoXbWF4X3NlbmRfbWVzc2FnZV9sZW5ndGgYAiABKAUSGQoRa2VlcGFsaXZlX3RpbWVfbXMYAyABKAUSHAoUa2VlcGFsaXZlX3RpbWVvdXRfbXMYBCABKAUSJgoea2VlcGFsaXZlX3Blcm1pdF93aXRob3V0X2NhbGxzGAUgASgIEh4KFm1heF9waW5nc193aXRob3V0X2RhdGEYBiABKAUSHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgHIAEoBRITCgtjb21wcmVzc2lvbhgIIAEoBSqVAQoHRmxvd0FjdBIYChRGTE9XX0FDVF9VTlNQRUNJRklFRBAAEhEKDUZMT1dfQUNUX0lURU0QARIQCgxGTE9XX0FDVF9FTkQQAhISCg5GTE9XX0FDVF9FUlJPUhADEhEKDUZMT1dfQUNUX1BVTEwQBBIRCg1GTE9XX0FDVF9TVE9QEAUSEQoNRkxPV19BQ1RfQ0FMTBAGKp8CCgdSZWZ1c2FsEhcKE1JFRlVTQUxfVU5TUEVDSUZJRUQQABITCg9SRUZVU0FMX1ZFUlNJT04QARIRCg1SRUZVU0FMX0NPREVDEAISFAoQUkVGVVNBTF9EUkFJTklORxADEhAKDFJFRlVTQUxfRlVMTBAEEhsKF1JFRlVTQUxfVU5LTk9XTl9ST1VUSU5FEAUSFwoTUkVGVVNBTF9OT1RfRVhQT1NFRBAGEhUKEVJFRlVTQUxfRk9SQklEREVOEAcSFwoTUkVGVVNBTF9CQURfUEFZTE9BRBAIEhUKEVJFRlVTQUxfVE9PX0xBUkdFEAkSEwoPUkVGVVNBTF9FWFBJUkVEEAoSGQoVUkVGVVNBTF9JTVBPUlRfRkFJTEVEEAsylAQKBldvcmtlchJZCghkaXNwYXRjaBIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlcXVlc3QaJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNwb25zZSgBMAESUQoEc3RvcBInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlN0b3BSZXF1ZXN0GiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZBJOCgRpZGxlEiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZBokLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLklkbGVUaW1lElMKB3Nlc3Npb24SIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5CYXRjaBohLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkJhdGNoKAEwARJYCghkZXNjcmliZRIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQaKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Xb3JrZXJNZXRhZGF0YRJdCgZhY2Nlc3MSKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5BY2Nlc3NSZXF1ZXN0Gigud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNjZXNzUmVwb3J0YgZwcm90bzM");
+  fileDesc("Cgp3aXJlLnByb3RvEhp3b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZSIGCgRWb2lkIh4KC1N0b3BSZXF1ZXN0Eg8KB3RpbWVvdXQYASABKAIiIwoNQWNjZXNzUmVxdWVzdBISCgppZGVudGl0aWVzGAEgAygJIksKDEFjY2Vzc1JlcG9ydBI7Cghyb3V0aW5lcxgBIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJvdXRpbmVBY2Nlc3MiQQoNUm91dGluZUFjY2VzcxIPCgdyb3V0aW5lGAEgASgJEhEKCXBlcm1pdHRlZBgCIAEoCBIMCgRydWxlGAMgASgJIhsKCElkbGVUaW1lEg8KB3NlY29uZHMYASABKAEiygQKB1JlcXVlc3QSMAoEdGFzaxgBIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2tIABIwCgRuZXh0GAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuVm9pZEgAEjMKBHNlbmQYAyABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNAoFdGhyb3cYBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASNQoGcmV0dXJuGGQgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZUgAEjQKBmNhbmNlbBhlIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbmNlbEgAEhAKBmNyZWRpdBhmIAEoDUgAEjkKBnNpZ25hbBhnIAEoCzInLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlNpZ25hbEZpcmVkSAASMAoEZmxvdxh9IAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZsb3dIABI6Cgdjb250ZXh0GAUgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhaW5NYW5pZmVzdBI9Cgl2YXJpYWJsZXMYaCABKAsyKi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Db250ZXh0Q2hhbmdlc0IJCgdwYXlsb2FkIo8ECghSZXNwb25zZRIuCgNhY2sYASABKAsyHy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5BY2tIABIwCgRuYWNrGAIgASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTmFja0gAEjUKBnJlc3VsdBgDIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABI4CglleGNlcHRpb24YBCABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSAASMwoEZG9uZRhkIAEoCzIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLk1lc3NhZ2VIABIyCgZwYXJrZWQYZSABKAsyIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkSAASMAoEZmxvdxh9IAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZsb3dIABI6Cgdjb250ZXh0GAUgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQ2hhaW5NYW5pZmVzdBIPCgdib2R5X3VzGGYgASgNEj0KCXZhcmlhYmxlcxhoIAEoCzIqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRDaGFuZ2VzQgkKB3BheWxvYWQioAYKBFRhc2sSDwoHdmVyc2lvbhgBIAEoCRIKCgJpZBgCIAEoCRIOCgZjYWxsZXIYAyABKAkSCwoDdGFnGAQgASgJEhAKCHByb3h5X2lkGAUgASgJEg0KBXByb3h5GAYgASgMEhAKCGNhbGxhYmxlGAcgASgMEgwKBGFyZ3MYCCABKAwSDgoGa3dhcmdzGAkgASgMEg8KB3RpbWVvdXQYCiABKAUSSAoPcnVudGltZV9jb250ZXh0GAsgASgLMioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUnVudGltZUNvbnRleHRIAIgBARINCgVjb2RlYxhkIAEoCRIRCglidWRnZXRfdXMYZSABKAQSEwoLcm91dGluZV9yZWYYZiABKA0SEQoJcHJveHlfcmVmGGcgASgNEg0KBWZsYWdzGGggASgNEg4KBmNyZWRpdBhpIAEoDRINCgVwYXJ0cxhqIAEoDRI6CgV0cmFjZRhrIAMoCzIrLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlRhc2suVHJhY2VFbnRyeRIUCgxjb2RlX3ZlcnNpb24YbCABKAkSEAoIZmVhdHVyZXMYbSADKA0SMwoHY2FsbGVycxhuIAMoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNhbGxlchIOCgZvcmlnaW4YbyADKAkSEAoIcHJpb3JpdHkYcCABKBESFgoOcnVuX3RpbWVvdXRfdXMYcSABKAQSEAoIYXR0YWNoZWQYciABKAgSDAoEaGVsZBhzIAMoCRITCgtyZXNlcnZhdGlvbhh0IAEoDRI5CgdyZXNlcnZlGHUgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzZXJ2ZUgBiAEBEhcKD2lkZW1wb3RlbmN5X2tleRh4IAEoCRosCgpUcmFjZUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3J1bnRpbWVfY29udGV4dEIKCghfcmVzZXJ2ZUoECAwQDVIKc2VyaWFsaXplciJTCgdSZXNlcnZlEjcKCXJlc291cmNlcxgBIAMoCzIkLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlc291cmNlEg8KB3RpbWVfbXMYAiABKAQiKAoIUmVzb3VyY2USDAoEbmFtZRgBIAEoCRIOCgZhbW91bnQYAiABKAQiMgoGQ2FsbGVyEgoKAmlkGAEgASgJEg8KB3JvdXRpbmUYAiABKAkSCwoDdGFnGAMgASgJIkgKDFRhc2tFbnZlbG9wZRIPCgd2ZXJzaW9uGAEgASgJEgoKAmlkGAIgASgJEg4KBmNhbGxlchgDIAEoCRILCgN0YWcYBCABKAkicwoOUnVudGltZUNvbnRleHQSHQoQZGlzcGF0Y2hfdGltZW91dBgBIAEoAUgAiAEBEhQKB3RpbWVvdXQYZCABKAFIAYgBARILCgN0YWcYZSABKAlCEwoRX2Rpc3BhdGNoX3RpbWVvdXRCCgoIX3RpbWVvdXQiSgoHTWVzc2FnZRIMCgRkdW1wGAEgASgMEg0KBXBhcnRzGGQgASgNEhAKCGRldGFjaGVkGGUgASgIEhAKCGF0dGFjaGVkGGYgASgIIkQKA0FjaxIPCgd2ZXJzaW9uGAEgASgJEhAKCGZlYXR1cmVzGGQgAygNEgsKA3VpZBhlIAEoCRINCgVjb2RlYxhmIAEoCSLHAgoETmFjaxI7CglleGNlcHRpb24YASABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlSACIAQESDgoGcmVhc29uGGQgASgJEjEKBGNvZGUYZSABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEhYKDnJldHJ5X2FmdGVyX21zGGYgASgEEg8KB3ZlcnNpb24YZyABKAkSDQoFbGltaXQYaCABKA0SEAoIYXR0YWNoZWQYaSABKAgSMwoFbmVlZHMYaiADKAsyJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNvdXJjZRIyCgRmcmVlGGsgAygLMiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzb3VyY2VCDAoKX2V4Y2VwdGlvbiI9CgZDYW5jZWwSMwoGcmVhc29uGAEgASgLMiMud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuTWVzc2FnZSJRCgtTaWduYWxGaXJlZBINCgVpbmRleBgBIAEoDRIzCgZyZWFzb24YAiABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIpwBCgRGbG93Eg0KBWluZGV4GAEgASgNEjAKA2FjdBgCIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkZsb3dBY3QSDgoGbnVtYmVyGAMgASgNEg0KBXRha2VuGAQgASgNEjQKB21lc3NhZ2UYBSABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5NZXNzYWdlIlEKDUNoYWluTWFuaWZlc3QSCgoCaWQYASABKAkSNAoEdmFycxgCIAMoCzImLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRWYXIieQoKQ29udGV4dFZhchIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRISCgV2YWx1ZRgDIAEoDEgAiAEBEhQKDHNwZW50X3Rva2VucxgEIAMoCRIWCg51bnNwZW50X3Rva2VucxgFIAMoCUIICgZfdmFsdWUirQEKDkNvbnRleHRDaGFuZ2VzEjoKB2NoYW5nZXMYASADKAsyKS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Db250ZXh0Q2hhbmdlEjkKBnN0b3JlcxgCIAMoCzIpLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNvbnRleHRDaGFuZ2USDgoGYnJhbmNoGAMgAygJEhQKDHNwZW50X3Rva2VucxgEIAMoCSJMCg1Db250ZXh0Q2hhbmdlEgwKBG5hbWUYASABKAkSEgoFdmFsdWUYAiABKAxIAIgBARIPCgd0YWludGVkGAMgASgIQggKBl92YWx1ZSI6CgVCYXRjaBIxCgZmcmFtZXMYASADKAsyIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5GcmFtZSKzBAoFRnJhbWUSDgoGc3RyZWFtGAEgASgNEjYKB3JlcXVlc3QYAiABKAsyIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXF1ZXN0SAASOAoIcmVzcG9uc2UYAyABKAsyJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXNwb25zZUgAEjIKBWhlbGxvGAQgASgLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuSGVsbG9IABI0CgZnb2F3YXkYBSABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Hb0F3YXlIABI0CgZ3aW5kb3cYBiABKAsyIi53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5XaW5kb3dIABIyCgVjaHVuaxgHIAEoCzIhLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNodW5rSAASNAoGZGVmaW5lGAggASgLMiIud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuRGVmaW5lSAASMAoEcGluZxgJIAEoCzIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlBpbmdIABIwCgRwb25nGAogASgLMiAud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUG9uZ0gAEjIKBXJlc2V0GAsgASgLMiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzZXRIAEIGCgRib2R5Ip0BCgVIZWxsbxIPCgdzZXNzaW9uGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSCwoDdWlkGAMgASgJEg8KB3J1bnRpbWUYBCABKAkSDgoGY29kZWNzGAUgAygJEhAKCGZlYXR1cmVzGAYgAygNEjIKBmxpbWl0cxgHIAEoCzIiLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkxpbWl0cyK6AQoGTGltaXRzEhEKCW1heF9iYXRjaBgBIAEoDRITCgttYXhfbWVzc2FnZRgCIAEoBBITCgttYXhfc3RyZWFtcxgDIAEoDRIVCg1zdHJlYW1fd2luZG93GAQgASgEEhkKEWNvbm5lY3Rpb25fd2luZG93GAUgASgEEhMKC21heF9kZWZpbmVzGAYgASgNEhkKEW1heF9vcGVuX21lc3NhZ2VzGAcgASgNEhEKCW1heF9kZXB0aBgIIAEoDSKDAQoGR29Bd2F5EhMKC2xhc3Rfc3RyZWFtGAEgASgNEjEKBGNvZGUYAiABKA4yIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZWZ1c2FsEg4KBmRldGFpbBgDIAEoCRIQCghncmFjZV9tcxgEIAEoBBIPCgd1bmFza2VkGGQgASgIIhcKBldpbmRvdxINCgVieXRlcxgBIAEoBCJACgVDaHVuaxIMCgRwYXJ0GAEgASgNEg0KBXRvdGFsGAIgASgEEgwKBGRhdGEYAyABKAwSDAoEbGFzdBgEIAEoCCKSAQoGRGVmaW5lEgwKBGtpbmQYASABKA0SDQoFaW5kZXgYAiABKA0SDQoFdmFsdWUYAyABKAwSEAoIbG9jYXRpb24YBCABKAkSOQoGb3JpZ2luGGQgASgLMikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUm91dGluZU9yaWdpbhIPCgd0YWludGVkGGUgASgIIlkKDVJvdXRpbmVPcmlnaW4SDAoEY29weRgBIAEoCRIXCg9wYWNrYWdlX3ZlcnNpb24YAiABKAkSEwoLc2NyaXB0X2hhc2gYAyABKAwSDAoEcGF0aBgEIAEoCSIVCgRQaW5nEg0KBXRva2VuGAEgASgEIhUKBFBvbmcSDQoFdG9rZW4YASABKAQiSgoFUmVzZXQSMQoEY29kZRgBIAEoDjIjLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlJlZnVzYWwSDgoGZGV0YWlsGAIgASgJItoDCg5Xb3JrZXJNZXRhZGF0YRILCgN1aWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRILCgNwaWQYAyABKAUSDwoHdmVyc2lvbhgEIAEoCRIMCgR0YWdzGAUgAygJEkQKBWV4dHJhGAYgAygLMjUud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV29ya2VyTWV0YWRhdGEuRXh0cmFFbnRyeRIOCgZzZWN1cmUYByABKAgSPgoKY29ubmVjdGlvbhgIIAEoCzIqLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkNoYW5uZWxPcHRpb25zEhAKCGlkZW50aXR5GAkgASgJEg8KB3J1bnRpbWUYZCABKAkSDgoGY29kZWNzGGUgAygJEhAKCGZlYXR1cmVzGGYgAygNEg4KBnNvY2tldBhnIAEoCRIMCgRwb29sGGggASgJEg8KB2hvc3RfaWQYaSABKAkSDQoFYnVpbGQYaiABKAkSNwoJcmVzb3VyY2VzGGsgAygLMiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzb3VyY2UaLAoKRXh0cmFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIosCCg5DaGFubmVsT3B0aW9ucxIiChptYXhfcmVjZWl2ZV9tZXNzYWdlX2xlbmd0aBgBIAEoBRIfChdtYXhfc2VuZF9tZXNzYWdlX2xlbmd0aBgCIAEoBRIZChFrZWVwYWxpdmVfdGltZV9tcxgDIAEoBRIcChRrZWVwYWxpdmVfdGltZW91dF9tcxgEIAEoBRImCh5rZWVwYWxpdmVfcGVybWl0X3dpdGhvdXRfY2FsbHMYBSABKAgSHgoWbWF4X3BpbmdzX3dpdGhvdXRfZGF0YRgGIAEoBRIeChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAcgASgFEhMKC2NvbXByZXNzaW9uGAggASgFKpUBCgdGbG93QWN0EhgKFEZMT1dfQUNUX1VOU1BFQ0lGSUVEEAASEQoNRkxPV19BQ1RfSVRFTRABEhAKDEZMT1dfQUNUX0VORBACEhIKDkZMT1dfQUNUX0VSUk9SEAMSEQoNRkxPV19BQ1RfUFVMTBAEEhEKDUZMT1dfQUNUX1NUT1AQBRIRCg1GTE9XX0FDVF9DQUxMEAYq7AIKB1JlZnVzYWwSFwoTUkVGVVNBTF9VTlNQRUNJRklFRBAAEhMKD1JFRlVTQUxfVkVSU0lPThABEhEKDVJFRlVTQUxfQ09ERUMQAhIUChBSRUZVU0FMX0RSQUlOSU5HEAMSEAoMUkVGVVNBTF9GVUxMEAQSGwoXUkVGVVNBTF9VTktOT1dOX1JPVVRJTkUQBRIXChNSRUZVU0FMX05PVF9FWFBPU0VEEAYSFQoRUkVGVVNBTF9GT1JCSURERU4QBxIXChNSRUZVU0FMX0JBRF9QQVlMT0FEEAgSFQoRUkVGVVNBTF9UT09fTEFSR0UQCRITCg9SRUZVU0FMX0VYUElSRUQQChIZChVSRUZVU0FMX0lNUE9SVF9GQUlMRUQQCxIQCgxSRUZVU0FMX0hFTEQQDBIbChdSRUZVU0FMX0xBQ0tTX1JFU09VUkNFUxANEhwKGFJFRlVTQUxfUkVTRVJWQVRJT05fTE9TVBAOMpQECgZXb3JrZXISWQoIZGlzcGF0Y2gSIy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5SZXF1ZXN0GiQud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuUmVzcG9uc2UoATABElEKBHN0b3ASJy53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5TdG9wUmVxdWVzdBogLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQSTgoEaWRsZRIgLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLlZvaWQaJC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5JZGxlVGltZRJTCgdzZXNzaW9uEiEud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQmF0Y2gaIS53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5CYXRjaCgBMAESWAoIZGVzY3JpYmUSIC53b29sLnJ1bnRpbWUucHJvdG9idWYud2lyZS5Wb2lkGioud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuV29ya2VyTWV0YWRhdGESXQoGYWNjZXNzEikud29vbC5ydW50aW1lLnByb3RvYnVmLndpcmUuQWNjZXNzUmVxdWVzdBooLndvb2wucnVudGltZS5wcm90b2J1Zi53aXJlLkFjY2Vzc1JlcG9ydGIGcHJvdG8z");
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Void
@@ -483,6 +483,27 @@ export type Task = Message$1<"wool.runtime.protobuf.wire.Task"> & {
   attached: boolean;
 
   /**
+   * Names of the resources of which the tasks that it was called from hold some; at most 64 (feature 6).
+   *
+   * @generated from field: repeated string held = 115;
+   */
+  held: string[];
+
+  /**
+   * It runs within the reservation that this stream of the same connection holds; 0: within none (feature 6).
+   *
+   * @generated from field: uint32 reservation = 116;
+   */
+  reservation: number;
+
+  /**
+   * It asks for no routine, but to have these resources for a time; see Reserve (feature 6).
+   *
+   * @generated from field: optional wool.runtime.protobuf.wire.Reserve reserve = 117;
+   */
+  reserve?: Reserve | undefined;
+
+  /**
    * By which the worker knows the call again, among those of its caller: it answers with what it has answered before.
    *
    * @generated from field: string idempotency_key = 120;
@@ -496,6 +517,58 @@ export type Task = Message$1<"wool.runtime.protobuf.wire.Task"> & {
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_wire, 8);
+
+/**
+ * Has resources kept for the tasks of this connection that name the stream, until it is cancelled or the time is over.
+ *
+ * @generated from message wool.runtime.protobuf.wire.Reserve
+ */
+export type Reserve = Message$1<"wool.runtime.protobuf.wire.Reserve"> & {
+  /**
+   * @generated from field: repeated wool.runtime.protobuf.wire.Resource resources = 1;
+   */
+  resources: Resource[];
+
+  /**
+   * From its acceptance, in milliseconds.
+   *
+   * @generated from field: uint64 time_ms = 2;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.Reserve.
+ * Use `create(ReserveSchema)` to create a new message.
+ */
+export const ReserveSchema: GenMessage<Reserve> = /*@__PURE__*/
+  messageDesc(file_wire, 9);
+
+/**
+ * An amount of something that a worker has.
+ *
+ * @generated from message wool.runtime.protobuf.wire.Resource
+ */
+export type Resource = Message$1<"wool.runtime.protobuf.wire.Resource"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * In thousandths.
+   *
+   * @generated from field: uint64 amount = 2;
+   */
+  amount: bigint;
+};
+
+/**
+ * Describes the message wool.runtime.protobuf.wire.Resource.
+ * Use `create(ResourceSchema)` to create a new message.
+ */
+export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
+  messageDesc(file_wire, 10);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Caller
@@ -522,7 +595,7 @@ export type Caller = Message$1<"wool.runtime.protobuf.wire.Caller"> & {
  * Use `create(CallerSchema)` to create a new message.
  */
 export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
-  messageDesc(file_wire, 9);
+  messageDesc(file_wire, 11);
 
 /**
  * Decodes the head of any Task without touching its payloads.
@@ -556,7 +629,7 @@ export type TaskEnvelope = Message$1<"wool.runtime.protobuf.wire.TaskEnvelope"> 
  * Use `create(TaskEnvelopeSchema)` to create a new message.
  */
 export const TaskEnvelopeSchema: GenMessage<TaskEnvelope> = /*@__PURE__*/
-  messageDesc(file_wire, 10);
+  messageDesc(file_wire, 12);
 
 /**
  * Options of calls that the task makes, from the block of code in which its caller has made it.
@@ -589,7 +662,7 @@ export type RuntimeContext = Message$1<"wool.runtime.protobuf.wire.RuntimeContex
  * Use `create(RuntimeContextSchema)` to create a new message.
  */
 export const RuntimeContextSchema: GenMessage<RuntimeContext> = /*@__PURE__*/
-  messageDesc(file_wire, 11);
+  messageDesc(file_wire, 13);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Message
@@ -628,7 +701,7 @@ export type Message = Message$1<"wool.runtime.protobuf.wire.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_wire, 12);
+  messageDesc(file_wire, 14);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Ack
@@ -660,7 +733,7 @@ export type Ack = Message$1<"wool.runtime.protobuf.wire.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_wire, 13);
+  messageDesc(file_wire, 15);
 
 /**
  * The task was not started. Terminal.
@@ -706,6 +779,20 @@ export type Nack = Message$1<"wool.runtime.protobuf.wire.Nack"> & {
    * @generated from field: bool attached = 105;
    */
   attached: boolean;
+
+  /**
+   * With FULL, if only resources are short, and with LACKS_RESOURCES: what the task needs of them here.
+   *
+   * @generated from field: repeated wool.runtime.protobuf.wire.Resource needs = 106;
+   */
+  needs: Resource[];
+
+  /**
+   * With FULL: how much is free of each of those.
+   *
+   * @generated from field: repeated wool.runtime.protobuf.wire.Resource free = 107;
+   */
+  free: Resource[];
 };
 
 /**
@@ -713,7 +800,7 @@ export type Nack = Message$1<"wool.runtime.protobuf.wire.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_wire, 14);
+  messageDesc(file_wire, 16);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Cancel
@@ -730,7 +817,7 @@ export type Cancel = Message$1<"wool.runtime.protobuf.wire.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_wire, 15);
+  messageDesc(file_wire, 17);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.SignalFired
@@ -754,7 +841,7 @@ export type SignalFired = Message$1<"wool.runtime.protobuf.wire.SignalFired"> & 
  * Use `create(SignalFiredSchema)` to create a new message.
  */
 export const SignalFiredSchema: GenMessage<SignalFired> = /*@__PURE__*/
-  messageDesc(file_wire, 16);
+  messageDesc(file_wire, 18);
 
 /**
  * One message of a flow: what goes on between the two ends of an iterable, a stream or a callback while the call runs.
@@ -799,7 +886,7 @@ export type Flow = Message$1<"wool.runtime.protobuf.wire.Flow"> & {
  * Use `create(FlowSchema)` to create a new message.
  */
 export const FlowSchema: GenMessage<Flow> = /*@__PURE__*/
-  messageDesc(file_wire, 17);
+  messageDesc(file_wire, 19);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ChainManifest
@@ -823,7 +910,7 @@ export type ChainManifest = Message$1<"wool.runtime.protobuf.wire.ChainManifest"
  * Use `create(ChainManifestSchema)` to create a new message.
  */
 export const ChainManifestSchema: GenMessage<ChainManifest> = /*@__PURE__*/
-  messageDesc(file_wire, 18);
+  messageDesc(file_wire, 20);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ContextVar
@@ -862,7 +949,7 @@ export type ContextVar = Message$1<"wool.runtime.protobuf.wire.ContextVar"> & {
  * Use `create(ContextVarSchema)` to create a new message.
  */
 export const ContextVarSchema: GenMessage<ContextVar> = /*@__PURE__*/
-  messageDesc(file_wire, 19);
+  messageDesc(file_wire, 21);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ContextChanges
@@ -902,7 +989,7 @@ export type ContextChanges = Message$1<"wool.runtime.protobuf.wire.ContextChange
  * Use `create(ContextChangesSchema)` to create a new message.
  */
 export const ContextChangesSchema: GenMessage<ContextChanges> = /*@__PURE__*/
-  messageDesc(file_wire, 20);
+  messageDesc(file_wire, 22);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ContextChange
@@ -935,7 +1022,7 @@ export type ContextChange = Message$1<"wool.runtime.protobuf.wire.ContextChange"
  * Use `create(ContextChangeSchema)` to create a new message.
  */
 export const ContextChangeSchema: GenMessage<ContextChange> = /*@__PURE__*/
-  messageDesc(file_wire, 21);
+  messageDesc(file_wire, 23);
 
 /**
  * The frames of one turn. A Unix socket puts the length before it (uint32, little-endian).
@@ -954,7 +1041,7 @@ export type Batch = Message$1<"wool.runtime.protobuf.wire.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_wire, 22);
+  messageDesc(file_wire, 24);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Frame
@@ -1038,7 +1125,7 @@ export type Frame = Message$1<"wool.runtime.protobuf.wire.Frame"> & {
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
-  messageDesc(file_wire, 23);
+  messageDesc(file_wire, 25);
 
 /**
  * The first frame of each side.
@@ -1091,7 +1178,7 @@ export type Hello = Message$1<"wool.runtime.protobuf.wire.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_wire, 24);
+  messageDesc(file_wire, 26);
 
 /**
  * What the sender of a Hello accepts. Sizes in bytes; 0 means that it does not say.
@@ -1145,7 +1232,7 @@ export type Limits = Message$1<"wool.runtime.protobuf.wire.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_wire, 25);
+  messageDesc(file_wire, 27);
 
 /**
  * Sent twice: a warning, then the final word. Streams above `last_stream` were not started.
@@ -1186,7 +1273,7 @@ export type GoAway = Message$1<"wool.runtime.protobuf.wire.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_wire, 26);
+  messageDesc(file_wire, 28);
 
 /**
  * Lets the peer send so many more bytes on the stream, or on the connection.
@@ -1205,7 +1292,7 @@ export type Window = Message$1<"wool.runtime.protobuf.wire.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_wire, 27);
+  messageDesc(file_wire, 29);
 
 /**
  * A piece of part `part` of the stream's next message.
@@ -1241,7 +1328,7 @@ export type Chunk = Message$1<"wool.runtime.protobuf.wire.Chunk"> & {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
-  messageDesc(file_wire, 28);
+  messageDesc(file_wire, 30);
 
 /**
  * Gives an index to something that many frames name. Per direction, before its first use.
@@ -1294,7 +1381,7 @@ export type Define = Message$1<"wool.runtime.protobuf.wire.Define"> & {
  * Use `create(DefineSchema)` to create a new message.
  */
 export const DefineSchema: GenMessage<Define> = /*@__PURE__*/
-  messageDesc(file_wire, 29);
+  messageDesc(file_wire, 31);
 
 /**
  * Where a process has a routine from. An identity is equal in all copies of a package that a program
@@ -1338,7 +1425,7 @@ export type RoutineOrigin = Message$1<"wool.runtime.protobuf.wire.RoutineOrigin"
  * Use `create(RoutineOriginSchema)` to create a new message.
  */
 export const RoutineOriginSchema: GenMessage<RoutineOrigin> = /*@__PURE__*/
-  messageDesc(file_wire, 30);
+  messageDesc(file_wire, 32);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Ping
@@ -1355,7 +1442,7 @@ export type Ping = Message$1<"wool.runtime.protobuf.wire.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_wire, 31);
+  messageDesc(file_wire, 33);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.Pong
@@ -1372,7 +1459,7 @@ export type Pong = Message$1<"wool.runtime.protobuf.wire.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_wire, 32);
+  messageDesc(file_wire, 34);
 
 /**
  * Ends one stream without a result: its frames broke the protocol. Terminal.
@@ -1396,7 +1483,7 @@ export type Reset = Message$1<"wool.runtime.protobuf.wire.Reset"> & {
  * Use `create(ResetSchema)` to create a new message.
  */
 export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
-  messageDesc(file_wire, 33);
+  messageDesc(file_wire, 35);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.WorkerMetadata
@@ -1491,6 +1578,13 @@ export type WorkerMetadata = Message$1<"wool.runtime.protobuf.wire.WorkerMetadat
    * @generated from field: string build = 106;
    */
   build: string;
+
+  /**
+   * How much it has of what routines can need.
+   *
+   * @generated from field: repeated wool.runtime.protobuf.wire.Resource resources = 107;
+   */
+  resources: Resource[];
 };
 
 /**
@@ -1498,7 +1592,7 @@ export type WorkerMetadata = Message$1<"wool.runtime.protobuf.wire.WorkerMetadat
  * Use `create(WorkerMetadataSchema)` to create a new message.
  */
 export const WorkerMetadataSchema: GenMessage<WorkerMetadata> = /*@__PURE__*/
-  messageDesc(file_wire, 34);
+  messageDesc(file_wire, 36);
 
 /**
  * @generated from message wool.runtime.protobuf.wire.ChannelOptions
@@ -1550,7 +1644,7 @@ export type ChannelOptions = Message$1<"wool.runtime.protobuf.wire.ChannelOption
  * Use `create(ChannelOptionsSchema)` to create a new message.
  */
 export const ChannelOptionsSchema: GenMessage<ChannelOptions> = /*@__PURE__*/
-  messageDesc(file_wire, 35);
+  messageDesc(file_wire, 37);
 
 /**
  * @generated from enum wool.runtime.protobuf.wire.FlowAct
@@ -1680,6 +1774,27 @@ export const Refusal = {
    * @generated from enum value: REFUSAL_IMPORT_FAILED = 11;
    */
   IMPORT_FAILED: 11,
+
+  /**
+   * A task that it was called from holds a resource that it needs.
+   *
+   * @generated from enum value: REFUSAL_HELD = 12;
+   */
+  HELD: 12,
+
+  /**
+   * The worker never has as much of a resource as it needs.
+   *
+   * @generated from enum value: REFUSAL_LACKS_RESOURCES = 13;
+   */
+  LACKS_RESOURCES: 13,
+
+  /**
+   * The reservation that it names has ended.
+   *
+   * @generated from enum value: REFUSAL_RESERVATION_LOST = 14;
+   */
+  RESERVATION_LOST: 14,
 } as const;
 
 /**

@@ -15,6 +15,12 @@ export const NackCode = {
   EXPIRED: 10,
   /** The import of the routine's module has failed on this worker, where it is not tried again. */
   IMPORT_FAILED: 11,
+  /** A task that it was called from holds a resource that it needs. */
+  HELD: 12,
+  /** The worker never has as much of a resource as the task needs. */
+  LACKS_RESOURCES: 13,
+  /** The reservation within which the task is to run has ended. */
+  RESERVATION_LOST: 14,
 } as const;
 export type NackCode = (typeof NackCode)[keyof typeof NackCode];
 
@@ -44,6 +50,8 @@ export function isFinalRefusal(code: number): boolean {
     case NackCode.BAD_PAYLOAD:
     case NackCode.TOO_LARGE:
     case NackCode.EXPIRED:
+    case NackCode.HELD:
+    case NackCode.RESERVATION_LOST:
       return true;
     default:
       return false;

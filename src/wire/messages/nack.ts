@@ -7,6 +7,7 @@ import { MAX_EXPLANATION_BYTES, MAX_NAME_BYTES, type Nack } from "../frames.ts";
 import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
 import { MessageTag, NackTag } from "../tags.ts";
+import { readResource, writeResources } from "./resources.ts";
 
 const FIELDS = fieldNumbers(NackTag);
 const MESSAGE_FIELDS = fieldNumbers(MessageTag);
@@ -30,7 +31,7 @@ export function encodeNack(nack: Nack): Uint8Array {
   const known = recent.get(nack.reason);
   if (known !== undefined && isSame(known.nack, nack)) return known.bytes;
   const bytes = encode(nack);
-  if (nack.exception === undefined && nack.attached !== true) {
+  if (nack.exception === undefined && nack.needs === undefined && nack.attached !== true) {
     const [oldest] = recent.size >= MAX_RECENT ? recent.keys() : [];
     if (oldest !== undefined) recent.delete(oldest);
     recent.set(nack.reason, { nack, bytes });
@@ -46,6 +47,7 @@ function isSame(one: Nack, other: Nack): boolean {
     one.version === other.version &&
     one.limit === other.limit &&
     other.attached !== true &&
+    other.needs === undefined &&
     other.exception === undefined
   );
 }
@@ -56,15 +58,16 @@ function encode(nack: Nack): Uint8Array {
     exception === undefined || exception.length > MAX_EXCEPTION_BYTES
       ? NOTHING
       : new FieldWriter().bytes(MessageTag.Dump, exception).finish();
-  return new FieldWriter()
+  const writer = new FieldWriter()
     .bytes(NackTag.Exception, message)
     .text(NackTag.Reason, nack.reason)
     .uint(NackTag.Code, nack.code)
     .uint(NackTag.RetryAfterMs, nack.retryAfterMs)
     .text(NackTag.Version, nack.version)
     .uint(NackTag.Limit, nack.limit ?? 0)
-    .uint(NackTag.Attached, nack.attached === true ? 1 : 0)
-    .finish();
+    .uint(NackTag.Attached, nack.attached === true ? 1 : 0);
+  writeResources(writer, NackTag.Needs, nack.needs);
+  return writeResources(writer, NackTag.Free, nack.free).finish();
 }
 
 /**
@@ -81,6 +84,8 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
     retryAfterMs: 0,
     version: "",
   };
+  const needs = new Map<string, number>();
+  const free = new Map<string, number>();
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
       case NackTag.Exception:
@@ -106,11 +111,21 @@ export function decodeNack(bytes: Uint8Array, start: number, end: number): Nack 
       case NackTag.Attached:
         nack.attached = scanner.flag();
         break;
+      case NackTag.Needs:
+        readResource(scanner, needs);
+        break;
+      case NackTag.Free:
+        readResource(scanner, free);
+        break;
       default:
         scanner.skipUnknown(tag, FIELDS);
     }
   }
   scanner.assertIntact("Nack");
+  if (needs.size > 0) {
+    nack.needs = needs;
+    nack.free = free;
+  }
   return nack;
 }
 

@@ -4,12 +4,14 @@
  * record from outside may be believed.
  */
 import { ProtocolError } from "../../errors/protocol-error.ts";
+import { amountsOf, resourcesOf } from "../../internal/amounts.ts";
 import { type ChannelOptions, DEFAULT_CHANNEL_OPTIONS } from "../channel-options.ts";
 import { FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { FieldWriter } from "../protobuf/field-writer.ts";
 import { ChannelOptionsTag, IdleTimeTag, StopRequestTag, WorkerMetadataTag } from "../tags.ts";
 import { WIRE_CODEC } from "../version.ts";
 import type { WorkerMetadata } from "../worker-metadata.ts";
+import { readResource, writeResources } from "./resources.ts";
 
 const MAX_INT32 = 0x7fffffff;
 
@@ -40,11 +42,11 @@ export function encodeWorkerMetadata(worker: WorkerMetadata): Uint8Array {
     .text(WorkerMetadataTag.Identity, worker.identity ?? "")
     .text(WorkerMetadataTag.Runtime, worker.runtime ?? "");
   for (const codec of worker.codecs ?? [WIRE_CODEC]) writer.element(WorkerMetadataTag.Codecs, codec);
-  return writer
+  writer
     .text(WorkerMetadataTag.Socket, worker.socket ?? "")
     .text(WorkerMetadataTag.HostId, worker.hostId ?? "")
-    .text(WorkerMetadataTag.Build, worker.build ?? "")
-    .finish();
+    .text(WorkerMetadataTag.Build, worker.build ?? "");
+  return writeResources(writer, WorkerMetadataTag.Resources, amountsOf(worker.resources)).finish();
 }
 
 /**
@@ -63,6 +65,7 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
   const extra = new Map<string, string>();
   const options: Mutable<ChannelOptions> = {};
   const record = { uid: "", address: "", pid: 0, version: "", secure: false };
+  const resources = new Map<string, number>();
   const optional: Mutable<Pick<WorkerMetadata, "identity" | "runtime" | "socket" | "hostId" | "build">> = {};
   for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
     switch (tag) {
@@ -111,6 +114,9 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
       case WorkerMetadataTag.Build:
         optional.build = scanner.text();
         break;
+      case WorkerMetadataTag.Resources:
+        readResource(scanner, resources);
+        break;
       default:
         scanner.skipUnknown(tag, METADATA_FIELDS);
     }
@@ -123,6 +129,7 @@ export function decodeWorkerMetadata(bytes: Uint8Array): unknown {
     extra: Object.fromEntries(extra),
     options,
     codecs,
+    ...(resources.size > 0 && { resources: resourcesOf(resources) }),
     ...Object.fromEntries(Object.entries(optional).filter(([, text]) => text !== "")),
   };
 }

@@ -3,7 +3,7 @@
  * same list of fields, in the order of their numbers; they must be changed together.
  */
 import type { Buffer } from "node:buffer";
-import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES, type TaskFields } from "../frames.ts";
+import { type Caller, MAX_CALLERS, MAX_HELD, MAX_ORIGIN_IDENTITIES, type TaskFields } from "../frames.ts";
 import { textSize, writeText } from "../protobuf/text.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
@@ -41,6 +41,13 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   if (fields.runTimeoutUs !== undefined && fields.runTimeoutUs > 0)
     size += 2 + varintSize(fields.runTimeoutUs);
   if (fields.idempotencyKey !== undefined) size += 2 + delimited(textSize(fields.idempotencyKey));
+  if (fields.held !== undefined) {
+    for (let at = 0; at < fields.held.length && at < MAX_HELD; at++) {
+      size += 2 + delimited(textSize(fields.held[at] as string));
+    }
+  }
+  if (fields.reservation !== undefined && fields.reservation > 0) size += 2 + varintSize(fields.reservation);
+  if (fields.reserve !== undefined) size += 2 + delimited(fields.reserve.length);
   return size;
 }
 
@@ -103,6 +110,21 @@ export function writeTask(
     at = writeNumberField(bytes, at, TaskTag.RunTimeoutUs, fields.runTimeoutUs);
   }
   if (fields.attached === true) at = writeNumberField(bytes, at, TaskTag.Attached, 1);
+  if (fields.held !== undefined) {
+    for (let index = 0; index < fields.held.length && index < MAX_HELD; index++) {
+      const name = fields.held[index] as string;
+      at = writeVarint(bytes, at, TaskTag.Held);
+      at = writeVarint(bytes, at, textSize(name));
+      at = writeText(bytes, at, name);
+    }
+  }
+  if (fields.reservation !== undefined && fields.reservation > 0) {
+    at = writeNumberField(bytes, at, TaskTag.Reservation, fields.reservation);
+  }
+  if (fields.reserve !== undefined) {
+    at = writeNumberField(bytes, at, TaskTag.Reserve, fields.reserve.length);
+    at = writeBytes(bytes, at, fields.reserve, 0, fields.reserve.length);
+  }
   if (fields.idempotencyKey !== undefined) {
     at = writeVarint(bytes, at, TaskTag.IdempotencyKey);
     at = writeVarint(bytes, at, textSize(fields.idempotencyKey));

@@ -1,9 +1,9 @@
 /**
- * The lists of a Task: its callers, their identities, its caller's features; its trace context is in `trace.ts`. While a
+ * The lists of a Task: its callers, their identities, what they hold, its caller's features; its trace context is in `trace.ts`. While a
  * frame is scanned they are only checked and skipped; they are decoded when somebody asks, from the range of the Task.
  */
 
-import { type Caller, MAX_CALLERS, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
+import { type Caller, MAX_CALLERS, MAX_HELD, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
 import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
 
@@ -44,6 +44,18 @@ export function readOrigin(bytes: Uint8Array, start: number, end: number): reado
     else origin.push(scanner.text());
   }
   return origin;
+}
+
+/** Decodes the first {@link MAX_HELD} resources held of a Task that has been checked. */
+export function readHeld(bytes: Uint8Array, start: number, end: number): readonly string[] {
+  const held: string[] = [];
+  const scanner = new FieldScanner();
+  scanner.reset(bytes, start, end);
+  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
+    if (tag !== TaskTag.Held || held.length === MAX_HELD) scanner.skip(tag);
+    else held.push(scanner.text());
+  }
+  return held;
 }
 
 /** Decodes the features of a Task that has been checked. */

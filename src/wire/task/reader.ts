@@ -5,12 +5,13 @@
 
 import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { Caller } from "../frames.ts";
+import { type Reserve, scanReserve } from "../messages/resources.ts";
 import { type RuntimeContext, scanRuntimeContext } from "../messages/runtime-context.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
 import { readText } from "../protobuf/text.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
-import { readCallers, readFeatures, readOrigin, skipStrings } from "./lists.ts";
+import { readCallers, readFeatures, readHeld, readOrigin, skipStrings } from "./lists.ts";
 import { readTrace, readTraceOfIds, skipTraceOfIds } from "./trace.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -36,6 +37,8 @@ export class TaskReader {
   runTimeoutUs = 0;
   /** Whether an enclosure has come for it. */
   attached = false;
+  /** The stream of the reservation within which it runs; 0: none. */
+  reservation = 0;
   /** Where in the frame's bytes the arguments begin. */
   argsStart = 0;
   /** Where they end; equal to the start when they are not in the Task. */
@@ -68,6 +71,8 @@ export class TaskReader {
   #hasOrigin = false;
   #keyStart = 0;
   #keyEnd = 0;
+  #hasHeld = false;
+  #reserve: Reserve | undefined;
 
   /** Reads the message at the scanner's position. */
   read(scanner: FieldScanner): void {
@@ -158,6 +163,19 @@ export class TaskReader {
         case TaskTag.Attached:
           this.attached = scanner.flag();
           break;
+        case TaskTag.Held:
+          this.#hasHeld = true;
+          scanner.skipText();
+          break;
+        case TaskTag.Reservation:
+          this.reservation = scanner.uint32();
+          break;
+        case TaskTag.Reserve: {
+          const enclosing = scanner.enter();
+          this.#reserve = scanReserve(scanner);
+          scanner.leave(enclosing);
+          break;
+        }
         case TaskTag.FeaturesUnpacked:
           this.#hasFeatures = true;
           scanner.uint32();
@@ -206,6 +224,7 @@ export class TaskReader {
     this.priority = 0;
     this.runTimeoutUs = 0;
     this.attached = false;
+    this.reservation = 0;
     this.argsStart = 0;
     this.argsEnd = 0;
     this.#callableStart = 0;
@@ -230,6 +249,8 @@ export class TaskReader {
     this.#hasOrigin = false;
     this.#keyStart = 0;
     this.#keyEnd = 0;
+    this.#hasHeld = false;
+    this.#reserve = undefined;
   }
 
   /** Bytes of all that it has beside its arguments. */
@@ -298,6 +319,16 @@ export class TaskReader {
   /** Identities of the first caller. */
   origin(): readonly string[] | undefined {
     return this.#hasOrigin ? readOrigin(this.#bytes, this.#start, this.#end) : undefined;
+  }
+
+  /** Names of the resources that the tasks hold from which it is called. */
+  held(): readonly string[] | undefined {
+    return this.#hasHeld ? readHeld(this.#bytes, this.#start, this.#end) : undefined;
+  }
+
+  /** What it asks for in place of a routine. */
+  reserve(): Reserve | undefined {
+    return this.#reserve;
   }
 
   /** By which its caller's calls are known again. */

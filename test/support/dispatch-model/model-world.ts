@@ -408,7 +408,7 @@ export class ModelWorld implements Members {
     assert.equal(dispatcher.queued, 0, "queued");
     assert.equal(dispatcher.held, 0, "held");
     assert.equal(dispatcher.oldestWaitMs, 0, "oldestWait");
-    assert.deepEqual(dispatcher.limited, []);
+    assert.deepEqual(dispatcher.waiting.limited, []);
     assert.equal(this.active.size, 0, "active");
     assert.equal(keptAlive(), this.#keptAlive, "the process is kept alive");
     for (const { uid, inFlight, permits, aheadCount, aheadUs, transferCount, transferUs, doubts } of this

@@ -13,6 +13,8 @@ test("resolveProcessWorkerOptions fills in defaults", () => {
     network: undefined,
     modules: [],
     accept: undefined,
+    resources: undefined,
+    maxReservationMs: undefined,
     access: {},
     trust: undefined,
   });
@@ -65,6 +67,8 @@ test("resolveProcessWorkerOptions takes everything over into an object of its ow
     network: { host: "::1", port: 9, advertise: "worker.internal", health: "[::1]:10", insecure: false },
     modules: ["file:///srv/jobs.js"],
     accept: "file:///srv/accept.js",
+    resources: undefined,
+    maxReservationMs: undefined,
     access: {
       allow: [{ routine: "jobs/*", allow: ["spiffe://farm/api"] }],
       rules: "file:///srv/rules.js",

@@ -17,6 +17,8 @@ test("resolveThreadWorkerOptions fills in defaults", () => {
     trust: undefined,
     modules: [],
     accept: undefined,
+    resources: undefined,
+    maxReservationMs: undefined,
   });
 });
 
@@ -47,6 +49,8 @@ test("resolveThreadWorkerOptions takes everything over into an object of its own
     trust: undefined,
     modules: ["file:///srv/jobs.js"],
     accept: "file:///srv/accept.js",
+    resources: undefined,
+    maxReservationMs: undefined,
   });
 });
 

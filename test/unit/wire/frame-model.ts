@@ -2,8 +2,10 @@
  * A frame as plain data, and the three ways it is turned into something else: written by hand, built
  * with the generated bindings, read back from the reader. Tests compare the ways with each other.
  */
+
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import type { Amounts } from "../../../src/internal/amounts.ts";
 import type { BatchReader } from "../../../src/wire/batch/reader.ts";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
@@ -19,9 +21,11 @@ import {
   FrameSchema,
   type Message,
   MessageSchema,
+  ReserveSchema,
   RuntimeContextSchema,
 } from "../../../src/wire/gen/wire_pb.ts";
 import type { FlowHead } from "../../../src/wire/messages/flow.ts";
+import { encodeReserve } from "../../../src/wire/messages/resources.ts";
 import { encodeRuntimeContext } from "../../../src/wire/messages/runtime-context.ts";
 import { NO_PARTS, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
@@ -121,6 +125,10 @@ function whole(bytes: Uint8Array): Payload {
   return { bytes, start: 0, end: bytes.length, parts: NO_PARTS };
 }
 
+function bindResources(amounts: Amounts = new Map()): { name: string; amount: bigint }[] {
+  return [...amounts].map(([name, amount]) => ({ name, amount: BigInt(amount) }));
+}
+
 /** Builds a batch of the frames with the generated bindings. */
 export function bindBatch(frames: readonly FrameModel[]): Batch {
   return create(BatchSchema, { frames: frames.map(bindFrame) });
@@ -148,6 +156,9 @@ function bindFrame(frame: FrameModel): Frame {
         priority: fields.priority ?? 0,
         runTimeoutUs: BigInt(fields.runTimeoutUs ?? 0),
         idempotencyKey: fields.idempotencyKey ?? "",
+        held: [...(fields.held ?? [])],
+        reservation: fields.reservation ?? 0,
+        ...(fields.reserve !== undefined && { reserve: fromBinary(ReserveSchema, fields.reserve) }),
         ...(fields.runtimeContext !== undefined && {
           runtimeContext: fromBinary(RuntimeContextSchema, fields.runtimeContext),
         }),
@@ -185,6 +196,8 @@ function bindFrame(frame: FrameModel): Frame {
         retryAfterMs: BigInt(retryAfterMs),
         version,
         limit,
+        needs: bindResources(frame.nack.needs),
+        free: bindResources(frame.nack.free),
         attached: frame.nack.attached ?? false,
         ...(exception === undefined ? {} : { exception: { dump: exception } }),
       };
@@ -284,6 +297,11 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           ...(task.priority !== 0 && { priority: task.priority }),
           ...(task.runTimeoutUs !== 0 && { runTimeoutUs: task.runTimeoutUs }),
           ...(task.idempotencyKey() !== undefined && { idempotencyKey: task.idempotencyKey() }),
+          ...(task.held() !== undefined && { held: task.held() }),
+          ...(task.reservation !== 0 && { reservation: task.reservation }),
+          ...(task.reserve() !== undefined && {
+            reserve: Uint8Array.from(encodeReserve(task.reserve() as Parameters<typeof encodeReserve>[0])),
+          }),
           ...(task.runtimeContext() !== undefined && {
             runtimeContext: Uint8Array.from(
               encodeRuntimeContext(task.runtimeContext() as Parameters<typeof encodeRuntimeContext>[0]),
@@ -417,6 +435,14 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     priority: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
     runTimeoutUs: uint53(),
     idempotencyKey: fc.option(fc.stringMatching(/^[a-z0-9-]{1,40}$/), { nil: undefined }),
+    held: fc.option(fc.array(text(), { minLength: 1, maxLength: 3 }), { nil: undefined }),
+    reservation: uint32(),
+    reserve: fc.option(
+      record({ resources: amounts(1), timeMs: uint53() }).map((reserve) =>
+        Uint8Array.from(encodeReserve(reserve)),
+      ),
+      { nil: undefined },
+    ),
     runtimeContext: fc.option(runtimeContext(), { nil: undefined }),
     attached: fc.boolean(),
     variables,
@@ -427,6 +453,9 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       priority,
       runTimeoutUs,
       idempotencyKey,
+      held,
+      reservation,
+      reserve,
       runtimeContext,
       variables,
       attached,
@@ -441,6 +470,9 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
         ...(priority !== 0 && { priority }),
         ...(runTimeoutUs !== 0 && { runTimeoutUs }),
         ...(idempotencyKey !== undefined && { idempotencyKey }),
+        ...(held !== undefined && { held }),
+        ...(reservation !== 0 && { reservation }),
+        ...(reserve !== undefined && { reserve }),
         ...(runtimeContext !== undefined && { runtimeContext }),
         ...(variables !== undefined && { variables }),
         ...(attached && { attached: true }),
@@ -499,17 +531,20 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
     record({
       kind: fc.constant("Nack" as const),
       stream,
-      nack: fc.record(
-        {
-          code,
-          reason: text(),
-          retryAfterMs: uint53(),
-          version: text(),
-          exception: fc.uint8Array({ minLength: 1, maxLength: 40 }),
-          limit: fc.integer({ min: 1, max: 0xffff_ffff }),
-        },
-        { requiredKeys: ["code", "reason", "retryAfterMs", "version"], noNullPrototype: true },
-      ),
+      nack: fc
+        .record(
+          {
+            code,
+            reason: text(),
+            retryAfterMs: uint53(),
+            version: text(),
+            exception: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+            limit: fc.integer({ min: 1, max: 0xffff_ffff }),
+            shortage: record({ needs: amounts(1), free: amounts(0) }),
+          },
+          { requiredKeys: ["code", "reason", "retryAfterMs", "version"], noNullPrototype: true },
+        )
+        .map(({ shortage, ...nack }) => ({ ...nack, ...shortage })),
     }),
     record({ kind: fc.constant("Parked" as const), stream, bodyUs: uint32() }),
     record({ kind: fc.constant("Hello" as const), stream: fc.constant(0 as const), hello }),
@@ -671,4 +706,15 @@ type ResponsePayload = NonNullable<Extract<Body<"response">, { $typeName?: never
 /** A record with the prototype that plain data has. */
 function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
   return fc.record(fields, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}
+
+/** Amounts of resources, in thousandths. */
+function amounts(minLength: number): fc.Arbitrary<Amounts> {
+  const entry = fc.tuple(
+    fc.stringMatching(/^[a-z][a-z0-9._/-]{0,20}$/),
+    fc.integer({ min: 1, max: 1_000_000_000_000 }),
+  );
+  return fc
+    .uniqueArray(entry, { selector: ([name]) => name, minLength, maxLength: 4 })
+    .map((list) => new Map(list));
 }

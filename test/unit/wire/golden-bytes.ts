@@ -431,4 +431,40 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       dump: Uint8Array.of(0x91, 7),
     },
   },
+  {
+    name: "a task whose callers hold resources, within the reservation on stream 9",
+    hex: "0a19 0801 1215 0a13 b00603 9a0703677075 9a07046c696365 a00709",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, held: ["gpu", "lice"], reservation: 9 },
+    },
+  },
+  {
+    name: "a task that asks for one and a half GPUs for a minute, in place of a routine",
+    hex: "0a17 0801 1213 0a11 aa070e 0a08 0a03677075 10dc0b 10e0d403",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, reserve: bytesOf("0a08 0a03677075 10dc0b 10e0d403") },
+    },
+  },
+  {
+    name: "a refusal for want of resources, of which half is free",
+    hex: "0a1f 0801 1a1b 1219 a80604 d20608 0a03677075 10e807 da0608 0a03677075 10f403",
+    frame: {
+      kind: "Nack",
+      stream: 1,
+      nack: {
+        code: 4,
+        reason: "",
+        retryAfterMs: 0,
+        version: "",
+        needs: new Map([["gpu", 1_000]]),
+        free: new Map([["gpu", 500]]),
+      },
+    },
+  },
 ];

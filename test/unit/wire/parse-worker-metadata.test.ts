@@ -13,6 +13,7 @@ const COMPLETE = {
   socket: "/run/merino/s/w",
   hostId: "host",
   build: "2026-03-14.2",
+  resources: { gpu: 2, "example.com/license": 0.5 },
 };
 
 test("parseWorkerMetadata returns a frozen copy of a complete record", () => {
@@ -85,6 +86,7 @@ test("parseWorkerMetadata refuses fields of a wrong type or size", () => {
     codecs: ["merino", [1]],
     socket: ["relative", `/${"x".repeat(103)}`, 1, "/run/\u001b[2J", "/run/a\nb", "/run/\u202ea"],
     hostId: ["", 1],
+    resources: [null, [], 1, { gpu: 0 }, { gpu: -1 }, { gpu: 0.0001 }, { gpu: "1" }, { "": 1 }, { "a b": 1 }],
     build: ["", 1, null, "x".repeat(257), "a\nb", "\u001b[2J", "a\u202eb", "a\u200bb", "\ud800"],
   };
 

@@ -22,6 +22,7 @@ function execution({ nested = false }: { readonly nested?: boolean } = {}): Coun
       argumentBytes: 0,
       sentBytes: 0,
       memory: undefined,
+      holding: undefined,
       workerDrains() {},
     },
     reasons,

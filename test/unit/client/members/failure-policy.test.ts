@@ -47,6 +47,9 @@ describe("FAILURE_POLICY", () => {
       TOO_LARGE: "surface",
       EXPIRED: "surface",
       IMPORT_FAILED: "next",
+      HELD: "surface",
+      LACKS_RESOURCES: "next",
+      RESERVATION_LOST: "surface",
     });
     assert.deepEqual(FAILURE_POLICY[classifyRefusal(4_711)], { call: "next", member: "keep" });
   });

@@ -128,6 +128,85 @@ describe("Lanes", () => {
     assert.ok(seen.filter((name) => name.startsWith("plain")).length >= 4, seen.join());
   });
 
+  describe("of calls that need resources", () => {
+    const gpu = (amount: number) => ({ needs: new Map([["gpu", amount * 1_000]]) });
+
+    test("have their turn by priority and age among all others, and hold up nobody but those of the same needs", () => {
+      const { add, drain } = useLanes();
+      add("plain 1");
+      add("one 1", gpu(1));
+      add("plain 2");
+      add("two", gpu(2));
+      add("one 2", gpu(1));
+      add("first", { ...gpu(1), priority: 1 });
+
+      assert.deepEqual(
+        drain((name) => name !== "two"),
+        ["first", "plain 1", "one 1", "plain 2", "one 2"],
+      );
+      assert.deepEqual(drain(), ["two"]);
+    });
+
+    test("are told of when they wait on, and no plain call goes past another one for that", () => {
+      const { add, lanes } = useLanes();
+      add("one", gpu(1));
+      add("plain");
+      add("two", gpu(2));
+      const lacking: string[] = [];
+
+      lanes.drain(
+        () => false,
+        (call) => lacking.push(call.routine),
+      );
+
+      assert.deepEqual(lacking, ["one"]);
+    });
+
+    test("are gone past by seven calls in a row that take the same, whatever their priority, and by any number that do not", () => {
+      const { add, drain } = useLanes();
+      add("two", gpu(2));
+      for (let n = 0; n < 8; n++) add(`other ${n}`, { needs: new Map([["license", 1_000]]), priority: 1 });
+      for (let n = 0; n < 20; n++) add(`one ${n}`, { ...gpu(1), priority: 1 });
+      let offered = 0;
+      const order: string[] = [];
+      // One at a time, and of the two GPUs one is always taken.
+      for (let turn = 0; turn < 40; turn++) {
+        order.push(
+          ...drain((name) => {
+            if (name === "two" && order.some((one) => one === "one 6")) offered += 1;
+            return name !== "two" || offered > 0;
+          }, 1),
+        );
+      }
+
+      assert.deepEqual(
+        order.slice(0, 8),
+        Array.from({ length: 8 }, (_, n) => `other ${n}`),
+      );
+      assert.equal(order.indexOf("two"), 15);
+    });
+
+    test("wait before others of the same resource, of whatever amount, and before no others", () => {
+      const { add, lanes } = useLanes();
+      add("two", gpu(2));
+
+      const wish = { limit: undefined, large: false, needsThread: false };
+      assert.equal(lanes.precede({ ...wish, ...gpu(1) }), true);
+      assert.equal(lanes.precede({ ...wish, needs: new Map([["license", 1]]) }), false);
+      assert.equal(lanes.precede(wish), false);
+      assert.equal(lanes.precedeLimited(undefined, gpu(5).needs), true);
+      assert.equal(lanes.precedeLimited(undefined, new Map([["license", 1]])), false);
+      assert.equal(lanes.precedeLimited(undefined), false);
+      assert.deepEqual(
+        lanes.needy().map(({ size }) => size),
+        [1],
+      );
+      add("plain");
+      assert.equal(lanes.precede({ ...wish, needs: new Map([["license", 1]]) }), true);
+      assert.equal(lanes.precede({ ...wish, needs: new Map([["license", 1]]), nested: true }), false);
+    });
+  });
+
   test("forgets a call that has left, and says who waits before a new one", () => {
     const { add, lanes } = useLanes();
     const limit = new RoutineLimit("l", 1);

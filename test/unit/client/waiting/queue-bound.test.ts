@@ -7,23 +7,26 @@ import { type Overflow, QueueBound, type QueueEvent } from "../../../../src/clie
 import type { CallRequest } from "../../../../src/context/dispatcher.ts";
 import { QueueFullError } from "../../../../src/errors/queue-full-error.ts";
 import type { RoutineDefinition } from "../../../../src/identity/routine-definition.ts";
+import type { Amounts } from "../../../../src/internal/amounts.ts";
 import { stubCall } from "../../../support/client-stubs.ts";
 import { stubParent } from "../../../support/use-dispatcher.ts";
 
 /** A bound around a queue that the test plays. */
 function useBound(overflow: Overflow, maxQueue = 2) {
   const limits = new Map<RoutineDefinition, RoutineLimit>();
-  const world = { queued: 0, plain: false, waitingFor: new Set<RoutineLimit | string>() };
+  const needs = new Map<RoutineDefinition, Amounts>();
+  const world = { queued: 0, plain: false, waitingFor: new Set<RoutineLimit | Amounts | string>() };
   const events: QueueEvent[] = [];
   const admitted: string[] = [];
   const bound = new QueueBound({
     maxQueue,
     overflow,
     queued: () => world.queued,
-    limitOf: (definition) => limits.get(definition),
-    inLine: (limit, only) => {
-      if (only !== undefined) return world.waitingFor.has(only);
-      return world.plain || (limit !== undefined && world.waitingFor.has(limit));
+    limits: { of: (definition) => limits.get(definition), needsOf: (definition) => needs.get(definition) },
+    inLine: (line) => {
+      if (typeof line === "string") return world.waitingFor.has(line);
+      if (line !== undefined && "needs" in line) return world.plain || world.waitingFor.has(line.needs);
+      return world.plain || (line !== undefined && world.waitingFor.has(line));
     },
     events: { queueChanged: (event) => events.push(event) },
   });
@@ -41,6 +44,7 @@ function useBound(overflow: Overflow, maxQueue = 2) {
     bound,
     world,
     limits,
+    needs,
     events,
     admitted,
     routine,
@@ -112,6 +116,31 @@ describe("QueueBound", () => {
     bound.check();
     await turn();
     assert.deepEqual(admitted, ["limited"]);
+  });
+
+  test("holds a call that needs resources while others wait for those, and no other one", async () => {
+    using use = useBound("wait");
+    const { bound, world, needs, routine, request, hold, admitted } = use;
+    const gpu = new Map([["gpu", 1_000]]);
+    const [declared, learned, plain] = [
+      { ...routine("declared"), needs: gpu },
+      routine("learned"),
+      routine("plain"),
+    ];
+    needs.set(learned, gpu);
+    world.queued = 2;
+    world.waitingFor.add(gpu);
+
+    hold(request(declared));
+    hold(request(learned));
+    await turn();
+
+    assert.equal(bound.unmade, 2);
+    assert.equal(bound.holds(request(plain)), false);
+    world.waitingFor.delete(gpu);
+    bound.check();
+    await turn();
+    assert.deepEqual(admitted, ["declared", "learned"]);
   });
 
   test("has a held call made once nobody waits before it, one at a time, though the queue is as full as before", async () => {

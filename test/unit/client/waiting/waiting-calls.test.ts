@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { RefusalRecord } from "../../../../src/client/call/refusal-record.ts";
 import type { Member } from "../../../../src/client/members/member.ts";
 import { ReadyMembers } from "../../../../src/client/members/ready-members.ts";
+import { ResourceClaims } from "../../../../src/client/members/resource-claims.ts";
 import { RoutineLimit } from "../../../../src/client/members/routine-limits.ts";
 import { WaitingCalls } from "../../../../src/client/waiting/waiting-calls.ts";
 import { NoWorkersAvailableError } from "../../../../src/errors/no-workers-available-error.ts";
@@ -48,6 +49,8 @@ function useWaiting(timeoutMs = 60_000) {
       get anyTaker(): boolean {
         return world.anyTaker;
       },
+      fitting: () => [],
+      claims: new ResourceClaims(),
       untried: (_call, among) => world.untried && (among === "all" || world.untriedReady),
       place: (call) => {
         if (world.takes === 0 || (call.large && !world.takesLarge)) return world.verdict;
@@ -141,7 +144,7 @@ describe("WaitingCalls", () => {
     limit.took(a);
     waiting.add(limited);
     assert.deepEqual([waiting.precede(next), waiting.precede(stubCall("plain"))], [true, false]);
-    assert.deepEqual([waiting.inLine(limit, undefined), waiting.inLine(undefined, undefined)], [true, false]);
+    assert.deepEqual([waiting.inLine(limit), waiting.inLine(undefined)], [true, false]);
     assert.deepEqual(waiting.limited, [{ routine: "limited", limit: 1, waiting: 1 }]);
     waiting.add(stubCall("plain"));
 

@@ -20,6 +20,10 @@ const records = fc.record(
     identity: fc.stringMatching(/^[!-~]{1,300}$/),
     runtime: text,
     build: text,
+    resources: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.integer({ min: 1, max: 99 }), {
+      minKeys: 1,
+      maxKeys: 3,
+    }),
     codecs: fc.array(text, { maxLength: 3 }),
   },
   { requiredKeys: ["pid", "version", "tags", "extra", "secure", "options", "codecs"] },
@@ -37,11 +41,12 @@ function entriesOf(...lines: readonly string[]): readonly Buffer[] {
 test("decodeLanText reads what encodeLanText writes, whatever is in it", () => {
   fc.assert(
     fc.property(records, (fields) => {
-      const { identity, runtime, build, ...rest } = fields;
+      const { identity, runtime, build, resources, ...rest } = fields;
       const optional = {
         ...(identity === undefined ? {} : { identity }),
         ...(runtime === undefined ? {} : { runtime }),
         ...(build === undefined ? {} : { build }),
+        ...(resources === undefined ? {} : { resources }),
       };
       const original = { ...rest, ...optional, uid: "w", address: "10.0.0.1:1" };
       const worker = parseWorkerMetadata(original, { unix: false });

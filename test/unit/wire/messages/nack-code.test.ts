@@ -20,7 +20,7 @@ test("isFinalRefusal holds for the codes that every worker would give", () => {
 
   assert.deepEqual(
     final.map(([name]) => name),
-    ["FORBIDDEN", "BAD_PAYLOAD", "TOO_LARGE", "EXPIRED"],
+    ["FORBIDDEN", "BAD_PAYLOAD", "TOO_LARGE", "EXPIRED", "HELD", "RESERVATION_LOST"],
   );
   assert.equal(isFinalRefusal(99), false);
 });

@@ -20,7 +20,7 @@ export interface ReserveOptions {
    * unless their owner says otherwise (`maxReservation`).
    */
   readonly for: number;
-  /** Ends the wait. Default: none. */
+  /** Ends the wait; what has been granted stays. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /** How long to wait for them at most, in milliseconds; > 0, `Infinity` for no limit. Default: no limit. */
   readonly timeout?: number | undefined;

@@ -2,15 +2,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import {
   isMerinoError,
   NoWorkersAvailableError,
   type PoolEvent,
   ReservationLostError,
+  StaticDiscovery,
   TaskRefusedError,
   WorkerPool,
 } from "merino";
 import { leakCheck } from "../support/leak-check.ts";
+import { TYPESCRIPT_FLAGS } from "../support/typescript-flags.ts";
+import { type CommandProcess, startCommand } from "./cli/cli-support.ts";
 import { rejection } from "./fixtures/pool-support.ts";
 import {
   both,
@@ -26,11 +30,68 @@ import {
   values,
 } from "./fixtures/resource-routines.ts";
 
+const ROUTINES = fileURLToPath(new URL("./fixtures/resource-routines.ts", import.meta.url));
+
 const KINDS = {
   process: { size: 1, worker: "process" },
   thread: { size: 1, worker: "thread" },
   local: { local: true },
 } as const;
+
+describe("the resources of a shared worker", () => {
+  const serve = (): CommandProcess =>
+    startCommand(
+      [
+        "worker",
+        ROUTINES,
+        "--host",
+        "127.0.0.1",
+        "--insecure",
+        "--resource",
+        "gpu=1",
+        "--resource",
+        "license=1",
+      ],
+      { NODE_OPTIONS: TYPESCRIPT_FLAGS.join(" ") },
+    );
+
+  test("are those of its command, and are free again when the connection of their holder has ended", async () => {
+    await using _ = leakCheck();
+    await using worker = serve();
+    const discovery = new StaticDiscovery([await worker.serves()]);
+    await using pool = await WorkerPool.open({ discovery, ambient: false });
+    const holder = await WorkerPool.open({ discovery, ambient: false });
+
+    const gpu = await holder.reserve({ gpu: 1 }, { for: 60_000 });
+    const waiting = pool.run(() => one(1));
+    const order: string[] = [];
+    void waiting.then(() => order.push("waiting"));
+    await gpu.run(() => one(1));
+    order.push("holder");
+    await holder.close();
+
+    assert.notEqual(await gpu.ended, "released");
+    await waiting;
+    assert.deepEqual(order, ["holder", "waiting"]);
+    assert.deepEqual(pool.explain().members[0]?.resources, { gpu: 1, license: 1 });
+    assert.ok((await rejection(pool.run(() => huge()))) instanceof NoWorkersAvailableError);
+  });
+
+  test("are lost to their holder with the worker", async () => {
+    await using _ = leakCheck();
+    await using worker = serve();
+    await using pool = await WorkerPool.open({ discovery: new StaticDiscovery([await worker.serves()]) });
+
+    const gpu = await pool.reserve({ gpu: 1 }, { for: 60_000 });
+    process.kill(await gpu.run(() => one(1)), "SIGKILL");
+
+    assert.equal(await gpu.ended, "lost");
+    const error = await rejection(gpu.run(() => one(1)));
+    assert.ok(error instanceof ReservationLostError, String(error));
+    assert.deepEqual([error.end, error.worker], ["lost", gpu.worker]);
+    await worker.exited;
+  });
+});
 
 for (const [name, kind] of Object.entries(KINDS)) {
   const open = (resources: Record<string, number>): Promise<WorkerPool> =>
@@ -43,15 +104,17 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const order: string[] = [];
       const note = (name: string) => () => void order.push(name);
 
-      const first = one(30).then(note("first"));
+      const first = values();
+      await first.next();
       const large = both(1).then(note("large"));
       const small = Array.from({ length: 20 }, () => one(1).then(note("small")));
       await licensed(1).then(note("licensed"));
       const waiting = pool.explain().resources;
-      await Promise.all([first, large, ...small]);
+      await first.return(undefined);
+      await Promise.all([large, ...small]);
 
       assert.equal(await mostHeld(), 2);
-      assert.deepEqual(order.slice(0, 3), ["licensed", "first", "large"]);
+      assert.deepEqual(order.slice(0, 2), ["licensed", "large"]);
       assert.deepEqual(
         waiting.map(({ needs, waiting: count }) => [needs.gpu, count]),
         [
@@ -95,9 +158,10 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const held = one(20);
       await Promise.all([through(1), through(1), held]);
       // One that holds something does not wait for more.
-      const busy = one(50);
+      const busy = values();
+      await busy.next();
       assert.ok((await rejection(mixed())) instanceof NoWorkersAvailableError);
-      await busy;
+      await busy.return(undefined);
     });
 
     test("fail a call that no worker ever has enough for, and say so", async () => {
@@ -180,6 +244,16 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const held = await pool.reserve({ gpu: 1 }, { for: 60_000 });
       const late = await rejection(pool.reserve({ gpu: 1 }, { for: 1_000, timeout: 5 }));
       held.release();
+      // What ends the wait does not end what has been granted.
+      const controller = new AbortController();
+      const granted = await pool.reserve(
+        { gpu: 1 },
+        { for: 60_000, signal: controller.signal, timeout: 20_000 },
+      );
+      controller.abort(new Error("too late"));
+      await granted.run(() => one(1));
+      assert.equal(granted.signal.aborted, false);
+      granted.release();
 
       assert.ok(long instanceof NoWorkersAvailableError, String(long));
       assert.match(long.message, /at most 600000 ms/);

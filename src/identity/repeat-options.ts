@@ -104,7 +104,7 @@ export interface Repetition {
 }
 
 /** Where nothing is said about it. */
-export const DEFAULT_BUDGET: ResolvedBudget = { tokens: 10, ratio: 0.1 };
+export const DEFAULT_BUDGET: ResolvedBudget = { tokens: 100, ratio: 0.1 };
 
 /**
  * Checks how calls are retried and fills in defaults.

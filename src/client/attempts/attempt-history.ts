@@ -19,6 +19,8 @@ const FALL = Math.exp(-STEP * (1 - QUANTILE));
 
 /** Of one routine. */
 export class AttemptHistory {
+  /** Whether somebody has been told that calls are not repeated for want of tokens. */
+  isToldOf = false;
   /**
    * Tokens taken and not brought back. The calls of a routine may have budgets of different sizes: all count the same
    * tokens, and each looks at its own limit.

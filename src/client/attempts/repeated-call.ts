@@ -9,12 +9,14 @@ import { ProtocolError } from "../../errors/protocol-error.ts";
 import { QueueFullError } from "../../errors/queue-full-error.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { DEFAULT_BUDGET, type Repetition, type ResolvedBudget } from "../../identity/repeat-options.ts";
+import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { backoffDelayMs } from "../../internal/time/backoff.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
+import { warn } from "../../internal/warn.ts";
 import type { Nack } from "../../wire/frames.ts";
 import type { Call, CallLoss } from "../call/call.ts";
 import { CallBaggage } from "../call/call-baggage.ts";
@@ -322,6 +324,7 @@ export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable
     if (pauseMs >= this.#deadlineMs - deadlines.now()) return false;
     if (!history.take(this.#budget)) {
       this.carrier.repeated("throttled");
+      tellOfBudget(history, this.#request.definition, this.#budget);
       return false;
     }
     if (this.#hedgeDue !== undefined) deadlines.cancel(this.#hedgeDue);
@@ -383,4 +386,14 @@ export class RepeatedCall extends CarriedCall implements AttemptOwner, Abortable
     letExit();
     this.carrier.settled(this.#last, outcome);
   }
+}
+
+/** Once for each routine: without it a call that may be retried, and is not, looks like a fault. */
+function tellOfBudget(history: AttemptHistory, { id }: RoutineDefinition, { tokens }: ResolvedBudget): void {
+  if (history.isToldOf) return;
+  history.isToldOf = true;
+  warn(
+    "MERINO_RETRY_BUDGET",
+    `The budget of ${tokens} further attempts for calls of '${id}' is used up: they are not retried until others have completed. See retry.budget`,
+  );
 }

@@ -19,6 +19,8 @@ export interface CallLoad {
   readonly calls: number;
   /** Those of them that are on none yet. */
   readonly waiting: number;
+  /** Whether calls run on workers of others. */
+  readonly elsewhere: boolean;
   /** How long all of them are expected to take, together, in milliseconds. */
   readonly ms: number;
 }
@@ -61,7 +63,12 @@ export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
       ms += timeMs(call.definition.id) ?? 0;
     }
     const all = lookedAt === 0 ? 1 : (this.size + held) / lookedAt;
-    return { calls: Math.round(calls * all), waiting: Math.round(waiting * all), ms: ms * all };
+    return {
+      calls: Math.round(calls * all),
+      waiting: Math.round(waiting * all),
+      elsewhere: calls < lookedAt,
+      ms: ms * all,
+    };
   }
 
   /** Whether one is known to have the member's thread. */

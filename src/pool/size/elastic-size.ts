@@ -28,7 +28,10 @@ export interface ElasticSizeOptions {
   readonly quorum: number;
   readonly workers: Pick<PoolWorkers, "size" | "grow" | "shrink">;
   /** The calls made through the pool; see `load` of `WorkerProxy`. */
-  readonly load: (timeMs: (routine: string) => number | undefined) => PoolLoad;
+  readonly load: (timeMs: (routine: string) => number | undefined) => PoolLoad & {
+    /** Whether calls run on workers that the pool has found: those that follow may wait. */
+    readonly elsewhere: boolean;
+  };
   /** How many of these have not ended on a worker. */
   readonly inFlightOn: (uid: string) => number;
   readonly event: (event: WorkerEvent) => void;
@@ -124,7 +127,7 @@ export class ElasticSize {
     else if (wanted < before) workers.shrink(before - wanted, (uid) => this.#isIdle(uid));
     if (workers.size !== before)
       this.#options.event({ type: "pool-resized", from: before, size: workers.size, work: load.ms });
-    if (load.calls > 0) this.#lookAt(nowMs + this.#paceMs);
+    if (load.calls > 0 || load.elsewhere) this.#lookAt(nowMs + this.#paceMs);
     else if (workers.size > range.min) {
       // Some that were to be ended had calls, of which they have not told that they are over.
       const dueMs = this.#policy.dueMs ?? nowMs + this.#paceMs;
@@ -132,14 +135,14 @@ export class ElasticSize {
     }
   }
 
-  #load(): PoolLoad {
+  #load(): ReturnType<ElasticSizeOptions["load"]> {
     const own = this.#options.load((routine) => this.#times.get(routine));
     let { calls, ms } = own;
     for (const { others, othersMs } of this.#told.values()) {
       calls += others;
       ms += othersMs;
     }
-    return { calls, ms, waiting: own.waiting };
+    return { ...own, calls, ms };
   }
 
   /** Whether it has nothing to do, for anybody. */

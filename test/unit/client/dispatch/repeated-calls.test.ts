@@ -18,6 +18,7 @@ import { eventually } from "../../../support/eventually.ts";
 import { followTracing } from "../../../support/follow-channels.ts";
 import { keepAliveCount } from "../../../support/keep-alive-count.ts";
 import { useDispatcher, type Wish } from "../../../support/use-dispatcher.ts";
+import { useWarnings } from "../../../support/use-warnings.ts";
 
 const RETRY = { attempts: 3, backoff: { initial: 0, max: 0 } };
 const HEDGE = { after: 0.01 };
@@ -304,7 +305,8 @@ describe("RepeatedCalls", () => {
     }
   });
 
-  test("makes no more calls under a full outage than its budget has tokens", async () => {
+  test("makes no more calls under a full outage than its budget has tokens, and says so once", async () => {
+    using warnings = useWarnings();
     const tokens = 7;
     const retry = { attempts: 5, backoff: { initial: 0, max: 0 }, budget: { tokens, ratio: 0.1 } };
     let received = 0;
@@ -332,7 +334,10 @@ describe("RepeatedCalls", () => {
     assert.equal(retried, tokens);
     assert.equal(failed, 100);
     assert.ok(received <= 100 + tokens, `${received} tasks`);
-    assert.ok(throttled > 0);
+    assert.ok(throttled > 1);
+    await eventually(() => warnings.codes.length > 0);
+    assert.deepEqual(warnings.codes, ["MERINO_RETRY_BUDGET"]);
+    assert.match(warnings.messages[0] ?? "", /budget of 7 further attempts for calls of '\S*work'/);
   });
 
   test("ends a call that is about to try again when the pool closes", async () => {

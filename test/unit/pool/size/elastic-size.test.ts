@@ -10,6 +10,9 @@ import { useFakeClock } from "../../../support/use-fake-clock.ts";
 const RANGE = { min: 0, max: 4, targetWaitMs: 250, idleMs: 1_000 };
 const NOTHING: PoolLoad = { calls: 0, ms: 0, waiting: 0 };
 
+/** A call runs on a worker that is not the pool's. */
+const ELSEWHERE = { ...NOTHING, elsewhere: true };
+
 function useElastic(range = RANGE) {
   const clock = useFakeClock();
   const events: WorkerEvent[] = [];
@@ -17,7 +20,10 @@ function useElastic(range = RANGE) {
   const busy = new Set<string>();
   const uids: string[] = [];
   let made = 0;
-  const pool = { calls: NOTHING, asked: 0 };
+  const pool: { calls: PoolLoad & { readonly elsewhere?: boolean }; asked: number } = {
+    calls: NOTHING,
+    asked: 0,
+  };
   const times = new Map<string, number | undefined>();
   const size = new ElasticSize({
     range,
@@ -38,7 +44,7 @@ function useElastic(range = RANGE) {
     load(timeMs) {
       pool.asked += 1;
       for (const routine of ["a", "b"]) times.set(routine, timeMs(routine));
-      return pool.calls;
+      return { elsewhere: false, ...pool.calls };
     },
     inFlightOn: (uid) => inFlight.get(uid) ?? 0,
     event: (event) => void events.push(event),
@@ -141,4 +147,17 @@ test("ElasticSize does nothing once it has ended", async () => {
   await clock.advance(10_000);
 
   assert.deepEqual(uids, []);
+});
+
+test("ElasticSize goes on looking while a call runs on a worker that was found, since those that follow may wait", async () => {
+  const { clock, uids, pool, size } = useElastic();
+  pool.calls = ELSEWHERE;
+  size.wake();
+  await clock.advance(100);
+  assert.deepEqual(uids, []);
+
+  pool.calls = { ...ELSEWHERE, calls: 1, waiting: 1 };
+  await clock.advance(100);
+
+  assert.deepEqual(uids, ["w0"]);
 });

@@ -319,7 +319,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   /** Refuses a task for which there is no room. */
   #judgeLoad(session: ServerSession, head: TaskReader): Nack | undefined {
     if (this.#stopping) return createNack(NackCode.DRAINING, SHUTTING_DOWN);
-    const isNested = (head.flags & TaskFlag.Nested) !== 0;
+    // A reservation belongs to no task: whoever says so has it judged as any other.
+    const isNested = (head.flags & TaskFlag.Nested) !== 0 && head.reserve() === undefined;
     if (!isNested && this.#drain?.concerns(session) === true) {
       return createNack(NackCode.DRAINING, SHUTTING_DOWN);
     }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { decodeValue } from "../../src/codec/decode/decoder.ts";
 import { encodeValue } from "../../src/codec/encode/encoder.ts";
 import type { RoutineDefinition } from "../../src/identity/routine-definition.ts";
+import type { Amounts } from "../../src/internal/amounts.ts";
 import { createDeferred } from "../../src/internal/deferred.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ClientSession } from "../../src/session/client-session.ts";
@@ -21,6 +22,7 @@ import type {
   Nack,
   TaskFields,
 } from "../../src/wire/frames.ts";
+import { encodeReserve, type Reserve } from "../../src/wire/messages/resources.ts";
 import { NO_PARTS, type Payload } from "../../src/wire/payload.ts";
 import { TaskFlag } from "../../src/wire/task/flags.ts";
 import { version, WIRE_CODEC } from "../../src/wire/version.ts";
@@ -173,6 +175,10 @@ export interface CallFields {
   readonly priority?: number;
   readonly runTimeoutUs?: number;
   readonly idempotencyKey?: string;
+  /** What it asks for in place of a routine. */
+  readonly reserve?: Reserve;
+  /** The stream of the reservation within which it is to run. */
+  readonly reservation?: number;
   /** The descriptor for calls nested in the task. */
   readonly proxy?: Definable;
 }
@@ -217,6 +223,7 @@ export class TestClient {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
     const { hasReceiver = false, tainted = false, proxy, priority, runTimeoutUs, idempotencyKey } = fields;
+    const { reserve, reservation } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -239,6 +246,8 @@ export class TestClient {
       priority,
       runTimeoutUs,
       idempotencyKey,
+      reservation,
+      reserve: reserve === undefined ? undefined : encodeReserve(reserve),
     };
     recorded.stream = this.session.openStream(recorded, head, payload);
     return recorded;
@@ -263,6 +272,10 @@ export interface TestWorkerOptions {
   readonly owners?: Readonly<Record<string, object>>;
   /** Of routines, by their identities, how many of their bodies may run. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** What it has of resources. */
+  readonly resources?: Amounts;
+  /** Of routines, by their identities, what their bodies hold of these. */
+  readonly needs?: Readonly<Record<string, Amounts>>;
   /** Default: no task has one. */
   readonly nestedDispatcher?: TaskHost["nestedDispatcher"];
 }
@@ -280,6 +293,7 @@ export class TestWorker {
       this.#definitions.set(id, {
         ...this.#define(id, body, options.owners?.[id]),
         limit: options.limits?.[id],
+        needs: options.needs?.[id],
       });
     const find = (id: string): RoutineDefinition | undefined => this.#definitions.get(id);
     const resolver: RoutineResolver = {
@@ -301,6 +315,7 @@ export class TestWorker {
       origin: "worker",
       maxRootTasks: options.maxRootTasks ?? 100_000,
       access: new AccessRules(options.rules),
+      resources: options.resources,
       accept: options.accept,
       nestedDispatcher: options.nestedDispatcher ?? (() => undefined),
       memory: options.memory,

@@ -11,6 +11,7 @@ import type { RunningTask } from "../../src/context/task.ts";
 import { LOCAL_PEER } from "../../src/credentials/peers/peer.ts";
 import { type RepeatOptions, resolveHedge, resolveRetry } from "../../src/identity/repeat-options.ts";
 import type { RoutineDefinition } from "../../src/identity/routine-definition.ts";
+import { type Amounts, resourcesOf } from "../../src/internal/amounts.ts";
 import { processReferences } from "../../src/routine/process-references.ts";
 import { ServerSession } from "../../src/session/server-session.ts";
 import type { ServerStream } from "../../src/session/server-stream.ts";
@@ -45,6 +46,8 @@ export interface Wish {
   readonly threads?: readonly string[];
   /** How the calls of idempotent routines are repeated; all others are not idempotent. */
   readonly idempotent?: Readonly<Record<string, RepeatOptions>>;
+  /** What routines need of resources, as far as the caller knows. */
+  readonly needs?: Readonly<Record<string, Amounts>>;
   /** Told when there is a call and was none. */
   readonly begun?: () => void;
   /** How long an evicted worker is left alone at first. Default 10. */
@@ -115,6 +118,7 @@ export function useDispatcher(wish: Wish = {}) {
         body,
         declaredIn: undefined,
         timeoutMs: undefined,
+        needs: wish.needs?.[id],
         repetition:
           repeats === undefined
             ? undefined
@@ -133,7 +137,13 @@ export function useDispatcher(wish: Wish = {}) {
     /** Adds a worker that knows these routines. */
     add(uid: string, bodies: Readonly<Record<string, Body>>, options: TestWorkerOptions = {}) {
       workers.set(uid, new TestWorker(bodies, { ...options, hello: helloWith({ ...options.hello, uid }) }));
-      const worker = workerMetadata({ uid, address: `unix:/${uid}`, codecs: helloWith().codecs });
+      const { resources } = options;
+      const worker = workerMetadata({
+        uid,
+        address: `unix:/${uid}`,
+        codecs: helloWith().codecs,
+        ...(resources !== undefined && { resources: resourcesOf(resources) }),
+      });
       membership.observe({ type: "worker-added", worker });
     },
     async ready(count: number) {

@@ -59,7 +59,8 @@ describe("the resources of a shared worker", () => {
     await using _ = leakCheck();
     await using worker = serve();
     const discovery = new StaticDiscovery([await worker.serves()]);
-    await using pool = await WorkerPool.open({ discovery, ambient: false });
+    // For so long somebody with enough for the call at the end may still come.
+    await using pool = await WorkerPool.open({ discovery, ambient: false, quorumTimeout: 1_000 });
     const holder = await WorkerPool.open({ discovery, ambient: false });
 
     const gpu = await holder.reserve({ gpu: 1 }, { for: 60_000 });

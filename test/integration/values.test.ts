@@ -37,7 +37,8 @@ after(async () => {
 test("echo of every awkward value arrives as itself, or is refused at its path before it is sent", async () => {
   let arrived = 0;
   let refused = 0;
-  for (const { name, make, refusedAt, arrives } of AWKWARD_VALUES) {
+  // What flows is tried in `flows/`.
+  for (const { name, make, refusedAt, arrives } of AWKWARD_VALUES.filter(({ flows }) => !flows)) {
     const value = make();
     if (refusedAt !== undefined) {
       const before = pool.stats().workers[0]?.completed;

@@ -276,7 +276,7 @@ const publisher = {
   async publish({ type }) { log.push(type); process.kill(process.pid, "SIGTERM"); await pause(500); },
   async close() { log.push("closed"); },
 };
-const options = { tags: [], extra: {}, allow: {}, stopAllow: [], warm: [], channel: {}, graceMs: 1_000, mappings: [], network: { host: "127.0.0.1", port: 0 } };
+const options = { tags: [], extra: {}, allow: {}, stopAllow: [], warm: [], channel: {}, graceMs: 1_000, mappings: [], resources: {}, network: { host: "127.0.0.1", port: 0 } };
 const exitCode = await superviseWorkers(
   { ...options, modules: [new URL("./jobs.js", import.meta.url).href], discovery: { publisher: () => publisher } },
   { out: (text) => log.push(text), err: (text) => log.push(text) },

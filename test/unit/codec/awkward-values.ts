@@ -15,6 +15,8 @@ export interface AwkwardValue {
   readonly make: () => unknown;
   /** Path below the value itself at which it is refused; `""` for the value itself. Absent: it arrives. */
   readonly refusedAt?: string;
+  /** It flows while a call runs, and is refused only where there is no call. */
+  readonly flows?: true;
   /** What arrives, where that is not the value itself. */
   readonly arrives?: (value: unknown) => unknown;
 }
@@ -469,6 +471,7 @@ const REFUSED: readonly AwkwardValue[] = [
         yield 1;
       })(),
     refusedAt: "",
+    flows: true,
   },
   { name: "iterator of an array", make: () => [1].values(), refusedAt: "" },
   { name: "SharedArrayBuffer", make: () => new SharedArrayBuffer(8), refusedAt: "" },
@@ -479,7 +482,7 @@ const REFUSED: readonly AwkwardValue[] = [
   },
   { name: "detached ArrayBuffer", make: detached, refusedAt: "" },
   { name: "AbortController", make: () => new AbortController(), refusedAt: "" },
-  { name: "readable stream", make: () => new ReadableStream(), refusedAt: "" },
+  { name: "readable stream", make: () => new ReadableStream(), refusedAt: "", flows: true },
   { name: "Map with a field of its own", make: () => withFields(new Map(), { note: 1 }), refusedAt: "" },
   {
     name: "arguments object",

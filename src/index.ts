@@ -60,7 +60,7 @@ export type { WorkerProxyOptions, WorkerSource } from "./client/worker-proxy-opt
 export type { EachResult } from "./pool/each-worker.ts";
 export type { MapOptions, MapResult } from "./pool/map-calls.ts";
 export type { PoolEvent, ReservationEvent } from "./pool/pool-event.ts";
-export type { PoolExplanation, PoolStats } from "./pool/pool-stats.ts";
+export type { PoolExplanation, PoolStats, ResourceFigures } from "./pool/pool-stats.ts";
 export type { Reservation, ReserveOptions } from "./pool/reservation.ts";
 export type { SizeRange } from "./pool/size/size-range.ts";
 export { WorkerPool } from "./pool/worker-pool.ts";

@@ -2,6 +2,7 @@
 import type { DispatchCounts } from "../client/dispatch/dispatch-counts.ts";
 import type { ExplainedMember, Explanation } from "../client/membership/explanation.ts";
 import type { WorkerProxy } from "../client/worker-proxy.ts";
+import { addAmounts, amountsOf, type Resources, resourcesOf } from "../internal/amounts.ts";
 import type { ResolvedSizeRange } from "./size/size-range.ts";
 
 /** Figures of a pool. Counters run from its opening. */
@@ -22,8 +23,20 @@ export interface PoolStats extends Readonly<DispatchCounts> {
   readonly restarts: number;
   /** Workers replaced by the option `recycle`. */
   readonly recycled: number;
+  /** By name, the resources that members have which take calls now, or that calls wait for. */
+  readonly resources: Readonly<Record<string, ResourceFigures>>;
   /** The members, own and found, in order of admission. */
   readonly workers: readonly ExplainedMember[];
+}
+
+/** Figures of one resource, over all members that take calls now. */
+export interface ResourceFigures {
+  /** How much they have, as was announced. */
+  readonly total: number;
+  /** How much of that calls and reservations of this pool hold, as far as is known. */
+  readonly held: number;
+  /** Calls and reservations of this pool that wait, and need some. */
+  readonly waiting: number;
 }
 
 /** What a pool knows of its own workers. */
@@ -53,7 +66,8 @@ export interface PoolExplanation extends Explanation {
 
 /** @param own What the pool knows itself. */
 export function poolStats(proxy: WorkerProxy, own: OwnPoolState): PoolStats {
-  const { members, queued, held, oldestWait } = proxy.explain();
+  const explanation = proxy.explain();
+  const { members, queued, held, oldestWait } = explanation;
   return {
     size: own.size,
     ready: members.filter((member) => member.state === "ready").length,
@@ -64,8 +78,32 @@ export function poolStats(proxy: WorkerProxy, own: OwnPoolState): PoolStats {
     ...proxy.counts,
     restarts: own.restarts,
     recycled: own.recycled,
+    resources: resourceFigures(explanation),
     workers: members,
   };
+}
+
+function resourceFigures({ members, resources }: Explanation): PoolStats["resources"] {
+  const ready = members.filter(({ state }) => state === "ready");
+  const total = sumOf(ready.map((member) => member.resources));
+  const held = sumOf(ready.map(({ resourcesUsed }) => resourcesUsed));
+  const waiting = new Map<string, number>();
+  for (const { needs, waiting: count } of resources)
+    for (const name of Object.keys(needs)) waiting.set(name, (waiting.get(name) ?? 0) + count);
+  const names = new Set([...Object.keys(total), ...Object.keys(held), ...waiting.keys()]);
+  return Object.fromEntries(
+    [...names].map((name) => [
+      name,
+      { total: total[name] ?? 0, held: held[name] ?? 0, waiting: waiting.get(name) ?? 0 },
+    ]),
+  );
+}
+
+/** Exactly, as they are counted. */
+function sumOf(all: readonly (Resources | undefined)[]): Resources {
+  const sum = new Map<string, number>();
+  for (const some of all) addAmounts(sum, amountsOf(some) ?? new Map(), 1);
+  return resourcesOf(sum);
 }
 
 /** @param own What the pool knows itself. */

@@ -111,6 +111,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const small = Array.from({ length: 20 }, () => one(1).then(note("small")));
       await licensed(1).then(note("licensed"));
       const waiting = pool.explain().resources;
+      const stats = pool.stats().resources;
       await first.return(undefined);
       await Promise.all([large, ...small]);
 
@@ -123,7 +124,12 @@ for (const [name, kind] of Object.entries(KINDS)) {
           [1, 20],
         ],
       );
+      assert.deepEqual(stats, {
+        gpu: { total: 2, held: 1, waiting: 21 },
+        license: { total: 1, held: 0, waiting: 0 },
+      });
       assert.equal(pool.explain().members[0]?.resourcesUsed, undefined);
+      assert.deepEqual(pool.stats().resources.gpu, { total: 2, held: 0, waiting: 0 });
     });
 
     test("are given back whichever way a body ends", async () => {
@@ -191,6 +197,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
         outside = one(1);
         await gpu.run(() => Promise.all([one(1), one(1), one(1)]));
         assert.equal(pool.explain().resources[0]?.waiting, 1);
+        assert.deepEqual(pool.stats().resources, { gpu: { total: 1, held: 1, waiting: 1 } });
         assert.deepEqual(pool.explain().members[0]?.resourcesUsed, { gpu: 1 });
         const tooMuch = await rejection(gpu.run(() => both(1)));
         assert.ok(tooMuch instanceof TaskRefusedError, String(tooMuch));

@@ -33,7 +33,7 @@ import { Drain } from "./drain.ts";
 import type { Execution } from "./execution.ts";
 import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
 import { FunctionExecution } from "./function-execution.ts";
-import { GeneratorExecution } from "./generator-execution.ts";
+import { GeneratorExecution } from "./generator/generator-execution.ts";
 import { IncomingTask } from "./incoming-task.ts";
 import { RunQueue } from "./queue/run-queue.ts";
 import { Reservations } from "./resources/reservations.ts";

@@ -1,8 +1,8 @@
 /** One step of a generator as its consumer asks for it, and how it is taken. */
-import type { ReceivedMessage } from "../session/messages/received-message.ts";
-import type { Payload } from "../wire/payload.ts";
-import { type AnyGenerator, resumeBody } from "./body-stack.ts";
-import type { IncomingTask } from "./incoming-task.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
+import type { Payload } from "../../wire/payload.ts";
+import { type AnyGenerator, resumeBody } from "../body-stack.ts";
+import type { IncomingTask } from "../incoming-task.ts";
 
 /** What the consumer asked for, or the worker itself for its sake. */
 export interface Step {

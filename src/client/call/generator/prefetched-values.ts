@@ -3,8 +3,8 @@
  * which goes back once and in lots; and barriers: a throw or return makes void the values that the worker,
  * running ahead, has produced before it has seen that.
  */
-import { ArrayQueue } from "../../internal/array-queue.ts";
-import { DEFAULT_LIMITS } from "../../session/limits.ts";
+import { ArrayQueue } from "../../../internal/array-queue.ts";
+import { DEFAULT_LIMITS } from "../../../session/limits.ts";
 
 /** A value that nobody has asked for yet. */
 interface PrefetchedValue {

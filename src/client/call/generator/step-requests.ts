@@ -3,9 +3,9 @@
  * the answers. While there is one, the process is kept alive. Whether and when a step goes to the worker is
  * decided by the call; those it puts off until the call has left are kept here.
  */
-import { ArrayQueue } from "../../internal/array-queue.ts";
-import { keepAlive, letExit } from "../../internal/keep-alive.ts";
-import type { Payload } from "../../wire/payload.ts";
+import { ArrayQueue } from "../../../internal/array-queue.ts";
+import { keepAlive, letExit } from "../../../internal/keep-alive.ts";
+import type { Payload } from "../../../wire/payload.ts";
 
 /** The consumer's request. It decides the answer when the generator has ended before its turn comes. */
 export type Ask = { readonly kind: "next" } | { readonly kind: "throw" | "return"; readonly value: unknown };

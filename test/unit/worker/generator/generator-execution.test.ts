@@ -1,9 +1,9 @@
 /** How a generator is closed when nobody is left to read it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDeferred } from "../../../src/internal/deferred.ts";
-import { eventually } from "../../support/eventually.ts";
-import { connect } from "../../support/protocol-peers.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { connect } from "../../../support/protocol-peers.ts";
 
 for (const [what, settle] of Object.entries({
   resolves: (yielded: { resolve(value: number): void }) => yielded.resolve(1),

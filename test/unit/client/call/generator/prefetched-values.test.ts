@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { PrefetchedValues } from "../../../../src/client/call/prefetched-values.ts";
-import { DEFAULT_LIMITS } from "../../../../src/session/limits.ts";
-import { movedElements } from "../../../support/moved-elements.ts";
+import { PrefetchedValues } from "../../../../../src/client/call/generator/prefetched-values.ts";
+import { DEFAULT_LIMITS } from "../../../../../src/session/limits.ts";
+import { movedElements } from "../../../../support/moved-elements.ts";
 
 describe("PrefetchedValues", () => {
   test("gives values out in the order in which they came", () => {

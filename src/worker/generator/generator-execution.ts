@@ -4,16 +4,16 @@
  * `finally` blocks have been started.
  */
 
-import { abortReason } from "../internal/abort-reason.ts";
-import { errorText } from "../internal/error-text.ts";
-import { isThenable } from "../internal/is-thenable.ts";
-import type { ReceivedMessage } from "../session/messages/received-message.ts";
-import { payloadSize } from "../wire/payload.ts";
-import type { AnyGenerator } from "./body-stack.ts";
-import { Execution } from "./execution.ts";
-import type { ExecutionHost } from "./execution-host.ts";
+import { abortReason } from "../../internal/abort-reason.ts";
+import { errorText } from "../../internal/error-text.ts";
+import { isThenable } from "../../internal/is-thenable.ts";
+import type { ReceivedMessage } from "../../session/messages/received-message.ts";
+import { payloadSize } from "../../wire/payload.ts";
+import type { AnyGenerator } from "../body-stack.ts";
+import { Execution } from "../execution.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import type { IncomingTask } from "../incoming-task.ts";
 import { advance, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
-import type { IncomingTask } from "./incoming-task.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import { MAX_STEPS, StepQueue } from "./step-queue.ts";
 

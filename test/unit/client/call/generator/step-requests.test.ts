@@ -6,8 +6,8 @@ import {
   NEXT,
   type StepRequest,
   StepRequests,
-} from "../../../../src/client/call/step-requests.ts";
-import { movedElements } from "../../../support/moved-elements.ts";
+} from "../../../../../src/client/call/generator/step-requests.ts";
+import { movedElements } from "../../../../support/moved-elements.ts";
 
 function request(ask: Ask, more: Partial<StepRequest> = {}): StepRequest {
   return {

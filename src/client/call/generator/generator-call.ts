@@ -3,17 +3,17 @@
  * The generator that the consumer has is no more than a handle on it, so that one that is dropped without having
  * been ended can be noticed, and its call ended.
  */
-import { discard } from "../../codec/beside/attachments.ts";
-import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
-import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
-import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
-import type { ReceivedMessage } from "../../session/messages/received-message.ts";
-import { type Payload, payloadSize } from "../../wire/payload.ts";
-import { TaskFlag } from "../../wire/task/flags.ts";
-import type { Member } from "../members/member.ts";
-import { Call, type CallOwner } from "./call.ts";
-import { rejectWithCallers } from "./caller-frames.ts";
-import type { PlacedRequest } from "./placed-request.ts";
+import { discard } from "../../../codec/beside/attachments.ts";
+import { encodeThrown, encodeValue } from "../../../codec/encode/encoder.ts";
+import { InvalidOptionError } from "../../../errors/invalid-option-error.ts";
+import { type DeadlineEntry, deadlines } from "../../../internal/time/deadline-queue.ts";
+import type { ReceivedMessage } from "../../../session/messages/received-message.ts";
+import { type Payload, payloadSize } from "../../../wire/payload.ts";
+import { TaskFlag } from "../../../wire/task/flags.ts";
+import type { Member } from "../../members/member.ts";
+import { Call, type CallOwner } from "../call.ts";
+import { rejectWithCallers } from "../caller-frames.ts";
+import type { PlacedRequest } from "../placed-request.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
 import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step-requests.ts";
 

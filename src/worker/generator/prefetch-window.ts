@@ -5,7 +5,7 @@
  * whatever its size.
  */
 
-import { ArrayQueue } from "../internal/array-queue.ts";
+import { ArrayQueue } from "../../internal/array-queue.ts";
 
 /** The values sent ahead and not yet taken. */
 export class PrefetchWindow {

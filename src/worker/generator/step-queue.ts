@@ -2,9 +2,9 @@
  * The steps of one generator that have been asked for and not taken, oldest first. What they bring is kept encoded until
  * their turn comes, and counted as held for the client.
  */
-import { ArrayQueue } from "../internal/array-queue.ts";
-import type { ServerSession } from "../session/server-session.ts";
-import { payloadSize } from "../wire/payload.ts";
+import { ArrayQueue } from "../../internal/array-queue.ts";
+import type { ServerSession } from "../../session/server-session.ts";
+import { payloadSize } from "../../wire/payload.ts";
 import type { Step } from "./generator-step.ts";
 
 /** Steps that may be asked for before the ones before them are answered. */

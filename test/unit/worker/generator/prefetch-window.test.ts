@@ -1,8 +1,8 @@
 /** How far ahead a generator may run, in values and in bytes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PrefetchWindow } from "../../../src/worker/prefetch-window.ts";
-import { movedElements } from "../../support/moved-elements.ts";
+import { PrefetchWindow } from "../../../../src/worker/generator/prefetch-window.ts";
+import { movedElements } from "../../../support/moved-elements.ts";
 
 test("PrefetchWindow has room for as many values as its credit, and again for those taken", () => {
   const window = new PrefetchWindow(2);

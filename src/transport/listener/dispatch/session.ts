@@ -9,7 +9,7 @@ import { Feature } from "../../../wire/features.ts";
 import { encodeHello } from "../../../wire/messages/hello.ts";
 import { FieldWriter } from "../../../wire/protobuf/field-writer.ts";
 import { FrameTag, RequestTag, WindowTag } from "../../../wire/tags.ts";
-import { connectionFrame, fieldHead, requestFrame, STREAM } from "./bytes.ts";
+import { connectionFrame, fieldHead, joined, requestFrame, STREAM } from "./bytes.ts";
 import type { DispatchCaller } from "./requests.ts";
 
 /** Where the relay sends the batches of its session. */
@@ -24,6 +24,9 @@ export interface RelayChannel {
 const MAX_EARLY_REQUESTS = 1000;
 const MAX_EARLY_BYTES = 16 * 1024 * 1024;
 
+/** Requests that come together go to the worker in batches of at most so many bytes; a longer one goes alone. */
+const BATCH_BYTES = 64 * 1024;
+
 /** Bytes of responses after which the worker gets its window back. */
 const WINDOW_STEP = 1024 * 1024;
 
@@ -37,8 +40,16 @@ export class DispatchSession {
   /** Requests that wait for the worker's Hello; the Task first. */
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
+  /** Requests that have come in this turn, for the worker that has said Hello. */
+  #pending: Uint8Array[] = [];
   #cancelled = false;
   #unreturnedBytes = 0;
+
+  readonly #flush = (): void => {
+    const pending = this.#pending;
+    this.#pending = [];
+    if (this.#state === "open") this.#send(pending);
+  };
 
   constructor(channel: RelayChannel) {
     this.#channel = channel;
@@ -67,7 +78,8 @@ export class DispatchSession {
   forward(frame: Uint8Array): boolean {
     if (this.#state === "closed") return true;
     if (this.#state === "open") {
-      this.#channel.send(frame);
+      // A message to the other thread costs more than a request: those of one packet leave together.
+      if (this.#pending.push(frame) === 1) queueMicrotask(this.#flush);
       return true;
     }
     this.#early.push(frame);
@@ -91,7 +103,7 @@ export class DispatchSession {
     this.#channel.send(connectionFrame(FrameTag.Hello, hello));
     const early = this.#early;
     this.#early = [];
-    for (const frame of early) this.#channel.send(frame);
+    this.#send(early);
   }
 
   /** Counts envelopes as well, which the worker does not: a few bytes more than it has sent do no harm. */
@@ -113,6 +125,7 @@ export class DispatchSession {
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
+    this.#flush();
     this.#channel.send(requestFrame(CANCEL));
   }
 
@@ -127,5 +140,18 @@ export class DispatchSession {
   lost(): void {
     this.#state = "closed";
     this.#early = [];
+  }
+
+  /** Sends frames in as few batches as they need; batches of frames in a row are one of all of them. */
+  #send(frames: readonly Uint8Array[]): void {
+    let first = 0;
+    for (let next = 1, bytes = frames[0]?.length ?? 0; first < frames.length; next++) {
+      bytes += frames[next]?.length ?? Number.POSITIVE_INFINITY;
+      if (bytes <= BATCH_BYTES) continue;
+      const [only, ...others] = frames.slice(first, next) as [Uint8Array, ...Uint8Array[]];
+      this.#channel.send(others.length === 0 ? only : joined(only, ...others));
+      first = next;
+      bytes = frames[next]?.length ?? 0;
+    }
   }
 }

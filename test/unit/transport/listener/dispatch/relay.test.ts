@@ -5,13 +5,24 @@ import { currentTask } from "../../../../../src/context/scope.ts";
 import type { TaskCaller } from "../../../../../src/context/task.ts";
 import { createDeferred } from "../../../../../src/internal/deferred.ts";
 import { GrpcStatus } from "../../../../../src/transport/grpc/status-codes.ts";
+import { DispatchRelay } from "../../../../../src/transport/listener/dispatch/relay.ts";
 import { BatchReader } from "../../../../../src/wire/batch/reader.ts";
 import { FrameKind } from "../../../../../src/wire/frame-kind.ts";
 import { TaskFlag } from "../../../../../src/wire/task/flags.ts";
 import { WIRE_CODEC } from "../../../../../src/wire/version.ts";
-import { GRAMMAR, NEXT, requestOf, stepOf, taskOf, useDispatch } from "../../../../support/dispatch-peers.ts";
+import {
+  GRAMMAR,
+  NEXT,
+  RecordedChannel,
+  RecordedSink,
+  requestOf,
+  stepOf,
+  taskOf,
+  useDispatch,
+} from "../../../../support/dispatch-peers.ts";
 import { eventually } from "../../../../support/eventually.ts";
-import { helloWith } from "../../../../support/protocol-peers.ts";
+import { framesOf } from "../../../../support/memory-pair.ts";
+import { batchOf, helloWith } from "../../../../support/protocol-peers.ts";
 
 const add = (x: number, y: number): number => x + y;
 
@@ -330,4 +341,39 @@ test("DispatchRelay lets a caller cancel by a message and answers with one termi
   await stream.sink.ended();
 
   assert.deepEqual(stream.sink.kinds, ["ack", "exception"]);
+});
+
+test("DispatchRelay hands requests that come together to the worker in one batch, before its Hello and after", async () => {
+  const channel = new RecordedChannel();
+  const relay = new DispatchRelay(channel, new RecordedSink());
+  const greeting = batchOf((writer) => writer.hello(helloWith({ uid: "w1" })));
+  const kinds = (): number[][] => channel.batches.map((batch) => framesOf([batch]).map(({ kind }) => kind));
+
+  relay.request(taskOf("countdown", [9]));
+  for (let n = 0; n < 60; n++) relay.request(NEXT);
+  relay.batch(greeting, 0, greeting.length);
+  const early = kinds();
+  for (let n = 0; n < 60; n++) relay.request(NEXT);
+  relay.request(requestOf({ payload: { case: "cancel", value: {} } }));
+  await Promise.resolve();
+  const later = kinds().slice(early.length);
+
+  const steps = Array.from({ length: 60 }, () => FrameKind.Next);
+  assert.deepEqual(early, [[FrameKind.Hello], [FrameKind.Task, ...steps]]);
+  assert.deepEqual(later, [[...steps, FrameKind.Cancel]]);
+});
+
+test("DispatchRelay copies no long request into a batch with others", () => {
+  const channel = new RecordedChannel();
+  const relay = new DispatchRelay(channel, new RecordedSink());
+  const greeting = batchOf((writer) => writer.hello(helloWith({ uid: "w1" })));
+
+  relay.request(taskOf("echo", ["x".repeat(100_000)]));
+  for (const text of ["a", "b", "c"]) relay.request(stepOf("send", text.repeat(30_000)));
+  relay.batch(greeting, 0, greeting.length);
+
+  assert.deepEqual(
+    channel.batches.map((batch) => framesOf([batch]).length),
+    [1, 1, 2, 1],
+  );
 });

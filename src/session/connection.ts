@@ -81,6 +81,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
     if (memory !== undefined && !carrier.volatile) {
       this.#waiting = new WaitingBatches({
         carrier,
+        standing: memory.peer.standing,
         reader: this.#reader,
         inbound: this.inbound,
         read: (untilMs) => this.#read(untilMs),

@@ -3,7 +3,7 @@
  * the connection's turn, and the carrier is asked for more when none is left. What is in them is up to whoever reads.
  */
 import { ArrayQueue } from "../../internal/array-queue.ts";
-import { Standing } from "../../internal/fair-clock.ts";
+import type { Standing } from "../../internal/fair-clock.ts";
 import type { BatchReader } from "../../wire/batch/reader.ts";
 import type { Carrier } from "../carrier.ts";
 import { type InputReader, inputTurns } from "./turns.ts";
@@ -11,6 +11,8 @@ import { type InputReader, inputTurns } from "./turns.ts";
 /** The connection as its batches see it. */
 export interface BatchesOwner {
   readonly carrier: Carrier;
+  /** The peer's, for all that it has open: it gets no more turns for being many. */
+  readonly standing: Standing;
   /** At the batch that is being read. */
   readonly reader: BatchReader;
   /** Whether the connection has ended. */
@@ -45,7 +47,7 @@ interface Batch {
 
 /** Batches of one connection. */
 export class WaitingBatches implements InputReader {
-  readonly standing: Standing = new Standing();
+  readonly standing: Standing;
   readonly #owner: BatchesOwner;
   /** Of the first, the reader may have read the beginning. */
   readonly #waiting = new ArrayQueue<Batch>();
@@ -61,6 +63,7 @@ export class WaitingBatches implements InputReader {
 
   constructor(owner: BatchesOwner) {
     this.#owner = owner;
+    this.standing = owner.standing;
   }
 
   /** A batch has come: it is read now, if it is the connection's turn. */

@@ -2,6 +2,8 @@
  * What one peer makes this process hold beyond the turn in which it has come: unfinished messages, queued arguments and
  * steps, definitions, signals, answers that it does not read. It only counts; `memory-budget.ts` decides what follows.
  */
+import { Standing } from "../../internal/fair-clock.ts";
+
 /**
  * What a byte counts that is with the carrier: it has been copied on its way there, and what is freed does not leave the
  * process at once.
@@ -32,6 +34,8 @@ export interface MemoryHolder {
 export class PeerMemory {
   readonly name: string;
   readonly connections: Set<ConnectionMemory> = new Set();
+  /** Among those that want to be read from. */
+  readonly standing: Standing = new Standing();
   bytes = 0;
   /** Of these, answers that it has not read. */
   answerBytes = 0;

@@ -8,7 +8,15 @@ import { FrameKind } from "../../../../src/wire/frame-kind.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { holdThread } from "../../../support/hold-thread.ts";
 import { rawClient, rawWorker } from "../../../support/hostile/raw-peers.ts";
-import { batchOf, headOf, messageHead, payloadOf, TestWorker } from "../../../support/protocol-peers.ts";
+import { memoryPair } from "../../../support/memory-pair.ts";
+import {
+  batchOf,
+  headOf,
+  helloWith,
+  messageHead,
+  payloadOf,
+  TestWorker,
+} from "../../../support/protocol-peers.ts";
 
 /** A connection that has so many slices to read; if there are many, each takes long. */
 function reader(name: string, slices: number, log: string[]): InputReader {
@@ -179,6 +187,36 @@ test("a network caller gets its answer after few of the long bodies of forty oth
 
   assert.ok(before - since <= 5, `after ${before - since} of 160 bodies`);
   for (const client of [...floods, good]) client.cut();
+});
+
+test("a network caller gets its answer after few of the sessions that another begins", async () => {
+  const worker = new TestWorker({ other: () => "served" });
+  const good = await rawClient(worker, { local: false, name: "good" });
+  const call = (stream: number): void =>
+    good.inject(batchOf((writer) => writer.task(stream, headOf({ callable: "other" }), payloadOf([]))));
+  const answers = (): number => good.replies().filter(({ kind }) => kind === FrameKind.Done).length;
+  call(1); // those that come have taken less than it
+  await eventually(() => answers() === 1, { everyMs: 0 });
+  const greeting = batchOf((writer) => {
+    writer.hello(helloWith());
+    for (let token = 0; token < 5_000; token++) writer.ping(token);
+  });
+
+  const sessions = Array.from({ length: 300 }, () => memoryPair({ local: false, name: "many" }));
+  for (const { client, server } of sessions) {
+    worker.tasks.serve(server);
+    client.inject(greeting);
+  }
+  await eventually(() => sessions.some(({ server }) => server.held), { everyMs: 0 });
+  const begun = (): number => sessions.filter(({ server }) => server.sent.length > 1).length;
+  const before = begun();
+  call(2);
+  await eventually(() => answers() === 2, { everyMs: 0 });
+  const meanwhile = begun() - before;
+
+  assert.ok(meanwhile < 100, `${meanwhile} of ${sessions.length} sessions came first`);
+  for (const { client } of sessions) client.cut();
+  good.cut();
 });
 
 /** A worker over the network that says again and again that a call has begun. */

@@ -128,6 +128,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.Resources) === true;
   }
 
+  /** Whether the peer has sent something that is still to be read. */
+  get hasInput(): boolean {
+    return this.#waiting?.any === true;
+  }
+
   /** Whether bulk should wait: the carrier or the peer's window is full. */
   get congested(): boolean {
     return this.outbound.congested;

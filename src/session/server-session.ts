@@ -52,8 +52,8 @@ export class ServerSession implements SessionHalf {
   readonly flushAfter = "microtasks" as const;
   readonly serves = true;
   readonly connection: Connection;
-  /** What waits until the client takes more answers. */
-  readonly deferred: DeferredWork = new DeferredWork(() => !this.defersWork);
+  /** What waits until the client takes more answers, and until all is read that has come: it may have been taken back. */
+  readonly deferred: DeferredWork = new DeferredWork(() => !this.defersWork && !this.connection.hasInput);
   readonly #acceptor: TaskAcceptor;
   readonly #streams = new StreamTable<ServerStream>();
   readonly #reason: ReceivedMessage;
@@ -348,6 +348,7 @@ export class ServerSession implements SessionHalf {
   }
 
   batchEnd(): void {
+    if (this.connection.memory !== undefined) this.deferred.resume(); // on this host nothing is deferred
     this.#acceptor.batchEnd();
   }
 

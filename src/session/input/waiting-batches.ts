@@ -98,9 +98,8 @@ export class WaitingBatches implements InputReader {
       if (!this.#midBatch) this.#wasRead();
       if (ended()) return false;
     }
-    const left = this.#midBatch || this.#waiting.size > 0;
-    if (!left) this.#pace();
-    return left;
+    if (!this.any) this.#pace();
+    return this.any;
   }
 
   /** Reads all that has come, whosever turn it is: nothing more comes. */
@@ -118,6 +117,11 @@ export class WaitingBatches implements InputReader {
   /** Whether this is the memory of the batch that is being read, of which the rest is still to come. */
   isBeingRead(bytes: Uint8Array): boolean {
     return bytes === this.#bytes;
+  }
+
+  /** Whether something has come that is still to be read. */
+  get any(): boolean {
+    return this.#midBatch || this.#waiting.size > 0;
   }
 
   /** The budget wants nothing more to be read, or does again. */

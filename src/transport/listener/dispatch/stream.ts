@@ -60,10 +60,11 @@ export function relayDispatch(
     },
     halfClosed: () => relay.halfClosed(),
     closed() {
-      // Nobody reads the stream any more: what the thread still sends is dropped, so let it go on sending.
-      carrier.resumeCredit();
       if (over) carrier.close();
       else relay.cancelled();
+      // Nobody reads the stream any more: what the thread still sends is dropped, so let it go on sending. Behind the
+      // cancellation, so that it makes no more answers.
+      carrier.resumeCredit();
     },
   };
 }

@@ -5,6 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import { Standing } from "../../../../src/internal/fair-clock.ts";
 import { type InputReader, InputTurns } from "../../../../src/session/input/turns.ts";
 import { FrameKind } from "../../../../src/wire/frame-kind.ts";
+import { NO_PAYLOAD } from "../../../../src/wire/payload.ts";
+import { TaskFlag } from "../../../../src/wire/task/flags.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { holdThread } from "../../../support/hold-thread.ts";
 import { rawClient, rawWorker } from "../../../support/hostile/raw-peers.ts";
@@ -217,6 +219,42 @@ test("a network caller gets its answer after few of the sessions that another be
   assert.ok(meanwhile < 100, `${meanwhile} of ${sessions.length} sessions came first`);
   for (const { client } of sessions) client.cut();
   good.cut();
+});
+
+test("a worker makes no more answers for a caller that has taken its call back, as soon as that has come", async () => {
+  let made = 0;
+  const worker = new TestWorker({
+    *values() {
+      while (true) yield ++made;
+    },
+  });
+  const caller = await rawClient(worker, { local: false, name: "caller" });
+  const head = headOf({ callable: "values", flags: TaskFlag.Generator });
+  caller.inject(
+    batchOf((writer) => {
+      writer.task(1, head, payloadOf([]));
+      writer.next(1);
+    }),
+  );
+  await eventually(() => made === 1, { everyMs: 0, withinMs: 5_000 });
+  caller.server.congested = true; // it does not read
+  caller.inject(batchOf((writer) => writer.next(1)));
+  await eventually(() => made === 2, { everyMs: 0, withinMs: 5_000 });
+  caller.inject(batchOf((writer) => writer.next(1)));
+  caller.inject(
+    batchOf((writer) => {
+      for (let token = 0; token < 100_000; token++) writer.ping(token);
+      writer.cancel(1, NO_PAYLOAD);
+    }),
+  );
+  await eventually(() => caller.server.held, { everyMs: 0 });
+
+  const before = made;
+  caller.server.congested = false;
+  await eventually(() => caller.replies().some(({ kind }) => kind === FrameKind.Exception), { everyMs: 1 });
+
+  assert.equal(made, before);
+  caller.cut();
 });
 
 /** A worker over the network that says again and again that a call has begun. */

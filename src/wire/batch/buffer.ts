@@ -7,7 +7,8 @@ import { Buffer } from "node:buffer";
 /** Bytes kept free in front of every batch; the Unix carrier puts the length there. */
 export const HEADROOM = 4;
 
-const FIRST_SLAB = 16 * 1024;
+/** What the first slabs hold: many a connection sends little, and keeps its slab for as long as it is open. */
+const FIRST_SLABS = [1024, 16 * 1024];
 const SLAB = 64 * 1024;
 
 /** Hands out room for frames and, on demand, everything since the last time as one batch. */
@@ -57,7 +58,8 @@ export class BatchBuffer {
   #turn(size: number): void {
     const pending = this.length;
     const wanted = HEADROOM + pending + size;
-    const usual = this.bytes.length === 0 ? FIRST_SLAB : SLAB;
+    const { length } = this.bytes;
+    const usual = FIRST_SLABS.find((bytes) => bytes > length && bytes >= wanted) ?? SLAB;
     const slab = Buffer.allocUnsafeSlow(wanted <= usual ? usual : Math.max(SLAB, Math.ceil(wanted * 1.5)));
     if (pending > 0) this.bytes.copy(slab, HEADROOM, this.#start + HEADROOM, this.#position);
     this.bytes = slab;

@@ -144,6 +144,18 @@ test("BatchWriter never rewrites a batch that it has given away", () => {
   }
 });
 
+test("BatchWriter takes little memory for a connection that says little, and more for one that says much", () => {
+  const writer = new BatchWriter();
+  const memoryAfter = (pings: number): number => {
+    for (let token = 1; token <= pings; token++) writer.ping(token);
+    return writer.take().buffer.byteLength;
+  };
+
+  const memory = [20, 1_000, 3_000, 100].map(memoryAfter);
+
+  assert.deepEqual(memory, [1_024, 16 * 1_024, 64 * 1_024, 64 * 1_024]);
+});
+
 test("BatchWriter keeps no oversized memory and allocates no slab for a small batch", () => {
   const writer = new BatchWriter();
 

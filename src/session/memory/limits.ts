@@ -25,6 +25,9 @@ const GARBAGE_SHARE = 1 / 4;
 const LEAST_HELD_SHARE = 1 / 2;
 const LEAST_HELD_MESSAGES = 2;
 
+/** What a session takes up in both threads of a worker, its stream of HTTP/2 and their port included: as measured. */
+const CONNECTION_BYTES = 48 * 1024;
+
 /** Environment variable with the limit in bytes, for programs and workers alike. */
 const MAX_HELD_BYTES_VARIABLE = "MERINO_MAX_HELD_BYTES";
 
@@ -34,6 +37,8 @@ export interface MemoryLimits {
   readonly limitBytes: number;
   /** What a byte of an object counts, at least 1. */
   readonly objectWeight: number;
+  /** What each connection takes up by itself, and leaves that much less for others to hold; absent: nothing. */
+  readonly connectionBytes?: number;
 }
 
 /** What the limits follow from. */
@@ -63,6 +68,7 @@ export function memoryLimits(
   return {
     limitBytes: Math.max(held, limit * LEAST_HELD_SHARE, LEAST_HELD_MESSAGES * maxMessage),
     objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)),
+    connectionBytes: CONNECTION_BYTES,
   };
 }
 

@@ -25,6 +25,8 @@ const TASK_SHARE = 1 / 4;
 const LOOK_MS = 50;
 /** The part that the values may take which bodies were given. All else makes do with what they leave. */
 const ARGUMENT_SHARE = 3 / 4;
+/** The most that connections leave less for everything else by being there. */
+const CONNECTION_SHARE = 1 / 2;
 
 const TICK_MS = 1_000;
 /** Ticks in which nothing changes in what a peer holds although it is its turn, before it is ended. */
@@ -54,6 +56,7 @@ export class MemoryBudget implements SharedBudget {
   #limits: MemoryLimits;
   readonly #deadlines: DeadlineQueue;
   readonly #peers = new Map<string, PeerMemory>();
+  #connections = 0;
   /** Those that are not read from, the one whose turn it is included. */
   readonly #waiting = new Set<PeerMemory>();
   #turn: PeerMemory | undefined;
@@ -111,7 +114,9 @@ export class MemoryBudget implements SharedBudget {
 
   /** What all else may take up. */
   get #roomBytes(): number {
-    const roomBytes = this.limitBytes - this.argumentBytes;
+    const { limitBytes, connectionBytes = 0 } = this.#limits;
+    const most = Math.max(0, limitBytes - this.argumentBytes);
+    const roomBytes = most - Math.min(most * CONNECTION_SHARE, this.#connections * connectionBytes);
     if (this.#share === undefined) return roomBytes;
     const { totalBytes, leastBytes } = this.#share;
     return Math.max(leastBytes, Math.min(roomBytes, totalBytes - (this.#thread?.otherBytes ?? 0)));
@@ -162,6 +167,7 @@ export class MemoryBudget implements SharedBudget {
     }
     const memory = new ConnectionMemory(this, peer, holder);
     peer.connections.add(memory);
+    this.#connections += 1;
     if (peer.held) holder.holdInput(true);
     return memory;
   }
@@ -170,6 +176,7 @@ export class MemoryBudget implements SharedBudget {
   forget(memory: ConnectionMemory): void {
     const { peer } = memory;
     peer.connections.delete(memory);
+    this.#connections -= 1;
     if (peer.connections.size > 0) return;
     this.#peers.delete(peer.name);
     this.#waiting.delete(peer);

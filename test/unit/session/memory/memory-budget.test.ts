@@ -60,6 +60,38 @@ test("MemoryBudget reads from everybody until half of it is used, and then not f
   assert.deepEqual(t.held(), ["idle", "large"]);
 });
 
+test("MemoryBudget leaves less to hold by what connections take up, half at least, and ends none for being there", async () => {
+  const clock = useFakeClock();
+  const limits = { limitBytes: 1_000, objectWeight: 1, connectionBytes: 20 };
+  const budget = new MemoryBudget(limits, new DeadlineQueue(clock));
+  const ended: string[] = [];
+  const open = (name: string): ConnectionMemory =>
+    budget.open(name, { holdInput: () => {}, overdue: () => ended.push(name) });
+  const [first, ...idle] = Array.from({ length: 10 }, (_, n) => open(`peer ${n}`));
+
+  first?.add(399);
+  first?.check();
+  const before = budget.full;
+  first?.add(1);
+  first?.check();
+  const full = budget.full;
+  for (let n = 0; n < 100; n++) idle.push(open("many"));
+  first?.drop(200);
+  await setImmediate();
+  const relieved = !budget.full; // at three quarters of a half of the half that is left
+  first?.drop(20);
+  await setImmediate();
+  await clock.advance(60_000);
+
+  assert.deepEqual([before, full, relieved, budget.full], [false, true, false, false]);
+  assert.deepEqual(ended, []);
+  for (const memory of idle) memory.close();
+  first?.add(300);
+  first?.check();
+  assert.equal(budget.full, false);
+  clock[Symbol.dispose]();
+});
+
 test("MemoryBudget lets those who wait go on one after the other, the one with the least first", async () => {
   using t = useBudget();
   const [a, b, c] = [t.peer("a"), t.peer("b"), t.peer("c")];

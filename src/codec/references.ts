@@ -64,7 +64,7 @@ export interface SignalSource {
   get(index: number): AbortSignal;
 }
 
-/** Takes up the iterables, streams and callbacks among the arguments of one call. Absent if they are refused, as in results. */
+/** Takes up the iterables, streams and callbacks among the arguments of one call, or in its answer. Absent if they are refused, as in items. */
 export interface FlowSink {
   /**
    * Returns the number under which the receiver will ask for it, or why it cannot travel, as a clause. Called once per
@@ -73,7 +73,7 @@ export interface FlowSink {
   addFlow(value: object, kind: FlowKind, path: string): number | string;
 }
 
-/** Gives the receiver's ends for the numbers met in the arguments of one call. */
+/** Gives the receiver's ends for the numbers met in the arguments of one call, or in its answer. */
 export interface FlowSource {
   /** @returns An object or function, or why there is none, as a clause. */
   flowOf(kind: number, index: number): unknown;

@@ -18,9 +18,9 @@ export interface ClientStream {
   accepted(version: string, uid: string): void;
   /** The body has suspended for the first time, after occupying its thread for this long. */
   parked(bodyUs: number): void;
-  /** Something has come about an iterable, a stream or a callback among the arguments. */
+  /** Something has come about an iterable, a stream or a callback among the arguments, or about one in the answer. */
   flow(message: ReceivedMessage): void;
-  /** A value that a generator yielded. */
+  /** A value that a generator yielded; or the answer of a function, of which streams in it go on. */
   result(message: ReceivedMessage): void;
   /** Terminal: the function's or generator's return value. */
   done(message: ReceivedMessage): void;

@@ -13,7 +13,7 @@ export interface ServerStream {
   throw(message: ReceivedMessage): void;
   return(message: ReceivedMessage): void;
   credit(values: number, variables: Uint8Array | undefined): void;
-  /** Something has come about an iterable, a stream or a callback among the arguments. */
+  /** Something has come about an iterable, a stream or a callback among the arguments, or about one in the answer. */
   flow(message: ReceivedMessage): void;
   /** One of the arguments' own signals has fired. */
   signalFired(index: number, reason: ReceivedMessage): void;

@@ -308,16 +308,16 @@ export abstract class Execution
       this.fail(error);
       return;
     }
-    this.#done(answer);
+    this.done(answer);
   }
 
   /** Ends the stream, and says nothing else. */
   protected finishWithoutValue(): void {
     if (this.#phase === "over") this.host.active.bodyEnded(this);
-    else this.#done({ payload: NO_PAYLOAD, variables: undefined });
+    else this.done({ payload: NO_PAYLOAD, variables: undefined });
   }
 
-  #done({ payload, variables }: Answer): void {
+  protected done({ payload, variables }: Answer): void {
     const { record } = this.task;
     record?.responded(payload);
     const bodyUs = this.takeBodyUs();

@@ -1,12 +1,20 @@
-/** The execution of a routine that answers once: its one step is the body. */
+/**
+ * The execution of a routine that answers once: its one step is the body. Where streams are in the answer, that is its head,
+ * and the execution goes on until all of them have ended, or have been closed.
+ */
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
-import type { References } from "../codec/references.ts";
+import type { FlowKind } from "../codec/format.ts";
+import type { FlowSink, References } from "../codec/references.ts";
+import { abortReason } from "../internal/abort-reason.ts";
 import { isThenable } from "../internal/is-thenable.ts";
+import type { FlowsOwner } from "../session/flows/flow-link.ts";
+import { SourceReader } from "../session/flows/source-reader.ts";
 import { NackCode } from "../wire/messages/nack-code.ts";
 import { NO_PARTS, type Payload } from "../wire/payload.ts";
 import { type AnswerKey, answerKeyOf } from "./answer-window.ts";
 import { Execution } from "./execution.ts";
+import type { Answer } from "./incoming-task.ts";
 
 const OTHER_ARGUMENTS =
   "its idempotencyKey belongs to a call with other arguments; give each call a key of its own";
@@ -15,13 +23,17 @@ const OTHER_ARGUMENTS =
 const OWN = { local: true };
 
 /** A function's task, accepted. */
-export class FunctionExecution extends Execution {
+export class FunctionExecution extends Execution implements FlowSink, FlowsOwner {
   /** The step was asked for before it could be taken. */
   #asked = false;
   /** Under which its answer is to be kept; absent once it is, or is not to be. */
   #key: AnswerKey | undefined;
   /** Its body has been called, and will tell of its end. */
   #isCalled = false;
+  /** Streams of its answer that are not over; 0 before there are any. */
+  #open = 0;
+  /** The error of the first that has failed. */
+  #failure: { readonly reason: unknown } | undefined;
 
   next(): void {
     this.#ask();
@@ -56,7 +68,58 @@ export class FunctionExecution extends Execution {
       this.host.answers.returned(this.#key, keepable(value, this.task.references));
       this.#key = undefined;
     }
-    super.finish(value);
+    if (this.phase === "over") {
+      closeAnswer(value); // nobody is there to read it
+      return super.finish(value);
+    }
+    let answer: Answer;
+    try {
+      answer = this.task.encodeAnswer(value, this.#takesStreams ? this : undefined);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#open === 0) this.done(answer);
+    else this.#begin(answer);
+  }
+
+  /** Takes up an iterable or a stream in the answer. */
+  addFlow(value: object, kind: FlowKind): number | string {
+    const index = this.task.live.addAnswer(value, kind, this);
+    if (typeof index === "number") this.#open += 1;
+    return index;
+  }
+
+  /** Whether its answer may have streams: one that is kept for further calls would have them once only. */
+  get #takesStreams(): boolean {
+    return this.session.connection.takesFlows && this.task.idempotencyKey === undefined;
+  }
+
+  /** Sends the head of its answer: what follows is up to who reads the streams in it. */
+  #begin({ payload, variables }: Answer): void {
+    const { task, session } = this;
+    const { cancellation } = task;
+    if (cancellation !== undefined) return task.live.endAnswer(cancellation.reason);
+    task.record?.responded(payload);
+    try {
+      session.result(this.stream, payload, this.takeBodyUs(), variables);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  flowOver(failure: { readonly reason: unknown } | undefined): void {
+    this.#open -= 1;
+    this.#failure ??= failure;
+    if (this.#open > 0) return;
+    const { cancellation } = this.task;
+    const failed = cancellation ?? this.#failure;
+    if (failed === undefined) this.finishWithoutValue();
+    else this.fail(failed.reason);
+  }
+
+  flowsUnwanted(): void {
+    this.task.fire(abortReason("The caller reads no more"));
   }
 
   protected override fail(error: unknown): void {
@@ -106,7 +169,12 @@ export class FunctionExecution extends Execution {
   }
 
   protected cancelRequested(): void {
-    // The signal has fired; the rest is up to the body.
+    // The signal has fired; the rest is up to the body, or to its streams.
+    this.#endStreams(this.task.cancellation?.reason);
+  }
+
+  #endStreams(reason: unknown): void {
+    if (this.#open > 0) this.task.live.endAnswer(reason);
   }
 
   protected abandoned(): void {
@@ -123,6 +191,13 @@ export class FunctionExecution extends Execution {
     if (this.begun) this.enqueue();
     else this.#asked = true;
   }
+}
+
+/** Closes an iterable or a stream that is the whole answer. */
+function closeAnswer(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (value instanceof ReadableStream || Symbol.asyncIterator in value)
+    new SourceReader(value).close(abortReason("The caller is gone"));
 }
 
 /** A value as it can be kept, whatever becomes of it; `undefined` if it cannot. */

@@ -6,7 +6,7 @@
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
-import type { FlowSource, References, SignalSource } from "../codec/references.ts";
+import type { FlowSink, FlowSource, References, SignalSource } from "../codec/references.ts";
 import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
@@ -323,10 +323,11 @@ export class IncomingTask
   /**
    * Encodes a value that its body has returned or yielded, and what that has changed of the variables.
    *
+   * @param flows Takes up the iterables and streams in it; absent: they are refused.
    * @throws NotSerializableError, TaskRefusedError or ContextError if it cannot be sent.
    */
-  encodeAnswer(value: unknown): Answer {
-    const payload = this.encodeOutgoing(value, "result");
+  encodeAnswer(value: unknown, flows?: FlowSink): Answer {
+    const payload = this.encodeOutgoing(value, "result", flows);
     if (this.#variables === undefined) return { payload, variables: undefined };
     const { bytes, start, end, parts, beside } = payload; // the object is the encoder's, for its next use
     return {
@@ -341,13 +342,14 @@ export class IncomingTask
    * @param root What it is, as paths in errors begin.
    * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
    */
-  encodeOutgoing(value: unknown, root: string): Payload {
+  encodeOutgoing(value: unknown, root: string, flows?: FlowSink): Payload {
     const { session, references } = this;
     const toThread = session.connection.carrier.enclose !== undefined;
     const payload = session.connection.readable(
       encodeValue(value, {
         root,
         references,
+        flows,
         inline: !session.takesParts,
         textUnits: session.connection.takesTextUnits,
         fault: "routine",

@@ -1,16 +1,19 @@
 /**
  * What among the arguments of one task lives on while its body runs: abort signals, and iterables, streams and callbacks,
- * each by its number. When the task is over nothing of it does.
+ * each by its number; and the iterables and streams in its answer. When the task is over nothing of it does.
  */
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeThrown } from "../codec/encode/encoder.ts";
+import { FlowKind } from "../codec/format.ts";
 import type { FlowSource, References, SignalSource } from "../codec/references.ts";
 import { CallEndedError } from "../errors/call-ended-error.ts";
-import type { FlowLink } from "../session/flows/flow-link.ts";
+import type { FlowLink, FlowsOwner } from "../session/flows/flow-link.ts";
+import { OwnFlows } from "../session/flows/own-flows.ts";
 import { ReceivedFlows } from "../session/flows/received-flows.ts";
+import { DEFAULT_LIMITS } from "../session/limits.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import type { FlowHead } from "../wire/messages/flow.ts";
+import { type FlowHead, isFromOwner } from "../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 
@@ -44,6 +47,8 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
   /** Absent until there is one; the flows likewise. */
   #signals: ArgumentSignals | undefined;
   #flows: ReceivedFlows | undefined;
+  /** Those of the answer. */
+  #answer: OwnFlows | undefined;
   #flowBytes = 0;
   #flushedMs = 0;
 
@@ -82,11 +87,34 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     return flow;
   }
 
+  /**
+   * Takes up an iterable or a stream in the answer.
+   *
+   * @returns Its number, or why it cannot be there, as a clause.
+   */
+  addAnswer(value: object, kind: FlowKind, owner: FlowsOwner): number | string {
+    if (kind !== FlowKind.ITERABLE && kind !== FlowKind.READABLE)
+      return "a callback or a stream to write to travels only among the arguments of a call";
+    this.#answer ??= new OwnFlows(this, owner);
+    return this.#answer.add(value, kind);
+  }
+
+  /** How many of them there are. */
+  get answerSize(): number {
+    return this.#answer?.size ?? 0;
+  }
+
+  /** Nobody reads those of the answer any more. */
+  endAnswer(reason: unknown): void {
+    this.#answer?.end({ reason });
+  }
+
   /** Something has come for one of the flows. */
   takeFlow(message: ReceivedMessage): void {
     const { session, stream } = this.#task;
-    const problem =
-      this.#flows === undefined ? NO_FLOWS : this.#flows.take(message.flow as FlowHead, message);
+    const head = message.flow as FlowHead;
+    const flows = isFromOwner(head.act) ? this.#flows : this.#answer;
+    const problem = flows === undefined ? NO_FLOWS : flows.take(head, message);
     if (problem !== undefined) session.broken(stream, problem);
   }
 
@@ -100,6 +128,7 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     this.#signals?.over();
     this.#signals = undefined;
     this.#flows?.end((what) => new CallEndedError(this.#task.routine, what));
+    this.endAnswer(new CallEndedError(this.#task.routine, "read the iterable"));
     this.#task.session.connection.memory?.drop(this.#flowBytes);
     this.#flowBytes = 0;
   }
@@ -110,8 +139,12 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     return this.#task.routine;
   }
 
-  get aheadBytes(): number {
+  get ownWindow(): number {
     return this.#task.session.connection.hello.limits.streamWindow;
+  }
+
+  get peerWindow(): number {
+    return this.#task.session.connection.peer?.limits.streamWindow ?? DEFAULT_LIMITS.streamWindow;
   }
 
   encode(value: unknown, root: string): Payload {
@@ -152,6 +185,10 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
 
   release(payload: Payload): void {
     this.#task.session.released(payload, { partsToo: false });
+  }
+
+  awaits(): void {
+    // A worker lives as long as its connections do.
   }
 
   get #signalsByIndex(): ArgumentSignals {

@@ -17,11 +17,13 @@ export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: n
   const sent: SentFlow[] = [];
   const problems: string[] = [];
   let kept = 0;
+  let awaited = 0;
   const decode = (payload: Payload): unknown => decodeValue(payload, { references, source: { local: true } });
   const link = (from: SentFlow["from"], deliver: (head: FlowHead, payload: Payload) => string | undefined) =>
     ({
       routine: "jobs.ts#test",
-      aheadBytes,
+      peerWindow: aheadBytes,
+      ownWindow: aheadBytes,
       encode: (value, root) => encodeValue(value, { root, references }),
       encodeThrown: (error) => encodeThrown(error, { root: "error", references }),
       decode,
@@ -40,6 +42,9 @@ export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: n
       release({ start, end }) {
         if (start !== end) kept -= 1;
       },
+      awaits(isAwaited) {
+        awaited += isAwaited ? 1 : -1;
+      },
     }) satisfies FlowLink;
   const own: OwnFlows = new OwnFlows(link("owner", (head, payload) => received.take(head, payload)));
   const received: ReceivedFlows = new ReceivedFlows(
@@ -54,6 +59,8 @@ export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: n
     problems,
     /** Payloads that are kept until they are read. */
     kept: () => kept,
+    /** Flows of which somebody awaits an item. */
+    awaited: () => awaited,
     /** Passes a value on, and gives what has arrived. */
     pass<T>(value: object, kind: FlowKind): T {
       return received.flowOf(kind, own.add(value, kind) as number) as T;

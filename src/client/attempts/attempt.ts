@@ -3,7 +3,10 @@
  * the call that it belongs to. Its arguments and context variables are those that the first attempt has encoded. What a
  * body has changed of the variables comes back only with the answer that counts.
  */
+import { discard } from "../../codec/beside/attachments.ts";
+import { encodeThrown } from "../../codec/encode/encoder.ts";
 import type { FlowSink, SignalSink } from "../../codec/references.ts";
+import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
 import type { ValueOrigin } from "../../session/context/received-binding.ts";
@@ -17,6 +20,9 @@ import type { PlacedRequest } from "../call/placed-request.ts";
 import { SingleAnswerCall } from "../call/single-answer-call.ts";
 import type { Member } from "../members/member.ts";
 import type { AttemptRecord } from "./attempt-record.ts";
+
+const STREAMED =
+  "it is or holds an iterable or a stream, which a call that may run several times cannot answer with; call it with { retry: false, hedge: false }, or declare the routine without idempotent";
 
 /** The call that an attempt belongs to. */
 export interface AttemptOwner extends CallOwner {
@@ -120,6 +126,17 @@ export class Attempt extends SingleAnswerCall<AttemptOwner> {
   takeVariables(): void {
     if (this.#changes !== undefined) super.merge(this.#changes.variables, this.#changes.origin);
     this.#changes = undefined;
+  }
+
+  /** The body has answered with a stream: of several answers one only would be read, and none can be sent again. */
+  result(message: ReceivedMessage): void {
+    this.responded(message.bodyUs);
+    discard(message.attachments);
+    if (this.settled) return;
+    const error = new NotSerializableError("result", STREAMED, { fault: "routine" });
+    const { references } = this.owner;
+    this.member?.session?.cancel(this.stream, encodeThrown(error, { root: "reason", references }));
+    this.threw(error);
   }
 
   protected override answerOf(message: ReceivedMessage): unknown {

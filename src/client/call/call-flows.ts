@@ -1,21 +1,26 @@
 /**
- * The iterables, streams and callbacks among the arguments of one call, and how they reach the worker that has the call.
- * They are the call's from the time that it is made, and are closed when it has settled.
+ * The iterables, streams and callbacks among the arguments of one call, and the iterables and streams in its answer: how
+ * both ends reach each other. They are the call's, and over when that is.
  */
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
-import type { FlowKind } from "../../codec/format.ts";
-import type { References } from "../../codec/references.ts";
+import { FlowKind } from "../../codec/format.ts";
+import type { FlowSource, References } from "../../codec/references.ts";
+import { CallEndedError } from "../../errors/call-ended-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { FlowLink } from "../../session/flows/flow-link.ts";
 import { OwnFlows } from "../../session/flows/own-flows.ts";
+import { ReceivedFlows } from "../../session/flows/received-flows.ts";
 import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
-import type { FlowHead } from "../../wire/messages/flow.ts";
+import { type FlowHead, isFromOwner } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
+
+const NO_STREAM = "a message for a stream of an answer, in which there is none";
 
 /** What a call knows for them. */
 export interface FlowOwner {
@@ -24,13 +29,15 @@ export interface FlowOwner {
 }
 
 /** Of one call. */
-export class CallFlows implements FlowLink {
+export class CallFlows implements FlowLink, FlowSource {
   readonly routine: string;
   /** Where the first of them is among the arguments. */
   path = "";
   readonly #owner: FlowOwner;
   readonly #module: string | undefined;
-  readonly #flows = new OwnFlows(this);
+  readonly #arguments = new OwnFlows(this);
+  /** Absent until there is one. */
+  #answer: ReceivedFlows | undefined;
   #session: ClientSession | undefined;
   #stream = 0;
   #isOver = false;
@@ -44,7 +51,20 @@ export class CallFlows implements FlowLink {
   /** As {@link OwnFlows.add}. */
   add(value: object, kind: FlowKind, path: string): number | string {
     if (this.path === "") this.path = path;
-    return this.#flows.add(value, kind);
+    return this.#arguments.add(value, kind);
+  }
+
+  /** Whether there are any in the answer. */
+  get inAnswer(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  /** The end of one in the answer. */
+  flowOf(kind: number, index: number): unknown {
+    if (kind !== FlowKind.ITERABLE && kind !== FlowKind.READABLE)
+      return "it holds what a caller cannot be given: only iterables and streams that are read may be in an answer";
+    this.#answer ??= new ReceivedFlows(this);
+    return this.#answer.flowOf(kind, index);
   }
 
   /** @throws {@link NotSerializableError} if the worker would not know what to do with them. */
@@ -70,7 +90,9 @@ export class CallFlows implements FlowLink {
   /** Something has come for one of them. */
   take(message: ReceivedMessage): void {
     if (this.#isOver) return; // it has crossed the end
-    const problem = this.#flows.take(message.flow as FlowHead, message);
+    const head = message.flow as FlowHead;
+    const flows = isFromOwner(head.act) ? this.#answer : this.#arguments;
+    const problem = flows === undefined ? NO_STREAM : flows.take(head, message);
     if (problem !== undefined) this.#session?.broken(this.#stream, problem);
   }
 
@@ -78,10 +100,17 @@ export class CallFlows implements FlowLink {
   end(failure: { readonly reason: unknown } | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#flows.end(failure);
+    this.#arguments.end(failure);
+    this.#answer?.endOpen((what) =>
+      failure === undefined ? new CallEndedError(this.routine, what) : failure.reason,
+    );
   }
 
-  get aheadBytes(): number {
+  get ownWindow(): number {
+    return this.#session?.connection.hello.limits.streamWindow ?? DEFAULT_LIMITS.streamWindow;
+  }
+
+  get peerWindow(): number {
     return this.#session?.connection.peer?.limits.streamWindow ?? DEFAULT_LIMITS.streamWindow;
   }
 
@@ -107,11 +136,17 @@ export class CallFlows implements FlowLink {
   }
 
   keep(payload: Payload): Payload {
-    return payload; // whoever has a source is sent nothing that is kept
+    return (payload as ReceivedMessage).keep();
   }
 
-  release(): void {
-    // As above.
+  release(payload: Payload): void {
+    this.#session?.connection.release(payload);
+    payload.release?.();
+  }
+
+  awaits(isAwaited: boolean): void {
+    if (isAwaited) keepAlive();
+    else letExit();
   }
 
   #options(root: string): EncodeOptions {

@@ -5,7 +5,7 @@
  */
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import { encodeThrown } from "../../codec/encode/encoder.ts";
-import type { References } from "../../codec/references.ts";
+import type { FlowSource, References } from "../../codec/references.ts";
 import { hasContext } from "../../context/scope.ts";
 import type { Abortable } from "../../context/task.ts";
 import { isMerinoError } from "../../errors/merino-error.ts";
@@ -328,14 +328,14 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   }
 
   /** The value that has come, once what the body has changed of the variables has been taken over. */
-  protected decode(message: ReceivedMessage): unknown {
+  protected decode(message: ReceivedMessage, flows?: FlowSource): unknown {
     this.record?.received(message);
     const { id: routine, module } = this.definition;
     const origin = { references: this.owner.references, source: message.source, module, routine };
     try {
       const { variables } = message;
       if (variables !== undefined) this.merge(variables, origin);
-      return message.empty ? undefined : decodeValue(message, origin);
+      return message.empty ? undefined : decodeValue(message, { ...origin, flows });
     } catch (error) {
       if (error instanceof ProtocolError || (error instanceof PayloadError && error.malformed)) {
         this.owner.spoiled(this, "answer-malformed", error);

@@ -62,6 +62,15 @@ export abstract class LiveTask extends OutgoingTask implements SignalSink, FlowS
     this.#flows?.assertTaken(session);
   }
 
+  /** Where the iterables and streams in the answer of the worker that has the task become those of the caller. */
+  protected answerFlows(session: ClientSession, stream: number): CallFlows {
+    if (this.#flows === undefined) {
+      this.#flows = new CallFlows(this.owner, this.definition);
+      this.#flows.attach(session, stream);
+    }
+    return this.#flows;
+  }
+
   /** The task is on its way to a worker. */
   protected liveOn(session: ClientSession, stream: number): void {
     this.#signals?.forward(session, stream);

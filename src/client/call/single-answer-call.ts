@@ -7,11 +7,6 @@ import { Call, type CallOwner } from "./call.ts";
 
 /** The call of a function. */
 export abstract class SingleAnswerCall<Owner extends CallOwner = CallOwner> extends Call<Owner> {
-  result(): void {
-    this.responded(0);
-    this.member?.session?.broken(this.stream, "a streamed value in answer to a function");
-  }
-
   done(message: ReceivedMessage): void {
     this.responded(message.bodyUs);
     this.over();

@@ -40,10 +40,10 @@ export function explainObject(value: object, prototype: object): string {
     readonly [Symbol.asyncIterator]?: unknown;
   };
   if (typeof candidate.pipe === "function" || typeof candidate.getReader === "function") {
-    return `it is a stream (${name}), which travels only among the arguments of a call; send its content`;
+    return `it is a stream (${name}), which travels only among the arguments of a call and in what a function returns; send its content`;
   }
   if (typeof candidate[Symbol.asyncIterator] === "function") {
-    return `it is an async iterable (${name}), which travels only among the arguments of a call; collect its values into an array`;
+    return `it is an async iterable (${name}), which travels only among the arguments of a call and in what a function returns; collect its values into an array`;
   }
   if (typeof candidate.next === "function") {
     return `it is an iterator (${name}), which works only where it was made; collect its values into an array`;

@@ -1,6 +1,6 @@
 /**
  * Writes, by its number, what is read, written or called from the other end while a call runs: an async iterable, a
- * stream, a callback. What it does there is up to the sink; a sink takes them up in arguments only.
+ * stream, a callback. What it does there is up to the sink; a sink takes them up in arguments, and in what functions return.
  */
 import { isCallback } from "../beside/callback.ts";
 import { Extension, FlowKind } from "../format.ts";

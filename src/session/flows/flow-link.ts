@@ -6,8 +6,10 @@ import type { Payload } from "../../wire/payload.ts";
 export interface FlowLink {
   /** Identity of the routine that is called. */
   readonly routine: string;
-  /** How many bytes of items may be on their way to their reader, beside one item of any size: what that has announced. */
-  readonly aheadBytes: number;
+  /** How many bytes of items may be on their way to the peer, beside one item of any size: what that has announced. */
+  readonly peerWindow: number;
+  /** How many may be on their way to this end, likewise. */
+  readonly ownWindow: number;
   /**
    * Encodes a value. What it returns is to be sent, or copied, at once.
    *
@@ -29,16 +31,28 @@ export interface FlowLink {
   keep(payload: Payload): Payload;
   /** It is kept no longer. */
   release(payload: Payload): void;
+  /** Somebody has begun to wait for an item of one of the flows, or does not any more. */
+  awaits(isAwaited: boolean): void;
 }
 
 /** The end of a flow that owns what the flow is about. */
 export interface OwnFlow {
+  /** The peer may still read or use it, and nothing has gone wrong with it. */
+  readonly isOpen: boolean;
   /** The peer takes so many more items, and has taken so many. @returns What of the rules is broken; usually nothing. */
   pull(items: number, taken: number): string | undefined;
-  /** The peer wants no more. */
-  stop(reason: unknown): void;
+  /** The peer wants no more. @returns Whether that comes while an item is awaited of the source. */
+  stop(reason: unknown): boolean;
   /** The peer calls it. @returns As {@link OwnFlow.pull}. */
   call(number: number, parameters: readonly unknown[]): string | undefined;
   /** The call has ended. @param failure Why, if not well. */
   end(failure: { readonly reason: unknown } | undefined): void;
+}
+
+/** Whoever waits for flows of this end to be over. Absent where the call ends by itself, and they with it. */
+export interface FlowsOwner {
+  /** The source of one has ended, or has been closed and has come to the end of that. @param failure Its error, if it failed. */
+  flowOver(failure: { readonly reason: unknown } | undefined): void;
+  /** The peer wants nothing more of any of them, and an item is being awaited in vain. */
+  flowsUnwanted(): void;
 }

@@ -25,12 +25,16 @@ export class OwnCallback implements OwnFlow {
     this.#link = link;
   }
 
+  get isOpen(): boolean {
+    return !this.#isOver;
+  }
+
   pull(): string {
     return "a request for the items of what is no iterable";
   }
 
-  stop(): void {
-    // Nobody has to say that it calls no more.
+  stop(): boolean {
+    return false; // nobody has to say that it calls no more
   }
 
   call(number: number, parameters: readonly unknown[]): string | undefined {

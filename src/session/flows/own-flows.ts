@@ -1,9 +1,9 @@
-/** The iterables, streams and callbacks among the arguments of one call, at the end that has them. */
+/** The iterables, streams and callbacks among the arguments of one call, or in its answer, at the end that has them. */
 import { callbackFunction } from "../../codec/beside/callback.ts";
 import { FlowKind } from "../../codec/format.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
-import type { FlowLink, OwnFlow } from "./flow-link.ts";
+import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
 import { MAX_FLOWS } from "./limits.ts";
 import { type Called, OwnCallback } from "./own-callback.ts";
 import { OwnIterable } from "./own-iterable.ts";
@@ -12,10 +12,16 @@ import { OwnWritable } from "./own-writable.ts";
 /** By their numbers. */
 export class OwnFlows {
   readonly #link: FlowLink;
+  readonly #owner: FlowsOwner | undefined;
   readonly #flows: OwnFlow[] = [];
 
-  constructor(link: FlowLink) {
+  constructor(link: FlowLink, owner?: FlowsOwner) {
     this.#link = link;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#flows.length;
   }
 
   /** @returns Its number, or why it cannot be one more, as a clause. */
@@ -34,7 +40,11 @@ export class OwnFlows {
       case FlowAct.Pull:
         return flow.pull(number, taken);
       case FlowAct.Stop:
-        flow.stop(payload.start === payload.end ? undefined : this.#read(payload));
+        if (
+          flow.stop(payload.start === payload.end ? undefined : this.#read(payload)) &&
+          !this.#flows.some(({ isOpen }) => isOpen)
+        )
+          this.#owner?.flowsUnwanted();
         return undefined;
       case FlowAct.Call: {
         const parameters = this.#read(payload);
@@ -67,7 +77,7 @@ export class OwnFlows {
       case FlowKind.WRITABLE:
         return new OwnWritable(index, value as WritableStream, this.#link);
       default:
-        return new OwnIterable(index, value, this.#link);
+        return new OwnIterable(index, value, { link: this.#link, owner: this.#owner });
     }
   }
 }

@@ -6,13 +6,14 @@ import { AsyncResource } from "node:async_hooks";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
-import type { FlowLink, OwnFlow } from "./flow-link.ts";
+import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
 import { SourceReader } from "./source-reader.ts";
 
 /** An iterable or a stream that is read from the other end. */
 export class OwnIterable implements OwnFlow {
   readonly #index: number;
   readonly #link: FlowLink;
+  readonly #owner: FlowsOwner | undefined;
   readonly #reader: SourceReader;
   /** So that the source runs in the surroundings of whoever has passed it on. */
   readonly #surroundings = new AsyncResource("MerinoFlow");
@@ -23,10 +24,19 @@ export class OwnIterable implements OwnFlow {
   #isReading = false;
   #isOver = false;
 
-  constructor(index: number, source: object, link: FlowLink) {
+  constructor(
+    index: number,
+    source: object,
+    { link, owner }: { readonly link: FlowLink; readonly owner?: FlowsOwner | undefined },
+  ) {
     this.#index = index;
     this.#link = link;
+    this.#owner = owner;
     this.#reader = new SourceReader(source);
+  }
+
+  get isOpen(): boolean {
+    return !this.#isOver;
   }
 
   pull(items: number, taken: number): string | undefined {
@@ -42,8 +52,9 @@ export class OwnIterable implements OwnFlow {
     return "a call of what is no callback";
   }
 
-  stop(reason: unknown): void {
+  stop(reason: unknown): boolean {
     this.#close(reason);
+    return this.#isReading;
   }
 
   end(failure: { readonly reason: unknown } | undefined): void {
@@ -51,7 +62,7 @@ export class OwnIterable implements OwnFlow {
   }
 
   get #hasRoom(): boolean {
-    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#link.aheadBytes);
+    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#link.peerWindow);
   }
 
   #read(): void {
@@ -83,7 +94,7 @@ export class OwnIterable implements OwnFlow {
       this.#aheadBytes += sizeBytes;
     } catch (error) {
       this.#reject(error);
-      this.#reader.close(error);
+      this.#reader.close(error, () => this.#owner?.flowOver({ reason: error }));
       return;
     }
     if (this.#hasRoom) this.#read();
@@ -91,7 +102,10 @@ export class OwnIterable implements OwnFlow {
 
   readonly #failed = (error: unknown): void => {
     this.#isReading = false;
-    if (!this.#isOver) this.#reject(error);
+    if (this.#isOver) return;
+    this.#reader.ended();
+    this.#reject(error);
+    this.#owner?.flowOver({ reason: error });
   };
 
   #reject(error: unknown): void {
@@ -103,6 +117,7 @@ export class OwnIterable implements OwnFlow {
     this.#isOver = true;
     this.#reader.ended();
     this.#send(act, payload);
+    this.#owner?.flowOver(undefined);
   }
 
   #send(act: FlowAct, payload: Payload): void {
@@ -113,6 +128,8 @@ export class OwnIterable implements OwnFlow {
   #close(reason: unknown): void {
     this.#isOver = true;
     this.#sizes.clear();
-    this.#surroundings.runInAsyncScope(this.#reader.close, this.#reader, reason);
+    this.#surroundings.runInAsyncScope(this.#reader.close, this.#reader, reason, () =>
+      this.#owner?.flowOver(undefined),
+    );
   }
 }

@@ -17,12 +17,16 @@ export class OwnWritable implements OwnFlow {
     this.#callback = new OwnCallback(index, (act, value) => this.#act(act, value), link);
   }
 
+  get isOpen(): boolean {
+    return this.#callback.isOpen;
+  }
+
   pull(): string {
     return this.#callback.pull();
   }
 
-  stop(): void {
-    // As of a callback.
+  stop(): boolean {
+    return this.#callback.stop();
   }
 
   call(number: number, parameters: readonly unknown[]): string | undefined {

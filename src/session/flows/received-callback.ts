@@ -46,6 +46,10 @@ export class ReceivedCallback implements ReceivedFlow {
     return this.#value;
   }
 
+  get hasEnded(): boolean {
+    return this.#makeError !== undefined;
+  }
+
   /** Calls the function. */
   call(parameters: readonly unknown[]): Promise<unknown> {
     if (this.#makeError !== undefined) return Promise.reject(this.#makeError(CALL));

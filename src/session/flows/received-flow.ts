@@ -2,12 +2,14 @@
 import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
 
-/** What has come with a call, and goes on while that runs. */
+/** What has come with a call or its answer, and goes on while that runs. */
 export interface ReceivedFlow {
   /** A {@link FlowKind}: as what it has come. */
   readonly kind: number;
   /** What the routine has: an object or a function. */
   readonly value: unknown;
+  /** Nothing more comes of it in any case. */
+  readonly hasEnded: boolean;
   /** Something has come from its owner. @returns What of the rules is broken; usually nothing. */
   take(head: FlowHead, payload: Payload): string | undefined;
   /** Nothing comes any more, and nothing can be sent. @param makeError Makes the error of whoever still uses it. */

@@ -1,4 +1,4 @@
-/** The iterables, streams and callbacks that have come with one call, by the numbers that its arguments name. */
+/** The iterables, streams and callbacks that have come with one call, or with its answer, by the numbers that these name. */
 
 import { FlowKind } from "../../codec/format.ts";
 import type { FlowSource } from "../../codec/references.ts";
@@ -42,7 +42,12 @@ export class ReceivedFlows implements FlowSource {
       : flow.take(head, payload);
   }
 
-  /** Nothing comes any more. @param makeError Makes the error of whoever still uses one of them. */
+  /** Nothing comes any more; what has come of those that have ended may still be read. @param makeError As of `end`. */
+  endOpen(makeError: (what: string) => unknown): void {
+    for (const flow of this.#flows.values()) if (!flow.hasEnded) flow.end(makeError);
+  }
+
+  /** Nothing comes any more, and nothing is read. @param makeError Makes the error of whoever still uses one of them. */
   end(makeError: (what: string) => unknown): void {
     for (const flow of this.#flows.values()) flow.end(makeError);
   }

@@ -25,6 +25,7 @@ export class ReceivedIterable implements ReceivedFlow {
   readonly #link: FlowLink;
   readonly #value: unknown;
   readonly #ahead = new ArrayQueue<Payload>();
+  #aheadBytes = 0;
   readonly #waiting = new ArrayQueue<Deferred<IteratorResult<unknown>>>();
   /** How many items may be on their way, and ahead of the reader. */
   #window = 1;
@@ -45,6 +46,10 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#value = kind === FlowKind.READABLE ? readableOf(this) : new RemoteIterable(this);
   }
 
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   get value(): unknown {
     return this.#value;
   }
@@ -52,6 +57,7 @@ export class ReceivedIterable implements ReceivedFlow {
   next(): Promise<IteratorResult<unknown>> {
     const payload = this.#ahead.shift();
     if (payload !== undefined) {
+      this.#aheadBytes -= payloadSize(payload);
       this.#took(payload);
       return this.#read(payload, true);
     }
@@ -60,6 +66,7 @@ export class ReceivedIterable implements ReceivedFlow {
     if (isBehind && this.#window < MAX_ITEMS_AHEAD) this.#window *= 2;
     const waiting = createDeferred<IteratorResult<unknown>>();
     this.#waiting.push(waiting);
+    if (this.#waiting.size === 1) this.#link.awaits(true);
     this.#ask();
     return waiting.promise;
   }
@@ -92,9 +99,14 @@ export class ReceivedIterable implements ReceivedFlow {
   }
 
   end(makeError: (what: string) => unknown): void {
+    const end = this.#end;
+    const isUnread =
+      this.#ahead.size > 0 || (end !== undefined && "payload" in end && end.payload !== NO_PAYLOAD);
     this.#drop();
-    if (this.#end === undefined) this.#close({ error: makeError(READ) });
-    else if ("payload" in this.#end) this.#link.release(this.#end.payload);
+    if (end !== undefined && "payload" in end) this.#link.release(end.payload);
+    if (end !== undefined && !isUnread) return;
+    this.#end = undefined; // its reader must not take what it has read for the whole
+    this.#close({ error: makeError(READ) });
   }
 
   #item(payload: Payload): string | undefined {
@@ -102,9 +114,14 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#received += 1;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) {
+      // An owner who keeps to the window has sent the last of these with room left; it may measure text otherwise.
+      if (this.#aheadBytes > 2 * this.#link.ownWindow)
+        return "more bytes of an iterable than its reader takes ahead";
       this.#ahead.push(this.#link.keep(payload));
+      this.#aheadBytes += payloadSize(payload);
       return undefined;
     }
+    if (this.#waiting.size === 0) this.#link.awaits(false);
     this.#took(payload);
     let value: unknown;
     try {
@@ -129,7 +146,7 @@ export class ReceivedIterable implements ReceivedFlow {
   #ask(): void {
     const items = this.#window - (this.#granted - this.#taken);
     const taken = this.#taken - this.#told;
-    if (items * 2 < this.#window && this.#untoldBytes * 2 < this.#link.aheadBytes) return;
+    if (items * 2 < this.#window && this.#untoldBytes * 2 < this.#link.ownWindow) return;
     this.#granted += items;
     this.#told = this.#taken;
     this.#untoldBytes = 0;
@@ -166,6 +183,7 @@ export class ReceivedIterable implements ReceivedFlow {
   /** No item comes any more: those who wait learn of the end. */
   #close(end: End): void {
     this.#end ??= end;
+    if (this.#waiting.size > 0) this.#link.awaits(false);
     for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
       const { promise } = waiting;
       promise.catch(() => {}); // what has gone wrong at the other end must not end this process
@@ -184,6 +202,7 @@ export class ReceivedIterable implements ReceivedFlow {
   #drop(): void {
     for (let kept = this.#ahead.shift(); kept !== undefined; kept = this.#ahead.shift())
       this.#link.release(kept);
+    this.#aheadBytes = 0;
   }
 }
 

@@ -2,7 +2,6 @@
  * Reads an async iterable, a stream of the web or one of Node's, and closes it: each in its own way, and only once. A
  * source that nobody has read is closed as well, since whoever has passed it on does not have it any more.
  */
-import { isThenable } from "../../internal/is-thenable.ts";
 
 /** What reads a source. */
 interface Reader {
@@ -37,17 +36,21 @@ export class SourceReader {
     this.#isClosed = true;
   }
 
-  /** Nobody reads it any more. What goes wrong with that, nobody is there to hear. */
-  close(reason: unknown): void {
+  /**
+   * Nobody reads it any more. What goes wrong with that, nobody is there to hear.
+   *
+   * @param closed Called in a later turn of promises, once it has come to its end; not if it was closed or had ended before.
+   */
+  close(reason: unknown, closed: () => void = ignore): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    let closing: unknown;
     try {
-      const closing =
-        this.#reader === undefined ? closeUnread(this.#source, reason) : this.#reader.close(reason);
-      if (isThenable(closing)) closing.then(ignore, ignore);
+      closing = this.#reader === undefined ? closeUnread(this.#source, reason) : this.#reader.close(reason);
     } catch {
       // as above
     }
+    Promise.resolve(closing).then(closed, closed);
   }
 }
 

@@ -850,7 +850,7 @@ export const SignalFiredSchema: GenMessage<SignalFired> = /*@__PURE__*/
  */
 export type Flow = Message$1<"wool.runtime.protobuf.wire.Flow"> & {
   /**
-   * Number of the flow in the call's arguments.
+   * Number of the flow in the call's arguments, or in its answer.
    *
    * @generated from field: uint32 index = 1;
    */

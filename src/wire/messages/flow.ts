@@ -1,6 +1,7 @@
 /**
  * Flows: what goes on, while a call runs, between the two ends of an iterable, a stream or a callback among its
- * arguments. A Flow frame is a message with a head, which says what it is about; `session/flows/` knows what may come when.
+ * arguments, or of an iterable or a stream in its answer. A Flow frame is a message with a head, which says what it is about;
+ * `session/flows/` knows what may come when.
  */
 import type { PayloadReader } from "../batch/payload-reader.ts";
 import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
@@ -24,9 +25,14 @@ export const FlowAct = {
 } as const;
 export type FlowAct = (typeof FlowAct)[keyof typeof FlowAct];
 
+/** Whether it comes from whoever has the source or the function: which of the two ends numbers the flow. */
+export function isFromOwner(act: number): boolean {
+  return act === FlowAct.Item || act === FlowAct.End || act === FlowAct.Error;
+}
+
 /** Which flow, and what of it. */
 export interface FlowHead {
-  /** Number of the flow in the arguments of its call. */
+  /** Number of the flow in the arguments of its call, or in the answer: each counts from 0. */
   readonly index: number;
   /** A {@link FlowAct}, or a number that a newer peer knows. */
   readonly act: number;

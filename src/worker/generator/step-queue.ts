@@ -13,6 +13,9 @@ export const MAX_STEPS = 65_536;
 /** What a step takes up, at least. */
 const STEP_BYTES = 32;
 
+/** What a payload takes up that is kept, beside its bytes: itself, a view and a buffer of its own. */
+const KEPT_BYTES = 448;
+
 /** The steps of one generator. */
 export class StepQueue {
   readonly #steps = new ArrayQueue<Step>();
@@ -61,7 +64,8 @@ export class StepQueue {
     const { memory } = this.#session.connection;
     if (memory === undefined) return;
     const { payload, variables } = step;
-    const bytes = STEP_BYTES + (payload === undefined ? 0 : payloadSize(payload)) + (variables?.length ?? 0);
+    const kept = payload === undefined ? 0 : KEPT_BYTES + payloadSize(payload);
+    const bytes = STEP_BYTES + kept + (variables?.length ?? 0);
     if (sign > 0) memory.add(bytes);
     else memory.drop(bytes);
   }

@@ -3,7 +3,6 @@
  * turn of the loop, which is woken sooner, and at less cost, than a loop that sleeps. Whatever else the loop is there for
  * waits meanwhile, so that it does this only where there is nothing else, as far as Node shows that, and not for long.
  */
-import { crowding } from "../../internal/crowding.ts";
 import { Patience } from "../../internal/patience.ts";
 import { RingWaiter } from "./ring-waiter.ts";
 
@@ -40,10 +39,6 @@ export class BlockingWaiter extends RingWaiter {
     this.#idle = false;
   }
 
-  protected goesOn(): boolean {
-    return true;
-  }
-
   protected pause(): boolean {
     if (!this.#idle || hasResources()) return false;
     return this.#spin() || this.#hold();
@@ -52,18 +47,13 @@ export class BlockingWaiter extends RingWaiter {
   /** Returns whether something has come meanwhile. */
   #spin(): boolean {
     // One who sleeps needs longer than that to make another call.
-    if (this.#callerSlept) return false;
-    let nowMs = performance.now();
-    if (!this.#patience.tries() || crowding.rests(nowMs)) return false;
-    const untilMs = nowMs + SPIN_MS;
-    for (let lastMs = nowMs; nowMs < untilMs; lastMs = nowMs) {
-      if (this.pending) {
-        this.#patience.paid();
-        return true;
-      }
-      nowMs = performance.now();
-      if (crowding.stepped(lastMs, nowMs)) break;
-    }
+    if (this.#callerSlept || !this.#patience.tries()) return false;
+    const untilMs = performance.now() + SPIN_MS;
+    do {
+      if (!this.pending) continue;
+      this.#patience.paid();
+      return true;
+    } while (performance.now() < untilMs);
     this.#patience.wasted();
     return false;
   }

@@ -40,8 +40,6 @@ export interface RingCarrierOptions extends PrintingOptions {
   readonly description: string;
 }
 
-const NO_ATTACHMENTS: readonly unknown[] = [];
-
 /** A batch that waits for room. Whoever has handed it over writes to it no more. */
 interface WaitingBatch {
   readonly batch: Uint8Array;
@@ -90,7 +88,7 @@ export class RingCarrier implements Carrier, Waited {
 
   readonly enclose = (enclosure: Enclosure, transfer: readonly Transferable[]): boolean => {
     if (this.#ended) return false;
-    this.#port.postMessage(onlyMemory(enclosure, transfer) ?? enclosure, transfer);
+    this.#port.postMessage(enclosure, transfer);
     this.#posted = (this.#posted + 1) | 0; // the next record has it taken first
     return true;
   };
@@ -113,10 +111,7 @@ export class RingCarrier implements Carrier, Waited {
         released: () => (this.#closing ? this.close() : this.events?.drain()),
       });
     }
-    port.on("message", (message: unknown) => {
-      this.#fromPort(message);
-      waiter.follows();
-    });
+    port.on("message", (message: unknown) => this.#fromPort(message));
     port.on("close", () => this.#closed());
     port.unref(); // calls keep the program alive, its parent a worker
     waiter.add(this);
@@ -274,8 +269,6 @@ export class RingCarrier implements Carrier, Waited {
   #fromPort(message: unknown): void {
     this.#received = (this.#received + 1) | 0;
     if (message instanceof Uint8Array) this.#large.push(message);
-    else if (message instanceof ArrayBuffer)
-      this.events?.enclosed?.({ parts: [new Uint8Array(message)], attachments: NO_ATTACHMENTS });
     else this.events?.enclosed?.(message as Enclosure);
   }
 
@@ -312,11 +305,4 @@ export class RingCarrier implements Carrier, Waited {
     this.events = undefined;
     events?.closed(this.#error);
   }
-}
-
-/** The memory of an enclosure that is nothing but that: it takes half as long to post, and to take, by itself. */
-function onlyMemory({ parts: [part, more], attachments }: Enclosure, transfer: readonly Transferable[]) {
-  if (part === undefined || more !== undefined || attachments.length > 0) return undefined;
-  const { buffer, byteLength } = part;
-  return transfer[0] === buffer && buffer.byteLength === byteLength ? buffer : undefined;
 }

@@ -23,8 +23,6 @@ export interface CarrierWaiter extends Spinner {
   remove(waited: Waited): void;
   /** Something has been sent, whose receiver slept, or did not. */
   sent(peerSlept: boolean): void;
-  /** Something has come beside a ring. The record that follows it is looked for in this turn of the loop. */
-  follows(): void;
 }
 
 /** Waits, in one thread. */
@@ -44,13 +42,10 @@ export abstract class RingWaiter implements CarrierWaiter {
     this.#turning = false;
     let more = true; // also when what takes it throws, which is a fault: the other calls must not hang for it
     try {
-      if (this.#takeAll()) more = this.goesOn();
-      else if (this.pause())
-        this.#takeAll(); // a turn sooner than the loop would come to it
-      else more = false;
+      more = this.#takeAll() || this.pause();
     } finally {
       if (more) this.#turnAgain();
-      else if (!this.#turning) this.#sleep();
+      else this.#sleep();
     }
   };
 
@@ -67,15 +62,8 @@ export abstract class RingWaiter implements CarrierWaiter {
 
   abstract sent(peerSlept: boolean): void;
 
-  follows(): void {
-    this.wakeUp();
-  }
-
   abstract expect(): void;
   abstract arrived(): void;
-
-  /** Something has been taken: whether to look again in the next turn of the loop before the thread sleeps. */
-  protected abstract goesOn(): boolean;
 
   /**
    * Nothing has come: waits awake, or not.

@@ -1,39 +1,22 @@
 /** The spinner keeps the loop turning for a moment, and only while that pays. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Crowding } from "../../../src/internal/crowding.ts";
 import { LoopSpinner, type SpunLoop } from "../../../src/internal/loop-spinner.ts";
 
 /** How long one turn of the fake loop takes: far less than a spinner's window. */
 const TURN_MS = 0.01;
 
-type Options = NonNullable<ConstructorParameters<typeof LoopSpinner>[0]>;
-
-/** One for which messages have been coming, and which has the processors for itself. */
-function busySpinner(options: Options = {}): LoopSpinner {
-  const spinner = new LoopSpinner({ processors: 2, crowding: new Crowding(() => 1), ...options });
-  spinner.arrived();
-  spinner.arrived();
-  return spinner;
-}
-
 /** A loop that turns only when the test says so; each turn takes {@link TURN_MS}. */
 interface FakeLoop extends SpunLoop {
-  /** So much time passes without a turn. */
-  pass(ms: number): void;
   /** Turns for as long as anything keeps it awake. Returns for how many milliseconds something did. */
   turnUntilAsleep(): number;
 }
 
 function useFakeLoop(): FakeLoop {
   let turns = 0;
-  let passedMs = 0;
   const pending: (() => void)[] = [];
   return {
-    now: () => turns * TURN_MS + passedMs,
-    pass: (ms) => {
-      passedMs += ms;
-    },
+    now: () => turns * TURN_MS,
     setImmediate: (run) => pending.push(run),
     turnUntilAsleep() {
       const before = turns;
@@ -49,7 +32,7 @@ function useFakeLoop(): FakeLoop {
 
 test("LoopSpinner keeps the loop turning after expect, and stops by itself", () => {
   const loop = useFakeLoop();
-  const spinner = busySpinner({ loop });
+  const spinner = new LoopSpinner({ processors: 2, loop });
 
   spinner.expect();
 
@@ -59,13 +42,12 @@ test("LoopSpinner keeps the loop turning after expect, and stops by itself", () 
 
 test("LoopSpinner gives up what does not pay, and tries again after a while", () => {
   const loop = useFakeLoop();
-  const spinner = busySpinner({ loop });
+  const spinner = new LoopSpinner({ processors: 2, loop });
   const spun: boolean[] = [];
 
   for (let wait = 0; wait < 40; wait++) {
     spinner.expect();
     spun.push(loop.turnUntilAsleep() > 0);
-    spinner.arrived(); // too late
   }
 
   assert.deepEqual(spun.slice(0, 4), [true, true, true, true]);
@@ -75,7 +57,7 @@ test("LoopSpinner gives up what does not pay, and tries again after a while", ()
 
 test("LoopSpinner goes on for as long as it pays", () => {
   const loop = useFakeLoop();
-  const spinner = busySpinner({ loop });
+  const spinner = new LoopSpinner({ processors: 2, loop });
 
   for (let wait = 0; wait < 100; wait++) {
     spinner.expect();
@@ -89,7 +71,7 @@ test("LoopSpinner goes on for as long as it pays", () => {
 
 test("LoopSpinner does nothing on one processor", () => {
   const loop = useFakeLoop();
-  const spinner = busySpinner({ processors: 1, loop });
+  const spinner = new LoopSpinner({ processors: 1, loop });
 
   spinner.expect();
 
@@ -99,7 +81,7 @@ test("LoopSpinner does nothing on one processor", () => {
 test("LoopSpinner waits awake for as long as it is made to", () => {
   for (const windowMs of [0.05, 3]) {
     const loop = useFakeLoop();
-    const spinner = busySpinner({ windowMs, loop });
+    const spinner = new LoopSpinner({ processors: 2, windowMs, loop });
 
     spinner.expect();
     const awakeMs = loop.turnUntilAsleep();
@@ -116,73 +98,10 @@ test("LoopSpinner turns the loop that it runs in, unless it is given another", a
     return original(callback);
   }) as typeof setImmediate;
   try {
-    busySpinner().expect();
+    new LoopSpinner({ processors: 2 }).expect();
     // Set by the spinner, before anything else could be.
     assert.equal(turns, 1);
   } finally {
     globalThis.setImmediate = original;
   }
-});
-
-test("LoopSpinner waits awake for nothing that comes now and then", () => {
-  const loop = useFakeLoop();
-  const spinner = busySpinner({ loop });
-
-  for (let wait = 0; wait < 100; wait++) {
-    loop.pass(1); // the next call is made
-    spinner.expect();
-    assert.equal(loop.turnUntilAsleep(), 0);
-    loop.pass(0.1);
-    spinner.arrived();
-  }
-
-  // Calls follow one another again.
-  spinner.expect();
-  spinner.arrived();
-  spinner.expect();
-  assert.ok(loop.turnUntilAsleep() > 0);
-});
-
-test("LoopSpinner lets it be for a while when it has lost its processor", () => {
-  const loop = useFakeLoop();
-  let switches = 1;
-  const spinner = busySpinner({ loop, crowding: new Crowding(() => switches) });
-  const oneSpins = (): boolean => {
-    spinner.expect();
-    const spun = loop.turnUntilAsleep() > 0;
-    spinner.arrived();
-    return spun;
-  };
-  assert.equal(oneSpins(), true);
-
-  spinner.expect();
-  loop.setImmediate(() => {
-    loop.pass(3);
-    switches += 1;
-  });
-  loop.turnUntilAsleep();
-  spinner.arrived();
-  spinner.arrived();
-
-  assert.equal(oneSpins(), false);
-  loop.pass(100);
-  spinner.arrived();
-  spinner.arrived();
-  assert.equal(oneSpins(), true);
-});
-
-test("LoopSpinner takes no code that runs before its loop turns for a lost processor", () => {
-  const loop = useFakeLoop();
-  let switches = 1;
-  const spinner = busySpinner({ loop, crowding: new Crowding(() => switches) });
-
-  spinner.expect();
-  loop.pass(3);
-  switches += 1;
-  loop.turnUntilAsleep();
-  spinner.arrived();
-  spinner.arrived();
-
-  spinner.expect();
-  assert.ok(loop.turnUntilAsleep() > 0);
 });

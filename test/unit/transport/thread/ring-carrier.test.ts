@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import fc from "fast-check";
-import { CARRIER_HEADROOM, type Enclosure } from "../../../../src/session/carrier.ts";
+import { CARRIER_HEADROOM } from "../../../../src/session/carrier.ts";
 import { createRings, RingCarrier } from "../../../../src/transport/thread/ring-carrier.ts";
 import type { CarrierWaiter, Waited } from "../../../../src/transport/thread/ring-waiter.ts";
 import { createSleepMemory } from "../../../../src/transport/thread/sleep-word.ts";
@@ -13,8 +13,6 @@ import { eventually } from "../../../support/eventually.ts";
 /** Waits for one carrier, by hand. */
 class HandWaiter implements CarrierWaiter {
   readonly memory = createSleepMemory();
-  /** How often it has been told that a record is to follow. */
-  followed = 0;
   #waited: Waited | undefined;
 
   add(waited: Waited): void {
@@ -28,10 +26,6 @@ class HandWaiter implements CarrierWaiter {
   sent(): void {}
   expect(): void {}
   arrived(): void {}
-
-  follows(): void {
-    this.followed += 1;
-  }
 
   /** Takes what has come. Returns whether anything had. */
   look(): boolean {
@@ -270,83 +264,4 @@ test("RingCarrier tells the end of a port that has closed without a word, after 
   await eventually(() => seen.includes("closed"), { everyMs: 1 });
 
   assert.deepEqual(seen, ["in the ring", "in the port, without its mark", "closed"]);
-});
-
-test("RingCarrier has its waiter look for the record that follows what has come by the port", async () => {
-  const ends = connectedEnds();
-  const [{ carrier }, server] = ends;
-  const memory = new Uint8Array(8).fill(1);
-  carrier.enclose({ parts: [memory], attachments: [] }, [memory.buffer]);
-  await eventually(() => server.waiter.followed > 0, { everyMs: 1 });
-
-  assert.equal(server.waiter.look(), false); // the record is not there yet
-  carrier.send(batchOf(20, 1).batch);
-  assert.equal(server.waiter.look(), true);
-
-  // Of what it takes together with the record, no record follows.
-  const { followed } = server.waiter;
-  const more = new Uint8Array(8);
-  carrier.enclose({ parts: [more], attachments: [] }, [more.buffer]);
-  carrier.send(batchOf(20, 2).batch);
-  server.waiter.look();
-  await new Promise(setImmediate);
-  assert.equal(server.waiter.followed, followed);
-  carrier.destroy();
-  await closes(ends);
-});
-
-test("RingCarrier gives enclosures as they were sent, memory alone and with objects, of all or a part of its buffer", async () => {
-  const ends = connectedEnds();
-  const [{ carrier }, server] = ends;
-  const received: { parts: number[][]; attachments: readonly unknown[] }[] = [];
-  (server.carrier.events as { enclosed: unknown }).enclosed = ({ parts, attachments }: Enclosure) =>
-    received.push({ parts: parts.map((part) => [...part]), attachments });
-  const whole = (): Uint8Array<ArrayBuffer> => Uint8Array.of(1, 2, 3);
-  const [alone, withObject, first, second] = [whole(), whole(), whole(), whole()];
-  const part = new Uint8Array(8).fill(4).subarray(2, 4);
-
-  carrier.enclose({ parts: [alone], attachments: [] }, [alone.buffer]);
-  carrier.enclose({ parts: [withObject], attachments: ["object"] }, [withObject.buffer]);
-  carrier.enclose({ parts: [first, second], attachments: [] }, [first.buffer, second.buffer]);
-  carrier.enclose({ parts: [part], attachments: [] }, [part.buffer]);
-  carrier.enclose({ parts: [], attachments: [1] }, []);
-  carrier.send(batchOf(20, 1).batch);
-  server.waiter.look();
-
-  assert.deepEqual(received, [
-    { parts: [[1, 2, 3]], attachments: [] },
-    { parts: [[1, 2, 3]], attachments: ["object"] },
-    {
-      parts: [
-        [1, 2, 3],
-        [1, 2, 3],
-      ],
-      attachments: [],
-    },
-    { parts: [[4, 4]], attachments: [] },
-    { parts: [], attachments: [1] },
-  ]);
-  assert.deepEqual(
-    [alone, withObject, first, second, part].map(({ byteLength }) => byteLength),
-    [0, 0, 0, 0, 0],
-  );
-  carrier.destroy();
-  await closes(ends);
-});
-
-test("RingCarrier tells its end after what had come beside a record that was never written", async () => {
-  const ends = connectedEnds();
-  const [client, { carrier }] = ends;
-  const memory = new Uint8Array(8);
-  carrier.send(batchOf(20, 1).batch);
-  carrier.enclose({ parts: [memory], attachments: [7] }, [memory.buffer]);
-
-  carrier.destroy(); // as a thread that dies between both
-  await closes(ends);
-
-  assert.deepEqual(client.received, [batchOf(20, 1).name]);
-  assert.deepEqual(
-    client.enclosures.map(({ number }) => number),
-    [7],
-  );
 });

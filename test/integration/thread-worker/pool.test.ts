@@ -170,7 +170,7 @@ describe("a pool of threads", () => {
   });
 
   test("settles every call although workers exit under them, and runs none that was refused twice", async () => {
-    await using _ = leakCheck();
+    await using _ = leakCheck({ endsThreads: true });
     await using pool = await WorkerPool.open({ size: 2, worker: "thread" });
 
     const calls: Promise<unknown>[] = [];

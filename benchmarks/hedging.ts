@@ -18,6 +18,14 @@ import { type BenchmarkResult, note, runBenchmark } from "./support/run.ts";
 import { percentile } from "./support/statistics.ts";
 import { atLeast, atMost } from "./support/target.ts";
 
+const LATENCY_HEAD = ["", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "more calls"];
+
+/** @param more Calls beside the first attempts, in percent. */
+function latencyRow(name: string, figures: Parameters<typeof shares>[0], more: number): string[] {
+  const { p50, p95, p99, p999 } = shares(figures);
+  return [name, ...[p50, p95, p99, p999].map((ms) => ms.toFixed(1)), `${more.toFixed(2)} %`];
+}
+
 async function measureHedging({ quick }: BenchmarkOptions): Promise<BenchmarkResult> {
   const { simulate } = await import("./support/hedging-simulation.ts"); // which has the process's time simulated
   const calls = quick ? 40_000 : 400_000;
@@ -42,15 +50,10 @@ async function measureHedging({ quick }: BenchmarkOptions): Promise<BenchmarkRes
     tables: [
       {
         title: "One of eight workers stalls for 100 ms at random",
-        head: ["", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "more calls"],
-        rows: Object.entries(rows).map(([name, figures]) => {
-          const { p50, p95, p99, p999 } = shares(figures);
-          return [
-            name,
-            ...[p50, p95, p99, p999].map((ms) => ms.toFixed(1)),
-            `${((100 * figures.extra) / calls).toFixed(2)} %`,
-          ];
-        }),
+        head: LATENCY_HEAD,
+        rows: Object.entries(rows).map(([name, figures]) =>
+          latencyRow(name, figures, (100 * figures.extra) / calls),
+        ),
       },
       {
         title: `All of ${outage.failed} calls are lost, with retries and hedges`,
@@ -93,15 +96,8 @@ async function measureRealPool({ quick }: BenchmarkOptions): Promise<BenchmarkRe
     tables: [
       {
         title: "Each of eight threads stalls for 100 ms at random",
-        head: ["", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "more calls"],
-        rows: Object.entries(rows).map(([name, figures]) => {
-          const { p50, p95, p99, p999 } = shares(figures);
-          return [
-            name,
-            ...[p50, p95, p99, p999].map((ms) => ms.toFixed(1)),
-            `${extra(figures).toFixed(2)} %`,
-          ];
-        }),
+        head: LATENCY_HEAD,
+        rows: Object.entries(rows).map(([name, figures]) => latencyRow(name, figures, extra(figures))),
       },
     ],
     targets: [

@@ -56,8 +56,9 @@ export function markCallback<Parameters extends readonly unknown[], Result>(
   fn: (...parameters: Parameters) => Promise<Result>,
   called: (...parameters: Parameters) => unknown,
 ): Callback<Parameters, Result> {
-  Object.defineProperty(fn, CALLBACK, { value: called });
-  return fn as unknown as Callback<Parameters, Result>;
+  return Object.defineProperty(fn, CALLBACK, { value: called }) as typeof fn & {
+    readonly [CALLBACK]: unknown;
+  };
 }
 
 /** What is called when somebody calls a callback; `undefined` for a function that is none. */

@@ -21,6 +21,8 @@ class Lane<T extends Readable> extends Standing {
   readonly values = new PriorityQueue<T>();
   /** What a byte has taken of those of its values that had many; a cheap one takes back half of it. */
   #msPerByte = DEAREST_MS_PER_BYTE;
+  /** What there was to read in its last turn. */
+  #readBytes = 0;
 
   /**
    * Where it will stand after its next turn. What that takes is known of its last one; but one that has brought little so
@@ -34,7 +36,17 @@ class Lane<T extends Readable> extends Standing {
 
   /** Its turn has taken so long, and has read so much. */
   note(tookMs: number, readBytes: number): void {
+    this.#readBytes = readBytes;
     if (readBytes >= MANY_BYTES) this.#msPerByte = Math.max(tookMs / readBytes, this.#msPerByte / 2);
+  }
+
+  /** Of what its last turn is said to have taken, so much was not its own. */
+  giveBack(ms: number): void {
+    this.takenMs -= ms;
+    const turnMs = this.turnMs - ms;
+    if (turnMs < 0) return; // of the one before
+    if (this.#msPerByte === this.turnMs / this.#readBytes) this.#msPerByte = turnMs / this.#readBytes;
+    this.turnMs = turnMs;
   }
 }
 
@@ -96,6 +108,11 @@ export class FairQueue<T extends Readable> {
     this.#clock.charge(lane, tookMs);
     this.#lanes.delete(source);
     this.#lanes.set(source, lane); // behind those that stand where it does now
+  }
+
+  /** Of what a source was charged with lately, so much was not its own. */
+  giveBack(source: object, ms: number): void {
+    this.#lanes.get(source)?.giveBack(ms);
   }
 
   #shiftOf(queue: PriorityQueue<T>): T | undefined {

@@ -11,6 +11,7 @@ import { PriorityQueue, type Queued } from "../../internal/queue/priority-queue.
 import type { ServerSession } from "../../session/server-session.ts";
 import type { IncomingTask } from "../incoming-task.ts";
 import { FairQueue, type Readable } from "./fair-queue.ts";
+import { TurnMeter } from "./turn-meter.ts";
 
 /** Bodies known to be shorter than this run without a flush before them. */
 const LONG_BODY_US = 250;
@@ -91,6 +92,9 @@ export class RunQueue {
   readonly #local = new PriorityQueue<Runnable>();
   /** All of them, once something with a source has come. */
   #fair: FairQueue<Runnable> | undefined;
+  readonly #createMeter: () => TurnMeter;
+  /** Measures what has a source; there from then on. */
+  #meter: TurnMeter | undefined;
   readonly #output: RunOutput;
   #markMs = 0;
   /** No answer that has not been sent was written before this. */
@@ -120,8 +124,10 @@ export class RunQueue {
     }
   };
 
-  constructor(output: RunOutput) {
+  /** @param createMeter Called once something with a source has come. */
+  constructor(output: RunOutput, createMeter: () => TurnMeter = () => new TurnMeter()) {
     this.#output = output;
+    this.#createMeter = createMeter;
   }
 
   /** Queues it. Whoever ends it before its turn takes it out with `leaveQueue`. */
@@ -132,6 +138,7 @@ export class RunQueue {
       return;
     }
     this.#fair ??= new FairQueue(this.#local);
+    this.#meter ??= this.#createMeter();
     this.#fair.push(job, source);
   }
 
@@ -211,9 +218,11 @@ export class RunQueue {
   #runFor(source: object, job: Runnable): void {
     const { unreadBytes } = job;
     const beganMs = performance.now();
+    this.#meter?.begin(beganMs);
     job.run();
     const endedMs = performance.now();
-    this.#fair?.charge(source, endedMs - beganMs, unreadBytes);
+    const giveBack = (ms: number): void => this.#fair?.giveBack(source, ms);
+    this.#fair?.charge(source, this.#meter?.end(beganMs, endedMs, giveBack) ?? 0, unreadBytes);
     if (this.#markMs <= beganMs) this.#markMs = endedMs; // it was refused: its time is nobody's body
   }
 

@@ -37,6 +37,10 @@ class Trial {
     return order;
   }
 
+  giveBack(source: string, ms: number): void {
+    this.#queue.giveBack(this.#sourceOf(source), ms);
+  }
+
   get empty(): boolean {
     return this.#queue.empty;
   }
@@ -117,6 +121,19 @@ test("FairQueue learns of a source that what it has to read is read quickly", ()
 
   // Once it is known they take turns, though what many bytes may take at worst is fifty times as long.
   assert.ok(order.lastIndexOf("m") < 150, order);
+});
+
+test("FairQueue has nobody stand behind others for what is given back of its turn", () => {
+  const trial = new Trial();
+  trial.push("a", 101, 1, MIB);
+  trial.run(1);
+  trial.push("b", 1, 120);
+  trial.push("a", 1, 10, MIB);
+
+  trial.giveBack("a", 60);
+  trial.giveBack("a", 40);
+
+  assert.match(trial.run(20), /^b?b?(ab){8,}/);
 });
 
 test("FairQueue forgets a source once all others have taken as much", () => {

@@ -1,8 +1,10 @@
 /** When answers leave between the bodies of one worker. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { collectGarbage } from "../../../../src/internal/collect-garbage.ts";
 import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
-import { RunQueue } from "../../../../src/worker/queue/run-queue.ts";
+import { type Runnable, RunQueue } from "../../../../src/worker/queue/run-queue.ts";
+import { TurnMeter } from "../../../../src/worker/queue/turn-meter.ts";
 import { holdThread } from "../../../support/hold-thread.ts";
 
 /** What the queue keeps and looks at of what nobody has given a priority. */
@@ -168,4 +170,80 @@ test("RunQueue orders the calls of one caller by priority, and takes none of the
     "a3",
     "a1",
   ]);
+});
+
+/** How many bodies of ten others run before the next one of a caller, after one of its bodies in which something happens. */
+async function bodiesBeforeNext(queue: RunQueue, happens: () => void): Promise<number> {
+  const log: string[] = [];
+  const push = (name: string, source: object, run: () => void): void => {
+    const job: Runnable = {
+      ...unprioritised(),
+      expectedUs: 10,
+      source,
+      announce() {},
+      run() {
+        log.push(name);
+        run();
+        queue.mark();
+      },
+    };
+    queue.push(job);
+    queued.push(job);
+  };
+  const queued: Runnable[] = [];
+  const caller = {};
+  const others = Array.from({ length: 10 }, () => ({}));
+  push("caller", caller, happens);
+  for (const other of others) for (let n = 0; n < 100; n++) push("other", other, () => holdThread(1));
+
+  while (!log.includes("caller")) {
+    queue.drain();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const before = log.length;
+  push("caller", caller, () => {});
+  while (!log.includes("caller", before)) {
+    queue.drain();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const job of queued) leaveQueue(job);
+  return log.indexOf("caller", before) - before;
+}
+
+test("RunQueue has nobody stand behind others for garbage that is collected in its turn", async () => {
+  const kept = Array.from({ length: 400_000 }, (_, n) => ({ n, text: `text ${n}` }));
+  const startMs = performance.now();
+  collectGarbage();
+  const pauseMs = performance.now() - startMs;
+
+  const bodies = await bodiesBeforeNext(new RunQueue({ hasUnsent: () => false, flush: () => {} }), () => {
+    collectGarbage();
+  });
+
+  assert.ok(pauseMs > 4 && kept.length > 0, `the pause of ${pauseMs} ms proves nothing`);
+  assert.ok(bodies <= 15, `${bodies} bodies of others came first, for a pause of ${pauseMs} ms`);
+});
+
+test("RunQueue has nobody stand behind others because the thread waited for a processor in its turn", async () => {
+  let waitedMs = 0;
+  const meter = new TurnMeter(() => waitedMs, { watch() {} });
+  const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} }, () => meter);
+
+  const bodies = await bodiesBeforeNext(queue, () => {
+    holdThread(30);
+    waitedMs += 30;
+  });
+
+  assert.ok(bodies <= 15, `${bodies} bodies of others came first`);
+});
+
+test("RunQueue charges what a body waits for itself", async () => {
+  const queue = new RunQueue({ hasUnsent: () => false, flush: () => {} });
+
+  const bodies = await bodiesBeforeNext(queue, () => {
+    holdThread(8);
+  });
+
+  assert.ok(bodies >= 30, `${bodies} bodies of others came first`);
 });

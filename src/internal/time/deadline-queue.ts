@@ -1,6 +1,5 @@
 /**
- * Many deadlines on one timer: a binary heap whose entries know their place, so that cancelling is as
- * cheap as adding and leaves nothing behind.
+ * Many deadlines on one timer, of which cancelling is as cheap as adding and leaves nothing behind.
  *
  * Deadlines are cancelled far more often than they are met. The timer is therefore moved only when an
  * earlier deadline arrives; after a cancellation it may fire once for nothing. It never keeps the process
@@ -8,9 +7,9 @@
  */
 
 import { processWide } from "../process-wide.ts";
+import { ABSENT, IndexedHeap } from "../queue/indexed-heap.ts";
 import { type Clock, MAX_TIMER_MS, systemClock } from "./clock.ts";
 
-const ABSENT = -1;
 const NOTHING = (): void => {};
 
 /** One deadline in a {@link DeadlineQueue}. Opaque to its holder, who may cancel it. */
@@ -21,7 +20,7 @@ export class DeadlineEntry {
   readonly order: number;
   /** What to call; replaced once it has run or was cancelled, so that an entry kept by its holder keeps nothing else. */
   run: () => void;
-  /** Position in the heap, −1 outside it. */
+  /** Written by the heap only. */
   position: number = ABSENT;
 
   constructor(atMs: number, run: () => void, order: number) {
@@ -40,7 +39,7 @@ export class DeadlineEntry {
  */
 export class DeadlineQueue {
   readonly #clock: Clock;
-  readonly #heap: DeadlineEntry[] = [];
+  readonly #heap = new IndexedHeap<DeadlineEntry>(isBefore);
   #timer: Disposable | undefined;
   /** When the timer fires; meaningful only while there is one. */
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -54,7 +53,7 @@ export class DeadlineQueue {
 
   /** Deadlines that have neither been met nor cancelled. */
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   /** The present, in milliseconds on the clock that `add` refers to. */
@@ -70,9 +69,7 @@ export class DeadlineQueue {
    */
   add(atMs: number, run: () => void): DeadlineEntry {
     const entry = new DeadlineEntry(atMs, run, this.#added++);
-    const heap = this.#heap;
-    heap.push(entry);
-    this.#rise(entry, heap.length - 1);
+    this.#heap.add(entry);
     if (atMs < this.#timerAtMs) this.#arm(atMs);
     return entry;
   }
@@ -89,7 +86,7 @@ export class DeadlineQueue {
   /** Makes sure that an entry of this queue does not run. Returns whether it was still to come. */
   cancel(entry: DeadlineEntry): boolean {
     if (entry.position === ABSENT) return false;
-    this.#take(entry);
+    this.#heap.remove(entry);
     entry.run = NOTHING;
     return true;
   }
@@ -100,7 +97,7 @@ export class DeadlineQueue {
     const now = this.#clock.now();
     const limit = this.#added;
     try {
-      for (let first = this.#heap[0]; first !== undefined && first.atMs <= now; first = this.#heap[0]) {
+      for (let first = this.#heap.first; first !== undefined && first.atMs <= now; first = this.#heap.first) {
         // Added by one of the callbacks: its turn is the timer's next, or this loop might never end.
         if (first.order >= limit) break;
         const { run } = first;
@@ -108,7 +105,7 @@ export class DeadlineQueue {
         run();
       }
     } finally {
-      const next = this.#heap[0];
+      const next = this.#heap.first;
       if (next !== undefined && next.atMs < this.#timerAtMs) this.#arm(next.atMs);
     }
   }
@@ -119,52 +116,6 @@ export class DeadlineQueue {
     // Rounded up: a Node timer counts whole milliseconds and would fire early, to be set again.
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(1, Math.ceil(atMs - this.#clock.now())));
     this.#timer = this.#clock.setTimeout(this.#fire, delayMs);
-  }
-
-  /** Takes an entry out of the heap; the last entry fills its place. */
-  #take(entry: DeadlineEntry): void {
-    const position = entry.position;
-    entry.position = ABSENT;
-    const last = this.#heap.pop();
-    if (last === undefined || last === entry) return;
-    this.#sink(last, position);
-    if (last.position === position) this.#rise(last, position);
-  }
-
-  #rise(entry: DeadlineEntry, from: number): void {
-    const heap = this.#heap;
-    let position = from;
-    while (position > 0) {
-      const above = (position - 1) >> 1;
-      const parent = heap[above];
-      if (parent === undefined || !isBefore(entry, parent)) break;
-      heap[position] = parent;
-      parent.position = position;
-      position = above;
-    }
-    heap[position] = entry;
-    entry.position = position;
-  }
-
-  #sink(entry: DeadlineEntry, from: number): void {
-    const heap = this.#heap;
-    let position = from;
-    for (;;) {
-      let below = 2 * position + 1;
-      let child = heap[below];
-      if (child === undefined) break;
-      const sibling = heap[below + 1];
-      if (sibling !== undefined && isBefore(sibling, child)) {
-        child = sibling;
-        below += 1;
-      }
-      if (!isBefore(child, entry)) break;
-      heap[position] = child;
-      child.position = position;
-      position = below;
-    }
-    heap[position] = entry;
-    entry.position = position;
   }
 }
 

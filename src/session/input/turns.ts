@@ -5,6 +5,7 @@
  * It does not read itself.
  */
 import { FairClock, type Standing } from "../../internal/fair-clock.ts";
+import { ReadingOrder } from "./reading-order.ts";
 
 /** Reading for so long in one turn, for all connections. */
 const TURN_MS = 4;
@@ -36,8 +37,8 @@ export interface InputReader {
 
 /** The turns of all connections of one thread. */
 export class InputTurns {
-  /** Those that have something left; of those that stand together the one first whose turn is longest ago. */
-  readonly #waiting = new Set<InputReader>();
+  /** Those that have something left. */
+  readonly #waiting = new ReadingOrder<InputReader>();
   readonly #clock = new FairClock();
   #spentMs = 0;
   #scheduled = false;
@@ -46,13 +47,12 @@ export class InputTurns {
     this.#scheduled = false;
     this.#spentMs = 0;
     const read = new Set<InputReader>();
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      this.#waiting.delete(next);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       read.add(next);
       if (this.#read(next)) this.#waiting.add(next);
       if (this.#spentMs >= TURN_MS) break;
     }
-    if (this.#waiting.size > 0) this.#schedule();
+    if (!this.#waiting.empty) this.#schedule();
     for (const reader of read) reader.turnOver();
   };
 
@@ -62,7 +62,8 @@ export class InputTurns {
    * @returns Whether something is left for later.
    */
   arrived(reader: InputReader): boolean {
-    this.#clock.join(reader.standing);
+    // Who waits already has its place.
+    if (!this.#waiting.has(reader.standing)) this.#clock.join(reader.standing);
     const waits = this.#spentMs >= TURN_MS || this.#isBehind(reader);
     const left = waits || this.#read(reader);
     if (left) this.#waiting.add(reader);
@@ -78,17 +79,8 @@ export class InputTurns {
 
   /** Whether it is somebody else's turn first. */
   #isBehind({ standing }: InputReader): boolean {
-    const next = this.#next();
-    return next !== undefined && next.standing.afterMs <= standing.afterMs;
-  }
-
-  /** Whose turn it is. */
-  #next(): InputReader | undefined {
-    let next: InputReader | undefined;
-    for (const reader of this.#waiting) {
-      if (next === undefined || reader.standing.afterMs < next.standing.afterMs) next = reader;
-    }
-    return next;
+    const { first } = this.#waiting;
+    return first !== undefined && first.afterMs <= standing.afterMs;
   }
 
   #read(reader: InputReader): boolean {
@@ -98,6 +90,7 @@ export class InputTurns {
     const left = reader.readOn(startMs + SLICE_MS);
     const tookMs = performance.now() - startMs;
     this.#clock.charge(standing, Math.min(tookMs, MOST_SLICE_MS));
+    this.#waiting.moved(standing);
     this.#spentMs += tookMs;
     return left;
   }

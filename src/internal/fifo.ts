@@ -44,15 +44,24 @@ export class Fifo<T> implements Iterable<T> {
     return node;
   }
 
-  /** Puts a value in front, to be taken next. */
-  unshift(value: T): FifoNode<T> {
-    const node = new FifoNode(value, this);
-    node.next = this.#first;
-    if (this.#first === undefined) this.#last = node;
-    else this.#first.previous = node;
-    this.#first = node;
-    this.#size += 1;
-    return node;
+  /**
+   * Puts a value between those that are there, which are in an order already. Looks from both ends: near one of them it
+   * takes no time.
+   *
+   * @param isLater Whether a value belongs behind the new one.
+   */
+  insert(value: T, isLater: (other: T) => boolean): FifoNode<T> {
+    const last = this.#last;
+    if (last === undefined || !isLater(last.value)) return this.push(value);
+    let late: FifoNode<T> = last;
+    let early = this.#first ?? last;
+    for (;;) {
+      if (isLater(early.value)) return this.#insertBefore(early, value);
+      const before: FifoNode<T> | undefined = late.previous;
+      if (before === undefined || !isLater(before.value)) return this.#insertBefore(late, value);
+      late = before;
+      early = early.next ?? late;
+    }
   }
 
   /** The oldest value, which stays; undefined when there is none. */
@@ -107,5 +116,17 @@ export class Fifo<T> implements Iterable<T> {
       node = node.queue === undefined ? next : node.next;
     }
     return undefined;
+  }
+
+  #insertBefore(next: FifoNode<T>, value: T): FifoNode<T> {
+    const node = new FifoNode(value, this);
+    const { previous } = next;
+    node.previous = previous;
+    node.next = next;
+    next.previous = node;
+    if (previous === undefined) this.#first = node;
+    else previous.next = node;
+    this.#size += 1;
+    return node;
   }
 }

@@ -20,12 +20,17 @@ export interface CallWish {
   readonly needs?: Amounts;
 }
 
+let calls = 0;
+
 /** A call of which nothing is real but what is asked for here. */
 export function stubCall(name: string, wish: CallWish = {}) {
   const failures: unknown[] = [];
   const aborts: unknown[] = [];
+  calls += 1;
   const call = {
     name,
+    arrival: calls,
+    arrives() {},
     nested: wish.nested ?? false,
     tag: wish.tag,
     routine: name,

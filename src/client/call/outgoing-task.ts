@@ -30,6 +30,7 @@ import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
+import { nextArrival } from "./arrival.ts";
 import type { PlacedRequest } from "./placed-request.ts";
 import type { ReservedPlace } from "./reserved-place.ts";
 
@@ -144,6 +145,8 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
 
   /** Its place among the calls that are not settled: written by `AwaitableSet` only. */
   listed: FifoNode<Listed> | undefined;
+  /** When it came to be sent, among others; 0 before. */
+  #arrival: number;
   /** Its place while it waits: written by `PriorityQueue` only. */
   queuePlace: QueuePlace | undefined;
   /** The limit of its routine; absent where none is known. */
@@ -164,6 +167,7 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
     this.head = new TaskHead(request, kind);
     this.only = within?.uid ?? request.only;
     this.within = within;
+    this.#arrival = request.arrival ?? 0;
     if (request.sinceMs !== undefined) this.#waitsSinceMs = Math.max(1, Math.trunc(request.sinceMs));
     const { limits } = owner;
     const needs = request.needs ?? definition.needs ?? (limits.any ? limits.needsOf(definition) : undefined);
@@ -219,6 +223,15 @@ export abstract class OutgoingTask implements BalancedTask, Queued {
   /** Since when it has waited for a worker, in whole milliseconds on the clock of `performance.now()`; 0: it never has. */
   get waitsSinceMs(): number {
     return this.#waitsSinceMs;
+  }
+
+  get arrival(): number {
+    return this.#arrival;
+  }
+
+  /** It is to be sent, for the first time. */
+  arrives(): void {
+    if (this.#arrival === 0) this.#arrival = nextArrival();
   }
 
   /** It has to wait. */

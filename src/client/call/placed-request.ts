@@ -9,4 +9,6 @@ export interface PlacedRequest extends CallRequest {
   readonly within?: ReservedPlace | undefined;
   /** What it needs of a worker's resources. Default: what its routine does. */
   readonly needs?: Amounts | undefined;
+  /** When it came, among others, if the dispatcher has put it off. Default: when it is to be sent. */
+  readonly arrival?: number | undefined;
 }

@@ -15,17 +15,18 @@ export interface AdmissionOptions {
 /**
  * Waits for a place for a call.
  *
- * @returns Since when it has waited, in milliseconds on the clock of `performance.now()`.
+ * @returns When it came.
  * @throws Why it has ended before.
  */
 export async function admission(
   request: PlacedRequest,
   { bound, counts, record }: AdmissionOptions,
-): Promise<number> {
+): Promise<Pick<PlacedRequest, "sinceMs" | "arrival">> {
   const held = bound.hold(request);
   try {
     await held.admitted;
-    return held.sinceMs;
+    const { sinceMs, arrival } = held;
+    return { sinceMs, arrival };
   } catch (error) {
     counts.calls += 1;
     counts[held.isCancelled ? "cancelled" : "failed"] += 1;

@@ -219,8 +219,8 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   ): Promise<unknown> {
     try {
       const context = hasContext() ? CallContext.taken(this.references) : undefined;
-      const sinceMs = await admission(request, { bound: this.#bound, counts: this.counts, record });
-      return await this.#make({ ...request, sinceMs }, record, trace, context);
+      const held = await admission(request, { bound: this.#bound, counts: this.counts, record });
+      return await this.#make({ ...request, ...held }, record, trace, context);
     } catch (error) {
       record?.settled("failed", error); // one that could not be made; of any other it has been told
       throw error;
@@ -265,6 +265,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   #begin(call: Call): void {
+    call.arrives();
     this.#active.add(call);
     if (this.#begun !== undefined && this.#active.size === 1) this.#begun();
   }

@@ -181,7 +181,7 @@ export class RefusedCalls {
       call.unsent();
       if (call.refusals !== undefined) call.refusals.awaitsReplacement = true; // as one that nobody has refused does
       const reason = error ?? new WorkerLostError("its connection ended", { uid: call.lastUid });
-      if (call.offer?.refused(reason) !== true) waiting.addFirst(call);
+      if (call.offer?.refused(reason) !== true) waiting.restore(call);
       return;
     }
     if (member === undefined) {

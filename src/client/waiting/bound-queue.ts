@@ -2,14 +2,15 @@
  * The calls that wait for room on one member in particular, since their balancer insists on it: a queue for
  * each such member, in which the others do not wait. `waiting-calls.ts` decides when a call goes on, and where to.
  */
-import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.ts";
+import { leaveQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
+import { CallQueue } from "./call-queue.ts";
 import { older } from "./lanes.ts";
 import { Passed } from "./passed.ts";
 
 /** Those that wait for one member. */
-class CallsOfOne extends PriorityQueue<Call> {
+class CallsOfOne extends CallQueue<Call> {
   /** Calls that have been sent to the member since one has left. */
   readonly passed: Passed = new Passed();
 }

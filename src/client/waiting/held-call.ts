@@ -6,15 +6,18 @@
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { QueuePlace } from "../../internal/queue/priority-order.ts";
-import { leaveQueue, type Queued } from "../../internal/queue/priority-queue.ts";
+import { leaveQueue } from "../../internal/queue/priority-queue.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
+import { nextArrival } from "../call/arrival.ts";
 import { CallClock, type TimedCall, type TimeLimit } from "../call/call-clock.ts";
 import type { PlacedRequest } from "../call/placed-request.ts";
+import type { Waiting } from "./call-queue.ts";
 
 /** From the call until it can be made. */
-export class HeldCall implements Queued, TimedCall {
+export class HeldCall implements Waiting, TimedCall {
   readonly priority: number;
+  readonly arrival: number = nextArrival();
   queuePlace: QueuePlace | undefined;
   /** When the call came, in milliseconds on the clock of `deadlines`. */
   readonly sinceMs: number = deadlines.now();

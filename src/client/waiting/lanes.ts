@@ -6,10 +6,10 @@
  * are here as well, since others wait for the same. Whether a call is taken is decided in `placement/placement.ts`.
  */
 import { type Amounts, overlap, sameAmounts } from "../../internal/amounts.ts";
-import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { Member } from "../members/member.ts";
 import type { RoutineLimit } from "../members/routine-limits.ts";
+import { CallQueue } from "./call-queue.ts";
 import { Passed } from "./passed.ts";
 
 /** How many calls in a row go past the one that has waited longest, over all lanes, or over those of the same resources. */
@@ -20,7 +20,7 @@ export type Wish = Pick<Call, "limit" | "large" | "needsThread"> &
   Partial<Pick<Call, "needs" | "within" | "only" | "nested">>;
 
 /** The calls of one kind, in their order. */
-export class Lane extends PriorityQueue<Call> {
+export class Lane extends CallQueue<Call> {
   readonly limit: RoutineLimit | undefined;
   readonly large: boolean;
   readonly needsThread: boolean;
@@ -194,7 +194,7 @@ export class Lanes {
     for (const other of this.needy()) {
       if (other === lane || !other.rivals(lane)) continue;
       const oldest = other.oldest();
-      if (oldest === undefined || oldest.waitsSinceMs > call.waitsSinceMs) continue;
+      if (oldest === undefined || oldest.arrival > call.arrival) continue;
       other.passes += 1;
       any ||= other.passes === MOST_OVERTAKINGS;
     }
@@ -239,22 +239,22 @@ function isPlain({ limit, large, needsThread, needs }: Wish): boolean {
   return limit === undefined && !large && !needsThread && needs === undefined;
 }
 
-/** The one that has waited longer. */
+/** The one that came first. */
 export function older(one: Call | undefined, other: Call | undefined): Call | undefined {
   if (one === undefined || other === undefined) return one ?? other;
-  return other.waitsSinceMs < one.waitsSinceMs ? other : one;
+  return other.arrival < one.arrival ? other : one;
 }
 
 function isOlder(lane: Lane, other: Lane | undefined): boolean {
   const oldest = lane.oldest();
   const otherOldest = other?.oldest();
   if (oldest === undefined || otherOldest === undefined) return oldest !== undefined;
-  return oldest.waitsSinceMs < otherOldest.waitsSinceMs;
+  return oldest.arrival < otherOldest.arrival;
 }
 
 /** Whether one that has waited longer stays behind a call: the next of another lane, or one that has to wait for that. */
 function isOutranked(lanes: readonly Lane[], call: Call): boolean {
-  return lanes.some((lane) => (lane.oldest()?.waitsSinceMs ?? Number.POSITIVE_INFINITY) < call.waitsSinceMs);
+  return lanes.some((lane) => (lane.oldest()?.arrival ?? Number.POSITIVE_INFINITY) < call.arrival);
 }
 
 /** Which of two lanes is first: one that is due, one of nested calls, or else by their next calls. */
@@ -263,7 +263,7 @@ function byTurn(one: Lane, other: Lane): number {
   if (one.nested !== other.nested) return one.nested ? -1 : 1;
   const [first, second] = [one.peek(), other.peek()];
   if (first === undefined || second === undefined) return first === second ? 0 : first === undefined ? 1 : -1;
-  return second.rank - first.rank || first.waitsSinceMs - second.waitsSinceMs;
+  return second.rank - first.rank || first.arrival - second.arrival;
 }
 
 /** Puts the first lane, whose next call is another one now, where it belongs. */

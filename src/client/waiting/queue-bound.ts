@@ -10,10 +10,10 @@
 
 import { QueueFullError } from "../../errors/queue-full-error.ts";
 import type { Amounts } from "../../internal/amounts.ts";
-import { PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import type { Call } from "../call/call.ts";
 import type { PlacedRequest } from "../call/placed-request.ts";
 import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
+import { byArrival, CallQueue } from "./call-queue.ts";
 import { HeldCall } from "./held-call.ts";
 
 /** What happens to a call when as many wait as may: it fails with `QueueFullError`, or waits itself for a place. */
@@ -65,7 +65,7 @@ export class QueueBound {
   readonly mayHold: boolean;
   readonly #options: QueueBoundOptions;
   /** Not made yet; only those of one line hold each other up, and those that wait for room alone all of them. */
-  readonly #lines = new Map<Line, PriorityQueue<HeldCall>>();
+  readonly #lines = new Map<Line, CallQueue<HeldCall>>();
   /** By what the routine needs. */
   readonly #needy = new WeakMap<Amounts, NeedyLine>();
   /** Those that have been given a place and are just being made. */
@@ -225,7 +225,7 @@ export class QueueBound {
   }
 
   /** The first of a line. Of those that ask for room alone some may have a limit by now: they change over. */
-  #firstOf(line: Line, calls: PriorityQueue<HeldCall>): HeldCall | undefined {
+  #firstOf(line: Line, calls: CallQueue<HeldCall>): HeldCall | undefined {
     let first = calls.peek();
     while (first !== undefined && line === undefined && this.#lineOf(first.request) !== undefined) {
       calls.take(first);
@@ -239,7 +239,7 @@ export class QueueBound {
     const line = this.#lineOf(held.request);
     let calls = this.#lines.get(line);
     if (calls === undefined) {
-      calls = new PriorityQueue();
+      calls = new CallQueue();
       this.#lines.set(line, calls);
     }
     calls.push(held);
@@ -299,5 +299,5 @@ export class QueueBound {
 }
 
 function isBefore(one: HeldCall, other: HeldCall): boolean {
-  return one.rank === other.rank ? one.sinceMs < other.sinceMs : one.rank > other.rank;
+  return one.rank === other.rank ? byArrival(one, other) < 0 : one.rank > other.rank;
 }

@@ -7,7 +7,7 @@
  */
 import { NoWorkersAvailableError } from "../../errors/no-workers-available-error.ts";
 import { type Amounts, resourcesOf } from "../../internal/amounts.ts";
-import { leaveQueue, PriorityQueue } from "../../internal/queue/priority-queue.ts";
+import { leaveQueue, type PriorityQueue } from "../../internal/queue/priority-queue.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { warnOnce } from "../../internal/warn-once.ts";
 import type { Call } from "../call/call.ts";
@@ -18,6 +18,7 @@ import type { MemberSupply } from "../membership/member-supply.ts";
 import { Delegation } from "../placement/delegation.ts";
 import type { Members, Placement, Verdict } from "../placement/placement.ts";
 import { BoundQueue } from "./bound-queue.ts";
+import { CallQueue } from "./call-queue.ts";
 import { type Lane, Lanes, older } from "./lanes.ts";
 import type { Line, QueueBound } from "./queue-bound.ts";
 import { UntriedQueue } from "./untried-queue.ts";
@@ -25,8 +26,8 @@ import { UntriedQueue } from "./untried-queue.ts";
 /** Calls that are offered again after a pause. */
 export interface PausedCalls {
   readonly size: number;
-  /** Members have changed: offers those again which one takes that has not refused them. */
-  look(): void;
+  /** Offers those again, or the first, which a member takes that has not refused them. */
+  look(how: { readonly most: "one" | "few" }): void;
 }
 
 /** Parts and settings of a wait. */
@@ -52,7 +53,7 @@ export class WaitingCalls implements MemberWaiter<Member> {
   readonly #options: WaitingCallsOptions;
   readonly #lanes = new Lanes();
   /** Never behind root calls, which may wait for room. */
-  readonly #nested = new PriorityQueue<Call>();
+  readonly #nested = new CallQueue<Call>();
   readonly #bound = new BoundQueue();
   readonly #refused: UntriedQueue;
   /** When those that are neither bound nor refused have waited long enough. */
@@ -130,13 +131,13 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (queue.peek() === call) this.#drainSoon(); // there may be room for the next one that there was not for the last
   }
 
-  /** Adds a call that has had its turn before: it is the next. */
-  addFirst(call: Call): void {
+  /** Adds a call that has had its turn before: it goes back to its place. */
+  restore(call: Call): void {
     if (call.refusals?.stand === true) this.#keepRefused(call);
     else {
       this.watchMembers();
       call.waits();
-      this.#queueOf(call).unshift(call);
+      this.#queueOf(call).push(call);
       this.#expectMembers();
     }
     this.#drainSoon();
@@ -149,10 +150,10 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#refused.size > 0) this.#refused.count();
   }
 
-  /** Places a call that is in no queue and has had its turn before; if nobody takes it, it is the next. */
+  /** Places a call that is in no queue and has had its turn before; if nobody takes it, it goes back to its place. */
   offer(call: Call): void {
     const verdict = this.#options.placement.place(call);
-    if (verdict === "wait") this.addFirst(call);
+    if (verdict === "wait") this.restore(call);
     else this.keep(call, verdict);
   }
 
@@ -181,7 +182,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
     if (this.#nested.size > 0) this.#drainNested();
     if (this.#refused.size > 0) this.#drainRefused();
     const { retries } = this;
-    if (retries !== undefined && retries.size > 0) retries.look();
+    if (retries !== undefined && retries.size > 0)
+      retries.look({ most: member === undefined ? "few" : "one" });
     if (this.#lanes.size > 0) this.#drainLanes();
     this.#review();
     const { bound } = this.#options;

@@ -48,7 +48,6 @@ export class PriorityOrder<T> {
   /** A binary heap. Entries that have been removed stay in it until they are its first, or too many. */
   #heap: Entry<T>[] = [];
   #last = 0;
-  #first = 0;
   #overtakings = 0;
   /** Whether the value taken last went past one that had waited longer. */
   overtook = false;
@@ -58,18 +57,15 @@ export class PriorityOrder<T> {
     return this.#arrivals.size;
   }
 
-  /** Puts a value behind those of its rank. */
-  push(value: T, rank: number): QueuePlace {
-    const entry = new Entry(value, rank, ++this.#last);
-    entry.node = this.#arrivals.push(entry);
-    this.#insert(entry);
-    return entry;
-  }
-
-  /** Puts a value before those of its rank. It counts as the one that has waited longest. */
-  unshift(value: T, rank: number): QueuePlace {
-    const entry = new Entry(value, rank, --this.#first);
-    entry.node = this.#arrivals.unshift(entry);
+  /**
+   * Puts a value behind those of its rank that have not come after it.
+   *
+   * @param arrival When it came, among the others: of all or of none. Default: after them.
+   */
+  push(value: T, rank: number, arrival: number = this.#last + 1): QueuePlace {
+    const entry = new Entry(value, rank, arrival);
+    if (arrival > this.#last) this.#last = arrival;
+    entry.node = this.#arrivals.insert(entry, ({ order }) => order > arrival);
     this.#insert(entry);
     return entry;
   }
@@ -77,6 +73,12 @@ export class PriorityOrder<T> {
   /** The value whose turn it is, which stays; undefined when there is none. */
   peek(): T | undefined {
     return this.#next()?.value;
+  }
+
+  /** In the order in which they came. */
+  *[Symbol.iterator](): Generator<T, undefined, undefined> {
+    for (const { value } of this.#arrivals) if (value !== undefined) yield value;
+    return undefined;
   }
 
   /** The value that has waited longest, which stays. */

@@ -21,6 +21,15 @@ export class PriorityQueue<T extends Queued> {
   readonly #plain = new Fifo<T>();
   /** All of them, while there is a priority. */
   #ordered: PriorityOrder<T> | undefined;
+  readonly #arrivalOf: ((item: T) => number) | undefined;
+
+  /**
+   * @param arrivalOf When one came, as a number that no other one has, if it may leave the queue and come back to its
+   *   place. Default: each comes after those that are there.
+   */
+  constructor(arrivalOf?: (item: T) => number) {
+    this.#arrivalOf = arrivalOf;
+  }
 
   get size(): number {
     return this.#ordered === undefined ? this.#plain.size : this.#ordered.size;
@@ -31,16 +40,16 @@ export class PriorityQueue<T extends Queued> {
     return this.#ordered?.overtook === true;
   }
 
-  /** Adds one behind those of its rank. */
+  /** Adds one behind those of its rank that have not come after it. */
   push(item: T): void {
     const ordered = this.#orderFor(item);
-    item.queuePlace = ordered === undefined ? this.#plain.push(item) : ordered.push(item, item.rank);
-  }
-
-  /** Adds one before those of its rank. */
-  unshift(item: T): void {
-    const ordered = this.#orderFor(item);
-    item.queuePlace = ordered === undefined ? this.#plain.unshift(item) : ordered.unshift(item, item.rank);
+    const arrivalOf = this.#arrivalOf;
+    if (ordered !== undefined) item.queuePlace = ordered.push(item, item.rank, arrivalOf?.(item));
+    else if (arrivalOf === undefined) item.queuePlace = this.#plain.push(item);
+    else {
+      const arrival = arrivalOf(item);
+      item.queuePlace = this.#plain.insert(item, (other) => arrivalOf(other) > arrival);
+    }
   }
 
   /** The next one, which stays. */
@@ -69,6 +78,11 @@ export class PriorityQueue<T extends Queued> {
     else this.#ordered.take(queuePlace);
   }
 
+  /** In the order in which they came. Meanwhile others may come, and the current one may leave, but no other. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#ordered === undefined ? this.#plain[Symbol.iterator]() : this.#ordered[Symbol.iterator]();
+  }
+
   /** Takes all out, the next first. */
   drain(): T[] {
     const items = this.#ordered === undefined ? this.#plain.drain() : this.#ordered.drain();
@@ -86,7 +100,8 @@ export class PriorityQueue<T extends Queued> {
 
   #order(): void {
     const ordered = new PriorityOrder<T>();
-    for (const item of this.#plain.drain()) item.queuePlace = ordered.push(item, item.rank);
+    for (const item of this.#plain.drain())
+      item.queuePlace = ordered.push(item, item.rank, this.#arrivalOf?.(item));
     this.#ordered = ordered;
   }
 }

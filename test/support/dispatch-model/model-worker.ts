@@ -52,7 +52,7 @@ export class ModelWorker {
   state: MemberState | { readonly kind: "connecting" } = { kind: "connecting" };
   readonly streams = new Map<number, ModelStream>();
   readonly pongs = new Set<() => void>();
-  readonly kind: ModelWorkerKind;
+  kind: ModelWorkerKind;
   readonly #ready: ReadyMembers<Member>;
   readonly #events: ModelWorkerEvents;
   #last = 0;

@@ -68,6 +68,8 @@ export interface ModelCall {
   readonly routine: ModelRoutine;
   readonly controller: AbortController | undefined;
   readonly nested: boolean;
+  /** When it came, among the calls and their further attempts. */
+  readonly arrival: number;
   outcome: "resolved" | "rejected" | undefined;
   error: unknown;
   /** Streams that it has open. */
@@ -130,9 +132,9 @@ export class ModelWorld implements Members {
   readonly #byTag = new Map<string, ModelCall>();
   readonly #definitions = new Map<ModelRoutine, RoutineDefinition>();
   readonly #thready = new WeakSet<object>();
-  /** When each call, or attempt, was made. */
+  /** When each call, or further attempt, came. */
   readonly #order = new WeakMap<Call, number>();
-  #made = 0;
+  #arrivals = 0;
   /** How many were not over when a call was made. */
   readonly #before = new WeakMap<Call, number>();
   /** Later calls that have gone past one, to a worker that had room for it. */
@@ -295,11 +297,13 @@ export class ModelWorld implements Members {
     const { nested = false, only, hasSignal = false, isAborted = false, ...given } = wish;
     const tag = `c${this.calls.length + 1}`;
     const controller = hasSignal || isAborted ? new AbortController() : undefined;
+    this.#arrivals += 1;
     const model: ModelCall = {
       tag,
       routine,
       controller,
       nested,
+      arrival: this.#arrivals,
       outcome: undefined,
       error: undefined,
       open: 0,
@@ -339,8 +343,9 @@ export class ModelWorld implements Members {
   made(call: Call): void {
     this.active.add(call);
     if (this.#order.has(call)) return;
-    this.#made += 1;
-    this.#order.set(call, this.#made);
+    const isFurther = call instanceof Attempt && call.number > 1;
+    if (isFurther) this.#arrivals += 1;
+    this.#order.set(call, isFurther ? this.#arrivals : this.#modelOf(call).arrival);
     this.#before.set(call, this.active.size - 1);
   }
 
@@ -583,12 +588,12 @@ export class ModelWorld implements Members {
     return policy === "sticky" || policy === "insists" || this.#isDelegated;
   }
 
-  /** Of the calls that ask the same and have never been sent, the first by rank goes, or the oldest of all. */
+  /** Of the calls that ask the same and that nobody in particular has refused, the first by rank goes, or the oldest of all. */
   #checkOrder(call: Call): void {
-    if (!isFresh(call)) return;
+    if (!isOfLane(call)) return;
     const lane = laneOf(call);
     const others = this.waiting().filter(
-      (other) => other !== call && isFresh(other) && laneOf(other) === lane,
+      (other) => other !== call && isOfLane(other) && laneOf(other) === lane,
     );
     const isFirst = others.every((other) => this.#isEarlier(call, other));
     for (const other of others) {
@@ -723,10 +728,9 @@ function keptAlive(): number {
 
 const PLAIN = "undefined false false";
 
-/** Whether it waits in its lane where it has come to that: it has been nowhere, and anybody may take it. */
-function isFresh(call: Call): boolean {
-  if (call instanceof Attempt && call.number > 1) return false;
-  return !call.nested && call.only === undefined && call.refusals === undefined && call.lastUid === "";
+/** Whether it waits in its lane, where it has come to that: anybody may take it, also if it has come back from somewhere. */
+function isOfLane(call: Call): boolean {
+  return !call.nested && call.only === undefined && call.refusals === undefined;
 }
 
 function laneOf({ limit, large, needsThread }: Call): string {

@@ -94,3 +94,22 @@ test("Fifo agrees with an array under any sequence of operations", () => {
     }),
   );
 });
+
+test("Fifo.insert keeps an order, wherever a value belongs in it", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 60 }), (values) => {
+      const fifo = new Fifo<{ readonly value: number; readonly index: number }>();
+
+      const nodes = values.map((value, index) =>
+        fifo.insert({ value, index }, (other) => other.value > value),
+      );
+
+      // A stable sort: of those that are alike, the one that was put there first is first.
+      const sorted = values.map((value, index) => ({ value, index })).sort((a, b) => a.value - b.value);
+      assert.deepEqual([...fifo], sorted);
+      assert.equal(fifo.size, values.length);
+      for (const node of nodes) assert.equal(node.remove(), true);
+      assert.equal(fifo.peek(), undefined);
+    }),
+  );
+});

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { QueueFullError } from "../../../../src/errors/queue-full-error.ts";
+import type { Nack } from "../../../../src/wire/frames.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import type { ModelWorkerKind } from "../../../support/dispatch-model/model-worker.ts";
 import {
@@ -32,6 +33,11 @@ const WAITS: Readonly<Record<string, { readonly routine: ModelRoutine; readonly 
   "that another worker has refused": { routine: LONG },
   "that anybody may take": { routine: LONG },
 };
+
+/** The refusal of a worker that is full. */
+function nack(fields: Partial<Nack> = {}): Nack {
+  return { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "", ...fields };
+}
 
 /** A world with one worker, which is connected. */
 function useWorld(policy: Policy = "least-busy", kind: Partial<ModelWorkerKind> = {}) {
@@ -168,6 +174,117 @@ describe("a dispatcher", () => {
       await end();
     });
   }
+
+  describe("keeps the order in which calls were made", () => {
+    /** Six calls that one worker has, and the streams of those. */
+    const useSix = async (routine: ModelRoutine = { id: "many", us: 50 }) => {
+      const { world, first, end } = useWorld();
+      for (let made = 0; made < 6; made++) world.call(routine);
+      await settle();
+      return { world, first, end, streams: [...first.streams.values()] };
+    };
+    /** The tags of the calls in the order in which they are sent, while the worker answers one after the other. */
+    const served = async (world: ModelWorld): Promise<string[]> => {
+      const tags: string[] = [];
+      for (let round = 0; round < 40; round++) {
+        for (const worker of world.workers) {
+          const [stream] = worker.streams.values();
+          if (stream === undefined) continue;
+          tags.push(stream.call.tag ?? "");
+          world.finish(stream, 50, "done");
+          worker.progress();
+        }
+        await advance(10);
+        await settle();
+      }
+      return tags;
+    };
+    const IN_ORDER = ["c1", "c2", "c3", "c4", "c5", "c6"];
+
+    test("where a worker refuses several together, since as many bodies of their routine run as may", async () => {
+      const { world, first, end, streams } = await useSix();
+
+      for (const stream of streams.slice(1)) world.refuse(stream, nack({ limit: 1 }));
+      first.progress();
+      await settle();
+
+      assert.deepEqual(await served(world), IN_ORDER);
+      await end();
+    });
+
+    test("where a worker refuses them in another order than they were sent in", async () => {
+      const { world, first, end, streams } = await useSix();
+
+      for (const stream of streams.slice(1).reverse()) world.refuse(stream, nack({ limit: 1 }));
+      first.progress();
+      await settle();
+
+      assert.deepEqual(await served(world), IN_ORDER);
+      await end();
+    });
+
+    test("where a connection ends under several that have not left", async () => {
+      const { world, first, end } = await useSix();
+
+      world.lose(first, { comesBack: true });
+      await settle();
+      first.kind = { concurrency: 1, inThread: false };
+      first.metadata = { uid: first.uid, options: { maxConcurrentCalls: 1 } };
+      world.connect(first);
+      await settle();
+
+      assert.deepEqual(await served(world), IN_ORDER);
+      await end();
+    });
+
+    test("where they go among younger ones that have always waited", async () => {
+      const { world, first, end, streams } = await useSix();
+      const younger = world.call(LONG);
+      await settle();
+      assert.equal(younger.sends, 0);
+
+      for (const stream of streams.slice(1)) world.refuse(stream, nack({ limit: 1 }));
+      first.progress();
+      await settle();
+      const order = await served(world);
+
+      assert.deepEqual(
+        order.filter((tag) => tag !== younger.tag),
+        IN_ORDER,
+      );
+      await end();
+    });
+
+    test("and the priorities, where several are refused together", async () => {
+      const { world, first, end } = useWorld();
+      const routine = { id: "many", us: 50 };
+      for (const priority of [0, 0, 1, 0, 1]) world.call(routine, { priority });
+      await settle();
+
+      const streams = [...first.streams.values()];
+      assert.equal(streams.length, 5);
+      for (const stream of streams.slice(1)) world.refuse(stream, nack({ limit: 1 }));
+      first.progress();
+      await settle();
+
+      assert.deepEqual(await served(world), ["c1", "c3", "c5", "c2", "c4"]);
+      await end();
+    });
+
+    test("where all workers have refused them as full, and they are offered again", async () => {
+      const { world, first, end, streams } = await useSix();
+
+      for (const stream of [...streams].reverse()) world.refuse(stream, nack({ retryAfterMs: 10 }));
+      first.progress();
+      await settle();
+      first.kind = { concurrency: 1, inThread: false };
+      world.update(first, first.kind);
+      await advance(10);
+
+      assert.deepEqual(await served(world), IN_ORDER);
+      await end();
+    });
+  });
 
   test("leaves a call to its hedge that nobody has taken, where the first attempt has failed", async () => {
     const { world, first, connect, end } = useWorld("delegates");

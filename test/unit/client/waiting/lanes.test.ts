@@ -6,17 +6,15 @@ import { Lanes } from "../../../../src/client/waiting/lanes.ts";
 import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
 import { type CallWish, stubCall } from "../../../support/client-stubs.ts";
 
-/** Lanes of which the test says who leaves, and since when each call waits. */
+/** Lanes of which the test says who leaves. */
 function useLanes() {
   const lanes = new Lanes();
   const left: string[] = [];
-  let sinceMs = 0;
   return {
     lanes,
     left,
     add(name: string, wish: CallWish = {}, limit?: RoutineLimit) {
-      sinceMs += 1;
-      const call = Object.assign(stubCall(name, wish), { limit, waitsSinceMs: sinceMs });
+      const call = Object.assign(stubCall(name, wish), { limit });
       lanes.of(call).push(call);
       return call;
     },

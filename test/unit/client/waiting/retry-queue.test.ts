@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Call } from "../../../../src/client/call/call.ts";
 import { RetryQueue } from "../../../../src/client/waiting/retry-queue.ts";
 import { leaveQueue } from "../../../../src/internal/queue/priority-queue.ts";
 import { DeadlineQueue } from "../../../../src/internal/time/deadline-queue.ts";
@@ -34,6 +35,45 @@ function useRetries({ inFlight = 0, queue }: { inFlight?: number; queue?: Deadli
   return { retries, offered, batches };
 }
 
+/** Calls that are refused again each time, the last of those offered together first. */
+function useRefusing() {
+  const clock = { due: undefined as (() => void) | undefined };
+  const offered: string[] = [];
+  const back: Call[] = [];
+  const retries: RetryQueue = new RetryQueue(
+    {
+      members: { members: [] },
+      placement: { place: () => "wait" },
+      waiting: {
+        keep() {},
+        watchMembers() {},
+        offer(call) {
+          offered.push(call.routine);
+          back.unshift(call);
+        },
+      },
+    },
+    // It asks for nothing else of one.
+    {
+      now: () => 0,
+      cancel() {},
+      add: (_atMs: number, run: () => void) => {
+        clock.due = run;
+        return {};
+      },
+    } as unknown as DeadlineQueue,
+  );
+  return {
+    retries,
+    offered,
+    /** The pause is over. */
+    offer() {
+      clock.due?.();
+      for (const call of back.splice(0)) retries.add(call, 1);
+    },
+  };
+}
+
 describe("RetryQueue", () => {
   test("offers every call once, in order, a few at a time", async () => {
     const { retries, offered, batches } = useRetries();
@@ -54,6 +94,17 @@ describe("RetryQueue", () => {
     await eventually(() => offered.length === 50);
 
     assert.deepEqual(batches, [40, 10]);
+  });
+
+  test("offers the oldest first, in whatever order they were refused, and each once before any a second time", () => {
+    const { retries, offered, offer } = useRefusing();
+    const calls = Array.from({ length: 40 }, (_, n) => stubCall(`${n}`));
+    for (const call of [...calls].reverse()) retries.add(call, 1);
+
+    for (let batch = 0; batch < 5; batch++) offer();
+
+    const names = calls.map(({ name }) => name);
+    assert.deepEqual(offered, [...names, ...names]);
   });
 
   test("takes no worker at its word that wishes for a long pause", async () => {

@@ -184,11 +184,12 @@ describe("WaitingCalls", () => {
     assert.deepEqual(placed, ["second"]);
   });
 
-  test("lets nested calls go past root calls, and one that comes back go first", async () => {
+  test("lets nested calls go past root calls, and one that comes back go before those that came after it", async () => {
     const { waiting, world, placed } = useWaiting();
-    waiting.add(stubCall("root"));
+    const [back, root] = [stubCall("back"), stubCall("root")];
+    waiting.add(root);
     waiting.add(stubCall("nested", { nested: true }));
-    waiting.addFirst(stubCall("back"));
+    waiting.restore(back);
 
     world.takes = 3;
 
@@ -396,7 +397,7 @@ describe("WaitingCalls", () => {
     waiting.drain();
 
     assert.equal(waiting.precede(stubCall("next")), false);
-    waiting.addFirst(refused(call("lost"), NackCode.UNKNOWN_ROUTINE));
+    waiting.restore(refused(call("lost"), NackCode.UNKNOWN_ROUTINE));
     assert.equal(waiting.precede(stubCall("next")), false);
     world.takes = 2;
     waiting.drain();

@@ -26,8 +26,6 @@ function shiftAll(queue: PriorityQueue<Item>): number[] {
 class NaiveQueue {
   /** In order of arrival. */
   #items: Array<{ readonly name: number; readonly rank: number; readonly order: number }> = [];
-  #pushed = 0;
-  #unshifted = 0;
   #overtakings = 0;
 
   get size(): number {
@@ -35,11 +33,8 @@ class NaiveQueue {
   }
 
   push(name: number, rank: number): void {
-    this.#items.push({ name, rank, order: ++this.#pushed });
-  }
-
-  unshift(name: number, rank: number): void {
-    this.#items.unshift({ name, rank, order: --this.#unshifted });
+    this.#items.push({ name, rank, order: name });
+    this.#items.sort((one, other) => one.order - other.order);
   }
 
   remove(name: number): void {
@@ -61,12 +56,35 @@ class NaiveQueue {
 
 test("PriorityQueue is first come, first served while nobody has a priority", () => {
   const queue = new PriorityQueue<Item>();
-  for (const name of [1, 2, 3]) queue.push(item(name));
-  queue.unshift(item(0));
+  for (const name of [3, 1, 2]) queue.push(item(name));
 
-  assert.equal(queue.peek()?.name, 0);
-  assert.deepEqual(shiftAll(queue), [0, 1, 2, 3]);
+  assert.equal(queue.peek()?.name, 3);
+  assert.deepEqual(shiftAll(queue), [3, 1, 2]);
   assert.equal(queue.overtook, false);
+});
+
+test("PriorityQueue puts one that comes back where it was, whether or not there are priorities", () => {
+  for (const priority of [0, 1]) {
+    const queue = new PriorityQueue<Item>(({ name }) => name);
+    for (const name of [1, 2, 3, 4, 5, 6]) queue.push(item(name, priority));
+    const back = [queue.shift(), queue.shift(), queue.shift(), queue.shift()];
+
+    for (const index of [1, 3, 0, 2]) queue.push(back[index] as Item);
+
+    assert.deepEqual(shiftAll(queue), [1, 2, 3, 4, 5, 6]);
+  }
+});
+
+test("PriorityQueue keeps the age of those that it has when the first with a priority comes", () => {
+  const queue = new PriorityQueue<Item>(({ name }) => name);
+  for (const name of [10, 20, 30]) queue.push(item(name));
+  queue.push(item(40, 1));
+
+  queue.push(item(15));
+  queue.push(item(5, 1));
+
+  assert.equal(queue.oldest()?.name, 5);
+  assert.deepEqual(shiftAll(queue), [5, 40, 10, 15, 20, 30]);
 });
 
 test("PriorityQueue takes the highest first, also past those that came before there was a priority", () => {
@@ -121,7 +139,7 @@ test("PriorityQueue does not keep what has left it", () => {
 test("PriorityQueue follows its rule whatever comes and goes, with however many priorities", () => {
   const step = fc.oneof(
     fc.record({
-      kind: fc.constantFrom("push" as const, "unshift" as const),
+      kind: fc.constantFrom("push" as const, "back" as const),
       priority: fc.oneof(fc.integer({ min: -2, max: 2 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })),
     }),
     fc.record({ kind: fc.constantFrom("shift" as const, "take" as const) }),
@@ -129,17 +147,18 @@ test("PriorityQueue follows its rule whatever comes and goes, with however many 
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const queue = new PriorityQueue<Item>();
+      const queue = new PriorityQueue<Item>(({ name }) => name);
       const naive = new NaiveQueue();
+      const left: Item[] = [];
       const items: Item[] = [];
       let anyPriority = false;
       for (const each of steps) {
-        if (each.kind === "push" || each.kind === "unshift") {
-          const one = item(items.length, each.priority);
-          items.push(one);
-          anyPriority ||= each.priority !== 0;
-          queue[each.kind](one);
-          naive[each.kind](one.name, one.rank);
+        if (each.kind === "push" || each.kind === "back") {
+          const one = (each.kind === "back" ? left.pop() : undefined) ?? item(items.length, each.priority);
+          if (one.name === items.length) items.push(one);
+          anyPriority ||= one.priority !== 0;
+          queue.push(one);
+          naive.push(one.name, one.rank);
         } else if (each.kind === "leave") {
           const one = items[each.which];
           if (one === undefined) continue;
@@ -149,6 +168,7 @@ test("PriorityQueue follows its rule whatever comes and goes, with however many 
           const next = queue.peek();
           if (each.kind === "shift") assert.equal(queue.shift(), next);
           else if (next !== undefined) queue.take(next);
+          if (next !== undefined) left.push(next);
           assert.equal(next?.name, naive.shift());
         }
         // An order that is empty is given up, and with it what has been counted.

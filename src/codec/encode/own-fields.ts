@@ -2,12 +2,14 @@
  * Finds what was put onto an array, a view or another built-in object beside its content. Arrays can take it
  * along under keys that are strings; everything else would be lost, and is refused.
  */
-import { inspect } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import type { Encoding } from "./encoding.ts";
 
 /** Above these lengths, listing the keys of all elements costs more than asking `inspect` for a summary. */
 const LISTED_ELEMENTS = 48;
 const LISTED_BYTES = 32;
+/** Up to this size, comparing a view with another one of the same memory costs a third of that summary. */
+const COMPARED_BYTES = 64 * 1024;
 
 /** Few, because each costs time. A program may change the defaults of the others; see `summaryOf`. */
 const SUMMARY = { maxArrayLength: 0, depth: 0, customInspect: false } as const;
@@ -63,9 +65,23 @@ export function refuseFieldsOfView(encoding: Encoding, view: ArrayBufferView, na
   if (name === "DataView") return refuseFields(encoding, view);
   refuseSymbol(encoding, view);
   const { length } = view as Uint8Array;
-  if (length > LISTED_BYTES && isSummary(inspect(view, SUMMARY), name, length)) return;
+  if (length > LISTED_BYTES) {
+    if (view.byteLength <= COMPARED_BYTES && equalsItsMemory(view as Uint8Array, name)) return;
+    if (isSummary(inspect(view, SUMMARY), name, length)) return;
+  }
   const key = Object.keys(view)[length];
   if (key !== undefined) refuseField(encoding, key);
+}
+
+/**
+ * Whether a view is as another one that is made of the same memory, which has no fields. Only a filter: one of another
+ * realm is not, nor one of memory that is being written.
+ */
+function equalsItsMemory(view: Uint8Array, name: string): boolean {
+  const { buffer, byteOffset, length } = view;
+  if (name === "Buffer") return isDeepStrictEqual(view, Buffer.from(buffer, byteOffset, length));
+  const Class = classOf(name);
+  return Class !== undefined && isDeepStrictEqual(view, new Class(buffer, byteOffset, length));
 }
 
 /** Only a filter: an object with any other output is looked at key by key. */
@@ -79,8 +95,13 @@ function isSummary(text: string, name: string, length: number): boolean {
 
 function sampleOf(name: string): object {
   if (name === "Buffer") return Buffer.alloc(SAMPLE_LENGTH);
-  const classes = globalThis as unknown as Record<string, (new (length: number) => object) | undefined>;
-  return new (classes[name] ?? Array)(SAMPLE_LENGTH);
+  return new (classOf(name) ?? Array)(SAMPLE_LENGTH);
+}
+
+type IndexedClass = new (...parameters: readonly unknown[]) => object;
+
+function classOf(name: string): IndexedClass | undefined {
+  return (globalThis as unknown as Record<string, IndexedClass | undefined>)[name];
 }
 
 function refuseSymbol(encoding: Encoding, object: object): void {

@@ -32,6 +32,7 @@ const BUILT_IN: Readonly<Record<string, () => object>> = {
   "small Buffer": () => Buffer.alloc(10),
   Buffer: () => Buffer.alloc(100),
   "large Buffer": () => Buffer.alloc(100_000),
+  "Buffer of part of a pool": () => Buffer.from("a text that is long enough, of forty-eight letters"),
   Uint8Array: () => new Uint8Array(33),
   Float64Array: () => new Float64Array(1_000).fill(Number.NaN),
   BigInt64Array: () => new BigInt64Array(40),
@@ -75,13 +76,13 @@ test("encodeValue finds fields whatever the defaults of inspect are", () => {
   const { numericSeparator, colors } = inspect.defaultOptions;
   Object.assign(inspect.defaultOptions, { numericSeparator: true, colors: true });
   try {
-    const bytes = new Uint8Array(12_345).fill(1);
+    const bytes = new Uint8Array(123_456).fill(1);
     assertSame(roundTrip(bytes), bytes);
     assert.match(refusal(Object.assign(bytes, { note: 1 })).message, /'note'/);
   } finally {
     Object.assign(inspect.defaultOptions, { numericSeparator, colors });
   }
-  assertSame(roundTrip(new Uint8Array(12_345)), new Uint8Array(12_345));
+  assertSame(roundTrip(new Uint8Array(123_456)), new Uint8Array(123_456));
 });
 
 test("encodeValue looks for fields on large binary in a time that does not depend on its size", () => {

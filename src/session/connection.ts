@@ -184,6 +184,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     this.#batch.scheduleFlush();
   }
 
+  /** Of one that serves: when it last sent something, as `performance.now()` counts. */
+  get flushedMs(): number {
+    return this.#batch.flushedMs;
+  }
+
   /** Sends what has been written so far, and parts with it, in the midst of a turn. */
   flush(): void {
     this.outbound.pump();

@@ -32,6 +32,8 @@ export class OutboundBatch {
   #ended = false;
   /** When a turn's frames last left. */
   #leftMs = performance.now();
+  /** Of one that serves: when frames last left, as `performance.now()` counts. */
+  flushedMs = 0;
   /** Turns of the loop before the frames leave, for a client that reads first. */
   #turnsLeft = 0;
 
@@ -104,6 +106,7 @@ export class OutboundBatch {
     if (this.#ended || this.writer.length === 0) return;
     // Told first: from here on the peer may have it, even if the carrier ends.
     this.#half.flushed();
+    if (this.#half.serves) this.flushedMs = performance.now();
     if (!this.#carrier.send(this.writer.take(), tail)) this.#congested = true;
   }
 

@@ -13,7 +13,7 @@ import { ReceivedFlows } from "../session/flows/received-flows.ts";
 import { DEFAULT_LIMITS } from "../session/limits.ts";
 import type { ReceivedMessage } from "../session/messages/received-message.ts";
 import type { ServerSession } from "../session/server-session.ts";
-import { type FlowHead, isFromOwner } from "../wire/messages/flow.ts";
+import { FlowAct, type FlowHead, isFromOwner } from "../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 
@@ -50,7 +50,6 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
   /** Those of the answer. */
   #answer: OwnFlows | undefined;
   #flowBytes = 0;
-  #flushedMs = 0;
 
   constructor(task: LiveTask) {
     this.#task = task;
@@ -165,11 +164,10 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
   send(head: FlowHead, payload: Payload): void {
     const { session, stream } = this.#task;
     session.flow(stream, head, payload);
-    // A body that occupies the thread for long is not what its caller should wait for.
-    const nowMs = performance.now();
-    if (nowMs - this.#flushedMs < FLUSH_MS) return;
-    this.#flushedMs = nowMs;
-    session.connection.flush();
+    // A body that occupies the thread for long is not what its caller should wait for. One that asks for items waits itself.
+    const { connection } = session;
+    if (head.act === FlowAct.Pull || performance.now() - connection.flushedMs < FLUSH_MS) return;
+    connection.flush();
   }
 
   decode(payload: Payload): unknown {

@@ -153,17 +153,17 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#link.send({ index: this.#index, act: FlowAct.Pull, number: items, taken }, NO_PAYLOAD);
   }
 
-  async #read(payload: Payload, isItem: boolean): Promise<IteratorResult<unknown>> {
+  #read(payload: Payload, isItem: boolean): Promise<IteratorResult<unknown>> {
     let value: unknown;
     try {
       value = payload.start === payload.end ? undefined : this.#link.decode(payload);
     } catch (error) {
       if (isItem) this.#unreadable(error);
-      throw error;
+      return Promise.reject(error);
     } finally {
       this.#link.release(payload);
     }
-    return { value, done: !isItem };
+    return Promise.resolve({ value, done: !isItem });
   }
 
   /** An item cannot be read here: nothing after it counts. */

@@ -8,11 +8,12 @@ import { QueueFullError } from "../../errors/queue-full-error.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
-import type { Payload } from "../../wire/payload.ts";
+import { type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink } from "./flow-link.ts";
 import { MAX_CALLS_UNDER_WAY, MAX_CALLS_WAITING } from "./limits.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
 import { rejectQuietly } from "./received-iterable.ts";
+import { type RemoteSink, writableOf } from "./written-ahead.ts";
 
 /** A call that waits for others to be answered. */
 interface WaitingCall {
@@ -23,7 +24,7 @@ interface WaitingCall {
 const CALL = "call the callback";
 
 /** A function that runs at the other end of a call. */
-export class ReceivedCallback implements ReceivedFlow {
+export class ReceivedCallback implements ReceivedFlow, RemoteSink {
   readonly kind: number;
   readonly #index: number;
   readonly #link: FlowLink;
@@ -50,16 +51,26 @@ export class ReceivedCallback implements ReceivedFlow {
     return this.#makeError !== undefined;
   }
 
-  /** Calls the function. */
-  call(parameters: readonly unknown[]): Promise<unknown> {
+  get windowBytes(): number {
+    return this.#link.peerWindow;
+  }
+
+  /**
+   * Calls the function.
+   *
+   * @param sent Told how long the call is, if it can be sent.
+   */
+  call(parameters: readonly unknown[], sent?: (sizeBytes: number) => void): Promise<unknown> {
     if (this.#makeError !== undefined) return Promise.reject(this.#makeError(CALL));
     if (this.#waiting.size >= MAX_CALLS_WAITING)
       return Promise.reject(new QueueFullError(this.#link.routine, MAX_CALLS_WAITING));
     const number = this.#number + 1;
     try {
       const payload = this.#link.encode(parameters, "args");
+      const sizeBytes = payloadSize(payload); // before it is sent: the encoder may use the object again
       if (this.#sent < MAX_CALLS_UNDER_WAY) this.#send(number, payload);
       else this.#waiting.push({ number, payload: copyOf(payload) });
+      sent?.(sizeBytes);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -113,16 +124,4 @@ function copyOf(payload: Payload): Payload {
   const { bytes, start, end, parts, beside } = payload;
   const copy = new Uint8Array(bytes.subarray(start, end));
   return { bytes: copy, start: 0, end: copy.length, parts, beside };
-}
-
-/** A stream whose chunks are written at the other end, one after the other. */
-function writableOf(callback: ReceivedCallback): WritableStream<unknown> {
-  const act = async (...parameters: unknown[]): Promise<void> => {
-    await callback.call(parameters);
-  };
-  return new WritableStream<unknown>({
-    write: (chunk) => act("write", chunk),
-    close: () => act("close"),
-    abort: (reason) => act("abort", reason),
-  });
 }

@@ -327,29 +327,109 @@ describe("OwnCallback", () => {
 });
 
 describe("OwnWritable", () => {
-  test("is written in order, and tells of a sink that fails", async () => {
-    const { pass } = flowPair();
+  test("is written in order, and tells whoever writes on, or closes it, of a sink that fails", async () => {
+    const { pass, problems } = flowPair();
     const log: unknown[] = [];
+    const failing = (): WritableStream<number> =>
+      pass(
+        new WritableStream<number>({
+          write(n) {
+            if (n === 3) throw new RangeError("three");
+            log.push(n);
+          },
+        }),
+        FlowKind.WRITABLE,
+      );
+    const [writer, closer] = [failing().getWriter(), failing().getWriter()];
+    const isThree = (error: Error): boolean => error.message === "three";
+
+    await assert.rejects(async () => {
+      for (let n = 1; n < 1_000; n++) await writer.write(n);
+    }, isThree);
+    for (const n of [1, 2, 3]) await closer.write(n);
+    await assert.rejects(closer.close(), isThree);
+
+    assert.deepEqual(log, [1, 2, 1, 2]);
+    assert.deepEqual(problems, []);
+  });
+
+  test("has 64 chunks sent to it, and no more, that it has not written", async () => {
+    const { pass, sent } = flowPair();
+    const log: number[] = [];
+    let go = (): void => {};
     const stream = pass<WritableStream<number>>(
       new WritableStream<number>({
         write(n) {
-          if (n === 3) throw new RangeError("three");
           log.push(n);
+          return new Promise((resolve) => (go = resolve));
         },
       }),
       FlowKind.WRITABLE,
     );
     const writer = stream.getWriter();
-    writer.closed.catch(() => {});
+    const writes = Array.from({ length: 200 }, (_, n) => writer.write(n));
+    const closed = writer.close();
+    await turns();
 
-    await writer.write(1);
-    await writer.write(2);
-    await assert.rejects(
-      writer.write(3).then(() => writer.write(4)),
-      (error: Error) => error.message === "three",
+    assert.equal(acts(sent, FlowAct.Call).length, 64);
+    for (let n = 0; n < 200; n++) {
+      go();
+      await turns();
+    }
+
+    await Promise.all([...writes, closed]);
+    assert.deepEqual(
+      log,
+      Array.from({ length: 200 }, (_, n) => n),
+    );
+    assert.deepEqual(acts(sent, FlowAct.Call).at(-1)?.value, ["close"]);
+  });
+
+  test("has one chunk of any size on its way, and no more bytes than its window", async () => {
+    const { pass, sent } = flowPair({ aheadBytes: 1_000 });
+    const chunks: Uint8Array[] = [];
+    let go = (): void => {};
+    const stream = pass<WritableStream<Uint8Array>>(
+      new WritableStream<Uint8Array>({
+        write(chunk) {
+          chunks.push(chunk);
+          return new Promise((resolve) => (go = resolve));
+        },
+      }),
+      FlowKind.WRITABLE,
+    );
+    const writer = stream.getWriter();
+    const writes = Array.from({ length: 4 }, () => writer.write(new Uint8Array(5_000)));
+    await turns();
+    assert.equal(acts(sent, FlowAct.Call).length, 1);
+
+    for (let n = 0; n < 4; n++) {
+      go();
+      await turns();
+    }
+
+    await Promise.all(writes);
+    assert.equal(chunks.length, 4);
+  });
+
+  test("fails the write of what cannot be sent, and the writes that wait when the call ends", async () => {
+    const { pass, received } = flowPair();
+    const never = (): WritableStream<unknown> => new WritableStream({ write: () => new Promise(() => {}) });
+    const [refused, ended] = [never(), never()].map((stream) =>
+      pass<WritableStream<unknown>>(stream, FlowKind.WRITABLE).getWriter(),
     );
 
-    assert.deepEqual(log, [1, 2]);
+    await assert.rejects(
+      refused?.write(() => {}) ?? Promise.resolve(),
+      (error: MerinoError) => error.code === "ERR_MERINO_NOT_SERIALIZABLE",
+    );
+    const writes = Array.from({ length: 70 }, (_, n) => ended?.write(n));
+    await turns();
+    received.end((what) => new Error(what));
+
+    const outcomes = await Promise.allSettled(writes);
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 63);
+    assert.ok(outcomes.slice(63).every(({ status }) => status === "rejected"));
   });
 
   test("leaves alone a stream to which somebody else writes", async () => {
@@ -358,7 +438,12 @@ describe("OwnWritable", () => {
     stream.getWriter();
     const arrived = pass<WritableStream<number>>(stream, FlowKind.WRITABLE);
 
-    await assert.rejects(arrived.getWriter().write(1), TypeError);
+    const writer = arrived.getWriter();
+
+    await assert.rejects(
+      writer.write(1).then(() => writer.close()),
+      TypeError,
+    );
     own.end(undefined);
 
     assert.equal(stream.locked, true);

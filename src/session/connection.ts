@@ -118,6 +118,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.Flows) === true;
   }
 
+  /** Whether streams may pass from and to the peer without their caller. */
+  get takesHandOver(): boolean {
+    return this.peer?.features.includes(Feature.HandOver) === true;
+  }
+
   /** Whether the peer takes context variables. */
   get takesContext(): boolean {
     return this.peer?.features.includes(Feature.Context) === true;

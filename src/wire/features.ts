@@ -45,5 +45,10 @@ export const Feature = {
    * payloads. A peer without it gets no call that has any. On `dispatch` nobody has it.
    */
   Flows: 8,
+  /**
+   * Hand-over of streams from worker to worker: `Task.give`, `Task.take`, and the acts of flows that go with them. Streams
+   * for and of a peer without it pass through their caller. On `dispatch` nobody has it.
+   */
+  HandOver: 9,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

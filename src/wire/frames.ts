@@ -73,6 +73,10 @@ export interface TaskFields {
   readonly reservation?: number | undefined;
   /** It asks for resources in place of a routine: an encoded `Reserve`. Default: it does not. */
   readonly reserve?: Uint8Array | undefined;
+  /** The items of its generator are for whoever shows this token. Default: for its caller. */
+  readonly give?: string | undefined;
+  /** It asks for the stream given under this token, in place of a routine. Default: it does not. */
+  readonly take?: string | undefined;
   /** An encoded `ContextChanges`, which goes beside the Task. Default: none. */
   readonly variables?: Uint8Array | undefined;
 }

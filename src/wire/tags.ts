@@ -89,6 +89,8 @@ export const TaskTag = {
   Held: 922,
   Reservation: 928,
   Reserve: 938,
+  Give: 1010,
+  Take: 1018,
 } as const;
 
 export const ReserveTag = {

@@ -22,12 +22,29 @@ export const FlowAct = {
   Stop: 5,
   /** To its owner: calls a callback. */
   Call: 6,
+  /** From its owner: its items are to be had at another worker; the message says at which, and the token to show there. */
+  Elsewhere: 7,
+  /** To its owner: they are not to be had there, and nobody has asked for them; it is to send them itself. */
+  Here: 8,
+  /** To its owner: they are for whoever shows the token in the message. */
+  Give: 9,
+  /** From its owner: it has them for whoever shows that. */
+  Given: 10,
 } as const;
 export type FlowAct = (typeof FlowAct)[keyof typeof FlowAct];
 
 /** Whether it comes from whoever has the source or the function: which of the two ends numbers the flow. */
 export function isFromOwner(act: number): boolean {
-  return act === FlowAct.Item || act === FlowAct.End || act === FlowAct.Error;
+  switch (act) {
+    case FlowAct.Item:
+    case FlowAct.End:
+    case FlowAct.Error:
+    case FlowAct.Elsewhere:
+    case FlowAct.Given:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Which flow, and what of it. */

@@ -48,6 +48,8 @@ export function taskSize(fields: TaskFields, argsLength: number): number {
   }
   if (fields.reservation !== undefined && fields.reservation > 0) size += 2 + varintSize(fields.reservation);
   if (fields.reserve !== undefined) size += 2 + delimited(fields.reserve.length);
+  if (fields.give !== undefined) size += 2 + delimited(textSize(fields.give));
+  if (fields.take !== undefined) size += 2 + delimited(textSize(fields.take));
   return size;
 }
 
@@ -126,10 +128,10 @@ export function writeTask(
     at = writeBytes(bytes, at, fields.reserve, 0, fields.reserve.length);
   }
   if (fields.idempotencyKey !== undefined) {
-    at = writeVarint(bytes, at, TaskTag.IdempotencyKey);
-    at = writeVarint(bytes, at, textSize(fields.idempotencyKey));
-    at = writeText(bytes, at, fields.idempotencyKey);
+    at = writeLateText(bytes, at, TaskTag.IdempotencyKey, fields.idempotencyKey);
   }
+  if (fields.give !== undefined) at = writeLateText(bytes, at, TaskTag.Give, fields.give);
+  if (fields.take !== undefined) at = writeLateText(bytes, at, TaskTag.Take, fields.take);
   return at;
 }
 
@@ -163,6 +165,11 @@ export function writeNumberField(bytes: Uint8Array, position: number, tag: numbe
   bytes[position] = (tag & 0x7f) | 0x80;
   bytes[position + 1] = tag >>> 7;
   return writeVarint(bytes, position + 2, value);
+}
+
+/** A text of a field from 16 on. */
+function writeLateText(bytes: Buffer, position: number, tag: number, text: string): number {
+  return writeText(bytes, writeVarint(bytes, writeVarint(bytes, position, tag), textSize(text)), text);
 }
 
 function callerSize(caller: Caller): number {

@@ -71,6 +71,10 @@ export class TaskReader {
   #hasOrigin = false;
   #keyStart = 0;
   #keyEnd = 0;
+  #giveStart = 0;
+  #giveEnd = 0;
+  #takeStart = 0;
+  #takeEnd = 0;
   #hasHeld = false;
   #reserve: Reserve | undefined;
 
@@ -205,6 +209,16 @@ export class TaskReader {
           this.#keyStart = scanner.textStart;
           this.#keyEnd = scanner.position;
           break;
+        case TaskTag.Give:
+          scanner.skipText();
+          this.#giveStart = scanner.textStart;
+          this.#giveEnd = scanner.position;
+          break;
+        case TaskTag.Take:
+          scanner.skipText();
+          this.#takeStart = scanner.textStart;
+          this.#takeEnd = scanner.position;
+          break;
         default:
           scanner.skipUnknown(tag, FIELDS);
       }
@@ -249,6 +263,10 @@ export class TaskReader {
     this.#hasOrigin = false;
     this.#keyStart = 0;
     this.#keyEnd = 0;
+    this.#giveStart = 0;
+    this.#giveEnd = 0;
+    this.#takeStart = 0;
+    this.#takeEnd = 0;
     this.#hasHeld = false;
     this.#reserve = undefined;
   }
@@ -334,6 +352,16 @@ export class TaskReader {
   /** By which its caller's calls are known again. */
   idempotencyKey(): string | undefined {
     return this.#text(this.#keyStart, this.#keyEnd);
+  }
+
+  /** The token for whoever is to have the items of its generator. */
+  give(): string | undefined {
+    return this.#text(this.#giveStart, this.#giveEnd);
+  }
+
+  /** The token of the stream that it asks for in place of a routine. */
+  take(): string | undefined {
+    return this.#text(this.#takeStart, this.#takeEnd);
   }
 
   #text(start: number, end: number): string | undefined {

@@ -156,6 +156,8 @@ function bindFrame(frame: FrameModel): Frame {
         priority: fields.priority ?? 0,
         runTimeoutUs: BigInt(fields.runTimeoutUs ?? 0),
         idempotencyKey: fields.idempotencyKey ?? "",
+        give: fields.give ?? "",
+        take: fields.take ?? "",
         held: [...(fields.held ?? [])],
         reservation: fields.reservation ?? 0,
         ...(fields.reserve !== undefined && { reserve: fromBinary(ReserveSchema, fields.reserve) }),
@@ -297,6 +299,8 @@ export function readFrame(reader: BatchReader): FrameModel | undefined {
           ...(task.priority !== 0 && { priority: task.priority }),
           ...(task.runTimeoutUs !== 0 && { runTimeoutUs: task.runTimeoutUs }),
           ...(task.idempotencyKey() !== undefined && { idempotencyKey: task.idempotencyKey() }),
+          ...(task.give() !== undefined && { give: task.give() }),
+          ...(task.take() !== undefined && { take: task.take() }),
           ...(task.held() !== undefined && { held: task.held() }),
           ...(task.reservation !== 0 && { reservation: task.reservation }),
           ...(task.reserve() !== undefined && {

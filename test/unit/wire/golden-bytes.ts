@@ -452,6 +452,68 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     },
   },
   {
+    name: "a task whose items are for whoever shows a token",
+    hex: "0a10 0801 120c 0a0a b00603 c00608 f207 01 61",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, routineRef: 3, flags: 8, give: "a" },
+    },
+  },
+  {
+    name: "a task that takes a stream, in place of a routine",
+    hex: "0a0a 0801 1206 0a04 fa07 01 61",
+    frame: {
+      kind: "Task",
+      stream: 1,
+      args: NOTHING,
+      fields: { ...PLAIN_TASK, take: "a" },
+    },
+  },
+  {
+    name: "where the items of a flow are to be had",
+    hex: "0a11 0801 120d ea07 0a 1007 2a06 0a04 92617731",
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.Elsewhere, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0x92, 0x61, 0x77, 0x31),
+    },
+  },
+  {
+    name: "that the items of a flow are not to be had elsewhere",
+    hex: "0a09 0801 1a05 ea07 02 1008",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.Here, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+    },
+  },
+  {
+    name: "that the items of a flow are for whoever shows a token",
+    hex: "0a10 0801 120c ea07 09 1009 2a05 0a03 616263",
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.Give, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0x61, 0x62, 0x63),
+    },
+  },
+  {
+    name: "that they are kept for whoever shows it",
+    hex: "0a09 0801 1a05 ea07 02 100a",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 0, act: FlowAct.Given, number: 0, taken: 0 },
+      ...FLOW_MESSAGE,
+    },
+  },
+  {
     name: "a refusal for want of resources, of which half is free",
     hex: "0a1f 0801 1a1b 1219 a80604 d20608 0a03677075 10e807 da0608 0a03677075 10f403",
     frame: {

@@ -5,8 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Balancer } from "../balancer/balancer.ts";
-import type { CallTarget, Dispatcher } from "../context/dispatcher.ts";
-import type { Trust } from "../credentials/trust.ts";
+import type { CallTarget, Dispatcher, TakeRequest } from "../context/dispatcher.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import { NoWorkersAvailableError } from "../errors/no-workers-available-error.ts";
 import { PoolClosedError } from "../errors/pool-closed-error.ts";
@@ -14,61 +13,33 @@ import { awaitedFirst } from "../internal/awaited-first.ts";
 import { processWide } from "../internal/process-wide.ts";
 import { MAX_TIMER_MS } from "../internal/time/clock.ts";
 import { processReferences } from "../routine/process-references.ts";
-import type { Carrier } from "../session/carrier.ts";
 import type { ConnectionId } from "../session/connection-id.ts";
 import type { Definable } from "../session/definitions.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
 import { hostId } from "../transport/unix/host-id.ts";
 import { version } from "../wire/version.ts";
 import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { take } from "./call/take-call.ts";
 import { connectWorker, makeHello } from "./connection/connect-worker.ts";
 import { createUnreachableWarning } from "./connection/unreachable-warning.ts";
 import type { CallLoad } from "./dispatch/active-calls.ts";
 import { CallDispatcher } from "./dispatch/call-dispatcher.ts";
-import type { TaskEventSink } from "./dispatch/call-reporter.ts";
 import type { DispatchCounts } from "./dispatch/dispatch-counts.ts";
 import { MadeParts } from "./made-parts.ts";
+import { AwaitedMembers } from "./membership/awaited-members.ts";
 import type { BuildRule } from "./membership/build-rule.ts";
 import { type Explanation, explainMember } from "./membership/explanation.ts";
 import { Membership } from "./membership/membership.ts";
 import { isOfPool } from "./membership/pool-label.ts";
-import { encodeProxyDescriptor, type ProxyDescriptor } from "./proxy-descriptor.ts";
+import { encodeProxyDescriptor } from "./proxy-descriptor.ts";
+import type { ProxySurroundings } from "./proxy-surroundings.ts";
 import {
   CONNECT_TIMEOUT_MS,
   type ResolvedWorkerProxyOptions,
   resolveWorkerProxyOptions,
   type WorkerProxyOptions,
 } from "./worker-proxy-options.ts";
-import { type SupplySurroundings, WorkerSupply } from "./worker-supply.ts";
-
-/** Settings that a pool adds to the proxy it makes. */
-export interface ProxySurroundings extends SupplySurroundings {
-  /** Identity that travels with tasks; default: a fresh one. */
-  readonly id?: string;
-  /** How many places of the lease are kept for workers the pool starts. */
-  readonly reserved?: number;
-  /** For how long the first call waits for first attempts to connect that are under way. Default 0. */
-  readonly firstAttemptsMs?: number;
-  /** The discovery with which nested calls find the workers, if it is not the proxy's own. */
-  readonly descriptorDiscovery?: ProxyDescriptor["discovery"];
-  /** Which builds it takes, if it was restored from a descriptor. */
-  readonly build?: BuildRule | undefined;
-  /** Credentials, if the options cannot name them. */
-  readonly trust?: Trust | undefined;
-  /** Whether it was restored from a descriptor that has come over a network. Default false. */
-  readonly tainted?: boolean;
-  /** Connects to its workers, if they are not reached as others are. */
-  readonly connect?: ((worker: WorkerMetadata) => Promise<Carrier> | undefined) | undefined;
-  /** Whether some of them may be in threads of this process. Default false. */
-  readonly hasThreads?: boolean;
-  readonly memberReady?: (worker: WorkerMetadata) => void;
-  /** Told of each call. */
-  readonly taskEvents?: TaskEventSink;
-  /** Told when there is a call and was none. */
-  readonly callsBegun?: (() => void) | undefined;
-  /** Told of the discovery that a function has made, while the proxy is being opened. */
-  readonly discoveryMade?: (discovery: Discovery) => void;
-}
+import { WorkerSupply } from "./worker-supply.ts";
 
 /** Finds workers and calls them. Pools have one; it can also be used alone. */
 export class WorkerProxy implements CallTarget {
@@ -80,6 +51,7 @@ export class WorkerProxy implements CallTarget {
   readonly #supply: WorkerSupply;
   readonly #surroundings: ProxySurroundings | undefined;
   readonly #made = new MadeParts();
+  readonly #awaited: AwaitedMembers;
   #state: "created" | "opening" | "open" | "closed" = "created";
 
   /**
@@ -116,7 +88,10 @@ export class WorkerProxy implements CallTarget {
       hello: makeHello,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       events: {
-        ready: ({ metadata }) => surroundings?.memberReady?.(metadata),
+        ready: ({ metadata }) => {
+          this.#awaited.came(metadata.uid);
+          surroundings?.memberReady?.(metadata);
+        },
         unreachable: (member, error) => {
           // The pool watches the processes of its own workers and learns more from that.
           if (member.own) return;
@@ -126,6 +101,7 @@ export class WorkerProxy implements CallTarget {
         },
       },
     });
+    this.#awaited = new AwaitedMembers(this.#membership);
     this.#supply = new WorkerSupply(this.#membership, discovery, { ...surroundings, trust });
     this.#dispatcher = new CallDispatcher({
       references: processReferences,
@@ -271,6 +247,13 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher;
   }
 
+  /** Takes a stream that one of its members has; see {@link Dispatcher.take}. */
+  async take(request: TakeRequest): Promise<AsyncIterator<unknown> | undefined> {
+    void this.dispatcher; // it begins to look for members
+    const isThere = await this.#awaited.whenReady(request.uid, request.signal);
+    return isThere ? take(this.#dispatcher, request) : undefined;
+  }
+
   /** Tells what became of every worker seen, and what is waiting. */
   explain(): Explanation {
     return {
@@ -348,6 +331,7 @@ export class WorkerProxy implements CallTarget {
       const closed = (): Error => new PoolClosedError("Cannot complete the call: the proxy has been closed");
       this.#dispatcher.refuse(closed);
       this.#dispatcher.abortAll(closed);
+      this.#awaited.close();
       this.#supply.close();
       this.#membership.close();
     }

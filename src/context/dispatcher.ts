@@ -67,12 +67,33 @@ export interface CallRequest {
   readonly sinceMs?: number | undefined;
 }
 
+/** A stream that one worker keeps for a task on another one, as that takes it. */
+export interface TakeRequest {
+  /** The worker that has it. */
+  readonly uid: string;
+  /** What is shown there. */
+  readonly token: string;
+  /** The task. */
+  readonly parent: RunningTask;
+  /** URL of the module of its routine. */
+  readonly module: string | undefined;
+  /** Ends the stream. */
+  readonly signal: AbortSignal;
+}
+
 /** Carries calls to workers. */
 export interface Dispatcher {
   /** Calls a function; settles as the function does. */
   call(request: CallRequest): Promise<unknown>;
   /** Calls a generator; nothing is sent before the first step. */
   stream(request: CallRequest): AsyncGenerator<unknown, unknown, unknown>;
+  /**
+   * Takes a stream. Absent: it takes none.
+   *
+   * @returns `undefined` if it is not to be had, and provably nobody has been asked for an item.
+   * @throws If that is not known.
+   */
+  take?(request: TakeRequest): Promise<AsyncIterator<unknown> | undefined>;
 }
 
 /** A pool or proxy, as `with({ pool })` takes it. */

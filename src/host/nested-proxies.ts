@@ -173,9 +173,10 @@ export class NestedProxies {
     } catch (error) {
       return refusing(errorText(error));
     }
+    const source: Source = { descriptor, local, poolConnection };
     const target = (request: CallRequest): Dispatcher => {
       try {
-        return this.#restore(key, { descriptor, local, poolConnection });
+        return this.#restore(key, source).dispatcher;
       } catch (error) {
         throw refuse(request, errorText(error));
       }
@@ -189,17 +190,26 @@ export class NestedProxies {
         }
       },
       stream: (request) => target(request).stream(request),
+      take: async (request) => this.#proxyOrNone(key, source)?.take(request),
     };
   }
 
-  #restore(key: string, source: Source): Dispatcher {
+  #proxyOrNone(key: string, source: Source): WorkerProxy | undefined {
+    try {
+      return this.#restore(key, source);
+    } catch {
+      return undefined; // streams pass through their caller then
+    }
+  }
+
+  #restore(key: string, source: Source): WorkerProxy {
     const nowMs = this.#deadlines.now();
     const { descriptor, local, poolConnection } = source;
     const known = this.#restored.get(key);
     if (known !== undefined) {
       known.usedAtMs = nowMs;
       if (poolConnection !== undefined) known.poolConnections.add(poolConnection);
-      return known.proxy.dispatcher;
+      return known.proxy;
     }
     if (this.#closed) throw new Error("the worker is shutting down");
     this.#makeRoom(local);
@@ -230,7 +240,7 @@ export class NestedProxies {
     const poolConnections = new Set(poolConnection === undefined ? [] : [poolConnection]);
     this.#restored.set(key, { proxy, local, own, poolConnections, usedAtMs: nowMs });
     this.#sweep ??= this.#deadlines.add(nowMs + IDLE_MS, () => this.#closeIdle());
-    return proxy.dispatcher;
+    return proxy;
   }
 
   #withSiblings(found: Discovery): Discovery {

@@ -4,6 +4,7 @@ import type { BodyTimeEstimates } from "../internal/body-time-estimate.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import type { ActiveExecutions } from "./active-executions.ts";
 import type { AnswerWindow } from "./answer-window.ts";
+import type { KeptStreams } from "./hand-over/kept-streams.ts";
 import type { RunQueue } from "./queue/run-queue.ts";
 import type { TaskHost } from "./task-host.ts";
 
@@ -20,6 +21,7 @@ export interface ExecutionHost extends TaskHost {
   readonly queue: RunQueue;
   readonly active: ActiveExecutions;
   readonly answers: AnswerWindow;
+  readonly kept: KeptStreams;
   readonly bodyTimes: BodyTimeEstimates;
   /**
    * The error of a call that the end of the worker has cut short.

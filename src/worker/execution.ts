@@ -332,19 +332,20 @@ export abstract class Execution
 
   protected fail(error: unknown): void {
     if (this.#phase === "over") return this.host.active.bodyEnded(this);
-    const { task, host } = this;
-    const definition = this.definition as RoutineDefinition; // the task has run
-    const { payload, variables } = answerFailure(task, error, (thrown) =>
-      this.#stopped
-        ? host.stoppedError(task.routine, task.isAbort(thrown) ? undefined : thrown)
-        : (this.#clock?.ranOut ?? host.explainError(definition, thrown)),
-    );
+    const { task } = this;
+    const { payload, variables } = answerFailure(task, error, (thrown) => this.explain(thrown));
     const { record, cancelled } = task;
     record?.responded(payload);
     const bodyUs = this.takeBodyUs();
     this.#settle();
     this.session.exception(this.stream, payload, bodyUs, variables);
     record?.ended(cancelled ? "cancelled" : "failed", error);
+  }
+
+  protected explain(thrown: unknown): unknown {
+    const { task, host } = this;
+    if (this.#stopped) return host.stoppedError(task.routine, task.isAbort(thrown) ? undefined : thrown);
+    return this.#clock?.ranOut ?? host.explainError(this.definition as RoutineDefinition, thrown); // the task has run
   }
 
   #receive(payload: Payload): void {

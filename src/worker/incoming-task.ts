@@ -3,19 +3,16 @@
  * signals, the calls made inside it. It decodes the values sent to it, and encodes its results; errors are
  * encoded by `task-failures.ts`. It knows nothing of queues or steps.
  */
-import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { decodeValue } from "../codec/decode/decoder.ts";
-import { encodeValue } from "../codec/encode/encoder.ts";
 import type { FlowSink, FlowSource, References, SignalSource } from "../codec/references.ts";
 import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
 import type { Branch } from "../context/variables/branch.ts";
 import type { Peer } from "../credentials/peers/peer.ts";
-import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { PayloadError } from "../errors/payload-error.ts";
-import { TaskRefusedError } from "../errors/task-refused-error.ts";
-import { isTainted, TAINT_NOT_KNOWN } from "../identity/taint.ts";
+import { isTainted } from "../identity/taint.ts";
+import type { GivenStream } from "../session/flows/hand-over.ts";
 import type { ValueHolder, ValueSize } from "../session/memory/argument-room.ts";
 import type { PeerMemory } from "../session/memory/peer-memory.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -31,6 +28,7 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import { TaskCallers } from "./access/task-callers.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import { LiveArguments } from "./live-arguments.ts";
+import { encodeOutgoing } from "./outgoing-value.ts";
 import { allHeld, type Holding } from "./resources/worker-resources.ts";
 import { taskBytes } from "./task-bytes.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
@@ -59,6 +57,8 @@ export class IncomingTask
   readonly runTimeoutUs: number;
   /** By which its caller's calls are known again; absent: of most tasks. */
   readonly idempotencyKey: string | undefined;
+  /** The items of its generator are for whoever shows this; absent: they are its caller's. */
+  readonly give: string | undefined;
   /** The stream of the reservation within which it runs; 0: none. */
   readonly reservationStream: number;
   /** Names of the resources that those hold from whom it is called. */
@@ -117,6 +117,7 @@ export class IncomingTask
     this.priority = head.priority;
     this.runTimeoutUs = head.runTimeoutUs;
     this.idempotencyKey = head.idempotencyKey();
+    this.give = head.give();
     this.reservationStream = head.reservation;
     this.heldByCallers = head.held();
     this.memory = session.connection.memory?.peer;
@@ -157,6 +158,10 @@ export class IncomingTask
     const { connection } = this.session;
     const descriptor = connection.definition(DefineKind.Proxy, this.#proxyRef)?.value;
     return this.#host.nestedDispatcher(descriptor, this);
+  }
+
+  async takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined> {
+    return this.dispatcher?.take?.({ ...given, parent: this, module: this.module, signal });
   }
 
   get local(): boolean {
@@ -343,33 +348,7 @@ export class IncomingTask
    * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
    */
   encodeOutgoing(value: unknown, root: string, flows?: FlowSink): Payload {
-    const { session, references } = this;
-    const toThread = session.connection.carrier.enclose !== undefined;
-    const payload = session.connection.readable(
-      encodeValue(value, {
-        root,
-        references,
-        flows,
-        inline: !session.takesParts,
-        textUnits: session.connection.takesTextUnits,
-        fault: "routine",
-        moves: true,
-        attaches: toThread,
-        overwrites: toThread, // what is too long for a frame is copied with it
-      }),
-    );
-    if (payload.tainted !== undefined && !session.connection.takesTainted) {
-      throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN, { fault: "routine" });
-    }
-    if (!session.connection.carrier.local) assertAffordable(payload, { root, fault: "routine" });
-    const excess = session.connection.excess(payload);
-    if (excess !== undefined) {
-      throw new TaskRefusedError(
-        "TOO_LARGE",
-        `Cannot send the ${root} of '${this.routine}': ${excess.sizeBytes} bytes exceed the ${excess.limitBytes} that the caller accepts; send less at a time, for example from a generator`,
-      );
-    }
-    return payload;
+    return encodeOutgoing(this, value, root, flows);
   }
 
   /** The signal that stands at this index in the arguments. */

@@ -3,11 +3,12 @@
  * each by its number; and the iterables and streams in its answer. When the task is over nothing of it does.
  */
 import { decodeValue } from "../codec/decode/decoder.ts";
-import { encodeThrown } from "../codec/encode/encoder.ts";
 import { FlowKind } from "../codec/format.ts";
 import type { FlowSource, References, SignalSource } from "../codec/references.ts";
 import { CallEndedError } from "../errors/call-ended-error.ts";
 import type { FlowLink, FlowsOwner } from "../session/flows/flow-link.ts";
+import type { GivenStream } from "../session/flows/hand-over.ts";
+import { FLOW_BYTES } from "../session/flows/limits.ts";
 import { OwnFlows } from "../session/flows/own-flows.ts";
 import { ReceivedFlows } from "../session/flows/received-flows.ts";
 import { DEFAULT_LIMITS } from "../session/limits.ts";
@@ -16,9 +17,8 @@ import type { ServerSession } from "../session/server-session.ts";
 import { FlowAct, type FlowHead, isFromOwner } from "../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
+import { encodeOutgoingError } from "./outgoing-value.ts";
 
-/** About what an iterable, a stream or a callback takes up. */
-const FLOW_BYTES = 1024;
 /** What a body that runs on writes is sent at least so often, in milliseconds. */
 const FLUSH_MS = 1;
 
@@ -34,6 +34,8 @@ export interface LiveTask {
   readonly module: string | undefined;
   /** Marks remote stacks. */
   readonly stackOrigin: string;
+  /** Takes a stream that another worker has for it; see `Dispatcher.take`. */
+  takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
   run<A, R>(fn: (argument: A) => R, argument: A): R;
   decodeReason(payload: Payload): unknown;
   /** As `decode`: what its body takes, which counts until it takes something else. */
@@ -151,14 +153,7 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
   }
 
   encodeThrown(error: unknown): Payload {
-    const { session, references, stackOrigin: origin } = this.#task;
-    const { connection } = session;
-    const inline = !session.takesParts;
-    const refuseTainted = !connection.takesTainted;
-    const options = { root: "reason", references, origin, inline, refuseTainted };
-    const payload = encodeThrown(error, options);
-    if (connection.excess(payload) === undefined) return payload;
-    return encodeThrown(new Error("The error is larger than the caller accepts"), options);
+    return encodeOutgoingError(this.#task, error);
   }
 
   send(head: FlowHead, payload: Payload): void {
@@ -183,6 +178,10 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
 
   release(payload: Payload): void {
     this.#task.session.released(payload, { partsToo: false });
+  }
+
+  takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined> {
+    return this.#task.takeGiven(given, signal);
   }
 
   awaits(): void {

@@ -29,17 +29,17 @@ import type { AccessRules } from "./access/access-rules.ts";
 import { ActiveExecutions } from "./active-executions.ts";
 import type { Activity } from "./activity.ts";
 import { AnswerWindow } from "./answer-window.ts";
+import { createExecution, isOfKind } from "./create-execution.ts";
 import { Drain } from "./drain.ts";
 import type { Execution } from "./execution.ts";
 import type { ExecutionHost, SuspendedExecution } from "./execution-host.ts";
-import { FunctionExecution } from "./function-execution.ts";
-import { GeneratorExecution } from "./generator/generator-execution.ts";
+import { KeptStreams } from "./hand-over/kept-streams.ts";
 import { IncomingTask } from "./incoming-task.ts";
 import { RunQueue } from "./queue/run-queue.ts";
 import { Reservations } from "./resources/reservations.ts";
 import type { RoutineRequest, RoutineResolver } from "./routine-resolver.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
-import { isOpenToKind, judgeHead, kindExpected, kindMismatch, requestedRoutine } from "./task-head.ts";
+import { judgeHead, kindMismatch, requestedRoutine } from "./task-head.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
 import type { TaskMeter } from "./task-meter.ts";
 
@@ -87,6 +87,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
   readonly active: ActiveExecutions;
   readonly room: ArgumentRoom;
   readonly answers: AnswerWindow;
+  readonly kept: KeptStreams;
   readonly references: References;
   readonly origin: string;
   readonly bodyTimes: BodyTimeEstimates = new BodyTimeEstimates();
@@ -116,6 +117,7 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     this.#gate = options.accept === undefined ? undefined : new AcceptGate(options.accept);
     this.room = new ArgumentRoom(this.#memory);
     this.answers = new AnswerWindow(this.#memory);
+    this.kept = new KeptStreams(options);
     const { access, activity, maxRootTasks, meter, maxReservationMs: maxTimeMs } = options;
     const counted = (change: 1 | -1): void => this.active.reserved(change);
     this.#reservations = new Reservations({ total: options.resources, access, maxTimeMs, counted });
@@ -224,6 +226,8 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     if (refused !== undefined) return refused;
     const reserve = head.reserve();
     if (reserve !== undefined) return this.#reservations.grant(session, frame, reserve);
+    const token = head.take();
+    if (token !== undefined) return this.kept.take(session, frame.stream, token);
     const request = requestedRoutine(session, head);
     if (request === undefined) {
       return createNack(
@@ -372,26 +376,6 @@ export class TaskServer implements TaskAcceptor, ExecutionHost {
     const written = this.#written;
     for (let at = written.size - 1; at >= 0; at--) written.at(at)?.connection.flush();
   }
-}
-
-/**
- * Makes the execution that fits a task. A caller without `Feature.Grammar` may not know which kind of routine
- * it calls; until the worker knows the kind, the task is run as a generator's, which remembers every step.
- *
- * @param definition The routine, if it has been found.
- */
-function createExecution(
-  host: ExecutionHost,
-  task: IncomingTask,
-  definition: RoutineDefinition | undefined,
-): Execution {
-  const kind = definition?.kind ?? (isOpenToKind(task) ? "generator" : kindExpected(task));
-  return kind === "generator" ? new GeneratorExecution(host, task) : new FunctionExecution(host, task);
-}
-
-/** Whether an execution that was made before its routine was found is of the routine's kind. */
-function isOfKind(execution: Execution, definition: RoutineDefinition): boolean {
-  return definition.kind === "generator" || execution instanceof FunctionExecution;
 }
 
 /** Whether a task needs resources: for its routine, as far as that is known, or of a reservation. */

@@ -106,6 +106,10 @@ export class CallFlows implements FlowLink, FlowSource {
     );
   }
 
+  get handsOver(): object | undefined {
+    return this.#session?.connection.takesHandOver === true ? this.#owner : undefined;
+  }
+
   get ownWindow(): number {
     return this.#session?.connection.hello.limits.streamWindow ?? DEFAULT_LIMITS.streamWindow;
   }

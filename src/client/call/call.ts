@@ -264,7 +264,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
   accepted(version: string): void {
     const first = this.phase !== "running";
     this.#started(version);
-    if (first && this.head.awaitsAck && !this.#settled) this.member?.session?.next(this.stream);
+    if (first && this.head.startsOnAck && !this.#settled) this.member?.session?.next(this.stream);
   }
 
   parked(bodyUs: number): void {

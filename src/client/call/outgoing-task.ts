@@ -44,7 +44,7 @@ export class TaskHead implements TaskFields {
   routineRef = 0;
   callable: string | undefined;
   proxyRef = 0;
-  readonly flags: number;
+  flags: number;
   /** Written by the call, which has the clock. */
   budgetUs = 0;
   readonly credit: number;
@@ -67,6 +67,12 @@ export class TaskHead implements TaskFields {
   reservation = 0;
   /** Written by a call that asks for resources in place of a routine. */
   reserve: Uint8Array | undefined;
+  /** Written by a call that asks for the stream of another one. */
+  take: string | undefined;
+  /** Written again for each worker: only some keep items for others. */
+  give: string | undefined;
+  /** Its items are to be kept for whoever shows this; absent: they are the caller's. */
+  #token: string | undefined;
   /** Names of the resources that those hold who call it. */
   readonly #held: readonly string[] | undefined;
   readonly #within: ReservedPlace | undefined;
@@ -98,6 +104,17 @@ export class TaskHead implements TaskFields {
     this.runtimeContext = request.block === undefined ? undefined : blockOf(request.block);
   }
 
+  /** Its items are for whoever shows this token: the body starts when somebody has, or when the caller asks for one. */
+  giveTo(token: string): void {
+    this.#token = token;
+    this.flags &= ~TaskFlag.NextImplied;
+  }
+
+  /** Whether the caller asks for the first step as soon as the worker has accepted. */
+  get startsOnAck(): boolean {
+    return this.awaitsAck && this.#token === undefined;
+  }
+
   /** Whether the body starts only once the caller has seen that the worker has accepted. */
   get awaitsAck(): boolean {
     return (this.flags & TaskFlag.NextImplied) === 0;
@@ -111,7 +128,8 @@ export class TaskHead implements TaskFields {
   addressTo(session: ClientSession, definition: RoutineDefinition, descriptor: Definable | undefined): void {
     if (this.#held !== undefined) this.held = session.connection.takesResources ? this.#held : undefined;
     if (this.#within !== undefined) this.reservation = this.#within.stream;
-    if (this.reserve !== undefined) return;
+    if (this.reserve !== undefined || this.take !== undefined) return;
+    if (this.#token !== undefined) this.give = session.connection.takesHandOver ? this.#token : undefined;
     // A tainted routine takes up no definition: whoever has named it could use up all of them.
     this.routineRef = definition.tainted === true ? 0 : session.routineRef(definition, describeRoutine);
     if (this.#key !== undefined) this.idempotencyKey = session.connection.takesKeys ? this.#key : undefined;

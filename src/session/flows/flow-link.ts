@@ -1,6 +1,7 @@
 /** The port between a flow and the stream of its call: how an end of it reaches the other. Types only. */
 import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
+import type { GivenStream } from "./hand-over.ts";
 
 /** A stream as one end of a flow sees it. */
 export interface FlowLink {
@@ -31,6 +32,16 @@ export interface FlowLink {
   keep(payload: Payload): Payload;
   /** It is kept no longer. */
   release(payload: Payload): void;
+  /** Of an owner: the dispatcher whose streams its peer may take from their workers. Absent: it takes none. */
+  readonly handsOver?: object | undefined;
+  /**
+   * Of a reader: takes the items from the worker that has them.
+   *
+   * @param signal Ends the taking, and what has come of it.
+   * @returns `undefined` if they are not to be had there, and provably nobody has been asked for one. Absent: nobody is reached from here.
+   * @throws If that is not known.
+   */
+  takeGiven?(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
   /** Somebody has begun to wait for an item of one of the flows, or does not any more. */
   awaits(isAwaited: boolean): void;
 }
@@ -43,6 +54,8 @@ export interface OwnFlow {
   pull(items: number, taken: number): string | undefined;
   /** The peer wants no more. @returns Whether that comes while an item is awaited of the source. */
   stop(reason: unknown): boolean;
+  /** The peer has not found its items elsewhere. Absent: it is not told so. @returns As {@link OwnFlow.pull}. */
+  here?(): string | undefined;
   /** The peer calls it. @returns As {@link OwnFlow.pull}. */
   call(number: number, parameters: readonly unknown[]): string | undefined;
   /** The call has ended. @param failure Why, if not well. */

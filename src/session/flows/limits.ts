@@ -10,3 +10,5 @@ export const MAX_WRITES_AHEAD = 64;
 export const MAX_CALLS_UNDER_WAY = 256;
 /** Calls of one callback that wait. */
 export const MAX_CALLS_WAITING = 65_536;
+/** About what one of them takes up. */
+export const FLOW_BYTES = 1024;

@@ -4,6 +4,7 @@ import { FlowKind } from "../../codec/format.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
+import { NOT_AWAY } from "./hand-over.ts";
 import { MAX_FLOWS } from "./limits.ts";
 import { type Called, OwnCallback } from "./own-callback.ts";
 import { OwnIterable } from "./own-iterable.ts";
@@ -51,6 +52,8 @@ export class OwnFlows {
         if (!Array.isArray(parameters)) return "the arguments of a callback are no list that can be read";
         return flow.call(number, parameters);
       }
+      case FlowAct.Here:
+        return flow.here === undefined ? NOT_AWAY : flow.here();
       default:
         return "a message of a flow from its wrong end";
     }

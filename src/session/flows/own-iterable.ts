@@ -1,12 +1,14 @@
 /**
  * The sender's end of an iterable: reads its source while the reader takes more, by the credit in items that it gives and
- * within the window in bytes. Never more than one item is asked of the source at a time.
+ * within the window in bytes. Never more than one item is asked of the source at a time. Where the source is the stream of
+ * another call, the reader is told where to take it, and nothing is read here unless it cannot.
  */
 import { AsyncResource } from "node:async_hooks";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
+import { type Give, giveOf, NOT_AWAY, writeGiven } from "./hand-over.ts";
 import { SourceReader } from "./source-reader.ts";
 
 /** An iterable or a stream that is read from the other end. */
@@ -23,6 +25,10 @@ export class OwnIterable implements OwnFlow {
   #aheadBytes = 0;
   #isReading = false;
   #isOver = false;
+  /** If it may be given to the reader elsewhere; absent from the first request on. */
+  #give: Give | undefined;
+  /** Its items are being given to the reader elsewhere: nothing is read here. */
+  #isAway = false;
 
   constructor(
     index: number,
@@ -33,6 +39,7 @@ export class OwnIterable implements OwnFlow {
     this.#link = link;
     this.#owner = owner;
     this.#reader = new SourceReader(source);
+    this.#give = giveOf(source);
   }
 
   get isOpen(): boolean {
@@ -44,7 +51,16 @@ export class OwnIterable implements OwnFlow {
     this.#credit += items;
     for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
       this.#aheadBytes -= this.#sizes.shift() ?? 0;
-    if (!this.#isReading && this.#hasRoom) this.#surroundings.runInAsyncScope(this.#read, this);
+    if (this.#give !== undefined) this.#surroundings.runInAsyncScope(this.#giveAway, this);
+    this.#readOn();
+    return undefined;
+  }
+
+  here(): string | undefined {
+    if (this.#isOver) return undefined; // as above
+    if (!this.#isAway) return NOT_AWAY;
+    this.#isAway = false;
+    this.#readOn();
     return undefined;
   }
 
@@ -59,6 +75,29 @@ export class OwnIterable implements OwnFlow {
 
   end(failure: { readonly reason: unknown } | undefined): void {
     this.#close(failure?.reason);
+  }
+
+  /** The first time that somebody reads: has the items given to the reader by the worker that they come from, if it may. */
+  #giveAway(): void {
+    const give = this.#give;
+    const { handsOver } = this.#link;
+    this.#give = undefined;
+    const giving = handsOver === undefined ? undefined : give?.(handsOver);
+    if (giving === undefined) return;
+    this.#isAway = true;
+    giving.then(
+      (given) => {
+        if (this.#isOver) return;
+        if (given === undefined) this.here();
+        else this.#send(FlowAct.Elsewhere, this.#link.encode(writeGiven(given), "item"));
+      },
+      () => this.here(),
+    );
+  }
+
+  #readOn(): void {
+    if (this.#isAway || this.#isReading || !this.#hasRoom) return;
+    this.#surroundings.runInAsyncScope(this.#read, this);
   }
 
   get #hasRoom(): boolean {

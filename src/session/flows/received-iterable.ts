@@ -1,7 +1,8 @@
 /**
  * The reader's end of an iterable. It asks for one item at first, and for more ahead as long as its reader has to wait for
  * them: one that takes its time is never far behind the source, and one that does not pays no round trip for each item. What
- * has come ahead is kept in bytes, and becomes a value when it is taken.
+ * has come ahead is kept in bytes, and becomes a value when it is taken. Where its owner says that the items are at another
+ * worker, it takes them there, and asks the owner for none unless they are not to be had.
  */
 import { FlowKind } from "../../codec/format.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
@@ -9,6 +10,7 @@ import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink } from "./flow-link.ts";
+import { readGiven } from "./hand-over.ts";
 import { MAX_ITEMS_AHEAD } from "./limits.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
 
@@ -38,6 +40,10 @@ export class ReceivedIterable implements ReceivedFlow {
   #end: End | undefined;
   /** Its end has been handed out. */
   #isOver = false;
+  /** Ends the taking of its items from another worker; absent while they come from its owner. */
+  #taking: AbortController | undefined;
+  /** They are being taken there. */
+  #elsewhere: AsyncIterator<unknown> | undefined;
 
   constructor(index: number, kind: number, link: FlowLink) {
     this.kind = kind;
@@ -55,6 +61,7 @@ export class ReceivedIterable implements ReceivedFlow {
   }
 
   next(): Promise<IteratorResult<unknown>> {
+    if (this.#elsewhere !== undefined) return this.#follow(this.#elsewhere);
     const payload = this.#ahead.shift();
     if (payload !== undefined) {
       this.#aheadBytes -= payloadSize(payload);
@@ -73,7 +80,13 @@ export class ReceivedIterable implements ReceivedFlow {
 
   /** Wants no more items. */
   stop(reason: unknown): void {
-    if (this.#end === undefined) {
+    const elsewhere = this.#elsewhere;
+    if (elsewhere !== undefined) {
+      this.#elsewhere = undefined;
+      const left = reason === undefined ? elsewhere.return?.() : elsewhere.throw?.(reason);
+      left?.catch(() => {});
+    } else if (this.#end === undefined) {
+      this.#taking?.abort(reason);
       const payload = reason === undefined ? NO_PAYLOAD : this.#link.encodeThrown(reason);
       this.#link.send({ index: this.#index, act: FlowAct.Stop, number: 0, taken: 0 }, payload);
     }
@@ -84,6 +97,7 @@ export class ReceivedIterable implements ReceivedFlow {
 
   take({ act }: FlowHead, payload: Payload): string | undefined {
     if (this.#end !== undefined) return undefined; // it has crossed the end
+    if (this.#taking !== undefined) return "a message of a flow that its owner has said to be elsewhere";
     switch (act) {
       case FlowAct.Item:
         return this.#item(payload);
@@ -93,6 +107,8 @@ export class ReceivedIterable implements ReceivedFlow {
       case FlowAct.Error:
         this.#close({ error: this.#thrown(payload) });
         return undefined;
+      case FlowAct.Elsewhere:
+        return this.#go(payload);
       default:
         return "a message of a flow from its wrong end";
     }
@@ -100,6 +116,8 @@ export class ReceivedIterable implements ReceivedFlow {
 
   end(makeError: (what: string) => unknown): void {
     const end = this.#end;
+    if (end === undefined) this.#taking?.abort(makeError(READ));
+    this.#elsewhere = undefined;
     const isUnread =
       this.#ahead.size > 0 || (end !== undefined && "payload" in end && end.payload !== NO_PAYLOAD);
     this.#drop();
@@ -135,6 +153,56 @@ export class ReceivedIterable implements ReceivedFlow {
     return undefined;
   }
 
+  /** Its items are to be had from another worker. @returns What of the rules is broken; usually nothing. */
+  #go(payload: Payload): string | undefined {
+    const given = readGiven(this.#thrown(payload));
+    if (given === undefined || this.#granted === 0 || this.#received > 0)
+      return "a flow is said to be elsewhere that is not, or not where it is said to be";
+    const taking = new AbortController();
+    this.#taking = taking;
+    const taken = this.#link.takeGiven?.(given, taking.signal) ?? Promise.resolve(undefined);
+    taken.then(
+      (items) => this.#arrived(items),
+      (error: unknown) => this.#close({ error }),
+    );
+    return undefined;
+  }
+
+  /** @param items Absent: they have to come from the owner after all. */
+  #arrived(items: AsyncIterator<unknown> | undefined): void {
+    if (this.#end !== undefined) {
+      items?.return?.().catch(() => {});
+    } else if (items === undefined) {
+      this.#taking = undefined;
+      this.#link.send({ index: this.#index, act: FlowAct.Here, number: 0, taken: 0 }, NO_PAYLOAD);
+      this.#ask();
+    } else {
+      this.#elsewhere = items;
+      if (this.#waiting.size > 0) this.#link.awaits(false);
+      for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
+        waiting.promise.catch(() => {}); // as below
+        this.#follow(items).then(waiting.resolve, waiting.reject);
+      }
+    }
+  }
+
+  /** The next item from the other worker. */
+  #follow(items: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+    const result = items.next();
+    result.then(
+      ({ done }) => done === true && this.#followed(),
+      () => this.#followed(), // what has gone wrong at the other end must not end this process
+    );
+    return result;
+  }
+
+  #followed(): void {
+    if (this.#elsewhere === undefined) return;
+    this.#elsewhere = undefined;
+    this.#end = DONE;
+    this.#isOver = true;
+  }
+
   /** An item has been taken by the reader. */
   #took(payload: Payload): void {
     this.#taken += 1;
@@ -144,6 +212,7 @@ export class ReceivedIterable implements ReceivedFlow {
 
   /** Asks for more, in lots of half the window, in items or in bytes: the owner stops at either limit. */
   #ask(): void {
+    if (this.#taking !== undefined) return;
     const items = this.#window - (this.#granted - this.#taken);
     const taken = this.#taken - this.#told;
     if (items * 2 < this.#window && this.#untoldBytes * 2 < this.#link.ownWindow) return;

@@ -8,12 +8,14 @@ import { abortReason } from "../../internal/abort-reason.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { isThenable } from "../../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
+import { NackCode } from "../../wire/messages/nack-code.ts";
 import { payloadSize } from "../../wire/payload.ts";
 import type { AnyGenerator } from "../body-stack.ts";
 import { Execution } from "../execution.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { IncomingTask } from "../incoming-task.ts";
 import { advance, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
+import { KeptItems } from "./kept-items.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import { MAX_STEPS, StepQueue } from "./step-queue.ts";
 
@@ -29,6 +31,14 @@ export class GeneratorExecution extends Execution {
   #interruption: Step | undefined;
   /** Absent without prefetch. */
   readonly #window: PrefetchWindow | undefined;
+  /** Its items, as far as they are for whoever shows a token; absent: they are its caller's. */
+  #kept: KeptItems | undefined;
+  /** Somebody has shown it. */
+  #isTaken = false;
+  /** What the step under way brings is for that one. */
+  #isTakenStep = false;
+  /** The caller has been told that the body has suspended. */
+  #isParked = false;
 
   constructor(host: ExecutionHost, task: IncomingTask) {
     super(host, task);
@@ -41,25 +51,25 @@ export class GeneratorExecution extends Execution {
   }
 
   next(variables?: Uint8Array): void {
+    this.#takeBack();
     this.#ask(variables === undefined ? NEXT : { kind: "next", variables });
   }
 
   send(message: ReceivedMessage): void {
+    this.#takeBack();
     this.#ask(keepStep("send", message));
   }
 
   throw(message: ReceivedMessage): void {
+    this.#takeBack();
     this.#ask(keepStep("throw", message));
   }
 
   return(message: ReceivedMessage): void {
     const step = keepStep("return", message);
-    // A generator that runs ahead is in a step that nobody waits for: its signal fires so that it ends soon.
-    if (this.#window !== undefined && this.#stepRunning) {
-      this.#interruption = step;
-      this.task.fire(abortReason("The consumer has returned the generator"));
-    }
-    this.#ask(step);
+    // A generator that runs ahead is in a step that nobody waits for.
+    if (this.#window !== undefined || this.#kept !== undefined) this.#end(step);
+    else this.#ask(step);
   }
 
   credit(values: number, variables?: Uint8Array): void {
@@ -82,6 +92,7 @@ export class GeneratorExecution extends Execution {
   protected opened(stepImplied: boolean): void {
     // The consumer may have asked for more while the routine was being found.
     if (stepImplied) this.#steps.unshift(NEXT);
+    else this.#keep();
     if (this.#steps.size > 0) this.#enqueueStep();
   }
 
@@ -102,6 +113,60 @@ export class GeneratorExecution extends Execution {
 
   protected released(): void {
     this.#steps.clear();
+    if (this.#kept === undefined) return;
+    this.#kept.ended({ error: abortReason("The caller of the generator is gone, or has cancelled it") });
+    this.#takeBack();
+  }
+
+  protected override fail(error: unknown): void {
+    if (this.#kept !== undefined && this.phase !== "over") this.#kept.ended({ error: this.#told(error) });
+    super.fail(error);
+  }
+
+  #told(error: unknown): unknown {
+    try {
+      return this.explain(error);
+    } catch (problem) {
+      return problem; // the thrown value throws when it is looked at
+    }
+  }
+
+  // Whoever else has its items.
+
+  /** Keeps the items for whoever shows the token that has come with the task, if one has. */
+  #keep(): void {
+    const { task, host, definition, session } = this;
+    const { give } = task;
+    if (give === undefined || definition === undefined || !session.connection.takesHandOver) return;
+    const items = new KeptItems({
+      ask: (step) => this.#ask(step),
+      close: (step) => this.#end(step),
+    });
+    const isKept = host.kept.keep(give, {
+      definition,
+      items,
+      taken: () => {
+        this.#isTaken = true;
+      },
+    });
+    if (isKept) this.#kept = items;
+    else this.refuse(NackCode.BAD_PAYLOAD, "another stream is kept under the token that came with the task");
+  }
+
+  /** The caller asks for items itself, or nothing more comes. */
+  #takeBack(): void {
+    if (this.#kept === undefined || this.#isTaken) return;
+    this.#kept = undefined;
+    this.host.kept.drop(this.task.give as string); // it is kept under that
+  }
+
+  /** Takes the step, which ends it, as soon as the one under way is over; the signal fires so that this is soon. */
+  #end(step: Step): void {
+    if (this.#stepRunning) {
+      this.#interruption = step;
+      this.task.fire(abortReason("The consumer has returned the generator"));
+    }
+    this.#ask(step);
   }
 
   // Steps.
@@ -126,7 +191,7 @@ export class GeneratorExecution extends Execution {
   /** With prefetch: takes the next step by itself while the consumer's credit and window last. */
   #runAhead(): void {
     if (this.#window === undefined || this.phase !== "running" || this.#stepRunning || this.queued) return;
-    if (this.#steps.size > 0) return;
+    if (this.#steps.size > 0 || this.#kept !== undefined) return;
     if (!this.#window.hasRoom(this.session.connection.peer?.limits.streamWindow ?? 0)) return;
     this.#steps.push(NEXT);
     this.#enqueueStep();
@@ -137,7 +202,8 @@ export class GeneratorExecution extends Execution {
     if (step === undefined) return;
     if (step.variables !== undefined && !this.#follow(step.variables)) return;
     this.#stepRunning = true;
-    if (this.#window !== undefined && step.kind !== "next") {
+    this.#isTakenStep = step.isTaken === true;
+    if (this.#window !== undefined && step.kind !== "next" && !this.#isTakenStep) {
       // The barrier: everything sent before this Ack was produced before the throw or return.
       this.session.ack(this.stream);
       this.#window.reset();
@@ -156,10 +222,17 @@ export class GeneratorExecution extends Execution {
         (result: unknown) => this.#stepped(generator, result as IteratorResult<unknown>),
         (error: unknown) => this.#stepFailed(error),
       );
-      this.host.suspended(this);
+      this.#suspended();
     } else {
       this.#stepped(generator, outcome as IteratorResult<unknown>);
     }
+  }
+
+  /** The step goes on; of those that others have asked for, the caller is told once. */
+  #suspended(): void {
+    if (this.#isTakenStep && this.#isParked) return;
+    this.#isParked ||= this.#isTakenStep;
+    this.host.suspended(this);
   }
 
   #stepped(generator: AnyGenerator, outcome: IteratorResult<unknown>): void {
@@ -200,6 +273,12 @@ export class GeneratorExecution extends Execution {
   }
 
   #yield(value: unknown): void {
+    if (this.#isTakenStep) {
+      this.#suspended();
+      this.#kept?.yielded(value);
+      this.task.record?.stepped(0);
+      return;
+    }
     const { payload, variables } = this.task.encodeAnswer(value);
     // Measured before it is sent: the encoder may use the object again.
     const sizeBytes = payloadSize(payload);
@@ -243,7 +322,9 @@ export class GeneratorExecution extends Execution {
 
   /** A caller that does not know Done learns of the end alone. */
   #finishWith(value: unknown): void {
-    if (this.session.knowsGrammar) this.finish(value);
+    this.#kept?.ended({ value });
+    if (this.#kept !== undefined && this.#isTaken) this.finishWithoutValue();
+    else if (this.session.knowsGrammar) this.finish(value);
     else this.finishWithoutValue();
   }
 
@@ -251,7 +332,7 @@ export class GeneratorExecution extends Execution {
   #yieldFailed(generator: AnyGenerator, error: unknown): void {
     this.#stepRunning = false;
     if (this.phase === "over") return this.#closeQuietly(generator);
-    this.#steps.unshift({ kind: "throw", value: error });
+    this.#steps.unshift({ kind: "throw", value: error, isTaken: this.#isTakenStep });
     this.#enqueueStep();
   }
 

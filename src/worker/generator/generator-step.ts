@@ -12,6 +12,8 @@ export interface Step {
   readonly value?: unknown;
   /** What the caller has changed of the variables by then, encoded. */
   readonly variables?: Uint8Array | undefined;
+  /** What it brings is not for the caller, but for whoever has taken the stream. Default false. */
+  readonly isTaken?: boolean;
 }
 
 export const NEXT: Step = { kind: "next" };

@@ -4,30 +4,24 @@
  * been ended can be noticed, and its call ended.
  */
 import { discard } from "../../../codec/beside/attachments.ts";
-import { encodeThrown, encodeValue } from "../../../codec/encode/encoder.ts";
 import { InvalidOptionError } from "../../../errors/invalid-option-error.ts";
 import { type DeadlineEntry, deadlines } from "../../../internal/time/deadline-queue.ts";
+import type { Give } from "../../../session/flows/hand-over.ts";
 import type { ReceivedMessage } from "../../../session/messages/received-message.ts";
 import { type Payload, payloadSize } from "../../../wire/payload.ts";
 import { TaskFlag } from "../../../wire/task/flags.ts";
 import type { Member } from "../../members/member.ts";
-import { Call, type CallOwner } from "../call.ts";
+import { Call } from "../call.ts";
 import { rejectWithCallers } from "../caller-frames.ts";
 import type { PlacedRequest } from "../placed-request.ts";
+import { encodeError, encodeSent } from "./encode-step.ts";
+import type { GeneratorCallOwner } from "./generator-call-owner.ts";
+import { Gift } from "./gift.ts";
 import { PrefetchedValues } from "./prefetched-values.ts";
 import { type Ask, afterEnd, NEXT, type StepRequest, StepRequests } from "./step-requests.ts";
 
 /** How long `return()` and `break` wait for the remote `finally` blocks by default, in milliseconds. */
 const RETURN_GRACE_MS = 5_000;
-
-/** The dispatcher as a generator's call sees it: it does more for generators than for functions. */
-export interface GeneratorCallOwner extends CallOwner {
-  /** Sends the call to a worker, or queues it. */
-  submit(call: Call): void;
-  /** The generator is suspended and nobody waits for it: it gives its permit back. */
-  suspended(call: Call): void;
-  resumed(call: Call): void;
-}
 
 /** How the stream ended: with a value, or with an error. */
 type End = { readonly value: unknown } | { readonly error: unknown; readonly isOwn: boolean };
@@ -52,6 +46,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   #dropped = false;
   readonly #returnGraceMs: number;
   #grace: DeadlineEntry | undefined;
+  /** Its items are to be had from its worker by somebody else; absent: they come here. */
+  #gift: Gift | undefined;
 
   constructor(owner: GeneratorCallOwner, request: PlacedRequest) {
     super(owner, request, TaskFlag.Generator);
@@ -77,12 +73,12 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
         return Promise.resolve({ value: ahead.value, done: false });
       }
       if (this.#end !== undefined) return this.#finish(NEXT);
-      return this.#request(NEXT, { implied: true });
+      return this.#request(NEXT, { implied: this.#gift?.isWhole !== true });
     }
     if (this.#end !== undefined) return this.#finish(NEXT); // it ended while nobody waited: cancelled, late, or lost
     if (this.#state === "fresh" || argument === undefined) return this.#request(NEXT);
     try {
-      return this.#request(NEXT, { payload: this.#encode(argument) });
+      return this.#request(NEXT, { payload: encodeSent(argument, this.owner) });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -95,10 +91,8 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#close();
       return Promise.reject(error);
     }
-    const { references } = this.owner;
-    const { bytes, start, end, parts, tainted } = encodeThrown(error, { root: "error", references });
     this.#prefetched?.bar();
-    return this.#request({ kind: "throw", value: error }, { payload: { bytes, start, end, parts, tainted } });
+    return this.#request({ kind: "throw", value: error }, { payload: encodeError(error, this.owner) });
   }
 
   /** Ends the generator: its `finally` blocks run, and this waits for them, at most the call's `returnGrace`. */
@@ -107,9 +101,13 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#close();
       return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
     }
+    if (this.#gift?.isWhole === true && this.phase === "queued") {
+      this.abandon(); // no worker has it, and it would have to wait for one
+      return afterEnd({ kind: "return", value });
+    }
     let payload: Payload;
     try {
-      payload = this.#encode(value);
+      payload = encodeSent(value, this.owner);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -119,6 +117,22 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       this.#grace ??= deadlines.after(this.#returnGraceMs, () => this.#giveUp());
     }
     return answered;
+  }
+
+  /** Makes the call, and has its worker keep the items for somebody else; see {@link Give}. */
+  give(dispatcher: object): ReturnType<Give> {
+    // The time of the body alone would run from the Ack.
+    if (this.#state !== "fresh" || dispatcher !== this.owner || this.head.runTimeoutUs > 0) return undefined;
+    try {
+      this.variables = this.context?.first();
+    } catch {
+      return undefined; // the first step says why
+    }
+    const gift = new Gift();
+    this.#gift = gift;
+    this.head.giveTo(gift.token);
+    this.#open();
+    return gift.place;
   }
 
   /** The consumer dropped the generator without ending it. */
@@ -147,7 +161,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
 
   override unsent(): void {
     super.unsent();
-    this.#requests.restart();
+    this.#requests.restart(this.#gift === undefined);
   }
 
   override accepted(version: string): void {
@@ -156,6 +170,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       return;
     }
     super.accepted(version);
+    this.#gift?.accepted(this.lastUid, this.head.give !== undefined);
     if (this.head.awaitsAck) this.#sendEarly();
   }
 
@@ -235,14 +250,6 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     this.#complete({ error, isOwn }, true);
   }
 
-  #encode(value: unknown): Payload {
-    const { references } = this.owner;
-    const { hasThreads: attaches } = this.owner;
-    const options = { root: "value", references, textUnits: true, moves: true, attaches } as const;
-    const { bytes, start, end, parts, tainted, textUnits, beside } = encodeValue(value, options);
-    return { bytes, start, end, parts, tainted, textUnits, beside };
-  }
-
   /** Dispatches on the first step, then asks for one more. */
   #request(ask: Ask, { payload, implied = false }: Step = PLAIN_STEP): Promise<IteratorResult<unknown>> {
     return new Promise((resolve, reject) => {
@@ -254,10 +261,9 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
       const behindBarrier = this.#prefetched?.barred === true;
       const request: StepRequest = { ask, payload, implied, behindBarrier, inTurn, resolve, reject };
       this.#requests.push(request);
+      if (this.#gift !== undefined) this.#gift.isWhole = false;
       if (this.#state === "fresh") {
-        this.#state = "open";
-        if (this.record === undefined) this.#begin();
-        else this.record.start(() => this.#begin());
+        this.#open();
         return;
       }
       this.#resume();
@@ -268,7 +274,13 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     });
   }
 
-  /** Sends the Task, which implies its first step. */
+  #open(): void {
+    this.#state = "open";
+    if (this.record === undefined) this.#begin();
+    else this.record.start(() => this.#begin());
+  }
+
+  /** Sends the Task, which implies its first step, unless the steps are somebody else's. */
   #begin(): void {
     if (this.start()) this.owner.submit(this);
   }
@@ -347,6 +359,7 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
   /** The stream has ended: pending steps are answered, after the values that came ahead. */
   #complete(end: End, settledAlready = false): void {
     if (!settledAlready) this.settle("error" in end ? { reason: end.error } : undefined);
+    this.#gift?.over();
     this.#endGrace();
     this.#end = end;
     for (const { ask, resolve, reject } of this.#requests.drain()) this.#finish(ask).then(resolve, reject);

@@ -1,10 +1,15 @@
 /** The generator as its consumer has it. Dropping it without ending it ends its call. */
+import { makeGivable } from "../../../session/flows/hand-over.ts";
 import type { GeneratorCall } from "./generator-call.ts";
 
 const dropped = new FinalizationRegistry<GeneratorCall>((call) => call.abandon());
 
 /** A stream of values from a worker, with everything an `AsyncGenerator` can do. */
 export class RemoteGenerator implements AsyncGenerator<unknown, unknown, unknown> {
+  static {
+    makeGivable(this.prototype, (generator) => (dispatcher) => generator.#call.give(dispatcher));
+  }
+
   readonly #call: GeneratorCall;
 
   constructor(call: GeneratorCall) {

@@ -93,9 +93,15 @@ export class StepRequests {
     return early;
   }
 
-  /** The call starts anew: the first step goes with it again, the others went to a worker that did not start it. */
-  restart(): void {
-    this.#early = [...this.#requests].slice(1).filter(({ implied, inTurn }) => !implied && !inTurn);
+  /**
+   * The call starts anew: the steps went to a worker that did not start it.
+   *
+   * @param goesAlong Whether the first one goes with it again.
+   */
+  restart(goesAlong: boolean): void {
+    this.#early = [...this.#requests]
+      .slice(goesAlong ? 1 : 0)
+      .filter(({ implied, inTurn }) => !implied && !inTurn);
   }
 }
 

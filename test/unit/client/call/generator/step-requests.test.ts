@@ -77,7 +77,7 @@ describe("StepRequests", () => {
 
     assert.deepEqual(requests.postponed(), [early]);
     assert.deepEqual(requests.postponed(), []);
-    requests.restart();
+    requests.restart(true);
 
     assert.deepEqual(requests.postponed(), [second]);
     requests.drain();

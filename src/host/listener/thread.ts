@@ -11,10 +11,14 @@ import { createDeferred } from "../../internal/deferred.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { type DeadlineEntry, deadlines } from "../../internal/time/deadline-queue.ts";
 import { LISTENER_KILLS_AFTER_MS } from "../../process/announce-end.ts";
+import { memoryLimits, mostConnections } from "../../session/memory/limits.ts";
 import { ThreadShare } from "../../session/memory/thread-share.ts";
+import { NOT_STARTED_TRAILER } from "../../transport/grpc/service.ts";
+import { GrpcStatus } from "../../transport/grpc/status-codes.ts";
 import { relayDispatch } from "../../transport/listener/dispatch/stream.ts";
 import { type GrpcListener, listenGrpc } from "../../transport/listener/listen.ts";
-import type { GrpcPeer } from "../../transport/listener/server-call.ts";
+import type { GrpcPeer, ServerCall, ServerCallEvents } from "../../transport/listener/server-call.ts";
+import { SessionPlaces } from "../../transport/listener/session-places.ts";
 import { relaySession, type SessionRelay } from "../../transport/listener/session-relay.ts";
 import { createPortMemory, PortCarrier } from "../../transport/thread/port-carrier.ts";
 import { idleMsIn, isLeaving } from "../../worker/activity.ts";
@@ -33,6 +37,11 @@ if (main === null) throw new Error("The listener thread is started by a worker, 
 const { init } = workerData as { readonly init: ListenerInit };
 const record = createDeferred<Uint8Array>();
 const relays = new Set<SessionRelay>();
+const places = new SessionPlaces(
+  mostConnections(memoryLimits(init.channel.maxMessageSize, init.maxHeldBytes)),
+);
+/** Of a call that is refused: nothing comes of it. */
+const REFUSED: ServerCallEvents = { message() {}, drain() {}, halfClosed() {}, closed() {} };
 /** The end of the time granted to calls, and of what the main thread may take beyond that, once it is to end. */
 let timeIsOver: DeadlineEntry | undefined;
 let kill: DeadlineEntry | undefined;
@@ -42,9 +51,23 @@ function send(message: ListenerMessage): void {
   else main?.postMessage(message);
 }
 
-/** Opens a port to a new session of the main thread. */
-function connect({ description, ...peer }: GrpcPeer): PortCarrier {
+/** A call is to have a session of the main thread, if there is room for one more. */
+function relayed(call: ServerCall, relay: (carrier: PortCarrier) => ServerCallEvents): ServerCallEvents {
+  const { peer } = call;
+  const leave = peer.local ? () => {} : places.take(peer.address ?? "");
+  if (leave !== undefined) return relay(connect(peer, leave));
+  call.end({
+    code: GrpcStatus.RESOURCE_EXHAUSTED,
+    details: places.refusal,
+    metadata: { [NOT_STARTED_TRAILER]: "1" },
+  });
+  return REFUSED;
+}
+
+/** Opens a port to a new session of the main thread. @param closed Called when that has ended, which may be after the call. */
+function connect({ description, ...peer }: GrpcPeer, closed: () => void): PortCarrier {
   const { port1, port2 } = new MessageChannel();
+  port1.once("close", closed);
   const memory = createPortMemory();
   const carrier = new PortCarrier(port1, {
     memory,
@@ -94,18 +117,19 @@ async function serve(): Promise<GrpcListener> {
     ...options,
     share: new ThreadShare(heldShare, 1),
     handlers: {
-      session: (call) => {
-        const relay = relaySession(call, connect(call.peer));
-        relays.add(relay);
-        return {
-          ...relay,
-          closed() {
-            relays.delete(relay);
-            relay.closed();
-          },
-        };
-      },
-      dispatch: (call) => relayDispatch(call, connect(call.peer)),
+      session: (call) =>
+        relayed(call, (carrier) => {
+          const relay = relaySession(call, carrier);
+          relays.add(relay);
+          return {
+            ...relay,
+            closed() {
+              relays.delete(relay);
+              relay.closed();
+            },
+          };
+        }),
+      dispatch: (call) => relayed(call, (carrier) => relayDispatch(call, carrier)),
       idleSeconds: () => idleMsIn(activity) / 1000,
       takesCalls: () => !isLeaving(activity),
       describe: () => record.promise,

@@ -27,6 +27,10 @@ const LEAST_HELD_MESSAGES = 2;
 
 /** What a session takes up in both threads of a worker, its stream of HTTP/2 and their port included: as measured. */
 const CONNECTION_BYTES = 48 * 1024;
+/** The most that they leave less for everything else by being there, all together. */
+export const CONNECTION_SHARE: number = 1 / 2;
+/** So many may be open in any case. */
+const LEAST_CONNECTIONS = 64;
 
 /** Environment variable with the limit in bytes, for programs and workers alike. */
 const MAX_HELD_BYTES_VARIABLE = "MERINO_MAX_HELD_BYTES";
@@ -70,6 +74,11 @@ export function memoryLimits(
     objectWeight: Math.max(1, limit / (figures.heapBytes * MEMORY_SHARE)),
     connectionBytes: CONNECTION_BYTES,
   };
+}
+
+/** How many sessions and dispatch calls may be open at a time, so that they leave half of it for what callers send. */
+export function mostConnections({ limitBytes }: MemoryLimits): number {
+  return Math.max(LEAST_CONNECTIONS, Math.floor((limitBytes * CONNECTION_SHARE) / CONNECTION_BYTES));
 }
 
 function ownMemory(): MemoryFigures {

@@ -7,7 +7,7 @@
 
 import { processWide } from "../../internal/process-wide.ts";
 import { type DeadlineEntry, type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
-import { type MemoryLimits, memoryLimits } from "./limits.ts";
+import { CONNECTION_SHARE, type MemoryLimits, memoryLimits } from "./limits.ts";
 import { ConnectionMemory, type MemoryHolder, PeerMemory, type SharedBudget } from "./peer-memory.ts";
 import type { ThreadShare } from "./thread-share.ts";
 
@@ -25,9 +25,6 @@ const TASK_SHARE = 1 / 4;
 const LOOK_MS = 50;
 /** The part that the values may take which bodies were given. All else makes do with what they leave. */
 const ARGUMENT_SHARE = 3 / 4;
-/** The most that connections leave less for everything else by being there. */
-const CONNECTION_SHARE = 1 / 2;
-
 const TICK_MS = 1_000;
 /** Ticks in which nothing changes in what a peer holds although it is its turn, before it is ended. */
 const IDLE_TICKS = 10;

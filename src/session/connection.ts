@@ -22,6 +22,7 @@ import { InboundFrames } from "./inbound-frames.ts";
 import { WaitingBatches } from "./input/waiting-batches.ts";
 import { completeLimits, withinBudget } from "./limits.ts";
 import { type MemoryBudget, processMemory } from "./memory/memory-budget.ts";
+import { partGarbage } from "./memory/part-garbage.ts";
 import type { ConnectionMemory, MemoryHolder } from "./memory/peer-memory.ts";
 import { OutboundMessages } from "./messages/outbound-messages.ts";
 import { SMALL_BATCH } from "./messages/received-message.ts";
@@ -66,7 +67,10 @@ export class Connection implements CarrierEvents, MemoryHolder {
     this.#batch = new OutboundBatch(carrier, {
       half,
       sendBulk: () => this.outbound.pump(),
-      turnSent: () => this.#noteBacklog(),
+      turnSent: () => {
+        this.#noteBacklog();
+        partGarbage.collect();
+      },
     });
     this.writer = this.#batch.writer;
     const { memory } = this;

@@ -201,6 +201,7 @@ export class InboundFrames {
     } else if (payload.detached) {
       this.#break(stream, "a detached message without parts");
     } else {
+      partGarbage.addPayload(payload.end - payload.start);
       this.#half.task(frame, this.#received.at(frame));
     }
   }
@@ -227,6 +228,7 @@ export class InboundFrames {
     } else if (payload.detached) {
       this.#break(stream, "a detached message without parts");
     } else {
+      partGarbage.addPayload(payload.end - payload.start);
       this.#half.message(this.#received.at(frame));
     }
   }

@@ -1,11 +1,17 @@
 /**
- * The memory of parts that values have let go of. Parts come in memory that others have allocated, which the engine
- * counts only in what decides on a collection of the whole heap: it begins one whenever some twelve mebibytes have come,
- * unless the heap is a very small one. A collection of young objects frees nearly all of it, and takes a tenth of a
- * millisecond, where the other takes several, on as many processors as there are.
+ * The memory of messages that nobody refers to any more: of parts and payloads that have come, and of what payloads that
+ * have left were written in. The engine counts memory outside its heap in what decides on a collection of the whole heap:
+ * it begins one whenever some twelve mebibytes have been made, unless the heap is a very small one. A collection of young
+ * objects frees nearly all of it, and takes some tenths of a millisecond, where the other takes several, on as many
+ * processors as there are.
  */
 import { getHeapStatistics } from "node:v8";
 import { collectYoungGarbage } from "../../internal/collect-garbage.ts";
+
+/** Payloads from this size on count. Of less, the objects around it have young ones collected in time. */
+const LEAST_PAYLOAD_BYTES = 4096;
+/** Memory that a payload inside its frame takes at either end: to be written and sent, or to be kept and made a value. */
+const COPIES = 2;
 
 /** Well below what makes the engine collect the whole heap. */
 const STEP_BYTES = 6 * 1024 * 1024;
@@ -42,6 +48,21 @@ export class PartGarbage {
   /** Parts of so many bytes have come, and have not been handed out. */
   add(bytes: number): void {
     this.#cameBytes += bytes;
+    this.collect();
+  }
+
+  /** A payload inside its frame has come, and has not been handed out. */
+  addPayload(bytes: number): void {
+    if (bytes >= LEAST_PAYLOAD_BYTES) this.add(COPIES * bytes);
+  }
+
+  /** A payload leaves inside its frame. What is garbage is collected later: it is to leave first. */
+  sentPayload(bytes: number): void {
+    if (bytes >= LEAST_PAYLOAD_BYTES) this.#cameBytes += COPIES * bytes;
+  }
+
+  /** Collects what there is, if that is worth it: also where much leaves, and little comes. */
+  collect(): void {
     if (this.#cameBytes < this.#stepBytes) return;
     const cameBytes = this.#cameBytes;
     this.#cameBytes = 0;

@@ -13,6 +13,7 @@ import { type Payload, payloadSize } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { Carrier } from "../carrier.ts";
 import { CHUNK_SIZE, LOCAL_CHUNK_SIZE } from "../limits.ts";
+import { partGarbage } from "../memory/part-garbage.ts";
 import type { ConnectionMemory } from "../memory/peer-memory.ts";
 import type { OutboundBatch } from "../outbound-batch.ts";
 import { besideOf, enclosePayload } from "./enclosing.ts";
@@ -271,6 +272,7 @@ export class OutboundMessages {
       this.#begin(stream, [bytes.subarray(start, end), ...parts]);
     } else {
       this.#windowBytes -= end - start;
+      partGarbage.sentPayload(end - start);
       if (parts.length > 0) this.#begin(stream, parts);
     }
     this.#batch.scheduleFlush();

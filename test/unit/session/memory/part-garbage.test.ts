@@ -84,6 +84,36 @@ test("what the engine has not freed yet is taken for kept once, and not again", 
   assert.equal(outside.collections, 9);
 });
 
+test("payloads inside their frames count twice at either end, and what they left is collected after they have left", () => {
+  const outside = memory();
+  const garbage = new PartGarbage(outside);
+  const seen: number[] = [];
+
+  for (let call = 1; call <= 480; call++) {
+    outside.bytes += 48 * 1024;
+    garbage.sentPayload(16 * 1024);
+    if (call % 2 === 0) garbage.addPayload(16 * 1024);
+    else garbage.collect();
+    if (outside.bytes === 0) seen.push(call);
+  }
+
+  assert.deepEqual(seen, [128, 256, 384]);
+});
+
+test("payloads below 4 KiB do not count", () => {
+  const outside = memory();
+  outside.bytes = 100 * MIB;
+  const garbage = new PartGarbage(outside);
+
+  for (let call = 0; call < 10_000; call++) {
+    garbage.sentPayload(4095);
+    garbage.addPayload(4095);
+    garbage.collect();
+  }
+
+  assert.equal(outside.collections, 0);
+});
+
 test("small messages cause none", () => {
   const outside = memory();
   outside.bytes = 100 * MIB;

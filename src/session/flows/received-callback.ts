@@ -11,8 +11,8 @@ import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink } from "./flow-link.ts";
 import { MAX_CALLS_UNDER_WAY, MAX_CALLS_WAITING } from "./limits.ts";
+import { quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
-import { rejectQuietly } from "./received-iterable.ts";
 import { type RemoteSink, writableOf } from "./written-ahead.ts";
 
 /** A call that waits for others to be answered. */
@@ -61,9 +61,9 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
    * @param sent Told how long the call is, if it can be sent.
    */
   call(parameters: readonly unknown[], sent?: (sizeBytes: number) => void): Promise<unknown> {
-    if (this.#makeError !== undefined) return Promise.reject(this.#makeError(CALL));
+    if (this.#makeError !== undefined) return quietRejection(this.#makeError(CALL));
     if (this.#waiting.size >= MAX_CALLS_WAITING)
-      return Promise.reject(new QueueFullError(this.#link.routine, MAX_CALLS_WAITING));
+      return quietRejection(new QueueFullError(this.#link.routine, MAX_CALLS_WAITING));
     const number = this.#number + 1;
     try {
       const payload = this.#link.encode(parameters, "args");
@@ -72,7 +72,7 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
       else this.#waiting.push({ number, payload: copyOf(payload) });
       sent?.(sizeBytes);
     } catch (error) {
-      return Promise.reject(error);
+      return quietRejection(error);
     }
     this.#number = number;
     const answer = createDeferred<unknown>();

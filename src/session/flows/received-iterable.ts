@@ -12,6 +12,7 @@ import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink } from "./flow-link.ts";
 import { readGiven } from "./hand-over.ts";
 import { MAX_ITEMS_AHEAD } from "./limits.ts";
+import { quiet, quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
 
 /** How it has ended: with what the iterable has returned, or with an error. */
@@ -228,7 +229,7 @@ export class ReceivedIterable implements ReceivedFlow {
       value = payload.start === payload.end ? undefined : this.#link.decode(payload);
     } catch (error) {
       if (isItem) this.#unreadable(error);
-      return Promise.reject(error);
+      return quietRejection(error);
     } finally {
       this.#link.release(payload);
     }
@@ -254,8 +255,7 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#end ??= end;
     if (this.#waiting.size > 0) this.#link.awaits(false);
     for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
-      const { promise } = waiting;
-      promise.catch(() => {}); // what has gone wrong at the other end must not end this process
+      void quiet(waiting.promise);
       this.#finish(this.#end).then(waiting.resolve, waiting.reject);
     }
   }
@@ -265,7 +265,7 @@ export class ReceivedIterable implements ReceivedFlow {
     if (this.#isOver) return Promise.resolve({ value: undefined, done: true });
     this.#isOver = true;
     this.#end = DONE;
-    return "error" in end ? Promise.reject(end.error) : this.#read(end.payload, false);
+    return "error" in end ? quietRejection(end.error) : this.#read(end.payload, false);
   }
 
   #drop(): void {
@@ -273,15 +273,6 @@ export class ReceivedIterable implements ReceivedFlow {
       this.#link.release(kept);
     this.#aheadBytes = 0;
   }
-}
-
-/** Rejects what possibly nobody awaits: what has gone wrong at the other end must not end this process. */
-export function rejectQuietly(
-  waiting: { readonly promise: Promise<unknown>; readonly reject: (reason: unknown) => void },
-  error: unknown,
-): void {
-  waiting.promise.catch(() => {});
-  waiting.reject(error);
 }
 
 /** The same as a stream of the web, which asks for an item when somebody reads. */

@@ -2,6 +2,7 @@
 import type { FuzzTarget } from "../target.ts";
 import { contextVariables } from "./context.ts";
 import { credentials } from "./credentials.ts";
+import { callerFlows, workerFlows } from "./flows.ts";
 import { frames, grpcMessages } from "./frames.ts";
 import { grpcServices } from "./grpc-services.ts";
 import { http2Connections } from "./http2-connections.ts";
@@ -28,4 +29,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   grpcServices,
   contextVariables,
   http2Connections,
+  workerFlows,
+  callerFlows,
 ];

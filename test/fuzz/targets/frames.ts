@@ -22,6 +22,8 @@ const MESSAGE_KINDS: readonly MessageKind[] = [
   FrameKind.Result,
   FrameKind.Exception,
   FrameKind.Done,
+  FrameKind.CallerFlow,
+  FrameKind.WorkerFlow,
 ];
 
 /** Streams that inputs use: few, so that frames meet, and the ends of the range. */
@@ -66,6 +68,12 @@ function writeFrame(writer: BatchWriter, random: Random, routines: readonly stri
           detached: random.oneIn(12),
           bodyUs: random.small(1000),
           variables: random.oneIn(8) ? anyContextChanges(random) : undefined,
+          flow: {
+            index: random.small(4),
+            act: random.below(8),
+            number: random.oneIn(6) ? random.below(2 ** 32) : random.small(4),
+            taken: random.small(4),
+          },
         },
         payload,
       );

@@ -3,7 +3,7 @@
  * Whatever it says, no body runs that was not asked for, every call settles once, and nothing is left.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type MemoryCarrier, memoryPair } from "../../support/memory-pair.ts";
+import { memoryPair } from "../../support/memory-pair.ts";
 import {
   batchOf,
   helloWith,
@@ -14,8 +14,8 @@ import {
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import type { FuzzTarget } from "../target.ts";
+import { asConversation, batchesIn, MOST_TURNS, silence } from "./conversation.ts";
 import { anyBatch } from "./frames.ts";
-import { uint } from "./value-tokens.ts";
 
 const ROUTINES = ["add", "wait", "fail", "count"];
 
@@ -34,9 +34,6 @@ const bodies = {
   },
 };
 
-/** Turns of the loop after which nothing of a conversation is under way. */
-const MOST_TURNS = 200;
-
 /** A conversation as bytes: each batch behind its length. */
 function conversation(random: Random): Buffer {
   const batches: Buffer[] = [];
@@ -45,28 +42,13 @@ function conversation(random: Random): Buffer {
     const batch = anyBatch(random, ROUTINES);
     batches.push(random.oneIn(5) ? mutate(batch, random) : batch);
   }
-  return Buffer.concat(batches.map((batch) => Buffer.concat([uint(batch.length, 4), batch])));
+  return asConversation(batches);
 }
 
 function batchAsBuffer(random: Random): Buffer {
   const features = random.oneIn(6) ? [] : random.oneIn(6) ? [1] : helloWith().features;
   const limits = random.oneIn(4) ? { maxBatch: 1 + random.below(5000), maxStreams: 1 + random.small(5) } : {};
   return Buffer.from(batchOf((writer) => writer.hello(helloWith({ uid: "peer", features, limits }))));
-}
-
-function batchesIn(bytes: Uint8Array): Buffer[] {
-  const all = Buffer.from(bytes);
-  const batches: Buffer[] = [];
-  for (let at = 0; at + 4 <= all.length; ) {
-    const end = at + 4 + all.readUInt32BE(at);
-    batches.push(all.subarray(at + 4, end));
-    at = end;
-  }
-  return batches;
-}
-
-function silence(carrier: MemoryCarrier): void {
-  carrier.events = { batch: () => {}, drain: () => {}, closed: () => {} };
 }
 
 export const serverSessions: FuzzTarget = {

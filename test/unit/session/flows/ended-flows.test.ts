@@ -1,6 +1,7 @@
 /** What the reader of an iterable learns when its call ends before it has read all that has come, and what it keeps at most. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Callback, callback } from "../../../../src/codec/beside/callback.ts";
 import { FlowKind } from "../../../../src/codec/format.ts";
 import { FlowAct } from "../../../../src/wire/messages/flow.ts";
 import { flowPair } from "../../../support/flow-pair.ts";
@@ -63,4 +64,39 @@ test("ReceivedIterable keeps no more than its window and two items, whatever was
     "more bytes of an iterable than its reader takes ahead",
   ]);
   assert.equal(kept(), 3);
+});
+
+test("Flows that are used after their call do not end the process, whether anybody awaits that or not", async () => {
+  const { pass, received, awaited } = flowPair();
+  const call = pass<Callback<[unknown], unknown>>(
+    callback(() => {}),
+    FlowKind.CALLBACK,
+  );
+  const items = pass<AsyncIterableIterator<number>>(upTo(3), FlowKind.ITERABLE);
+  const read = pass<AsyncIterableIterator<number>>(upTo(3), FlowKind.ITERABLE);
+  await read.next();
+  void call(() => {}); // it cannot be sent
+  received.end((what) => new Error(what));
+
+  void call(1);
+  void items.next();
+  void read.next();
+  await turns(); // the runner fails the file for an unhandled rejection
+
+  await assert.rejects(call(2), /call the callback/);
+  assert.deepEqual(await items.next(), { value: undefined, done: true });
+  assert.equal(awaited(), 0);
+});
+
+test("ReceivedIterable does not let an item that cannot be read end the process", async () => {
+  const { received } = flowPair();
+  const items = received.flowOf(FlowKind.ITERABLE, 0) as AsyncIterableIterator<unknown>;
+  const broken = { ...payloadOf(1), bytes: Buffer.from([0xc1]), start: 0, end: 1 };
+  const item = { index: 0, act: FlowAct.Item, number: 0, taken: 0 };
+
+  void items.next();
+  received.take(item, broken);
+  await turns();
+
+  assert.deepEqual(await items.next(), { value: undefined, done: true });
 });

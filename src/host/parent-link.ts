@@ -44,8 +44,8 @@ export interface ParentLink {
   failed(error: unknown): void;
   /** Tells that an import begins, which may take so many milliseconds: leaves before it can hold the thread. */
   importing(module: string, limitMs: number): void;
-  /** Tells that it is over. */
-  imported(module: string): void;
+  /** Tells that it is over. @param isLoaded Whether it has succeeded. */
+  imported(module: string, isLoaded: boolean): void;
   /** Tells that another worker of the pool does not answer after the cancellation of a task of `culprit`. */
   unresponsive(uid: string, suspicion: { readonly culprit: string; readonly certain: boolean }): void;
   /** Tells that another worker of the pool could not import the module of a routine. */
@@ -96,7 +96,7 @@ export function connectParent(requests: ParentRequests): ParentLink {
         () => exitFlushed(1),
       ),
     importing: (module, limitMs) => send({ type: "merino:importing", module, limitMs }),
-    imported: (module) => send({ type: "merino:imported", module }),
+    imported: (module, isLoaded) => send({ type: "merino:imported", module, loaded: isLoaded }),
     unresponsive: (uid, { culprit, certain }) => send({ type: "merino:unresponsive", uid, culprit, certain }),
     importFailed: (uid) => send({ type: "merino:import-failed", uid }),
     stopRequested: (why) => send({ type: "merino:stop-requested", why }),

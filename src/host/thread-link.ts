@@ -71,7 +71,7 @@ export function connectParentThread(
       exitFlushed(1);
     },
     importing: (module, limitMs) => send({ type: "merino:importing", module, limitMs }),
-    imported: (module) => send({ type: "merino:imported", module }),
+    imported: (module, isLoaded) => send({ type: "merino:imported", module, loaded: isLoaded }),
     unresponsive: (uid, { culprit, certain }) => send({ type: "merino:unresponsive", uid, culprit, certain }),
     importFailed: (uid) => send({ type: "merino:import-failed", uid }),
     stopRequested: (why) => send({ type: "merino:stop-requested", why }),

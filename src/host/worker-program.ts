@@ -6,7 +6,8 @@ import type { Carrier } from "../session/carrier.ts";
 import { doLastThings } from "./last-things.ts";
 import type { ParentLink, ParentRequests } from "./parent-link.ts";
 import { meterFor } from "./reports/meter-for.ts";
-import { WorkerHost, type WorkerHostOptions } from "./worker-host.ts";
+import { WorkerHost } from "./worker-host.ts";
+import type { WorkerHostOptions } from "./worker-host-options.ts";
 
 /** However long the calls in flight take: the parent ends it sooner if it has to. */
 const UNHURRIED = { graceMs: Number.POSITIVE_INFINITY };
@@ -71,7 +72,8 @@ export function runWorker(
 
 function hostOptions(link: ParentLink): WorkerHostOptions {
   const { uid, socketPath, tags, extra, options, entry, importTimeoutMs } = link.init;
-  const { maxHeldBytes, modules, warm, resources, maxReservationMs, accept, allow, rules } = link.init;
+  const { maxHeldBytes, modules, warm, preload, resources, maxReservationMs, accept, allow, rules } =
+    link.init;
   const { stopAllow, discoveries = [], siblings } = link.init;
   const ofPool = link.init.service === undefined;
   return {
@@ -85,6 +87,7 @@ function hostOptions(link: ParentLink): WorkerHostOptions {
     maxHeldBytes,
     modules,
     warm,
+    preload,
     resources,
     maxReservationMs,
     accept,

@@ -83,6 +83,7 @@ export class ProcessWorker implements Worker {
         maxHeldBytes: resolved.maxHeldBytes,
         modules: resolved.modules,
         warm: context.warm,
+        preload: context.preload,
         resources: resolved.resources ?? context.resources,
         maxReservationMs: resolved.maxReservationMs,
         accept: resolved.accept,
@@ -152,7 +153,8 @@ export class ProcessWorker implements Worker {
       },
       async prepare() {
         const { fork, guardian } = await prepareWorker(launch);
-        return (events) => new WorkerChild(fork(), init, guardian, events);
+        const isUnhurried = context.unhurried === true;
+        return (events) => new WorkerChild(fork(), { init, guardian, isUnhurried }, events);
       },
       explainUnstarted: (error) => `its process ${explainSpawnError(error)}`,
     });

@@ -8,10 +8,12 @@ import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
 import { sweepFile } from "../internal/remove-file.ts";
+import { type DeadlineEntry, deadlines } from "../internal/time/deadline-queue.ts";
 import { passesOn, passesOnNoMore } from "../internal/worker-outputs.ts";
 import { controlSocketPath } from "../transport/unix/socket-path.ts";
 import { ChildOutput } from "./child-output.ts";
 import { type Guardian, startGuardian } from "./launch/guardian.ts";
+import { lowerPriority } from "./launch/start-priority.ts";
 import { PARENT_PIPE, type WorkerInit } from "./launch/worker-init.ts";
 import type { ChildMessage, ParentMessage } from "./worker.ts";
 import type { VesselEvents, WorkerVessel } from "./worker-life.ts";
@@ -31,6 +33,18 @@ const CHILD_MESSAGES: ReadonlySet<unknown> = new Set(
   } satisfies Record<ChildMessage["type"], true>),
 );
 
+/** How long one may start at a lower priority: where others take all of the processors, it would not come up. */
+const UNHURRIED_MS = 3_000;
+
+/** How a process has been started. */
+export interface ChildStart {
+  readonly init: WorkerInit;
+  /** Whether the kernel does not end it with this one. */
+  readonly guardian: boolean;
+  /** Whether nobody waits for it. */
+  readonly isUnhurried: boolean;
+}
+
 /** One process. It does not keep this one alive. */
 export class WorkerChild implements WorkerVessel {
   readonly #child: ChildProcess;
@@ -40,17 +54,18 @@ export class WorkerChild implements WorkerVessel {
   readonly #guardian: Guardian | undefined;
   /** To the listener thread of a worker on the network. */
   readonly #pipe: Socket | undefined;
+  /** Has it start as fast as it can. Absent: it does. */
+  #hurry: (() => void) | undefined;
+  #hurryDue: DeadlineEntry | undefined;
 
-  /**
-   * @param child Forked just now.
-   * @param init With which it was started.
-   * @param needsGuardian Whether the kernel does not end it with this process.
-   */
-  constructor(child: ChildProcess, init: WorkerInit, needsGuardian: boolean, events: VesselEvents) {
+  /** @param child Forked just now. */
+  constructor(child: ChildProcess, { init, guardian, isUnhurried }: ChildStart, events: VesselEvents) {
     this.#child = child;
     this.#init = init;
     this.#events = events;
-    this.#guardian = needsGuardian && child.pid !== undefined ? startGuardian() : undefined;
+    if (isUnhurried && child.pid !== undefined) this.#hurry = lowerPriority(child.pid);
+    if (this.#hurry !== undefined) this.#hurryDue = deadlines.after(UNHURRIED_MS, () => this.#hurries());
+    this.#guardian = guardian && child.pid !== undefined ? startGuardian() : undefined;
     if (child.pid !== undefined) this.#guardian?.register(child.pid);
     this.#output = new ChildOutput(child);
     if (this.#output.piped) passesOn(init.socketPath, () => this.#output.forwarded());
@@ -103,11 +118,23 @@ export class WorkerChild implements WorkerVessel {
 
   #receive(message: unknown): void {
     // Routines and tools use the channel too (`node --watch` does); other messages are ignored.
-    if (isChildMessage(message)) this.#events.message(message);
+    if (!isChildMessage(message)) return;
+    if (message.type === "merino:ready") this.#hurries();
+    this.#events.message(message);
+  }
+
+  /** From now on it has the priority of its parent. */
+  #hurries(): void {
+    if (this.#hurryDue !== undefined) deadlines.cancel(this.#hurryDue);
+    this.#hurryDue = undefined;
+    this.#hurry?.();
+    this.#hurry = undefined;
   }
 
   /** Reads the rest from the pipes and the channel of the process before its worker is told that it has gone. */
   async #end(exitCode: number | undefined, signal: string | undefined): Promise<void> {
+    this.#hurry = undefined; // its number may be another's by now
+    this.#hurries();
     this.#events.ended();
     const child = this.#child;
     await this.#output.drained(

@@ -76,8 +76,8 @@ export type ChildMessage =
   | { readonly type: "merino:failed"; readonly error: string; readonly cause?: ErrorText | undefined }
   /** The import of a module begins, and may hold the thread; the worker gives it up after so many milliseconds. */
   | { readonly type: "merino:importing"; readonly module: string; readonly limitMs: number }
-  /** It has settled, or was given up, or the routines of the module can run although it has not. */
-  | { readonly type: "merino:imported"; readonly module: string }
+  /** It has settled, or was given up, or the routines of the module can run although it has not; `loaded`: they can. */
+  | { readonly type: "merino:imported"; readonly module: string; readonly loaded?: boolean | undefined }
   /** Another worker of the same pool did not answer after a task on it was cancelled. */
   | {
       readonly type: "merino:unresponsive";
@@ -149,6 +149,13 @@ export interface WorkerContext {
   readonly discoveries?: readonly DiscoveryDescriptor[] | undefined;
   /** Values of `perWorker()` that it has before it serves, as data for its process or thread. Default: none. */
   readonly warm?: readonly WarmValue[] | undefined;
+  /**
+   * `file:` URLs of modules that the worker in whose place it is started has imported for its calls: it imports them
+   * before it serves, as far as that succeeds. Default: none.
+   */
+  readonly preload?: readonly string[] | undefined;
+  /** Whether nobody waits for it, since another one serves in its place: it may start at a lower priority. Default false. */
+  readonly unhurried?: boolean | undefined;
   /** What it has of what routines can need, unless its own options say. Default: nothing. */
   readonly resources?: Resources | undefined;
   /** Which of the pool's places it is for, from 0: a worker that replaces another has its number. Default 0. */

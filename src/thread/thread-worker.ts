@@ -74,6 +74,7 @@ export class ThreadWorker implements Worker {
         ...((resolved.trust ?? context.trust) !== undefined && { trusted: true }),
         modules: resolved.modules,
         warm: context.warm,
+        preload: context.preload,
         resources: resolved.resources ?? context.resources,
         maxReservationMs: resolved.maxReservationMs,
         accept: resolved.accept,

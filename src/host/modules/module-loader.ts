@@ -73,8 +73,8 @@ export interface ImportObserver {
    * @param limitMs How long it may take.
    */
   begun(module: string, limitMs: number): void;
-  /** It has settled, or was given up, or its routines may run. */
-  ended(module: string): void;
+  /** It has settled, or was given up, or its routines may run. @param isLoaded Whether it has succeeded. */
+  ended(module: string, isLoaded: boolean): void;
 }
 
 /** Settings of a loader. */
@@ -114,7 +114,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     const record = createRecord("loading");
     records.set(module, record);
     const late = queue.after(importTimeoutMs, () => {
-      observer?.ended(module);
+      observer?.ended(module, false);
       record.reached.reject(tooLong(module, importTimeoutMs, suspended()));
     });
     const settle = (state: "loaded" | "failed", failure?: unknown): void => {
@@ -123,7 +123,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
       if (record.state !== "loading") return;
       record.state = state;
       record.failure = failure;
-      observer?.ended(module);
+      observer?.ended(module, state === "loaded");
       record.reached.resolve();
     };
     observer?.begun(module, importTimeoutMs);
@@ -163,7 +163,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
         })
         .finally(() => {
           queue.cancel(late);
-          if (imported) observer?.ended(module);
+          if (imported) observer?.ended(module, record.state === "suspended");
           record.reached.resolve();
         });
     });
@@ -172,7 +172,7 @@ export function createModuleLoader(options: ModuleLoaderOptions): ModuleLoader {
     if (outer === undefined || outer === record || outer.state !== "loading") return;
     const late = queue.after(SUSPENSION_GRACE_MS, () => {
       outer.blocked = true;
-      observer?.ended(importing);
+      observer?.ended(importing, false);
       outer.reached.reject(waitsForEntry(importing, module));
     });
     void outer.reached.promise.finally(() => queue.cancel(late)).catch(() => {});

@@ -16,6 +16,7 @@ export interface ImportUnderWay {
 export class ImportsUnderWay {
   /** By module, the first to begin first: by when each has to be over. */
   readonly #dueMs = new Map<string, number>();
+  readonly #loaded = new Set<string>();
   readonly #queue: Pick<DeadlineQueue, "now">;
 
   /** @param queue Where time comes from; the shared one unless a test gives another. */
@@ -34,7 +35,14 @@ export class ImportsUnderWay {
     this.#dueMs.set(module, this.#queue.now() + limitMs);
   }
 
-  ended(module: string): void {
+  /** @param isLoaded Whether it has succeeded. */
+  ended(module: string, isLoaded: boolean): void {
     this.#dueMs.delete(module);
+    if (isLoaded) this.#loaded.add(module);
+  }
+
+  /** The modules that have been imported so far. */
+  get loaded(): readonly string[] {
+    return [...this.#loaded];
   }
 }

@@ -10,9 +10,10 @@ import type { WorkerSlotOptions } from "./worker-slot-options.ts";
 /**
  * Makes it.
  *
+ * @param instead The worker that serves until this one does, and whose modules it has by then. Default: none.
  * @throws What the factory throws, and {@link InvalidOptionError} if what it returns is no worker.
  */
-export function makePoolWorker(uid: string, options: WorkerSlotOptions): PoolWorker {
+export function makePoolWorker(uid: string, options: WorkerSlotOptions, instead?: PoolWorker): PoolWorker {
   const { factory, tags, extra, entry, program, trust, warm, resources, slot, startTimeoutMs } = options;
   const reports = options.reports?.(uid);
   const path = socketPath();
@@ -23,6 +24,7 @@ export function makePoolWorker(uid: string, options: WorkerSlotOptions): PoolWor
       discoveries: options.discoveries?.(),
       siblings: options.siblings?.(),
       ...(reports !== undefined && { reports }),
+      ...(instead !== undefined && { preload: instead.imports.loaded, unhurried: true }),
     });
     // The factory may be user code.
     assertMethods("worker", (worker as Worker | undefined) ?? null, ["start", "stop", "notify"]);

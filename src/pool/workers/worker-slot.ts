@@ -196,7 +196,8 @@ export class WorkerSlot {
     const uid = randomUUID();
     let poolWorker: PoolWorker;
     try {
-      poolWorker = makePoolWorker(uid, this.#options);
+      const worn = [this.#current, this.#previous].find((other) => other?.worn !== undefined);
+      poolWorker = makePoolWorker(uid, this.#options, worn);
     } catch (error) {
       // There is no worker, hence nothing that exits: the next attempt is due from here.
       this.#failed(uid, error);
@@ -266,7 +267,7 @@ export class WorkerSlot {
       case "merino:importing":
         return imports.begun(message.module, message.limitMs);
       case "merino:imported":
-        return imports.ended(message.module);
+        return imports.ended(message.module, message.loaded === true);
       case "merino:unresponsive":
         return this.#options.unresponsive(message.uid, message);
       case "merino:import-failed":

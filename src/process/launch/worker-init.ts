@@ -37,6 +37,8 @@ export interface WorkerInit {
   readonly network?: NetworkOptions | undefined;
   /** `file:` URLs of modules that it imports before it serves. */
   readonly modules: readonly string[];
+  /** `file:` URLs of modules that it imports before it serves, if they can be imported. */
+  readonly preload?: readonly string[] | undefined;
   /** Values that it has before it serves. */
   readonly warm?: readonly WarmValue[] | undefined;
   /** What it has of what routines can need. */

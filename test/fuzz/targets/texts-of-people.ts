@@ -132,7 +132,8 @@ export const childMessages: FuzzTarget = {
     }
     const child = fakeChild();
     const seen: string[] = [];
-    new WorkerChild(child, { socketPath: "/nowhere" } as never, false, {
+    const start = { init: { socketPath: "/nowhere" } as never, guardian: false, isUnhurried: false };
+    new WorkerChild(child, start, {
       message: ({ type }) => void seen.push(type),
       ended: () => {},
       gone: () => {},

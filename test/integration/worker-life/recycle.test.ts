@@ -5,8 +5,10 @@ import { describe, test } from "node:test";
 import { type PoolEvent, ProcessWorker, ThreadWorker, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { useEnvironment } from "../../support/use-environment.ts";
 import { collectEvents, loseWorker, ofType, useEffects, WORKER_KINDS } from "../fixtures/pool-support.ts";
 import { doze, leak, resource, whichWorker } from "./fixtures/life-routines.ts";
+import { noting } from "./fixtures/noting-routines.ts";
 
 /** Makes so many calls, so many at a time. */
 async function load(calls: number, atATime: number, make: (n: number) => Promise<unknown>): Promise<number> {
@@ -61,6 +63,24 @@ for (const worker of WORKER_KINDS) {
         assert.equal(event.reason, "calls");
         assert.ok(event.value >= 40 && event.value <= 50);
       }
+    });
+
+    test("has the modules of the one before imported in a new one, before that gets a call", async () => {
+      await using _ = leakCheck();
+      using effects = useEffects();
+      const file = effects.path("imports");
+      using environment = useEnvironment();
+      environment.set("MERINO_TEST_IMPORTS", file);
+      await using pool = await WorkerPool.open({ worker, size: 1, recycle: { calls: 3, jitter: 0 } });
+      const first = pool.workers[0]?.uid ?? "";
+
+      for (let call = 0; call < 3; call++) assert.equal(await noting(), first);
+      await eventually(() => pool.stats().recycled === 1 && pool.workers.some(({ uid }) => uid !== first));
+
+      const next = pool.workers.find(({ uid }) => uid !== first)?.uid ?? "";
+      assert.deepEqual(effects.lines("imports"), [first, next]);
+      assert.equal(await noting(), next);
+      assert.equal(effects.lines("imports").length, 2);
     });
 
     test("replaces them by memory", async () => {

@@ -730,6 +730,7 @@ const PLAIN = "undefined false false";
 
 /** Whether it waits in its lane, where it has come to that: anybody may take it, also if it has come back from somewhere. */
 function isOfLane(call: Call): boolean {
+  if (call instanceof Attempt && call.number > 1) return false; // a hedge goes past those that wait, to another worker
   return !call.nested && call.only === undefined && call.refusals === undefined;
 }
 

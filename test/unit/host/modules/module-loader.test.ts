@@ -60,7 +60,7 @@ function setUp(
   const entry = options.entry === undefined ? undefined : fixtures.url(options.entry);
   const observer: ImportObserver = {
     begun: (module, limitMs) => driver.observed?.begun(module, limitMs),
-    ended: (module) => driver.observed?.ended(module),
+    ended: (module, isLoaded) => driver.observed?.ended(module, isLoaded),
   };
   const driver: Driver = drive(createModuleLoader({ ...options, entry, observer }));
   return Object.assign(driver, { fixtures, [Symbol.dispose]: () => fixtures[Symbol.dispose]() });

@@ -35,6 +35,7 @@ export const ATTRIBUTES = {
   responseSize: "merino.response.size",
   refusalCode: "merino.refusal.code",
   refusalReason: "merino.refusal.reason",
+  resource: "merino.resource.name",
 } as const;
 
 /** The value of `rpc.system.name`. */

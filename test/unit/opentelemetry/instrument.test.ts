@@ -535,6 +535,44 @@ describe("instrument", () => {
     assert.deepEqual(await telemetry.metric("merino.pool.restarts"), { "{}": 6 });
   });
 
+  test("measures what pools have of each resource, hold of it and wait for", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const stats = { queued: 0, ready: 1, restarts: 0 };
+    const resources = { gpu: { total: 2, held: 1.5, waiting: 3 } };
+    poolChannel.asyncEnd.publish({ error: undefined, stats: () => ({ ...stats, resources }) });
+    poolChannel.asyncEnd.publish({
+      error: undefined,
+      stats: () => ({
+        ...stats,
+        resources: {
+          gpu: { total: 4, held: 0, waiting: 1 },
+          license: { total: 0, held: 0, waiting: 2 },
+        },
+      }),
+    });
+    poolChannel.asyncEnd.publish({ error: undefined, stats: () => stats }); // of an older copy
+
+    const [gpu, license] = ["gpu", "license"].map((name) => JSON.stringify({ "merino.resource.name": name }));
+    const { metric } = telemetry;
+    assert.deepEqual(await metric("merino.pool.resource.total"), { [gpu ?? ""]: 6, [license ?? ""]: 0 });
+    assert.deepEqual(await metric("merino.pool.resource.held"), { [gpu ?? ""]: 1.5, [license ?? ""]: 0 });
+    assert.deepEqual(await metric("merino.pool.resource.waiting"), { [gpu ?? ""]: 4, [license ?? ""]: 2 });
+  });
+
+  test("measures a hundred resources at most, whatever workers of others call theirs", async () => {
+    await using telemetry = useOpenTelemetry();
+    using _on = instrument();
+    const figures = { total: 1, held: 0, waiting: 0 };
+    const resources = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`resource ${n}`, figures]));
+    poolChannel.asyncEnd.publish({
+      error: undefined,
+      stats: () => ({ queued: 0, ready: 1, restarts: 0, resources }),
+    });
+
+    assert.equal(Object.keys(await telemetry.metric("merino.pool.resource.total")).length, 100);
+  });
+
   test("measures no call that began before it", async () => {
     await using telemetry = useOpenTelemetry();
     using _on = instrument();

@@ -15,6 +15,11 @@ const COPIES = 2;
 
 /** Well below what makes the engine collect the whole heap. */
 const STEP_BYTES = 6 * 1024 * 1024;
+/**
+ * Parts from this size on are left to the engine: two or three are enough for it to find a collection of the whole heap
+ * due, and it looks whenever it collects young objects, before it has counted what that frees.
+ */
+const UNCOUNTED_PART_BYTES = 3 * 1024 * 1024;
 /** How much may come in between where parts are kept for so long that young collections are in vain. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
@@ -47,6 +52,7 @@ export class PartGarbage {
 
   /** Parts of so many bytes have come, and have not been handed out. */
   add(bytes: number): void {
+    if (bytes >= UNCOUNTED_PART_BYTES) return;
     this.#cameBytes += bytes;
     this.collect();
   }

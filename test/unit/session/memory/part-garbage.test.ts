@@ -84,6 +84,21 @@ test("what the engine has not freed yet is taken for kept once, and not again", 
   assert.equal(outside.collections, 9);
 });
 
+test("parts of three mebibytes and more are left to the engine, and do not count for others", () => {
+  const outside = memory();
+  const garbage = new PartGarbage(outside);
+
+  for (let call = 0; call < 40; call++) {
+    outside.bytes += 3 * MIB;
+    garbage.add(3 * MIB);
+  }
+  for (let call = 0; call < 5; call++) garbage.add(MIB);
+  assert.equal(outside.collections, 0);
+  garbage.add(MIB);
+
+  assert.equal(outside.collections, 1);
+});
+
 test("payloads inside their frames count twice at either end, and what they left is collected after they have left", () => {
   const outside = memory();
   const garbage = new PartGarbage(outside);

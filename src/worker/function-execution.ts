@@ -122,6 +122,16 @@ export class FunctionExecution extends Execution implements FlowSink, FlowsOwner
     this.task.fire(abortReason("The caller reads no more"));
   }
 
+  keepStream(token: string, items: AsyncIterable<unknown>): boolean {
+    const { definition, session, host } = this;
+    if (definition === undefined || !session.connection.takesHandOver) return false;
+    return host.kept.keep(token, { definition, items });
+  }
+
+  dropStream(token: string): void {
+    this.host.kept.drop(token);
+  }
+
   protected override fail(error: unknown): void {
     if (this.#key !== undefined) this.#failed();
     super.fail(error);

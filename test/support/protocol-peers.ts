@@ -177,6 +177,8 @@ export interface CallFields {
   readonly idempotencyKey?: string;
   /** What it asks for in place of a routine. */
   readonly reserve?: Reserve;
+  /** The token of the stream that it asks for in place of a routine. */
+  readonly take?: string;
   /** The stream of the reservation within which it is to run. */
   readonly reservation?: number;
   /** The descriptor for calls nested in the task. */
@@ -223,7 +225,7 @@ export class TestClient {
     const recorded = new RecordedCall();
     const { generator = false, awaitsAck = false, nested = false, budgetUs = 0, credit = 0, tag } = fields;
     const { hasReceiver = false, tainted = false, proxy, priority, runTimeoutUs, idempotencyKey } = fields;
-    const { reserve, reservation } = fields;
+    const { reserve, reservation, take } = fields;
     const key = keys.get(id) ?? {};
     keys.set(id, key);
     const routineRef = this.session.routineRef(key, () => ({ value: Buffer.from(id), location: "" }));
@@ -247,6 +249,7 @@ export class TestClient {
       runTimeoutUs,
       idempotencyKey,
       reservation,
+      take,
       reserve: reserve === undefined ? undefined : encodeReserve(reserve),
     };
     recorded.stream = this.session.openStream(recorded, head, payload);

@@ -106,6 +106,13 @@ export class CallFlows implements FlowLink, FlowSource {
     );
   }
 
+  givesTo(dispatcher: object): string | undefined {
+    const { connection } = this.#session ?? {};
+    return dispatcher === this.#owner && connection?.takesHandOver === true
+      ? connection.peer?.uid
+      : undefined;
+  }
+
   get handsOver(): object | undefined {
     return this.#session?.connection.takesHandOver === true ? this.#owner : undefined;
   }

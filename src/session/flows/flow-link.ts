@@ -32,6 +32,8 @@ export interface FlowLink {
   keep(payload: Payload): Payload;
   /** It is kept no longer. */
   release(payload: Payload): void;
+  /** Of a reader: the uid of its owner, if that gives its streams to workers of this dispatcher. Absent: it gives none. */
+  givesTo?(dispatcher: object): string | undefined;
   /** Of an owner: the dispatcher whose streams its peer may take from their workers. Absent: it takes none. */
   readonly handsOver?: object | undefined;
   /**
@@ -56,6 +58,8 @@ export interface OwnFlow {
   stop(reason: unknown): boolean;
   /** The peer has not found its items elsewhere. Absent: it is not told so. @returns As {@link OwnFlow.pull}. */
   here?(): string | undefined;
+  /** The peer gives it to whoever shows the token. Absent: it cannot. @returns As {@link OwnFlow.pull}. */
+  give?(token: string): string | undefined;
   /** The peer calls it. @returns As {@link OwnFlow.pull}. */
   call(number: number, parameters: readonly unknown[]): string | undefined;
   /** The call has ended. @param failure Why, if not well. */
@@ -68,4 +72,8 @@ export interface FlowsOwner {
   flowOver(failure: { readonly reason: unknown } | undefined): void;
   /** The peer wants nothing more of any of them, and an item is being awaited in vain. */
   flowsUnwanted(): void;
+  /** Keeps the items of one for whoever shows the token. Absent: nobody is given any. @returns Whether it does. */
+  keepStream?(token: string, items: AsyncIterable<unknown>): boolean;
+  /** They are not kept any longer. */
+  dropStream?(token: string): void;
 }

@@ -40,6 +40,9 @@ export function giveOf(source: object): Give | undefined {
 /** Of a flow whose items are at no other worker. */
 export const NOT_AWAY = "a flow is asked for here that has not been given elsewhere";
 
+/** Of a flow that is read, has been given, or is none that can be. */
+export const NOT_GIVABLE = "a flow is given away that cannot be, or not any more";
+
 /** Bytes of a token. */
 const TOKEN_BYTES = 16;
 /** A longer one is none. */

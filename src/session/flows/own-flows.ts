@@ -4,7 +4,7 @@ import { FlowKind } from "../../codec/format.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
-import { NOT_AWAY } from "./hand-over.ts";
+import { isToken, NOT_AWAY, NOT_GIVABLE } from "./hand-over.ts";
 import { MAX_FLOWS } from "./limits.ts";
 import { type Called, OwnCallback } from "./own-callback.ts";
 import { OwnIterable } from "./own-iterable.ts";
@@ -41,16 +41,16 @@ export class OwnFlows {
       case FlowAct.Pull:
         return flow.pull(number, taken);
       case FlowAct.Stop:
-        if (
-          flow.stop(payload.start === payload.end ? undefined : this.#read(payload)) &&
-          !this.#flows.some(({ isOpen }) => isOpen)
-        )
-          this.#owner?.flowsUnwanted();
+        if (flow.stop(payload.start === payload.end ? undefined : this.#read(payload))) this.#unwanted();
         return undefined;
       case FlowAct.Call: {
         const parameters = this.#read(payload);
         if (!Array.isArray(parameters)) return "the arguments of a callback are no list that can be read";
         return flow.call(number, parameters);
+      }
+      case FlowAct.Give: {
+        const token = this.#read(payload);
+        return isToken(token) && flow.give !== undefined ? flow.give(token) : NOT_GIVABLE;
       }
       case FlowAct.Here:
         return flow.here === undefined ? NOT_AWAY : flow.here();
@@ -80,7 +80,16 @@ export class OwnFlows {
       case FlowKind.WRITABLE:
         return new OwnWritable(index, value as WritableStream, this.#link);
       default:
-        return new OwnIterable(index, value, { link: this.#link, owner: this.#owner });
+        return new OwnIterable(index, value, {
+          link: this.#link,
+          owner: this.#owner,
+          unwanted: () => this.#unwanted(),
+        });
     }
+  }
+
+  /** An item of one is being awaited in vain. */
+  #unwanted(): void {
+    if (!this.#flows.some(({ isOpen }) => isOpen)) this.#owner?.flowsUnwanted();
   }
 }

@@ -8,14 +8,23 @@ import { ArrayQueue } from "../../internal/array-queue.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
-import { type Give, giveOf, NOT_AWAY, writeGiven } from "./hand-over.ts";
+import { type Give, giveOf, NOT_AWAY, NOT_GIVABLE, writeGiven } from "./hand-over.ts";
 import { SourceReader } from "./source-reader.ts";
+
+/** What it needs beside its source. */
+export interface OwnIterableParts {
+  readonly link: FlowLink;
+  readonly owner?: FlowsOwner | undefined;
+  /** Told when nobody wants the item any more that is being awaited. */
+  readonly unwanted: () => void;
+}
 
 /** An iterable or a stream that is read from the other end. */
 export class OwnIterable implements OwnFlow {
   readonly #index: number;
   readonly #link: FlowLink;
   readonly #owner: FlowsOwner | undefined;
+  readonly #unwanted: () => void;
   readonly #reader: SourceReader;
   /** So that the source runs in the surroundings of whoever has passed it on. */
   readonly #surroundings = new AsyncResource("MerinoFlow");
@@ -29,15 +38,14 @@ export class OwnIterable implements OwnFlow {
   #give: Give | undefined;
   /** Its items are being given to the reader elsewhere: nothing is read here. */
   #isAway = false;
+  /** Under which its items are kept for somebody else than the peer; absent: they are not. */
+  #token: string | undefined;
 
-  constructor(
-    index: number,
-    source: object,
-    { link, owner }: { readonly link: FlowLink; readonly owner?: FlowsOwner | undefined },
-  ) {
+  constructor(index: number, source: object, { link, owner, unwanted }: OwnIterableParts) {
     this.#index = index;
     this.#link = link;
     this.#owner = owner;
+    this.#unwanted = unwanted;
     this.#reader = new SourceReader(source);
     this.#give = giveOf(source);
   }
@@ -48,6 +56,7 @@ export class OwnIterable implements OwnFlow {
 
   pull(items: number, taken: number): string | undefined {
     if (this.#isOver) return undefined; // it has crossed the end
+    this.#takeBack();
     this.#credit += items;
     for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
       this.#aheadBytes -= this.#sizes.shift() ?? 0;
@@ -62,6 +71,51 @@ export class OwnIterable implements OwnFlow {
     this.#isAway = false;
     this.#readOn();
     return undefined;
+  }
+
+  give(token: string): string | undefined {
+    if (this.#isOver) return undefined; // as above
+    const isUnread = this.#credit === 0 && this.#sizes.size === 0 && !this.#isReading;
+    if (!isUnread || this.#token !== undefined) return NOT_GIVABLE;
+    if (this.#owner?.keepStream?.(token, new GivenItems(this)) !== true) return NOT_GIVABLE;
+    this.#token = token;
+    this.#send(FlowAct.Given, NO_PAYLOAD);
+    return undefined;
+  }
+
+  /** The next item, for somebody else than the peer. */
+  async nextGiven(): Promise<IteratorResult<unknown>> {
+    if (this.#isOver) return { value: undefined, done: true };
+    this.#isReading = true;
+    try {
+      const result = await this.#surroundings.runInAsyncScope(this.#reader.next, this.#reader);
+      if ((result as IteratorResult<unknown>).done === true) this.#givenOver(undefined);
+      return result as IteratorResult<unknown>;
+    } catch (error) {
+      this.#givenOver({ reason: error });
+      throw error;
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Whoever else has had its items wants no more. */
+  returnGiven(): void {
+    const isReading = this.#isReading;
+    this.#close(undefined);
+    if (isReading) this.#unwanted();
+  }
+
+  #givenOver(failure: { readonly reason: unknown } | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reader.ended();
+    this.#owner?.flowOver(failure);
+  }
+
+  #takeBack(): void {
+    if (this.#token !== undefined) this.#owner?.dropStream?.(this.#token);
+    this.#token = undefined;
   }
 
   call(): string {
@@ -166,9 +220,32 @@ export class OwnIterable implements OwnFlow {
 
   #close(reason: unknown): void {
     this.#isOver = true;
+    this.#takeBack();
     this.#sizes.clear();
     this.#surroundings.runInAsyncScope(this.#reader.close, this.#reader, reason, () =>
       this.#owner?.flowOver(undefined),
     );
+  }
+}
+
+/** Its items as somebody else reads them than the peer of its flow. */
+class GivenItems implements AsyncIterableIterator<unknown> {
+  readonly #iterable: OwnIterable;
+
+  constructor(iterable: OwnIterable) {
+    this.#iterable = iterable;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#iterable.nextGiven();
+  }
+
+  async return(): Promise<IteratorResult<unknown>> {
+    this.#iterable.returnGiven();
+    return { value: undefined, done: true };
   }
 }

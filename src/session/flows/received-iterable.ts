@@ -10,7 +10,7 @@ import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowLink } from "./flow-link.ts";
-import { readGiven } from "./hand-over.ts";
+import { createToken, type Give, type GivenStream, makeGivable, readGiven } from "./hand-over.ts";
 import { MAX_ITEMS_AHEAD } from "./limits.ts";
 import { quiet, quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
@@ -46,6 +46,9 @@ export class ReceivedIterable implements ReceivedFlow {
   /** They are being taken there. */
   #elsewhere: AsyncIterator<unknown> | undefined;
 
+  /** It is being given to somebody else; absent while nobody has asked for that. */
+  #gift: (GivenStream & { readonly told: Deferred<GivenStream | undefined> }) | undefined;
+
   constructor(index: number, kind: number, link: FlowLink) {
     this.kind = kind;
     this.#index = index;
@@ -79,6 +82,18 @@ export class ReceivedIterable implements ReceivedFlow {
     return waiting.promise;
   }
 
+  /** Has its owner give the items to somebody else; see {@link Give}. */
+  give(dispatcher: object): ReturnType<Give> {
+    const isUnread = this.#granted === 0 && this.#end === undefined && this.#gift === undefined;
+    const uid = this.#link.givesTo?.(dispatcher);
+    if (!isUnread || uid === undefined) return undefined;
+    const gift = { uid, token: createToken(), told: createDeferred<GivenStream | undefined>() };
+    this.#gift = gift;
+    const head = { index: this.#index, act: FlowAct.Give, number: 0, taken: 0 };
+    this.#link.send(head, this.#link.encode(gift.token, "token"));
+    return gift.told.promise;
+  }
+
   /** Wants no more items. */
   stop(reason: unknown): void {
     const elsewhere = this.#elsewhere;
@@ -110,6 +125,12 @@ export class ReceivedIterable implements ReceivedFlow {
         return undefined;
       case FlowAct.Elsewhere:
         return this.#go(payload);
+      case FlowAct.Given: {
+        const { uid = "", token = "", told } = this.#gift ?? {};
+        if (told === undefined) return "a flow is said to be given away that has not been";
+        told.resolve({ uid, token });
+        return undefined;
+      }
       default:
         return "a message of a flow from its wrong end";
     }
@@ -253,6 +274,7 @@ export class ReceivedIterable implements ReceivedFlow {
   /** No item comes any more: those who wait learn of the end. */
   #close(end: End): void {
     this.#end ??= end;
+    this.#gift?.told.resolve(undefined);
     if (this.#waiting.size > 0) this.#link.awaits(false);
     for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
       void quiet(waiting.promise);
@@ -277,7 +299,7 @@ export class ReceivedIterable implements ReceivedFlow {
 
 /** The same as a stream of the web, which asks for an item when somebody reads. */
 function readableOf(items: ReceivedIterable): ReadableStream<unknown> {
-  return new ReadableStream<unknown>(
+  const stream = new ReadableStream<unknown>(
     {
       async pull(controller) {
         const { done, value } = await items.next();
@@ -288,10 +310,16 @@ function readableOf(items: ReceivedIterable): ReadableStream<unknown> {
     },
     { highWaterMark: 0 },
   );
+  makeGivable(stream, () => (dispatcher) => (stream.locked ? undefined : items.give(dispatcher)));
+  return stream;
 }
 
 /** What the routine has of it: an async iterable that can be read once. */
 class RemoteIterable implements AsyncIterableIterator<unknown> {
+  static {
+    makeGivable(this.prototype, (iterable) => (dispatcher) => iterable.#items.give(dispatcher));
+  }
+
   readonly #items: ReceivedIterable;
 
   constructor(items: ReceivedIterable) {

@@ -7,6 +7,6 @@ export interface KeptStream {
   readonly definition: RoutineDefinition;
   /** Its items, for one reader. */
   readonly items: AsyncIterable<unknown>;
-  /** Somebody has shown the token. */
-  taken(): void;
+  /** Told that somebody has shown the token. Default: nobody needs to know. */
+  readonly taken?: () => void;
 }

@@ -57,7 +57,7 @@ export class KeptStreams {
     const refused = this.#judge(session, kept.definition);
     if (refused !== undefined) return refused;
     this.#byToken.delete(token);
-    kept.taken();
+    kept.taken?.();
     const { references, origin: stackOrigin } = this.#options;
     return new TakenStream({ session, references, stackOrigin, stream, kept });
   }

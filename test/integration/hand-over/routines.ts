@@ -1,5 +1,5 @@
 /** Streams that go from one worker to another. */
-import { writeSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { routine } from "merino";
 
 /** Process and thread in which something ran. */
@@ -78,14 +78,30 @@ export const unsendable = routine(async function* unsendable() {
   yield { f: () => {} };
 });
 
-/** Writes how far it has come, and that it is closed, into a file. */
-export const watched = routine(async function* watched(descriptor: number) {
+/** A head, and rows. */
+export const report = routine(async function report(count: number) {
+  async function* rows(): AsyncGenerator<number> {
+    for (let n = 0; n < count; n++) yield n;
+  }
+  return { title: `${count} rows`, rows: rows() };
+});
+
+/** Writes how far it has come, and that it is closed, into a file. @param dieAt The process exits at this item. */
+export const watched = routine(async function* watched(path: string, dieAt = Number.POSITIVE_INFINITY) {
   try {
     for (let n = 0; ; n++) {
-      writeSync(descriptor, ".");
+      if (n === dieAt) process.exit(3);
+      appendFileSync(path, ".");
       yield n;
     }
   } finally {
-    writeSync(descriptor, "closed");
+    appendFileSync(path, "closed");
   }
+});
+
+/** Reads some items, and takes its worker with it. */
+export const dieAfter = routine(async function dieAfter(items: AsyncIterable<unknown>, most: number) {
+  let read = 0;
+  for await (const _item of items) if (++read === most) process.exit(3);
+  return read;
 });

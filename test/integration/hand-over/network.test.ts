@@ -1,0 +1,4 @@
+/** Streams from worker to worker: workers on the network. */
+import { handsStreamsOver } from "./contract.ts";
+
+handsStreamsOver("network");

@@ -1,0 +1,4 @@
+/** Streams from worker to worker: processes. */
+import { handsStreamsOver } from "./contract.ts";
+
+handsStreamsOver("process");

@@ -1,0 +1,4 @@
+/** Streams from worker to worker: threads. */
+import { handsStreamsOver } from "./contract.ts";
+
+handsStreamsOver("thread");

@@ -286,6 +286,22 @@ describe("a dispatcher", () => {
     });
   });
 
+  test("asks a worker again after its pause, where others have all places of a routine there, though nothing else happens", async () => {
+    const { world, first, end } = useWorld();
+    const call = world.call({ id: "of others", us: 50 });
+    await settle();
+
+    for (const stream of [...first.streams.values()])
+      world.refuse(stream, nack({ limit: 1, retryAfterMs: 20 }));
+    await settle();
+    await advance(19);
+    assert.equal(call.sends, 1);
+    await advance(1);
+
+    assert.equal(call.sends, 2);
+    await end();
+  });
+
   test("leaves a call to its hedge that nobody has taken, where the first attempt has failed", async () => {
     const { world, first, connect, end } = useWorld("delegates");
     const second = connect();

@@ -45,6 +45,8 @@ export class WorkerSlot {
   readonly #loop = new CrashLoop();
   #respawnAt: DeadlineEntry | undefined;
   #wasReady = false;
+  /** Whether the pool itself has taken a worker out of service, in whose place none has come up yet. */
+  #isOwed = false;
   #takeOver: TakeOver | undefined;
   readonly #losses = new LostWorkers();
   /** How the last worker ended, or why it did not come up: a sentence. */
@@ -217,6 +219,7 @@ export class WorkerSlot {
       const isGrown = this.#options.isGrown === true && !this.#wasReady;
       this.#everReady = true;
       this.#wasReady = true;
+      this.#isOwed = false;
       poolWorker.ready(metadata);
       this.#options.event({ type: "worker-ready", uid, pid: metadata.pid });
       if (poolWorker.stale !== undefined) return this.#leave(poolWorker, poolWorker.stale);
@@ -295,6 +298,7 @@ export class WorkerSlot {
     const isNewest = this.#current === poolWorker;
     this.#retire(poolWorker, "reload", retirement);
     if (!isNewest) return;
+    this.#isOwed = true;
     // A reload evaluates many modules, one after the other: it is over by then, as a rule.
     this.#spawnAfter(RELOAD_MS);
   }
@@ -336,7 +340,8 @@ export class WorkerSlot {
     if (this.#stopping) return;
     // A worn one is in its place still: it is not respawned, but replaced.
     const isWorn = this.#previous?.worn !== undefined || this.#current?.worn !== undefined;
-    if (this.#options.respawn || isWorn) this.#spawnLater(this.#loop.died(last, this.#lastWords));
+    if (this.#options.respawn || isWorn || this.#isOwed)
+      this.#spawnLater(this.#loop.died(last, this.#lastWords));
   }
 
   #spawnLater({ attempt, delayMs }: Attempt): void {

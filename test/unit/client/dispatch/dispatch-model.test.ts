@@ -144,6 +144,37 @@ describe("a dispatcher", () => {
     await world.checkOver();
   });
 
+  test("counts calls that wait for those workers that have their routine among those that may wait", async () => {
+    const world = new ModelWorld({ policy: "least-busy", maxQueue: 2, overflow: "reject", below: () => 1 });
+    const [older, newer] = [world.find(KIND), world.find({ concurrency: 1, inThread: false })];
+    for (const worker of [older, newer]) world.connect(worker);
+    const routine = { id: "new", us: 20_000 };
+    const lacks: Nack = { code: NackCode.UNKNOWN_ROUTINE, reason: "", retryAfterMs: 0, version: "" };
+    for (let made = 0; made < 2; made++) {
+      world.call(routine);
+      for (const stream of [...older.streams.values()]) world.refuse(stream, lacks);
+      older.progress();
+      await settle();
+    }
+
+    const calls = [1, 2, 3, 4].map(() => world.call(routine));
+    await settle();
+
+    assert.deepEqual([older.streams.size, newer.streams.size, world.dispatcher.queued], [0, 1, 2]);
+    assert.deepEqual(
+      calls.map(({ error }) => error instanceof QueueFullError),
+      [false, true, true, true],
+    );
+    for (const worker of world.workers) {
+      for (let round = 0; round < 4; round++) {
+        for (const stream of [...worker.streams.values()]) world.finish(stream, 10, "done");
+        worker.progress();
+        await settle();
+      }
+    }
+    await world.checkOver();
+  });
+
   for (const [what, wait] of Object.entries(WAITS)) {
     test(`sends a call ${what} once 64 short ones have gone past it`, async () => {
       const { world, first, end } = useWorld("least-busy", { inThread: true });

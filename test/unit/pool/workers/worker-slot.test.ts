@@ -341,6 +341,26 @@ test("WorkerSlot has a worker with old code take no more calls at once, and star
   await slot.stop(0);
 });
 
+test("WorkerSlot without respawn tries again to replace a worker with old code, also where none could be made", async () => {
+  const { slot, log, worker, makes, started, refuse } = useSlot({ respawn: false });
+  const old = await started();
+  refuse(1);
+  slot.renew(RETIREMENT);
+  old.end();
+
+  await makes(2);
+  worker(1).become("unable");
+  worker(1).end({ exitCode: 1 });
+  await makes(3);
+  worker(2).become("ready");
+  await eventually(() => log.includes("ready w2"));
+  worker(2).end({ exitCode: 1 });
+  await eventually(() => slot.uids.length === 0);
+
+  assert.equal(slot.due, false); // that was no reload
+  await slot.stop(0);
+});
+
 test("WorkerSlot replaces a worker that was starting during a reload before it serves", async () => {
   const { slot, log, worker, makes, ofType } = useSlot();
   const starting = slot.start();

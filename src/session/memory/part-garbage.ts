@@ -13,13 +13,13 @@ const LEAST_PAYLOAD_BYTES = 4096;
 /** Memory that a payload inside its frame takes at either end: to be written and sent, or to be kept and made a value. */
 const COPIES = 2;
 
-/** Well below what makes the engine collect the whole heap. */
-const STEP_BYTES = 6 * 1024 * 1024;
+/** Below what makes the engine collect the whole heap, by more than one of the largest parts that count. */
+const STEP_BYTES = 9 * 1024 * 1024;
 /**
- * Parts from this size on are left to the engine: two or three are enough for it to find a collection of the whole heap
- * due, and it looks whenever it collects young objects, before it has counted what that frees.
+ * Parts from this size on are left to the engine: a few are enough for it to find a collection of the whole heap due, and
+ * it looks whenever it collects young objects, before it has counted what that frees.
  */
-const UNCOUNTED_PART_BYTES = 3 * 1024 * 1024;
+const UNCOUNTED_PART_BYTES = 1.5 * 1024 * 1024;
 /** How much may come in between where parts are kept for so long that young collections are in vain. */
 const MOST_BYTES = 64 * 1024 * 1024;
 

@@ -27,14 +27,14 @@ test("parts that are let go of are collected before much has come", () => {
   const garbage = new PartGarbage(outside);
   let most = 0;
 
-  for (let call = 0; call < 120; call++) {
+  for (let call = 0; call < 180; call++) {
     outside.bytes += MIB;
     most = Math.max(most, outside.bytes);
     garbage.add(MIB);
   }
 
   assert.equal(outside.collections, 20);
-  assert.equal(most, 6 * MIB);
+  assert.equal(most, 9 * MIB);
 });
 
 test("what the engine has collected meanwhile is not collected again", () => {
@@ -64,7 +64,7 @@ test("parts that are kept are collected in vain less and less often, and as befo
   assert.ok(outside.collections <= 14, `${outside.collections} collections`);
   receive(200, false);
   const before = outside.collections;
-  receive(60, false);
+  receive(90, false);
 
   assert.equal(outside.collections - before, 10);
 });
@@ -72,10 +72,10 @@ test("parts that are kept are collected in vain less and less often, and as befo
 test("what the engine has not freed yet is taken for kept once, and not again", () => {
   const outside = memory();
   const garbage = new PartGarbage(outside);
-  const unfreed = [3.4, 6.5, 6.6, 6.7, 6.8, 6.9];
+  const unfreed = [3.4, 9.5, 9.6, 9.7, 9.8, 9.9];
   outside.bytes = (unfreed[0] as number) * MIB;
 
-  for (let call = 0; call < 60; call++) {
+  for (let call = 0; call < 90; call++) {
     outside.bytes += MIB;
     outside.keptBytes = (unfreed[Math.min(outside.collections + 1, 5)] as number) * MIB;
     garbage.add(MIB);
@@ -84,15 +84,15 @@ test("what the engine has not freed yet is taken for kept once, and not again", 
   assert.equal(outside.collections, 9);
 });
 
-test("parts of three mebibytes and more are left to the engine, and do not count for others", () => {
+test("parts of one and a half mebibytes and more are left to the engine, and do not count for others", () => {
   const outside = memory();
   const garbage = new PartGarbage(outside);
 
   for (let call = 0; call < 40; call++) {
-    outside.bytes += 3 * MIB;
-    garbage.add(3 * MIB);
+    outside.bytes += 1.5 * MIB;
+    garbage.add(1.5 * MIB);
   }
-  for (let call = 0; call < 5; call++) garbage.add(MIB);
+  for (let call = 0; call < 8; call++) garbage.add(MIB);
   assert.equal(outside.collections, 0);
   garbage.add(MIB);
 
@@ -104,7 +104,7 @@ test("payloads inside their frames count twice at either end, and what they left
   const garbage = new PartGarbage(outside);
   const seen: number[] = [];
 
-  for (let call = 1; call <= 480; call++) {
+  for (let call = 1; call <= 700; call++) {
     outside.bytes += 48 * 1024;
     garbage.sentPayload(16 * 1024);
     if (call % 2 === 0) garbage.addPayload(16 * 1024);
@@ -112,7 +112,7 @@ test("payloads inside their frames count twice at either end, and what they left
     if (outside.bytes === 0) seen.push(call);
   }
 
-  assert.deepEqual(seen, [128, 256, 384]);
+  assert.deepEqual(seen, [192, 384, 576]);
 });
 
 test("payloads below 4 KiB do not count", () => {

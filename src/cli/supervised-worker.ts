@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import type { DiscoveryDescriptor, Publisher } from "../discovery/discovery.ts";
 import { WorkerStartError } from "../errors/worker-start-error.ts";
-import { placeOf } from "../host/start-failure.ts";
+import { placeOf } from "../host/parent/start-failure.ts";
 import { errorText } from "../internal/error-text.ts";
 import { forgetAtExit, removeAtExit } from "../internal/remove-at-exit.ts";
 import { sweepFile } from "../internal/remove-file.ts";

@@ -4,7 +4,7 @@
  */
 import { PARENT_PIPE } from "../process/launch/worker-init.ts";
 import { startDebugLog } from "../telemetry/debug-log.ts";
-import { connectParent } from "./parent-link.ts";
+import { connectParent } from "./parent/parent-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
 import { leaveEndToParent, readyForService } from "./service.ts";
 import { runWorker } from "./worker-program.ts";

@@ -5,7 +5,7 @@
  */
 import { pause } from "../internal/time/wait.ts";
 import type { ServiceInit } from "../process/launch/worker-init.ts";
-import type { ParentLink } from "./parent-link.ts";
+import type { ParentLink } from "./parent/parent-link.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /** Sent to this process alone, or by a terminal to the supervisor as well, which takes them for one request. */

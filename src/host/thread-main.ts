@@ -4,8 +4,8 @@
  */
 import { startDebugLog } from "../telemetry/debug-log.ts";
 import { BlockingWaiter } from "../transport/thread/blocking-waiter.ts";
+import { connectParentThread, threadInit } from "./parent/thread-link.ts";
 import { PrintedOutput } from "./printed-output.ts";
-import { connectParentThread, threadInit } from "./thread-link.ts";
 import { runWorker } from "./worker-program.ts";
 
 startDebugLog();

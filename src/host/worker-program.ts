@@ -4,7 +4,7 @@
  */
 import type { Carrier } from "../session/carrier.ts";
 import { doLastThings } from "./last-things.ts";
-import type { ParentLink, ParentRequests } from "./parent-link.ts";
+import type { ParentLink, ParentRequests } from "./parent/parent-link.ts";
 import { meterFor } from "./reports/meter-for.ts";
 import { WorkerHost } from "./worker-host.ts";
 import type { WorkerHostOptions } from "./worker-host-options.ts";

@@ -18,6 +18,7 @@ import type { Amounts } from "../../internal/amounts.ts";
 import type { Listed } from "../../internal/awaitable-set.ts";
 import type { BodyTimeEstimate, BodyTimeEstimates } from "../../internal/body-time-estimate.ts";
 import type { FifoNode } from "../../internal/fifo.ts";
+import { nextArrival } from "../../internal/queue/arrival.ts";
 import type { QueuePlace } from "../../internal/queue/priority-order.ts";
 import type { Queued } from "../../internal/queue/priority-queue.ts";
 import { turnTimeMs } from "../../internal/time/turn-time.ts";
@@ -30,7 +31,6 @@ import { encodeRuntimeContext } from "../../wire/messages/runtime-context.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { TaskFlag } from "../../wire/task/flags.ts";
 import type { RoutineLimit, RoutineLimits } from "../members/routine-limits.ts";
-import { nextArrival } from "./arrival.ts";
 import type { PlacedRequest } from "./placed-request.ts";
 import type { ReservedPlace } from "./reserved-place.ts";
 

@@ -5,11 +5,11 @@
 
 import { TimeoutError } from "../../errors/timeout-error.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
+import { nextArrival } from "../../internal/queue/arrival.ts";
 import type { QueuePlace } from "../../internal/queue/priority-order.ts";
 import { leaveQueue } from "../../internal/queue/priority-queue.ts";
 import { unwatchSignal, watchSignal } from "../../internal/signal-watch.ts";
 import { deadlines } from "../../internal/time/deadline-queue.ts";
-import { nextArrival } from "../call/arrival.ts";
 import { CallClock, type TimedCall, type TimeLimit } from "../call/call-clock.ts";
 import type { PlacedRequest } from "../call/placed-request.ts";
 import type { Waiting } from "./call-queue.ts";

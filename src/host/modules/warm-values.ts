@@ -2,7 +2,7 @@
 import { errorText } from "../../internal/error-text.ts";
 import { endLife } from "../../state/life.ts";
 import { allValues, findValue, type WarmValue } from "../../state/worker-values.ts";
-import { StartFailedError } from "../start-failure.ts";
+import { StartFailedError } from "../parent/start-failure.ts";
 import type { ModuleLoader } from "./module-loader.ts";
 
 /**

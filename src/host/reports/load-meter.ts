@@ -4,7 +4,7 @@
  */
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { MeteredTask, TaskMeter } from "../../worker/task-meter.ts";
-import type { WorkerReport } from "../parent-link.ts";
+import type { WorkerReport } from "../parent/parent-link.ts";
 
 /** Weight of a new sample of the time that a routine takes. */
 const WEIGHT = 0.2;

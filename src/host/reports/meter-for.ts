@@ -1,7 +1,7 @@
 /** Makes what a worker measures of itself, as far as its parent wants to know it: nothing at all, as a rule. */
 import type { WantedReports } from "../../process/worker.ts";
 import type { TaskMeter } from "../../worker/task-meter.ts";
-import type { WorkerReport } from "../parent-link.ts";
+import type { WorkerReport } from "../parent/parent-link.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { WearMeter } from "./wear-meter.ts";
 

@@ -7,7 +7,7 @@ import { isMainThread } from "node:worker_threads";
 import { type DeadlineQueue, deadlines } from "../../internal/time/deadline-queue.ts";
 import type { WantedReports } from "../../process/worker.ts";
 import type { TaskMeter } from "../../worker/task-meter.ts";
-import type { WorkerReport } from "../parent-link.ts";
+import type { WorkerReport } from "../parent/parent-link.ts";
 
 /** How often memory is looked at, whatever the worker does. */
 const LOOK_EVERY_MS = 250;

@@ -1,6 +1,6 @@
 /**
  * Makes a child process end when its parent does, even while the child's main thread is blocked and cannot see
- * its channel close; a worker that can see it ends by itself (`host/parent-link.ts`). If the kernel can do that,
+ * its channel close; a worker that can see it ends by itself (`host/parent/parent-link.ts`). If the kernel can do that,
  * the child is started so that it does; if not, a guardian (`guardian.ts`) has to be told of the child.
  */
 import { execFile } from "node:child_process";

@@ -1,8 +1,8 @@
 /** Puts into words why a worker could not start, for its parent's error. Pure. */
 import { inspect } from "node:util";
-import { isMerinoError } from "../errors/merino-error.ts";
-import type { ErrorText } from "../process/worker.ts";
-import { ImportFailedError } from "../worker/import-failed-error.ts";
+import { isMerinoError } from "../../errors/merino-error.ts";
+import type { ErrorText } from "../../process/worker.ts";
+import { ImportFailedError } from "../../worker/import-failed-error.ts";
 
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: "it may not write there; set XDG_RUNTIME_DIR to a directory of this user's own",

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { describe, test } from "node:test";
-import { causeOfStartFailure, explainStartFailure, placeOf } from "../../../src/host/start-failure.ts";
-import { ImportFailedError } from "../../../src/worker/import-failed-error.ts";
+import {
+  causeOfStartFailure,
+  explainStartFailure,
+  placeOf,
+} from "../../../../src/host/parent/start-failure.ts";
+import { ImportFailedError } from "../../../../src/worker/import-failed-error.ts";
 
 function thrownBy(action: () => unknown): unknown {
   try {

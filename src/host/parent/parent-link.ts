@@ -3,13 +3,13 @@
  * sends its reports, and ends the worker with its parent. Loads nothing but Node itself, since every worker
  * pays for it before it can serve.
  */
-import { type RenewableTrust, receiveTrust } from "../credentials/material/renewable-material.ts";
-import { createDeferred } from "../internal/deferred.ts";
-import { takeWorkerInit, type WorkerInit } from "../process/launch/worker-init.ts";
-import type { ChildMessage, ParentMessage } from "../process/worker.ts";
-import type { Carrier } from "../session/carrier.ts";
-import type { ConnectionId } from "../session/connection-id.ts";
-import type { WorkerMetadata } from "../wire/worker-metadata.ts";
+import { type RenewableTrust, receiveTrust } from "../../credentials/material/renewable-material.ts";
+import { createDeferred } from "../../internal/deferred.ts";
+import { takeWorkerInit, type WorkerInit } from "../../process/launch/worker-init.ts";
+import type { ChildMessage, ParentMessage } from "../../process/worker.ts";
+import type { Carrier } from "../../session/carrier.ts";
+import type { ConnectionId } from "../../session/connection-id.ts";
+import type { WorkerMetadata } from "../../wire/worker-metadata.ts";
 import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
 
 /** How long output and the last messages may take when the worker ends itself. */

@@ -3,13 +3,13 @@
  * and sends its reports. The thread ends with its process, so that nothing has to watch for the parent's end.
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { type RenewableTrust, receiveTrust } from "../credentials/material/renewable-material.ts";
-import { createDeferred } from "../internal/deferred.ts";
-import type { ChildMessage } from "../process/worker.ts";
-import type { ThreadInit, ThreadMessage } from "../thread/thread-init.ts";
-import type { Printed } from "../transport/output/printed.ts";
-import { RingCarrier } from "../transport/thread/ring-carrier.ts";
-import type { CarrierWaiter } from "../transport/thread/ring-waiter.ts";
+import { type RenewableTrust, receiveTrust } from "../../credentials/material/renewable-material.ts";
+import { createDeferred } from "../../internal/deferred.ts";
+import type { ChildMessage } from "../../process/worker.ts";
+import type { ThreadInit, ThreadMessage } from "../../thread/thread-init.ts";
+import type { Printed } from "../../transport/output/printed.ts";
+import { RingCarrier } from "../../transport/thread/ring-carrier.ts";
+import type { CarrierWaiter } from "../../transport/thread/ring-waiter.ts";
 import { exitFlushed, type ParentLink, type ParentRequests } from "./parent-link.ts";
 import { causeOfStartFailure, explainStartFailure } from "./start-failure.ts";
 

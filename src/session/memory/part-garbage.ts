@@ -45,6 +45,8 @@ export class PartGarbage {
   /** What had come when the memory was collected last, and what there was beside that: kept from before. */
   #collectedBytes = 0;
   #keptBytes = Number.POSITIVE_INFINITY;
+  /** Whether the collection before the last one looked as if it had been in vain. */
+  #wasInVain = false;
 
   constructor(memory: OutsideMemory = OWN_MEMORY) {
     this.#memory = memory;
@@ -77,7 +79,10 @@ export class PartGarbage {
     // What has come since says nothing yet. Most of what had come before is still there: it is in use, as this may be.
     const keptBytes = usedBytes - cameBytes;
     const inVain = keptBytes - this.#keptBytes > this.#collectedBytes / 2;
-    this.#stepBytes = inVain ? Math.min(2 * this.#stepBytes, MOST_BYTES) : STEP_BYTES;
+    // Once says little: the engine frees in the background, later where the machine is busy.
+    if (!inVain) this.#stepBytes = STEP_BYTES;
+    else if (this.#wasInVain) this.#stepBytes = Math.min(2 * this.#stepBytes, MOST_BYTES);
+    this.#wasInVain = inVain;
     this.#collectedBytes = cameBytes;
     this.#keptBytes = keptBytes;
     this.#memory.collect();

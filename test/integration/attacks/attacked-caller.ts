@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { inspect } from "node:util";
-import { type WorkerMetadata, WorkerProxy } from "merino";
+import { callback, type WorkerMetadata, WorkerProxy } from "merino";
 import { WORKER_ATTACKS } from "../../support/hostile/worker-attacks.ts";
 import { ranMs } from "../../support/thread-times.ts";
 import { workerMetadata } from "../../support/worker-metadata.ts";
@@ -33,11 +33,19 @@ async function callOther(pool: WorkerProxy): Promise<void> {
     await echo.with(options)(1);
     return;
   }
+  if (how === "flows") {
+    await echo.with(options)([items(), callback((...parameters: unknown[]) => parameters)]);
+    return;
+  }
   const prefetch = how === "generator" ? 0 : 64;
   for await (const _ of countdown.with({ ...options, prefetch })(3)) {
     if (isOver) return;
     await pause(READS_MS);
   }
+}
+
+async function* items(): AsyncGenerator<Buffer> {
+  for (let n = 0; n < 1_000_000; n++) yield Buffer.alloc(60_000, n);
 }
 
 async function keepCalling(pool: WorkerProxy): Promise<void> {

@@ -3,12 +3,14 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { setTimeout as pause } from "node:timers/promises";
 import { GRPC_METHODS } from "../../../src/transport/grpc/service.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import { FlowAct, type FlowHead } from "../../../src/wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload } from "../../../src/wire/payload.ts";
 import { TaskFlag } from "../../../src/wire/task/flags.ts";
 import { encodeChunkHead } from "../chunk-head.ts";
 import { NEXT, taskOf } from "../dispatch-peers.ts";
 import { batchOf, headOf, messageHead, payloadFrom, payloadOf } from "../protocol-peers.ts";
 import { floodsOf } from "./floods.ts";
+import { anIterable, flowHead, flowValue } from "./flow-values.ts";
 import { keptArguments } from "./kept-arguments.ts";
 import { type RawSession, rawSession } from "./raw-session.ts";
 
@@ -25,6 +27,8 @@ const ECHO = `${ROUTINES}#echo`;
 const CALL_IT = `${ROUTINES}#callIt`;
 const TOTAL = `${ROUTINES}#Account.total`;
 const STRANGER = `${ROUTINES}#Stranger`;
+const READ_SOME = `${ROUTINES}#readSome`;
+const GIVE_STREAM = `${ROUTINES}#giveStream`;
 const LINGER = `${ROUTINES}#linger`;
 const MARKS_IMPORT = new URL("../../integration/network-worker/fixtures/marks-import.ts", import.meta.url)
   .href;
@@ -130,6 +134,24 @@ function extension(type: number, body: Buffer): Buffer {
 function shortText(text: string): Buffer {
   const bytes = Buffer.from(text);
   return Buffer.concat([Buffer.from([0xd9, bytes.length]), bytes]);
+}
+
+/** Speaks of the flows of one task after another, of each for some turns. */
+function flows(
+  task: { readonly routine: string; readonly payload: Payload; readonly turns?: number },
+  frames: number,
+  flow: (n: number) => readonly [head: FlowHead, payload: Payload],
+): Batches {
+  const { turns = 40 } = task;
+  return (turn) =>
+    batchOf((writer) => {
+      const stream = Math.ceil(turn / turns);
+      if (turn % turns === 1) writer.task(stream, headOf({ callable: task.routine }), task.payload);
+      for (let n = 0; n < frames; n++) {
+        const [head, payload] = flow(n);
+        writer.message(stream, messageHead(FrameKind.CallerFlow, { flow: head }), payload);
+      }
+    });
 }
 
 /** The attacks of each kind that frames can do, by what they consist of. */
@@ -330,6 +352,33 @@ export const SESSION_ATTACKS: Readonly<Record<string, SessionAttack>> = {
   "80 000 Maps, of bodies that end": ended(Array.from({ length: 80_000 }, () => new Map())),
   "80 000 Sets, of bodies that end": ended(Array.from({ length: 80_000 }, () => new Set())),
   "40 000 Maps of one, of bodies that end": ended(Array.from({ length: 40_000 }, () => new Map([[1, 1]]))),
+  "items that nobody has asked for": flooding(() => {
+    const item = payloadOf("x".repeat(60_000));
+    const payload = flowValue([anIterable()]);
+    return flows({ routine: KEEP, payload, turns: 2 }, 1, () => [flowHead({ act: FlowAct.Item }), item]);
+  }),
+  "items that are asked for and not taken": flooding(() => {
+    const item = payloadOf("x".repeat(60_000));
+    const payload = flowValue([anIterable()]);
+    return flows({ routine: READ_SOME, payload }, 1, () => [flowHead({ act: FlowAct.Item }), item]);
+  }),
+  "tasks with 256 iterables each": flooding(() =>
+    tasks(KEEP, flowValue([Array.from({ length: 256 }, anIterable)])),
+  ),
+  "numbers of iterables that there are not": flooding(() =>
+    flows({ routine: KEEP, payload: flowValue([anIterable()]), turns: 2 }, 500, (n) => [
+      flowHead({ act: FlowAct.Item, index: n * 1_000_003 }),
+      payloadOf(n),
+    ]),
+  ),
+  "requests for items of an answer that nobody reads": flooding(
+    () =>
+      flows({ routine: GIVE_STREAM, payload: payloadOf([60_000]) }, 100, () => [
+        flowHead({ act: FlowAct.Pull, number: 1_000, taken: 1_000 }),
+        NO_PAYLOAD,
+      ]),
+    { reads: false },
+  ),
   "tasks of the highest priority": flooding(() => {
     const head = headOf({ callable: ADD, priority: 2_147_483_647 });
     return (turn) =>

@@ -3,11 +3,13 @@ import { encodeThrown } from "../../../src/codec/encode/encoder.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
 import type { BatchWriter } from "../../../src/wire/batch/writer.ts";
 import { FrameKind } from "../../../src/wire/frame-kind.ts";
+import { FlowAct, type FlowHead } from "../../../src/wire/messages/flow.ts";
 import { createNack } from "../../../src/wire/messages/nack.ts";
 import { NackCode } from "../../../src/wire/messages/nack-code.ts";
 import { NO_PAYLOAD, type Payload } from "../../../src/wire/payload.ts";
 import { encodeChunkHead } from "../chunk-head.ts";
 import { batchOf, messageHead, payloadFrom, payloadOf } from "../protocol-peers.ts";
+import { anIterable, flowHead, flowValue } from "./flow-values.ts";
 import { keptArguments } from "./kept-arguments.ts";
 import { HOSTILE_TEXT } from "./text.ts";
 
@@ -17,7 +19,7 @@ const HEADROOM = 4;
 /** One attack. */
 export interface WorkerAttack {
   /** What the caller calls. */
-  readonly call: "function" | "generator" | "prefetching generator";
+  readonly call: "function" | "flows" | "generator" | "prefetching generator";
   /** The batch number `turn`, from 1, that follows the task on `stream`; it may be for other streams as well. */
   readonly batch: (stream: number, turn: number) => Uint8Array;
   /** How many batches follow one task at most. Default: all that the caller takes. */
@@ -26,6 +28,19 @@ export interface WorkerAttack {
 
 function frames(write: (writer: BatchWriter, stream: number, turn: number) => void): WorkerAttack["batch"] {
   return (stream, turn) => batchOf((writer) => write(writer, stream, turn));
+}
+
+/** Speaks of the flows of a call. @param flow The frame number `n`, from 1. */
+function flows(
+  count: number,
+  flow: (n: number) => readonly [head: FlowHead, payload: Payload],
+): WorkerAttack["batch"] {
+  return frames((writer, stream, turn) => {
+    for (let n = 0; n < count; n++) {
+      const [head, payload] = flow((turn - 1) * count + n + 1);
+      writer.message(stream, messageHead(FrameKind.WorkerFlow, { flow: head }), payload);
+    }
+  });
 }
 
 /** Ends each call with the same value. */
@@ -156,6 +171,40 @@ export const WORKER_ATTACKS: Readonly<Record<string, WorkerAttack>> = {
       writer.goAway({ lastStream: 0, code: 0, detail: HOSTILE_TEXT.toWellFormed(), graceMs: 0 }),
     ),
     turns: 1,
+  },
+  "at a caller: calls of a callback": {
+    call: "flows",
+    batch: flows(100, (n) => [flowHead({ act: FlowAct.Call, index: 1, number: n }), payloadOf([n, "x"])]),
+    turns: 2_000,
+  },
+  "at a caller: calls of a callback that gives large answers": {
+    call: "flows",
+    batch: flows(1, (n) => [
+      flowHead({ act: FlowAct.Call, index: 1, number: n }),
+      payloadOf(["x".repeat(60_000)]),
+    ]),
+  },
+  "at a caller: requests for more items than there are": {
+    call: "flows",
+    batch: flows(500, () => [flowHead({ act: FlowAct.Pull, number: 0xffff_ffff, taken: 1_000 }), NO_PAYLOAD]),
+  },
+  "at a caller: numbers of iterables that there are not": {
+    call: "flows",
+    batch: flows(500, (n) => [flowHead({ act: FlowAct.Pull, index: n * 1_000_003, number: 1 }), NO_PAYLOAD]),
+  },
+  "at a caller: items of an answer that nobody has asked for": {
+    call: "function",
+    batch: (stream, turn) =>
+      batchOf((writer) => {
+        if (turn === 1)
+          writer.message(
+            stream,
+            messageHead(FrameKind.Result),
+            flowValue(Array.from({ length: 256 }, anIterable)),
+          );
+        const flow = flowHead({ act: FlowAct.Item, index: turn % 256 });
+        writer.message(stream, messageHead(FrameKind.WorkerFlow, { flow }), payloadOf("x".repeat(60_000)));
+      }),
   },
   "at a caller: frames that only a caller sends": {
     call: "function",

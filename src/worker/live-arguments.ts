@@ -6,6 +6,7 @@ import { decodeValue } from "../codec/decode/decoder.ts";
 import { FlowKind } from "../codec/format.ts";
 import type { FlowSource, References, SignalSource } from "../codec/references.ts";
 import { CallEndedError } from "../errors/call-ended-error.ts";
+import type { Deferrable } from "../session/deferred-work.ts";
 import type { FlowLink, FlowsOwner } from "../session/flows/flow-link.ts";
 import type { GivenStream } from "../session/flows/hand-over.ts";
 import { FLOW_BYTES } from "../session/flows/limits.ts";
@@ -182,6 +183,13 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
 
   takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined> {
     return this.#task.takeGiven(given, signal);
+  }
+
+  defers(work: Deferrable): boolean {
+    const { session } = this.#task;
+    if (!session.defersWork) return false;
+    session.deferred.add(work);
+    return true;
   }
 
   awaits(): void {

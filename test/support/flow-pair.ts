@@ -3,6 +3,7 @@ import { decodeValue } from "../../src/codec/decode/decoder.ts";
 import { encodeThrown, encodeValue } from "../../src/codec/encode/encoder.ts";
 import type { FlowKind } from "../../src/codec/format.ts";
 import { processReferences as references } from "../../src/routine/process-references.ts";
+import type { Deferrable } from "../../src/session/deferred-work.ts";
 import type { FlowLink } from "../../src/session/flows/flow-link.ts";
 import { OwnFlows } from "../../src/session/flows/own-flows.ts";
 import { ReceivedFlows } from "../../src/session/flows/received-flows.ts";
@@ -13,7 +14,14 @@ import type { Payload } from "../../src/wire/payload.ts";
 export type SentFlow = FlowHead & { readonly from: "owner" | "reader"; readonly value: unknown };
 
 /** @param aheadBytes How many bytes of items may be on their way. */
-export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: number } = {}) {
+export function flowPair({
+  aheadBytes = 1024 * 1024,
+  defers = () => false,
+}: {
+  readonly aheadBytes?: number;
+  /** As that of the link. */
+  readonly defers?: (work: Deferrable) => boolean;
+} = {}) {
   const sent: SentFlow[] = [];
   const problems: string[] = [];
   let kept = 0;
@@ -42,6 +50,7 @@ export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: n
       release({ start, end }) {
         if (start !== end) kept -= 1;
       },
+      defers,
       awaits(isAwaited) {
         awaited += isAwaited ? 1 : -1;
       },

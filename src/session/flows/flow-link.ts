@@ -1,6 +1,7 @@
 /** The port between a flow and the stream of its call: how an end of it reaches the other. Types only. */
 import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
+import type { Deferrable } from "../deferred-work.ts";
 import type { GivenStream } from "./hand-over.ts";
 
 /** A stream as one end of a flow sees it. */
@@ -44,6 +45,12 @@ export interface FlowLink {
    * @throws If that is not known.
    */
   takeGiven?(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
+  /**
+   * Puts off what makes items, if the peer takes so little that they would only fill memory. Absent: never.
+   *
+   * @returns Whether it does; the work is then resumed when there may be room.
+   */
+  defers?(work: Deferrable): boolean;
   /** Somebody has begun to wait for an item of one of the flows, or does not any more. */
   awaits(isAwaited: boolean): void;
 }

@@ -118,6 +118,11 @@ export class OwnIterable implements OwnFlow {
     this.#token = undefined;
   }
 
+  /** Reads on what has been put off. */
+  resume(): void {
+    if (!this.#isOver) this.#readOn();
+  }
+
   call(): string {
     return "a call of what is no callback";
   }
@@ -159,6 +164,7 @@ export class OwnIterable implements OwnFlow {
   }
 
   #read(): void {
+    if (this.#link.defers?.(this) === true) return;
     this.#isReading = true;
     let step: unknown;
     try {

@@ -56,6 +56,13 @@ export const Extension = {
   ATTACHMENT: 0x1b,
   FILE: 0x1c,
   FLOW: 0x1d,
+  BLOB: 0x1e,
+  HEADERS: 0x1f,
+  FORM_DATA: 0x20,
+  REQUEST: 0x21,
+  RESPONSE: 0x22,
+  INTL: 0x23,
+  TEMPORAL: 0x24,
 } as const;
 
 /** What a FLOW stands for; the numbers travel. */
@@ -126,3 +133,45 @@ export const VIEW_KINDS = [
 export const VIEW_KIND_NUMBERS: ReadonlyMap<string, number> = new Map(
   VIEW_KINDS.map((name, index) => [name, index]),
 );
+
+/** Classes of `Intl` in the order of their numbers on the wire. */
+export const INTL_KINDS = [
+  "Collator",
+  "DateTimeFormat",
+  "DisplayNames",
+  "DurationFormat",
+  "ListFormat",
+  "Locale",
+  "NumberFormat",
+  "PluralRules",
+  "RelativeTimeFormat",
+  "Segmenter",
+] as const;
+export type IntlKind = (typeof INTL_KINDS)[number];
+
+/** Classes of `Temporal` in the order of their numbers on the wire. */
+export const TEMPORAL_KINDS = [
+  "Instant",
+  "ZonedDateTime",
+  "PlainDate",
+  "PlainTime",
+  "PlainDateTime",
+  "PlainYearMonth",
+  "PlainMonthDay",
+  "Duration",
+] as const;
+export type TemporalKind = (typeof TEMPORAL_KINDS)[number];
+
+/** The fields of a `Temporal.Duration` in their order on the wire. */
+export const DURATION_FIELDS = [
+  "years",
+  "months",
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds",
+] as const;

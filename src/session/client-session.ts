@@ -357,6 +357,10 @@ export class ClientSession implements SessionHalf {
     if (payload.tainted !== undefined && !this.connection.takesTainted) {
       throw new NotSerializableError(payload.tainted, TAINT_NOT_KNOWN);
     }
+    if (payload.platform !== undefined && !this.connection.takesPlatform) {
+      const { path, why } = payload.platform;
+      throw new NotSerializableError(path, `${why()}, since this worker runs an earlier version`);
+    }
     if (payload.beside !== undefined && this.connection.carrier.enclose === undefined) {
       const { path, why } = besideOf(payload) ?? {};
       if (path !== undefined) throw new NotSerializableError(path, why?.() ?? "");

@@ -127,6 +127,11 @@ export class Connection implements CarrierEvents, MemoryHolder {
     return this.peer?.features.includes(Feature.HandOver) === true;
   }
 
+  /** Whether the peer reads objects of the platform. */
+  get takesPlatform(): boolean {
+    return this.peer?.features.includes(Feature.Platform) === true;
+  }
+
   /** Whether the peer takes context variables. */
   get takesContext(): boolean {
     return this.peer?.features.includes(Feature.Context) === true;

@@ -50,5 +50,10 @@ export const Feature = {
    * for and of a peer without it pass through their caller. On `dispatch` nobody has it.
    */
   HandOver: 9,
+  /**
+   * Objects of the platform in payloads: headers, blobs, forms, requests, responses, and objects of `Intl` and `Temporal`. A
+   * peer without it gets none: what would hold one is refused by its sender. On `dispatch` nobody has it.
+   */
+  Platform: 10,
 } as const;
 export type Feature = (typeof Feature)[keyof typeof Feature];

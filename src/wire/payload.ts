@@ -10,6 +10,10 @@ export interface Payload {
   readonly tainted?: string | undefined;
   /** Whether it holds text in a form that only peers with `Feature.TextUnits` may get. */
   readonly textUnits?: boolean | undefined;
+  /** The first thing in it that only peers with `Feature.Platform` may get; absent if there is none. */
+  readonly platform?: { readonly path: string; readonly why: () => string } | undefined;
+  /** What is to be read into its parts before it is sent: an `UnreadBlobs` of the codec. Absent: nothing. */
+  readonly unread?: object | undefined;
   /** What it brings along, and what of it changes hands: an `Attachments` of the codec. Absent: nothing. */
   readonly beside?: object | undefined;
   /** Of a message that has come: the objects that have come with it. Absent: none. */

@@ -24,7 +24,7 @@ import type { Answer, IncomingTask } from "./incoming-task.ts";
 import { QueuedExecution, type Runnable } from "./queue/run-queue.ts";
 import { SHUTTING_DOWN } from "./shutting-down.ts";
 import { answerFailure, answerRefusal, explainUnmade, explainUnresolved } from "./task-failures.ts";
-import { answerUnsent } from "./unsent-answer.ts";
+import { answerOnceRead, answerUnsent } from "./unsent-answer.ts";
 
 /** `receiving` until the payload is here; `ready` until the body starts; `over` once terminal. */
 export type ExecutionPhase = "receiving" | "ready" | "running" | "over";
@@ -308,7 +308,7 @@ export abstract class Execution
       this.fail(error);
       return;
     }
-    this.done(answer);
+    answerOnceRead(this, this.host, answer, { send: () => this.done(answer), fail: (e) => this.fail(e) });
   }
 
   /** Ends the stream, and says nothing else. */

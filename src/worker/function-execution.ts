@@ -15,6 +15,7 @@ import { NO_PARTS, type Payload } from "../wire/payload.ts";
 import { type AnswerKey, answerKeyOf } from "./answer-window.ts";
 import { Execution } from "./execution.ts";
 import type { Answer } from "./incoming-task.ts";
+import { answerOnceRead } from "./unsent-answer.ts";
 
 const OTHER_ARGUMENTS =
   "its idempotencyKey belongs to a call with other arguments; give each call a key of its own";
@@ -79,6 +80,12 @@ export class FunctionExecution extends Execution implements FlowSink, FlowsOwner
       this.fail(error);
       return;
     }
+    if (answer.payload.unread === undefined) return this.#answer(answer);
+    const fail = (error: unknown): void => this.fail(error);
+    answerOnceRead(this, this.host, answer, { send: () => this.#answer(answer), fail });
+  }
+
+  #answer(answer: Answer): void {
     if (this.#open === 0) this.done(answer);
     else this.#begin(answer);
   }
@@ -213,7 +220,12 @@ function closeAnswer(value: unknown): void {
 /** A value as it can be kept, whatever becomes of it; `undefined` if it cannot. */
 function keepable(value: unknown, references: References): Uint8Array | undefined {
   try {
-    const { bytes, start, end, beside } = encodeValue(value, { root: "result", references, inline: true });
+    const { bytes, start, end, beside } = encodeValue(value, {
+      root: "result",
+      references,
+      platform: true,
+      inline: true,
+    });
     return beside === undefined ? new Uint8Array(bytes.subarray(start, end)) : undefined;
   } catch {
     return undefined; // what is wrong with it, its own call says

@@ -28,7 +28,7 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import { TaskCallers } from "./access/task-callers.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import { LiveArguments } from "./live-arguments.ts";
-import { encodeOutgoing } from "./outgoing-value.ts";
+import { encodeOutgoing, type TakenUp } from "./outgoing-value.ts";
 import { allHeld, type Holding } from "./resources/worker-resources.ts";
 import { taskBytes } from "./task-bytes.ts";
 import type { DescriptorOrigin, TaskHost } from "./task-host.ts";
@@ -326,19 +326,17 @@ export class IncomingTask
   }
 
   /**
-   * Encodes a value that its body has returned or yielded, and what that has changed of the variables.
+   * Encodes a value that its body has returned or yielded, and changes of variables. What is `unread` is to be read first.
    *
    * @param flows Takes up the iterables and streams in it; absent: they are refused.
    * @throws NotSerializableError, TaskRefusedError or ContextError if it cannot be sent.
    */
   encodeAnswer(value: unknown, flows?: FlowSink): Answer {
-    const payload = this.encodeOutgoing(value, "result", flows);
-    if (this.#variables === undefined) return { payload, variables: undefined };
-    const { bytes, start, end, parts, beside } = payload; // the object is the encoder's, for its next use
-    return {
-      payload: { bytes, start, end, parts, beside },
-      variables: this.#variables.changed({ lenient: false }),
-    };
+    const payload = this.encodeOutgoing(value, "result", { flows, blobs: true });
+    const { bytes, start, end, parts, beside, unread } = payload; // the object is the encoder's, for its next use
+    if (unread === undefined && this.#variables === undefined) return { payload, variables: undefined };
+    const variables = this.#variables?.changed({ lenient: false });
+    return { payload: { bytes, start, end, parts, beside, unread }, variables };
   }
 
   /**
@@ -347,8 +345,8 @@ export class IncomingTask
    * @param root What it is, as paths in errors begin.
    * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
    */
-  encodeOutgoing(value: unknown, root: string, flows?: FlowSink): Payload {
-    return encodeOutgoing(this, value, root, flows);
+  encodeOutgoing(value: unknown, root: string, takenUp?: TakenUp): Payload {
+    return encodeOutgoing(this, value, root, takenUp);
   }
 
   /** The signal that stands at this index in the arguments. */

@@ -1,7 +1,8 @@
 /** What bodies send, encoded in the form that whoever gets it takes, or refused before anything of it is sent. */
 import { assertAffordable } from "../codec/budget/assert-affordable.ts";
 import { encodeThrown, encodeValue } from "../codec/encode/encoder.ts";
-import type { FlowSink, References } from "../codec/references.ts";
+import type { EncodeOptions } from "../codec/encode/encoding.ts";
+import type { References } from "../codec/references.ts";
 import { NotSerializableError } from "../errors/not-serializable-error.ts";
 import { TaskRefusedError } from "../errors/task-refused-error.ts";
 import { TAINT_NOT_KNOWN } from "../identity/taint.ts";
@@ -18,18 +19,20 @@ export interface Outgoing {
   readonly stackOrigin: string;
 }
 
+/** What else is taken up in a value: iterables and streams, blobs. Absent: they are refused. */
+export type TakenUp = Pick<EncodeOptions, "flows" | "blobs">;
+
 /**
  * Encodes a value. The object is the encoder's, for its next use.
  *
  * @param root What it is, as paths in errors begin.
- * @param flows Takes up the iterables and streams in it; absent: they are refused.
  * @throws NotSerializableError or TaskRefusedError if it cannot be sent.
  */
 export function encodeOutgoing(
   { session, references, routine }: Outgoing,
   value: unknown,
   root: string,
-  flows?: FlowSink,
+  takenUp?: TakenUp,
 ): Payload {
   const { connection } = session;
   const toThread = connection.carrier.enclose !== undefined;
@@ -37,9 +40,10 @@ export function encodeOutgoing(
     encodeValue(value, {
       root,
       references,
-      flows,
+      ...takenUp,
       inline: !session.takesParts,
       textUnits: connection.takesTextUnits,
+      platform: connection.takesPlatform,
       fault: "routine",
       moves: true,
       attaches: toThread,

@@ -33,6 +33,7 @@ function encodeFailure(task: IncomingTask, error: unknown, explain: (error: unkn
     readStack: bodyStack,
     inline: !session.takesParts,
     textUnits: session.connection.takesTextUnits,
+    platform: session.connection.takesPlatform,
   };
   let thrown: unknown;
   let payload: Encoded;

@@ -131,7 +131,11 @@ export class CallFlows implements FlowLink, FlowSource {
 
   encodeThrown(error: unknown): Payload {
     const { connection } = this.#session ?? {};
-    const options = { ...this.#options("error"), refuseTainted: connection?.takesTainted !== true };
+    const options = {
+      ...this.#options("error"),
+      refuseTainted: connection?.takesTainted !== true,
+      platform: connection?.takesPlatform === true,
+    };
     const payload = encodeThrown(error, options);
     if (connection?.excess(payload) === undefined) return payload;
     return encodeThrown(new Error("The error is larger than the worker accepts"), options);
@@ -162,6 +166,6 @@ export class CallFlows implements FlowLink, FlowSource {
 
   #options(root: string): EncodeOptions {
     const { references, hasThreads: attaches } = this.#owner;
-    return { root, references, textUnits: true, moves: true, attaches };
+    return { root, references, textUnits: true, platform: true, moves: true, attaches };
   }
 }

@@ -121,9 +121,9 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.#dispatchTimeoutMs = options?.dispatchTimeout;
     this.#runTimeoutMs = this.head.runTimeoutUs > 0 ? this.head.runTimeoutUs / 1_000 : undefined;
     this.#sinceMs = request.sinceMs;
-    const { bytes, start, end, parts, tainted, textUnits, beside } = this.encode(request);
+    const { bytes, start, end, parts, tainted, textUnits, platform, unread, beside } = this.encode(request);
     this.assertOwnAnswer(options);
-    this.payload = { bytes, start, end, parts, tainted, textUnits, beside };
+    this.payload = { bytes, start, end, parts, tainted, textUnits, platform, unread, beside };
     if (beside !== undefined || parts.length > 0) this.#baggage = new CallBaggage(this.payload);
     this.large = parts.length > 0 || end - start > CHUNK_SIZE;
     this.context =

@@ -6,6 +6,7 @@
  * it.
  */
 import type { BalancedTask } from "../../balancer/balancer.ts";
+import { unreadIn } from "../../codec/beside/unread-blobs.ts";
 import { encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import type { FlowSink, References, SignalSink } from "../../codec/references.ts";
@@ -309,6 +310,8 @@ export function encodingOf(
     flows: sink,
     copy: options?.copy ?? false,
     textUnits: true, // a worker that reads none gets the payload rewritten
+    platform: true, // likewise: to others nothing is sent
+    blobs: true,
     moves: only === undefined || TO_EACH,
     attaches: hasThreads,
   };
@@ -339,7 +342,14 @@ function encodeMethodCall(
   try {
     const encoded = encodeValue([receiver, ...parameters], options);
     besideOf(encoded)?.rename((path) => knownPath(path) ?? path);
-    return encoded.tainted === undefined ? encoded : { ...encoded, tainted: knownPath(encoded.tainted) };
+    unreadIn(encoded)?.rename((path) => knownPath(path) ?? path);
+    const { tainted, platform } = encoded;
+    if (tainted === undefined && platform === undefined) return encoded;
+    return {
+      ...encoded,
+      ...(tainted !== undefined && { tainted: knownPath(tainted) }),
+      ...(platform !== undefined && { platform: { ...platform, path: knownPath(platform.path) ?? "" } }),
+    };
   } catch (error) {
     const known = error instanceof NotSerializableError ? knownPath(error.path) : undefined;
     if (known === undefined) throw error;

@@ -30,6 +30,7 @@ import { RoutineLimits } from "../members/routine-limits.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import { older } from "../waiting/lanes.ts";
 import { QueueBound } from "../waiting/queue-bound.ts";
+import { waitsForBlobs } from "../waiting/unread-arguments.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls, type CallLoad } from "./active-calls.ts";
 import { admission } from "./admission.ts";
@@ -277,6 +278,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   #sendOrKeep(call: Call): void {
+    if (call.payload.unread !== undefined && waitsForBlobs(call, () => this.#sendOrKeep(call))) return;
     // One that not everybody takes never waits among those that anybody may take.
     const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
     if (waits && call.refusals === undefined) {

@@ -7,7 +7,7 @@
 import { roomFor } from "../decode/empty-object.ts";
 import { ErrorOrigin, Extension, MAX_DEPTH } from "../format.ts";
 import { AuditCursor } from "./audit-cursor.ts";
-import { isDataView, isRareError } from "./dear-kinds.ts";
+import { isDataView, isIntlOfDates, isRareError, mayBeDear } from "./dear-kinds.ts";
 import { type DecodedSize, ElementBytes } from "./decoded-size.ts";
 import { type AuditedBytes, type AuditStep, type Excess, memberStep, shownKey } from "./excess.ts";
 import { excessSteps, FEW_KEYS } from "./key-chains.ts";
@@ -45,7 +45,7 @@ export interface Weighed extends DecodedSize {
  * @returns What is too dear, or `undefined`.
  */
 export function auditPayload(payload: AuditedBytes, side: "sender" | "receiver"): Excess | undefined {
-  if (payload.end - payload.start < SHORTEST_AUDITED_BYTES) return undefined;
+  if (payload.end - payload.start < SHORTEST_AUDITED_BYTES && !mayBeDear(payload)) return undefined;
   return new PayloadAudit(payload, side === "receiver" ? LENIENCY : 1).run();
 }
 
@@ -257,6 +257,7 @@ class PayloadAudit extends AuditCursor {
     const price = EXTENSION_PRICES[type];
     if (price === undefined || !this.#charge(price)) return false;
     if (isDataView(type, this.bytes[this.position]) && !this.#charge(Price.DATA_VIEW)) return false;
+    if (isIntlOfDates(type, this.bytes[this.position]) && !this.#charge(Price.INTL_DATES)) return false;
     if (!HOLDING_VALUES.has(type)) {
       this.heldBytes += length;
       if (type === Extension.UTF16 || type === Extension.LATIN1) this.heldBytes += ElementBytes.TEXT;
@@ -279,10 +280,20 @@ class PayloadAudit extends AuditCursor {
         return this.#error();
       case Extension.ARRAY_WITH_FIELDS:
         return this.#value() && this.#arrayFields(end);
+      case Extension.HEADERS:
+        return this.#pairs(Price.HEADER, end);
+      case Extension.FORM_DATA:
+        return this.#pairs(Price.FORM_ENTRY, end);
       default:
         while (this.position < end) if (!this.#value()) return false;
         return true;
     }
+  }
+
+  /** Names and values in turn. */
+  #pairs(price: number, end: number): boolean {
+    while (this.position < end) if (!this.#charge(price) || !this.#value() || !this.#value()) return false;
+    return true;
   }
 
   #arrayFields(end: number): boolean {

@@ -20,7 +20,10 @@ export function allowedCost(lengthBytes: number): number {
   return Math.min(lengthBytes + FREE_COST, MAX_COST);
 }
 
-/** A payload shorter than this cannot cost too much: nothing but signals and flows costs more than 32 times its length. */
+/**
+ * A payload shorter than this cannot cost too much: nothing but signals, flows and what `mayBeDear` finds costs more than 32
+ * times its length.
+ */
 export const SHORTEST_AUDITED_BYTES: number = FREE_COST / 32;
 
 /** The receiver allows this much more, because the number of shapes is an estimate that differs from process to process. */
@@ -93,6 +96,20 @@ export const Price = {
   ROUTINE: 192,
   SIGNAL: 256,
   FLOW: 256,
+  /** Headers, and each of them; a form, and each of its entries. */
+  HEADERS: 160,
+  HEADER: 8,
+  FORM: 32,
+  FORM_ENTRY: 6,
+  /** Also of a file. */
+  BLOB: 400,
+  /** Without its headers and its body. */
+  REQUEST: 2000,
+  RESPONSE: 600,
+  /** An object of `Intl`; and what more those of some classes cost. */
+  INTL: 800,
+  INTL_DATES: 2800,
+  TEMPORAL: 160,
 } as const;
 
 /** Extensions with values in them, which the audit goes on to; the content of others has no price of its own. */
@@ -106,6 +123,13 @@ export const HOLDING_VALUES: ReadonlySet<number> = new Set([
   Extension.ERROR,
   Extension.INSTANCE,
   Extension.FILE,
+  Extension.BLOB,
+  Extension.HEADERS,
+  Extension.FORM_DATA,
+  Extension.REQUEST,
+  Extension.RESPONSE,
+  Extension.INTL,
+  Extension.TEMPORAL,
 ]);
 
 /** What each extension costs, without what is in it. One that is not listed ends the audit. */
@@ -140,6 +164,13 @@ export const EXTENSION_PRICES: readonly (number | undefined)[] = tableOf([
   // No payload from a network holds one that can be read.
   [Extension.ATTACHMENT, Price.INSTANCE],
   [Extension.FILE, Price.INSTANCE],
+  [Extension.BLOB, Price.BLOB],
+  [Extension.HEADERS, Price.HEADERS],
+  [Extension.FORM_DATA, Price.FORM],
+  [Extension.REQUEST, Price.REQUEST],
+  [Extension.RESPONSE, Price.RESPONSE],
+  [Extension.INTL, Price.INTL],
+  [Extension.TEMPORAL, Price.TEMPORAL],
 ]);
 
 function tableOf(rows: readonly (readonly [type: number, value: number])[]): readonly number[] {

@@ -14,6 +14,7 @@ import { Decoding, defineField } from "./decoding.ts";
 import { readError, readFieldsOf, readMapHead } from "./error-reader.ts";
 import { NumberedObjects } from "./numbered-objects.ts";
 import { readObject } from "./object-reader.ts";
+import { readPlatform } from "./platform/platform-reader.ts";
 import { readSearchParams, readUrl } from "./url-reader.ts";
 
 const IDENTITY = /^[\w@./~+$-]{1,200}#[\w$.]{1,100}$/;
@@ -144,7 +145,10 @@ export class ValueReader extends Decoding {
       case Extension.FILE:
         return this.#readFile();
       default:
-        return this.failHere("it holds a kind of value that this version does not know");
+        return (
+          readPlatform(this, type, end) ??
+          this.failHere("it holds a kind of value that this version does not know")
+        );
     }
   }
 

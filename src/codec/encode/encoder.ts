@@ -15,6 +15,8 @@ const encoded: { -readonly [K in keyof Encoded]: Encoded[K] } = {
   parts: [],
   tainted: undefined,
   textUnits: false,
+  platform: undefined,
+  unread: undefined,
   beside: undefined,
 };
 
@@ -32,6 +34,8 @@ function publish(encoder: ValueWriter): Encoded {
   encoded.parts = encoder.takenParts;
   encoded.tainted = encoder.tainted;
   encoded.textUnits = encoder.wroteUnits;
+  encoded.platform = encoder.platform;
+  encoded.unread = encoder.takenUnread;
   encoded.beside = encoder.takenBeside;
   return encoded;
 }

@@ -5,6 +5,8 @@
 import type { Fault } from "../../errors/merino-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import { Attachments } from "../beside/attachments.ts";
+import { UnreadBlobs } from "../beside/unread-blobs.ts";
+import type { PlatformUse } from "../encoded.ts";
 import { Extension, type FlowKind, MAX_DEPTH } from "../format.ts";
 import type { FlowSink, PortableClass, References, SignalSink } from "../references.ts";
 import type { BinarySharing } from "./binary-sharing.ts";
@@ -43,6 +45,10 @@ export interface EncodeOptions {
   readonly textUnits?: boolean;
   /** Whether a value may be given away with it, see `beside/move.ts`; or why not, as a clause. Absent: it may not. */
   readonly moves?: true | string | undefined;
+  /** Writes objects of the platform, for a receiver that reads them; `Encoded.platform` says where. Absent: refuses them. */
+  readonly platform?: boolean;
+  /** Takes up blobs, for whoever reads what is `unread` before the value is sent. Absent: refuses them. */
+  readonly blobs?: boolean;
   /** Lets objects pass that only threads of this process take; see `beside/passage.ts`. Absent: refuses them. */
   readonly attaches?: boolean;
 }
@@ -56,6 +62,8 @@ export interface Checkpoint {
   readonly depth: number;
   readonly hooked: number;
   readonly tainted: string | undefined;
+  readonly platform: PlatformUse | undefined;
+  readonly unread: number;
   readonly attached: number;
   readonly moved: number;
 }
@@ -78,6 +86,10 @@ export abstract class Encoding extends TokenWriter {
   parts: Uint8Array[] | undefined;
   /** Path of the first tainted routine written. */
   tainted: string | undefined;
+  /** The first object of the platform written. */
+  platform: PlatformUse | undefined;
+  /** Blobs whose content is still to be read. */
+  unread: UnreadBlobs | undefined;
   /** Whether text was written as code units. */
   wroteUnits = false;
   sharing: BinarySharing | undefined;
@@ -104,6 +116,8 @@ export abstract class Encoding extends TokenWriter {
     this.parts = undefined;
     this.beside = undefined;
     this.tainted = undefined;
+    this.platform = undefined;
+    this.unread = undefined;
     this.wroteUnits = false;
     this.depth = 0;
     this.referenced = false;
@@ -127,6 +141,13 @@ export abstract class Encoding extends TokenWriter {
     if (beside === undefined || beside.empty) return undefined;
     if (this.parts !== undefined) beside.parts = this.parts;
     return beside;
+  }
+
+  get takenUnread(): UnreadBlobs | undefined {
+    const { unread } = this;
+    if (unread === undefined || unread.size === 0) return undefined;
+    unread.parts = this.parts ?? [];
+    return unread;
   }
 
   /**
@@ -243,6 +264,15 @@ export abstract class Encoding extends TokenWriter {
     return this.parts.push(copied ? new Uint8Array(bytes) : bytes) - 1;
   }
 
+  /** Puts beside the message what is to become the content of a blob. @returns Its index. */
+  addBlob(blob: Blob, content: Uint8Array): number {
+    this.parts ??= [];
+    this.unread ??= new UnreadBlobs(this.options.fault);
+    const part = this.parts.push(content) - 1;
+    this.unread.add({ blob, part, path: this.path() });
+    return part;
+  }
+
   /**
    * Puts an object beside the message.
    *
@@ -295,6 +325,8 @@ export abstract class Encoding extends TokenWriter {
       depth: this.depth,
       hooked: this.#hooked.length,
       tainted: this.tainted,
+      platform: this.platform,
+      unread: this.unread?.size ?? 0,
       attached: this.beside?.objects.length ?? 0,
       moved: this.beside?.moved.length ?? 0,
     };
@@ -304,6 +336,7 @@ export abstract class Encoding extends TokenWriter {
     this.position = this.start + checkpoint.written;
     this.depth = checkpoint.depth;
     this.tainted = checkpoint.tainted;
+    this.platform = checkpoint.platform;
     for (let index = checkpoint.objects; index < SCANNED_OBJECTS; index++) this.#objects[index] = undefined;
     if (checkpoint.objects <= SCANNED_OBJECTS) {
       this.#indexes = undefined;
@@ -315,6 +348,7 @@ export abstract class Encoding extends TokenWriter {
     if (this.parts !== undefined) this.parts.length = checkpoint.parts;
     if (this.#classes !== undefined) this.#classes.length = checkpoint.classes;
     this.#hooked.length = checkpoint.hooked;
+    this.unread?.forget(checkpoint.unread);
     this.beside?.forget(checkpoint);
   }
 }

@@ -20,6 +20,7 @@ import { briefly, hasSymbolFields, refuseSymbolField, standIn, writeFields } fro
 import { wroteFlow } from "./flow-writer.ts";
 import { explainHollow, explainLookAlike, looksPlain } from "./look-alikes.ts";
 import { refuseNamedField } from "./own-fields.ts";
+import { wrotePlatform } from "./platform/platform-writer.ts";
 import { writeScalarObject } from "./scalar-writer.ts";
 import { isErrorValue, prototypeOf, writeSubstitute } from "./substitute-writer.ts";
 import { Step } from "./trail.ts";
@@ -235,6 +236,7 @@ export class ValueWriter extends Encoding {
     if (isAbortSignal(value)) return this.#writeSignal(value);
     if (inheritsFromError(prototype)) return this.#writeOddError(value);
     if (writeMarked(this, value) || wroteFlow(this, value) || attached(this, value, prototype)) return;
+    if (wrotePlatform(this, value, prototype)) return;
     this.refuse(explainObject(value, prototype));
   }
 

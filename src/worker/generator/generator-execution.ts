@@ -4,6 +4,7 @@
  * `finally` blocks have been started.
  */
 
+import { unreadIn } from "../../codec/beside/unread-blobs.ts";
 import { abortReason } from "../../internal/abort-reason.ts";
 import { errorText } from "../../internal/error-text.ts";
 import { isThenable } from "../../internal/is-thenable.ts";
@@ -13,8 +14,8 @@ import { payloadSize } from "../../wire/payload.ts";
 import type { AnyGenerator } from "../body-stack.ts";
 import { Execution } from "../execution.ts";
 import type { ExecutionHost } from "../execution-host.ts";
-import type { IncomingTask } from "../incoming-task.ts";
-import { advance, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
+import type { Answer, IncomingTask } from "../incoming-task.ts";
+import { advance, closeThen, keepStep, NEXT, type Step, valueOf } from "./generator-step.ts";
 import { KeptItems } from "./kept-items.ts";
 import { PrefetchWindow } from "./prefetch-window.ts";
 import { MAX_STEPS, StepQueue } from "./step-queue.ts";
@@ -261,25 +262,54 @@ export class GeneratorExecution extends Execution {
       this.#closeCancelled();
       return;
     }
+    if (this.#isTakenStep) {
+      this.#suspended();
+      this.#kept?.yielded(outcome.value);
+      this.task.record?.stepped(0);
+      return this.#goOn();
+    }
+    let answer: Answer;
     try {
-      this.#yield(outcome.value);
+      answer = this.task.encodeAnswer(outcome.value);
     } catch (error) {
       this.#failWith(generator, error);
       return;
     }
+    const unread = unreadIn(answer.payload);
+    if (unread === undefined) return this.#yielded(generator, answer);
+    this.#stepRunning = true; // until the blobs in it have been read
+    unread.read().then(
+      () => this.#cameToYield(generator, () => this.#yielded(generator, answer)),
+      (error: unknown) => this.#cameToYield(generator, () => this.#failWith(generator, error)),
+    );
+    this.host.suspended(this);
+  }
+
+  /** The step is over; what it has yielded counts, unless the task has ended or is to end. */
+  #cameToYield(generator: AnyGenerator, goOn: () => void): void {
+    this.#stepRunning = false;
+    if (this.phase === "over") this.#closeQuietly(generator);
+    else if (this.task.cancelled) this.#closeCancelled();
+    else goOn();
+  }
+
+  #yielded(generator: AnyGenerator, answer: Answer): void {
+    try {
+      this.#send(answer);
+    } catch (error) {
+      this.#failWith(generator, error);
+      return;
+    }
+    this.#goOn();
+  }
+
+  #goOn(): void {
     if (this.#steps.size > 0) this.#enqueueStep();
     else this.#runAhead();
     if (!this.queued) this.host.active.releasePermit(this);
   }
 
-  #yield(value: unknown): void {
-    if (this.#isTakenStep) {
-      this.#suspended();
-      this.#kept?.yielded(value);
-      this.task.record?.stepped(0);
-      return;
-    }
-    const { payload, variables } = this.task.encodeAnswer(value);
+  #send({ payload, variables }: Answer): void {
     // Measured before it is sent: the encoder may use the object again.
     const sizeBytes = payloadSize(payload);
     this.session.result(this.stream, payload, this.takeBodyUs(), variables);
@@ -322,6 +352,7 @@ export class GeneratorExecution extends Execution {
 
   /** A caller that does not know Done learns of the end alone. */
   #finishWith(value: unknown): void {
+    this.#stepRunning = true; // no further step is taken, also while blobs in the value are being read
     this.#kept?.ended({ value });
     if (this.#kept !== undefined && this.#isTaken) this.finishWithoutValue();
     else if (this.session.knowsGrammar) this.finish(value);
@@ -351,35 +382,14 @@ export class GeneratorExecution extends Execution {
     this.#enqueueStep();
   }
 
-  /** A yielded value cannot be sent: the generator's finally blocks run, then the task fails. */
+  /** A yielded value cannot be sent: the generator's finally blocks run, then the task fails with what ended the stream. */
   #failWith(generator: AnyGenerator, error: unknown): void {
     this.#stepRunning = true;
-    const fail = (): void => this.fail(error);
-    try {
-      const closing: unknown = this.task.run(closeGenerator, generator);
-      if (isThenable(closing)) closing.then(fail, fail);
-      else fail();
-    } catch {
-      fail(); // the error that ended the stream is the one to report
-    }
+    closeThen(generator, this.task, () => this.fail(error));
   }
 
-  /**
-   * Runs the finally blocks of a generator whose consumer is gone. An error in them cannot be reported to
-   * anybody.
-   */
+  /** Its consumer is gone. */
   #closeQuietly(generator: AnyGenerator): void {
-    const ended = (): void => this.host.active.bodyEnded(this);
-    try {
-      const closing: unknown = this.task.run(closeGenerator, generator);
-      if (isThenable(closing)) closing.then(ended, ended);
-      else ended();
-    } catch {
-      ended(); // as above
-    }
+    closeThen(generator, this.task, () => this.host.active.bodyEnded(this));
   }
-}
-
-function closeGenerator(generator: AnyGenerator): unknown {
-  return generator.return(undefined);
 }

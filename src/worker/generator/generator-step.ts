@@ -1,4 +1,5 @@
 /** One step of a generator as its consumer asks for it, and how it is taken. */
+import { isThenable } from "../../internal/is-thenable.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import type { Payload } from "../../wire/payload.ts";
 import { type AnyGenerator, resumeBody } from "../body-stack.ts";
@@ -52,4 +53,19 @@ export function advance(generator: AnyGenerator, step: Step, task: IncomingTask)
     return resumeBody(generator, "throw", error);
   }
   return resumeBody(generator, step.kind === "send" ? "next" : step.kind, value);
+}
+
+/** Runs the finally blocks of a generator to its end. An error in them nobody is there to hear. */
+export function closeThen(generator: AnyGenerator, task: IncomingTask, ended: () => void): void {
+  try {
+    const closing: unknown = task.run(closeGenerator, generator);
+    if (isThenable(closing)) closing.then(ended, ended);
+    else ended();
+  } catch {
+    ended(); // as above
+  }
+}
+
+function closeGenerator(generator: AnyGenerator): unknown {
+  return generator.return(undefined);
 }

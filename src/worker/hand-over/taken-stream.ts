@@ -45,7 +45,7 @@ export class TakenStream implements ServerStream, FlowSink, FlowsOwner {
     memory?.add(this.#heldBytes);
     const outgoing: Outgoing = { session, references, stackOrigin, routine: kept.definition.id };
     this.#flows = new OwnFlows(new TakenLink(outgoing, stream), this);
-    session.result(stream, encodeOutgoing(outgoing, kept.items, "result", this), 0);
+    session.result(stream, encodeOutgoing(outgoing, kept.items, "result", { flows: this }), 0);
   }
 
   addFlow(value: object, kind: FlowKind): number | string {

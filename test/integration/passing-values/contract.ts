@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import { isMerinoError, move, type NotSerializableError, StaticDiscovery, WorkerPool } from "merino";
 import { leakCheck } from "../../support/leak-check.ts";
 import { type NetworkWorker, startNetworkWorker } from "../network-worker/workers.ts";
-import { isEmpty, KINDS, type Kind, type Passing } from "./kinds.ts";
-import { echo, echoMoved, yieldMoved } from "./routines.ts";
+import type { Kind, Passing } from "./kind.ts";
+import { isEmpty, KINDS } from "./kinds.ts";
+import { echo, echoMoved, yieldMoved, yieldTwice } from "./routines.ts";
 
 /** Where the worker is. */
 type Worker = "thread" | "process" | "network";
@@ -56,6 +57,23 @@ export function passesValues(worker: Worker): void {
       } finally {
         if (passing === "refused") await kind.close?.(value as never);
       }
+    });
+  }
+
+  for (const kind of KINDS.filter((each) => passingTo(worker, each) === "copied" && each.marked !== true)) {
+    if (kind.streams === true) continue;
+    test(`${worker}: ${kind.name} (${KINDS.indexOf(kind)}) is yielded, and returned by a generator`, async () => {
+      const value = await kind.make();
+      const expected = await kind.look(value as never);
+
+      const steps = yieldTwice(value);
+      const asked = [steps.next(), steps.next(), steps.next()] as const;
+      const [{ value: pair }, { value: object }, { value: returned }] = await Promise.all(asked);
+
+      const [one, same] = pair as [unknown, unknown];
+      assert.equal(one, same);
+      for (const back of [one, (object as { value: unknown }).value, returned])
+        assert.deepEqual(await kind.look(back as never), expected);
     });
   }
 

@@ -9,26 +9,8 @@ import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { MessageChannel } from "node:worker_threads";
 import { createAuthority } from "../../support/issue-certificate.ts";
-
-/** What becomes of a value on its way. */
-export type Passing = "copied" | "shared" | "passed" | "moved" | "refused";
-
-/** One row. */
-export interface Kind {
-  /** As the table names it. */
-  readonly name: string;
-  readonly make: () => unknown;
-  /** Sent with the mark of `move()`. Default: without. */
-  readonly marked?: boolean;
-  readonly thread: Passing;
-  readonly process: Passing;
-  /** Whether the caller still has it afterwards, where it has arrived. */
-  readonly kept: boolean;
-  /** What tells that one which has come back is of the same class and content. */
-  readonly look: (value: never) => unknown;
-  /** Lets go of a value. */
-  readonly close?: (value: never) => unknown;
-}
+import type { Kind } from "./kind.ts";
+import { OPTIONAL_ROWS, PLATFORM_KINDS } from "./platform-kinds.ts";
 
 const name = (value: object): string => value.constructor.name;
 const LARGE = 100_000;
@@ -74,6 +56,7 @@ const PASSED = { thread: "passed", process: "refused", kept: true } as const;
 /** All rows, by name in the order of the table. */
 export const KINDS: readonly Kind[] = [
   ...binaryKinds(),
+  ...PLATFORM_KINDS,
   {
     name: "`SharedArrayBuffer`, and views on one",
     make: () => new SharedArrayBuffer(16),
@@ -132,12 +115,14 @@ export const KINDS: readonly Kind[] = [
     name: "`Blob`, `File`",
     make: () => new Blob(["text"], { type: "text/plain" }),
     ...PASSED,
+    process: "copied",
     look: async (blob: Blob) => [name(blob), blob.type, await blob.text()],
   },
   {
     name: "`Blob`, `File`",
     make: () => new File(["text"], "a.txt", { type: "text/plain", lastModified: 5 }),
     ...PASSED,
+    process: "copied",
     look: async (file: File) => [name(file), file.name, file.type, file.lastModified, await file.text()],
   },
   {
@@ -211,8 +196,16 @@ function webAssembly(): Record<"Module" | "Memory", new (argument: unknown) => o
 
 /** The rows as the document has them. */
 export function tableOfKinds(): string {
-  const rows = new Set(
-    KINDS.map(({ name: kind, thread, process }) => `| ${kind} | ${thread} | ${process} | ${process} |`),
+  const rows = KINDS.map(
+    ({ name: kind, thread, process }) => `| ${kind} | ${thread} | ${process} | ${process} |`,
   );
-  return ["| Value | To a thread | To a process | Over a network |", "|---|---|---|---|", ...rows].join("\n");
+  const lastOfPlatform = rows.findLastIndex((row) =>
+    PLATFORM_KINDS.some(({ name: own }) => row.includes(own)),
+  );
+  rows.splice(lastOfPlatform + 1, 0, ...OPTIONAL_ROWS);
+  return [
+    "| Value | To a thread | To a process | Over a network |",
+    "|---|---|---|---|",
+    ...new Set(rows),
+  ].join("\n");
 }

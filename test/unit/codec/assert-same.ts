@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { types } from "node:util";
 import { shownLines } from "../../../src/internal/shown-text.ts";
+import { platformContent } from "./platform-content.ts";
 
 /** Compares what arrived with what was sent. @param options `stacks: false` leaves the stacks of errors alone. */
 export function assertSame(
@@ -63,6 +64,8 @@ function compareContent(actual: object, expected: object, state: Comparison): vo
     compareBytes(new Uint8Array(actual as ArrayBuffer), new Uint8Array(expected), state.path);
   } else if (expected instanceof URL || expected instanceof URLSearchParams) {
     assert.equal(String(actual), String(expected), state.path);
+  } else if (platformContent(expected) !== undefined) {
+    assert.deepEqual(platformContent(actual), platformContent(expected), state.path);
   } else if (types.isBoxedPrimitive(expected)) {
     compare(actual.valueOf(), expected.valueOf(), at("{boxed}"));
   } else if (Array.isArray(expected)) {

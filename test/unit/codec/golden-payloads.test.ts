@@ -5,13 +5,13 @@ import { test } from "node:test";
 import { Extension } from "../../../src/codec/format.ts";
 import { assertSame } from "./assert-same.ts";
 import { GOLDEN_PAYLOADS } from "./golden-payloads.ts";
-import { fromHex, receive, send, sendUnits } from "./support.ts";
+import { fromHex, receive, send, sendPlatform, sendUnits } from "./support.ts";
 
 const documentation = readFileSync(new URL("../../../src/codec/README.md", import.meta.url), "utf8");
 
-for (const { name, make, hex, textUnits = false } of GOLDEN_PAYLOADS) {
+for (const { name, make, hex, textUnits = false, platform = false } of GOLDEN_PAYLOADS) {
   test(`encodeValue writes as ever: ${name}`, () => {
-    const { bytes } = textUnits ? sendUnits(make()) : send(make());
+    const { bytes } = platform ? sendPlatform(make()) : textUnits ? sendUnits(make()) : send(make());
 
     assert.equal(bytes.toString("hex"), hex.replaceAll(" ", ""));
   });

@@ -11,6 +11,8 @@ export interface GoldenPayload {
   readonly hex: string;
   /** Whether its reader takes text as code units. */
   readonly textUnits?: boolean;
+  /** Whether it reads objects of the platform. */
+  readonly platform?: boolean;
 }
 
 class Pair {
@@ -152,5 +154,63 @@ export const GOLDEN_PAYLOADS: readonly GoldenPayload[] = [
     name: "class of a copy of its package",
     make: () => [Outer, new Inner()],
     hex: "08 92 c9 00 00 00 1c 14 c9 00 00 00 16 18 a3 67 23 43 af 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 67 a1 31 c9 00 00 00 2c 13 c9 00 00 00 25 18 a3 67 23 43 be 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 61 2f 6e 6f 64 65 5f 6d 6f 64 75 6c 65 73 2f 67 a1 32 80",
+  },
+  {
+    name: "headers",
+    make: () =>
+      new Headers([
+        ["a", "b"],
+        ["set-cookie", "x"],
+        ["set-cookie", "y"],
+      ]),
+    hex: "08 c9 00 00 00 1e 1f a1 61 a1 62 aa 73 65 74 2d 63 6f 6f 6b 69 65 a1 78 aa 73 65 74 2d 63 6f 6f 6b 69 65 a1 79",
+    platform: true,
+  },
+  {
+    name: "form",
+    make: () => {
+      const form = new FormData();
+      form.append("a", "1");
+      form.append("a", "2");
+      return form;
+    },
+    hex: "08 c9 00 00 00 08 20 a1 61 a1 31 a1 61 a1 32",
+    platform: true,
+  },
+  {
+    name: "empty blob",
+    make: () => new Blob([], { type: "t/s" }),
+    hex: "08 c9 00 00 00 06 1e c4 00 a3 74 2f 73",
+    platform: true,
+  },
+  {
+    name: "empty file",
+    make: () => new File([], "f", { lastModified: 1 }),
+    hex: "08 c9 00 00 00 06 1e c4 00 a0 a1 66 01",
+    platform: true,
+  },
+  {
+    name: "request",
+    make: () => new Request("a:b", { redirect: "manual" }),
+    hex: "08 c9 00 00 00 20 21 a3 47 45 54 a3 61 3a 62 c9 00 00 00 00 1f c0 c0 a8 72 65 64 69 72 65 63 74 a6 6d 61 6e 75 61 6c",
+    platform: true,
+  },
+  {
+    name: "response",
+    make: () => new Response(null, { status: 204, statusText: "N" }),
+    hex: "08 c9 00 00 00 15 22 cc cc a1 4e c9 00 00 00 00 1f c0 a0 a7 64 65 66 61 75 6c 74 c2",
+    platform: true,
+  },
+  {
+    name: "segmenter of Intl",
+    make: () => new Intl.Segmenter("en", { granularity: "word" }),
+    hex: "08 c9 00 00 00 15 23 09 a2 65 6e ab 67 72 61 6e 75 6c 61 72 69 74 79 a4 77 6f 72 64",
+    platform: true,
+  },
+  {
+    name: "locale of Intl",
+    make: () => new Intl.Locale("de-u-kn"),
+    hex: "08 c9 00 00 00 09 23 05 a7 64 65 2d 75 2d 6b 6e",
+    platform: true,
   },
 ];

@@ -45,6 +45,11 @@ export function sendUnits(value: unknown): Message {
   return messageOf(encodeValue(value, { root: "value", references, textUnits: true }));
 }
 
+/** Encodes a value for a receiver that reads objects of the platform, without the content of blobs. */
+export function sendPlatform(value: unknown): Message {
+  return messageOf(encodeValue(value, { root: "value", references, platform: true, blobs: true }));
+}
+
 /** Encodes an argument or result. */
 export function send(value: unknown, root = "value"): Message {
   return messageOf(encodeValue(value, { root, references }));

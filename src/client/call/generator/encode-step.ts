@@ -6,9 +6,16 @@ import type { CallOwner } from "../call.ts";
 /** A value that it is sent, or is to return. @throws NotSerializableError if it cannot travel. */
 export function encodeSent(value: unknown, owner: CallOwner): Payload {
   const { references, hasThreads: attaches } = owner;
-  const options = { root: "value", references, textUnits: true, moves: true, attaches } as const;
-  const { bytes, start, end, parts, tainted, textUnits, beside } = encodeValue(value, options);
-  return { bytes, start, end, parts, tainted, textUnits, beside };
+  const options = {
+    root: "value",
+    references,
+    textUnits: true,
+    platform: true,
+    moves: true,
+    attaches,
+  } as const;
+  const { bytes, start, end, parts, tainted, textUnits, platform, beside } = encodeValue(value, options);
+  return { bytes, start, end, parts, tainted, textUnits, platform, beside };
 }
 
 /** An error that is thrown into it. */

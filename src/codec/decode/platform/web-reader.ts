@@ -1,0 +1,26 @@
+/** Reads the classes of the web that have entries: headers and forms. */
+import type { Decoding } from "../decoding.ts";
+
+/** Headers. @param end Where they end. */
+export function readHeaders(decoding: Decoding, end: number): Headers {
+  const headers = new Headers();
+  decoding.register(headers);
+  while (decoding.position < end) headers.append(decoding.readString(), decoding.readString());
+  return headers;
+}
+
+/** A form. @param end Where it ends. */
+export function readFormData(decoding: Decoding, end: number): FormData {
+  const form = new FormData();
+  decoding.register(form);
+  decoding.enter();
+  while (decoding.position < end) {
+    const name = decoding.readString();
+    const value = decoding.readValue();
+    if (typeof value === "string") form.append(name, value);
+    else if (value instanceof File) form.append(name, value);
+    else decoding.fail("a form holds what is neither a text nor a file");
+  }
+  decoding.leave();
+  return form;
+}

@@ -48,8 +48,9 @@ export class Connection implements CarrierEvents, MemoryHolder {
   readonly memory: ConnectionMemory | undefined;
   /** The peer's Hello: what it accepts and who it is; set before `ready`. */
   peer: Hello | undefined;
-  /** Whether the peer reads long text as its code units. A plain field, since every result asks. */
+  /** Whether the peer reads long text as its code units, and objects of the platform. Plain fields, since every result asks. */
   takesTextUnits = false;
+  takesPlatform = false;
   readonly #half: SessionHalf;
   readonly #reader: BatchReader = new BatchReader();
   readonly #begun: BegunBatch = new BegunBatch();
@@ -125,11 +126,6 @@ export class Connection implements CarrierEvents, MemoryHolder {
   /** Whether streams may pass from and to the peer without their caller. */
   get takesHandOver(): boolean {
     return this.peer?.features.includes(Feature.HandOver) === true;
-  }
-
-  /** Whether the peer reads objects of the platform. */
-  get takesPlatform(): boolean {
-    return this.peer?.features.includes(Feature.Platform) === true;
   }
 
   /** Whether the peer takes context variables. */
@@ -333,6 +329,7 @@ export class Connection implements CarrierEvents, MemoryHolder {
     const peer = { ...hello, limits: completeLimits(hello.limits) };
     this.peer = peer;
     this.takesTextUnits = peer.features.includes(Feature.TextUnits);
+    this.takesPlatform = peer.features.includes(Feature.Platform);
     this.#batch.keepTo(peer.limits);
     this.outbound.keepTo(peer);
     this.#state = "open";

@@ -52,7 +52,7 @@ export function helloWith(
 }
 
 /** Encodes a value as payload. */
-export function payloadOf(value: unknown, options: { readonly textUnits?: boolean } = {}): Payload {
+export function payloadOf(value: unknown, options: { readonly textUnits?: boolean; readonly platform?: boolean } = {}): Payload {
   return { ...encodeValue(value, { root: "value", references: processReferences, ...options }) };
 }
 

@@ -22,7 +22,7 @@ export function isIntlOfDates(type: number, kind: number | undefined): boolean {
 /** Extensions of which a few bytes may cost very much. */
 const DEAREST = [Extension.BLOB, Extension.REQUEST, Extension.INTL];
 /** Bytes that have no room for many of them. */
-const FEW_BYTES = 128;
+const FEW_BYTES = 64;
 
 /** Whether a short payload has to be audited all the same: it may hold the dearest extensions. Says yes too often, for speed. */
 export function mayBeDear({ bytes, start, end }: AuditedBytes): boolean {

@@ -98,17 +98,17 @@ export const Price = {
   FLOW: 256,
   /** Headers, and each of them; a form, and each of its entries. */
   HEADERS: 160,
-  HEADER: 8,
+  HEADER: 12,
   FORM: 32,
   FORM_ENTRY: 6,
   /** Also of a file. */
-  BLOB: 400,
+  BLOB: 560,
   /** Without its headers and its body. */
   REQUEST: 2000,
   RESPONSE: 600,
   /** An object of `Intl`; and what more those of some classes cost. */
-  INTL: 800,
-  INTL_DATES: 2800,
+  INTL: 1000,
+  INTL_DATES: 12_000,
   TEMPORAL: 160,
 } as const;
 

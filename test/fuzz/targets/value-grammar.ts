@@ -169,11 +169,109 @@ const EXTENSIONS: readonly (readonly [type: number, body: Make])[] = [
   ],
   [Extension.SIGNAL, (random) => Buffer.of(random.small(9))],
   [Extension.FLOW, (random) => Buffer.of(random.below(5), random.small(9))],
+  [Extension.HEADERS, (random) => headers(random).subarray(-random.small(30))],
+  [
+    Extension.FORM_DATA,
+    (random) =>
+      repeat(random.small(4), () =>
+        Buffer.concat([textToken(text(random)), random.oneIn(2) ? blob(random) : textToken(text(random))]),
+      ),
+  ],
+  [
+    Extension.REQUEST,
+    (random) =>
+      Buffer.concat([
+        oneOf(random, ["GET", "POST", "CONNECT", "a b"]),
+        oneOf(random, ["http://a/", "a:b", "/a", "http://u:p@a"]),
+        headers(random),
+        bodyOf(random),
+        random.oneIn(2) ? Buffer.of(0xc0) : extension(Extension.SIGNAL, Buffer.of(random.small(9))),
+        repeat(random.small(2), () =>
+          Buffer.concat([oneOf(random, ["mode", "cache", "keepalive", "body"]), scalar(random)]),
+        ),
+      ]),
+  ],
+  [
+    Extension.RESPONSE,
+    (random) =>
+      Buffer.concat([
+        head(0xcd, uint(random.pick([99, 200, 204, 304, 599, 600]), 2)),
+        oneOf(random, ["", "OK", "a\r\nb"]),
+        headers(random),
+        bodyOf(random),
+        oneOf(random, ["", "http://a/"]),
+        oneOf(random, ["default", "basic", "error"]),
+        Buffer.of(0xc2 + random.below(2)),
+      ]),
+  ],
+  [Extension.BLOB, (random) => blob(random).subarray(6)],
+  [Extension.INTL, intl],
+  [
+    Extension.TEMPORAL,
+    (random) =>
+      Buffer.concat([
+        Buffer.of(random.below(9)),
+        random.oneIn(2) ? oneOf(random, ["2026-11-30", "PT1S", "12:00"]) : repeat(10, () => scalar(random)),
+      ]),
+  ],
   [
     Extension.CLASS_OF_COPY,
     () => Buffer.concat([textToken("a#A"), textToken("/node_modules/a"), textToken("1")]),
   ],
 ];
+
+/** Text tokens picked from a list, or any text. */
+function oneOf(random: Random, texts: readonly string[]): Buffer {
+  return textToken(random.oneIn(6) ? text(random) : random.pick(texts));
+}
+
+const HEADER_NAMES = ["a", "set-cookie", "content-type", "", "a b", "a\r\nb"];
+const HEADER_VALUES = ["", "text/plain", "x=1", "a\r\nb", "\u20ac", " a "];
+
+function headers(random: Random): Buffer {
+  const entry = (): Buffer => Buffer.concat([oneOf(random, HEADER_NAMES), oneOf(random, HEADER_VALUES)]);
+  return extension(Extension.HEADERS, repeat(random.small(4), entry));
+}
+
+/** Nothing, a stream, or what is no body. */
+function bodyOf(random: Random): Buffer {
+  if (random.oneIn(2)) return Buffer.of(0xc0);
+  return random.oneIn(3) ? scalar(random) : extension(Extension.FLOW, Buffer.of(1, random.small(9)));
+}
+
+function blob(random: Random): Buffer {
+  const contents = [head(0xc4, Buffer.of(2, 1, 2)), extension(Extension.PART, Buffer.of(0)), scalar(random)];
+  const file = Buffer.concat([textToken(text(random)), float64(random.below(1000))]);
+  const parts = [random.pick(contents), oneOf(random, ["", "text/plain", "\u00e9"])];
+  return extension(Extension.BLOB, Buffer.concat(random.oneIn(2) ? parts : [...parts, file]));
+}
+
+const LOCALES = [
+  "de",
+  "en-u-ca-buddhist-nu-thai",
+  "zh-u-co-stroke",
+  "x",
+  "",
+  "de-AT-1996",
+  "ar-EG-u-nu-latn",
+];
+const OPTIONS = [
+  ["style", "currency"],
+  ["currency", "EUR"],
+  ["type", "region"],
+  ["granularity", "word"],
+  ["dateStyle", "full"],
+  ["timeZone", "Asia/Tokyo"],
+  ["calendar", "chinese"],
+  ["numeric", "auto"],
+  ["__proto__", "x"],
+] as const;
+
+function intl(random: Random): Buffer {
+  const option = (): Buffer => Buffer.concat(random.pick(OPTIONS).map((part) => oneOf(random, [part])));
+  const count = random.oneIn(50) ? 70 : random.small(4);
+  return Buffer.concat([Buffer.of(random.below(11)), oneOf(random, LOCALES), repeat(count, option)]);
+}
 
 /** Of a routine: often one that none before had. */
 function identity(random: Random): Buffer {

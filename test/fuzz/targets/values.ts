@@ -6,7 +6,8 @@ import type { References } from "../../../src/codec/references.ts";
 import { identityFault } from "../../../src/identity/identity.ts";
 import { processReferences } from "../../../src/routine/process-references.ts";
 import { AWKWARD_VALUES } from "../../unit/codec/awkward-values.ts";
-import { references, send } from "../../unit/codec/support.ts";
+import { GOLDEN_PAYLOADS } from "../../unit/codec/golden-payloads.ts";
+import { references, send, sendPlatform } from "../../unit/codec/support.ts";
 import { mutate } from "../mutate.ts";
 import { expectCodes, type FuzzTarget } from "../target.ts";
 import { anyPayload, largePayload } from "./value-grammar.ts";
@@ -15,7 +16,10 @@ const LARGEST_SEED_BYTES = 2_000;
 
 const { signal } = new AbortController();
 const signals = { get: (): AbortSignal => signal };
-const flows = { flowOf: (kind: number, index: number): unknown => (kind > 3 ? "it is unknown" : { index }) };
+const flows = {
+  flowOf: (kind: number, index: number): unknown =>
+    kind > 3 ? "it is unknown" : kind === 1 ? new ReadableStream() : { index },
+};
 
 /** What a routine was taken for that is more than its identity: none may be, over a network. */
 let believed: unknown;
@@ -29,11 +33,19 @@ const watching: References = {
   },
 };
 
+/** What arrives as an object of the platform. */
+const PLATFORM_VALUES: readonly (() => unknown)[] = [
+  ...GOLDEN_PAYLOADS.filter(({ platform }) => platform === true).map(({ make }) => make),
+  () => new Intl.NumberFormat("de", { style: "currency", currency: "EUR" }),
+  () => [new Intl.DateTimeFormat("ja"), new Intl.Collator("sv")],
+];
+
 let seeds: readonly Uint8Array[] | undefined;
 
 function seedPayloads(): readonly Uint8Array[] {
   seeds ??= AWKWARD_VALUES.filter(({ refusedAt }) => refusedAt === undefined)
     .map(({ make }) => send(make()).bytes)
+    .concat(PLATFORM_VALUES.map((make) => sendPlatform(make()).bytes))
     .filter((bytes) => bytes.length <= LARGEST_SEED_BYTES);
   return seeds;
 }

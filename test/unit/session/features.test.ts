@@ -146,3 +146,30 @@ test("a client that takes no context variables gets none, and a worker that take
     assert.equal(carries(pair.carriers.server.sent), takes);
   }
 });
+
+test("a peer without Platform is sent no object of the platform, and its sender is told where the first is", async () => {
+  const bodies = {
+    size: (value: object) => Object.keys(value).length,
+    answer: () => ({ a: [new Headers()] }),
+    thrown: () => {
+      throw Object.assign(new Error("x"), { headers: new Headers() });
+    },
+  };
+  const hello = helloWith({ features: without(Feature.Platform) });
+  await using pair = await connect(bodies, { clientHello: hello, hello });
+  const { client } = pair;
+
+  assert.throws(() => client.session.send(1, payloadOf({ a: [new Headers()] }, { platform: true })), {
+    code: "ERR_MERINO_NOT_SERIALIZABLE",
+    path: "value.a[0]",
+    message: /send \[\.\.\.headers\], since this worker runs an earlier version/,
+  });
+  const answered = await client.call("answer").outcome;
+  const thrown = await client.call("thrown").outcome;
+
+  assert.equal(answered.kind === "exception" && (answered.error as { path: string }).path, "result.a[0]");
+  assert.match(
+    thrown.kind === "exception" ? (thrown.error as { headers: string }).headers : "",
+    /^\[not sent: /,
+  );
+});

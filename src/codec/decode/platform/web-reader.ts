@@ -1,12 +1,23 @@
 /** Reads the classes of the web that have entries: headers and forms. */
 import type { Decoding } from "../decoding.ts";
 
+/** Between values of one header. */
+const SEPARATOR = ", ";
+
 /** Headers. @param end Where they end. */
 export function readHeaders(decoding: Decoding, end: number): Headers {
   const headers = new Headers();
   decoding.register(headers);
-  while (decoding.position < end) headers.append(decoding.readString(), decoding.readString());
+  while (decoding.position < end) append(headers, decoding.readString(), decoding.readString());
   return headers;
+}
+
+/** Of several values of one header the last ones may be empty: the space before such a one would be cut off. */
+function append(headers: Headers, name: string, value: string): void {
+  let end = value.length;
+  while (value.endsWith(SEPARATOR, end)) end -= SEPARATOR.length;
+  headers.append(name, value.slice(0, end));
+  for (; end < value.length; end += SEPARATOR.length) headers.append(name, "");
 }
 
 /** A form. @param end Where it ends. */

@@ -22,6 +22,7 @@ import { TaskFlag } from "../wire/task/flags.ts";
 import type { Carrier, Enclosure } from "./carrier.ts";
 import type { ClientStream } from "./client-stream.ts";
 import { Connection } from "./connection.ts";
+import { DeferredWork } from "./deferred-work.ts";
 import { type Definable, OutboundDefinitions } from "./definitions.ts";
 import { CHUNK_SIZE } from "./limits.ts";
 import { besideOf } from "./messages/enclosing.ts";
@@ -67,6 +68,8 @@ export class ClientSession implements SessionHalf {
   readonly flushAfter = "tick" as const;
   readonly serves = false;
   readonly connection: Connection;
+  /** What waits until the worker takes more. */
+  readonly deferred: DeferredWork = new DeferredWork(() => !this.connection.congested);
   readonly #events: ClientSessionEvents;
   readonly #streams = new StreamTable<ClientStream>();
   readonly #numbers = new StreamNumbers();
@@ -282,6 +285,7 @@ export class ClientSession implements SessionHalf {
 
   batchEnd(): void {
     this.#spinner.arrived();
+    this.deferred.resume();
     this.#events.progress();
   }
 
@@ -299,12 +303,14 @@ export class ClientSession implements SessionHalf {
   }
 
   drained(): void {
+    this.deferred.resume();
     this.#events.progress();
   }
 
   closed(error: Error | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.deferred.clear();
     const streams = this.#streams.entries();
     this.#streams.clear();
     this.#events.closed(error);

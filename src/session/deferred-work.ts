@@ -1,6 +1,6 @@
 /**
- * The work of one client that is deferred because its answers would only fill memory: it goes on in the order in
- * which it came, a little at a time, when the client takes answers again. It does not know what the work is.
+ * The work for one peer that is deferred because what it sends would only fill memory: it goes on in the order in
+ * which it came, a little at a time, when the peer takes more again. It does not know what the work is.
  */
 
 /** Something that is deferred. */
@@ -9,7 +9,7 @@ export interface Deferrable {
   resume(): void;
 }
 
-/** Work resumed in one turn: whether there is room for more shows only once it has answered. */
+/** Work resumed in one turn: whether there is room for more shows only once it has sent something. */
 const RESUMED_AT_A_TIME = 16;
 
 /** Work that waits, the oldest first. */
@@ -23,7 +23,7 @@ export class DeferredWork {
     this.resume();
   };
 
-  /** @param hasRoom Whether the client takes answers now. */
+  /** @param hasRoom Whether the peer takes more now. */
   constructor(hasRoom: () => boolean) {
     this.#hasRoom = hasRoom;
   }

@@ -187,9 +187,12 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
 
   defers(work: Deferrable): boolean {
     const { session } = this.#task;
-    if (!session.defersWork) return false;
-    session.deferred.add(work);
-    return true;
+    if (session.defersWork) session.deferred.add(work);
+    return session.defersWork;
+  }
+
+  givesUp(work: Deferrable): void {
+    this.#task.session.deferred.delete(work);
   }
 
   awaits(): void {

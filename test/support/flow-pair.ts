@@ -14,18 +14,13 @@ import type { Payload } from "../../src/wire/payload.ts";
 export type SentFlow = FlowHead & { readonly from: "owner" | "reader"; readonly value: unknown };
 
 /** @param aheadBytes How many bytes of items may be on their way. */
-export function flowPair({
-  aheadBytes = 1024 * 1024,
-  defers = () => false,
-}: {
-  readonly aheadBytes?: number;
-  /** As that of the link. */
-  readonly defers?: (work: Deferrable) => boolean;
-} = {}) {
+export function flowPair({ aheadBytes = 1024 * 1024 }: { readonly aheadBytes?: number } = {}) {
   const sent: SentFlow[] = [];
   const problems: string[] = [];
   let kept = 0;
   let awaited = 0;
+  const deferred = new Set<Deferrable>();
+  const readers = { areFull: false };
   const decode = (payload: Payload): unknown => decodeValue(payload, { references, source: { local: true } });
   const link = (from: SentFlow["from"], deliver: (head: FlowHead, payload: Payload) => string | undefined) =>
     ({
@@ -50,7 +45,13 @@ export function flowPair({
       release({ start, end }) {
         if (start !== end) kept -= 1;
       },
-      defers,
+      defers(work) {
+        if (readers.areFull) deferred.add(work);
+        return readers.areFull;
+      },
+      givesUp(work) {
+        deferred.delete(work);
+      },
       awaits(isAwaited) {
         awaited += isAwaited ? 1 : -1;
       },
@@ -62,6 +63,9 @@ export function flowPair({
   return {
     own,
     received,
+    /** Whether the connection takes no more of what is read; what waits for that. */
+    readers,
+    deferred,
     /** In the order of being sent. */
     sent,
     /** Rules that an end has broken. */

@@ -52,7 +52,10 @@ export function helloWith(
 }
 
 /** Encodes a value as payload. */
-export function payloadOf(value: unknown, options: { readonly textUnits?: boolean; readonly platform?: boolean } = {}): Payload {
+export function payloadOf(
+  value: unknown,
+  options: { readonly textUnits?: boolean; readonly platform?: boolean } = {},
+): Payload {
   return { ...encodeValue(value, { root: "value", references: processReferences, ...options }) };
 }
 

@@ -12,6 +12,7 @@ import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { ClientSession } from "../../session/client-session.ts";
+import type { Deferrable } from "../../session/deferred-work.ts";
 import type { FlowLink } from "../../session/flows/flow-link.ts";
 import { OwnFlows } from "../../session/flows/own-flows.ts";
 import { ReceivedFlows } from "../../session/flows/received-flows.ts";
@@ -157,6 +158,16 @@ export class CallFlows implements FlowLink, FlowSource {
   release(payload: Payload): void {
     this.#session?.connection.release(payload);
     payload.release?.();
+  }
+
+  defers(work: Deferrable): boolean {
+    if (this.#session?.connection.congested !== true) return false;
+    this.#session.deferred.add(work);
+    return true;
+  }
+
+  givesUp(work: Deferrable): void {
+    this.#session?.deferred.delete(work);
   }
 
   awaits(isAwaited: boolean): void {

@@ -46,11 +46,14 @@ export interface FlowLink {
    */
   takeGiven?(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
   /**
-   * Puts off what makes items, if the peer takes so little that they would only fill memory. Absent: never.
+   * The peer takes so little just now that more would only fill memory.
    *
-   * @returns Whether it does; the work is then resumed when there may be room.
+   * @param work To go on when the peer takes more, or to be given up with {@link givesUp}.
+   * @returns False, and nothing is deferred, if it takes enough.
    */
-  defers?(work: Deferrable): boolean;
+  defers(work: Deferrable): boolean;
+  /** What was deferred need not go on. */
+  givesUp(work: Deferrable): void;
   /** Somebody has begun to wait for an item of one of the flows, or does not any more. */
   awaits(isAwaited: boolean): void;
 }

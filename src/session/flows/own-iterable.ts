@@ -7,8 +7,10 @@ import { AsyncResource } from "node:async_hooks";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
+import type { Deferrable } from "../deferred-work.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
 import { type Give, giveOf, NOT_AWAY, NOT_GIVABLE, writeGiven } from "./hand-over.ts";
+import { MAX_ITEMS_AHEAD } from "./limits.ts";
 import { SourceReader } from "./source-reader.ts";
 
 /** What it needs beside its source. */
@@ -20,7 +22,7 @@ export interface OwnIterableParts {
 }
 
 /** An iterable or a stream that is read from the other end. */
-export class OwnIterable implements OwnFlow {
+export class OwnIterable implements OwnFlow, Deferrable {
   readonly #index: number;
   readonly #link: FlowLink;
   readonly #owner: FlowsOwner | undefined;
@@ -33,6 +35,9 @@ export class OwnIterable implements OwnFlow {
   readonly #sizes = new ArrayQueue<number>();
   #aheadBytes = 0;
   #isReading = false;
+  /** Items since others had the thread; and that they are having it. A source may have any number without waiting itself. */
+  #inTurn = 0;
+  #isPausing = false;
   #isOver = false;
   /** If it may be given to the reader elsewhere; absent from the first request on. */
   #give: Give | undefined;
@@ -61,7 +66,7 @@ export class OwnIterable implements OwnFlow {
     for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
       this.#aheadBytes -= this.#sizes.shift() ?? 0;
     if (this.#give !== undefined) this.#surroundings.runInAsyncScope(this.#giveAway, this);
-    this.#readOn();
+    this.resume();
     return undefined;
   }
 
@@ -69,7 +74,7 @@ export class OwnIterable implements OwnFlow {
     if (this.#isOver) return undefined; // as above
     if (!this.#isAway) return NOT_AWAY;
     this.#isAway = false;
-    this.#readOn();
+    this.resume();
     return undefined;
   }
 
@@ -118,9 +123,8 @@ export class OwnIterable implements OwnFlow {
     this.#token = undefined;
   }
 
-  /** Reads on what has been put off. */
   resume(): void {
-    if (!this.#isOver) this.#readOn();
+    if (this.#wants) this.#surroundings.runInAsyncScope(this.#goOn, this);
   }
 
   call(): string {
@@ -154,17 +158,28 @@ export class OwnIterable implements OwnFlow {
     );
   }
 
-  #readOn(): void {
-    if (this.#isAway || this.#isReading || !this.#hasRoom) return;
-    this.#surroundings.runInAsyncScope(this.#read, this);
-  }
-
   get #hasRoom(): boolean {
     return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#link.peerWindow);
   }
 
+  /** Whether the next item is to be asked for. */
+  get #wants(): boolean {
+    return !this.#isOver && !this.#isAway && !this.#isReading && !this.#isPausing && this.#hasRoom;
+  }
+
+  /** Asks for the next item, unless the peer is to read first, or others are to have the thread. */
+  #goOn(): void {
+    if (this.#link.defers(this)) return;
+    if (++this.#inTurn <= MAX_ITEMS_AHEAD) return this.#read();
+    this.#isPausing = true;
+    setImmediate(() => {
+      this.#isPausing = false;
+      this.#inTurn = 0;
+      if (this.#wants) this.#goOn();
+    });
+  }
+
   #read(): void {
-    if (this.#link.defers?.(this) === true) return;
     this.#isReading = true;
     let step: unknown;
     try {
@@ -196,7 +211,7 @@ export class OwnIterable implements OwnFlow {
       this.#reader.close(error, () => this.#owner?.flowOver({ reason: error }));
       return;
     }
-    if (this.#hasRoom) this.#read();
+    if (this.#wants) this.#goOn();
   };
 
   readonly #failed = (error: unknown): void => {
@@ -227,6 +242,7 @@ export class OwnIterable implements OwnFlow {
   #close(reason: unknown): void {
     this.#isOver = true;
     this.#takeBack();
+    this.#link.givesUp(this);
     this.#sizes.clear();
     this.#surroundings.runInAsyncScope(this.#reader.close, this.#reader, reason, () =>
       this.#owner?.flowOver(undefined),

@@ -32,6 +32,8 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
   readonly #underWay = new Map<number, Deferred<unknown>>();
   readonly #waiting = new ArrayQueue<WaitingCall>();
   #sent = 0;
+  /** The numbers of the last call that was sent, and of the last that was made here. */
+  #lastSent = 0;
   #number = 0;
   #makeError: ((what: string) => unknown) | undefined;
 
@@ -81,7 +83,9 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
   }
 
   take({ act, number }: FlowHead, payload: Payload): string | undefined {
-    const answer = this.#underWay.get(number);
+    if (act !== FlowAct.Item && act !== FlowAct.Error) return "a message of a flow from its wrong end";
+    // One that waits here has not been made either.
+    const answer = number <= this.#lastSent ? this.#underWay.get(number) : undefined;
     if (answer === undefined) return "an answer to a call of a callback that was not made";
     this.#underWay.delete(number);
     this.#sent -= 1;
@@ -94,8 +98,7 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
       return undefined;
     }
     if (act === FlowAct.Item) answer.resolve(value);
-    else if (act === FlowAct.Error) rejectQuietly(answer, value);
-    else return "a message of a flow from its wrong end";
+    else rejectQuietly(answer, value);
     return undefined;
   }
 
@@ -117,6 +120,7 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
   #send(number: number, payload: Payload): void {
     this.#link.send({ index: this.#index, act: FlowAct.Call, number, taken: 0 }, payload);
     this.#sent += 1;
+    this.#lastSent = number;
   }
 }
 

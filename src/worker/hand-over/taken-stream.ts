@@ -6,6 +6,7 @@ import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { FlowKind } from "../../codec/format.ts";
 import type { FlowSink } from "../../codec/references.ts";
 import { abortReason } from "../../internal/abort-reason.ts";
+import type { Deferrable } from "../../session/deferred-work.ts";
 import type { FlowLink, FlowsOwner } from "../../session/flows/flow-link.ts";
 import { FLOW_BYTES } from "../../session/flows/limits.ts";
 import { OwnFlows } from "../../session/flows/own-flows.ts";
@@ -158,6 +159,16 @@ class TakenLink implements FlowLink {
   decode(payload: Payload): unknown {
     const { session, references } = this.#outgoing;
     return decodeValue(payload, { references, source: session.connection.carrier });
+  }
+
+  defers(work: Deferrable): boolean {
+    const { session } = this.#outgoing;
+    if (session.defersWork) session.deferred.add(work);
+    return session.defersWork;
+  }
+
+  givesUp(work: Deferrable): void {
+    this.#outgoing.session.deferred.delete(work);
   }
 
   // It only sends.

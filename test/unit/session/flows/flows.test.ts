@@ -187,26 +187,6 @@ describe("OwnFlows", () => {
     assert.match(own.take({ ...head, index: 1, act: 99 }, payloadOf(7)) ?? "", /wrong end/);
   });
 
-  test("reads no source on while the peer takes nothing, whatever that asks for, and goes on then", async () => {
-    let work: { resume(): void } | undefined;
-    let isFull = true;
-    const { pass, sent } = flowPair({
-      defers(deferred) {
-        work = deferred;
-        return isFull;
-      },
-    });
-    const items = pass<AsyncIterable<number>>(upTo(20, number), FlowKind.ITERABLE);
-    const read = all(items);
-    await turns();
-    assert.deepEqual(acts(sent, FlowAct.Item), []);
-
-    isFull = false;
-    work?.resume();
-
-    assert.equal((await read).length, 20);
-  });
-
   test("closes a source in the midst of a step, and sends nothing after the end", async () => {
     const { pass, own, sent } = flowPair();
     let give = (_item: number): void => {};

@@ -19,7 +19,11 @@ export function processorWaitMs(): number | undefined {
   }
 }
 
-/** What the kernel writes, who may count nothing. */
+/**
+ * What the kernel writes, who may count nothing.
+ *
+ * @internal for tests as well
+ */
 export function parseWaitMs(text: string): number | undefined {
   const waitNs = Number(text.split(" ")[1]);
   return waitNs > 0 ? waitNs / NS_PER_MS : undefined;

@@ -19,6 +19,8 @@ import { type ResourceHolder, WorkerResources } from "./worker-resources.ts";
 
 /** Reservations of one connection at a time. */
 const MAX_OF_CONNECTION = 64;
+/** About what one takes up, with its stream and its timer. */
+const RESERVATION_BYTES = 1024;
 /** The longest time, unless the worker's owner says otherwise. */
 const DEFAULT_MAX_TIME_MS = 10 * 60_000;
 
@@ -122,6 +124,8 @@ export class Reservations implements ReservationKeeper {
     }
     this.resources.keep(amounts);
     counted(1);
+    const { memory } = session.connection;
+    memory?.add(memory.weigh(RESERVATION_BYTES));
     const reservation = new Reservation({ session, stream, amounts, timeMs, keeper: this });
     ofSession.set(stream, reservation);
     this.#bySession.set(session, ofSession);
@@ -141,6 +145,8 @@ export class Reservations implements ReservationKeeper {
     const ofSession = session && this.#bySession.get(session);
     if (session === undefined || ofSession === undefined) return;
     ofSession.delete(reservation.stream);
+    const { memory } = session.connection;
+    memory?.drop(memory.weigh(RESERVATION_BYTES));
     if (ofSession.size === 0) this.#bySession.delete(session);
   }
 

@@ -34,10 +34,24 @@ function useReservations(total: Amounts, options: { features?: readonly number[]
       kept += change;
     },
   });
+  let heldBytes = 0;
+  const memory = {
+    weigh: (bytes: number) => bytes,
+    add: (bytes: number) => {
+      heldBytes += bytes;
+    },
+    drop: (bytes: number) => {
+      heldBytes -= bytes;
+    },
+  };
   const makeSession = (local = true): ServerSession =>
     // All that a reservation looks at of its connection.
     ({
-      connection: { carrier: { local }, peer: { features: options.features ?? [Feature.Resources] } },
+      connection: {
+        carrier: { local },
+        peer: { features: options.features ?? [Feature.Resources] },
+        memory: local ? undefined : memory,
+      },
       peer: {},
       ack: (stream: number) => told.push(`ack ${stream}`),
       done: (stream: number) => told.push(`done ${stream}`),
@@ -51,6 +65,10 @@ function useReservations(total: Amounts, options: { features?: readonly number[]
     told,
     get kept() {
       return kept;
+    },
+    /** What those of callers on the network count in its memory. */
+    get heldBytes() {
+      return heldBytes;
     },
     /** Asks for one as a peer does. */
     reserve(stream: number, resources: Amounts, timeMs = 60_000, of = session, held: readonly string[] = []) {
@@ -187,6 +205,22 @@ describe("Reservations", () => {
     reservations.resources.release(task);
     assert.deepEqual(reservations.resources.used, {});
     assert.equal(use.kept, 0);
+  });
+
+  test("count in the memory of callers on the network for as long as they are open, however little they reserve", () => {
+    const use = useReservations(amounts(1_000_000));
+    const far = use.makeSession(false);
+
+    const granted = Array.from(
+      { length: 64 },
+      (_, n) => use.reserve(2 * n + 1, amounts(1), 60_000, far) as Reservation,
+    );
+    const near = use.reserve(1, amounts(1)) as Reservation;
+    const { heldBytes } = use;
+    for (const reservation of [...granted, near]) reservation.lost();
+
+    assert.ok(heldBytes >= 64 * 512, `${heldBytes} bytes`);
+    assert.equal(use.heldBytes, 0);
   });
 
   test("are used by nobody but the connection that has made them", () => {

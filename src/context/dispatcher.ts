@@ -1,6 +1,7 @@
 /** The interface through which a routine's call reaches a worker. Types only. */
 import type { RepeatOptions } from "../identity/repeat-options.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
+import type { TraceContext } from "../telemetry/trace-context.ts";
 import type { RunningTask } from "./task.ts";
 
 /** Options of one call, given through `routine.with(options)`. */
@@ -61,6 +62,8 @@ export interface CallRequest {
   readonly block?: IdempotentCallOptions | undefined;
   /** The task that makes the call. */
   readonly parent: RunningTask | undefined;
+  /** The trace context that travels where nobody records the call. Default: that of the task. */
+  readonly trace?: TraceContext | undefined;
   /** The uid of the only worker that it may go to. Default: any. */
   readonly only?: string | undefined;
   /** When it was made, on the clock of `performance.now()`, if the dispatcher has put it off. Default: now. */

@@ -1,4 +1,5 @@
 /** A scope inside another one, from which it differs in some respects. */
+import type { TraceContext } from "../telemetry/trace-context.ts";
 import type { CallOptions, Dispatcher } from "./dispatcher.ts";
 import { currentScope, type Maker, runInScope, type Scope } from "./scope.ts";
 import type { RunningTask } from "./task.ts";
@@ -6,7 +7,7 @@ import type { Branch } from "./variables/branch.ts";
 import { rootBranch } from "./variables/current-branch.ts";
 
 /** In what it differs; what is absent is as around it. */
-export type ScopeChanges = Partial<Pick<Scope, "branch" | "dispatcher" | "callOptions">>;
+export type ScopeChanges = Partial<Pick<Scope, "branch" | "dispatcher" | "callOptions" | "traceContext">>;
 
 /**
  * Runs a function in a scope that differs from the present one; everything asynchronous that it starts stays in it.
@@ -40,6 +41,10 @@ class InnerScope implements Scope {
 
   get callOptions(): CallOptions | undefined {
     return this.#changes.callOptions ?? this.#around?.callOptions;
+  }
+
+  get traceContext(): TraceContext | undefined {
+    return this.#changes.traceContext ?? this.#around?.traceContext;
   }
 
   get maker(): Maker | undefined {

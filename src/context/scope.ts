@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { processWide } from "../internal/process-wide.ts";
+import type { TraceContext } from "../telemetry/trace-context.ts";
 import type { Dispatcher, IdempotentCallOptions } from "./dispatcher.ts";
 import type { RunningTask, Task } from "./task.ts";
 import type { Branch } from "./variables/branch.ts";
@@ -23,6 +24,8 @@ export interface Scope {
   readonly branch: Branch;
   /** The options of calls made here, of the blocks around them. */
   readonly callOptions: IdempotentCallOptions | undefined;
+  /** The trace context of calls made here, where nobody records them. */
+  readonly traceContext?: TraceContext | undefined;
   /** What the code makes; absent if it is not for that. */
   readonly maker?: Maker | undefined;
 }

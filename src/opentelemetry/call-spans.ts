@@ -67,8 +67,7 @@ export class CallSpans {
     }
     if (this.#tracers.current() !== undefined) return RECORDED;
     // A process that makes no spans still passes contexts on, as far as it knows them.
-    if (active === ROOT_CONTEXT) return inherited;
-    return active instanceof UnreadContext ? active.fields : this.#carried.fieldsOf(active, inherited);
+    return this.#carried.present(inherited);
   }
 
   started(message: CallMessage): void {

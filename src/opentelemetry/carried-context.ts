@@ -66,6 +66,13 @@ export class CarriedContexts {
     return fields;
   }
 
+  /** The fields of the active context. @param inherited As above; it counts alone where no context is active. */
+  present(inherited: TraceContext | undefined): TraceContext | undefined {
+    const active = context.active();
+    if (active === ROOT_CONTEXT) return inherited;
+    return active instanceof UnreadContext ? active.fields : this.fieldsOf(active, inherited);
+  }
+
   /** The context that fields stand for. */
   contextOf(fields: TraceContext | undefined): Context {
     if (fields === undefined) return ROOT_CONTEXT;
@@ -153,6 +160,11 @@ function injected(context: Context, inherited: TraceContext | undefined): TraceC
 
 function extracted(fields: TraceContext): Context {
   return propagation.extract(ROOT_CONTEXT, fields, GETTER);
+}
+
+/** A context whose span and baggage are those that fields stand for. */
+export function extended(around: Context, fields: TraceContext): Context {
+  return propagation.extract(around, fields, GETTER);
 }
 
 function hasOnlyW3cFields(): boolean {

@@ -1,6 +1,6 @@
 /** Switches the spans and metrics on and off: which of them listens to which channel is said here and nowhere else. */
 import type { Channel } from "node:diagnostics_channel";
-import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
+import { context, type MeterProvider, type TracerProvider } from "@opentelemetry/api";
 import { assertBoolean, assertKnownOptions, assertMethods } from "../errors/check-options.ts";
 import type { AttemptMessage } from "../telemetry/attempt-message.ts";
 import type { CallMessage, CallRefusal } from "../telemetry/call-message.ts";
@@ -20,7 +20,7 @@ import {
 import type { ExecutionMessage } from "../telemetry/execution-message.ts";
 import { addRecorder } from "../telemetry/recorder.ts";
 import { CallSpans } from "./call-spans.ts";
-import { CarriedContexts } from "./carried-context.ts";
+import { CarriedContexts, extended } from "./carried-context.ts";
 import { ExecutionSpans } from "./execution-spans.ts";
 import { Meters } from "./meters.ts";
 import { Metrics } from "./metrics.ts";
@@ -113,6 +113,8 @@ function followTraces(
     addRecorder({
       leaveOutCall: (routine, inherited) => calls.leaveOut(routine, inherited),
       leaveOutExecution: (routine, fields) => executions.leaveOut(routine, fields),
+      present: (inherited) => carried.present(inherited),
+      within: (fields) => ({ run: (fn) => context.with(extended(context.active(), fields), fn) }),
     }),
     follow<CallMessage>(recordedCallChannel.start, (call) => calls.started(call)),
     follow<CallMessage>(recordedCallChannel.asyncEnd, (call) => calls.ended(call)),

@@ -223,6 +223,7 @@ function prepare(
       options: options === undefined && block === undefined ? undefined : inBlock(block, options),
       block,
       parent: scope?.task,
+      trace: scope?.traceContext,
     },
   };
 }

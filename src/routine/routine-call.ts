@@ -34,5 +34,6 @@ export function routineCall(candidate: object, parameters: readonly unknown[]): 
     options: inBlock(block, options),
     block,
     parent: scope?.task,
+    trace: scope?.traceContext,
   };
 }

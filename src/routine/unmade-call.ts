@@ -40,7 +40,7 @@ export function tellOfUnmadeCall(
     outcome: undefined,
     error: undefined,
     thrownByBody: false,
-    trace: scope?.task?.traceContext,
+    trace: scope?.traceContext,
   };
   const messages = new OperationMessages(callChannel, message);
   messages.begin(() => {

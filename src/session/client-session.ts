@@ -160,10 +160,10 @@ export class ClientSession implements SessionHalf {
   }
 
   /** Sends something about an iterable, a stream or a callback among the arguments. */
-  flow(stream: number, flow: FlowHead, payload: Payload): void {
+  flow(stream: number, flow: FlowHead, payload: Payload, variables?: Uint8Array): void {
     if (!this.open) return;
     const what = "value of an iterable or a callback";
-    this.#message(stream, FrameKind.CallerFlow, { payload, variables: undefined, what, flow });
+    this.#message(stream, FrameKind.CallerFlow, { payload, variables, what, flow });
   }
 
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */

@@ -220,8 +220,8 @@ export class ServerSession implements SessionHalf {
   }
 
   /** Sends something about an iterable, a stream or a callback among the arguments. */
-  flow(stream: number, flow: FlowHead, payload: Payload): void {
-    this.connection.outbound.message(stream, FrameKind.WorkerFlow, payload, 0, undefined, flow);
+  flow(stream: number, flow: FlowHead, payload: Payload, variables?: Uint8Array): void {
+    this.connection.outbound.message(stream, FrameKind.WorkerFlow, payload, 0, variables, flow);
   }
 
   nack(stream: number, nack: Nack): void {

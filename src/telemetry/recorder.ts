@@ -4,6 +4,7 @@
  * told of on the channels `recorded…` of `channels.ts`, in the way of those that everybody may subscribe to.
  */
 import { processWide } from "../internal/process-wide.ts";
+import { traceToSend } from "./trace-bounds.ts";
 import type { TraceContext } from "./trace-context.ts";
 
 /** The answer that a call or an execution is to be told of. */
@@ -37,10 +38,23 @@ export interface Recorder {
     routine: string,
     trace: TraceContext | undefined,
   ): Surroundings | undefined | typeof RECORDED;
+  /**
+   * The trace context of the code that is running, for what it has run elsewhere without a call of a routine.
+   *
+   * @param inherited What travels with it otherwise.
+   */
+  present(inherited: TraceContext | undefined): TraceContext | undefined;
+  /** In what code is run that was sent for with a trace context, in its own surroundings. */
+  within(trace: TraceContext): Surroundings;
 }
 
 /** Where two are in force, each has its own opinion. */
-const ALL: Recorder = { leaveOutCall: () => RECORDED, leaveOutExecution: () => RECORDED };
+const allOf = (first: Recorder): Recorder => ({
+  leaveOutCall: () => RECORDED,
+  leaveOutExecution: () => RECORDED,
+  present: (inherited) => first.present(inherited),
+  within: (trace) => first.within(trace),
+});
 
 interface Recording {
   readonly all: Recorder[];
@@ -58,7 +72,8 @@ export const recording: Recording = processWide("telemetry.recording", () => ({
 export function addRecorder(recorder: Recorder): () => void {
   const { all } = recording;
   const choose = (): void => {
-    recording.recorder = all.length > 1 ? ALL : all[0];
+    const [first] = all;
+    recording.recorder = first === undefined || all.length === 1 ? first : allOf(first);
   };
   all.push(recorder);
   choose();
@@ -90,6 +105,27 @@ export function leaveOutExecution(
 ): Surroundings | undefined | typeof RECORDED {
   try {
     return recording.recorder?.leaveOutExecution(routine, trace);
+  } catch (error) {
+    report(error);
+    return undefined;
+  }
+}
+
+/** As {@link Recorder.present}; where nobody records, what is inherited. */
+export function presentTrace(inherited: TraceContext | undefined): TraceContext | undefined {
+  const { recorder } = recording;
+  try {
+    return recorder === undefined ? inherited : traceToSend(recorder.present(inherited));
+  } catch (error) {
+    report(error);
+    return inherited;
+  }
+}
+
+/** As {@link Recorder.within}; `undefined` where nobody records. */
+export function withinTrace(trace: TraceContext): Surroundings | undefined {
+  try {
+    return recording.recorder?.within(trace);
   } catch (error) {
     report(error);
     return undefined;

@@ -137,6 +137,7 @@ export const FlowTag = {
   Number: 0x18,
   Taken: 0x20,
   Message: 0x2a,
+  Trace: 858,
 } as const;
 
 export const AckTag = {

@@ -6,6 +6,9 @@ import { decodeValue } from "../codec/decode/decoder.ts";
 import { FlowKind } from "../codec/format.ts";
 import type { FlowSource, References, SignalSource } from "../codec/references.ts";
 import { CallEndedError } from "../errors/call-ended-error.ts";
+import type { EncodeContextOptions } from "../session/context/encode-context.ts";
+import { FlowContext, type FlowContextHost } from "../session/context/flow-context.ts";
+import type { ValueOrigin } from "../session/context/received-binding.ts";
 import type { Deferrable } from "../session/deferred-work.ts";
 import type { FlowLink, FlowsOwner } from "../session/flows/flow-link.ts";
 import type { GivenStream } from "../session/flows/hand-over.ts";
@@ -19,6 +22,7 @@ import { FlowAct, type FlowHead, isFromOwner } from "../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../wire/payload.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
 import { encodeOutgoingError } from "./outgoing-value.ts";
+import type { TaskVariables } from "./task-variables.ts";
 
 /** What a body that runs on writes is sent at least so often, in milliseconds. */
 const FLUSH_MS = 1;
@@ -31,6 +35,7 @@ export interface LiveTask {
   readonly stream: number;
   readonly routine: string;
   readonly references: References;
+  readonly variables: TaskVariables;
   /** URL of the routine's module. */
   readonly module: string | undefined;
   /** Marks remote stacks. */
@@ -45,7 +50,7 @@ export interface LiveTask {
 }
 
 /** Of one task. */
-export class LiveArguments implements SignalSource, FlowSource, FlowLink {
+export class LiveArguments implements SignalSource, FlowSource, FlowLink, FlowContextHost {
   readonly #task: LiveTask;
   /** Absent until there is one; the flows likewise. */
   #signals: ArgumentSignals | undefined;
@@ -53,6 +58,7 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
   /** Those of the answer. */
   #answer: OwnFlows | undefined;
   #flowBytes = 0;
+  #isOver = false;
 
   constructor(task: LiveTask) {
     this.#task = task;
@@ -116,7 +122,7 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     const { session, stream } = this.#task;
     const head = message.flow as FlowHead;
     const flows = isFromOwner(head.act) ? this.#flows : this.#answer;
-    const problem = flows === undefined ? NO_FLOWS : flows.take(head, message);
+    const problem = flows === undefined ? NO_FLOWS : flows.take(head, message, message.variables);
     if (problem !== undefined) session.broken(stream, problem);
   }
 
@@ -133,6 +139,7 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     this.endAnswer(new CallEndedError(this.#task.routine, "read the iterable"));
     this.#task.session.connection.memory?.drop(this.#flowBytes);
     this.#flowBytes = 0;
+    this.#isOver = true;
   }
 
   // The stream, as the flows see it.
@@ -157,9 +164,9 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     return encodeOutgoingError(this.#task, error);
   }
 
-  send(head: FlowHead, payload: Payload): void {
+  send(head: FlowHead, payload: Payload, variables?: Uint8Array): void {
     const { session, stream } = this.#task;
-    session.flow(stream, head, payload);
+    session.flow(stream, head, payload, variables);
     // A body that occupies the thread for long is not what its caller should wait for. One that asks for items waits itself.
     const { connection } = session;
     if (head.act === FlowAct.Pull || performance.now() - connection.flushedMs < FLUSH_MS) return;
@@ -171,6 +178,29 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink {
     const { carrier, memory } = session.connection;
     if (memory !== undefined) return this.#task.decodeSent(payload);
     return decodeValue(payload, { references, source: carrier, module });
+  }
+
+  context(owns: boolean): FlowContext {
+    const task = this.#task;
+    return new FlowContext(this, () => (owns ? task.variables.told() : task.variables.begun()));
+  }
+
+  contextOptions(): EncodeContextOptions | undefined {
+    const { session, references } = this.#task;
+    return session.connection.takesContext ? { references, back: true, fault: "routine" } : undefined;
+  }
+
+  contextOrigin(): ValueOrigin {
+    const { session, references, module, routine } = this.#task;
+    return { references, source: session.connection.carrier, module, routine };
+  }
+
+  holds(bytes: number): void {
+    const { memory } = this.#task.session.connection;
+    if (memory === undefined || bytes === 0 || this.#isOver) return;
+    this.#flowBytes += bytes;
+    if (bytes > 0) memory.add(bytes);
+    else memory.drop(-bytes);
   }
 
   keep(payload: Payload): Payload {

@@ -1,5 +1,7 @@
 /** The context variables of a task, and the stores of the program that have come with it, at its worker. */
 import type { References } from "../codec/references.ts";
+import { noteContext } from "../context/scope.ts";
+import { type Bindings, NO_BINDINGS } from "../context/variables/bindings.ts";
 import { type EnteredStore, runInStores, storesToEnter } from "../context/variables/bound-stores.ts";
 import type { Branch } from "../context/variables/branch.ts";
 import { errorText } from "../internal/error-text.ts";
@@ -27,10 +29,25 @@ export class TaskVariables {
   /** Absent until the body is first entered. */
   #stores: readonly EnteredStore[] | undefined;
 
+  /** What the caller knows when the body begins. */
+  #begun: Bindings = NO_BINDINGS;
+
   /** @param received What has come with the task. */
   constructor(task: VariablesHost, received: ReceivedContext | undefined) {
     this.#task = task;
     this.#received = received;
+    if (received !== undefined) noteContext(); // though no module here may know them
+  }
+
+  /** What the caller knew of the variables when the body began. */
+  begun(): Bindings {
+    void this.#opened;
+    return this.#begun;
+  }
+
+  /** What it knows now. */
+  told(): Bindings {
+    return this.#opened.told;
   }
 
   /** The branch of execution that the body goes on with. */
@@ -83,7 +100,10 @@ export class TaskVariables {
   }
 
   get #opened(): ContextExchange {
-    this.#exchange ??= ContextExchange.atWorker(this.#received, this.#origin);
+    if (this.#exchange === undefined) {
+      this.#exchange = ContextExchange.atWorker(this.#received, this.#origin);
+      this.#begun = this.#exchange.told;
+    }
     return this.#exchange;
   }
 

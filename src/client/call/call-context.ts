@@ -1,5 +1,6 @@
 /** The context variables of a call at its caller: what goes with it, and what comes back into the branch that made it. */
 import type { References } from "../../codec/references.ts";
+import { type Bindings, NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { storesToSend } from "../../context/variables/bound-stores.ts";
 import { currentBranch, rootBranch } from "../../context/variables/current-branch.ts";
 import { warnOnce } from "../../internal/warn-once.ts";
@@ -11,6 +12,8 @@ import { decodeContextChanges } from "../../wire/messages/context-changes.ts";
 /** The caller's end of the exchange of variables of one call. */
 export class CallContext {
   readonly exchange: ContextExchange;
+  /** What the worker knows of the variables when its body begins. */
+  begun: Bindings = NO_BINDINGS;
   readonly #references: References;
   /** What goes with the task, if it was taken before the call was made. */
   #taken: { readonly variables: Uint8Array | undefined } | undefined;
@@ -45,7 +48,9 @@ export class CallContext {
   first(): Uint8Array | undefined {
     if (this.#taken !== undefined) return this.#taken.variables;
     const stores = storesToSend(this.exchange.branch.stores);
-    return this.exchange.tell({ references: this.#references, back: false }, stores);
+    const variables = this.exchange.tell({ references: this.#references, back: false }, stores);
+    this.begun = this.exchange.told;
+    return variables;
   }
 
   /**

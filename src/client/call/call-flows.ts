@@ -7,11 +7,16 @@ import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import { FlowKind } from "../../codec/format.ts";
 import type { FlowSource, References } from "../../codec/references.ts";
+import { NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { CallEndedError } from "../../errors/call-ended-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
+import { NETWORK } from "../../identity/taint.ts";
 import { keepAlive, letExit } from "../../internal/keep-alive.ts";
 import type { ClientSession } from "../../session/client-session.ts";
+import type { EncodeContextOptions } from "../../session/context/encode-context.ts";
+import { FlowContext, type FlowContextHost } from "../../session/context/flow-context.ts";
+import type { ValueOrigin } from "../../session/context/received-binding.ts";
 import type { Deferrable } from "../../session/deferred-work.ts";
 import type { FlowLink } from "../../session/flows/flow-link.ts";
 import { OwnFlows } from "../../session/flows/own-flows.ts";
@@ -20,6 +25,7 @@ import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { type FlowHead, isFromOwner } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
+import type { CallContext } from "./call-context.ts";
 
 const NO_STREAM = "a message for a stream of an answer, in which there is none";
 
@@ -30,7 +36,7 @@ export interface FlowOwner {
 }
 
 /** Of one call. */
-export class CallFlows implements FlowLink, FlowSource {
+export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   readonly routine: string;
   /** Where the first of them is among the arguments. */
   path = "";
@@ -41,6 +47,7 @@ export class CallFlows implements FlowLink, FlowSource {
   #answer: ReceivedFlows | undefined;
   #session: ClientSession | undefined;
   #stream = 0;
+  #context: CallContext | undefined;
   #isOver = false;
 
   constructor(owner: FlowOwner, { id, module }: RoutineDefinition) {
@@ -77,10 +84,11 @@ export class CallFlows implements FlowLink, FlowSource {
     );
   }
 
-  /** The call has been sent. */
-  attach(session: ClientSession, stream: number): void {
+  /** The call has been sent. @param context Its variables, if there are any. */
+  attach(session: ClientSession, stream: number, context: CallContext | undefined): void {
     this.#session = session;
     this.#stream = stream;
+    this.#context = context;
   }
 
   /** It has come back, and has not been started. */
@@ -93,7 +101,7 @@ export class CallFlows implements FlowLink, FlowSource {
     if (this.#isOver) return; // it has crossed the end
     const head = message.flow as FlowHead;
     const flows = isFromOwner(head.act) ? this.#answer : this.#arguments;
-    const problem = flows === undefined ? NO_STREAM : flows.take(head, message);
+    const problem = flows === undefined ? NO_STREAM : flows.take(head, message, message.variables);
     if (problem !== undefined) this.#session?.broken(this.#stream, problem);
   }
 
@@ -142,8 +150,30 @@ export class CallFlows implements FlowLink, FlowSource {
     return encodeThrown(new Error("The error is larger than the worker accepts"), options);
   }
 
-  send(head: FlowHead, payload: Payload): void {
-    this.#session?.flow(this.#stream, head, payload);
+  send(head: FlowHead, payload: Payload, variables?: Uint8Array): void {
+    this.#session?.flow(this.#stream, head, payload, variables);
+  }
+
+  context(owns: boolean): FlowContext {
+    return new FlowContext(this, () => {
+      const context = this.#context;
+      return (owns ? context?.begun : context?.exchange.told) ?? NO_BINDINGS;
+    });
+  }
+
+  contextOptions(): EncodeContextOptions | undefined {
+    const takes = this.#context !== undefined && this.#session?.connection.takesContext === true;
+    return takes ? { references: this.#owner.references, back: false } : undefined;
+  }
+
+  contextOrigin(): ValueOrigin {
+    const source = this.#session?.connection.carrier ?? NETWORK;
+    return {
+      references: this.#owner.references,
+      source,
+      module: this.#module,
+      routine: this.routine,
+    };
   }
 
   decode(payload: Payload): unknown {
@@ -153,6 +183,10 @@ export class CallFlows implements FlowLink, FlowSource {
 
   keep(payload: Payload): Payload {
     return (payload as ReceivedMessage).keep();
+  }
+
+  holds(): void {
+    // What workers send is not counted here.
   }
 
   release(payload: Payload): void {

@@ -181,7 +181,7 @@ class Message implements CallMessage {
   #stream = 0;
   #trace: TraceContext | undefined;
 
-  constructor({ definition, options, parent }: CallRequest, streaming: boolean) {
+  constructor({ definition, options, parent, trace }: CallRequest, streaming: boolean) {
     this.routine = definition.id;
     const isKnown = definition.declaration !== undefined;
     this.functionName = isKnown ? definition.name : "";
@@ -190,7 +190,7 @@ class Message implements CallMessage {
     this.priority = options?.priority ?? 0;
     this.nested = parent !== undefined;
     this.streaming = streaming;
-    this.#trace = parent?.traceContext;
+    this.#trace = trace ?? parent?.traceContext;
   }
 
   get id(): string | undefined {

@@ -224,7 +224,7 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.stream = stream;
     this.lastUid = member.uid;
     this.phase = "sent";
-    if (member.session !== undefined) this.liveOn(member.session, stream);
+    if (member.session !== undefined) this.liveOn(member.session, stream, this.context);
   }
 
   /** The call goes back to be sent to another worker: it provably did not start. */

@@ -42,7 +42,7 @@ export class FunctionCall extends SingleAnswerCall {
     const session = this.member?.session;
     if (this.settled || session === undefined) return discard(message.attachments);
     if (this.#isStreaming) return session.broken(this.stream, "a second value in answer to a function");
-    const flows = this.answerFlows(session, this.stream);
+    const flows = this.answerFlows(session, this.stream, this.context);
     let value: unknown;
     try {
       value = this.decode(message, flows);

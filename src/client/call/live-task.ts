@@ -9,6 +9,7 @@ import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
+import type { CallContext } from "./call-context.ts";
 import { CallFlows, type FlowOwner } from "./call-flows.ts";
 import { OutgoingTask } from "./outgoing-task.ts";
 
@@ -63,18 +64,18 @@ export abstract class LiveTask extends OutgoingTask implements SignalSink, FlowS
   }
 
   /** Where the iterables and streams in the answer of the worker that has the task become those of the caller. */
-  protected answerFlows(session: ClientSession, stream: number): CallFlows {
+  protected answerFlows(session: ClientSession, stream: number, context: CallContext | undefined): CallFlows {
     if (this.#flows === undefined) {
       this.#flows = new CallFlows(this.owner, this.definition);
-      this.#flows.attach(session, stream);
+      this.#flows.attach(session, stream, context);
     }
     return this.#flows;
   }
 
   /** The task is on its way to a worker. */
-  protected liveOn(session: ClientSession, stream: number): void {
+  protected liveOn(session: ClientSession, stream: number, context: CallContext | undefined): void {
     this.#signals?.forward(session, stream);
-    this.#flows?.attach(session, stream);
+    this.#flows?.attach(session, stream, context);
   }
 
   /** It has come back, and has not been started. */

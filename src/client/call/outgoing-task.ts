@@ -96,7 +96,7 @@ export class TaskHead implements TaskFields {
     this.runTimeoutUs = isRunLimited ? Math.max(1, Math.round(runTimeoutMs * 1_000)) : 0;
     this.#key = options?.idempotencyKey;
     this.callers = parent?.lineage();
-    this.trace = parent?.traceContext;
+    this.trace = request.trace ?? parent?.traceContext;
     this.origin = parent?.origin;
     if (within !== undefined) {
       this.#within = within;

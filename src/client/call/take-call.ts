@@ -65,7 +65,7 @@ class TakeCall extends Call {
     this.occupancy?.releaseShare();
     const session = this.member?.session;
     if (this.settled || session === undefined) return discard(message.attachments);
-    const flows = this.answerFlows(session, this.stream);
+    const flows = this.answerFlows(session, this.stream, undefined);
     if (flows.inAnswer)
       return session.broken(this.stream, "a second value in answer to the taking of a stream");
     let value: unknown;

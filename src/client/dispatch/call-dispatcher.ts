@@ -159,7 +159,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   call(request: PlacedRequest): Promise<unknown> {
     const isTold = callChannel.hasSubscribers || refusedChannel.hasSubscribers;
     if (!isTold && recording.recorder === undefined) return this.#call(request, undefined);
-    const trace = leaveOutCall(request.definition.id, request.parent?.traceContext);
+    const trace = leaveOutCall(request.definition.id, request.trace ?? request.parent?.traceContext);
     const isRecorded = trace === RECORDED;
     if (!isTold && !isRecorded) return this.#call(request, undefined, traceToSend(trace));
     const record = new CallRecord(request, { streaming: false, isRecorded });

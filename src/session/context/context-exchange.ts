@@ -7,18 +7,12 @@ import { type Binding, type Bindings, NO_BINDINGS } from "../../context/variable
 import { Branch } from "../../context/variables/branch.ts";
 import { BranchToken } from "../../context/variables/branch-token.ts";
 import { NO_IDS } from "../../context/variables/branch-tokens.ts";
-import { variableTraits } from "../../context/variables/variable-registry.ts";
-import { ProtocolError } from "../../errors/protocol-error.ts";
-import { warnOnce } from "../../internal/warn-once.ts";
-import {
-  type ContextChange,
-  type ContextChanges,
-  MAX_CONTEXT_CHANGES,
-} from "../../wire/messages/context-changes.ts";
+import type { ContextChange, ContextChanges } from "../../wire/messages/context-changes.ts";
 import { type EncodeContextOptions, encodeContext, encodeWhole } from "./encode-context.ts";
 import "./portable-token.ts";
-import { ReceivedBinding, type ValueOrigin } from "./received-binding.ts";
+import type { ValueOrigin } from "./received-binding.ts";
 import type { ReceivedContext } from "./received-contexts.ts";
+import { applyChanges, comesBack, mergeChanges, takeChanges } from "./take-changes.ts";
 
 const NOTHING: Knowledge = { bindings: NO_BINDINGS, ids: NO_IDS, spent: NO_IDS };
 
@@ -82,6 +76,11 @@ export class ContextExchange {
     return bytes.length === 0 ? undefined : bytes;
   }
 
+  /** What the other end knows of the variables. */
+  get told(): Bindings {
+    return this.#known.bindings;
+  }
+
   /** What {@link tell} has given last was not sent. */
   untell(): void {
     this.#known = this.#before;
@@ -89,48 +88,20 @@ export class ContextExchange {
 
   /** At the worker: goes on with what the caller has changed since. @throws {@link ProtocolError} if it is too much. */
   follow(changes: ContextChanges, origin: ValueOrigin): void {
-    this.#take(changes.changes, origin);
+    const { branch } = this;
+    this.#knows(takeChanges(changes.changes, { branch, known: this.#known.bindings, origin }));
     this.#learnTokens(changes);
   }
 
   /** At the caller: takes over what the body has changed. @throws {@link ProtocolError} if it is too much. */
   merge(changes: ContextChanges, origin: ValueOrigin): void {
     this.#learnTokens(changes);
-    const news = changes.changes.filter(({ name }) => variableTraits(name)?.back !== false);
-    if (news.length === 0) return;
-    if (this.branch.isRoot) {
-      warnOnce(
-        "MERINO_CONTEXT_ROOT",
-        `The routine '${origin.routine}' has set the context variable '${news[0]?.name}', which its caller does not see: outside any task, all calls of the process share their variables. Make the call in the run() of a variable, or in fork()`,
-      );
-      return;
-    }
-    for (const { name } of news) {
-      const present = this.branch.bindings.get(name);
-      if (present !== this.#known.bindings.get(name)) warnOfRace(name, present, origin.routine);
-    }
-    this.#take(news, origin);
+    const news = changes.changes.filter(comesBack);
+    this.#knows(mergeChanges(news, { branch: this.branch, known: this.#known.bindings, origin }));
   }
 
-  #take(changes: readonly ContextChange[], origin: ValueOrigin): void {
-    if (changes.length === 0) return;
-    const upToDate = this.#known.bindings === this.branch.bindings;
-    const bindings = new Map(this.branch.bindings);
-    const known = upToDate ? bindings : new Map(this.#known.bindings);
-    const taken = apply(changes, bindings, origin);
-    if (bindings.size > MAX_CONTEXT_CHANGES) {
-      throw new ProtocolError(
-        `A branch would have ${bindings.size} context variables, more than the ${MAX_CONTEXT_CHANGES} that travel`,
-      );
-    }
-    if (!upToDate) {
-      for (const [name, binding] of taken) {
-        if (binding === undefined) known.delete(name);
-        else known.set(name, binding);
-      }
-    }
-    this.branch.bindings = bindings;
-    this.#known = { ...this.#known, bindings: known };
+  #knows(bindings: Bindings): void {
+    if (bindings !== this.#known.bindings) this.#known = { ...this.#known, bindings };
   }
 
   #learnTokens({ branch, spentTokens }: ContextChanges): void {
@@ -153,7 +124,7 @@ export class ContextExchange {
 function bind(changes: readonly ContextChange[], origin: ValueOrigin): Bindings {
   if (changes.length === 0) return NO_BINDINGS;
   const bindings = new Map<string, Binding>();
-  apply(changes, bindings, origin);
+  applyChanges(changes, bindings, origin);
   return bindings;
 }
 
@@ -165,27 +136,4 @@ function isLasting({ value }: ContextChange): boolean {
 /** Those of a list that another one has not. */
 function unknownOf(ids: readonly string[], known: readonly string[]): readonly string[] {
   return ids.length === 0 ? ids : ids.filter((id) => !known.includes(id));
-}
-
-/** Puts changes into a map. @returns What each has become. */
-function apply(
-  changes: readonly ContextChange[],
-  bindings: Map<string, Binding>,
-  origin: ValueOrigin,
-): readonly (readonly [string, Binding | undefined])[] {
-  return changes.map((change) => {
-    const { name, value } = change;
-    const binding = value === undefined ? undefined : new ReceivedBinding(value, change, origin);
-    if (binding === undefined) bindings.delete(name);
-    else bindings.set(name, binding);
-    return [name, binding] as const;
-  });
-}
-
-function warnOfRace(name: string, present: Binding | undefined, routine: string): void {
-  const other = present instanceof ReceivedBinding ? `the routine '${present.routine}'` : "set() or reset()";
-  warnOnce(
-    "MERINO_CONTEXT_RACE",
-    `The context variable '${name}' was changed at the same time by ${other} and by the routine '${routine}', both of one branch; what came last counts, '${routine}'. Make calls that run side by side and set the same variable in fork()`,
-  );
 }

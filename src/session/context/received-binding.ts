@@ -42,6 +42,11 @@ export class ReceivedBinding implements Binding {
     this.#origin = origin;
   }
 
+  /** Bytes of its encoded form. */
+  get sizeBytes(): number {
+    return this.#bytes.length;
+  }
+
   get value(): unknown {
     if (this.#value === UNREAD) {
       const { references, module } = this.#origin;

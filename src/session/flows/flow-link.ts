@@ -1,6 +1,8 @@
 /** The port between a flow and the stream of its call: how an end of it reaches the other. Types only. */
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
+import type { FlowContext } from "../context/flow-context.ts";
 import type { Deferrable } from "../deferred-work.ts";
 import type { GivenStream } from "./hand-over.ts";
 
@@ -21,8 +23,14 @@ export interface FlowLink {
   encode(value: unknown, root: string): Payload;
   /** Encodes an error, as far as it can be sent. */
   encodeThrown(error: unknown): Payload;
-  /** Sends a message; does nothing once the stream has ended. */
-  send(head: FlowHead, payload: Payload): void;
+  /**
+   * Sends a message; does nothing once the stream has ended.
+   *
+   * @param variables Changes of context variables that go with it, encoded. Absent: none.
+   */
+  send(head: FlowHead, payload: Payload, variables?: Uint8Array): void;
+  /** The context variables of one flow. @param owns Whether its source or its function is at this end. */
+  context(owns: boolean): FlowContext;
   /**
    * Decodes a value that has come.
    *
@@ -35,6 +43,8 @@ export interface FlowLink {
   release(payload: Payload): void;
   /** Of a reader: the uid of its owner, if that gives its streams to workers of this dispatcher. Absent: it gives none. */
   givesTo?(dispatcher: object): string | undefined;
+  /** So many more bytes are kept beside that; fewer, where negative. */
+  holds(bytes: number): void;
   /** Of an owner: the dispatcher whose streams its peer may take from their workers. Absent: it takes none. */
   readonly handsOver?: object | undefined;
   /**
@@ -58,12 +68,24 @@ export interface FlowLink {
   awaits(isAwaited: boolean): void;
 }
 
+/** What a callback is told of the code that calls it. */
+export interface CallerContext {
+  /** What it has changed of the context variables, encoded. */
+  readonly variables: Uint8Array | undefined;
+  readonly trace: TraceContext | undefined;
+}
+
 /** The end of a flow that owns what the flow is about. */
 export interface OwnFlow {
   /** The peer may still read or use it, and nothing has gone wrong with it. */
   readonly isOpen: boolean;
-  /** The peer takes so many more items, and has taken so many. @returns What of the rules is broken; usually nothing. */
-  pull(items: number, taken: number): string | undefined;
+  /**
+   * The peer takes so many more items, and has taken so many.
+   *
+   * @param variables What it has changed of the context variables, encoded.
+   * @returns What of the rules is broken; usually nothing.
+   */
+  pull(items: number, taken: number, variables: Uint8Array | undefined): string | undefined;
   /** The peer wants no more. @returns Whether that comes while an item is awaited of the source. */
   stop(reason: unknown): boolean;
   /** The peer has not found its items elsewhere. Absent: it is not told so. @returns As {@link OwnFlow.pull}. */
@@ -71,7 +93,7 @@ export interface OwnFlow {
   /** The peer gives it to whoever shows the token. Absent: it cannot. @returns As {@link OwnFlow.pull}. */
   give?(token: string): string | undefined;
   /** The peer calls it. @returns As {@link OwnFlow.pull}. */
-  call(number: number, parameters: readonly unknown[]): string | undefined;
+  call(number: number, parameters: readonly unknown[], context: CallerContext): string | undefined;
   /** The call has ended. @param failure Why, if not well. */
   end(failure: { readonly reason: unknown } | undefined): void;
 }

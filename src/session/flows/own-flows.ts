@@ -33,20 +33,26 @@ export class OwnFlows {
     return index;
   }
 
-  /** Something has come for one of them. @returns What of the rules is broken; usually nothing. */
-  take({ index, act, number, taken }: FlowHead, payload: Payload): string | undefined {
+  /**
+   * Something has come for one of them.
+   *
+   * @param variables Changes of context variables that have come with it, encoded.
+   * @returns What of the rules is broken; usually nothing.
+   */
+  take(head: FlowHead, payload: Payload, variables?: Uint8Array): string | undefined {
+    const { index, act, number, taken } = head;
     const flow = this.#flows[index];
     if (flow === undefined) return `a message for flow ${index}, which there is not`;
     switch (act) {
       case FlowAct.Pull:
-        return flow.pull(number, taken);
+        return flow.pull(number, taken, variables);
       case FlowAct.Stop:
         if (flow.stop(payload.start === payload.end ? undefined : this.#read(payload))) this.#unwanted();
         return undefined;
       case FlowAct.Call: {
         const parameters = this.#read(payload);
         if (!Array.isArray(parameters)) return "the arguments of a callback are no list that can be read";
-        return flow.call(number, parameters);
+        return flow.call(number, parameters, { variables, trace: head.trace });
       }
       case FlowAct.Give: {
         const token = this.#read(payload);

@@ -4,9 +4,15 @@
  * another call, the reader is told where to take it, and nothing is read here unless it cannot.
  */
 import { AsyncResource } from "node:async_hooks";
+import { runInInnerScope } from "../../context/inner-scope.ts";
+import { currentScope, hasContext } from "../../context/scope.ts";
+import type { Branch } from "../../context/variables/branch.ts";
+import { currentBranch } from "../../context/variables/current-branch.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
+import { errorText } from "../../internal/error-text.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
+import type { FlowContext } from "../context/flow-context.ts";
 import type { Deferrable } from "../deferred-work.ts";
 import type { FlowLink, FlowsOwner, OwnFlow } from "./flow-link.ts";
 import { type Give, giveOf, NOT_AWAY, NOT_GIVABLE, writeGiven } from "./hand-over.ts";
@@ -29,11 +35,15 @@ export class OwnIterable implements OwnFlow, Deferrable {
   readonly #unwanted: () => void;
   readonly #reader: SourceReader;
   /** So that the source runs in the surroundings of whoever has passed it on. */
-  readonly #surroundings = new AsyncResource("MerinoFlow");
+  #surroundings = new AsyncResource("MerinoFlow");
+  readonly #context: FlowContext;
+  /** The fork of their branch in which it runs. Absent where there are no variables. */
+  #branch: Branch | undefined;
   #credit = 0;
   /** Sizes of the items that the reader has not taken, oldest first. */
   readonly #sizes = new ArrayQueue<number>();
   #aheadBytes = 0;
+  #hasBegun = false;
   #isReading = false;
   /** Items since others had the thread; and that they are having it. A source may have any number without waiting itself. */
   #inTurn = 0;
@@ -53,15 +63,19 @@ export class OwnIterable implements OwnFlow, Deferrable {
     this.#unwanted = unwanted;
     this.#reader = new SourceReader(source);
     this.#give = giveOf(source);
+    this.#context = link.context(true);
+    if (hasContext() || currentScope() !== undefined) this.#fork();
   }
 
   get isOpen(): boolean {
     return !this.#isOver;
   }
 
-  pull(items: number, taken: number): string | undefined {
+  pull(items: number, taken: number, variables: Uint8Array | undefined): string | undefined {
     if (this.#isOver) return undefined; // it has crossed the end
     this.#takeBack();
+    const problem = this.#follow(variables);
+    if (problem !== undefined) return problem;
     this.#credit += items;
     for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
       this.#aheadBytes -= this.#sizes.shift() ?? 0;
@@ -84,7 +98,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
     if (!isUnread || this.#token !== undefined) return NOT_GIVABLE;
     if (this.#owner?.keepStream?.(token, new GivenItems(this)) !== true) return NOT_GIVABLE;
     this.#token = token;
-    this.#send(FlowAct.Given, NO_PAYLOAD);
+    this.#send(FlowAct.Given, NO_PAYLOAD, undefined);
     return undefined;
   }
 
@@ -152,7 +166,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
       (given) => {
         if (this.#isOver) return;
         if (given === undefined) this.here();
-        else this.#send(FlowAct.Elsewhere, this.#link.encode(writeGiven(given), "item"));
+        else this.#send(FlowAct.Elsewhere, this.#link.encode(writeGiven(given), "item"), undefined);
       },
       () => this.here(),
     );
@@ -197,12 +211,16 @@ export class OwnIterable implements OwnFlow, Deferrable {
     try {
       const { done, value } = result as IteratorResult<unknown>;
       if (done === true) {
-        this.#finish(FlowAct.End, value === undefined ? NO_PAYLOAD : this.#link.encode(value, "returned"));
+        const variables = this.#changed(false);
+        const payload = value === undefined ? NO_PAYLOAD : this.#link.encode(value, "returned");
+        this.#finish(FlowAct.End, payload, variables);
         return;
       }
+      const variables = this.#changed(false);
       const payload = this.#link.encode(value, "item");
-      const sizeBytes = payloadSize(payload); // before it is sent: the encoder may use the object again
-      this.#send(FlowAct.Item, payload);
+      // Before it is sent: the encoder may use the object again.
+      const sizeBytes = payloadSize(payload) + (variables?.length ?? 0);
+      this.#send(FlowAct.Item, payload, variables);
       this.#credit -= 1;
       this.#sizes.push(sizeBytes);
       this.#aheadBytes += sizeBytes;
@@ -224,19 +242,48 @@ export class OwnIterable implements OwnFlow, Deferrable {
 
   #reject(error: unknown): void {
     this.#isOver = true;
-    this.#send(FlowAct.Error, this.#link.encodeThrown(error));
+    const variables = this.#changed(true);
+    this.#send(FlowAct.Error, this.#link.encodeThrown(error), variables);
   }
 
-  #finish(act: FlowAct, payload: Payload): void {
+  #finish(act: FlowAct, payload: Payload, variables: Uint8Array | undefined): void {
     this.#isOver = true;
     this.#reader.ended();
-    this.#send(act, payload);
+    this.#send(act, payload, variables);
     this.#owner?.flowOver(undefined);
   }
 
-  #send(act: FlowAct, payload: Payload): void {
+  #send(act: FlowAct, payload: Payload, variables: Uint8Array | undefined): void {
     const head: FlowHead = { index: this.#index, act, number: 0, taken: 0 };
-    this.#link.send(head, payload);
+    this.#link.send(head, payload, variables);
+  }
+
+  /** Goes on in a fork of the branch of whoever has passed it on. */
+  #fork(): void {
+    this.#surroundings.runInAsyncScope(() => {
+      const branch = currentBranch().fork();
+      this.#branch = branch;
+      this.#surroundings = runInInnerScope({ branch }, () => new AsyncResource("MerinoFlow"));
+    });
+  }
+
+  /** Before the source is asked for more. @returns What of the rules is broken. */
+  #follow(variables: Uint8Array | undefined): string | undefined {
+    if (this.#branch === undefined && variables !== undefined) this.#fork();
+    if (this.#branch === undefined) return undefined;
+    if (!this.#hasBegun) this.#context.begin(this.#branch);
+    this.#hasBegun = true;
+    try {
+      if (variables !== undefined) this.#context.follow(variables, this.#branch);
+      return undefined;
+    } catch (error) {
+      return errorText(error);
+    }
+  }
+
+  /** What the source has changed of the variables. @param lenient Whether what cannot travel stays behind. */
+  #changed(lenient: boolean): Uint8Array | undefined {
+    return this.#branch === undefined ? undefined : this.#context.tell(this.#branch, { lenient });
   }
 
   #close(reason: unknown): void {

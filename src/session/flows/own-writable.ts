@@ -2,7 +2,7 @@
  * The end of a `WritableStream` that has the stream: a callback with one parameter for what is to be done, `write`, `close`
  * or `abort`, and one for what with. When the call ends well, a stream that is left open is closed; otherwise it is aborted.
  */
-import type { FlowLink, OwnFlow } from "./flow-link.ts";
+import type { CallerContext, FlowLink, OwnFlow } from "./flow-link.ts";
 import { OwnCallback } from "./own-callback.ts";
 
 /** A stream that is written to from the other end. */
@@ -29,8 +29,8 @@ export class OwnWritable implements OwnFlow {
     return this.#callback.stop();
   }
 
-  call(number: number, parameters: readonly unknown[]): string | undefined {
-    return this.#callback.call(number, parameters);
+  call(number: number, parameters: readonly unknown[], context: CallerContext): string | undefined {
+    return this.#callback.call(number, parameters, context);
   }
 
   end(failure: { readonly reason: unknown } | undefined): void {

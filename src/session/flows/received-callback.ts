@@ -4,21 +4,28 @@
  */
 import { markCallback } from "../../codec/beside/callback.ts";
 import { FlowKind } from "../../codec/format.ts";
+import { currentScope, hasContext } from "../../context/scope.ts";
+import { currentBranch } from "../../context/variables/current-branch.ts";
 import { QueueFullError } from "../../errors/queue-full-error.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
+import { presentTrace } from "../../telemetry/recorder.ts";
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { type Payload, payloadSize } from "../../wire/payload.ts";
+import type { FlowContext } from "../context/flow-context.ts";
 import type { FlowLink } from "./flow-link.ts";
 import { MAX_CALLS_UNDER_WAY, MAX_CALLS_WAITING } from "./limits.ts";
 import { quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
 import { type RemoteSink, writableOf } from "./written-ahead.ts";
 
-/** A call that waits for others to be answered. */
+/** A call, which may have to wait for others to be answered. */
 interface WaitingCall {
   readonly number: number;
   readonly payload: Payload;
+  readonly variables: Uint8Array | undefined;
+  readonly trace: TraceContext | undefined;
 }
 
 const CALL = "call the callback";
@@ -29,6 +36,7 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
   readonly #index: number;
   readonly #link: FlowLink;
   readonly #value: unknown;
+  readonly #context: FlowContext;
   readonly #underWay = new Map<number, Deferred<unknown>>();
   readonly #waiting = new ArrayQueue<WaitingCall>();
   #sent = 0;
@@ -41,6 +49,7 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
     this.kind = kind;
     this.#index = index;
     this.#link = link;
+    this.#context = link.context(false);
     const call = (...parameters: unknown[]): Promise<unknown> => this.call(parameters);
     this.#value = kind === FlowKind.WRITABLE ? writableOf(this) : markCallback(call, call);
   }
@@ -67,13 +76,17 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
     if (this.#waiting.size >= MAX_CALLS_WAITING)
       return quietRejection(new QueueFullError(this.#link.routine, MAX_CALLS_WAITING));
     const number = this.#number + 1;
+    let variables: Uint8Array | undefined;
     try {
+      if (hasContext()) variables = this.#context.tell(currentBranch(), { lenient: false });
       const payload = this.#link.encode(parameters, "args");
       const sizeBytes = payloadSize(payload); // before it is sent: the encoder may use the object again
-      if (this.#sent < MAX_CALLS_UNDER_WAY) this.#send(number, payload);
-      else this.#waiting.push({ number, payload: copyOf(payload) });
+      const trace = presentTrace(currentScope()?.traceContext);
+      if (this.#sent < MAX_CALLS_UNDER_WAY) this.#send({ number, payload, variables, trace });
+      else this.#waiting.push({ number, payload: copyOf(payload), variables, trace });
       sent?.(sizeBytes);
     } catch (error) {
+      if (variables !== undefined) this.#context.untell();
       return quietRejection(error);
     }
     this.#number = number;
@@ -113,12 +126,12 @@ export class ReceivedCallback implements ReceivedFlow, RemoteSink {
     while (this.#sent < MAX_CALLS_UNDER_WAY) {
       const waiting = this.#waiting.shift();
       if (waiting === undefined) return;
-      this.#send(waiting.number, waiting.payload);
+      this.#send(waiting);
     }
   }
 
-  #send(number: number, payload: Payload): void {
-    this.#link.send({ index: this.#index, act: FlowAct.Call, number, taken: 0 }, payload);
+  #send({ number, payload, variables, trace }: WaitingCall): void {
+    this.#link.send({ index: this.#index, act: FlowAct.Call, number, taken: 0, trace }, payload, variables);
     this.#sent += 1;
     this.#lastSent = number;
   }

@@ -10,8 +10,13 @@ export interface ReceivedFlow {
   readonly value: unknown;
   /** Nothing more comes of it in any case. */
   readonly hasEnded: boolean;
-  /** Something has come from its owner. @returns What of the rules is broken; usually nothing. */
-  take(head: FlowHead, payload: Payload): string | undefined;
+  /**
+   * Something has come from its owner.
+   *
+   * @param variables What that has changed of the context variables, encoded.
+   * @returns What of the rules is broken; usually nothing.
+   */
+  take(head: FlowHead, payload: Payload, variables: Uint8Array | undefined): string | undefined;
   /** Nothing comes any more, and nothing can be sent. @param makeError Makes the error of whoever still uses it. */
   end(makeError: (what: string) => unknown): void;
 }

@@ -34,12 +34,12 @@ export class ReceivedFlows implements FlowSource {
     return flow.value;
   }
 
-  /** Something has come for one of them. @returns What of the rules is broken; usually nothing. */
-  take(head: FlowHead, payload: Payload): string | undefined {
+  /** As {@link OwnFlows.take}. */
+  take(head: FlowHead, payload: Payload, variables?: Uint8Array): string | undefined {
     const flow = this.#flows.get(head.index);
     return flow === undefined
       ? `a message for flow ${head.index}, which there is not`
-      : flow.take(head, payload);
+      : flow.take(head, payload, variables);
   }
 
   /** Nothing comes any more; what has come of those that have ended may still be read. @param makeError As of `end`. */

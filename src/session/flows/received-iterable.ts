@@ -5,10 +5,15 @@
  * worker, it takes them there, and asks the owner for none unless they are not to be had.
  */
 import { FlowKind } from "../../codec/format.ts";
+import { runInInnerScope } from "../../context/inner-scope.ts";
+import { hasContext } from "../../context/scope.ts";
+import type { Branch } from "../../context/variables/branch.ts";
+import { currentBranch } from "../../context/variables/current-branch.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
 import { createDeferred, type Deferred } from "../../internal/deferred.ts";
 import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
+import type { FlowContext } from "../context/flow-context.ts";
 import type { FlowLink } from "./flow-link.ts";
 import { createToken, type Give, type GivenStream, makeGivable, readGiven } from "./hand-over.ts";
 import { MAX_ITEMS_AHEAD } from "./limits.ts";
@@ -16,7 +21,15 @@ import { quiet, quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
 
 /** How it has ended: with what the iterable has returned, or with an error. */
-type End = { readonly payload: Payload } | { readonly error: unknown };
+type End = ({ readonly payload: Payload } | { readonly error: unknown }) & {
+  readonly variables?: Uint8Array | undefined;
+};
+
+/** Somebody who waits for an item. */
+type Waiting = Deferred<IteratorResult<unknown>> & {
+  /** Absent where there are no variables. */
+  branch?: Branch;
+};
 
 const READ = "read the iterable";
 const DONE: End = { payload: NO_PAYLOAD };
@@ -27,9 +40,14 @@ export class ReceivedIterable implements ReceivedFlow {
   readonly #index: number;
   readonly #link: FlowLink;
   readonly #value: unknown;
+  readonly #context: FlowContext;
+  /** The branch that has asked last. Absent where there are no variables. */
+  #branch: Branch | undefined;
   readonly #ahead = new ArrayQueue<Payload>();
   #aheadBytes = 0;
-  readonly #waiting = new ArrayQueue<Deferred<IteratorResult<unknown>>>();
+  /** What the source has changed of the variables with items that have come ahead, by their numbers from 1; mostly absent. */
+  #aheadVariables: Map<number, Uint8Array> | undefined;
+  readonly #waiting = new ArrayQueue<Waiting>();
   /** How many items may be on their way, and ahead of the reader. */
   #window = 1;
   #granted = 0;
@@ -53,6 +71,7 @@ export class ReceivedIterable implements ReceivedFlow {
     this.kind = kind;
     this.#index = index;
     this.#link = link;
+    this.#context = link.context(false);
     this.#value = kind === FlowKind.READABLE ? readableOf(this) : new RemoteIterable(this);
   }
 
@@ -66,16 +85,19 @@ export class ReceivedIterable implements ReceivedFlow {
 
   next(): Promise<IteratorResult<unknown>> {
     if (this.#elsewhere !== undefined) return this.#follow(this.#elsewhere);
+    if (hasContext()) this.#branch = currentBranch();
     const payload = this.#ahead.shift();
     if (payload !== undefined) {
       this.#aheadBytes -= payloadSize(payload);
+      const variables = this.#aheadVariables === undefined ? undefined : this.#takeAhead(this.#taken + 1);
       this.#took(payload);
-      return this.#read(payload, true);
+      return this.#read({ payload, variables }, this.#branch, true);
     }
-    if (this.#end !== undefined) return this.#finish(this.#end);
+    if (this.#end !== undefined) return this.#finish(this.#end, this.#branch);
     const isBehind = this.#taken > 0 || this.#waiting.size > 0;
     if (isBehind && this.#window < MAX_ITEMS_AHEAD) this.#window *= 2;
-    const waiting = createDeferred<IteratorResult<unknown>>();
+    const waiting: Waiting = createDeferred<IteratorResult<unknown>>();
+    if (this.#branch !== undefined) waiting.branch = this.#branch;
     this.#waiting.push(waiting);
     if (this.#waiting.size === 1) this.#link.awaits(true);
     this.#ask();
@@ -111,17 +133,20 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#isOver = true;
   }
 
-  take({ act }: FlowHead, payload: Payload): string | undefined {
+  take({ act }: FlowHead, payload: Payload, variables: Uint8Array | undefined): string | undefined {
     if (this.#end !== undefined) return undefined; // it has crossed the end
     if (this.#taking !== undefined) return "a message of a flow that its owner has said to be elsewhere";
     switch (act) {
       case FlowAct.Item:
-        return this.#item(payload);
+        return this.#item(payload, variables);
       case FlowAct.End:
-        this.#close({ payload: payload.start === payload.end ? NO_PAYLOAD : this.#link.keep(payload) });
+        this.#close({
+          payload: payload.start === payload.end ? NO_PAYLOAD : this.#link.keep(payload),
+          variables,
+        });
         return undefined;
       case FlowAct.Error:
-        this.#close({ error: this.#thrown(payload) });
+        this.#close({ error: this.#thrown(payload), variables });
         return undefined;
       case FlowAct.Elsewhere:
         return this.#go(payload);
@@ -149,7 +174,7 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#close({ error: makeError(READ) });
   }
 
-  #item(payload: Payload): string | undefined {
+  #item(payload: Payload, variables: Uint8Array | undefined): string | undefined {
     if (this.#received >= this.#granted) return "an item of an iterable that was not asked for";
     this.#received += 1;
     const waiting = this.#waiting.shift();
@@ -159,12 +184,14 @@ export class ReceivedIterable implements ReceivedFlow {
         return "more bytes of an iterable than its reader takes ahead";
       this.#ahead.push(this.#link.keep(payload));
       this.#aheadBytes += payloadSize(payload);
+      if (variables !== undefined) this.#keepAhead(this.#received, variables);
       return undefined;
     }
     if (this.#waiting.size === 0) this.#link.awaits(false);
     this.#took(payload);
     let value: unknown;
     try {
+      if (variables !== undefined) this.#merge(variables, waiting.branch);
       value = this.#link.decode(payload);
     } catch (error) {
       this.#unreadable(error);
@@ -203,7 +230,10 @@ export class ReceivedIterable implements ReceivedFlow {
       if (this.#waiting.size > 0) this.#link.awaits(false);
       for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
         waiting.promise.catch(() => {}); // as below
-        this.#follow(items).then(waiting.resolve, waiting.reject);
+        const { branch } = waiting;
+        const next = (): Promise<IteratorResult<unknown>> => this.#follow(items);
+        const result = branch === undefined ? next() : runInInnerScope({ branch }, next);
+        result.then(waiting.resolve, waiting.reject);
       }
     }
   }
@@ -241,12 +271,19 @@ export class ReceivedIterable implements ReceivedFlow {
     this.#granted += items;
     this.#told = this.#taken;
     this.#untoldBytes = 0;
-    this.#link.send({ index: this.#index, act: FlowAct.Pull, number: items, taken }, NO_PAYLOAD);
+    const branch = this.#branch;
+    const variables = branch === undefined ? undefined : this.#context.tell(branch, { lenient: true });
+    this.#link.send({ index: this.#index, act: FlowAct.Pull, number: items, taken }, NO_PAYLOAD, variables);
   }
 
-  #read(payload: Payload, isItem: boolean): Promise<IteratorResult<unknown>> {
+  #read(
+    { payload, variables }: { readonly payload: Payload; readonly variables?: Uint8Array | undefined },
+    branch: Branch | undefined,
+    isItem: boolean,
+  ): Promise<IteratorResult<unknown>> {
     let value: unknown;
     try {
+      if (variables !== undefined) this.#merge(variables, branch);
       value = payload.start === payload.end ? undefined : this.#link.decode(payload);
     } catch (error) {
       if (isItem) this.#unreadable(error);
@@ -271,6 +308,27 @@ export class ReceivedIterable implements ReceivedFlow {
     }
   }
 
+  /** Takes over what the source has changed, into the branch of whoever reads. */
+  #merge(variables: Uint8Array, branch: Branch | undefined): void {
+    this.#context.merge(variables, branch ?? currentBranch());
+  }
+
+  #keepAhead(item: number, variables: Uint8Array): void {
+    this.#aheadVariables ??= new Map();
+    this.#aheadVariables.set(item, variables);
+    this.#aheadBytes += variables.length;
+    this.#link.holds(variables.length);
+  }
+
+  #takeAhead(item: number): Uint8Array | undefined {
+    const variables = this.#aheadVariables?.get(item);
+    if (variables === undefined) return undefined;
+    this.#aheadVariables?.delete(item);
+    this.#aheadBytes -= variables.length;
+    this.#link.holds(-variables.length);
+    return variables;
+  }
+
   /** No item comes any more: those who wait learn of the end. */
   #close(end: End): void {
     this.#end ??= end;
@@ -278,21 +336,28 @@ export class ReceivedIterable implements ReceivedFlow {
     if (this.#waiting.size > 0) this.#link.awaits(false);
     for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
       void quiet(waiting.promise);
-      this.#finish(this.#end).then(waiting.resolve, waiting.reject);
+      this.#finish(this.#end, waiting.branch).then(waiting.resolve, waiting.reject);
     }
   }
 
   /** Hands out the end, once; from then on it is done. */
-  #finish(end: End): Promise<IteratorResult<unknown>> {
+  #finish(end: End, branch: Branch | undefined): Promise<IteratorResult<unknown>> {
     if (this.#isOver) return Promise.resolve({ value: undefined, done: true });
     this.#isOver = true;
     this.#end = DONE;
-    return "error" in end ? quietRejection(end.error) : this.#read(end.payload, false);
+    if (!("error" in end)) return this.#read(end, branch, false);
+    try {
+      if (end.variables !== undefined) this.#merge(end.variables, branch);
+    } catch {
+      // the error must not be lost for their sake
+    }
+    return quietRejection(end.error);
   }
 
   #drop(): void {
     for (let kept = this.#ahead.shift(); kept !== undefined; kept = this.#ahead.shift())
       this.#link.release(kept);
+    for (const item of this.#aheadVariables?.keys() ?? []) this.#takeAhead(item);
     this.#aheadBytes = 0;
   }
 }

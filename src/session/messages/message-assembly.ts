@@ -68,8 +68,8 @@ export class MessageAssembly {
     this.bodyUs = frame.bodyUs;
     this.variables = frame.variables();
     if (frame.kind >= FrameKind.CallerFlow) {
-      const { index, act, number, taken } = frame.flow;
-      this.flow = { index, act, number, taken };
+      const { index, act, number, taken, trace } = frame.flow;
+      this.flow = { index, act, number, taken, trace };
     }
     this.#detached = payload.detached;
     // Kept until the last part has come, while the batch's memory may be used again.

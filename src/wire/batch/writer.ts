@@ -30,6 +30,7 @@ import {
 } from "../tags.ts";
 import { taskSize, writeBytes, writeNumberField, writeTask } from "../task/body.ts";
 import { TaskFlag } from "../task/flags.ts";
+import { traceSize, writeTrace } from "../task/trace.ts";
 import { BatchBuffer, HEADROOM } from "./buffer.ts";
 
 /**
@@ -110,16 +111,24 @@ export class BatchWriter {
   /** Writes a message about a flow; one that has nothing in it is left out. */
   #flow(stream: number, head: FlowHead, fields: MessageFields, payload: Payload): void {
     const message = messageSize(fields, payload);
-    const flow = flowHeadSize(head) + (message === 0 ? 0 : 1 + varintSize(message) + message);
+    const { trace } = head;
+    const flow =
+      flowHeadSize(head) +
+      (message === 0 ? 0 : 1 + varintSize(message) + message) +
+      (trace === undefined ? 0 : traceSize(trace));
     const tag = fields.kind === FrameKind.CallerFlow ? FrameTag.Request : FrameTag.Response;
-    let at = this.#frame(stream, tag, 2 + varintSize(flow) + flow);
+    const { variables } = fields;
+    let at = this.#frame(stream, tag, variablesSize(variables) + 2 + varintSize(flow) + flow);
     const out = this.#out.bytes;
+    if (variables !== undefined) at = writeVariables(out, at, variables);
     at = writeNumberField(out, at, RequestTag.Flow, flow);
     at = writeFlowHead(out, at, head);
-    if (message === 0) return;
-    out[at++] = FlowTag.Message;
-    at = writeVarint(out, at, message);
-    writeMessage(out, at, fields, payload);
+    if (message > 0) {
+      out[at++] = FlowTag.Message;
+      at = writeVarint(out, at, message);
+      at = writeMessage(out, at, fields, payload);
+    }
+    if (trace !== undefined) writeTrace(out, at, trace);
   }
 
   /** A reason without bytes is none. */
@@ -307,9 +316,10 @@ function variablesSize(variables: Uint8Array | undefined): number {
   return variables === undefined ? 0 : 2 + varintSize(variables.length) + variables.length;
 }
 
-function writeVariables(out: Uint8Array, position: number, variables: Uint8Array): void {
+/** Writes it, and returns the position after it. */
+function writeVariables(out: Uint8Array, position: number, variables: Uint8Array): number {
   const at = writeNumberField(out, position, RequestTag.Variables, variables.length);
-  writeBytes(out, at, variables, 0, variables.length);
+  return writeBytes(out, at, variables, 0, variables.length);
 }
 
 /** Size of a field of bytes whose tag takes one byte; an empty one is not written. */

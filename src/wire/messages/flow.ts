@@ -3,10 +3,14 @@
  * arguments, or of an iterable or a stream in its answer. A Flow frame is a message with a head, which says what it is about;
  * `session/flows/` knows what may come when.
  */
+import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { PayloadReader } from "../batch/payload-reader.ts";
+import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { FlowTag } from "../tags.ts";
+import { skipStrings } from "../task/lists.ts";
+import { readTrace, readTraceOfIds, skipTraceOfIds } from "../task/trace.ts";
 
 /** What a message of a flow does. */
 export const FlowAct = {
@@ -57,6 +61,8 @@ export interface FlowHead {
   readonly number: number;
   /** Of a Pull: how many items have been taken since the one before. */
   readonly taken: number;
+  /** Of a Call: the trace context of whoever calls, by header name. Default: none. */
+  readonly trace?: TraceContext | undefined;
 }
 
 const FIELDS = fieldNumbers(FlowTag);
@@ -67,6 +73,7 @@ export class FlowReader implements FlowHead {
   act = 0;
   number = 0;
   taken = 0;
+  trace: TraceContext | undefined;
 
   /**
    * Reads the Flow at the scanner's position.
@@ -75,7 +82,10 @@ export class FlowReader implements FlowHead {
    */
   read(scanner: FieldScanner, payload: PayloadReader): void {
     let messages = 0;
+    let entries = 0;
+    let idsEnd = 0;
     const outer = scanner.enter();
+    const { bytes, position: start, end } = scanner;
     for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
       switch (tag) {
         case FlowTag.Index:
@@ -94,11 +104,18 @@ export class FlowReader implements FlowHead {
           if (messages++ > 0) scanner.fail(TWICE);
           else payload.readMessage(scanner);
           break;
+        case FlowTag.Trace:
+          entries += 1;
+          if (skipTraceOfIds(scanner)) idsEnd = scanner.position;
+          else skipStrings(scanner, EntryTag.Value);
+          break;
         default:
           scanner.skipUnknown(tag, FIELDS);
       }
     }
     scanner.leave(outer);
+    if (entries > 0 && scanner.problem === "")
+      this.trace = entries === 1 && idsEnd > 0 ? readTraceOfIds(bytes, idsEnd) : readTrace(bytes, start, end);
   }
 
   /** Forgets the head. */
@@ -107,6 +124,7 @@ export class FlowReader implements FlowHead {
     this.act = 0;
     this.number = 0;
     this.taken = 0;
+    this.trace = undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The trace context of a Task, an entry of a map for each of its fields. One that is a `traceparent` alone, as most are,
+ * The trace context of a Task or a Flow, an entry of a map for each of its fields. One that is a `traceparent` alone, as most are,
  * is written and read without making anything of it but its ids.
  */
 import { Buffer } from "node:buffer";
@@ -30,7 +30,7 @@ const BEFORE_VALUE: readonly number[] = [
 /** Bytes of such an entry, its tag not counted. */
 const ENTRY_OF_IDS = BEFORE_VALUE.length + TRACEPARENT_LENGTH;
 
-/** Bytes that a trace context takes up in a Task. */
+/** Bytes that a trace context takes up in a Task, and in a Flow, where it has the same number. */
 export function traceSize(trace: TraceContext): number {
   if (trace instanceof TraceOfIds) return 2 + ENTRY_OF_IDS;
   let size = 0;
@@ -76,7 +76,7 @@ export function readTraceOfIds(bytes: Uint8Array, end: number): TraceOfIds {
 }
 
 /**
- * Decodes the trace context of a Task that has been checked, up to its bounds and without what are no fields of a header.
+ * Decodes the trace context of a message that has been checked, up to its bounds and without what are no fields of a header.
  * Of two entries of one name the last counts.
  */
 export function readTrace(source: Uint8Array, start: number, end: number): TraceContext | undefined {

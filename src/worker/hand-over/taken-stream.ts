@@ -2,10 +2,14 @@
  * A stream of a running task as somebody else reads it than its caller: answered as by a function whose value is an
  * iterable. It is the owner's end of that one flow, and ends with it.
  */
+
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { FlowKind } from "../../codec/format.ts";
 import type { FlowSink } from "../../codec/references.ts";
+import { NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { abortReason } from "../../internal/abort-reason.ts";
+import { FlowContext } from "../../session/context/flow-context.ts";
+import type { ValueOrigin } from "../../session/context/received-binding.ts";
 import type { Deferrable } from "../../session/deferred-work.ts";
 import type { FlowLink, FlowsOwner } from "../../session/flows/flow-link.ts";
 import { FLOW_BYTES } from "../../session/flows/limits.ts";
@@ -169,6 +173,19 @@ class TakenLink implements FlowLink {
 
   givesUp(work: Deferrable): void {
     this.#outgoing.session.deferred.delete(work);
+  }
+
+  // The stream has the variables of the call that it belongs to, and whoever takes it those of its own.
+
+  context(): FlowContext {
+    const { session, references, routine } = this.#outgoing;
+    const { carrier: source } = session.connection;
+    const contextOrigin = (): ValueOrigin => ({ references, source, module: undefined, routine });
+    return new FlowContext({ contextOptions: () => undefined, contextOrigin, holds() {} }, () => NO_BINDINGS);
+  }
+
+  holds(): void {
+    // As below.
   }
 
   // It only sends.

@@ -274,6 +274,6 @@ function openCall({ session }: TestClient): FlowingCall {
   const arguments_ = encodeValue(call.parameters, { root: "args", references, flows });
   const stream = session.openStream(call, headOf({ callable: "use" }), arguments_);
   call.stream = stream;
-  call.flows.attach(session, stream);
+  call.flows.attach(session, stream, undefined);
   return call;
 }

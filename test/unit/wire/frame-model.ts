@@ -57,6 +57,7 @@ export type FrameModel =
       detached: boolean;
       /** Absent: not. */
       attached?: boolean;
+      variables?: Uint8Array;
     }
   | { kind: "Cancel"; stream: number; reason: Uint8Array }
   | { kind: "Credit"; stream: number; count: number; variables?: Uint8Array }
@@ -176,9 +177,9 @@ function bindFrame(frame: FrameModel): Frame {
     case "Return":
       return request(stream, { case: "return", value: message(frame) }, frame.variables);
     case "CallerFlow":
-      return request(stream, { case: "flow", value: bindFlow(frame) });
+      return request(stream, { case: "flow", value: bindFlow(frame) }, frame.variables);
     case "WorkerFlow":
-      return response(stream, 0, { case: "flow", value: bindFlow(frame) });
+      return response(stream, 0, { case: "flow", value: bindFlow(frame) }, frame.variables);
     case "Cancel":
       return request(stream, { case: "cancel", value: reason(frame.reason) });
     case "Credit":
@@ -260,9 +261,16 @@ function bindFrame(frame: FrameModel): Frame {
 }
 
 function bindFlow(frame: FlowModel): MessageInitShape<typeof FlowSchema> {
-  const { index, act, number, taken } = frame.flow;
+  const { index, act, number, taken, trace } = frame.flow;
   const isEmpty = frame.dump.length === 0 && frame.parts === 0 && !frame.detached && frame.attached !== true;
-  return { index, act: act as 0, number, taken, ...(!isEmpty && { message: message(frame) }) };
+  return {
+    index,
+    act: act as 0,
+    number,
+    taken,
+    trace: Object.fromEntries(trace ?? []),
+    ...(!isEmpty && { message: message(frame) }),
+  };
 }
 
 function bindDefine({ origin, tainted = false, ...define }: Define): MessageInitShape<typeof DefineSchema> {
@@ -522,10 +530,12 @@ export function anyFrame(): fc.Arbitrary<FrameModel> {
       parts: uint32(),
       detached: fc.boolean(),
       attached: fc.boolean(),
-    }).map(({ attached, ...rest }) => ({
+      variables,
+    }).map(({ attached, variables, ...rest }) => ({
       ...rest,
       dump: rest.detached ? new Uint8Array(0) : rest.dump,
       ...(attached && { attached: true }),
+      ...(variables !== undefined && { variables }),
     })),
     record({ kind: fc.constant("Cancel" as const), stream, reason: bytes }),
     record({ kind: fc.constant("Credit" as const), stream, count: uint32() }),
@@ -676,10 +686,19 @@ function readMessage(reader: BatchReader, kind: MessageKind, dump: Uint8Array): 
 }
 
 function readFlow(reader: BatchReader, kind: FlowModel["kind"], dump: Uint8Array): FrameModel {
-  const { index, act, number, taken } = reader.flow;
+  const { index, act, number, taken, trace } = reader.flow;
   const { parts, detached, attached } = reader.payload;
-  const flow = { index, act, number, taken };
-  return { kind, stream: reader.stream, flow, dump, parts, detached, ...(attached && { attached: true }) };
+  const flow = { index, act, number, taken, ...(trace !== undefined && { trace }) };
+  return {
+    kind,
+    stream: reader.stream,
+    flow,
+    dump,
+    parts,
+    detached,
+    ...variablesOf(reader),
+    ...(attached && { attached: true }),
+  };
 }
 
 function uint32(min: number = 0): fc.Arbitrary<number> {

@@ -379,6 +379,18 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
     },
   },
   {
+    name: "an item of a flow with changes of context variables",
+    hex: `0a3b 0801 1237 ${CHANGES_HEX} ea07 0b 0802 1001 1803 2a03 0a01c3`,
+    frame: {
+      kind: "CallerFlow",
+      stream: 1,
+      flow: { index: 2, act: FlowAct.Item, number: 3, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0xc3),
+      variables: CHANGES,
+    },
+  },
+  {
     name: "the end of a flow",
     hex: "0a09 0801 1205 ea07 02 1002",
     frame: {
@@ -427,6 +439,17 @@ export const GOLDEN_FRAMES: readonly GoldenFrame[] = [
       kind: "WorkerFlow",
       stream: 1,
       flow: { index: 1, act: FlowAct.Call, number: 7, taken: 0 },
+      ...FLOW_MESSAGE,
+      dump: Uint8Array.of(0x91, 7),
+    },
+  },
+  {
+    name: "a call of a callback with a trace context",
+    hex: "0a1c 0801 1a18 ea07 15 0801 1006 1807 2a04 0a029107 da0606 0a0161 120162",
+    frame: {
+      kind: "WorkerFlow",
+      stream: 1,
+      flow: { index: 1, act: FlowAct.Call, number: 7, taken: 0, trace: new Map([["a", "b"]]) },
       ...FLOW_MESSAGE,
       dump: Uint8Array.of(0x91, 7),
     },

@@ -126,6 +126,8 @@ describe("the record of an execution", () => {
         asked.push([routine, trace]);
         return surroundings;
       },
+      present: (inherited) => inherited,
+      within: () => surroundings,
     });
     context.after(remove);
     using recorded = followTracing<ExecutionMessage>("merino:recorded:execution");

@@ -4,13 +4,19 @@ import { channel, tracingChannel } from "node:diagnostics_channel";
 import { describe, test } from "node:test";
 import { currentTask } from "../../../../src/context/scope.ts";
 import type { CallMessage, CallRefusal } from "../../../../src/telemetry/call-message.ts";
-import { addRecorder, RECORDED } from "../../../../src/telemetry/recorder.ts";
+import { addRecorder, RECORDED, type Recorder } from "../../../../src/telemetry/recorder.ts";
 import type { TraceContext } from "../../../../src/telemetry/trace-context.ts";
 import { createNack } from "../../../../src/wire/messages/nack.ts";
 import { NackCode } from "../../../../src/wire/messages/nack-code.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { COMPLETED, FAILED, followTracing } from "../../../support/follow-channels.ts";
 import { stubParent, useDispatcher } from "../../../support/use-dispatcher.ts";
+
+/** What recorders are asked about code that is no call's and no execution's. */
+const UNASKED: Pick<Recorder, "present" | "within"> = {
+  present: (inherited) => inherited,
+  within: () => ({ run: (fn) => fn() }),
+};
 
 const TRACE: ReadonlyMap<string, string> = new Map([
   ["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
@@ -248,6 +254,7 @@ describe("the record of a call", () => {
         return answer;
       },
       leaveOutExecution: () => undefined,
+      ...UNASKED,
     });
     context.after(remove);
     using recorded = followTracing<CallMessage>("merino:recorded:call");
@@ -281,7 +288,7 @@ describe("the record of a call", () => {
     const fail = (): never => {
       throw broken;
     };
-    context.after(addRecorder({ leaveOutCall: fail, leaveOutExecution: fail }));
+    context.after(addRecorder({ leaveOutCall: fail, leaveOutExecution: fail, ...UNASKED }));
     await using t = useDispatcher();
     t.add("a", { name: () => "a" });
 

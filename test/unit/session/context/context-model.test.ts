@@ -1,18 +1,20 @@
 /**
  * Context variables against a reference of twenty lines: random programs of get, set, reset, run and fork, over calls
- * that answer, throw, are cancelled or run side by side, and over streams, nested in one another. Every value read must
- * be the same. Each hop goes through the bytes of the wire.
+ * that answer, throw, are cancelled or run side by side, over streams, and over calls whose bodies call back and read
+ * iterables, nested in one another. Every value read must be the same. Each hop goes through the bytes of the wire.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { runInInnerScope } from "../../../../src/context/inner-scope.ts";
+import type { Bindings } from "../../../../src/context/variables/bindings.ts";
 import type { BranchToken } from "../../../../src/context/variables/branch-token.ts";
 import { ContextVar } from "../../../../src/context/variables/context-var.ts";
 import { currentBranch } from "../../../../src/context/variables/current-branch.ts";
 import { fork } from "../../../../src/context/variables/fork.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
 import { ContextExchange } from "../../../../src/session/context/context-exchange.ts";
+import { FlowContext } from "../../../../src/session/context/flow-context.ts";
 import { decodeContextChanges } from "../../../../src/wire/messages/context-changes.ts";
 import { useWarnings } from "../../../support/use-warnings.ts";
 import { withoutStacks } from "../../../support/without-stacks.ts";
@@ -33,7 +35,23 @@ type Op =
   | {
       readonly op: "stream";
       readonly steps: readonly (readonly [caller: readonly Op[], body: readonly Op[]])[];
+    }
+  | {
+      readonly op: "flows";
+      readonly merged: boolean;
+      readonly steps: readonly {
+        readonly body: readonly Op[];
+        readonly kind: FlowStep["kind"];
+        readonly block: readonly Op[];
+      }[];
     };
+
+/** What a body does, and what runs at its caller then: a callback, or the source of an item that it reads. */
+interface FlowStep {
+  readonly body: () => void;
+  readonly kind: "callback" | "item";
+  readonly block: () => void;
+}
 
 /** What runs a program: the reference, or the real thing. */
 interface Machine {
@@ -45,6 +63,7 @@ interface Machine {
   call(merged: boolean, block: () => void): void;
   pair(blocks: readonly (() => void)[], swapped: boolean): void;
   stream(steps: readonly Step[]): void;
+  flows(merged: boolean, steps: readonly FlowStep[]): void;
   /** Lets a token go to another process, with a call or an answer. */
   send?(token: unknown): void;
 }
@@ -112,6 +131,29 @@ class Reference implements Machine {
       pass(known, body.values, this.#state.values);
       told = { ...this.#state.values };
     }
+  }
+  flows(merged: boolean, steps: readonly FlowStep[]): void {
+    const { values, chain } = this.#state;
+    const body: State = { values: arrived(values), chain };
+    const sent = { ...body.values };
+    const source: State = { values: { ...values }, chain: {} };
+    const called: Values = { ...values };
+    let [toSource, toCallback] = [sent, sent];
+    for (const { body: before, kind, block } of steps) {
+      this.#within(body, before);
+      if (kind === "callback") {
+        pass(toCallback, body.values, called);
+        toCallback = { ...body.values };
+        this.#within({ values: { ...called }, chain: {} }, block);
+      } else {
+        pass(toSource, body.values, source.values);
+        const known = { ...source.values };
+        this.#within(source, block);
+        pass(known, source.values, body.values);
+        toSource = { ...body.values };
+      }
+    }
+    if (merged) pass(sent, body.values, values);
   }
   #within(state: State, block: () => void): void {
     const before = this.#state;
@@ -194,6 +236,34 @@ class Real implements Machine {
       if (answer !== undefined) caller.merge(answer, origin);
     }
   }
+  flows(merged: boolean, steps: readonly FlowStep[]): void {
+    const caller = new ContextExchange(currentBranch());
+    const body = ContextExchange.atWorker(told(caller, false), origin);
+    const [atCaller, atBody] = [caller.told, body.told];
+    const ends = () => [flowContext(false, atCaller), flowContext(true, atBody)] as const;
+    const [source, reader] = ends();
+    const [callback, call] = ends();
+    const ofSource = currentBranch().fork();
+    const ofCallback = currentBranch().fork();
+    for (const { body: before, kind, block } of steps) {
+      runInInnerScope({ branch: body.branch }, before);
+      const [own, received, branch] =
+        kind === "item" ? [source, reader, ofSource] : [callback, call, ofCallback];
+      const asked = received.tell(body.branch, { lenient: false });
+      if (asked !== undefined) own.follow(asked, branch);
+      runInInnerScope({ branch: kind === "item" ? branch : branch.fork() }, block);
+      const changed = kind === "item" ? own.tell(branch, { lenient: false }) : undefined;
+      if (changed !== undefined) received.merge(changed, body.branch);
+    }
+    const answer = told(body, true);
+    if (merged && answer !== undefined) caller.merge(answer, origin);
+  }
+}
+
+/** One end of a flow. */
+function flowContext(isWorker: boolean, begun: Bindings): FlowContext {
+  const contextOptions = () => ({ references, back: isWorker });
+  return new FlowContext({ contextOptions, contextOrigin: () => origin, holds() {} }, () => begun);
 }
 
 /** Runs a program. @returns Every value read, and every refusal, in order. */
@@ -253,6 +323,18 @@ function trace(machine: Machine, program: readonly Op[]): readonly unknown[] {
         return machine.pair(bodies(op.blocks), op.swapped);
       case "stream":
         return machine.stream(op.steps.map(([caller, body]) => [between(caller), between(body)] as const));
+      case "flows": {
+        const steps = op.steps.map(({ body, kind, block: ops }) => ({
+          body: between(body),
+          kind,
+          block: between(ops),
+        }));
+        const before = [...tokens];
+        travel();
+        machine.flows(op.merged, steps);
+        if (!op.merged) tokens = before;
+        return;
+      }
     }
   };
   machine.fork(block(program));
@@ -274,7 +356,7 @@ function program(random: () => number, depth = 0): readonly Op[] {
   const below = (limit: number): number => Math.floor(random() * limit);
   const name = (): Name => NAMES[below(NAMES.length)] as Name;
   const block = (): readonly Op[] => program(random, depth + 1);
-  const kinds = depth < 3 ? 10 : 4;
+  const kinds = depth < 3 ? 11 : 4;
   return Array.from({ length: 1 + below(4) }, (): Op => {
     switch (below(kinds)) {
       case 0:
@@ -294,6 +376,16 @@ function program(random: () => number, depth = 0): readonly Op[] {
         return {
           op: "stream",
           steps: Array.from({ length: 1 + below(3) }, () => [block(), block()] as const),
+        };
+      case 8:
+        return {
+          op: "flows",
+          merged: below(4) > 0,
+          steps: Array.from({ length: 1 + below(4) }, () => ({
+            body: block(),
+            kind: below(2) === 0 ? ("callback" as const) : ("item" as const),
+            block: block(),
+          })),
         };
       default:
         return { op: "call", merged: below(4) > 0, block: block() };

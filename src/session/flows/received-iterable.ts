@@ -15,10 +15,11 @@ import { FlowAct, type FlowHead } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload, payloadSize } from "../../wire/payload.ts";
 import type { FlowContext } from "../context/flow-context.ts";
 import type { FlowLink } from "./flow-link.ts";
-import { createToken, type Give, type GivenStream, makeGivable, readGiven } from "./hand-over.ts";
+import { createToken, type Give, type GivenStream, readGiven } from "./hand-over.ts";
 import { MAX_ITEMS_AHEAD } from "./limits.ts";
 import { quiet, quietRejection, rejectQuietly } from "./quiet.ts";
 import type { ReceivedFlow } from "./received-flow.ts";
+import { type RemoteItems, RemoteIterable, readableOf } from "./remote-iterable.ts";
 
 /** How it has ended: with what the iterable has returned, or with an error. */
 type End = ({ readonly payload: Payload } | { readonly error: unknown }) & {
@@ -35,7 +36,7 @@ const READ = "read the iterable";
 const DONE: End = { payload: NO_PAYLOAD };
 
 /** The items of a source at the other end of a call. */
-export class ReceivedIterable implements ReceivedFlow {
+export class ReceivedIterable implements ReceivedFlow, RemoteItems {
   readonly kind: number;
   readonly #index: number;
   readonly #link: FlowLink;
@@ -359,57 +360,5 @@ export class ReceivedIterable implements ReceivedFlow {
       this.#link.release(kept);
     for (const item of this.#aheadVariables?.keys() ?? []) this.#takeAhead(item);
     this.#aheadBytes = 0;
-  }
-}
-
-/** The same as a stream of the web, which asks for an item when somebody reads. */
-function readableOf(items: ReceivedIterable): ReadableStream<unknown> {
-  const stream = new ReadableStream<unknown>(
-    {
-      async pull(controller) {
-        const { done, value } = await items.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: (reason) => items.stop(reason),
-    },
-    { highWaterMark: 0 },
-  );
-  makeGivable(stream, () => (dispatcher) => (stream.locked ? undefined : items.give(dispatcher)));
-  return stream;
-}
-
-/** What the routine has of it: an async iterable that can be read once. */
-class RemoteIterable implements AsyncIterableIterator<unknown> {
-  static {
-    makeGivable(this.prototype, (iterable) => (dispatcher) => iterable.#items.give(dispatcher));
-  }
-
-  readonly #items: ReceivedIterable;
-
-  constructor(items: ReceivedIterable) {
-    this.#items = items;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#items.stop(undefined);
-  }
-
-  next(): Promise<IteratorResult<unknown>> {
-    return this.#items.next();
-  }
-
-  return(value?: unknown): Promise<IteratorResult<unknown>> {
-    this.#items.stop(undefined);
-    return Promise.resolve(value).then((settled) => ({ value: settled, done: true }));
-  }
-
-  throw(error: unknown): Promise<IteratorResult<unknown>> {
-    this.#items.stop(error);
-    return Promise.reject(error);
   }
 }

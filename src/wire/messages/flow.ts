@@ -7,9 +7,9 @@ import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { PayloadReader } from "../batch/payload-reader.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers, TWICE } from "../protobuf/field-scanner.ts";
+import { skipStrings } from "../protobuf/skip-strings.ts";
 import { varintSize, writeVarint } from "../protobuf/varint.ts";
 import { FlowTag } from "../tags.ts";
-import { skipStrings } from "../task/lists.ts";
 import { readTrace, readTraceOfIds, skipTraceOfIds } from "../task/trace.ts";
 
 /** What a message of a flow does. */

@@ -4,23 +4,8 @@
  */
 
 import { type Caller, MAX_CALLERS, MAX_HELD, MAX_ORIGIN_IDENTITIES } from "../frames.ts";
-import { FieldScanner, WRONG_TYPE } from "../protobuf/field-scanner.ts";
+import { FieldScanner } from "../protobuf/field-scanner.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
-
-/**
- * Checks and skips a message whose fields, from 1 to that of `lastTag`, are all strings.
- *
- * @param lastTag Tag of its highest field.
- */
-export function skipStrings(scanner: FieldScanner, lastTag: number): void {
-  const outer = scanner.enter();
-  for (let tag = scanner.tag(); tag !== 0; tag = scanner.tag()) {
-    if ((tag & 7) === 2 && tag <= lastTag) scanner.skipText();
-    else if (tag >>> 3 <= lastTag >>> 3) scanner.fail(WRONG_TYPE);
-    else scanner.skip(tag);
-  }
-  scanner.leave(outer);
-}
 
 /** Decodes the first {@link MAX_CALLERS} callers of a Task that has been checked. */
 export function readCallers(bytes: Uint8Array, start: number, end: number): readonly Caller[] {

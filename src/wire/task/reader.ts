@@ -9,9 +9,10 @@ import { type Reserve, scanReserve } from "../messages/resources.ts";
 import { type RuntimeContext, scanRuntimeContext } from "../messages/runtime-context.ts";
 import { EntryTag } from "../protobuf/entry-tag.ts";
 import { type FieldScanner, fieldNumbers } from "../protobuf/field-scanner.ts";
+import { skipStrings } from "../protobuf/skip-strings.ts";
 import { readText } from "../protobuf/text.ts";
 import { CallerTag, TaskTag } from "../tags.ts";
-import { readCallers, readFeatures, readHeld, readOrigin, skipStrings } from "./lists.ts";
+import { readCallers, readFeatures, readHeld, readOrigin } from "./lists.ts";
 import { readTrace, readTraceOfIds, skipTraceOfIds } from "./trace.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);

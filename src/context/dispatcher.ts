@@ -3,6 +3,7 @@ import type { RepeatOptions } from "../identity/repeat-options.ts";
 import type { RoutineDefinition } from "../identity/routine-definition.ts";
 import type { TraceContext } from "../telemetry/trace-context.ts";
 import type { RunningTask } from "./task.ts";
+import type { Bindings } from "./variables/bindings.ts";
 
 /** Options of one call, given through `routine.with(options)`. */
 export interface CallOptions {
@@ -76,6 +77,8 @@ export interface TakeRequest {
   readonly uid: string;
   /** What is shown there. */
   readonly token: string;
+  /** The context variables with which its source begins, as the task has them. */
+  readonly known: Bindings;
   /** The task. */
   readonly parent: RunningTask;
   /** URL of the module of its routine. */

@@ -6,6 +6,7 @@ import { decodeValue } from "../codec/decode/decoder.ts";
 import { encodeValue } from "../codec/encode/encoder.ts";
 import type { FlowKind } from "../codec/format.ts";
 import type { FlowSink, References } from "../codec/references.ts";
+import type { Branch } from "../context/variables/branch.ts";
 import { abortReason } from "../internal/abort-reason.ts";
 import { isThenable } from "../internal/is-thenable.ts";
 import type { FlowsOwner } from "../session/flows/flow-link.ts";
@@ -129,10 +130,10 @@ export class FunctionExecution extends Execution implements FlowSink, FlowsOwner
     this.task.fire(abortReason("The caller reads no more"));
   }
 
-  keepStream(token: string, items: AsyncIterable<unknown>): boolean {
+  keepStream(token: string, items: AsyncIterable<unknown>, branch: Branch): boolean {
     const { definition, session, host } = this;
     if (definition === undefined || !session.connection.takesHandOver) return false;
-    return host.kept.keep(token, { definition, items });
+    return host.kept.keep(token, { definition, items, branch });
   }
 
   dropStream(token: string): void {

@@ -8,6 +8,7 @@ import type { FlowSink, FlowSource, References, SignalSource } from "../codec/re
 import type { CallOptions, Dispatcher } from "../context/dispatcher.ts";
 import { type Scope, scopeStorage } from "../context/scope.ts";
 import type { Abortable, LineageEntry, RunningTask, TaskCaller } from "../context/task.ts";
+import type { Bindings } from "../context/variables/bindings.ts";
 import type { Branch } from "../context/variables/branch.ts";
 import type { Peer } from "../credentials/peers/peer.ts";
 import { PayloadError } from "../errors/payload-error.ts";
@@ -160,8 +161,12 @@ export class IncomingTask
     return this.#host.nestedDispatcher(descriptor, this);
   }
 
-  async takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined> {
-    return this.dispatcher?.take?.({ ...given, parent: this, module: this.module, signal });
+  async takeGiven(
+    given: GivenStream,
+    known: Bindings,
+    signal: AbortSignal,
+  ): Promise<AsyncIterator<unknown> | undefined> {
+    return this.dispatcher?.take?.({ ...given, known, parent: this, module: this.module, signal });
   }
 
   get local(): boolean {

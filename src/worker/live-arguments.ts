@@ -5,6 +5,7 @@
 import { decodeValue } from "../codec/decode/decoder.ts";
 import { FlowKind } from "../codec/format.ts";
 import type { FlowSource, References, SignalSource } from "../codec/references.ts";
+import type { Bindings } from "../context/variables/bindings.ts";
 import { CallEndedError } from "../errors/call-ended-error.ts";
 import type { EncodeContextOptions } from "../session/context/encode-context.ts";
 import { FlowContext, type FlowContextHost } from "../session/context/flow-context.ts";
@@ -41,7 +42,11 @@ export interface LiveTask {
   /** Marks remote stacks. */
   readonly stackOrigin: string;
   /** Takes a stream that another worker has for it; see `Dispatcher.take`. */
-  takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
+  takeGiven(
+    given: GivenStream,
+    known: Bindings,
+    signal: AbortSignal,
+  ): Promise<AsyncIterator<unknown> | undefined>;
   run<A, R>(fn: (argument: A) => R, argument: A): R;
   decodeReason(payload: Payload): unknown;
   /** As `decode`: what its body takes, which counts until it takes something else. */
@@ -211,8 +216,12 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink, FlowCo
     this.#task.session.released(payload, { partsToo: false });
   }
 
-  takeGiven(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined> {
-    return this.#task.takeGiven(given, signal);
+  takeGiven(
+    given: GivenStream,
+    known: Bindings,
+    signal: AbortSignal,
+  ): Promise<AsyncIterator<unknown> | undefined> {
+    return this.#task.takeGiven(given, known, signal);
   }
 
   defers(work: Deferrable): boolean {

@@ -40,6 +40,11 @@ export class CallContext {
     return context;
   }
 
+  /** What the worker knows of the variables now. */
+  get told(): Bindings {
+    return this.exchange.told;
+  }
+
   /**
    * What goes with the task.
    *

@@ -7,7 +7,7 @@ import { encodeThrown, encodeValue } from "../../codec/encode/encoder.ts";
 import type { EncodeOptions } from "../../codec/encode/encoding.ts";
 import { FlowKind } from "../../codec/format.ts";
 import type { FlowSource, References } from "../../codec/references.ts";
-import { NO_BINDINGS } from "../../context/variables/bindings.ts";
+import { type Bindings, NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { CallEndedError } from "../../errors/call-ended-error.ts";
 import { NotSerializableError } from "../../errors/not-serializable-error.ts";
 import type { RoutineDefinition } from "../../identity/routine-definition.ts";
@@ -25,7 +25,16 @@ import { DEFAULT_LIMITS } from "../../session/limits.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { type FlowHead, isFromOwner } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
-import type { CallContext } from "./call-context.ts";
+
+/** The variables of a call, as its flows see them. */
+export interface FlowsContext {
+  /** What the worker knew when its body began. */
+  readonly begun: Bindings;
+  /** What it knows now. */
+  readonly told: Bindings;
+  /** Of a call that is part of a task: the routine of that. What a body's changes of do not come back stays with it then. */
+  readonly within?: string;
+}
 
 const NO_STREAM = "a message for a stream of an answer, in which there is none";
 
@@ -47,7 +56,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   #answer: ReceivedFlows | undefined;
   #session: ClientSession | undefined;
   #stream = 0;
-  #context: CallContext | undefined;
+  #context: FlowsContext | undefined;
   #isOver = false;
 
   constructor(owner: FlowOwner, { id, module }: RoutineDefinition) {
@@ -85,7 +94,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   }
 
   /** The call has been sent. @param context Its variables, if there are any. */
-  attach(session: ClientSession, stream: number, context: CallContext | undefined): void {
+  attach(session: ClientSession, stream: number, context: FlowsContext | undefined): void {
     this.#session = session;
     this.#stream = stream;
     this.#context = context;
@@ -157,13 +166,14 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   context(owns: boolean): FlowContext {
     return new FlowContext(this, () => {
       const context = this.#context;
-      return (owns ? context?.begun : context?.exchange.told) ?? NO_BINDINGS;
+      return (owns ? context?.begun : context?.told) ?? NO_BINDINGS;
     });
   }
 
   contextOptions(): EncodeContextOptions | undefined {
-    const takes = this.#context !== undefined && this.#session?.connection.takesContext === true;
-    return takes ? { references: this.#owner.references, back: false } : undefined;
+    const takes = this.#session?.connection.takesContext === true;
+    const back = this.#context?.within !== undefined;
+    return takes ? { references: this.#owner.references, back } : undefined;
   }
 
   contextOrigin(): ValueOrigin {
@@ -172,7 +182,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
       references: this.#owner.references,
       source,
       module: this.#module,
-      routine: this.routine,
+      routine: this.#context?.within ?? this.routine,
     };
   }
 

@@ -9,8 +9,7 @@ import { InvalidOptionError } from "../../errors/invalid-option-error.ts";
 import type { ClientSession } from "../../session/client-session.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import { ArgumentSignals } from "./argument-signals.ts";
-import type { CallContext } from "./call-context.ts";
-import { CallFlows, type FlowOwner } from "./call-flows.ts";
+import { CallFlows, type FlowOwner, type FlowsContext } from "./call-flows.ts";
 import { OutgoingTask } from "./outgoing-task.ts";
 
 /** How a call has failed. */
@@ -64,7 +63,11 @@ export abstract class LiveTask extends OutgoingTask implements SignalSink, FlowS
   }
 
   /** Where the iterables and streams in the answer of the worker that has the task become those of the caller. */
-  protected answerFlows(session: ClientSession, stream: number, context: CallContext | undefined): CallFlows {
+  protected answerFlows(
+    session: ClientSession,
+    stream: number,
+    context: FlowsContext | undefined,
+  ): CallFlows {
     if (this.#flows === undefined) {
       this.#flows = new CallFlows(this.owner, this.definition);
       this.#flows.attach(session, stream, context);
@@ -73,7 +76,7 @@ export abstract class LiveTask extends OutgoingTask implements SignalSink, FlowS
   }
 
   /** The task is on its way to a worker. */
-  protected liveOn(session: ClientSession, stream: number, context: CallContext | undefined): void {
+  protected liveOn(session: ClientSession, stream: number, context: FlowsContext | undefined): void {
     this.#signals?.forward(session, stream);
     this.#flows?.attach(session, stream, context);
   }

@@ -5,6 +5,7 @@
  */
 import { discard } from "../../codec/beside/attachments.ts";
 import type { TakeRequest } from "../../context/dispatcher.ts";
+import { NO_BINDINGS } from "../../context/variables/bindings.ts";
 import { ProtocolError } from "../../errors/protocol-error.ts";
 import { WorkerLostError } from "../../errors/worker-lost-error.ts";
 import { TAKE_DEFINITION } from "../../identity/take-definition.ts";
@@ -14,6 +15,7 @@ import type { Definable } from "../../session/definitions.ts";
 import type { ReceivedMessage } from "../../session/messages/received-message.ts";
 import type { Nack } from "../../wire/frames.ts";
 import { Call, type CallOwner } from "./call.ts";
+import type { FlowsContext } from "./call-flows.ts";
 import { refusalError } from "./refusal-record.ts";
 
 /** About how long a worker takes to answer, in microseconds. */
@@ -37,12 +39,14 @@ class TakeCall extends Call {
   readonly #taken: Deferred<Taken> = createDeferred();
   /** Nobody can have been asked for an item. */
   #isUnasked = true;
+  readonly #variables: FlowsContext;
 
-  constructor(owner: CallOwner, { uid, token, parent, module, signal }: TakeRequest) {
+  constructor(owner: CallOwner, { uid, token, known, parent, module, signal }: TakeRequest) {
     const definition = module === undefined ? TAKE_DEFINITION : { ...TAKE_DEFINITION, module };
     const nothing = { receiver: undefined, parameters: [] };
     super(owner, { ...nothing, definition, options: { signal }, parent, only: uid }, 0);
     this.head.take = token;
+    this.#variables = { begun: NO_BINDINGS, told: known, within: parent.routine };
   }
 
   get taken(): Promise<Taken> {
@@ -65,7 +69,7 @@ class TakeCall extends Call {
     this.occupancy?.releaseShare();
     const session = this.member?.session;
     if (this.settled || session === undefined) return discard(message.attachments);
-    const flows = this.answerFlows(session, this.stream, undefined);
+    const flows = this.answerFlows(session, this.stream, this.#variables);
     if (flows.inAnswer)
       return session.broken(this.stream, "a second value in answer to the taking of a stream");
     let value: unknown;

@@ -91,7 +91,8 @@ export function applyChanges(
   });
 }
 
-function warnOfRace(name: string, present: Binding | undefined, routine: string): void {
+/** Two of one branch have changed a variable at the same time. @param present What it has now, by the one. @param routine The other. */
+export function warnOfRace(name: string, present: Binding | undefined, routine: string): void {
   const other = present instanceof ReceivedBinding ? `the routine '${present.routine}'` : "set() or reset()";
   warnOnce(
     "MERINO_CONTEXT_RACE",

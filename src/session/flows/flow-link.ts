@@ -1,4 +1,6 @@
 /** The port between a flow and the stream of its call: how an end of it reaches the other. Types only. */
+import type { Bindings } from "../../context/variables/bindings.ts";
+import type { Branch } from "../../context/variables/branch.ts";
 import type { TraceContext } from "../../telemetry/trace-context.ts";
 import type { FlowHead } from "../../wire/messages/flow.ts";
 import type { Payload } from "../../wire/payload.ts";
@@ -50,11 +52,16 @@ export interface FlowLink {
   /**
    * Of a reader: takes the items from the worker that has them.
    *
+   * @param known The context variables with which the source begins there, as the reader has them.
    * @param signal Ends the taking, and what has come of it.
    * @returns `undefined` if they are not to be had there, and provably nobody has been asked for one. Absent: nobody is reached from here.
    * @throws If that is not known.
    */
-  takeGiven?(given: GivenStream, signal: AbortSignal): Promise<AsyncIterator<unknown> | undefined>;
+  takeGiven?(
+    given: GivenStream,
+    known: Bindings,
+    signal: AbortSignal,
+  ): Promise<AsyncIterator<unknown> | undefined>;
   /**
    * The peer takes so little just now that more would only fill memory.
    *
@@ -90,8 +97,13 @@ export interface OwnFlow {
   stop(reason: unknown): boolean;
   /** The peer has not found its items elsewhere. Absent: it is not told so. @returns As {@link OwnFlow.pull}. */
   here?(): string | undefined;
-  /** The peer gives it to whoever shows the token. Absent: it cannot. @returns As {@link OwnFlow.pull}. */
-  give?(token: string): string | undefined;
+  /**
+   * The peer gives it to whoever shows the token. Absent: it cannot.
+   *
+   * @param variables As of {@link OwnFlow.pull}.
+   * @returns As {@link OwnFlow.pull}.
+   */
+  give?(token: string, variables: Uint8Array | undefined): string | undefined;
   /** The peer calls it. @returns As {@link OwnFlow.pull}. */
   call(number: number, parameters: readonly unknown[], context: CallerContext): string | undefined;
   /** The call has ended. @param failure Why, if not well. */
@@ -104,8 +116,13 @@ export interface FlowsOwner {
   flowOver(failure: { readonly reason: unknown } | undefined): void;
   /** The peer wants nothing more of any of them, and an item is being awaited in vain. */
   flowsUnwanted(): void;
-  /** Keeps the items of one for whoever shows the token. Absent: nobody is given any. @returns Whether it does. */
-  keepStream?(token: string, items: AsyncIterable<unknown>): boolean;
+  /**
+   * Keeps the items of one for whoever shows the token. Absent: nobody is given any.
+   *
+   * @param branch The one that its source runs in.
+   * @returns Whether it does.
+   */
+  keepStream?(token: string, items: AsyncIterable<unknown>, branch: Branch): boolean;
   /** They are not kept any longer. */
   dropStream?(token: string): void;
 }

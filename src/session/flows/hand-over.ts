@@ -16,16 +16,17 @@ export interface GivenStream {
 const GIVE = Symbol("merino.give");
 
 /**
- * Has the worker of a stream keep its items for whoever shows a token.
+ * Has the worker of a stream keep its items for whoever shows a token. Called in the branch in which it is read: also
+ * where it is read by whoever asks, its context variables are those of that one from then on.
  *
- * @param dispatcher Of the call that it is an argument of: its worker knows the workers of that one.
+ * @param dispatcher Of the call that it is an argument of: its worker knows the workers of that one. Absent: it takes none.
  * @returns `undefined` if it is to be read where it is.
  */
-export type Give = (dispatcher: object) => Promise<GivenStream | undefined> | undefined;
+export type Give = (dispatcher: object | undefined) => Promise<GivenStream | undefined> | undefined;
 
 /** Makes an object, or all of a prototype, one that can be given. @param giveOf What gives it; the object may be one below. */
 export function makeGivable<T extends object>(target: T, giveOf: (stream: T) => Give): void {
-  const value = function (this: T, dispatcher: object): ReturnType<Give> {
+  const value = function (this: T, dispatcher: object | undefined): ReturnType<Give> {
     return giveOf(this)(dispatcher);
   };
   Object.defineProperty(target, GIVE, { value });

@@ -56,7 +56,7 @@ export class OwnFlows {
       }
       case FlowAct.Give: {
         const token = this.#read(payload);
-        return isToken(token) && flow.give !== undefined ? flow.give(token) : NOT_GIVABLE;
+        return isToken(token) && flow.give !== undefined ? flow.give(token, variables) : NOT_GIVABLE;
       }
       case FlowAct.Here:
         return flow.here === undefined ? NOT_AWAY : flow.here();

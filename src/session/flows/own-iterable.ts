@@ -64,7 +64,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
     this.#reader = new SourceReader(source);
     this.#give = giveOf(source);
     this.#context = link.context(true);
-    if (hasContext() || currentScope() !== undefined) this.#fork();
+    if (hasContext() || currentScope() !== undefined || this.#give !== undefined) this.#fork();
   }
 
   get isOpen(): boolean {
@@ -92,11 +92,14 @@ export class OwnIterable implements OwnFlow, Deferrable {
     return undefined;
   }
 
-  give(token: string): string | undefined {
+  give(token: string, variables: Uint8Array | undefined): string | undefined {
     if (this.#isOver) return undefined; // as above
     const isUnread = this.#credit === 0 && this.#sizes.size === 0 && !this.#isReading;
     if (!isUnread || this.#token !== undefined) return NOT_GIVABLE;
-    if (this.#owner?.keepStream?.(token, new GivenItems(this)) !== true) return NOT_GIVABLE;
+    const branch = this.#branch ?? this.#fork();
+    const problem = this.#follow(variables);
+    if (problem !== undefined) return problem;
+    if (this.#owner?.keepStream?.(token, new GivenItems(this), branch) !== true) return NOT_GIVABLE;
     this.#token = token;
     this.#send(FlowAct.Given, NO_PAYLOAD, undefined);
     return undefined;
@@ -157,9 +160,8 @@ export class OwnIterable implements OwnFlow, Deferrable {
   /** The first time that somebody reads: has the items given to the reader by the worker that they come from, if it may. */
   #giveAway(): void {
     const give = this.#give;
-    const { handsOver } = this.#link;
     this.#give = undefined;
-    const giving = handsOver === undefined ? undefined : give?.(handsOver);
+    const giving = give?.(this.#link.handsOver);
     if (giving === undefined) return;
     this.#isAway = true;
     giving.then(
@@ -259,11 +261,12 @@ export class OwnIterable implements OwnFlow, Deferrable {
   }
 
   /** Goes on in a fork of the branch of whoever has passed it on. */
-  #fork(): void {
-    this.#surroundings.runInAsyncScope(() => {
+  #fork(): Branch {
+    return this.#surroundings.runInAsyncScope(() => {
       const branch = currentBranch().fork();
       this.#branch = branch;
       this.#surroundings = runInInnerScope({ branch }, () => new AsyncResource("MerinoFlow"));
+      return branch;
     });
   }
 

@@ -6,7 +6,8 @@
  */
 import { FlowKind } from "../../codec/format.ts";
 import { runInInnerScope } from "../../context/inner-scope.ts";
-import { hasContext } from "../../context/scope.ts";
+import { currentScope, hasContext } from "../../context/scope.ts";
+import { type Bindings, NO_BINDINGS } from "../../context/variables/bindings.ts";
 import type { Branch } from "../../context/variables/branch.ts";
 import { currentBranch } from "../../context/variables/current-branch.ts";
 import { ArrayQueue } from "../../internal/array-queue.ts";
@@ -44,6 +45,8 @@ export class ReceivedIterable implements ReceivedFlow, RemoteItems {
   readonly #context: FlowContext;
   /** The branch that has asked last. Absent where there are no variables. */
   #branch: Branch | undefined;
+  /** What the owner knew of the variables when it was first asked, if it may say that the items are elsewhere. */
+  #begun: Bindings | undefined;
   readonly #ahead = new ArrayQueue<Payload>();
   #aheadBytes = 0;
   /** What the source has changed of the variables with items that have come ahead, by their numbers from 1; mostly absent. */
@@ -86,7 +89,7 @@ export class ReceivedIterable implements ReceivedFlow, RemoteItems {
 
   next(): Promise<IteratorResult<unknown>> {
     if (this.#elsewhere !== undefined) return this.#follow(this.#elsewhere);
-    if (hasContext()) this.#branch = currentBranch();
+    if (hasContext() || currentScope() !== undefined) this.#branch = currentBranch();
     const payload = this.#ahead.shift();
     if (payload !== undefined) {
       this.#aheadBytes -= payloadSize(payload);
@@ -106,14 +109,15 @@ export class ReceivedIterable implements ReceivedFlow, RemoteItems {
   }
 
   /** Has its owner give the items to somebody else; see {@link Give}. */
-  give(dispatcher: object): ReturnType<Give> {
+  give(dispatcher: object | undefined): ReturnType<Give> {
     const isUnread = this.#granted === 0 && this.#end === undefined && this.#gift === undefined;
-    const uid = this.#link.givesTo?.(dispatcher);
+    const uid = dispatcher === undefined ? undefined : this.#link.givesTo?.(dispatcher);
     if (!isUnread || uid === undefined) return undefined;
     const gift = { uid, token: createToken(), told: createDeferred<GivenStream | undefined>() };
     this.#gift = gift;
     const head = { index: this.#index, act: FlowAct.Give, number: 0, taken: 0 };
-    this.#link.send(head, this.#link.encode(gift.token, "token"));
+    const variables = this.#context.tell(currentBranch(), { lenient: true });
+    this.#link.send(head, this.#link.encode(gift.token, "token"), variables);
     return gift.told.promise;
   }
 
@@ -210,7 +214,8 @@ export class ReceivedIterable implements ReceivedFlow, RemoteItems {
       return "a flow is said to be elsewhere that is not, or not where it is said to be";
     const taking = new AbortController();
     this.#taking = taking;
-    const taken = this.#link.takeGiven?.(given, taking.signal) ?? Promise.resolve(undefined);
+    const known = this.#begun ?? NO_BINDINGS;
+    const taken = this.#link.takeGiven?.(given, known, taking.signal) ?? Promise.resolve(undefined);
     taken.then(
       (items) => this.#arrived(items),
       (error: unknown) => this.#close({ error }),
@@ -274,6 +279,7 @@ export class ReceivedIterable implements ReceivedFlow, RemoteItems {
     this.#untoldBytes = 0;
     const branch = this.#branch;
     const variables = branch === undefined ? undefined : this.#context.tell(branch, { lenient: true });
+    if (this.#link.takeGiven !== undefined) this.#begun ??= this.#context.known;
     this.#link.send({ index: this.#index, act: FlowAct.Pull, number: items, taken }, NO_PAYLOAD, variables);
   }
 

@@ -7,7 +7,7 @@ export interface RemoteItems {
   /** Wants no more items. */
   stop(reason: unknown): void;
   /** Has its owner give the items to somebody else; see {@link Give}. */
-  give(dispatcher: object): ReturnType<Give>;
+  give(dispatcher: object | undefined): ReturnType<Give>;
 }
 
 /** A stream of the web, which asks for an item when somebody reads. */

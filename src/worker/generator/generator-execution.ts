@@ -146,6 +146,9 @@ export class GeneratorExecution extends Execution {
     const isKept = host.kept.keep(give, {
       definition,
       items,
+      get branch() {
+        return task.branch;
+      },
       taken: () => {
         this.#isTaken = true;
       },

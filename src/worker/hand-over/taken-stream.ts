@@ -6,8 +6,10 @@
 import { decodeValue } from "../../codec/decode/decoder.ts";
 import type { FlowKind } from "../../codec/format.ts";
 import type { FlowSink } from "../../codec/references.ts";
-import { NO_BINDINGS } from "../../context/variables/bindings.ts";
+import { runInInnerScope } from "../../context/inner-scope.ts";
+import type { Bindings } from "../../context/variables/bindings.ts";
 import { abortReason } from "../../internal/abort-reason.ts";
+import type { EncodeContextOptions } from "../../session/context/encode-context.ts";
 import { FlowContext } from "../../session/context/flow-context.ts";
 import type { ValueOrigin } from "../../session/context/received-binding.ts";
 import type { Deferrable } from "../../session/deferred-work.ts";
@@ -21,6 +23,7 @@ import type { ServerStream } from "../../session/server-stream.ts";
 import { type FlowHead, isFromOwner } from "../../wire/messages/flow.ts";
 import { NO_PAYLOAD, type Payload } from "../../wire/payload.ts";
 import { encodeOutgoing, encodeOutgoingError, type Outgoing } from "../outgoing-value.ts";
+import { BranchedItems } from "./branched-items.ts";
 import type { KeptStream } from "./kept-stream.ts";
 
 const WRONG_END = "a message of a flow from its wrong end";
@@ -29,7 +32,7 @@ const WRONG_END = "a message of a flow from its wrong end";
 export interface TakenStreamOptions extends Omit<Outgoing, "routine"> {
   /** Its number on the connection of whoever takes it. */
   readonly stream: number;
-  readonly kept: Pick<KeptStream, "definition" | "items">;
+  readonly kept: Pick<KeptStream, "definition" | "items" | "branch">;
 }
 
 /** One stream, at the worker that has it. */
@@ -38,7 +41,7 @@ export class TakenStream implements ServerStream, FlowSink, FlowsOwner {
   readonly #stream: number;
   readonly #flows: OwnFlows;
   /** What it counts for with a taker on the network. */
-  readonly #heldBytes: number;
+  #heldBytes: number;
   #isOver = false;
 
   /** Tells the taker that it has it; nothing of it is read before that asks for an item. */
@@ -49,8 +52,14 @@ export class TakenStream implements ServerStream, FlowSink, FlowsOwner {
     this.#heldBytes = memory?.weigh(FLOW_BYTES) ?? 0;
     memory?.add(this.#heldBytes);
     const outgoing: Outgoing = { session, references, stackOrigin, routine: kept.definition.id };
-    this.#flows = new OwnFlows(new TakenLink(outgoing, stream), this);
-    session.result(stream, encodeOutgoing(outgoing, kept.items, "result", { flows: this }), 0);
+    const { branch } = kept;
+    const items = new BranchedItems(kept.items, branch, outgoing.routine);
+    const holds = (bytes: number): void => this.#hold(bytes);
+    this.#flows = new OwnFlows(new TakenLink(outgoing, stream, { known: branch.bindings, holds }), this);
+    const head = runInInnerScope({ branch }, () =>
+      encodeOutgoing(outgoing, items, "result", { flows: this }),
+    );
+    session.result(stream, head, 0);
   }
 
   addFlow(value: object, kind: FlowKind): number | string {
@@ -59,7 +68,7 @@ export class TakenStream implements ServerStream, FlowSink, FlowsOwner {
 
   flow(message: ReceivedMessage): void {
     const head = message.flow as FlowHead;
-    const problem = isFromOwner(head.act) ? WRONG_END : this.#flows.take(head, message);
+    const problem = isFromOwner(head.act) ? WRONG_END : this.#flows.take(head, message, message.variables);
     if (problem !== undefined) this.#session.broken(this.#stream, problem);
   }
 
@@ -120,20 +129,39 @@ export class TakenStream implements ServerStream, FlowSink, FlowsOwner {
     this.#session.broken(this.#stream, "a step on a stream that is read by its flow");
   }
 
+  /** Its taker's variables count likewise. */
+  #hold(bytes: number): void {
+    const { memory } = this.#session.connection;
+    if (memory === undefined || bytes === 0 || this.#isOver) return;
+    this.#heldBytes += bytes;
+    if (bytes > 0) memory.add(bytes);
+    else memory.drop(-bytes);
+  }
+
   #over(): void {
     this.#isOver = true;
     this.#session.connection.memory?.drop(this.#heldBytes);
   }
 }
 
+/** The context variables of one. */
+interface TakenVariables {
+  /** With which its source begins. */
+  readonly known: Bindings;
+  /** As of {@link FlowContext}'s host. */
+  readonly holds: (bytes: number) => void;
+}
+
 /** The taker's connection, as the flow sees it. */
 class TakenLink implements FlowLink {
   readonly #outgoing: Outgoing;
   readonly #stream: number;
+  readonly #variables: TakenVariables;
 
-  constructor(outgoing: Outgoing, stream: number) {
+  constructor(outgoing: Outgoing, stream: number, variables: TakenVariables) {
     this.#outgoing = outgoing;
     this.#stream = stream;
+    this.#variables = variables;
   }
 
   get routine(): string {
@@ -156,8 +184,8 @@ class TakenLink implements FlowLink {
     return encodeOutgoingError(this.#outgoing, error);
   }
 
-  send(head: FlowHead, payload: Payload): void {
-    this.#outgoing.session.flow(this.#stream, head, payload);
+  send(head: FlowHead, payload: Payload, variables?: Uint8Array): void {
+    this.#outgoing.session.flow(this.#stream, head, payload, variables);
   }
 
   decode(payload: Payload): unknown {
@@ -175,13 +203,14 @@ class TakenLink implements FlowLink {
     this.#outgoing.session.deferred.delete(work);
   }
 
-  // The stream has the variables of the call that it belongs to, and whoever takes it those of its own.
-
   context(): FlowContext {
     const { session, references, routine } = this.#outgoing;
-    const { carrier: source } = session.connection;
+    const { carrier: source, takesContext } = session.connection;
     const contextOrigin = (): ValueOrigin => ({ references, source, module: undefined, routine });
-    return new FlowContext({ contextOptions: () => undefined, contextOrigin, holds() {} }, () => NO_BINDINGS);
+    const contextOptions = (): EncodeContextOptions | undefined =>
+      takesContext ? { references, back: true, fault: "routine" } : undefined;
+    const { known, holds } = this.#variables;
+    return new FlowContext({ contextOptions, contextOrigin, holds }, () => known);
   }
 
   holds(): void {

@@ -81,6 +81,29 @@ export function handsStreamsOver(worker: Worker): void {
     await nothingRuns();
   });
 
+  test(`${worker}: context variables are the same from worker to worker and through the caller`, async () => {
+    const { made, read, setting, settings, readSettings } = routines;
+    const expected = [
+      [["mine", "read 0"], "item 0"],
+      [["item 0", "read 1"], "item 1"],
+      [["item 1", "read 1"], "item 2"], // made ahead of its reader
+      [undefined, "end"],
+    ];
+    const sources = {
+      direct: () => setting(3),
+      throughCaller: () => setting.with({ runTimeout: 60_000 })(3),
+      inValue: async () => (await settings(3)).rows,
+    };
+
+    for (const [name, source] of Object.entries(sources)) {
+      await made.run("mine", async () => {
+        assert.deepEqual(await readSettings((await source()) as AsyncIterator<unknown>), expected, name);
+        assert.deepEqual([made.get(), read.get()], ["end", "read 3"], name);
+      });
+    }
+    await nothingRuns();
+  });
+
   test(`${worker}: a body that leaves the stream closes it`, async () => {
     const path = file();
 

@@ -1,6 +1,6 @@
 /** Streams that go from one worker to another. */
 import { appendFileSync } from "node:fs";
-import { routine } from "merino";
+import { ContextVar, routine } from "merino";
 
 /** Process and thread in which something ran. */
 const here = (): string => `${process.pid}`;
@@ -104,4 +104,41 @@ export const dieAfter = routine(async function dieAfter(items: AsyncIterable<unk
   let read = 0;
   for await (const _item of items) if (++read === most) process.exit(3);
   return read;
+});
+
+export const made = new ContextVar<string>("hand-over routines made", { default: "-" });
+export const read = new ContextVar<string>("hand-over routines read", { default: "-" });
+
+/** Each item is what its step has seen. */
+export const setting = routine(async function* setting(count: number) {
+  for (let n = 0; n < count; n++) {
+    const seen = [made.get(), read.get()];
+    made.set(`item ${n}`);
+    yield seen;
+  }
+  made.set("end");
+});
+
+/** A stream with what {@link setting} has. */
+export const settings = routine(async function settings(count: number) {
+  async function* rows(): AsyncGenerator<unknown> {
+    for (let n = 0; n < count; n++) {
+      const seen = [made.get(), read.get()];
+      made.set(`item ${n}`);
+      yield seen;
+    }
+    made.set("end");
+  }
+  return { rows: rows() };
+});
+
+/** What came, and what is seen here with it. */
+export const readSettings = routine(async function readSettings(items: AsyncIterator<unknown>) {
+  const seen: unknown[] = [];
+  for (let n = 0; ; n++) {
+    read.set(`read ${n}`);
+    const { value, done } = await items.next();
+    seen.push([value, made.get()]);
+    if (done === true) return seen;
+  }
 });

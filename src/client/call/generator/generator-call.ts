@@ -12,6 +12,7 @@ import { type Payload, payloadSize } from "../../../wire/payload.ts";
 import { TaskFlag } from "../../../wire/task/flags.ts";
 import type { Member } from "../../members/member.ts";
 import { Call } from "../call.ts";
+import { CallContext } from "../call-context.ts";
 import { rejectWithCallers } from "../caller-frames.ts";
 import type { PlacedRequest } from "../placed-request.ts";
 import { encodeError, encodeSent } from "./encode-step.ts";
@@ -119,20 +120,20 @@ export class GeneratorCall extends Call<GeneratorCallOwner> {
     return answered;
   }
 
-  /** Makes the call, and has its worker keep the items for somebody else; see {@link Give}. */
-  give(dispatcher: object): ReturnType<Give> {
-    // The time of the body alone would run from the Ack.
-    if (this.#state !== "fresh" || dispatcher !== this.owner || this.head.runTimeoutUs > 0) return undefined;
+  /** Makes the call, and has its worker keep the items, unless the time of the body would run from the Ack; see {@link Give}. */
+  give(dispatcher: object | undefined): ReturnType<Give> {
+    if (this.#state !== "fresh") return undefined;
+    this.context = CallContext.of(this.owner.references);
+    if (dispatcher !== this.owner || this.head.runTimeoutUs > 0) return undefined;
     try {
-      this.variables = this.context?.first();
+      this.variables = this.context.first();
     } catch {
       return undefined; // the first step says why
     }
-    const gift = new Gift();
-    this.#gift = gift;
-    this.head.giveTo(gift.token);
+    this.#gift = new Gift();
+    this.head.giveTo(this.#gift.token);
     this.#open();
-    return gift.place;
+    return this.#gift.place;
   }
 
   /** The consumer dropped the generator without ending it. */

@@ -1,73 +1,75 @@
 /**
- * A queue that only its ends are taken from: one array, without an allocation for each value. `Array.shift` alone
- * moves all that is left once an array is large. For a queue from whose middle entries are taken there is `Fifo`.
+ * A queue that only its ends are taken from: one array, used round and round, without an allocation for each value.
+ * `Array.shift` alone moves all that is left once an array is large. For a queue from whose middle entries are taken there
+ * is `Fifo`.
  */
 
-/** Values taken out whose room is kept: to make an array shorter costs more than all else here. */
-const MIN_GAP = 32;
+/** Places of the smallest array, and of the largest that an empty queue keeps; powers of two, as all sizes are. */
+const LEAST_ROOM = 8;
+const KEPT_ROOM = 256;
 
 /** First in, first out; every operation takes constant time on average. */
 export class ArrayQueue<T> implements Iterable<T> {
-  readonly #values: (T | undefined)[] = [];
-  /** Where the oldest is, and where the next goes. */
+  #values: (T | undefined)[] = [];
+  /** Where the oldest is. */
   #head = 0;
-  #tail = 0;
+  #size = 0;
 
   /** Values in the queue. */
   get size(): number {
-    return this.#tail - this.#head;
+    return this.#size;
   }
 
   /** Puts a value at the end. */
   push(value: T): void {
-    this.#values[this.#tail] = value;
-    this.#tail += 1;
+    if (this.#size === this.#values.length) this.#resize(Math.max(LEAST_ROOM, this.#size * 2));
+    this.#values[(this.#head + this.#size) & (this.#values.length - 1)] = value;
+    this.#size += 1;
   }
 
   /** Puts a value in front, to be taken next. */
   unshift(value: T): void {
-    if (this.#head > 0) {
-      this.#head -= 1;
-      this.#values[this.#head] = value;
-    } else {
-      this.#values.unshift(value);
-      this.#tail += 1;
-    }
+    if (this.#size === this.#values.length) this.#resize(Math.max(LEAST_ROOM, this.#size * 2));
+    this.#head = (this.#head - 1) & (this.#values.length - 1);
+    this.#values[this.#head] = value;
+    this.#size += 1;
   }
 
   /** The oldest value, which stays; undefined when there is none. */
   peek(): T | undefined {
-    return this.#values[this.#head];
+    return this.#size === 0 ? undefined : this.#values[this.#head];
   }
 
   /** Takes the oldest value out; undefined when there is none. */
   shift(): T | undefined {
-    if (this.#head === this.#tail) return undefined;
+    if (this.#size === 0) return undefined;
     const values = this.#values;
     const value = values[this.#head];
     values[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head === this.#tail) this.clear();
-    else if (this.#head >= MIN_GAP && this.#head * 2 > this.#tail) this.#moveUp();
+    this.#head = (this.#head + 1) & (values.length - 1);
+    this.#size -= 1;
+    this.#makeSmaller();
     return value;
   }
 
   /** Takes the youngest value out; undefined when there is none. */
   pop(): T | undefined {
-    if (this.#head === this.#tail) return undefined;
-    this.#tail -= 1;
-    const value = this.#values[this.#tail];
-    this.#values[this.#tail] = undefined;
-    if (this.#head === this.#tail) this.clear();
+    if (this.#size === 0) return undefined;
+    const values = this.#values;
+    this.#size -= 1;
+    const at = (this.#head + this.#size) & (values.length - 1);
+    const value = values[at];
+    values[at] = undefined;
+    this.#makeSmaller();
     return value;
   }
 
   /** Takes everything out. */
   clear(): void {
-    if (this.#values.length > MIN_GAP) this.#values.length = 0;
-    else if (this.#head < this.#tail) this.#values.fill(undefined, this.#head, this.#tail);
+    if (this.#values.length > KEPT_ROOM) this.#values = [];
+    else if (this.#size > 0) this.#values.fill(undefined);
     this.#head = 0;
-    this.#tail = 0;
+    this.#size = 0;
   }
 
   /** Takes everything out, oldest first, into an array. */
@@ -79,16 +81,25 @@ export class ArrayQueue<T> implements Iterable<T> {
 
   /** From the oldest to the youngest. The queue must not change meanwhile. */
   *[Symbol.iterator](): Generator<T, undefined, undefined> {
-    for (let at = this.#head; at < this.#tail; at += 1) yield this.#values[at] as T; // it is in the queue
+    for (let at = 0; at < this.#size; at += 1) yield this.#at(at) as T; // it is in the queue
     return undefined;
   }
 
-  /** Closes the gap in front, which is larger than what is left. */
-  #moveUp(): void {
-    const { size } = this;
-    this.#values.copyWithin(0, this.#head, this.#tail);
-    this.#values.length = size;
+  #at(index: number): T | undefined {
+    return this.#values[(this.#head + index) & (this.#values.length - 1)];
+  }
+
+  /** Gives up room of which little is in use: a queue that was long once does not stay large. */
+  #makeSmaller(): void {
+    const room = this.#values.length;
+    if (room > KEPT_ROOM && this.#size * 4 <= room) this.#resize(room / 2);
+  }
+
+  /** Goes on in an array of so many places, a power of two. */
+  #resize(room: number): void {
+    const values = new Array<T | undefined>(room).fill(undefined);
+    for (let at = 0; at < this.#size; at += 1) values[at] = this.#at(at);
+    this.#values = values;
     this.#head = 0;
-    this.#tail = size;
   }
 }

@@ -48,8 +48,6 @@ interface StepMessage {
   readonly variables: Uint8Array | undefined;
   /** The payload, as refusals call it. */
   readonly what: string;
-  /** Of a message about a flow: what it is about. */
-  readonly flow?: FlowHead;
 }
 
 /** With more calls under way there is work enough to keep the thread awake. */
@@ -161,9 +159,9 @@ export class ClientSession implements SessionHalf {
 
   /** Sends something about an iterable, a stream or a callback among the arguments. */
   flow(stream: number, flow: FlowHead, payload: Payload, variables?: Uint8Array): void {
-    if (!this.open) return;
-    const what = "value of an iterable or a callback";
-    this.#message(stream, FrameKind.CallerFlow, { payload, variables, what, flow });
+    if (!this.open || !this.#streams.has(stream)) return;
+    const sent = this.#sendable(payload, "value of an iterable or a callback", "value");
+    this.connection.outbound.message(stream, FrameKind.CallerFlow, sent, 0, variables, flow);
   }
 
   /** Asks the worker to end the task. Its terminal frame still comes; parts not yet sent are dropped. */
@@ -328,18 +326,18 @@ export class ClientSession implements SessionHalf {
     }
   }
 
-  #message(
-    stream: number,
-    kind: MessageKind,
-    { payload: encoded, variables, what, flow }: StepMessage,
-  ): void {
+  #message(stream: number, kind: MessageKind, { payload: encoded, variables, what }: StepMessage): void {
+    const payload = this.#sendable(encoded, what, kind === FrameKind.Throw ? "error" : "value");
+    if (!this.#streams.has(stream)) return; // it has ended meanwhile
+    this.connection.outbound.message(stream, kind, payload, 0, variables);
+  }
+
+  /** A payload in the form that the worker reads. @throws If it takes none such. */
+  #sendable(encoded: Payload, what: string, root: string): Payload {
     const payload = this.connection.readable(encoded);
     this.#assertSendable(payload, what);
-    if (!this.connection.carrier.local) {
-      assertAffordable(payload, { root: kind === FrameKind.Throw ? "error" : "value" });
-    }
-    if (!this.#streams.has(stream)) return; // it has ended meanwhile
-    this.connection.outbound.message(stream, kind, payload, 0, variables, flow);
+    if (!this.connection.carrier.local) assertAffordable(payload, { root });
+    return payload;
   }
 
   /** A reason too large for one frame, or not for this worker, is not sent: it learns only that there is a reason. */

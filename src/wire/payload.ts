@@ -34,8 +34,8 @@ export const NO_PAYLOAD: Payload = Object.freeze({
 });
 
 /** Bytes of a payload, parts included, as the peers' limits count them. */
-export function payloadSize(payload: Payload): number {
-  let size = payload.end - payload.start;
-  for (const part of payload.parts) size += part.length;
+export function payloadSize({ start, end, parts }: Payload): number {
+  let size = end - start;
+  if (parts.length > 0) for (const part of parts) size += part.length; // most have none
   return size;
 }

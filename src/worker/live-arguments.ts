@@ -64,6 +64,8 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink, FlowCo
   #answer: OwnFlows | undefined;
   #flowBytes = 0;
   #isOver = false;
+  /** The same for all that comes. */
+  #decodeOptions: ValueOrigin | undefined;
 
   constructor(task: LiveTask) {
     this.#task = task;
@@ -179,10 +181,10 @@ export class LiveArguments implements SignalSource, FlowSource, FlowLink, FlowCo
   }
 
   decode(payload: Payload): unknown {
-    const { session, references, module } = this.#task;
-    const { carrier, memory } = session.connection;
+    const { memory } = this.#task.session.connection;
     if (memory !== undefined) return this.#task.decodeSent(payload);
-    return decodeValue(payload, { references, source: carrier, module });
+    this.#decodeOptions ??= this.contextOrigin();
+    return decodeValue(payload, this.#decodeOptions);
   }
 
   context(owns: boolean): FlowContext {

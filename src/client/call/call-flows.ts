@@ -58,6 +58,9 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   #stream = 0;
   #context: FlowsContext | undefined;
   #isOver = false;
+  /** Those of the last item: mostly the same for all. */
+  #encodeOptions: EncodeOptions | undefined;
+  #decodeOptions: ValueOrigin | undefined;
 
   constructor(owner: FlowOwner, { id, module }: RoutineDefinition) {
     this.#owner = owner;
@@ -96,6 +99,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   /** The call has been sent. @param context Its variables, if there are any. */
   attach(session: ClientSession, stream: number, context: FlowsContext | undefined): void {
     this.#session = session;
+    this.#decodeOptions = undefined;
     this.#stream = stream;
     this.#context = context;
   }
@@ -103,6 +107,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   /** It has come back, and has not been started. */
   detach(): void {
     this.#session = undefined;
+    this.#decodeOptions = undefined;
   }
 
   /** Something has come for one of them. */
@@ -144,7 +149,8 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   }
 
   encode(value: unknown, root: string): Payload {
-    return encodeValue(value, this.#options(root));
+    if (root !== this.#encodeOptions?.root) this.#encodeOptions = this.#options(root);
+    return encodeValue(value, this.#encodeOptions);
   }
 
   encodeThrown(error: unknown): Payload {
@@ -187,8 +193,8 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   }
 
   decode(payload: Payload): unknown {
-    const source = this.#session?.connection.carrier;
-    return decodeValue(payload, { references: this.#owner.references, source, module: this.#module });
+    this.#decodeOptions ??= this.contextOrigin();
+    return decodeValue(payload, this.#decodeOptions);
   }
 
   keep(payload: Payload): Payload {

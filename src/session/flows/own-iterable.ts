@@ -30,6 +30,8 @@ export interface OwnIterableParts {
 /** An iterable or a stream that is read from the other end. */
 export class OwnIterable implements OwnFlow, Deferrable {
   readonly #index: number;
+  /** Of every item: an object for each would be one more to make. */
+  readonly #itemHead: FlowHead;
   readonly #link: FlowLink;
   readonly #owner: FlowsOwner | undefined;
   readonly #unwanted: () => void;
@@ -40,6 +42,8 @@ export class OwnIterable implements OwnFlow, Deferrable {
   /** The fork of their branch in which it runs. Absent where there are no variables. */
   #branch: Branch | undefined;
   #credit = 0;
+  /** How many bytes may be on their way beside one item. */
+  #window = 0;
   /** Sizes of the items that the reader has not taken, oldest first. */
   readonly #sizes = new ArrayQueue<number>();
   #aheadBytes = 0;
@@ -58,6 +62,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
 
   constructor(index: number, source: object, { link, owner, unwanted }: OwnIterableParts) {
     this.#index = index;
+    this.#itemHead = { index, act: FlowAct.Item, number: 0, taken: 0 };
     this.#link = link;
     this.#owner = owner;
     this.#unwanted = unwanted;
@@ -77,6 +82,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
     const problem = this.#follow(variables);
     if (problem !== undefined) return problem;
     this.#credit += items;
+    this.#window = this.#link.peerWindow;
     for (let left = Math.min(taken, this.#sizes.size); left > 0; left--)
       this.#aheadBytes -= this.#sizes.shift() ?? 0;
     if (this.#give !== undefined) this.#surroundings.runInAsyncScope(this.#giveAway, this);
@@ -175,7 +181,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
   }
 
   get #hasRoom(): boolean {
-    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#link.peerWindow);
+    return this.#credit > 0 && (this.#aheadBytes === 0 || this.#aheadBytes < this.#window);
   }
 
   /** Whether the next item is to be asked for. */
@@ -222,7 +228,7 @@ export class OwnIterable implements OwnFlow, Deferrable {
       const payload = this.#link.encode(value, "item");
       // Before it is sent: the encoder may use the object again.
       const sizeBytes = payloadSize(payload) + (variables?.length ?? 0);
-      this.#send(FlowAct.Item, payload, variables);
+      this.#link.send(this.#itemHead, payload, variables);
       this.#credit -= 1;
       this.#sizes.push(sizeBytes);
       this.#aheadBytes += sizeBytes;

@@ -62,6 +62,11 @@ export class RefusalRecord {
     return this.#standing.has(uid) || this.#lacking.has(uid);
   }
 
+  /** Those that are not to be asked again for now. */
+  get uids(): readonly string[] {
+    return [...this.#standing, ...this.#lacking];
+  }
+
   /** @param cause The error behind the refusal, where there is one. */
   add(uid: string, nack: Nack, cause?: unknown): void {
     const { code } = nack;

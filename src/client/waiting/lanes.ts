@@ -32,13 +32,16 @@ export class Lane extends CallQueue<Call> {
   /** The worker that they may go to alone. Only of those that need resources. */
   readonly only: string | undefined;
   readonly nested: boolean;
+  /** What its calls have in common beside that; see {@link Lanes.of}. */
+  readonly kind: object | undefined;
   /** The member that is kept for its first call, which lacks resources. */
   kept: Member | undefined;
   /** Calls in a row that have taken some of the same resources, and have waited less long. */
   passes = 0;
 
-  constructor({ limit, large, needsThread, needs, within, only, nested }: Wish) {
+  constructor({ limit, large, needsThread, needs, within, only, nested }: Wish, kind?: object) {
     super();
+    this.kind = kind;
     this.limit = limit;
     this.large = large;
     this.needsThread = needsThread;
@@ -48,8 +51,8 @@ export class Lane extends CallQueue<Call> {
     this.nested = needs !== undefined && nested === true;
   }
 
-  isFor({ large, needsThread, needs, within, only, nested = false }: Wish): boolean {
-    if (this.large !== large || this.needsThread !== needsThread) return false;
+  isFor({ large, needsThread, needs, within, only, nested = false }: Wish, kind?: object): boolean {
+    if (this.kind !== kind || this.large !== large || this.needsThread !== needsThread) return false;
     if (this.needs === undefined || needs === undefined) return this.needs === needs;
     const isSame = this.within === within && this.only === only && this.nested === nested;
     return isSame && sameAmounts(this.needs, needs);
@@ -90,12 +93,12 @@ export class Lanes {
     return oldest;
   }
 
-  /** The lane of a call. */
-  of(call: Wish): Lane {
-    if (isPlain(call)) return this.plain;
-    let lane = this.#find(call);
+  /** The lane of a call. @param kind Sets it apart from calls of others that ask the same. */
+  of(call: Wish, kind?: object): Lane {
+    if (kind === undefined && isPlain(call)) return this.plain;
+    let lane = this.#find(call, kind);
     if (lane === undefined) {
-      lane = new Lane(call);
+      lane = new Lane(call, kind);
       const lanes = this.#others.get(call.limit);
       if (lanes === undefined) this.#others.set(call.limit, [lane]);
       else lanes.push(lane);
@@ -201,8 +204,8 @@ export class Lanes {
     return any;
   }
 
-  #find(call: Wish): Lane | undefined {
-    return this.#others.get(call.limit)?.find((lane) => lane.isFor(call));
+  #find(call: Wish, kind?: object): Lane | undefined {
+    return this.#others.get(call.limit)?.find((lane) => lane.isFor(call, kind));
   }
 
   /** The lanes beside the plain one in which calls wait. */

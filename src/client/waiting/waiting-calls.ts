@@ -71,9 +71,8 @@ export class WaitingCalls implements MemberWaiter<Member> {
 
   /** The one that has waited longest. */
   get oldest(): Call | undefined {
-    let oldest = older(older(this.#lanes.oldest, this.#nested.oldest()), this.#bound.oldest());
-    for (const call of this.#refused) oldest = older(oldest, call);
-    return oldest;
+    const oldest = older(older(this.#lanes.oldest, this.#nested.oldest()), this.#bound.oldest());
+    return older(oldest, this.#refused.oldest);
   }
 
   /** The routines of which calls wait until fewer of their bodies run. */
@@ -311,17 +310,17 @@ export class WaitingCalls implements MemberWaiter<Member> {
     else this.#expectMembers();
   }
 
-  /** Looks at each call: whether one finds room says nothing about the next. */
   #drainRefused(): void {
     const { placement } = this.#options;
-    for (const call of this.#refused) {
+    this.#refused.drain((call, lane) => {
       this.#refused.tell(call);
       const verdict = call.settled ? "sent" : placement.place(call);
-      if (verdict !== "wait") {
-        this.#refused.delete(call);
-        this.keep(call, verdict);
-      } else this.#refused.review(call);
-    }
+      if (verdict === "wait") return false;
+      lane.take(call);
+      this.#refused.delete(call);
+      this.keep(call, verdict);
+      return true;
+    });
   }
 
   /** Somebody waits: has itself told of members that come, or have room again. Until then nobody asks for it. */

@@ -12,7 +12,7 @@ const LIMIT_MS = 1_000;
 
 /** A queue whose members the test plays. */
 function useUntried(clock: FakeClock) {
-  const world = { connecting: true, ready: false, asked: 0 };
+  const world = { connecting: true, ready: false, replacing: false, asked: 0 };
   const deadlines = new DeadlineQueue(clock);
   const failed: string[] = [];
   const queue = new UntriedQueue(
@@ -32,7 +32,12 @@ function useUntried(clock: FakeClock) {
           return world.ready || (among === "all" && world.connecting);
         },
       },
-      supply: { replacementDue: false, lastStartError: undefined },
+      supply: {
+        get replacementDue() {
+          return world.replacing;
+        },
+        lastStartError: undefined,
+      },
     },
     deadlines,
   );
@@ -41,10 +46,10 @@ function useUntried(clock: FakeClock) {
     world,
     deadlines,
     failed,
-    add(name: string) {
+    add(name: string, { priority = 0, refuser = "refuser" } = {}) {
       const refusals = new RefusalRecord();
-      refusals.add("refuser", { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
-      const call = Object.assign(stubCall(name), { refusals, fail: () => failed.push(name) });
+      refusals.add(refuser, { code: NackCode.FULL, reason: "", retryAfterMs: 0, version: "" });
+      const call = Object.assign(stubCall(name, { priority }), { refusals, fail: () => failed.push(name) });
       queue.add(call);
       return call;
     },
@@ -94,17 +99,17 @@ test("UntriedQueue has a deadline for each call, so that one that expires has no
 test("UntriedQueue lets the time of a call rest while somebody is ready for it, and begins anew after that", async () => {
   using clock = useFakeClock();
   const { queue, world, deadlines, failed, add } = useUntried(clock);
-  const call = add("a");
+  add("a");
 
   await clock.advance(900);
   world.ready = true;
-  queue.review(call);
+  queue.drain(() => false);
   await clock.advance(10_000);
   assert.deepEqual([failed, deadlines.size], [[], 0]);
   world.ready = false;
-  queue.review(call);
+  queue.drain(() => false);
   await clock.advance(999);
-  queue.review(call); // changes nothing
+  queue.drain(() => false); // changes nothing
   assert.deepEqual(failed, []);
   await clock.advance(1);
 
@@ -113,15 +118,42 @@ test("UntriedQueue lets the time of a call rest while somebody is ready for it, 
 
 test("UntriedQueue goes on with the time of a call that is offered to others in between", async () => {
   using clock = useFakeClock();
-  const { queue, deadlines, failed, add } = useUntried(clock);
+  const { queue, world, deadlines, failed, add } = useUntried(clock);
   const call = add("a");
   await clock.advance(900);
   queue.delete(call);
   assert.equal(deadlines.size, 0);
 
   assert.equal(queue.addUnnamed(call), false); // nobody replaces whoever has refused it
-  queue.review(call);
+  world.replacing = true;
+  call.refusals.awaitsReplacement = true;
+  assert.equal(queue.addUnnamed(call), true);
   await clock.advance(100);
 
   assert.deepEqual(failed, ["a"]);
+});
+
+test("UntriedQueue asks for one call of each kind, however many wait, and of the next once that has left", () => {
+  using clock = useFakeClock();
+  const { queue, world, add } = useUntried(clock);
+  world.ready = true;
+  for (let at = 0; at < 1_000; at++) add(String(at));
+  add("urgent", { priority: 1 });
+  const other = add("other", { refuser: "another one" });
+  world.asked = 0;
+  const offered: string[] = [];
+  let room = 2;
+  queue.drain((call, lane) => {
+    offered.push((call as unknown as typeof other).name);
+    if (room === 0) return false;
+    room -= 1;
+    lane.take(call);
+    queue.delete(call);
+    return true;
+  });
+
+  assert.deepEqual(offered, ["urgent", "0", "1", "other"]);
+  assert.equal(queue.size, 1_000);
+  assert.equal(queue.oldest?.arrival, other.arrival - 1_000);
+  assert.ok(world.asked <= 4, `${world.asked} times`);
 });

@@ -32,6 +32,8 @@ function useWaiting(timeoutMs = 60_000) {
     memberDue: true,
     untried: true,
     untriedReady: true,
+    /** How often it was asked for a place. */
+    asked: 0,
   };
   const placed: string[] = [];
   const failed: string[] = [];
@@ -53,6 +55,7 @@ function useWaiting(timeoutMs = 60_000) {
       claims: new ResourceClaims(),
       untried: (_call, among) => world.untried && (among === "all" || world.untriedReady),
       place: (call) => {
+        world.asked += 1;
         if (world.takes === 0 || (call.large && !world.takesLarge)) return world.verdict;
         if (call.limit !== undefined && !world.takesLimited) return "wait";
         world.takes -= 1;
@@ -309,6 +312,20 @@ describe("WaitingCalls", () => {
     assert.deepEqual(placed, ["1"]);
     assert.deepEqual(failed, ["2"]);
     assert.equal(waiting.size, 0);
+  });
+
+  test("asks for one place alone where many calls wait that the same worker has refused, by priority and age", () => {
+    const { waiting, world, placed, call } = useWaiting();
+    for (let at = 0; at < 500; at++)
+      waiting.keep(refused(call(String(at)), NackCode.UNKNOWN_ROUTINE), "wait");
+    waiting.keep(refused(call("urgent", { priority: 1 }), NackCode.UNKNOWN_ROUTINE), "wait");
+
+    waiting.drain();
+    assert.equal(world.asked, 1);
+    world.takes = 2;
+    waiting.drain();
+
+    assert.deepEqual([world.asked, placed], [4, ["urgent", "0"]]);
   });
 
   test("gives a refused call up in time when those that are left do not become ready", async () => {

@@ -30,7 +30,7 @@ import { RoutineLimits } from "../members/routine-limits.ts";
 import { type Members, Placement, type SendObserver } from "../placement/placement.ts";
 import { older } from "../waiting/lanes.ts";
 import { QueueBound } from "../waiting/queue-bound.ts";
-import { waitsForBlobs } from "../waiting/unread-arguments.ts";
+import { UnreadArguments } from "../waiting/unread-arguments.ts";
 import { WaitingCalls } from "../waiting/waiting-calls.ts";
 import { ActiveCalls, type CallLoad } from "./active-calls.ts";
 import { admission } from "./admission.ts";
@@ -54,6 +54,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   readonly #waiting: WaitingCalls;
   readonly #refused: RefusedCalls;
   readonly #bound: QueueBound;
+  readonly #unread: UnreadArguments;
   readonly #spoiled: SpoiledStreams;
   readonly #lacked: LackedRoutines;
   readonly #active = new ActiveCalls();
@@ -77,13 +78,14 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     const bound = new QueueBound({
       maxQueue: options.maxQueue,
       overflow: options.overflow ?? "reject",
-      queued: () => this.#waiting.size + this.#refused.waiting,
+      queued: () => this.#waiting.size + this.#refused.waiting + this.#unread.size,
       limits: this.limits,
-      inLine: (line) => this.#waiting.inLine(line),
+      inLine: (line) => this.#unread.size > 0 || this.#waiting.inLine(line),
       events,
     });
     const waiting = new WaitingCalls({ members, placement, supply, timeoutMs: waitTimeoutMs, bound });
     this.#bound = bound;
+    this.#unread = new UnreadArguments(bound);
     this.#placement = placement;
     this.#waiting = waiting;
     this.#lacked = new LackedRoutines(members);
@@ -111,7 +113,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
 
   /** Calls that wait for a worker. */
   get queued(): number {
-    return this.#waiting.size + this.#refused.waiting - this.#bound.beyond;
+    return this.#waiting.size + this.#refused.waiting + this.#unread.size - this.#bound.beyond;
   }
 
   /** Identities of the routines that a member is known not to have. */
@@ -278,7 +280,7 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
   }
 
   #sendOrKeep(call: Call): void {
-    if (call.payload.unread !== undefined && waitsForBlobs(call, () => this.#sendOrKeep(call))) return;
+    if (call.payload.unread !== undefined && this.#unread.read(call, () => this.#sendOrKeep(call))) return;
     // One that not everybody takes never waits among those that anybody may take.
     const waits = this.#members.ready.waiter !== undefined && this.#waiting.precede(call);
     if (waits && call.refusals === undefined) {

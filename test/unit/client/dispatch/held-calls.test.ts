@@ -47,6 +47,26 @@ describe("a call that is held", () => {
     assert.deepEqual(await Promise.all(calls), ["waited", ["acme", "7"], ["later", "8"]]);
   });
 
+  test("is not made while the blobs of as many others are being read as may wait", async () => {
+    await using t = useDispatcher({ maxQueue: 2, overflow: "wait" });
+    let made = 0;
+    const withBlob = () => ({
+      blob: new Blob(["content"]),
+      get counted() {
+        made += 1;
+        return true;
+      },
+    });
+
+    const calls = Array.from({ length: 9 }, () => t.call("wait", [withBlob()]));
+    assert.deepEqual([made, t.dispatcher.queued, t.dispatcher.held], [2, 2, 7]);
+    t.add("a", BODIES);
+
+    assert.deepEqual(await Promise.all(calls), new Array(9).fill("waited"));
+    assert.deepEqual([made, t.dispatcher.queued, t.dispatcher.held], [9, 0, 0]);
+    await t.dispatcher.drained();
+  });
+
   test("brings back what its body has set into the branch that made it", async () => {
     await using t = useFullQueue();
 

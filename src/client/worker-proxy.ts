@@ -220,9 +220,9 @@ export class WorkerProxy implements CallTarget {
     return this.#dispatcher.drained();
   }
 
-  /** Generators that are suspended and that nobody waits for. */
-  get suspendedStreams(): number {
-    return this.#dispatcher.suspendedStreams;
+  /** Calls not settled that wait for somebody to read on: generators, and functions with streams in their answers. */
+  get unreadStreams(): number {
+    return this.#dispatcher.unreadStreams;
   }
 
   /** Calls not settled. */

@@ -12,7 +12,7 @@ import { warn } from "../internal/warn.ts";
 import type { OwnAnnouncements } from "./own-announcements.ts";
 import type { PoolWorkers } from "./workers/pool-workers.ts";
 
-/** How long to wait for generators that nobody reads before a warning says so. */
+/** How long to wait for generators and streams that nobody reads before a warning says so. */
 const IDLE_NOTICE_MS = 1_000;
 
 /** The parts of a pool that are closed. */
@@ -70,17 +70,17 @@ export class PoolClosing {
     this.#draining = false;
   }
 
-  /** Waits for the calls under way, at most for the grace; says so when only idle generators are left. */
+  /** Waits for the calls under way, at most for the grace; says so when only those are left that nobody reads. */
   async #awaitCalls(graceMs: number): Promise<void> {
     const { proxy } = this.#options;
     keepAlive();
     const over = deadlines.after(graceMs, () => this.#graceOver.resolve());
     const notice = deadlines.after(IDLE_NOTICE_MS, () => {
-      const idle = proxy.suspendedStreams;
-      if (idle === 0 || idle < proxy.unsettled) return;
+      const unread = proxy.unreadStreams;
+      if (unread === 0 || unread < proxy.unsettled) return;
       warn(
         "MERINO_CLOSE_WAITS",
-        `A pool that is closing waits ${graceMs === Number.POSITIVE_INFINITY ? "without limit" : `up to ${graceMs} ms`} for ${idle} generators that nobody reads; end them with return() or break, or close with a shorter grace`,
+        `A pool that is closing waits ${graceMs === Number.POSITIVE_INFINITY ? "without limit" : `up to ${graceMs} ms`} for ${unread} ${unread === 1 ? "call" : "calls"} whose values or streams nobody reads; end these with return(), cancel() or break, or close with a shorter grace`,
       );
     });
     try {

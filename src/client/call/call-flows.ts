@@ -58,6 +58,8 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   #stream = 0;
   #context: FlowsContext | undefined;
   #isOver = false;
+  /** Of how many in the answer somebody waits for an item. */
+  #awaited = 0;
   /** Those of the last item: mostly the same for all. */
   #encodeOptions: EncodeOptions | undefined;
   #decodeOptions: ValueOrigin | undefined;
@@ -72,6 +74,11 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   add(value: object, kind: FlowKind, path: string): number | string {
     if (this.path === "") this.path = path;
     return this.#arguments.add(value, kind);
+  }
+
+  /** Whether somebody waits for an item of one in the answer. */
+  get isAwaited(): boolean {
+    return this.#awaited > 0;
   }
 
   /** Whether there are any in the answer. */
@@ -221,6 +228,7 @@ export class CallFlows implements FlowLink, FlowSource, FlowContextHost {
   }
 
   awaits(isAwaited: boolean): void {
+    this.#awaited += isAwaited ? 1 : -1;
     if (isAwaited) keepAlive();
     else letExit();
   }

@@ -136,6 +136,11 @@ export abstract class Call<Owner extends CallOwner = CallOwner>
     this.endLive(undefined);
   }
 
+  /** Whether its answer has come, and has streams that nobody waits for. */
+  get isUnread(): boolean {
+    return false;
+  }
+
   /** Whether it brings objects that only a worker in a thread of this process takes. */
   get needsThread(): boolean {
     return this.#baggage?.needsThread === true;

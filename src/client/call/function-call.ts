@@ -35,6 +35,10 @@ export class FunctionCall extends SingleAnswerCall {
     keepAlive();
   }
 
+  override get isUnread(): boolean {
+    return this.#isStreaming && !this.isAnswerAwaited;
+  }
+
   result(message: ReceivedMessage): void {
     // The body has returned what goes on producing items: it does not have the thread.
     if (this.occupiesThread) this.parked(message.bodyUs);

@@ -75,6 +75,11 @@ export abstract class LiveTask extends OutgoingTask implements SignalSink, FlowS
     return this.#flows;
   }
 
+  /** Whether somebody waits for an item of a stream in its answer. */
+  protected get isAnswerAwaited(): boolean {
+    return this.#flows?.isAwaited === true;
+  }
+
   /** The task is on its way to a worker. */
   protected liveOn(session: ClientSession, stream: number, context: FlowsContext | undefined): void {
     this.#signals?.forward(session, stream);

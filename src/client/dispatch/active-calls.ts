@@ -27,6 +27,13 @@ export interface CallLoad {
 
 /** Calls not settled. */
 export class ActiveCalls extends AwaitableSet<Call> implements CallsUnderWay {
+  /** Those whose answers have streams that nobody waits for. */
+  get unread(): number {
+    let unread = 0;
+    for (const call of this) if (call.isUnread) unread += 1;
+    return unread;
+  }
+
   /** Ends them all. */
   abortAll(makeReason: () => unknown): void {
     for (const call of [...this]) call.abort(makeReason());

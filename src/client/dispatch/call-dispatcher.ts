@@ -143,9 +143,9 @@ export class CallDispatcher implements Dispatcher, GeneratorCallOwner, AttemptDi
     return this.#bound.drained();
   }
 
-  /** Generators that are suspended and that nobody waits for. */
-  get suspendedStreams(): number {
-    return this.#suspendedStreams;
+  /** Calls not settled that wait for somebody to read on: generators, and functions with streams in their answers. */
+  get unreadStreams(): number {
+    return this.#suspendedStreams + this.#active.unread;
   }
 
   /** Calls not settled, suspended generators included. */

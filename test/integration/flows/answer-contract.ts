@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { StaticDiscovery, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { poolOf } from "../../support/pool-of.ts";
 import { type NetworkWorker, startNetworkWorker } from "../network-worker/workers.ts";
 import * as routines from "./answers.ts";
 
@@ -23,7 +24,7 @@ async function* numbers(count: number): AsyncGenerator<number> {
 }
 
 /** Runs all of them against a pool of one worker of this kind. */
-export function returnsStreams(worker: "thread" | "process" | "network"): void {
+export function returnsStreams(worker: "local" | "thread" | "process" | "network"): void {
   const network: NetworkWorker[] = [];
   let pool: WorkerPool;
   let leaks: AsyncDisposable;
@@ -48,7 +49,7 @@ export function returnsStreams(worker: "thread" | "process" | "network"): void {
     if (worker === "network") {
       network.push(await startNetworkWorker({ modules: [fileURLToPath(ROUTINES)] }));
       pool = await WorkerPool.open({ discovery: new StaticDiscovery(network.map(({ remote }) => remote)) });
-    } else pool = await WorkerPool.open({ size: 1, worker });
+    } else pool = await WorkerPool.open(poolOf(worker, 1));
   });
 
   after(async () => {
@@ -227,7 +228,7 @@ export function returnsStreams(worker: "thread" | "process" | "network"): void {
     });
 
     test(`${worker}: a pool that is closed ends the streams that are open`, async () => {
-      const closing = await WorkerPool.open({ size: 1, worker, ambient: false });
+      const closing = await WorkerPool.open({ ...poolOf(worker, 1), ambient: false });
       const items = await routines.silent.with({ pool: closing })();
 
       await closing.close({ grace: 0 });

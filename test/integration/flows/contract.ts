@@ -7,11 +7,12 @@ import { fileURLToPath } from "node:url";
 import { callback, type MerinoError, type NotSerializableError, StaticDiscovery, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { poolOf } from "../../support/pool-of.ts";
 import { type NetworkWorker, startNetworkWorker } from "../network-worker/workers.ts";
 import * as routines from "./routines.ts";
 
 /** Where the workers are. */
-type Worker = "thread" | "process" | "network";
+type Worker = "local" | "thread" | "process" | "network";
 
 const ROUTINES = new URL("./routines.ts", import.meta.url);
 
@@ -75,7 +76,7 @@ export function passesFlows(worker: Worker): void {
     if (worker === "network") {
       network.push(await startNetworkWorker({ modules: [fileURLToPath(ROUTINES)] }));
       pool = await WorkerPool.open({ discovery: new StaticDiscovery(network.map(({ remote }) => remote)) });
-    } else pool = await WorkerPool.open({ size: 2, worker });
+    } else pool = await WorkerPool.open(poolOf(worker, 2));
   });
 
   after(async () => {
@@ -285,7 +286,7 @@ export function passesFlows(worker: Worker): void {
 
   test(`${worker}: what came with a call cannot be used after it, and errors nobody awaits end no worker`, async () => {
     await using one =
-      worker === "network" ? undefined : await WorkerPool.open({ size: 1, worker, ambient: false });
+      worker === "network" ? undefined : await WorkerPool.open({ ...poolOf(worker, 1), ambient: false });
     const on = { pool: one ?? pool };
     await routines.keep.with(on)(
       callback(() => 1),

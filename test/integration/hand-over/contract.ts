@@ -9,11 +9,12 @@ import { StaticDiscovery, WorkerPool } from "merino";
 import { eventually } from "../../support/eventually.ts";
 import { holdThread } from "../../support/hold-thread.ts";
 import { leakCheck } from "../../support/leak-check.ts";
+import { poolOf } from "../../support/pool-of.ts";
 import { type NetworkWorker, startNetworkWorker } from "../network-worker/workers.ts";
 import * as routines from "./routines.ts";
 
 /** Where the workers are. */
-type Worker = "thread" | "process" | "network";
+type Worker = "local" | "thread" | "process" | "network";
 
 const ROUTINES = new URL("./routines.ts", import.meta.url);
 
@@ -36,7 +37,7 @@ export function handsStreamsOver(worker: Worker): void {
       const modules = [fileURLToPath(ROUTINES)];
       for (let n = 0; n < 2; n++) network.push(await startNetworkWorker({ modules }));
       pool = await WorkerPool.open({ discovery: new StaticDiscovery(network.map(({ remote }) => remote)) });
-    } else pool = await WorkerPool.open({ size: 2, worker });
+    } else pool = await WorkerPool.open(poolOf(worker, 2));
   });
 
   after(async () => {
@@ -134,7 +135,7 @@ export function handsStreamsOver(worker: Worker): void {
     }
   });
 
-  if (worker === "network") return;
+  if (worker === "network" || worker === "local") return; // no thread but the caller's, and nobody else who dies
 
   test(`${worker}: items go on while the thread of the caller is held`, async () => {
     const path = file();

@@ -4,13 +4,14 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isMerinoError, move, type NotSerializableError, StaticDiscovery, WorkerPool } from "merino";
 import { leakCheck } from "../../support/leak-check.ts";
+import { poolOf } from "../../support/pool-of.ts";
 import { type NetworkWorker, startNetworkWorker } from "../network-worker/workers.ts";
 import type { Kind, Passing } from "./kind.ts";
 import { isEmpty, KINDS } from "./kinds.ts";
 import { echo, echoMoved, yieldMoved, yieldTwice } from "./routines.ts";
 
 /** Where the worker is. */
-type Worker = "thread" | "process" | "network";
+type Worker = "local" | "thread" | "process" | "network";
 
 const ROUTINES = new URL("./routines.ts", import.meta.url);
 
@@ -25,7 +26,7 @@ export function passesValues(worker: Worker): void {
     if (worker === "network") {
       network = await startNetworkWorker({ modules: [fileURLToPath(ROUTINES)] });
       pool = await WorkerPool.open({ discovery: new StaticDiscovery([network.remote]) });
-    } else pool = await WorkerPool.open({ size: 1, worker });
+    } else pool = await WorkerPool.open(poolOf(worker, 1));
   });
 
   after(async () => {

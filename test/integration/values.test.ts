@@ -193,11 +193,11 @@ test("errors among values arrive as they would if they were thrown", async () =>
   assert.ok((sent as unknown[])[0] instanceof SyntaxError, "what came back");
 });
 
-test("a result that is of the platform is refused with what to return instead", async () => {
+test("a response whose body has been read is refused with what to return instead", async () => {
   await assert.rejects(resultOfPlatform(), {
     code: "ERR_MERINO_NOT_SERIALIZABLE",
     path: "result.response",
-    message: /await response\.json\(\)/,
+    message: /clone\(\)/,
   });
 });
 

@@ -67,7 +67,8 @@ test("one inside a task is nested, and has its trace context; one whose options 
   const call = createCallable(definition("function"), body, "function") as Callable;
   const traceContext = new Map([["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]]);
   const task = { ...stubParent(), traceContext };
-  const scope = { task, dispatcher: undefined, branch: rootBranch(), callOptions: { tag: "block" } };
+  const callOptions = { tag: "block" };
+  const scope = { task, dispatcher: undefined, branch: rootBranch(), callOptions, traceContext };
 
   await assert.rejects(runInScope(scope, () => call()));
   await assert.rejects(call.with({ tag: 7 })());

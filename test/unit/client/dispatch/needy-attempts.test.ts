@@ -129,7 +129,8 @@ describe("attempts of a call that needs resources", () => {
     resources.keep(GPU); // somebody else's, of whom the caller does not know
 
     const call = t.call("work");
-    await eventually(() => t.membership.get("b")?.resources.hasRoom(GPU) === false);
+    const isRefused = () => Object.keys(t.ours("b")).length === 0; // and not only on its way there
+    await eventually(() => t.membership.get("b")?.resources.hasRoom(GPU) === false && isRefused());
     assert.deepEqual([t.ours("b"), t.body("b").runs], [{}, 0]);
     t.body("a").end.resolve("a");
     assert.equal(await call, "a");

@@ -31,7 +31,7 @@ import {
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import type { FuzzTarget } from "../target.ts";
-import { asConversation, batchesIn, MOST_TURNS, silence } from "./conversation.ts";
+import { asConversation, batchesIn, playToWorker, silence } from "./conversation.ts";
 import { anyPayload } from "./value-grammar.ts";
 
 const STREAMS = 3;
@@ -149,24 +149,7 @@ export const workerFlows: FuzzTarget = {
   name: "flows at workers",
   share: 1,
   make: (random) => conversation(random, FrameKind.CallerFlow, ofCaller),
-  async run(bytes) {
-    const worker = new TestWorker(bodies);
-    const { client, server } = memoryPair({ local: false });
-    silence(client);
-    const session = worker.tasks.serve(server);
-    for (const batch of batchesIn(bytes)) {
-      if (session.connection.ended) break;
-      client.arrivesAtPeer(batch);
-      await nextTurn();
-    }
-    client.cut();
-    for (let turn = 0; worker.tasks.inFlight > 0; turn++) {
-      if (turn === MOST_TURNS) throw new Error(`${worker.tasks.inFlight} tasks never end`);
-      await nextTurn();
-    }
-    if (session.inFlight > 0) throw new Error("streams are left on a connection that has ended");
-    worker.tasks.stopAll();
-  },
+  run: (bytes) => playToWorker(new TestWorker(bodies), bytes, true),
 };
 
 /** A call with flows, as the library's own calls have them. */

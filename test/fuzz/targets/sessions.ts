@@ -14,7 +14,7 @@ import {
 import { mutate } from "../mutate.ts";
 import type { Random } from "../random.ts";
 import type { FuzzTarget } from "../target.ts";
-import { asConversation, batchesIn, MOST_TURNS, silence } from "./conversation.ts";
+import { asConversation, batchesIn, playToWorker, silence } from "./conversation.ts";
 import { anyBatch } from "./frames.ts";
 
 const ROUTINES = ["add", "wait", "fail", "count"];
@@ -55,24 +55,7 @@ export const serverSessions: FuzzTarget = {
   name: "sessions of workers",
   share: 1,
   make: conversation,
-  async run(bytes) {
-    const worker = new TestWorker(bodies);
-    const { client, server } = memoryPair({ local: false });
-    silence(client);
-    const session = worker.tasks.serve(server);
-    for (const batch of batchesIn(bytes)) {
-      if (session.connection.ended) break;
-      client.arrivesAtPeer(batch);
-    }
-    await nextTurn();
-    client.cut();
-    for (let turn = 0; worker.tasks.inFlight > 0; turn++) {
-      if (turn === MOST_TURNS) throw new Error(`${worker.tasks.inFlight} tasks never end`);
-      await nextTurn();
-    }
-    if (session.inFlight > 0) throw new Error("streams are left on a connection that has ended");
-    worker.tasks.stopAll();
-  },
+  run: (bytes) => playToWorker(new TestWorker(bodies), bytes, false),
 };
 
 export const clientSessions: FuzzTarget = {

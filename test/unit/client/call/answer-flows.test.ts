@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeValue } from "../../../../src/codec/encode/encoder.ts";
 import type { NotSerializableError } from "../../../../src/errors/not-serializable-error.ts";
+import { createDeferred } from "../../../../src/internal/deferred.ts";
 import { processReferences } from "../../../../src/routine/process-references.ts";
 import { FEATURES } from "../../../../src/session/limits.ts";
 import { Feature } from "../../../../src/wire/features.ts";
@@ -44,10 +45,7 @@ test("an answer whose connection is cut ends for its reader with what happened, 
 test("an answer that comes after its call was cancelled is closed unread", async () => {
   await using t = useDispatcher();
   const { source, state } = useSource();
-  let open = (): void => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { promise: gate, resolve: open } = createDeferred<void>();
   t.add("w", { items: () => gate.then(() => source) });
   await t.ready(1);
   const controller = new AbortController();
@@ -65,10 +63,7 @@ test("an answer that comes after its call was cancelled is closed unread", async
 test("an answer whose caller is gone before it comes is closed unread", async () => {
   await using t = useDispatcher();
   const { source, state } = useSource();
-  let open = (): void => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { promise: gate, resolve: open } = createDeferred<void>();
   t.add("w", { items: () => gate.then(() => source) });
   await t.ready(1);
 
